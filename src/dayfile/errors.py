@@ -1,0 +1,133 @@
+"""Every error that Dayfile raises on purpose, named for what the caller can do about it.
+
+    DayfileError
+    ├── Invalid                 change the request, then send it again
+    │   ├── InvalidParameter    one named parameter breaks one named rule
+    │   ├── InvalidRecord       one line is not a record of its type
+    │   ├── InvalidBody         the request body as a whole cannot be read
+    │   └── InvalidPageToken    a page token that this server did not give
+    ├── Unauthorized            send credentials that are known here
+    ├── Forbidden               these credentials may not do this
+    │   └── AccountSuspended    the account is not active
+    ├── NotFound                there is no such thing, or not for you
+    ├── Conflict                the same idempotency key stands for something else
+    │   └── InFlight            the same request is being worked on right now
+    ├── TooLarge                send it in smaller parts
+    ├── TooManyRequests         wait, then send it again
+    ├── Transient               nothing is wrong with the request: try again later
+    │   ├── StorageUnavailable  the object storage does not answer or is full
+    │   └── DatabaseUnavailable the state database does not answer or is busy
+    ├── LostClaim               somebody else holds the work now: drop what you did
+    ├── Corrupt                 stored bytes are not what their row says
+    └── Unusable                this instance cannot start or go on: the operator must act
+
+HTTP statuses are given to them in one place, `api/app.py`. Anything else that is raised is a bug.
+"""
+
+from __future__ import annotations
+
+
+class DayfileError(Exception):
+    """The root: its text is safe to show to the caller and says what to do."""
+
+
+class Invalid(DayfileError):
+    """The request breaks a rule; the same request will never work."""
+
+
+class InvalidParameter(Invalid):
+    """One parameter breaks one rule."""
+
+    def __init__(self, name: str, rule: str, value: object = None) -> None:
+        shown = "" if value is None else f"; got {_shorten(value)}"
+        super().__init__(f"{name} {rule}{shown}")
+        self.name = name
+        self.rule = rule
+
+
+class InvalidRecord(Invalid):
+    """One line is not a record of its resource type: `field` (or None for the whole line) and `reason` say why."""
+
+    def __init__(self, field: str | None, reason: str) -> None:
+        super().__init__(f"{field}: {reason}" if field else reason)
+        self.field = field
+        self.reason = reason
+
+
+class InvalidBody(Invalid):
+    """The request body cannot be read to its end (truncated gzip, not UTF-8 JSON, cut off); nothing of it was taken."""
+
+
+class InvalidPageToken(Invalid):
+    """A page token that this server did not give out."""
+
+
+class Unauthorized(DayfileError):
+    """Missing or unknown credentials."""
+
+
+class Forbidden(DayfileError):
+    """The credentials are known and do not reach this far."""
+
+
+class AccountSuspended(Forbidden):
+    """The account exists and is not active."""
+
+
+class NotFound(DayfileError):
+    """There is no such thing, or it belongs to somebody else: the two look the same from outside."""
+
+
+class Conflict(DayfileError):
+    """The request contradicts one that was accepted before."""
+
+
+class InFlight(Conflict):
+    """The same request is still being worked on; `retry_after` is in seconds."""
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class TooLarge(DayfileError):
+    """The request is over a documented limit of size."""
+
+
+class TooManyRequests(DayfileError):
+    """The request was not looked at; `retry_after` is in seconds."""
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Transient(DayfileError):
+    """Worth trying again: worker, dispatcher and client alike."""
+
+    retry_after = 5
+
+
+class StorageUnavailable(Transient):
+    """The object storage did not do what it was asked: away, full or read-only."""
+
+
+class DatabaseUnavailable(Transient):
+    """The state database did not do what it was asked: away, locked for too long or full."""
+
+
+class LostClaim(DayfileError):
+    """The lease on a unit of work ran out and somebody else has it: what was done with it counts for nothing."""
+
+
+class Corrupt(DayfileError):
+    """Stored bytes do not match the row that describes them."""
+
+
+class Unusable(DayfileError):
+    """The instance cannot start or go on as it is configured; the message tells the operator what to do."""
+
+
+def _shorten(value: object, *, limit: int = 80) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text)} characters)"

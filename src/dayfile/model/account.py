@@ -1,0 +1,66 @@
+"""Accounts: their sids, their states, and how a set of them is packed into a few bytes."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import NewType
+
+from dayfile.errors import InvalidParameter
+
+AccountSid = NewType("AccountSid", str)
+
+_SHAPE = re.compile(r"AC[0-9a-f]{32}")
+_PACKED_BYTES = 8
+
+
+class AccountState(Enum):
+    """What an account may do: a suspended one keeps its records and its files, and may not ask for anything."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A tenant. A subaccount names its parent; a parent's own `root` is itself."""
+
+    sid: AccountSid
+    parent: AccountSid | None
+    state: AccountState
+    friendly_name: str
+    created_at: datetime
+
+    @property
+    def root(self) -> AccountSid:
+        """The account whose quota this one draws from."""
+        return self.parent or self.sid
+
+
+def parse_account_sid(text: str, *, name: str = "AccountSid") -> AccountSid:
+    """Read `AC` and 32 lower-case hexadecimal digits; raises InvalidParameter naming `name`."""
+    if not _SHAPE.fullmatch(text):
+        raise InvalidParameter(name, "must be AC followed by 32 lower-case hexadecimal digits", text)
+    return AccountSid(text)
+
+
+def pack_accounts(accounts: Iterable[AccountSid]) -> bytes:
+    """A set of accounts as sorted 8-byte prefixes of their hex digits, for asking `packed_holds` later."""
+    return b"".join(sorted({_packed(account) for account in accounts}))
+
+
+def packed_holds(packed: bytes, account: AccountSid) -> bool:
+    """Whether the account may be in the packed set: never a wrong no; a wrong yes for a colliding prefix, which costs
+    work and no correctness."""
+    wanted = _packed(account)
+    count = len(packed) // _PACKED_BYTES
+    at = bisect_left(range(count), wanted, key=lambda n: packed[n * _PACKED_BYTES : (n + 1) * _PACKED_BYTES])
+    return at < count and packed[at * _PACKED_BYTES : (at + 1) * _PACKED_BYTES] == wanted
+
+
+def _packed(account: AccountSid) -> bytes:
+    return bytes.fromhex(account[2 : 2 + 2 * _PACKED_BYTES])

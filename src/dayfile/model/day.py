@@ -1,0 +1,112 @@
+"""Days: UTC calendar dates, half open, and ranges of them; which days may be exported, and when.
+
+Pure values. Every text that might be a day is parsed here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import total_ordering
+from typing import Self
+
+from dayfile.errors import InvalidParameter
+
+_SHAPE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+@total_ordering
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One UTC calendar date: from its midnight up to, not including, the next."""
+
+    date: date
+
+    @classmethod
+    def parse(cls, text: str, *, name: str = "Day") -> Self:
+        """Read `yyyy-mm-dd`; raises InvalidParameter naming `name` for anything else."""
+        # date.fromisoformat also takes 20240229 and 2024-W09-4; the API takes neither.
+        if not _SHAPE.fullmatch(text):
+            raise InvalidParameter(name, "must be a UTC date in the form yyyy-mm-dd", text)
+        try:
+            return cls(date.fromisoformat(text))
+        except ValueError as error:
+            raise InvalidParameter(name, "must be a date of the calendar in the form yyyy-mm-dd", text) from error
+
+    @classmethod
+    def of(cls, moment: datetime) -> Self:
+        """The UTC day that an aware moment falls into."""
+        return cls(moment.astimezone(UTC).date())
+
+    @property
+    def start(self) -> datetime:
+        """The first moment of the day."""
+        return datetime.combine(self.date, time(), tzinfo=UTC)
+
+    @property
+    def end(self) -> datetime:
+        """The first moment after the day."""
+        return self.start + timedelta(days=1)
+
+    def __add__(self, days: int) -> Day:
+        return Day(self.date + timedelta(days=days))
+
+    def __sub__(self, days: int) -> Day:
+        return Day(self.date - timedelta(days=days))
+
+    def __lt__(self, other: Day) -> bool:
+        return self.date < other.date
+
+    def __str__(self) -> str:
+        return self.date.isoformat()
+
+
+FIRST_DAY = Day(date(2010, 1, 1))
+"""No record and no job is older than this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayRange:
+    """All days from `first` to `last`, both included."""
+
+    first: Day
+    last: Day
+
+    def __iter__(self) -> Iterator[Day]:
+        for offset in range(len(self)):
+            yield self.first + offset
+
+    def __len__(self) -> int:
+        return (self.last.date - self.first.date).days + 1
+
+    def __contains__(self, day: Day) -> bool:
+        return self.first <= day <= self.last
+
+
+def last_custom_day(now: datetime) -> Day:
+    """The newest day a custom job may ask for: two days before today, UTC (the API's rule for EndDay)."""
+    return Day.of(now) - 2
+
+
+def custom_range(start: str, end: str, *, now: datetime) -> DayRange:
+    """The days of a custom job, from the texts of StartDay and EndDay.
+
+    Raises InvalidParameter that names the parameter, the rule and the value: a date of another form, a range that
+    runs backwards, starts before 2010-01-01 or ends later than `last_custom_day`.
+    """
+    days = DayRange(first=Day.parse(start, name="StartDay"), last=Day.parse(end, name="EndDay"))
+    newest = last_custom_day(now)
+    if days.first < FIRST_DAY:
+        raise InvalidParameter("StartDay", f"must not be before {FIRST_DAY}", start)
+    if days.last > newest:
+        raise InvalidParameter("EndDay", f"must be at least two days before today in UTC, so {newest} or earlier", end)
+    if days.last < days.first:
+        raise InvalidParameter("StartDay", f"must not be after EndDay ({end})", start)
+    return days
+
+
+def sealed_from(day: Day, *, grace: timedelta) -> datetime:
+    """The moment from which a day may be sealed: its end plus the grace time for stragglers."""
+    return day.end + grace
