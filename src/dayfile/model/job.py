@@ -1,0 +1,208 @@
+"""Custom jobs and their days: statuses, events, and THE transition table.
+
+A job has no status of its own: it is what its days say. Whoever works on a day reports an event; `after` decides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import NewType
+
+from dayfile.errors import DayfileError, NotFound
+from dayfile.model.account import AccountSid
+from dayfile.model.day import Day, DayRange
+from dayfile.model.resource import ResourceType
+
+JobSid = NewType("JobSid", str)
+
+_SHAPE = re.compile(r"JS[0-9a-fA-F]{32}")
+
+
+class Status(Enum):
+    """Where one day of a job stands, spelled as the API shows it."""
+
+    SUBMITTED = "Submitted"
+    RUNNING = "Running"
+    ERROR_DURING_RUN = "ErrorDuringRun"
+    COMPLETED = "Completed"
+    COMPLETED_EMPTY_RECORDS = "CompletedEmptyRecords"
+    FAILED = "Failed"
+    RUNNING_TO_BE_DELETED = "RunningToBeDeleted"
+    DELETED_BY_USER_REQUEST = "DeletedByUserRequest"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing will ever change it."""
+        return self in _FINAL
+
+
+class Event(Enum):
+    """What happened to one day of a job."""
+
+    CLAIM = "claim"
+    COMPLETE = "complete"
+    COMPLETE_EMPTY = "complete_empty"
+    ERROR = "error"
+    GIVE_UP = "give_up"
+    HAND_BACK = "hand_back"
+    DELETE = "delete"
+
+
+_FINAL = frozenset(
+    {Status.COMPLETED, Status.COMPLETED_EMPTY_RECORDS, Status.FAILED, Status.DELETED_BY_USER_REQUEST}
+)
+
+_CLAIMED_AND_DELETED = (Event.COMPLETE, Event.COMPLETE_EMPTY, Event.ERROR, Event.GIVE_UP, Event.HAND_BACK)
+
+TRANSITIONS: Mapping[tuple[Status, Event], Status] = {
+    (Status.SUBMITTED, Event.CLAIM): Status.RUNNING,
+    (Status.SUBMITTED, Event.DELETE): Status.DELETED_BY_USER_REQUEST,
+    (Status.RUNNING, Event.COMPLETE): Status.COMPLETED,
+    (Status.RUNNING, Event.COMPLETE_EMPTY): Status.COMPLETED_EMPTY_RECORDS,
+    (Status.RUNNING, Event.ERROR): Status.ERROR_DURING_RUN,
+    (Status.RUNNING, Event.GIVE_UP): Status.FAILED,
+    (Status.RUNNING, Event.HAND_BACK): Status.SUBMITTED,
+    (Status.RUNNING, Event.DELETE): Status.RUNNING_TO_BE_DELETED,
+    (Status.ERROR_DURING_RUN, Event.CLAIM): Status.RUNNING,
+    (Status.ERROR_DURING_RUN, Event.DELETE): Status.DELETED_BY_USER_REQUEST,
+    **{(Status.RUNNING_TO_BE_DELETED, event): Status.DELETED_BY_USER_REQUEST for event in _CLAIMED_AND_DELETED},
+    (Status.RUNNING_TO_BE_DELETED, Event.DELETE): Status.RUNNING_TO_BE_DELETED,
+}
+"""All there is: a pair that is not here cannot happen."""
+
+
+class ImpossibleTransition(DayfileError):
+    """An event met a status that it cannot follow: a bug, never a caller's fault."""
+
+
+def after(status: Status, event: Event) -> Status:
+    """The status that follows; raises ImpossibleTransition where the table has none."""
+    try:
+        return TRANSITIONS[status, event]
+    except KeyError as error:
+        raise ImpossibleTransition(f"{event.value} cannot follow {status.value}") from error
+
+
+def is_claimable(status: Status) -> bool:
+    """Whether a worker may take up a day in this status."""
+    return (status, Event.CLAIM) in TRANSITIONS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRequest:
+    """What a customer asks for, already checked."""
+
+    account: AccountSid
+    root_account: AccountSid  # whose quota it draws from
+    resource_type: ResourceType
+    days: DayRange
+    friendly_name: str
+    webhook_url: str | None
+    webhook_method: str | None
+    email: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A custom job as it was submitted, and whether it is over."""
+
+    sid: JobSid
+    account: AccountSid
+    resource_type: ResourceType
+    days: DayRange
+    friendly_name: str
+    webhook_url: str | None
+    webhook_method: str | None
+    email: str | None
+    submit_number: int  # later jobs have greater ones, over all accounts
+    submitted_at: datetime
+    over_at: datetime | None  # when its last day became final
+    deleted_at: datetime | None  # when its owner deleted it; it is no longer shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDay:
+    """One day of a job: the only carrier of status."""
+
+    job_sid: JobSid
+    day: Day
+    status: Status
+    attempt: int  # claims so far
+    error: str | None  # why the last attempt failed, for the operator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A lease on some days of one job, all in the same attempt round of the same worker.
+
+    Every later write is guarded by `worker` and `token`: a worker restarted under its old name must not finish what
+    its former self began.
+    """
+
+    job: Job
+    days: tuple[JobDay, ...]
+    worker: str
+    token: int  # unlike any other claim's
+    leased_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusGroup:
+    """The days of a job that stand at one status, as `details` shows them."""
+
+    status: Status
+    days: tuple[Day, ...]
+
+
+def group_by_status(days: Iterable[JobDay]) -> tuple[StatusGroup, ...]:
+    """Group days by status in the order of the Status list; every day is in exactly one group."""
+    by_status: dict[Status, list[Day]] = {}
+    for job_day in days:
+        by_status.setdefault(job_day.status, []).append(job_day.day)
+    return tuple(
+        StatusGroup(status=status, days=tuple(sorted(by_status[status]))) for status in Status if status in by_status
+    )
+
+
+def parse_job_sid(text: str) -> JobSid:
+    """Read `JS` and 32 hexadecimal digits; raises NotFound, for no such job can exist."""
+    if not _SHAPE.fullmatch(text):
+        raise NotFound(f"there is no job {text[:80]!r}: a job sid is JS followed by 32 hexadecimal digits")
+    return JobSid(text.lower().replace("js", "JS", 1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryRule:
+    """How often and when a day that failed is tried again: delays double up to a ceiling."""
+
+    attempts: int = 10
+    first_delay: timedelta = timedelta(seconds=5)
+    longest_delay: timedelta = timedelta(hours=1)
+
+    def gives_up(self, attempt: int) -> bool:
+        """Whether the attempt that just failed was the last."""
+        return attempt >= self.attempts
+
+    def delay(self, attempt: int) -> timedelta:
+        """How long to wait after this attempt (counted from 1) failed."""
+        doublings = min(max(attempt - 1, 0), 20)
+        return min(self.first_delay * 2**doublings, self.longest_delay)
+
+
+def queue_position(*, older_unfinished: int, is_over: bool) -> int | None:
+    """1 for the first in line; None once the job is over."""
+    return None if is_over else 1 + older_unfinished
+
+
+DAYS_PER_SECOND_AT_START = 50.0
+"""What is assumed of the rate of finished job days until one has been measured."""
+
+
+def estimated_completion(*, days_ahead: int, days_per_second: float | None, now: datetime) -> datetime:
+    """When the last of `days_ahead` unfinished days (the job's own included) should be done at the recent rate."""
+    rate = days_per_second or DAYS_PER_SECOND_AT_START
+    return now + timedelta(seconds=days_ahead / rate)

@@ -1,0 +1,91 @@
+"""Secrets: subkeys of the instance key, login hashes, and the encryption of what must be read back.
+
+Login secrets are long and random, so one keyed hash is enough: a slow key derivation would only slow down every request,
+since clients send Basic credentials on each.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from dayfile.errors import Corrupt, Unusable
+
+KEY_BYTES = 32
+_NONCE_BYTES = 12
+
+
+class Randomness(Protocol):
+    """Where unpredictable values come from; the one implementation is in `service.py`."""
+
+    def hex(self, digits: int) -> str:
+        """Lower-case hexadecimal digits."""
+        ...
+
+    def alphanumeric(self, length: int) -> str:
+        """Letters and digits only: a Go client refuses credentials with anything else."""
+        ...
+
+    def octets(self, count: int) -> bytes:
+        """Random bytes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class InstanceKey:
+    """The secret of one instance; everything secret hangs from it, each purpose by a subkey of its own."""
+
+    secret: bytes
+
+    @classmethod
+    def parse(cls, text: str) -> InstanceKey:
+        """Read the hexadecimal text of at least 32 bytes; raises Unusable that says how to make one."""
+        try:
+            secret = bytes.fromhex(text.strip())
+        except ValueError as error:
+            raise Unusable("the secret key must be hexadecimal digits: make one with `openssl rand -hex 32`") from error
+        if len(secret) < KEY_BYTES:
+            raise Unusable(f"the secret key must have at least {2 * KEY_BYTES} hexadecimal digits (32 bytes)")
+        return cls(secret)
+
+    def subkey(self, purpose: str) -> bytes:
+        """A key for one purpose; from it neither the instance key nor another subkey can be found."""
+        return hmac.digest(self.secret, b"dayfile/" + purpose.encode(), "sha256")
+
+    def check_value(self) -> str:
+        """What the database keeps to know this key again without knowing it."""
+        return self.subkey("check").hex()
+
+    def __repr__(self) -> str:
+        return "InstanceKey(...)"
+
+
+def login_hash(key: InstanceKey, *, sid: str, secret: str) -> bytes:
+    """The stored form of a login secret, bound to the sid it belongs to."""
+    return hmac.digest(key.subkey("login"), f"{sid}:{secret}".encode(), hashlib.sha256)
+
+
+def login_matches(key: InstanceKey, *, sid: str, secret: str, stored: bytes) -> bool:
+    """Whether the secret is the stored one, in constant time."""
+    return hmac.compare_digest(login_hash(key, sid=sid, secret=secret), stored)
+
+
+def encrypt(key: InstanceKey, *, sid: str, secret: str, nonce: bytes) -> bytes:
+    """Encrypt a secret that must be read back (a webhook signature needs the auth token), bound to its sid."""
+    if len(nonce) != _NONCE_BYTES:
+        raise ValueError("an AES-GCM nonce has 12 bytes")
+    return nonce + AESGCM(key.subkey("encrypt")).encrypt(nonce, secret.encode(), sid.encode())
+
+
+def decrypt(key: InstanceKey, *, sid: str, encrypted: bytes) -> str:
+    """The secret that `encrypt` took; raises Corrupt if key, sid or bytes are not those."""
+    nonce, text = encrypted[:_NONCE_BYTES], encrypted[_NONCE_BYTES:]
+    try:
+        return AESGCM(key.subkey("encrypt")).decrypt(nonce, text, sid.encode()).decode()
+    except InvalidTag as error:
+        raise Corrupt(f"the stored secret of {sid} cannot be decrypted with this instance's key") from error
