@@ -122,9 +122,7 @@ CALLS = ResourceType(
 CONFERENCES = ResourceType(
     name="Conferences",
     key_fields=(KeyField("sid", ("CF",)),),
-    fields=_of(
-        Kind.TEXT, "friendly_name", "region", "status", "reason_conference_ended", "call_sid_ending_conference"
-    ),
+    fields=_of(Kind.TEXT, "friendly_name", "region", "status", "reason_conference_ended", "call_sid_ending_conference"),
     dropped=("api_version", "uri", "subresource_uris"),
 )
 
