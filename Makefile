@@ -1,0 +1,110 @@
+# Everything that is done to this project is a target here; `make` alone lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKS := requirements
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+INSTALL := $(PIP) install --require-hashes
+# Without isolation the backend comes from the lock, and nothing is fetched that is not in it.
+INSTALL_CHECKOUT := $(PIP) install --no-deps --no-build-isolation --editable .
+UV_VERSION := 0.13.9
+
+# The newest Python that is there; PYTHON=... takes precedence.
+PYTHON ?= $(firstword $(foreach name,python3.14 python3.13 python3.12 python3.11 python3,$(shell command -v $(name) 2>/dev/null)))
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+# --- Setting up: each stamp stands for what was installed from the files it depends on -----------------------------
+
+$(BIN)/python:
+	@if [ -z "$(PYTHON)" ]; then \
+	    echo "Dayfile needs Python 3.11 or newer, and there is no python3 here." >&2; \
+	    echo "Install it (Debian: apt install python3.11 python3.11-venv), or name it: make PYTHON=/path/to/python3.11" >&2; \
+	    exit 1; \
+	fi
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "Dayfile needs Python 3.11 or newer; $(PYTHON) is $$("$(PYTHON)" --version 2>&1)." >&2; \
+	    echo "Install a newer one, or name it: make PYTHON=/path/to/python3.11" >&2; \
+	    exit 1; \
+	}
+	@"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null || { \
+	    version=$$("$(PYTHON)" -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	    echo "$(PYTHON) cannot make virtual environments: its venv or ensurepip module is missing." >&2; \
+	    echo "Install it (Debian, Ubuntu: apt install python$$version-venv)." >&2; \
+	    exit 1; \
+	}
+	@echo "Making $(VENV) with $$("$(PYTHON)" --version)"
+	@"$(PYTHON)" -m venv --clear $(VENV)
+
+$(VENV)/.run: pyproject.toml $(LOCKS)/run.txt | $(BIN)/python
+	@echo "Installing what Dayfile runs on ($(LOCKS)/run.txt)"
+	@$(INSTALL) -r $(LOCKS)/run.txt
+	@$(INSTALL_CHECKOUT)
+	@touch $@
+
+$(VENV)/.dev: $(LOCKS)/dev.txt $(VENV)/.run
+	@echo "Installing what it is tested and checked with ($(LOCKS)/dev.txt)"
+	@$(INSTALL) -r $(LOCKS)/dev.txt
+	@touch $@
+
+$(VENV)/.bench: $(LOCKS)/bench.txt $(VENV)/.run
+	@echo "Installing what it is measured against ($(LOCKS)/bench.txt)"
+	@$(INSTALL) -r $(LOCKS)/bench.txt
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/.dev ## Make .venv with everything that running and developing need
+
+# --- Using it ------------------------------------------------------------------------------------------------------
+
+.PHONY: run
+run: $(VENV)/.run ## Start a server with made-up records and show what to try
+	@$(BIN)/dayfile demo
+
+.PHONY: test
+test: $(VENV)/.dev ## Run the tests, a few minutes on two cores; ARGS="-k sealing" passes options on
+	@$(BIN)/python -m pytest -n 2 -m "not slow" $(ARGS)
+
+.PHONY: test-all
+test-all: $(VENV)/.dev ## Run all tests, with those marked slow and many more cases of every property
+	@HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n 2 $(ARGS)
+
+.PHONY: check
+check: $(VENV)/.dev ## Check format, lint, types, layers and spelling
+	@$(BIN)/ruff format --check
+	@$(BIN)/ruff check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/codespell
+
+.PHONY: fix
+fix: $(VENV)/.dev ## Put format and lint right where that can be done without thinking
+	@$(BIN)/ruff format
+	@$(BIN)/ruff check --fix
+
+.PHONY: bench
+bench: $(VENV)/.bench ## Measure what the documents claim
+	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+.PHONY: lock
+lock: $(BIN)/python ## Compile requirements/ anew from pyproject.toml, with releases that are at least a week old
+	@$(PIP) install uv==$(UV_VERSION)
+	@$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --group build -o $(LOCKS)/run.txt
+	@$(BIN)/uv pip compile --quiet --upgrade --group dev -c $(LOCKS)/run.txt -o $(LOCKS)/dev.txt
+	@$(BIN)/uv pip compile --quiet --upgrade --group bench -c $(LOCKS)/run.txt -c $(LOCKS)/dev.txt -o $(LOCKS)/bench.txt
+
+.PHONY: build
+build: $(VENV)/.run ## Build the wheel into dist/
+	@$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
+
+.PHONY: clean
+clean: ## Remove what the other targets made: .venv, dist, caches; never data
+	@rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find src tests -name __pycache__ -prune -exec rm -rf {} +
