@@ -1,0 +1,54 @@
+"""What the sender of records gets back: receipts for batches, rejections for lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dayfile.model.account import AccountSid
+
+LISTED_REJECTIONS = 1000
+"""So many rejections are named in a receipt; all of them are kept."""
+
+RECEIPT_LIFETIME = timedelta(hours=24)
+"""How long an idempotency key is remembered."""
+
+KEPT_LINE_BYTES = 1024 * 1024
+"""Of a refused line, so much is kept to be looked at and tried again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """One line that was not accepted: where it stood, what is wrong, and the line itself."""
+
+    line_number: int  # counted from 1, empty lines included; of a JSON array, the element's number
+    field: str | None
+    reason: str
+    line: bytes
+    account: AccountSid | None  # set when all that is wrong is that this account does not exist (yet)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejection:
+    """A refusal as it is kept: until it is dropped, or accepted at a later try."""
+
+    id: int
+    resource_type: str
+    source: str  # the file's name or the receipt's sid
+    rejected_at: datetime
+    refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The answer to one batch: what was taken and what was not. It exists only once everything in it is durable."""
+
+    sid: str  # RC + 32 hex
+    accepted: int
+    rejected: int
+    refusals: tuple[Refusal, ...]  # the first LISTED_REJECTIONS of them, without the lines' contents
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether there were lines and not one of them was accepted."""
+        return self.rejected > 0 and self.accepted == 0

@@ -1,0 +1,55 @@
+"""The column types that every database stores, compares and sorts alike.
+
+Moments are microseconds since 1970 (UTC), days are `yyyy-mm-dd`: neither has a zone that a driver could reinterpret.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import BigInteger, Integer, String
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from dayfile.model.day import Day
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware moment as microseconds since 1970, UTC."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+class DayText(TypeDecorator[Day]):
+    """A day as `yyyy-mm-dd`."""
+
+    impl = String(10)
+    cache_ok = True
+
+    def process_bind_param(self, value: Day | None, dialect: Dialect) -> str | None:
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Day | None:
+        return None if value is None else Day.parse(value)
+
+
+def key_text(length: int) -> TypeEngine[str]:
+    """Text that is compared byte by byte everywhere; PostgreSQL's default collation would not."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
+# SQLite numbers rows only in a column that is exactly INTEGER.
+ROW_ID: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
+SID = key_text(34)
+TYPE_NAME = key_text(32)

@@ -1,0 +1,20 @@
+"""What the database knows of the instance itself."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select
+
+from dayfile.store.dialect import insert_missing
+from dayfile.store.tables import instance as table
+
+
+class Instance:
+    """Facts of the instance by name, within one transaction. A fact is set once and stays."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def settle(self, name: str, value: str) -> str:
+        """Set the fact if it is not set yet; the value that holds."""
+        insert_missing(self._connection, table, [{"name": name, "value": value}])
+        return self._connection.execute(select(table.c.value).where(table.c.name == name)).scalar_one()

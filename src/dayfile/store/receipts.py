@@ -1,0 +1,63 @@
+"""Where receipts are: the answers to requests that carried an idempotency key, for a day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from dayfile.errors import Conflict
+from dayfile.store.tables import receipt as table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredReceipt:
+    """What was answered to a request, and which request it was."""
+
+    sid: str
+    credential: str
+    idempotency_key: str
+    body_sha256: str
+    answer: str  # JSON
+
+
+class Receipts:
+    """The receipts, within one transaction: in the same commit as the segments they are for."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def find(self, credential: str, idempotency_key: str) -> StoredReceipt | None:
+        """The receipt given for this key to this credential, or None."""
+        query = select(table).where(table.c.credential == credential, table.c.idempotency_key == idempotency_key)
+        row = self._connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        return StoredReceipt(
+            sid=row.sid,
+            credential=row.credential,
+            idempotency_key=row.idempotency_key,
+            body_sha256=row.body_sha256,
+            answer=row.answer,
+        )
+
+    def add(self, receipt: StoredReceipt, *, now: datetime) -> None:
+        """Keep a receipt; raises Conflict if its credential has used the key before."""
+        values = {
+            "sid": receipt.sid,
+            "credential": receipt.credential,
+            "idempotency_key": receipt.idempotency_key,
+            "body_sha256": receipt.body_sha256,
+            "answer": receipt.answer,
+            "received_at": now,
+        }
+        try:
+            self._connection.execute(insert(table).values(values))
+        except IntegrityError as error:
+            raise Conflict(f"the idempotency key {receipt.idempotency_key!r} was used before") from error
+
+    def forget(self, *, before: datetime) -> int:
+        """Drop the receipts of requests older than that; how many."""
+        return self._connection.execute(delete(table).where(table.c.received_at < before)).rowcount

@@ -1,0 +1,176 @@
+"""Where segments are. A segment waits as long as its row exists; ids order arrivals and are never a watermark."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy.sql import Select
+
+from dayfile.errors import LostClaim
+from dayfile.model.account import AccountSid, packed_holds
+from dayfile.model.day import Day
+from dayfile.model.resource import ResourceType, parse_resource_type
+from dayfile.model.segment import NewSegment, Segment, SegmentKind
+from dayfile.store.dialect import in_batches
+from dayfile.store.tables import seal, segment_inline
+from dayfile.store.tables import segment as table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingDay:
+    """What waits for one resource type and day."""
+
+    resource_type: ResourceType
+    day: Day
+    segments: int
+    records: int
+    stored_bytes: int
+    first_accepted_at: datetime
+    last_accepted_at: datetime
+
+
+class Segments:
+    """The segments, within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, new: Sequence[NewSegment], *, now: datetime) -> list[int]:
+        """Keep segments, in order of arrival; their ids. From the commit on, every line in them is accepted."""
+        ids = []
+        for segment in new:
+            statement = insert(table).values(_values(segment), accepted_at=now, seal_id=None).returning(table.c.id)
+            segment_id = int(self._connection.execute(statement).scalar_one())
+            if segment.inline is not None:
+                row = {"segment_id": segment_id, "data": segment.inline}
+                self._connection.execute(insert(segment_inline).values(row))
+            ids.append(segment_id)
+        return ids
+
+    def of_day(self, resource_type: ResourceType, day: Day) -> list[Segment]:
+        """All that wait for a day, in order of arrival."""
+        return self._all(_of_day(select(table), resource_type, day))
+
+    def foldable(self, resource_type: ResourceType, day: Day) -> list[Segment]:
+        """Those that wait for a day and that no running seal holds, in order of arrival."""
+        return self._all(_of_day(select(table), resource_type, day).where(_free()))
+
+    def waiting(self) -> list[WaitingDay]:
+        """Every day that something waits for, with counts, oldest arrival first."""
+        first = func.min(table.c.accepted_at)
+        query = select(
+            table.c.resource_type,
+            table.c.day,
+            func.count().label("segments"),
+            func.sum(table.c.records).label("records"),
+            func.sum(table.c.stored_bytes).label("stored_bytes"),
+            first.label("first_accepted_at"),
+            func.max(table.c.accepted_at).label("last_accepted_at"),
+        )
+        query = query.group_by(table.c.resource_type, table.c.day).order_by(first)
+        return [
+            WaitingDay(
+                resource_type=parse_resource_type(row.resource_type),
+                day=row.day,
+                segments=row.segments,
+                records=int(row.records),
+                stored_bytes=int(row.stored_bytes),
+                first_accepted_at=row.first_accepted_at,
+                last_accepted_at=row.last_accepted_at,
+            )
+            for row in self._connection.execute(query)
+        ]
+
+    def inline(self, segment_ids: Collection[int]) -> dict[int, bytes]:
+        """The bytes of inline segments by id; segments that have none are left out."""
+        found: dict[int, bytes] = {}
+        for batch in in_batches(segment_ids):
+            query = select(segment_inline).where(segment_inline.c.segment_id.in_(batch))
+            found.update((row.segment_id, row.data) for row in self._connection.execute(query))
+        return found
+
+    def waits_for(
+        self, account: AccountSid, resource_type: ResourceType, day: Day, *, accepted_by: datetime
+    ) -> bool:
+        """Whether something accepted by that moment may hold records of the account (never a wrong no)."""
+        query = _of_day(select(table.c.accounts), resource_type, day).where(table.c.accepted_at <= accepted_by)
+        return any(packed_holds(packed, account) for packed in self._connection.execute(query).scalars())
+
+    def days_waiting(self, account: AccountSid, resource_type: ResourceType, *, accepted_by: datetime) -> set[Day]:
+        """The days for which `waits_for` holds, in one read."""
+        query = select(table.c.day, table.c.accounts).where(
+            table.c.resource_type == resource_type.name, table.c.accepted_at <= accepted_by
+        )
+        return {row.day for row in self._connection.execute(query) if packed_holds(row.accounts, account)}
+
+    def take(self, seal_id: int, resource_type: ResourceType, day: Day) -> list[Segment]:
+        """Give the set that waits for a day right now to a seal; exactly these go when it is committed."""
+        statement = update(table).where(table.c.resource_type == resource_type.name, table.c.day == day)
+        self._connection.execute(statement.values(seal_id=seal_id))
+        return self._all(_of_day(select(table), resource_type, day).where(table.c.seal_id == seal_id))
+
+    def replace(
+        self, old_ids: Sequence[int], new: NewSegment, *, accepted_at: datetime, seal_id: int | None = None
+    ) -> int:
+        """Put one folded segment in the place of several; its id.
+
+        `accepted_at` is the earliest of theirs, so that a job that waits for one of them waits for the fold. Raises
+        LostClaim if one of them is gone or is held by another seal than `seal_id`.
+        """
+        held = _free() if seal_id is None else table.c.seal_id == seal_id
+        gone = 0
+        for batch in in_batches(old_ids):
+            gone += self._connection.execute(delete(table).where(table.c.id.in_(batch), held)).rowcount
+        if gone != len(old_ids):
+            raise LostClaim("a segment was taken by a seal while it was being folded")
+        statement = insert(table).values(_values(new), accepted_at=accepted_at, seal_id=seal_id).returning(table.c.id)
+        return int(self._connection.execute(statement).scalar_one())
+
+    def remove_of_seal(self, seal_id: int) -> list[str]:
+        """Drop the set of a seal, in the commit that makes it count; the keys of the objects that are now unused."""
+        statement = delete(table).where(table.c.seal_id == seal_id).returning(table.c.object_key)
+        return [key for key in self._connection.execute(statement).scalars() if key is not None]
+
+    def _all(self, query: Select[Any]) -> list[Segment]:
+        return [_segment(row) for row in self._connection.execute(query.order_by(table.c.id))]
+
+
+def _of_day(query: Select[Any], resource_type: ResourceType, day: Day) -> Select[Any]:
+    return query.where(table.c.resource_type == resource_type.name, table.c.day == day)
+
+
+def _free() -> Any:
+    running = select(seal.c.id).where(seal.c.state == "running")
+    return or_(table.c.seal_id.is_(None), table.c.seal_id.not_in(running))
+
+
+def _values(segment: NewSegment) -> dict[str, Any]:
+    return {
+        "resource_type": segment.resource_type.name,
+        "day": segment.day,
+        "kind": segment.kind.value,
+        "object_key": segment.key,
+        "records": segment.records,
+        "plain_bytes": segment.plain_bytes,
+        "stored_bytes": segment.stored_bytes,
+        "accounts": segment.accounts,
+    }
+
+
+def _segment(row: Row[Any]) -> Segment:
+    return Segment(
+        id=row.id,
+        resource_type=parse_resource_type(row.resource_type),
+        day=row.day,
+        kind=SegmentKind(row.kind),
+        key=row.object_key,
+        records=row.records,
+        plain_bytes=row.plain_bytes,
+        stored_bytes=row.stored_bytes,
+        accounts=row.accounts,
+        accepted_at=row.accepted_at,
+    )

@@ -1,0 +1,75 @@
+"""One transaction: a connection and, on it, one object per table family."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from sqlalchemy import Connection
+
+from dayfile.store.accounts import Accounts
+from dayfile.store.audit import Audit
+from dayfile.store.exports import DayFiles
+from dayfile.store.instance import Instance
+from dayfile.store.jobs import Jobs
+from dayfile.store.keys import Keys
+from dayfile.store.receipts import Receipts
+from dayfile.store.rejections import Rejections
+from dayfile.store.sealed import SealedDays
+from dayfile.store.seals import Seals
+from dayfile.store.segments import Segments
+from dayfile.store.uploads import Uploads
+
+
+class Transaction:
+    """What can be read and written together; made by `Database.transaction` and `Database.snapshot` only."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        return Accounts(self._connection)
+
+    @cached_property
+    def keys(self) -> Keys:
+        return Keys(self._connection)
+
+    @cached_property
+    def receipts(self) -> Receipts:
+        return Receipts(self._connection)
+
+    @cached_property
+    def rejections(self) -> Rejections:
+        return Rejections(self._connection)
+
+    @cached_property
+    def segments(self) -> Segments:
+        return Segments(self._connection)
+
+    @cached_property
+    def uploads(self) -> Uploads:
+        return Uploads(self._connection)
+
+    @cached_property
+    def seals(self) -> Seals:
+        return Seals(self._connection)
+
+    @cached_property
+    def sealed_days(self) -> SealedDays:
+        return SealedDays(self._connection)
+
+    @cached_property
+    def day_files(self) -> DayFiles:
+        return DayFiles(self._connection)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        return Jobs(self._connection)
+
+    @cached_property
+    def instance(self) -> Instance:
+        return Instance(self._connection)
+
+    @cached_property
+    def audit(self) -> Audit:
+        return Audit(self._connection)

@@ -1,0 +1,107 @@
+"""The ledger of objects: which are about to be written, which count, which may be deleted.
+
+It fences the sweep from writers. A host can be frozen between its put and its commit, so the row is committed as pending
+before the put; the commit that makes the object count turns pending into live by compare-and-set; and the sweep turns
+pending into garbage first and deletes only then. Whoever comes second finds the row changed and loses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from dayfile.errors import LostClaim
+from dayfile.store.dialect import in_batches
+from dayfile.store.tables import upload as table
+
+PENDING, LIVE, GARBAGE, SWEPT = "pending", "live", "garbage", "swept"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """One entry: the object with the key `prefix`, or, with a mark, all that begin with it and contain the mark."""
+
+    id: int
+    prefix: str
+    mark: str
+    state: str
+
+
+class Uploads:
+    """The ledger, within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def begin(self, prefix: str, *, mark: str = "", now: datetime) -> int:
+        """Announce objects about to be written; commit this before the first put."""
+        values = {"prefix": prefix, "mark": mark, "state": PENDING, "changed_at": now}
+        return int(self._connection.execute(insert(table).values(values).returning(table.c.id)).scalar_one())
+
+    def extend(self, upload_id: int, *, now: datetime) -> None:
+        """Keep a long write from looking abandoned; raises LostClaim if the sweep was there first."""
+        statement = update(table).where(table.c.id == upload_id, table.c.state == PENDING).values(changed_at=now)
+        if self._connection.execute(statement).rowcount != 1:
+            raise LostClaim(f"the upload {upload_id} was taken for abandoned and is being swept")
+
+    def go_live(self, upload_ids: Collection[int], *, now: datetime) -> None:
+        """Make announced objects count, in the commit that refers to them; raises LostClaim unless all were pending."""
+        for batch in in_batches(upload_ids):
+            statement = update(table).where(table.c.id.in_(batch), table.c.state == PENDING)
+            changed = self._connection.execute(statement.values(state=LIVE, changed_at=now)).rowcount
+            if changed != len(batch):
+                raise LostClaim("an upload was taken for abandoned and is being swept: nothing of it was accepted")
+
+    def discard(self, prefixes: Collection[str], *, now: datetime, delete_after: datetime) -> None:
+        """Nothing refers to these live objects any more, from this commit on: they may go after `delete_after`."""
+        for batch in in_batches(prefixes):
+            statement = update(table).where(table.c.prefix.in_(batch), table.c.mark == "", table.c.state == LIVE)
+            self._connection.execute(statement.values(state=GARBAGE, changed_at=now, delete_after=delete_after))
+
+    def give_up(self, upload_ids: Collection[int], *, now: datetime) -> None:
+        """The writer itself will not go on: its pending objects are garbage at once."""
+        for batch in in_batches(upload_ids):
+            statement = update(table).where(table.c.id.in_(batch), table.c.state == PENDING)
+            self._connection.execute(statement.values(state=GARBAGE, changed_at=now, delete_after=now))
+
+    def condemn_stale(self, *, before: datetime, now: datetime) -> int:
+        """Turn announcements that nobody came back to since `before` into garbage; how many."""
+        statement = update(table).where(table.c.state == PENDING, table.c.changed_at < before)
+        return self._connection.execute(
+            statement.values(state=GARBAGE, changed_at=now, delete_after=now)
+        ).rowcount
+
+    def due(self, *, now: datetime, limit: int) -> list[Upload]:
+        """Entries whose objects are to be deleted now, garbage and swept ones, oldest first."""
+        query = (
+            select(table)
+            .where(table.c.state.in_([GARBAGE, SWEPT]), table.c.delete_after <= now)
+            .order_by(table.c.delete_after, table.c.id)
+            .limit(limit)
+        )
+        return [_upload(row) for row in self._connection.execute(query)]
+
+    def swept(self, upload_ids: Sequence[int], *, look_again_at: datetime) -> None:
+        """Their objects are deleted; once more later, for a frozen writer may put one after that."""
+        for batch in in_batches(upload_ids):
+            statement = update(table).where(table.c.id.in_(batch), table.c.state == GARBAGE)
+            self._connection.execute(statement.values(state=SWEPT, delete_after=look_again_at))
+
+    def forget(self, upload_ids: Sequence[int]) -> None:
+        """Drop swept entries: their objects were deleted twice."""
+        for batch in in_batches(upload_ids):
+            self._connection.execute(delete(table).where(table.c.id.in_(batch), table.c.state == SWEPT))
+
+    def find(self, prefix: str) -> Upload | None:
+        """The newest entry with exactly this prefix, or None."""
+        query = select(table).where(table.c.prefix == prefix).order_by(table.c.id.desc()).limit(1)
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else _upload(row)
+
+
+def _upload(row: Row[Any]) -> Upload:
+    return Upload(id=row.id, prefix=row.prefix, mark=row.mark, state=row.state)
