@@ -4,6 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,9 +14,11 @@ INSTALL := $(PIP) install --require-hashes
 # Without isolation the backend comes from the lock, and nothing is fetched that is not in it.
 INSTALL_CHECKOUT := $(PIP) install --no-deps --no-build-isolation --editable .
 UV_VERSION := 0.13.9
+# As many test processes as cores, up to four: more would mostly start up.
+WORKERS := --numprocesses auto --maxprocesses 4
 
-# The newest Python that is there; PYTHON=... takes precedence.
-PYTHON ?= $(firstword $(foreach name,python3.14 python3.13 python3.12 python3.11 python3,$(shell command -v $(name) 2>/dev/null)))
+# Empty: the newest Python on the PATH that can make virtual environments.
+PYTHON ?=
 
 .PHONY: help
 help: ## Show this list
@@ -24,24 +27,7 @@ help: ## Show this list
 # --- Setting up: each stamp stands for what was installed from the files it depends on -----------------------------
 
 $(BIN)/python:
-	@if [ -z "$(PYTHON)" ]; then \
-	    echo "Dayfile needs Python 3.11 or newer, and there is no python3 here." >&2; \
-	    echo "Install it (Debian: apt install python3.11 python3.11-venv), or name it: make PYTHON=/path/to/python3.11" >&2; \
-	    exit 1; \
-	fi
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	    echo "Dayfile needs Python 3.11 or newer; $(PYTHON) is $$("$(PYTHON)" --version 2>&1)." >&2; \
-	    echo "Install a newer one, or name it: make PYTHON=/path/to/python3.11" >&2; \
-	    exit 1; \
-	}
-	@"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null || { \
-	    version=$$("$(PYTHON)" -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
-	    echo "$(PYTHON) cannot make virtual environments: its venv or ensurepip module is missing." >&2; \
-	    echo "Install it (Debian, Ubuntu: apt install python$$version-venv)." >&2; \
-	    exit 1; \
-	}
-	@echo "Making $(VENV) with $$("$(PYTHON)" --version)"
-	@"$(PYTHON)" -m venv --clear $(VENV)
+	@tools/make-venv $(VENV) $(PYTHON)
 
 $(VENV)/.run: pyproject.toml $(LOCKS)/run.txt | $(BIN)/python
 	@echo "Installing what Dayfile runs on ($(LOCKS)/run.txt)"
@@ -70,11 +56,11 @@ run: $(VENV)/.run ## Start a server with made-up records and show what to try
 
 .PHONY: test
 test: $(VENV)/.dev ## Run the tests, a few minutes on two cores; ARGS="-k sealing" passes options on
-	@$(BIN)/python -m pytest -n 2 -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest $(WORKERS) -m "not slow" $(ARGS)
 
 .PHONY: test-all
 test-all: $(VENV)/.dev ## Run all tests, with those marked slow and many more cases of every property
-	@HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n 2 $(ARGS)
+	@HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest $(WORKERS) $(ARGS)
 
 .PHONY: check
 check: $(VENV)/.dev ## Check format, lint, types, layers and spelling

@@ -1,0 +1,71 @@
+"""What holds for every test: no setting and no folder of the developer, no network beyond this machine."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.database import DirectoryBasedExampleDatabase
+
+ROOT = Path(__file__).parents[1]
+
+for name in list(os.environ):
+    # A Twilio region or edge would make Twilio's clients call another host than the one a test gives them.
+    if name.startswith(("DAYFILE_", "TWILIO_")):
+        del os.environ[name]
+os.environ["PYTHONPATH"] = str(ROOT / "src")  # processes that a test starts run this checkout, too
+
+# How long an example takes says nothing on a machine that is busy with something else.
+_ALWAYS = settings(
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+    database=DirectoryBasedExampleDatabase(ROOT / ".hypothesis" / "examples"),
+)
+settings.register_profile("quick", _ALWAYS, max_examples=60)
+settings.register_profile("thorough", _ALWAYS, max_examples=2_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+class BeyondThisMachine(AssertionError):
+    """A test was about to talk to another machine; not an OSError, so that no retry swallows it."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _empty_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Run in an empty folder: no `.env` of the developer is read, no `./data` of theirs is written."""
+    before = Path.cwd()
+    os.chdir(tmp_path_factory.mktemp("cwd"))
+    yield
+    os.chdir(before)
+
+
+def _stay_on_this_machine(event: str, args: tuple[object, ...]) -> None:
+    if event in {"socket.connect", "socket.bind", "socket.sendto"}:
+        given, address = args
+        if isinstance(given, socket.socket) and given.family in {socket.AF_INET, socket.AF_INET6}:
+            assert isinstance(address, tuple)
+            _check(event, address[0])
+    elif event in {"socket.getaddrinfo", "socket.gethostbyname"}:
+        _check(event, args[0])
+
+
+def _check(event: str, host: object) -> None:
+    text = host.decode() if isinstance(host, bytes) else str(host)
+    if host is None or text == "localhost":
+        return
+    try:
+        if ipaddress.ip_address(text).is_loopback:
+            return
+    except ValueError:
+        pass
+    raise BeyondThisMachine(f"{event} to {text!r}: tests use sockets on loopback only, 127.0.0.1 or ::1")
+
+
+sys.addaudithook(_stay_on_this_machine)
