@@ -11,6 +11,23 @@ from dayfile.model.resource import ResourceType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewSealedDay:
+    """What a piece of a seal made for one account: the manifest of a file that exists, before it counts."""
+
+    account: AccountSid
+    revision: int
+    key: str
+    records: int
+    size_bytes: int
+    plain_bytes: int
+    sha256: str
+    plain_sha256: str
+    encoder: str
+    first_created_at: datetime
+    last_created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SealedDay:
     """One revision of one account's day of one resource type: immutable, and provably complete.
 

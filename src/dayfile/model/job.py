@@ -6,10 +6,12 @@ A job has no status of its own: it is what its days say. Whoever works on a day 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from itertools import accumulate
 from typing import NewType
 
 from dayfile.errors import DayfileError, NotFound
@@ -52,9 +54,7 @@ class Event(Enum):
     DELETE = "delete"
 
 
-_FINAL = frozenset(
-    {Status.COMPLETED, Status.COMPLETED_EMPTY_RECORDS, Status.FAILED, Status.DELETED_BY_USER_REQUEST}
-)
+_FINAL = frozenset({Status.COMPLETED, Status.COMPLETED_EMPTY_RECORDS, Status.FAILED, Status.DELETED_BY_USER_REQUEST})
 
 _CLAIMED_AND_DELETED = (Event.COMPLETE, Event.COMPLETE_EMPTY, Event.ERROR, Event.GIVE_UP, Event.HAND_BACK)
 
@@ -137,7 +137,7 @@ class JobDay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A lease on some days of one job, all in the same attempt round of the same worker.
+    """A worker's lease on some days of one job.
 
     Every later write is guarded by `worker` and `token`: a worker restarted under its old name must not finish what
     its former self began.
@@ -190,19 +190,37 @@ class RetryRule:
     def delay(self, attempt: int) -> timedelta:
         """How long to wait after this attempt (counted from 1) failed."""
         doublings = min(max(attempt - 1, 0), 20)
-        return min(self.first_delay * 2**doublings, self.longest_delay)
+        return min(self.first_delay * (1 << doublings), self.longest_delay)
 
 
-def queue_position(*, older_unfinished: int, is_over: bool) -> int | None:
-    """1 for the first in line; None once the job is over."""
-    return None if is_over else 1 + older_unfinished
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """All jobs that are not over, in order of submission: where one stands among them, and how much is ahead of it."""
+
+    numbers: tuple[int, ...]  # submit numbers, rising
+    days: tuple[int, ...]  # unfinished days up to and including each job's own
+
+    @classmethod
+    def of(cls, unfinished: Iterable[tuple[int, int]]) -> Queue:
+        """From pairs of a job's submit number and the count of its unfinished days, numbers rising."""
+        pairs = list(unfinished)
+        return cls(tuple(number for number, _ in pairs), tuple(accumulate(days for _, days in pairs)))
+
+    def position(self, job: Job) -> int | None:
+        """1 for the first in line, and never rising; None once the job is over."""
+        return None if job.over_at else 1 + bisect_left(self.numbers, job.submit_number)
+
+    def estimated_completion(self, job: Job, *, days_per_second: float | None, now: datetime) -> datetime | None:
+        """When the job's last day should be done at the measured rate, if there is one; None once it is over."""
+        if job.over_at:
+            return None
+        up_to = bisect_right(self.numbers, job.submit_number)
+        ahead = self.days[up_to - 1] if up_to else 0
+        return now + timedelta(seconds=ahead / (days_per_second or DAYS_PER_SECOND_AT_START))
 
 
 DAYS_PER_SECOND_AT_START = 50.0
 """What is assumed of the rate of finished job days until one has been measured."""
 
-
-def estimated_completion(*, days_ahead: int, days_per_second: float | None, now: datetime) -> datetime:
-    """When the last of `days_ahead` unfinished days (the job's own included) should be done at the recent rate."""
-    rate = days_per_second or DAYS_PER_SECOND_AT_START
-    return now + timedelta(seconds=days_ahead / rate)
+RATE_WINDOW = timedelta(minutes=5)
+"""Over how long that rate is measured."""

@@ -1,7 +1,7 @@
 """Secrets: subkeys of the instance key, login hashes, and the encryption of what must be read back.
 
-Login secrets are long and random, so one keyed hash is enough: a slow key derivation would only slow down every request,
-since clients send Basic credentials on each.
+Login secrets are long and random, so one keyed hash is enough: a slow key derivation would only slow down every
+request, since clients send Basic credentials on each.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from dayfile.store.transaction import Transaction
 
 BUSY_TIMEOUT_MS = 30_000
 _CHECKPOINT_AT_BYTES = 16 * 1024 * 1024
+_WRITES = {"dayfile_writes": True}  # the execution option by which _begin_sqlite knows a writing transaction
 
 
 class Database:
@@ -46,7 +47,9 @@ class Database:
             event.listen(engine, "begin", _begin_sqlite)
             return cls(engine, file=Path(parsed.database))
         if parsed.get_backend_name() != "postgresql":
-            raise Unusable(f"the database URL must begin with sqlite:/// or postgresql+psycopg://, not {parsed.drivername}")
+            raise Unusable(
+                f"the database URL must begin with sqlite:/// or postgresql+psycopg://, not {parsed.drivername}"
+            )
         return cls(create_engine(parsed, pool_size=16, max_overflow=64, pool_pre_ping=True), file=None)
 
     @contextlib.contextmanager
@@ -55,35 +58,36 @@ class Database:
 
         Raises DatabaseUnavailable when the database is away, full, read-only or busy for too long.
         """
-        with _translated(), self._writer, self.engine.connect() as connection:
-            connection = connection.execution_options(dayfile_writes=True)
-            with connection.begin():
-                yield Transaction(connection)
+        with _translated(), self._writer, self._connection(**_WRITES) as connection, connection.begin():
+            yield Transaction(connection)
         self._checkpoint_if_due()
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[Transaction]:
         """Reads only, all of one moment. Raises DatabaseUnavailable."""
-        with _translated(), self.engine.connect() as connection:
-            if not self._file:
-                connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            with connection.begin():
-                yield Transaction(connection)
+        reads = {} if self._file else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with _translated(), self._connection(**reads) as connection, connection.begin():
+            yield Transaction(connection)
 
     @contextlib.contextmanager
     def exclusively(self) -> Iterator[Connection]:
         """A connection for migrations, which no other process of this machine (or, on PostgreSQL, of this database)
-        has at the same time."""
-        with _translated(), self._migration_lock(), self.engine.connect() as connection:
-            connection = connection.execution_options(dayfile_writes=True)
-            with connection.begin():
-                if not self._file:
-                    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(4660714)")
-                yield connection
+        has at the same time.
+        """
+        locked, connecting = self._migration_lock(), self._connection(**_WRITES)
+        with _translated(), locked, connecting as connection, connection.begin():
+            if not self._file:
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(4660714)")
+            yield connection
 
     def close(self) -> None:
         """Give back every connection; closing twice is fine."""
         self.engine.dispose()
+
+    @contextlib.contextmanager
+    def _connection(self, **options: Any) -> Iterator[Connection]:
+        with self.engine.connect() as connection:
+            yield connection.execution_options(**options)
 
     @contextlib.contextmanager
     def _migration_lock(self) -> Iterator[None]:
@@ -135,7 +139,7 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:  # noqa: ARG001 - SQL
 
 def _begin_sqlite(connection: Connection) -> None:
     # IMMEDIATE takes the write lock at once: a deferred transaction that turns to writing later can only fail.
-    writes = connection.get_execution_options().get("dayfile_writes", False)
+    writes = connection.get_execution_options().get("dayfile_writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 

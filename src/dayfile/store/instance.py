@@ -17,4 +17,4 @@ class Instance:
     def settle(self, name: str, value: str) -> str:
         """Set the fact if it is not set yet; the value that holds."""
         insert_missing(self._connection, table, [{"name": name, "value": value}])
-        return self._connection.execute(select(table.c.value).where(table.c.name == name)).scalar_one()
+        return str(self._connection.execute(select(table.c.value).where(table.c.name == name)).scalar_one())

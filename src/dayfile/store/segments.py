@@ -93,9 +93,7 @@ class Segments:
             found.update((row.segment_id, row.data) for row in self._connection.execute(query))
         return found
 
-    def waits_for(
-        self, account: AccountSid, resource_type: ResourceType, day: Day, *, accepted_by: datetime
-    ) -> bool:
+    def waits_for(self, account: AccountSid, resource_type: ResourceType, day: Day, *, accepted_by: datetime) -> bool:
         """Whether something accepted by that moment may hold records of the account (never a wrong no)."""
         query = _of_day(select(table.c.accounts), resource_type, day).where(table.c.accepted_at <= accepted_by)
         return any(packed_holds(packed, account) for packed in self._connection.execute(query).scalars())

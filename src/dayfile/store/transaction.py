@@ -10,6 +10,7 @@ from dayfile.store.accounts import Accounts
 from dayfile.store.audit import Audit
 from dayfile.store.exports import DayFiles
 from dayfile.store.instance import Instance
+from dayfile.store.job_days import JobDays
 from dayfile.store.jobs import Jobs
 from dayfile.store.keys import Keys
 from dayfile.store.receipts import Receipts
@@ -65,6 +66,10 @@ class Transaction:
     @cached_property
     def jobs(self) -> Jobs:
         return Jobs(self._connection)
+
+    @cached_property
+    def job_days(self) -> JobDays:
+        return JobDays(self._connection)
 
     @cached_property
     def instance(self) -> Instance:

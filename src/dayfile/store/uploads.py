@@ -1,8 +1,8 @@
 """The ledger of objects: which are about to be written, which count, which may be deleted.
 
-It fences the sweep from writers. A host can be frozen between its put and its commit, so the row is committed as pending
-before the put; the commit that makes the object count turns pending into live by compare-and-set; and the sweep turns
-pending into garbage first and deletes only then. Whoever comes second finds the row changed and loses.
+It fences the sweep from writers. A host can be frozen between its put and its commit, so the row is committed as
+pending before the put; the commit that makes the object count turns pending into live by compare-and-set; and the sweep
+turns pending into garbage first and deletes only then. Whoever comes second finds the row changed and loses.
 """
 
 from __future__ import annotations
@@ -71,9 +71,7 @@ class Uploads:
     def condemn_stale(self, *, before: datetime, now: datetime) -> int:
         """Turn announcements that nobody came back to since `before` into garbage; how many."""
         statement = update(table).where(table.c.state == PENDING, table.c.changed_at < before)
-        return self._connection.execute(
-            statement.values(state=GARBAGE, changed_at=now, delete_after=now)
-        ).rowcount
+        return self._connection.execute(statement.values(state=GARBAGE, changed_at=now, delete_after=now)).rowcount
 
     def due(self, *, now: datetime, limit: int) -> list[Upload]:
         """Entries whose objects are to be deleted now, garbage and swept ones, oldest first."""

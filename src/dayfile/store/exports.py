@@ -1,0 +1,124 @@
+"""Where day files are: what is published, until it expires."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, or_, select
+from sqlalchemy.sql import Select
+
+from dayfile.model.account import AccountSid
+from dayfile.model.day import Day
+from dayfile.model.export import DayFile
+from dayfile.model.resource import ResourceType, parse_resource_type
+from dayfile.store.dialect import in_batches, upsert
+from dayfile.store.sealed import sealed_day
+from dayfile.store.tables import day_file as table
+from dayfile.store.tables import sealed_day as sealed_table
+
+
+class DayFiles:
+    """The day files, within one transaction. An expired one is as good as gone, whether it was removed yet or not."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def publish(self, files: Sequence[DayFile]) -> None:
+        """Put files on the list; one for the same account, type and day is replaced."""
+        rows = [
+            {
+                "account": file.account,
+                "resource_type": file.resource_type.name,
+                "day": file.day,
+                "friendly_name": file.friendly_name,
+                "created_at": file.created_at,
+                "generation": file.generation,
+                "sealed_day_id": file.sealed.id if file.sealed else None,
+                "expires_at": file.expires_at,
+            }
+            for file in files
+        ]
+        for batch in in_batches(rows):
+            upsert(self._connection, table, batch)
+
+    def find(self, account: AccountSid, resource_type: ResourceType, day: Day, *, now: datetime) -> DayFile | None:
+        """The published file of the day, or None."""
+        row = self._connection.execute(_listed(account, resource_type, now).where(table.c.day == day)).one_or_none()
+        return None if row is None else _day_file(row)
+
+    def page(
+        self,
+        account: AccountSid,
+        resource_type: ResourceType,
+        *,
+        after: tuple[int, Day] | None = None,
+        before: tuple[int, Day] | None = None,
+        offset: int = 0,
+        limit: int,
+        now: datetime,
+    ) -> list[DayFile]:
+        """Files in order of generation, then day: those that follow `after`, or the last ones ahead of `before`."""
+        query = _listed(account, resource_type, now).offset(offset).limit(limit)
+        if after is not None:
+            generation, day = after
+            later = and_(table.c.generation == generation, table.c.day > day)
+            query = query.where(or_(table.c.generation > generation, later))
+        if before is None:
+            rows = self._connection.execute(query.order_by(table.c.generation, table.c.day))
+            return [_day_file(row) for row in rows]
+        generation, day = before
+        earlier = and_(table.c.generation == generation, table.c.day < day)
+        query = query.where(or_(table.c.generation < generation, earlier))
+        backwards = self._connection.execute(query.order_by(table.c.generation.desc(), table.c.day.desc()))
+        return [_day_file(row) for row in backwards][::-1]
+
+    def walk(self, *, after: tuple[str, str, Day] | None, limit: int) -> list[DayFile]:
+        """All published files of all accounts in the order of their keys, for checking them."""
+        query = _with_sealed()
+        if after is not None:
+            account, resource_type, day = after
+            query = query.where(
+                or_(
+                    table.c.account > account,
+                    and_(table.c.account == account, table.c.resource_type > resource_type),
+                    and_(table.c.account == account, table.c.resource_type == resource_type, table.c.day > day),
+                )
+            )
+        query = query.order_by(table.c.account, table.c.resource_type, table.c.day).limit(limit)
+        return [_day_file(row) for row in self._connection.execute(query)]
+
+
+def _with_sealed() -> Select[Any]:
+    published = [
+        table.c.account.label("file_account"),
+        table.c.resource_type.label("file_type"),
+        table.c.day.label("file_day"),
+        table.c.friendly_name,
+        table.c.created_at,
+        table.c.generation,
+        table.c.expires_at,
+    ]
+    return select(*published, sealed_table).select_from(
+        table.outerjoin(sealed_table, sealed_table.c.id == table.c.sealed_day_id)
+    )
+
+
+def _listed(account: AccountSid, resource_type: ResourceType, now: datetime) -> Select[Any]:
+    return _with_sealed().where(
+        table.c.account == account, table.c.resource_type == resource_type.name, table.c.expires_at > now
+    )
+
+
+def _day_file(row: Row[Any]) -> DayFile:
+    return DayFile(
+        account=row.file_account,
+        resource_type=parse_resource_type(row.file_type),
+        day=row.file_day,
+        friendly_name=row.friendly_name,
+        created_at=row.created_at,
+        generation=row.generation,
+        sealed=None if row.id is None else sealed_day(row),
+        expires_at=row.expires_at,
+    )

@@ -1,0 +1,170 @@
+"""Where the days of jobs change: claimed, finished, handed back, deleted. Decided by the table in `model/job.py`, and
+guarded here by compare-and-set on the status and on the claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select, update
+
+from dayfile.errors import LostClaim
+from dayfile.model.day import Day
+from dayfile.model.job import Claim, Event, Job, JobDay, JobSid, Status, after, is_claimable
+from dayfile.store.dialect import next_number
+from dayfile.store.jobs import Jobs, read_job, read_job_day
+from dayfile.store.tables import account, job
+from dayfile.store.tables import job_day as table
+
+_CLAIMABLE = [status.value for status in Status if is_claimable(status)]
+_CLAIMED = [Status.RUNNING.value, Status.RUNNING_TO_BE_DELETED.value]
+
+
+class JobDays:
+    """The days of jobs, within one transaction. The caller has locked the job (`Jobs.lock`)."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def claim(self, *, worker: str, leased_until: datetime, limit: int, now: datetime) -> Claim | None:
+        """Take up to `limit` days of the job whose turn it is; None when nothing may be done now.
+
+        Accounts take turns: the one that was served longest ago comes first, then the oldest of its jobs.
+        """
+        chosen = self._next_job(now=now)
+        if chosen is None:
+            return None
+        token = next_number(self._connection, "claim")
+        due = table.c.job_sid == chosen.sid, table.c.status.in_(_CLAIMABLE), table.c.not_before <= now
+        days = self._connection.execute(select(table.c.day).where(*due).order_by(table.c.day).limit(limit)).scalars()
+        statement = update(table).where(*due, table.c.day.in_(days.all()))
+        self._connection.execute(
+            statement.values(
+                status=Status.RUNNING.value,  # the one status that a claim leads to
+                attempt=table.c.attempt + 1,
+                error=None,
+                worker=worker,
+                claim_token=token,
+                leased_until=leased_until,
+            )
+        )
+        self._connection.execute(update(account).where(account.c.sid == chosen.account).values(served=token))
+        claimed = select(table).where(table.c.claim_token == token).order_by(table.c.day)
+        return Claim(
+            job=chosen,
+            days=tuple(read_job_day(row) for row in self._connection.execute(claimed)),
+            worker=worker,
+            token=token,
+            leased_until=leased_until,
+        )
+
+    def extend(self, claim: Claim, *, leased_until: datetime) -> None:
+        """Go on holding what is left of a claim; raises LostClaim when nothing is."""
+        statement = update(table).where(
+            table.c.job_sid == claim.job.sid, table.c.claim_token == claim.token, table.c.worker == claim.worker
+        )
+        if self._connection.execute(statement.values(leased_until=leased_until)).rowcount == 0:
+            raise LostClaim(f"{claim.worker} no longer holds any day of {claim.job.sid}")
+
+    def report(
+        self,
+        claim: Claim,
+        events: Mapping[Day, Event],
+        *,
+        now: datetime,
+        not_before: datetime | None = None,
+        error: str | None = None,
+    ) -> tuple[JobDay, ...]:
+        """Apply what happened to claimed days and let go of them; the days as they stand now.
+
+        `not_before` is when a day that is not final may be tried again. Raises LostClaim, with nothing changed for
+        good, if any of the days is no longer held under this claim.
+        """
+        was = self._held(claim, events.keys())
+        changes: dict[tuple[Status, Event], list[Day]] = {}
+        for day, event in events.items():
+            changes.setdefault((was[day], event), []).append(day)
+        for (status, event), days in changes.items():
+            to = after(status, event)
+            statement = update(table).where(
+                table.c.job_sid == claim.job.sid,
+                table.c.day.in_(days),
+                table.c.status == status.value,
+                table.c.claim_token == claim.token,
+                table.c.worker == claim.worker,
+            )
+            changed = self._connection.execute(
+                statement.values(
+                    status=to.value,
+                    error=error,
+                    not_before=not_before or now,
+                    worker=None,
+                    claim_token=None,
+                    leased_until=None,
+                    finished_at=now if to.is_final else None,
+                    # Handing back is without blame: the attempt does not count.
+                    attempt=table.c.attempt - (1 if event is Event.HAND_BACK else 0),
+                )
+            ).rowcount
+            if changed != len(days):
+                raise LostClaim(f"{claim.worker} no longer holds all of its days of {claim.job.sid}")
+        every = Jobs(self._connection).days([claim.job.sid])[claim.job.sid]
+        return tuple(job_day for job_day in every if job_day.day in events)
+
+    def delete(self, sid: JobSid, *, now: datetime) -> None:
+        """Apply the owner's deletion to every day that is not final."""
+        query = select(table.c.status).where(table.c.job_sid == sid).distinct()
+        for text in self._connection.execute(query).scalars().all():
+            status = Status(text)
+            if status.is_final:
+                continue
+            to = after(status, Event.DELETE)
+            statement = update(table).where(table.c.job_sid == sid, table.c.status == status.value)
+            self._connection.execute(statement.values(status=to.value, finished_at=now if to.is_final else None))
+
+    def expired(self, *, now: datetime, limit: int) -> list[Claim]:
+        """Claims whose lease has run out, as they would report themselves."""
+        query = (
+            select(table.c.job_sid, table.c.claim_token, table.c.worker, func.min(table.c.leased_until))
+            .where(table.c.status.in_(_CLAIMED), table.c.leased_until <= now)
+            .group_by(table.c.job_sid, table.c.claim_token, table.c.worker)
+            .limit(limit)
+        )
+        return [self._claim(*row) for row in self._connection.execute(query).all()]
+
+    def _claim(self, sid: JobSid, token: int, worker: str, leased_until: datetime) -> Claim:
+        rows = self._connection.execute(select(table).where(table.c.claim_token == token).order_by(table.c.day))
+        return Claim(
+            job=Jobs(self._connection).get(sid),
+            days=tuple(read_job_day(row) for row in rows),
+            worker=worker,
+            token=token,
+            leased_until=leased_until,
+        )
+
+    def _next_job(self, *, now: datetime) -> Job | None:
+        due = (
+            select(table.c.day)
+            .where(table.c.job_sid == job.c.sid, table.c.status.in_(_CLAIMABLE), table.c.not_before <= now)
+            .exists()
+        )
+        query = (
+            select(job)
+            .join(account, account.c.sid == job.c.account)
+            .where(job.c.over_at.is_(None), due)
+            .order_by(account.c.served, job.c.submit_number)
+            .limit(1)
+            .with_for_update(of=job, skip_locked=True)
+        )
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else read_job(row)
+
+    def _held(self, claim: Claim, days: Collection[Day]) -> dict[Day, Status]:
+        query = select(table.c.day, table.c.status).where(
+            table.c.job_sid == claim.job.sid, table.c.claim_token == claim.token, table.c.worker == claim.worker
+        )
+        held = {row.day: Status(row.status) for row in self._connection.execute(query)}
+        if not held.keys() >= set(days):
+            raise LostClaim(f"{claim.worker} no longer holds all of its days of {claim.job.sid}")
+        return held

@@ -1,0 +1,191 @@
+"""Where custom jobs are: what was asked for, and the queue. Claims and what comes of them are in `job_days.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy.sql import ColumnElement
+
+from dayfile.errors import NotFound
+from dayfile.model.account import AccountSid
+from dayfile.model.day import Day, DayRange
+from dayfile.model.job import Job, JobDay, JobRequest, JobSid, Queue, Status
+from dayfile.model.resource import ResourceType, parse_resource_type
+from dayfile.store.dialect import in_batches, insert_missing, next_number
+from dayfile.store.tables import job as table
+from dayfile.store.tables import job_day, quota_day
+
+FINAL = [status.value for status in Status if status.is_final]
+
+
+class Jobs:
+    """The jobs, within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def draw_quota(self, root_account: AccountSid, *, today: Day, days: int, limit: int) -> int | None:
+        """Take days out of what an account and its subaccounts may ask for today.
+
+        None when they were there; else how many are left, and nothing is taken. Exact under concurrency: the row is
+        changed only where the sum stays within the limit.
+        """
+        key = {"root_account": root_account, "day": today}
+        insert_missing(self._connection, quota_day, [{**key, "requested": 0}])
+        row = and_(quota_day.c.root_account == root_account, quota_day.c.day == today)
+        statement = update(quota_day).where(row, quota_day.c.requested + days <= limit)
+        if self._connection.execute(statement.values(requested=quota_day.c.requested + days)).rowcount == 1:
+            return None
+        return limit - int(self._connection.execute(select(quota_day.c.requested).where(row)).scalar_one())
+
+    def submit(self, sid: JobSid, request: JobRequest, *, now: datetime) -> Job:
+        """Put a job at the end of the queue, every day of it Submitted."""
+        values = {
+            "sid": sid,
+            "account": request.account,
+            "resource_type": request.resource_type.name,
+            "start_day": request.days.first,
+            "end_day": request.days.last,
+            "friendly_name": request.friendly_name,
+            "webhook_url": request.webhook_url,
+            "webhook_method": request.webhook_method,
+            "email": request.email,
+            "submit_number": next_number(self._connection, "submit"),
+            "submitted_at": now,
+        }
+        self._connection.execute(insert(table).values(values))
+        rows = [
+            {"job_sid": sid, "day": day, "status": Status.SUBMITTED.value, "attempt": 0, "not_before": now}
+            for day in request.days
+        ]
+        for batch in in_batches(rows):
+            self._connection.execute(insert(job_day), batch)
+        return self.get(sid)
+
+    def get(self, sid: JobSid) -> Job:
+        """The job, deleted or not; raises NotFound."""
+        row = self._connection.execute(select(table).where(table.c.sid == sid)).one_or_none()
+        if row is None:
+            raise NotFound(f"there is no job {sid}")
+        return read_job(row)
+
+    def lock(self, sid: JobSid) -> Job:
+        """The job, with nobody else in a writing transaction about it until this one ends; raises NotFound.
+
+        Every transaction that touches days of a job does this first: otherwise the last two days finish side by side,
+        neither sees the other, and nobody notices that the job is over.
+        """
+        row = self._connection.execute(select(table).where(table.c.sid == sid).with_for_update()).one_or_none()
+        if row is None:
+            raise NotFound(f"there is no job {sid}")
+        return read_job(row)
+
+    def find(self, account: AccountSid, sid: JobSid, *, over_since: datetime) -> Job | None:
+        """The job of that account, if it is still shown: None for foreign, deleted and long finished ones."""
+        query = select(table).where(table.c.sid == sid, table.c.account == account, _shown(over_since))
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else read_job(row)
+
+    def page(
+        self,
+        account: AccountSid,
+        resource_type: ResourceType,
+        *,
+        before: int | None = None,
+        after: int | None = None,
+        offset: int = 0,
+        limit: int,
+        over_since: datetime,
+    ) -> list[Job]:
+        """Shown jobs, newest first: those submitted before the number `before`, or the ones just after `after`."""
+        query = select(table).where(
+            table.c.account == account, table.c.resource_type == resource_type.name, _shown(over_since)
+        )
+        query = query.offset(offset).limit(limit)
+        if before is not None:
+            query = query.where(table.c.submit_number < before)
+        if after is None:
+            rows = self._connection.execute(query.order_by(table.c.submit_number.desc()))
+            return [read_job(row) for row in rows]
+        query = query.where(table.c.submit_number > after).order_by(table.c.submit_number)
+        return [read_job(row) for row in self._connection.execute(query)][::-1]
+
+    def recent(self, *, limit: int) -> list[Job]:
+        """The jobs submitted last, of all accounts, for the operator."""
+        query = select(table).where(table.c.deleted_at.is_(None)).order_by(table.c.submit_number.desc()).limit(limit)
+        return [read_job(row) for row in self._connection.execute(query)]
+
+    def days(self, sids: Collection[JobSid]) -> dict[JobSid, tuple[JobDay, ...]]:
+        """The days of jobs, in order."""
+        found: dict[JobSid, list[JobDay]] = {sid: [] for sid in sids}
+        for batch in in_batches(sids):
+            query = select(job_day).where(job_day.c.job_sid.in_(batch)).order_by(job_day.c.job_sid, job_day.c.day)
+            for row in self._connection.execute(query):
+                found[row.job_sid].append(read_job_day(row))
+        return {sid: tuple(days) for sid, days in found.items()}
+
+    def queue(self) -> Queue:
+        """All jobs that are not over, with the number of their days that are not final, in order of submission."""
+        query = (
+            select(table.c.submit_number, func.count())
+            .join(job_day, job_day.c.job_sid == table.c.sid)
+            .where(table.c.over_at.is_(None), job_day.c.status.not_in(FINAL))
+            .group_by(table.c.submit_number)
+            .order_by(table.c.submit_number)
+        )
+        return Queue.of((row[0], row[1]) for row in self._connection.execute(query))
+
+    def finished_days(self, *, since: datetime) -> int:
+        """How many job days of any job became final since then, for estimating how long others will take."""
+        query = select(func.count()).select_from(job_day).where(job_day.c.finished_at > since)
+        return self._connection.execute(query).scalar_one()
+
+    def mark_deleted(self, sid: JobSid, *, now: datetime) -> None:
+        """Its owner has deleted the job: it is no longer shown, once none of its days runs."""
+        self._connection.execute(update(table).where(table.c.sid == sid).values(deleted_at=now))
+
+    def settle(self, sid: JobSid, *, now: datetime) -> Job:
+        """Note that a locked job is over, if every day of it is final; the job as it stands."""
+        unfinished = select(func.count()).where(job_day.c.job_sid == sid, job_day.c.status.not_in(FINAL))
+        if self._connection.execute(unfinished).scalar_one() == 0:
+            over = update(table).where(table.c.sid == sid, table.c.over_at.is_(None)).values(over_at=now)
+            self._connection.execute(over)
+        return self.get(sid)
+
+    def unsettled(self, *, limit: int) -> list[JobSid]:
+        """Jobs whose days are all final and that are not over: there must be none."""
+        open_day = select(job_day.c.day).where(job_day.c.job_sid == table.c.sid, job_day.c.status.not_in(FINAL))
+        query = select(table.c.sid).where(table.c.over_at.is_(None), ~open_day.exists()).limit(limit)
+        return list(self._connection.execute(query).scalars())
+
+
+def read_job(row: Row[Any]) -> Job:
+    """The job in a row of its table."""
+    return Job(
+        sid=row.sid,
+        account=row.account,
+        resource_type=parse_resource_type(row.resource_type),
+        days=DayRange(first=row.start_day, last=row.end_day),
+        friendly_name=row.friendly_name,
+        webhook_url=row.webhook_url,
+        webhook_method=row.webhook_method,
+        email=row.email,
+        submit_number=row.submit_number,
+        submitted_at=row.submitted_at,
+        over_at=row.over_at,
+        deleted_at=row.deleted_at,
+    )
+
+
+def read_job_day(row: Row[Any]) -> JobDay:
+    """The job day in a row of its table."""
+    return JobDay(job_sid=row.job_sid, day=row.day, status=Status(row.status), attempt=row.attempt, error=row.error)
+
+
+def _shown(over_since: datetime) -> ColumnElement[bool]:
+    # A deleted job is seen until the last of its running days has stopped.
+    kept = and_(table.c.deleted_at.is_(None), table.c.over_at > over_since)
+    return or_(table.c.over_at.is_(None), kept)

@@ -1,0 +1,108 @@
+"""Where sealed days are: one row a revision. A row counts only if its seal is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy.sql import Select
+
+from dayfile.errors import NotFound
+from dayfile.model.account import AccountSid
+from dayfile.model.day import Day, DayRange
+from dayfile.model.export import NewSealedDay, SealedDay
+from dayfile.model.resource import ResourceType, parse_resource_type
+from dayfile.store.dialect import in_batches
+from dayfile.store.seals import COMMITTED, SealClaim
+from dayfile.store.tables import seal
+from dayfile.store.tables import sealed_day as table
+
+
+class SealedDays:
+    """The sealed days, within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, claim: SealClaim, new: Iterable[NewSealedDay], *, now: datetime) -> None:
+        """Note what a seal has made; it counts once the seal is committed."""
+        for batch in in_batches(new):
+            rows = [
+                {
+                    "seal_id": claim.id,
+                    "account": sealed.account,
+                    "resource_type": claim.resource_type.name,
+                    "day": claim.day,
+                    "revision": sealed.revision,
+                    "object_key": sealed.key,
+                    "records": sealed.records,
+                    "size_bytes": sealed.size_bytes,
+                    "plain_bytes": sealed.plain_bytes,
+                    "sha256": sealed.sha256,
+                    "plain_sha256": sealed.plain_sha256,
+                    "encoder": sealed.encoder,
+                    "first_created_at": sealed.first_created_at,
+                    "last_created_at": sealed.last_created_at,
+                    "sealed_at": now,
+                }
+                for sealed in batch
+            ]
+            self._connection.execute(insert(table), rows)
+
+    def get(self, sealed_day_id: int) -> SealedDay:
+        """The sealed day; raises NotFound."""
+        row = self._connection.execute(_committed().where(table.c.id == sealed_day_id)).one_or_none()
+        if row is None:
+            raise NotFound(f"there is no sealed day {sealed_day_id}")
+        return sealed_day(row)
+
+    def current(self, account: AccountSid, resource_type: ResourceType, days: DayRange) -> dict[Day, SealedDay]:
+        """The newest revision of each of the days; days without records are left out."""
+        query = _committed().where(
+            table.c.account == account,
+            table.c.resource_type == resource_type.name,
+            table.c.day.between(days.first, days.last),
+        )
+        return {row.day: sealed_day(row) for row in self._connection.execute(query.order_by(table.c.revision))}
+
+    def of_day(self, resource_type: ResourceType, day: Day) -> dict[AccountSid, SealedDay]:
+        """The newest revision of every account that has records on the day."""
+        query = _committed().where(table.c.resource_type == resource_type.name, table.c.day == day)
+        return {row.account: sealed_day(row) for row in self._connection.execute(query.order_by(table.c.revision))}
+
+    def after(self, sealed_day_id: int, *, limit: int) -> list[SealedDay]:
+        """The sealed days that follow an id, all revisions, for walking over them."""
+        query = _committed().where(table.c.id > sealed_day_id).order_by(table.c.id).limit(limit)
+        return [sealed_day(row) for row in self._connection.execute(query)]
+
+    def count(self) -> int:
+        """How many files there are, all revisions."""
+        query = select(func.count()).select_from(table).join(seal).where(seal.c.state == COMMITTED)
+        return self._connection.execute(query).scalar_one()
+
+
+def sealed_day(row: Row[Any]) -> SealedDay:
+    """The sealed day in a row of its table."""
+    return SealedDay(
+        id=row.id,
+        account=row.account,
+        resource_type=parse_resource_type(row.resource_type),
+        day=row.day,
+        revision=row.revision,
+        key=row.object_key,
+        records=row.records,
+        size_bytes=row.size_bytes,
+        plain_bytes=row.plain_bytes,
+        sha256=row.sha256,
+        plain_sha256=row.plain_sha256,
+        encoder=row.encoder,
+        first_created_at=row.first_created_at,
+        last_created_at=row.last_created_at,
+        sealed_at=row.sealed_at,
+    )
+
+
+def _committed() -> Select[Any]:
+    return select(table).join(seal, seal.c.id == table.c.seal_id).where(seal.c.state == COMMITTED)

@@ -1,0 +1,156 @@
+"""Where it stands which days are sealed, and who is sealing one right now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, select, text, update
+
+from dayfile.errors import LostClaim
+from dayfile.model.day import Day
+from dayfile.model.resource import RESOURCE_TYPES, ResourceType, parse_resource_type
+from dayfile.store import uploads
+from dayfile.store.dialect import insert, insert_missing, upsert
+from dayfile.store.tables import day_state, seal, sealed_day
+
+OPEN, SEALED = "open", "sealed"
+RUNNING, COMMITTED, ABANDONED = "running", "committed", "abandoned"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealClaim:
+    """The right to seal one day, until the lease runs out. `id` is never given twice, so it guards every write."""
+
+    id: int
+    resource_type: ResourceType
+    day: Day
+    worker: str
+    upload_id: int
+
+
+class Seals:
+    """Day states and seals, within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def open_days(self, days: Iterable[Day]) -> None:
+        """Make days known for every resource type; those that are known stay as they are."""
+        rows = [
+            {"resource_type": resource_type.name, "day": day, "state": OPEN, "sealed_at": None}
+            for day in days
+            for resource_type in RESOURCE_TYPES
+        ]
+        insert_missing(self._connection, day_state, rows)
+
+    def newest_day(self) -> Day | None:
+        """The newest day that is known; None before the first start."""
+        newest: Day | None = self._connection.execute(select(func.max(day_state.c.day))).scalar_one()
+        return newest
+
+    def still_open(self, *, before: Day) -> list[tuple[ResourceType, Day]]:
+        """The known days before that one that were never sealed, oldest first."""
+        query = select(day_state.c.resource_type, day_state.c.day).where(
+            day_state.c.state == OPEN, day_state.c.day < before
+        )
+        rows = self._connection.execute(query.order_by(day_state.c.day, day_state.c.resource_type))
+        return [(parse_resource_type(row.resource_type), row.day) for row in rows]
+
+    def is_open(self, resource_type: ResourceType, day: Day) -> bool:
+        """Whether the day is known and was never sealed."""
+        query = select(day_state.c.state).where(day_state.c.resource_type == resource_type.name, day_state.c.day == day)
+        return self._connection.execute(query).scalar_one_or_none() == OPEN
+
+    def count(self) -> int:
+        """How many (resource type, day)s are sealed."""
+        query = select(func.count()).select_from(day_state).where(day_state.c.state == SEALED)
+        return self._connection.execute(query).scalar_one()
+
+    def claim(
+        self,
+        resource_type: ResourceType,
+        day: Day,
+        *,
+        worker: str,
+        upload_id: int,
+        leased_until: datetime,
+        now: datetime,
+    ) -> SealClaim | None:
+        """Take the day, unless somebody holds it; one whose lease has run out is put aside first."""
+        self._abandon_expired(resource_type, day, now=now)
+        statement = (
+            insert(self._connection, seal)
+            .values(
+                resource_type=resource_type.name,
+                day=day,
+                state=RUNNING,
+                worker=worker,
+                leased_until=leased_until,
+                upload_id=upload_id,
+                started_at=now,
+            )
+            .on_conflict_do_nothing(
+                index_elements=[seal.c.resource_type, seal.c.day], index_where=text("state = 'running'")
+            )
+            .returning(seal.c.id)
+        )
+        seal_id = self._connection.execute(statement).scalar_one_or_none()
+        if seal_id is None:
+            return None
+        return SealClaim(id=seal_id, resource_type=resource_type, day=day, worker=worker, upload_id=upload_id)
+
+    def extend(self, claim: SealClaim, *, leased_until: datetime) -> None:
+        """Go on holding the day; raises LostClaim if it is no longer held."""
+        self._guarded(claim, leased_until=leased_until)
+
+    def commit(self, claim: SealClaim, *, now: datetime) -> None:
+        """Make the seal and all its sealed days count; raises LostClaim if the day is no longer held."""
+        self._guarded(claim, state=COMMITTED, committed_at=now)
+        row = {
+            "resource_type": claim.resource_type.name,
+            "day": claim.day,
+            "state": SEALED,
+            "sealed_at": now,
+        }
+        if self._first_sealed_at(claim) is None:
+            upsert(self._connection, day_state, [row])
+
+    def abandon(self, claim: SealClaim, *, now: datetime) -> None:
+        """Give the day back with nothing done; fine if it is no longer held."""
+        self._put_aside([claim.id], [claim.upload_id], now=now)
+
+    def running(self, *, now: datetime) -> list[tuple[ResourceType, Day]]:
+        """The days that somebody is sealing under a lease that has not run out."""
+        query = select(seal.c.resource_type, seal.c.day).where(seal.c.state == RUNNING, seal.c.leased_until > now)
+        return [(parse_resource_type(row.resource_type), row.day) for row in self._connection.execute(query)]
+
+    def _first_sealed_at(self, claim: SealClaim) -> datetime | None:
+        query = select(day_state.c.sealed_at).where(
+            day_state.c.resource_type == claim.resource_type.name, day_state.c.day == claim.day
+        )
+        return self._connection.execute(query).scalar_one_or_none()
+
+    def _guarded(self, claim: SealClaim, **values: Any) -> None:
+        statement = update(seal).where(seal.c.id == claim.id, seal.c.state == RUNNING, seal.c.worker == claim.worker)
+        if self._connection.execute(statement.values(values)).rowcount != 1:
+            raise LostClaim(f"{claim.worker} no longer holds {claim.resource_type.name} of {claim.day}")
+
+    def _abandon_expired(self, resource_type: ResourceType, day: Day, *, now: datetime) -> None:
+        query = select(seal.c.id, seal.c.upload_id).where(
+            seal.c.resource_type == resource_type.name,
+            seal.c.day == day,
+            seal.c.state == RUNNING,
+            seal.c.leased_until <= now,
+        )
+        expired = self._connection.execute(query).all()
+        self._put_aside([row.id for row in expired], [row.upload_id for row in expired], now=now)
+
+    def _put_aside(self, seal_ids: list[int], upload_ids: list[int], *, now: datetime) -> None:
+        statement = update(seal).where(seal.c.id.in_(seal_ids), seal.c.state == RUNNING)
+        if self._connection.execute(statement.values(state=ABANDONED)).rowcount == 0:
+            return
+        self._connection.execute(delete(sealed_day).where(sealed_day.c.seal_id.in_(seal_ids)))
+        uploads.Uploads(self._connection).give_up(upload_ids, now=now)
