@@ -1,0 +1,111 @@
+"""The values of documented fields: what each kind accepts, and how it stands in a canonical line.
+
+A value of another type is taken only where nothing can be lost by it: `"1"` is the integer 1, `"01"` is nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from dayfile.errors import InvalidRecord
+from dayfile.model.moment import canonical_moment
+from dayfile.model.resource import Kind
+from dayfile.model.strictjson import Value, shown
+
+Read = Callable[[str, Value], Value | int]
+"""Field name and value, in; the value of the canonical line, out. Raises InvalidRecord."""
+
+MIN_INTEGER: Final = -(2**63)
+MAX_INTEGER: Final = 2**63 - 1
+
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
+
+
+def sid_pattern(prefixes: tuple[str, ...]) -> str:
+    """The pattern of a sid with one of these prefixes."""
+    return f"(?:{'|'.join(prefixes)})[0-9a-f]{{32}}"
+
+
+def sid_reader(prefixes: tuple[str, ...]) -> Read:
+    """Read a sid that must be there."""
+    matches = re.compile(sid_pattern(prefixes)).fullmatch
+    rule = f"must be {' or '.join(prefixes)} followed by 32 lower-case hexadecimal digits"
+
+    def read_sid(name: str, value: Value) -> str:
+        if type(value) is str and matches(value):
+            return value
+        raise _absent(name, rule) if value is None else _refusal(name, rule, value)
+
+    return read_sid
+
+
+def read_needed_moment(name: str, value: Value) -> str:
+    """Read a time that must be there."""
+    if value is None:
+        raise _absent(name, "must be a time with its zone")
+    return _read_moment(name, value)
+
+
+def _read_moment(name: str, value: Value) -> str:
+    if type(value) is not str:
+        raise _refusal(name, "must be a time as text, or null", value)
+    try:
+        return canonical_moment(value)
+    except ValueError as error:
+        raise _refusal(name, str(error), value) from error
+
+
+def _read_text(name: str, value: Value) -> str:
+    if type(value) is str:
+        return value
+    raise _refusal(name, "must be text or null", value)
+
+
+def _read_integer(name: str, value: Value) -> int:
+    digits = bytes(value).decode() if type(value) is msgspec.Raw else value
+    if type(digits) is str and _INTEGER.fullmatch(digits):
+        number = int(digits)
+        if MIN_INTEGER <= number <= MAX_INTEGER:
+            return number
+    raise _refusal(name, "must be an integer of at most 64 bits, or null", value)
+
+
+def _read_amount(name: str, value: Value) -> str:
+    if type(value) is str:
+        return value
+    if type(value) is msgspec.Raw:
+        return bytes(value).decode()
+    raise _refusal(name, "must be a number, as text or not, or null", value)
+
+
+def _read_boolean(name: str, value: Value) -> bool:
+    if type(value) is bool:
+        return value
+    if value == "true" or value == "false":  # noqa: PLR1714 - a value may be a list, which no set can be asked for
+        return value == "true"
+    raise _refusal(name, "must be true, false or null", value)
+
+
+def _refusal(name: str, rule: str, value: Value) -> InvalidRecord:
+    return InvalidRecord(name, f"{rule}; got {shown(value)}")
+
+
+def _absent(name: str, rule: str) -> InvalidRecord:
+    return InvalidRecord(name, f"{rule}; it is missing or null")
+
+
+READERS: Final[dict[Kind, Read]] = {
+    Kind.TEXT: _read_text,
+    Kind.INTEGER: _read_integer,
+    Kind.AMOUNT: _read_amount,
+    Kind.BOOLEAN: _read_boolean,
+    Kind.MOMENT: _read_moment,
+}
+"""How the values that are not null are read, by their kind."""
+
+FINAL_TYPES: Final[dict[Kind, type]] = {Kind.TEXT: str, Kind.AMOUNT: str, Kind.BOOLEAN: bool}
+"""Values of these types stand in the line as they came: what their reader would say, for half of the time."""

@@ -1,0 +1,91 @@
+"""What a resource type's table entry means for reading and writing lines, worked out once per type."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from dayfile.model.fields import (
+    FINAL_TYPES,
+    MAX_INTEGER,
+    MIN_INTEGER,
+    READERS,
+    Read,
+    read_needed_moment,
+    sid_pattern,
+    sid_reader,
+)
+from dayfile.model.moment import CANONICAL
+from dayfile.model.resource import Kind, ResourceType
+
+encode_lines: Final = msgspec.json.Encoder().encode_lines
+"""Compact JSON in UTF-8, every text in its shortest form, a newline after each value."""
+
+_ACCOUNT_PREFIXES = ("AC",)
+
+_TYPES: Final[dict[Kind, Any]] = {
+    Kind.TEXT: str | None,
+    Kind.INTEGER: Annotated[int, msgspec.Meta(ge=MIN_INTEGER, le=MAX_INTEGER)] | None,
+    Kind.AMOUNT: str | None,
+    Kind.BOOLEAN: bool | None,
+    Kind.MOMENT: str | None,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Layout:
+    """How lines of one resource type are read."""
+
+    needed: tuple[tuple[str, Read], ...]  # the fixed part of the line: never null, first, in this order
+    # The other documented fields in their order: name, the type that needs no reading, and how the others are read.
+    optional: tuple[tuple[str, type | None, Read], ...]
+    decode: Callable[[bytes], Any]  # an object with exactly these fields, all of their type, into a struct
+    moments: tuple[str, ...]  # the attributes of that struct that hold a time or None
+    match_head: Callable[[bytes], re.Match[bytes] | None]  # the fixed part of a line; groups: created day, updated day
+
+
+@cache
+def layout_of(resource_type: ResourceType) -> Layout:
+    """The layout that a table entry describes."""
+    needed = (
+        *((key.name, sid_reader(key.prefixes)) for key in resource_type.key_fields),
+        ("account_sid", sid_reader(_ACCOUNT_PREFIXES)),
+        ("date_created", read_needed_moment),
+        ("date_updated", read_needed_moment),
+    )
+    return Layout(
+        needed=needed,
+        optional=tuple(
+            (field.name, FINAL_TYPES.get(field.kind), READERS[field.kind]) for field in resource_type.fields
+        ),
+        decode=_decoder(resource_type, needed=(name for name, _ in needed)),
+        moments=tuple(_attribute(field.name) for field in resource_type.fields if field.kind is Kind.MOMENT),
+        match_head=_head(resource_type).match,
+    )
+
+
+def _decoder(resource_type: ResourceType, *, needed: Iterable[str]) -> Callable[[bytes], Any]:
+    types: list[tuple[str, Any]] = [(_attribute(name), str) for name in needed]
+    types += [(_attribute(field.name), _TYPES[field.kind]) for field in resource_type.fields]
+    names = {_attribute(field.name): field.name for field in resource_type.fields}
+    struct = msgspec.defstruct(resource_type.name, types, rename=names, forbid_unknown_fields=True, gc=False)
+    return msgspec.json.Decoder(struct).decode
+
+
+def _attribute(name: str) -> str:
+    """A field's name in Python: `from` is a word of the language."""
+    return f"{name}_" if keyword.iskeyword(name) else name
+
+
+def _head(resource_type: ResourceType) -> re.Pattern[bytes]:
+    moment = CANONICAL.replace("T", ")T", 1)
+    values = [(key.name, sid_pattern(key.prefixes)) for key in resource_type.key_fields]
+    values += [("account_sid", sid_pattern(_ACCOUNT_PREFIXES))]
+    values += [("date_created", f"({moment}"), ("date_updated", f"({moment}")]
+    return re.compile(("{" + ",".join(f'"{name}":"{pattern}"' for name, pattern in values)).encode())

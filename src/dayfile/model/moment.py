@@ -1,0 +1,99 @@
+"""Moments as records write them, brought to the one form of an export: UTC, whole seconds, `2026-10-01T10:00:00Z`.
+
+Two forms come in: ISO 8601 with a zone, as exports have it, and the dates of mail (RFC 2822), as the REST API has them.
+Of one fixed width, canonical texts compare as the moments they stand for.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+
+from dayfile.errors import InvalidParameter
+from dayfile.model.day import Day
+
+_CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+
+CANONICAL: Final = rf"{_DATE}T{_CLOCK}Z"
+"""The pattern of the canonical form. Its date may still be none of the calendar: ask `find_day`."""
+
+_matches_canonical = re.compile(CANONICAL).fullmatch
+_ISO = re.compile(rf"({_DATE})[Tt ]({_CLOCK})(?:\.[0-9]+)?(Z|z|[+-][0-9]{{2}}(?::?[0-9]{{2}})?)")
+_ISO_WITHOUT_ZONE = re.compile(rf"{_DATE}[Tt ]{_CLOCK}(?:\.[0-9]+)?")
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MAIL = re.compile(
+    rf"((?:(?:{'|'.join(_WEEKDAYS)}), )?[0-9]{{1,2}} (?:{'|'.join(_MONTHS)}) [0-9]{{4}})"
+    rf" ({_CLOCK}) ([+-][0-9]{{4}}|GMT|UTC|UT)"
+)
+_ZERO_ZONES = frozenset({"Z", "z", "+0000", "-0000", "+00:00", "-00:00", "+00", "-00", "GMT", "UTC", "UT"})
+
+_EXAMPLES = "2026-10-01T10:00:00Z or Thu, 01 Oct 2026 10:00:00 +0000"
+# A batch spans few days, and its records come more or less in the order of their times.
+_DAYS_REMEMBERED = 4096
+_MOMENTS_REMEMBERED = 4096
+
+
+@lru_cache(maxsize=_MOMENTS_REMEMBERED)
+def canonical_moment(text: str) -> str:
+    """The moment in its canonical form, fractions of a second cut off; raises ValueError with the rule it breaks."""
+    if match := _ISO.fullmatch(text):
+        date, clock, zone = match.groups()
+        if find_day(date) is None:
+            raise ValueError("must be a date of the calendar")
+    elif match := _MAIL.fullmatch(text):
+        mail_date, clock, zone = match.groups()
+        date = _date_of_mail(mail_date)
+    elif _ISO_WITHOUT_ZONE.fullmatch(text):
+        raise ValueError("must say its time zone: add Z if it is UTC")
+    else:
+        raise ValueError(f"must be a time such as {_EXAMPLES}")
+    return f"{date}T{clock}Z" if zone in _ZERO_ZONES else _shift(date, clock, zone)
+
+
+def is_canonical(text: str) -> bool:
+    """Whether a text is a moment in the canonical form."""
+    return _matches_canonical(text) is not None and find_day(text[:10]) is not None
+
+
+def moment_text(moment: datetime) -> str:
+    """An aware moment in the canonical form."""
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+
+
+@lru_cache(maxsize=_DAYS_REMEMBERED)
+def find_day(text: str) -> Day | None:
+    """The day that `yyyy-mm-dd` stands for, or None when the calendar has no such date."""
+    try:
+        return Day.parse(text)
+    except InvalidParameter:
+        return None
+
+
+@lru_cache(maxsize=_DAYS_REMEMBERED)
+def _date_of_mail(text: str) -> str:
+    """`Thu, 30 Jul 2015` as `2015-07-30`."""
+    *weekday, number, month, year = text.split(" ")
+    day = find_day(f"{year}-{_MONTHS.index(month) + 1:02}-{int(number):02}")
+    if day is None:
+        raise ValueError("must be a date of the calendar")
+    if weekday and weekday[0] != f"{_WEEKDAYS[day.date.weekday()]},":
+        raise ValueError(f"must name the weekday of its date, {_WEEKDAYS[day.date.weekday()]}, or none")
+    return str(day)
+
+
+def _shift(date: str, clock: str, zone: str) -> str:
+    """The local time of a zone, in UTC."""
+    digits = zone[1:].replace(":", "").ljust(4, "0")
+    hours, minutes = int(digits[:2]), int(digits[2:])
+    if hours > 23 or minutes > 59:  # noqa: PLR2004 - a day's last hour, an hour's last minute
+        raise ValueError("must have a zone between -23:59 and +23:59")
+    ahead = timedelta(hours=hours, minutes=minutes)
+    local = datetime.fromisoformat(f"{date}T{clock}+00:00")
+    try:
+        return moment_text(local - ahead if zone[0] == "+" else local + ahead)
+    except OverflowError as error:
+        raise ValueError("must lie in the years 0001 to 9999") from error

@@ -1,0 +1,90 @@
+"""One JSON object, read so that nothing of it is lost or guessed: every number keeps its digits, no name stands twice.
+
+The library of the language reads `{"a": 1, "a": 2}` as 2, 1.10 as 1.1 and NaN at all. A record is evidence: its bytes
+mean one thing or it is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Final, NoReturn
+
+import msgspec
+
+from dayfile.errors import InvalidRecord
+
+Value = str | bool | msgspec.Raw | list["Value"] | dict[str, "Value"] | None
+"""A JSON value: numbers are `Raw`, so that they are written again digit by digit."""
+
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+
+_SHOWN_CHARACTERS = 40
+
+
+def parse_object(line: bytes) -> dict[str, Value]:
+    """Read one JSON object without white space around it; raises InvalidRecord when it is anything else."""
+    if line.startswith(BYTE_ORDER_MARK):
+        raise InvalidRecord(None, "must not start with a byte order mark: send UTF-8 without one")
+    try:
+        text = line.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidRecord(None, f"must be UTF-8: byte {error.start + 1} of the line is not") from error
+    try:
+        value, end = _DECODER.raw_decode(text)
+    except json.JSONDecodeError as error:
+        raise InvalidRecord(None, f"must be a JSON object: {error.msg} at character {error.pos + 1}") from error
+    except RecursionError as error:
+        raise too_deep() from error
+    if end != len(text):
+        raise InvalidRecord(None, f"must be one JSON object: more follows it at character {end + 1}")
+    if not isinstance(value, dict):
+        raise InvalidRecord(None, f"must be a JSON object; got {shown(value)}")
+    return value
+
+
+def shown(value: Value) -> str:
+    """The value for a message: whole when it is short, else its beginning or its kind."""
+    match value:
+        case str():
+            return repr(value) if len(value) <= _SHOWN_CHARACTERS else f"{value[:_SHOWN_CHARACTERS]!r}..."
+        case msgspec.Raw():
+            return bytes(value)[:_SHOWN_CHARACTERS].decode()
+        case dict():
+            return "an object"
+        case list():
+            return "an array"
+        case _:
+            return {None: "null", True: "true", False: "false"}[value]
+
+
+def too_deep() -> InvalidRecord:
+    """What is wrong with a line whose values stand in one another too often to be read or written."""
+    return InvalidRecord(None, "is nested too deeply: send flatter values")
+
+
+def _unique(pairs: list[tuple[str, Value]]) -> dict[str, Value]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise _twice(pairs)
+    return members
+
+
+def _twice(pairs: list[tuple[str, Value]]) -> InvalidRecord:
+    seen = set()
+    for name, _ in pairs:
+        if name in seen:
+            break
+        seen.add(name)
+    return InvalidRecord(None, f"must not have {shown(name)} twice in one object: send it once")
+
+
+def _refuse_constant(text: str) -> NoReturn:
+    raise InvalidRecord(None, f"must be a JSON object: {text} is not JSON, send null")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique,
+    parse_int=msgspec.Raw,
+    parse_float=msgspec.Raw,
+    parse_constant=_refuse_constant,
+)
