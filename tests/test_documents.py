@@ -1,0 +1,122 @@
+"""The documents tell the truth: what they name exists, and what exists is in them."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from dayfile.model.resource import RESOURCE_TYPES, ResourceType
+from dayfile.settings import Settings
+from tests.conftest import ROOT
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+DASH = "\N{EN DASH}"
+FORMAT = (ROOT / "docs" / "format.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_between_documents_lead_somewhere(document: Path) -> None:
+    """A reader in trouble follows a link; it must not be the next trouble."""
+    targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (document.parent / target).exists()] == []
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    """An operator finds settings in one table; it lists those that are read, and what holds when they are not set."""
+    prefix = Settings.model_config["env_prefix"]
+    read = {f"{prefix}{name}".upper(): _as_text(field.default) for name, field in Settings.model_fields.items()}
+    rows = re.findall(r"^\| `(DAYFILE_\w+)` \| (.*?) \|", OPERATIONS, flags=re.MULTILINE)
+    # A default that depends on other settings is None in the code and told in words in the document.
+    documented = {name: told if read.get(name) is not None else None for name, told in rows}
+    assert documented == read
+
+
+def _as_text(default: object) -> str | None:
+    if isinstance(default, bool):
+        return "`on`" if default else "`off`"
+    return None if default is None else f"`{default}`"
+
+
+def test_every_command_is_documented() -> None:
+    """A command that is in no document is found by accident."""
+    missing = [words for words in _commands() if not _mentions(words)]
+    assert missing == []
+
+
+def _commands() -> Iterator[tuple[str, ...]]:
+    cli = pytest.importorskip("dayfile.cli")
+    typer = importlib.import_module("typer.main")
+    return _leaves(typer.get_command(cli.app))
+
+
+def _leaves(command: Any, *before: str) -> Iterator[tuple[str, ...]]:
+    for name, child in getattr(command, "commands", {}).items():
+        if not child.hidden:
+            yield from _leaves(child, *before, name)
+    if not getattr(command, "commands", {}):
+        yield before
+
+
+def _mentions(words: tuple[str, ...]) -> bool:
+    """Whether the tables of commands have a row for it: `dayfile serve ...` or `dayfile jobs create`, `list`, ..."""
+    group, *rest = words
+    rows = re.findall(rf"^\| (`dayfile {group}\b.*?) \|", OPERATIONS, flags=re.MULTILINE)
+    return any(not rest or re.search(rf"[ `]{rest[0]}\b", row.removeprefix(f"`dayfile {group}")) for row in rows)
+
+
+def _glossary() -> list[tuple[str, str]]:
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    return re.findall(r"^\| ([\w, ]+) \| .* \| `([\w.]+)` \|$", text, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize(("word", "place"), _glossary())
+def test_words_of_the_glossary_are_words_of_the_code(word: str, place: str) -> None:
+    """Who reads a word in a document finds it in the code at once, at the place that the glossary gives."""
+    found = _find(f"dayfile.{place}")
+    assert found is not None, f"{word}: there is no dayfile.{place}"
+
+
+def _find(dotted: str) -> object | None:
+    module, _, name = dotted.rpartition(".")
+    try:
+        return _module(dotted)
+    except ModuleNotFoundError:
+        return getattr(_module(module), name, None)
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(name)
+
+
+def test_the_glossary_has_the_words_of_the_house() -> None:
+    """A table that lost its form would otherwise test nothing."""
+    words = {word for word, _ in _glossary()}
+    assert {"account", "record", "segment", "seal", "custom job, job", "day file", "claim"} <= words
+
+
+@pytest.mark.parametrize("resource_type", RESOURCE_TYPES, ids=str)
+def test_the_format_has_every_field_in_its_order(resource_type: ResourceType) -> None:
+    """A reader is written from this page: a field that is missing there is a column that is missing elsewhere."""
+    _, _, section = FORMAT.partition(f"\n### {resource_type.name}\n")
+    table, _, dropped = section.partition("\n##")[0].partition("\nDropped: ")
+    rows = re.findall(r"^\| (`.*) \|", table, flags=re.MULTILINE)
+    assert [name for row in rows for name in re.findall(r"`(\w+)`", row.rpartition("|")[0])] == [
+        field.name for field in resource_type.fields
+    ]
+    assert tuple(re.findall(r"`(\w+)`", dropped)) == resource_type.dropped
+
+
+@pytest.mark.parametrize("resource_type", RESOURCE_TYPES, ids=str)
+def test_the_format_says_where_the_fixed_part_stands(resource_type: ResourceType) -> None:
+    """Readers cut lines by position; an offset that is off by one gives wrong accounts, not errors."""
+    row = next(row for row in FORMAT.splitlines() if resource_type.name in row and row.count(DASH) > 1)
+    spans = (*resource_type.key_spans, resource_type.account_span, resource_type.created_span)
+    expected = [(str(start), str(stop)) for start, stop in (*spans, resource_type.updated_span)]
+    assert re.findall(rf"(\d+){DASH}(\d+)", row) == expected
