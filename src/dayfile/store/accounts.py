@@ -102,16 +102,10 @@ class Accounts:
         """Suspend an account or make it active; raises NotFound."""
         self._change(sid, state=state.value)
 
-    def next_generations(self, sid: AccountSid, *, count: int) -> range:
-        """Numbers for the day files about to be published for the account; they only grow."""
-        statement = (
-            update(table)
-            .where(table.c.sid == sid)
-            .values(generation=table.c.generation + count)
-            .returning(table.c.generation)
-        )
-        last = self._connection.execute(statement).scalar_one()
-        return range(last - count + 1, last + 1)
+    def next_generation(self, sid: AccountSid) -> int:
+        """A number for the day files about to be published together for the account; it only grows."""
+        statement = update(table).where(table.c.sid == sid).values(generation=table.c.generation + 1)
+        return int(self._connection.execute(statement.returning(table.c.generation)).scalar_one())
 
     def _change(self, sid: AccountSid, **values: Any) -> None:
         if self._connection.execute(update(table).where(table.c.sid == sid).values(values)).rowcount != 1:

@@ -133,6 +133,14 @@ class JobDays:
         )
         return [self._claim(*row) for row in self._connection.execute(query).all()]
 
+    def is_expired(self, claim: Claim, *, now: datetime) -> bool:
+        """Whether all that is left of a claim may be taken back."""
+        query = select(func.max(table.c.leased_until)).where(
+            table.c.job_sid == claim.job.sid, table.c.claim_token == claim.token, table.c.worker == claim.worker
+        )
+        leased_until = self._connection.execute(query).scalar_one()
+        return leased_until is not None and leased_until <= now
+
     def _claim(self, sid: JobSid, token: int, worker: str, leased_until: datetime) -> Claim:
         rows = self._connection.execute(select(table).where(table.c.claim_token == token).order_by(table.c.day))
         return Claim(

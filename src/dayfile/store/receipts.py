@@ -58,6 +58,13 @@ class Receipts:
         except IntegrityError as error:
             raise Conflict(f"the idempotency key {receipt.idempotency_key!r} was used before") from error
 
+    def has_older(self, *, before: datetime) -> bool:
+        """Whether there is something to forget."""
+        return (
+            self._connection.execute(select(table.c.sid).where(table.c.received_at < before).limit(1)).first()
+            is not None
+        )
+
     def forget(self, *, before: datetime) -> int:
         """Drop the receipts of requests older than that; how many."""
         return self._connection.execute(delete(table).where(table.c.received_at < before)).rowcount

@@ -68,6 +68,11 @@ class Uploads:
             statement = update(table).where(table.c.id.in_(batch), table.c.state == PENDING)
             self._connection.execute(statement.values(state=GARBAGE, changed_at=now, delete_after=now))
 
+    def has_stale(self, *, before: datetime) -> bool:
+        """Whether `condemn_stale` would find anything."""
+        query = select(table.c.id).where(table.c.state == PENDING, table.c.changed_at < before).limit(1)
+        return self._connection.execute(query).first() is not None
+
     def condemn_stale(self, *, before: datetime, now: datetime) -> int:
         """Turn announcements that nobody came back to since `before` into garbage; how many."""
         statement = update(table).where(table.c.state == PENDING, table.c.changed_at < before)

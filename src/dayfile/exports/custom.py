@@ -1,0 +1,74 @@
+"""Custom jobs: taken on and deleted. Each is one commit; the work itself is in `publish.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from dayfile.clock import Clock
+from dayfile.errors import Invalid, NotFound
+from dayfile.model.account import AccountSid
+from dayfile.model.day import Day
+from dayfile.model.job import Job, JobRequest, JobSid
+from dayfile.model.secret import Randomness
+from dayfile.store.database import Database
+
+_SID_DIGITS = 32
+
+
+class QuotaExceeded(Invalid):
+    """More days than the account and its subaccounts may still request today."""
+
+
+class CustomJobs:
+    """What customers do to their jobs. `wake` is called after each submit, so that a worker here need not be polled."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clock: Clock,
+        randomness: Randomness,
+        quota_days: int,
+        job_lifetime: timedelta,
+        wake: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._randomness = randomness
+        self._quota_days = quota_days  # 0: none
+        self._job_lifetime = job_lifetime
+        self._wake = wake
+
+    def submit(self, request: JobRequest) -> Job:
+        """Put a job into the queue; raises QuotaExceeded, which says how many days are left and until when."""
+        sid = JobSid("JS" + self._randomness.hex(_SID_DIGITS))
+        now = self._clock.now()
+        today = Day.of(now)
+        with self._database.transaction() as tx:
+            if self._quota_days:
+                left = tx.jobs.draw_quota(
+                    request.root_account, today=today, days=len(request.days), limit=self._quota_days
+                )
+                if left is not None:
+                    raise QuotaExceeded(
+                        f"StartDay to EndDay asks for {len(request.days)} days, and {left} of {self._quota_days} are "
+                        f"left for the account and its subaccounts today; the count starts anew on {today + 1} (UTC)"
+                    )
+            job = tx.jobs.submit(sid, request, now=now)
+        self._wake()
+        return job
+
+    def delete(self, account: AccountSid, sid: JobSid) -> None:
+        """Stop what has not run yet and take the job off the list; raises NotFound for a job that is not shown.
+
+        Days that are being worked on end as soon as their worker reports; files that are published stay.
+        """
+        now = self._clock.now()
+        with self._database.transaction() as tx:
+            if tx.jobs.find(account, sid, over_since=now - self._job_lifetime) is None:
+                raise NotFound(f"there is no job {sid}")
+            tx.jobs.lock(sid)
+            tx.job_days.delete(sid, now=now)
+            tx.jobs.mark_deleted(sid, now=now)
+            tx.jobs.settle(sid, now=now)

@@ -1,0 +1,124 @@
+"""From a claim on days of a job to published day files.
+
+An export is a row, not a copy: publishing points at sealed days that exist already. What still waits to be sealed for
+the job's account is named by `unsealed`; the worker has it sealed before it publishes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from dayfile.clock import Clock
+from dayfile.model.day import Day
+from dayfile.model.export import DayFile, SealedDay
+from dayfile.model.job import Claim, Event, Job, RetryRule, Status
+from dayfile.store.database import Database
+from dayfile.store.transaction import Transaction
+
+DAYS_PER_CLAIM = 400
+"""A claim takes at most so many days: a whole year of sealed days is published by one commit."""
+
+BUSY_DELAY = timedelta(seconds=1)
+"""How long a day is left alone that somebody else is sealing right now."""
+
+_PUBLISHED = (Status.COMPLETED, Status.COMPLETED_EMPTY_RECORDS)
+
+
+class Publishing:
+    """What a worker does with jobs: claim, publish, report. Every write is guarded by the claim."""
+
+    def __init__(
+        self, database: Database, *, clock: Clock, lease: timedelta, file_lifetime: timedelta, retry: RetryRule
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._lease = lease
+        self._file_lifetime = file_lifetime
+        self._retry = retry
+
+    def claim(self, *, worker: str) -> Claim | None:
+        """Take days of the job whose turn it is; None when there is nothing to do now."""
+        now = self._clock.now()
+        with self._database.transaction() as tx:
+            return tx.job_days.claim(worker=worker, leased_until=now + self._lease, limit=DAYS_PER_CLAIM, now=now)
+
+    def extend(self, claim: Claim) -> None:
+        """Go on holding what is left of the claim; raises LostClaim."""
+        with self._database.transaction() as tx:
+            tx.job_days.extend(claim, leased_until=self._clock.now() + self._lease)
+
+    def unsealed(self, claim: Claim) -> list[Day]:
+        """The claimed days for which records of the account, accepted before the job was submitted, are not sealed."""
+        job = claim.job
+        with self._database.snapshot() as tx:
+            waiting = tx.segments.days_waiting(job.account, job.resource_type, accepted_by=job.submitted_at)
+        return [job_day.day for job_day in claim.days if job_day.day in waiting]
+
+    def publish(self, claim: Claim, days: Iterable[Day]) -> Job:
+        """Publish claimed days in one commit, which also ends the job if they are its last; raises LostClaim."""
+        now = self._clock.now()
+        with self._database.transaction() as tx:
+            job = tx.jobs.lock(claim.job.sid)  # else two last days finish side by side and nobody sees the end
+            sealed = tx.sealed_days.current(job.account, job.resource_type, job.days)
+            events = {day: Event.COMPLETE if day in sealed else Event.COMPLETE_EMPTY for day in days}
+            done = tx.job_days.report(claim, events, now=now)
+            # A day that was deleted while it ran publishes nothing.
+            published = [job_day.day for job_day in done if job_day.status in _PUBLISHED]
+            tx.day_files.publish(self._files(tx, job, {day: sealed.get(day) for day in published}, now=now))
+            return tx.jobs.settle(job.sid, now=now)
+
+    def hand_back(self, claim: Claim, days: Iterable[Day], *, delay: timedelta = timedelta(0)) -> None:
+        """Give days back without blame, to be claimed again after the delay."""
+        now = self._clock.now()
+        with self._database.transaction() as tx:
+            tx.jobs.lock(claim.job.sid)
+            tx.job_days.report(claim, dict.fromkeys(days, Event.HAND_BACK), now=now, not_before=now + delay)
+            tx.jobs.settle(claim.job.sid, now=now)
+
+    def fail(self, claim: Claim, days: Iterable[Day], *, error: str) -> None:
+        """Count an attempt as failed: each day is tried again later, or given up after its last attempt."""
+        with self._database.transaction() as tx:
+            tx.jobs.lock(claim.job.sid)
+            self._fail(tx, claim, days, error=error)
+
+    def take_back_expired(self) -> int:
+        """Count a failed attempt for every claim whose lease ran out: its worker is lost. How many there were."""
+        with self._database.snapshot() as tx:
+            expired = tx.job_days.expired(now=self._clock.now(), limit=100)
+        taken_back = 0
+        for claim in expired:
+            with self._database.transaction() as tx:
+                tx.jobs.lock(claim.job.sid)
+                if tx.job_days.is_expired(claim, now=self._clock.now()):  # it may have reported or extended after all
+                    days = [job_day.day for job_day in claim.days]
+                    self._fail(tx, claim, days, error=f"the worker {claim.worker} was lost while it ran")
+                    taken_back += 1
+        return taken_back
+
+    def _fail(self, tx: Transaction, claim: Claim, days: Iterable[Day], *, error: str) -> None:
+        now = self._clock.now()
+        attempts = {job_day.day: job_day.attempt for job_day in claim.days}
+        for day in days:
+            event = Event.GIVE_UP if self._retry.gives_up(attempts[day]) else Event.ERROR
+            not_before = now + self._retry.delay(attempts[day])
+            tx.job_days.report(claim, {day: event}, now=now, not_before=not_before, error=error)
+        tx.jobs.settle(claim.job.sid, now=now)
+
+    def _files(self, tx: Transaction, job: Job, sealed: dict[Day, SealedDay | None], *, now: datetime) -> list[DayFile]:
+        if not sealed:
+            return []
+        generation = tx.accounts.next_generation(job.account)
+        return [
+            DayFile(
+                account=job.account,
+                resource_type=job.resource_type,
+                day=day,
+                friendly_name=job.friendly_name,
+                created_at=now,
+                generation=generation,
+                sealed=revision,
+                expires_at=now + self._file_lifetime,
+            )
+            for day, revision in sealed.items()
+        ]

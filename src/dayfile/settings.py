@@ -1,0 +1,122 @@
+"""One frozen Settings, read once from the environment (or a `.env` file) by the faces; lower code gets values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from dayfile.errors import Unusable
+
+
+class Settings(BaseSettings):
+    """Every setting, with its unit, its bounds and its default. `DAYFILE_` before the name gives the variable."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DAYFILE_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    data_dir: Annotated[Path, Field(description="Folder of the state database, the objects and the secret key")] = Path(
+        "data"
+    )
+    host: Annotated[str, Field(description="Address to listen on")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535, description="Port to listen on; 0 picks a free one")] = 8080
+    public_url: Annotated[
+        str | None,
+        Field(
+            pattern=r"^https?://[^/?#]+$",
+            description="What clients call this server, scheme and host and port without a path; default http://HOST:PORT",
+        ),
+    ] = None
+    database_url: Annotated[
+        str | None, Field(description="SQLAlchemy URL of the state database; default SQLite in the data folder")
+    ] = None
+    storage_url: Annotated[
+        str | None, Field(description="file:// URL of the object storage; default a folder in the data folder")
+    ] = None
+    secret_key: Annotated[
+        SecretStr | None,
+        Field(
+            description="Instance key, 64 or more hexadecimal digits; default made in the data folder on first start"
+        ),
+    ] = None
+    day_grace_minutes: Annotated[
+        int, Field(ge=0, le=1440, description="Minutes after midnight UTC before a day is sealed")
+    ] = 60
+    late_quiet_minutes: Annotated[
+        int, Field(ge=0, le=1440, description="Minutes without new late records before a sealed day is sealed again")
+    ] = 10
+    late_limit_minutes: Annotated[
+        int, Field(ge=0, le=10080, description="Minutes after the first late record when the day is sealed anyway")
+    ] = 360
+    link_lifetime_seconds: Annotated[int, Field(ge=1, le=604800, description="Seconds that a download link works")] = (
+        3600
+    )
+    file_lifetime_days: Annotated[
+        int, Field(ge=1, le=3650, description="Days that a published day file stays on the list")
+    ] = 7
+    job_lifetime_days: Annotated[
+        int, Field(ge=1, le=3650, description="Days that a job stays on the list once it is over")
+    ] = 7
+    quota_days: Annotated[
+        int, Field(ge=0, description="Days that an account and its subaccounts may request per UTC day; 0 lifts it")
+    ] = 366
+    accounts_may_write: Annotated[
+        bool, Field(description="Whether account credentials may send records of their own account and subaccounts")
+    ] = False
+    max_body_bytes: Annotated[
+        int, Field(ge=1048576, description="Largest request body of records, in bytes after decompression")
+    ] = 1 << 30
+    sweep_delay_days: Annotated[
+        int,
+        Field(ge=0, le=365, description="Days that objects nothing refers to are kept, for restoring older backups"),
+    ] = 7
+    lease_seconds: Annotated[
+        int, Field(ge=5, le=3600, description="Seconds after which work of a process that died is taken up by another")
+    ] = 60
+    seal_memory_mb: Annotated[
+        int, Field(ge=128, le=1 << 20, description="Megabytes the seal engine may use before it spills to disk")
+    ] = 600
+    fields: Annotated[
+        Literal["export", "full"],
+        Field(description="`export` drops the fields that Twilio leaves out of exports; `full` keeps them at the end"),
+    ] = "export"
+
+    @classmethod
+    def read(cls, **overrides: object) -> Self:
+        """Read the environment once; raises Unusable that names every setting in error at the same time."""
+        try:
+            return cls(**overrides)  # type: ignore[arg-type]  # the fields check themselves
+        except ValidationError as error:
+            problems = "\n".join(
+                f"  DAYFILE_{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"
+                for problem in error.errors()
+            )
+            raise Unusable(f"these settings cannot be used:\n{problems}") from error
+
+    @property
+    def database(self) -> str:
+        """The database URL that holds."""
+        return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'dayfile.sqlite'}"
+
+    @property
+    def storage_folder(self) -> Path:
+        """The folder of the object storage that holds; raises Unusable for a storage of another kind."""
+        if self.storage_url is None:
+            return self.data_dir.absolute() / "objects"
+        if not self.storage_url.startswith("file:///"):
+            raise Unusable(f"DAYFILE_STORAGE_URL must begin with file:///, not {self.storage_url.partition(':')[0]}:")
+        return Path(self.storage_url.removeprefix("file://"))
+
+    @property
+    def base_url(self) -> str:
+        """The public base that holds, without a slash at its end."""
+        everywhere_or_here = self.host in ("127.0.0.1", "::1", "0.0.0.0", "::")  # noqa: S104 - compared, not bound
+        return self.public_url or f"http://{'localhost' if everywhere_or_here else self.host}:{self.port}"

@@ -1,0 +1,50 @@
+"""Keep a lease alive from a thread of its own while the work it covers goes on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from dayfile.clock import Clock
+from dayfile.errors import LostClaim, Transient
+
+log = structlog.get_logger()
+
+
+class KeptLease:
+    """While the block runs, `extend` is called three times per lease.
+
+    A lost claim ends that silently here: the work finds out at its own next write, which is guarded. A database that is
+    away is asked again until it is back or the lease is gone.
+    """
+
+    def __init__(self, extend: Callable[[], None], *, lease: timedelta, clock: Clock) -> None:
+        self._extend = extend
+        self._pause = lease.total_seconds() / 3
+        self._clock = clock
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._clock.wait(self._done, self._pause):
+            try:
+                self._extend()
+            except LostClaim:
+                return
+            except Transient as error:
+                log.warning("lease.extend_failed", error=str(error))

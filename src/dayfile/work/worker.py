@@ -1,0 +1,183 @@
+"""The worker: thin loops that claim what is due and hand it to the stages, which do not know one another.
+
+Two loops, so that a job never waits behind a long seal of another day: one for jobs, one for days (sealing, folding,
+sweeping). A round does one thing and says whether there was one; only production waits.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import structlog
+
+from dayfile.clock import Clock
+from dayfile.errors import LostClaim, Transient
+from dayfile.exports.publish import BUSY_DELAY, Publishing
+from dayfile.intake.fold import Folding
+from dayfile.model.day import Day
+from dayfile.model.job import Claim
+from dayfile.model.receipt import RECEIPT_LIFETIME
+from dayfile.model.resource import ResourceType
+from dayfile.sealing.plan import SealingRule, due_days, missing_days
+from dayfile.sealing.seal import Sealing, SealOutcome
+from dayfile.store.database import Database
+from dayfile.work.lease import KeptLease
+from dayfile.work.loop import Loop
+from dayfile.work.sweep import Sweep
+
+log = structlog.get_logger()
+
+BLAMELESS_FOR = timedelta(hours=24)
+"""For so long after its submission, a job's attempts that met a database or storage that was away do not count."""
+
+AWAY_DELAY = timedelta(seconds=30)
+"""How long a day rests after such an attempt."""
+
+
+class Worker:
+    """One process's share of the work, under a name that no other worker has."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        database: Database,
+        clock: Clock,
+        sealing: Sealing,
+        publishing: Publishing,
+        folding: Folding,
+        sweep: Sweep,
+        rule: SealingRule,
+        lease: timedelta,
+    ) -> None:
+        self.name = name
+        self._database = database
+        self._clock = clock
+        self._sealing = sealing
+        self._publishing = publishing
+        self._folding = folding
+        self._sweep = sweep
+        self._rule = rule
+        self._lease = lease
+        self._loops = (
+            Loop("jobs", self.jobs_round, clock=clock),
+            Loop("days", self.days_round, clock=clock),
+        )
+
+    def start(self) -> None:
+        """Begin to work in threads of its own."""
+        for loop in self._loops:
+            loop.start()
+
+    def wake(self) -> None:
+        """A job was submitted: do not wait for the next look."""
+        self._loops[0].wake()
+
+    def stop(self) -> None:
+        """Finish what is begun, begin nothing more, and return when all is quiet."""
+        for loop in self._loops:
+            loop.stop()
+        for loop in self._loops:
+            loop.join()
+
+    def round(self) -> bool:
+        """One round of each loop; False when there was nothing at all to do."""
+        jobs = self.jobs_round()
+        return self.days_round() or jobs
+
+    def jobs_round(self) -> bool:
+        """Take back what lost workers held, then work on the days of one job; False when there was none."""
+        self._publishing.take_back_expired()
+        claim = self._publishing.claim(worker=self.name)
+        if claim is None:
+            return False
+        with KeptLease(lambda: self._publishing.extend(claim), lease=self._lease, clock=self._clock):
+            try:
+                self._work_on(claim)
+            except LostClaim as error:
+                log.warning("job_day.claim_lost", job=claim.job.sid, error=str(error))
+        return True
+
+    def days_round(self) -> bool:
+        """Open new days, seal one that is due, fold, sweep, forget; False when there was nothing to do."""
+        self.open_days()
+        return any([self._seal_due(), self._folding.round(), self._sweep.round(), self._forget_receipts()])
+
+    def open_days(self) -> None:
+        """Make the days up to today known, so that each is sealed at its time even if no record ever comes."""
+        with self._database.snapshot() as tx:
+            missing = missing_days(tx, now=self._clock.now())
+        if missing:
+            with self._database.transaction() as tx:
+                tx.seals.open_days(missing)
+
+    def seal(self, resource_type: ResourceType, day: Day) -> SealOutcome | None:
+        """Seal one day now; None when somebody else is at it."""
+        claim = self._sealing.claim(resource_type, day, worker=self.name)
+        if claim is None:
+            return None
+        try:
+            with KeptLease(lambda: self._sealing.extend(claim), lease=self._lease, clock=self._clock):
+                outcome = self._sealing.seal(claim)
+        except LostClaim:
+            raise
+        except Exception:
+            self._sealing.abandon(claim)
+            raise
+        log.info(
+            "day.sealed",
+            resource_type=resource_type.name,
+            day=str(day),
+            segments=outcome.segments,
+            lines=outcome.lines,
+            files=outcome.files,
+        )
+        return outcome
+
+    def _work_on(self, claim: Claim) -> None:
+        try:
+            unsealed = self._publishing.unsealed(claim)
+            ready = [job_day.day for job_day in claim.days if job_day.day not in unsealed]
+            if ready:
+                self._publishing.publish(claim, ready)
+        except Transient as error:
+            self._wait_or_fail(claim, [job_day.day for job_day in claim.days], error)
+            return
+        for day in unsealed:
+            self._seal_and_publish(claim, day)
+        log.info("job.worked_on", job=claim.job.sid, days=len(claim.days), sealed=len(unsealed))
+
+    def _seal_and_publish(self, claim: Claim, day: Day) -> None:
+        try:
+            if self.seal(claim.job.resource_type, day) is None:
+                self._publishing.hand_back(claim, [day], delay=BUSY_DELAY)
+            else:
+                self._publishing.publish(claim, [day])
+        except Transient as error:
+            self._wait_or_fail(claim, [day], error)
+        except LostClaim:
+            raise
+        except Exception as error:
+            log.exception("job_day.failed", job=claim.job.sid, day=str(day))
+            self._publishing.fail(claim, [day], error=f"{type(error).__name__}: {error}")
+
+    def _wait_or_fail(self, claim: Claim, days: list[Day], error: Transient) -> None:
+        """A database or a storage that is away is nobody's fault for a day; then it counts like any other error."""
+        log.warning("job_day.waiting", job=claim.job.sid, days=len(days), reason=str(error))
+        if self._clock.now() - claim.job.submitted_at < BLAMELESS_FOR:
+            self._publishing.hand_back(claim, days, delay=AWAY_DELAY)
+        else:
+            self._publishing.fail(claim, days, error=str(error))
+
+    def _seal_due(self) -> bool:
+        with self._database.snapshot() as tx:
+            due = due_days(tx, self._rule, now=self._clock.now())
+        return any(self.seal(resource_type, day) is not None for resource_type, day in due[:1])
+
+    def _forget_receipts(self) -> bool:
+        before = self._clock.now() - RECEIPT_LIFETIME
+        with self._database.snapshot() as tx:
+            if not tx.receipts.has_older(before=before):
+                return False
+        with self._database.transaction() as tx:
+            return tx.receipts.forget(before=before) > 0
