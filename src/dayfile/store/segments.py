@@ -85,6 +85,10 @@ class Segments:
             for row in self._connection.execute(query)
         ]
 
+    def exists(self, segment_id: int) -> bool:
+        """Whether the segment still waits."""
+        return self._connection.execute(select(table.c.id).where(table.c.id == segment_id)).first() is not None
+
     def inline(self, segment_ids: Collection[int]) -> dict[int, bytes]:
         """The bytes of inline segments by id; segments that have none are left out."""
         found: dict[int, bytes] = {}

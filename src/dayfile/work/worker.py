@@ -6,7 +6,7 @@ sweeping). A round does one thing and says whether there was one; only productio
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -29,6 +29,9 @@ log = structlog.get_logger()
 
 BLAMELESS_FOR = timedelta(hours=24)
 """For so long after its submission, a job's attempts that met a database or storage that was away do not count."""
+
+FAILED_DAY_RESTS_FOR = timedelta(minutes=5)
+"""How long a day whose seal failed is left alone."""
 
 AWAY_DELAY = timedelta(seconds=30)
 """How long a day rests after such an attempt."""
@@ -59,6 +62,7 @@ class Worker:
         self._sweep = sweep
         self._rule = rule
         self._lease = lease
+        self._resting: dict[tuple[ResourceType, Day], datetime] = {}
         self._loops = (
             Loop("jobs", self.jobs_round, clock=clock),
             Loop("days", self.days_round, clock=clock),
@@ -170,9 +174,24 @@ class Worker:
             self._publishing.fail(claim, days, error=str(error))
 
     def _seal_due(self) -> bool:
+        now = self._clock.now()
         with self._database.snapshot() as tx:
-            due = due_days(tx, self._rule, now=self._clock.now())
-        return any(self.seal(resource_type, day) is not None for resource_type, day in due[:1])
+            due = due_days(tx, self._rule, now=now)
+        rested = [key for key in due if self._resting.get(key, now) <= now]
+        return any(self._seal_or_rest(resource_type, day) for resource_type, day in rested)
+
+    def _seal_or_rest(self, resource_type: ResourceType, day: Day) -> bool:
+        """Seal a day; one that fails rests for a while, so that it holds up no other."""
+        try:
+            return self.seal(resource_type, day) is not None
+        except Transient:
+            raise
+        except LostClaim as error:
+            log.warning("day.claim_lost", resource_type=resource_type.name, day=str(day), error=str(error))
+        except Exception:
+            log.exception("day.seal_failed", resource_type=resource_type.name, day=str(day))
+        self._resting[resource_type, day] = self._clock.now() + FAILED_DAY_RESTS_FOR
+        return False
 
     def _forget_receipts(self) -> bool:
         before = self._clock.now() - RECEIPT_LIFETIME

@@ -1,0 +1,129 @@
+"""`dayfile check`: the invariants, looked up on a live instance. Reads only, in short keyset reads."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from dayfile.clock import Clock
+from dayfile.errors import NotFound
+from dayfile.files.storage import Storage
+from dayfile.model.export import SealedDay
+from dayfile.store.database import Database
+
+_PAGE = 500
+
+OVERDUE_AFTER = timedelta(minutes=5)
+"""A lease that ran out so long ago should have been taken back by a worker."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something that must not be: which invariant it breaks, what it is about, and what to do."""
+
+    invariant: str
+    subject: str
+    detail: str
+
+
+class Check:
+    """Looks for what must never happen."""
+
+    def __init__(self, database: Database, storage: Storage, *, clock: Clock) -> None:
+        self._database = database
+        self._storage = storage
+        self._clock = clock
+
+    def run(self, *, deep: bool, on_object: Callable[[], None] = lambda: None) -> Iterator[Finding]:
+        """Yield what is wrong; nothing, when all is well.
+
+        `deep` reads every sealed file and compares its SHA-256; else existence and size are looked at. `on_object` is
+        called after each object.
+        """
+        yield from self._waiting_segments(on_object)
+        yield from self._sealed_days(deep=deep, on_object=on_object)
+        yield from self._jobs()
+
+    def objects(self) -> int:
+        """How many objects `run` will look at."""
+        with self._database.snapshot() as tx:
+            return tx.sealed_days.count() + sum(waiting.segments for waiting in tx.segments.waiting())
+
+    def _waiting_segments(self, on_object: Callable[[], None]) -> Iterator[Finding]:
+        with self._database.snapshot() as tx:
+            days = tx.segments.waiting()
+        for waiting in days:
+            with self._database.snapshot() as tx:
+                segments = tx.segments.of_day(waiting.resource_type, waiting.day)
+                missing = {s.id for s in segments if s.is_inline} - tx.segments.inline([s.id for s in segments]).keys()
+            for segment in segments:
+                on_object()
+                if segment.id in missing:
+                    yield Finding(
+                        invariant="accepted records are kept",
+                        subject=f"segment {segment.id}",
+                        detail="its bytes are not in the database: restore them from a backup",
+                    )
+                elif segment.key is not None:
+                    found = self._size_finding(segment.key, segment.stored_bytes, "accepted records are kept")
+                    yield from self._unless_gone(found, segment.id)
+
+    def _unless_gone(self, found: Finding | None, segment_id: int) -> Iterator[Finding]:
+        # A worker may have sealed or folded it between the two looks.
+        if found is not None:
+            with self._database.snapshot() as tx:
+                if tx.segments.exists(segment_id):
+                    yield found
+
+    def _sealed_days(self, *, deep: bool, on_object: Callable[[], None]) -> Iterator[Finding]:
+        after = 0
+        while True:
+            with self._database.snapshot() as tx:
+                page = tx.sealed_days.after(after, limit=_PAGE)
+            if not page:
+                return
+            for sealed in page:
+                found = self._size_finding(sealed.key, sealed.size_bytes, "a sealed file is complete")
+                if found is None and deep:
+                    found = self._hash_finding(sealed)
+                if found is not None:
+                    yield found
+                on_object()
+            after = page[-1].id
+
+    def _size_finding(self, key: str, size_bytes: int, invariant: str) -> Finding | None:
+        try:
+            actual = self._storage.size(key)
+        except NotFound:
+            return Finding(invariant=invariant, subject=key, detail="the object is missing: restore it from a backup")
+        if actual == size_bytes:
+            return None
+        detail = f"it has {actual} bytes and should have {size_bytes}: restore it from a backup"
+        return Finding(invariant=invariant, subject=key, detail=detail)
+
+    def _hash_finding(self, sealed: SealedDay) -> Finding | None:
+        digest = hashlib.sha256()
+        for block in self._storage.read(sealed.key):
+            digest.update(block)
+        if digest.hexdigest() == sealed.sha256:
+            return None
+        detail = f"its SHA-256 is {digest.hexdigest()} and should be {sealed.sha256}: restore it from a backup"
+        return Finding(invariant="a sealed file is complete", subject=sealed.key, detail=detail)
+
+    def _jobs(self) -> Iterator[Finding]:
+        with self._database.snapshot() as tx:
+            overdue = tx.job_days.expired(now=self._clock.now() - OVERDUE_AFTER, limit=_PAGE)
+            unsettled = tx.jobs.unsettled(limit=_PAGE)
+        for claim in overdue:
+            yield Finding(
+                invariant="a job does not hang",
+                subject=claim.job.sid,
+                detail=f"the lease of {claim.worker} ran out at {claim.leased_until:%Y-%m-%d %H:%M:%S} UTC "
+                "and no worker has taken it back: is one running?",
+            )
+        for sid in unsettled:
+            yield Finding(
+                invariant="a finished job is over", subject=sid, detail="all its days are final: a bug, report it"
+            )

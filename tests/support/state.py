@@ -1,0 +1,85 @@
+"""A real state database in a temporary folder, and rows to begin with."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from pathlib import Path
+
+from dayfile.model.account import Account, AccountSid, AccountState, pack_accounts
+from dayfile.model.day import Day, DayRange
+from dayfile.model.job import Job, JobRequest, JobSid
+from dayfile.model.resource import MESSAGES, ResourceType
+from dayfile.model.segment import NewSegment, SegmentKind
+from dayfile.store import schema
+from dayfile.store.database import Database
+from tests.support.clock import NOON
+
+
+def a_database(folder: Path) -> Database:
+    """A new SQLite database with the newest schema."""
+    database = Database.connect(f"sqlite:///{folder / 'dayfile.sqlite'}")
+    schema.migrate(database)
+    return database
+
+
+def a_sid(prefix: str, name: str) -> str:
+    """The sid that a test means by a name: the same for the same name."""
+    return prefix + hashlib.sha256(name.encode()).hexdigest()[:32]
+
+
+def an_account(
+    database: Database, name: str = "acme", *, parent: AccountSid | None = None, now: datetime = NOON
+) -> Account:
+    """An account that is there."""
+    account = Account(
+        sid=AccountSid(a_sid("AC", name)),
+        parent=parent,
+        state=AccountState.ACTIVE,
+        friendly_name=name,
+        created_at=now,
+    )
+    with database.transaction() as tx:
+        tx.accounts.add(account, login_hash=b"", encrypted_token=b"")
+    return account
+
+
+def a_job_request(
+    account: Account, first: str = "2026-11-01", last: str = "2026-11-03", *, resource_type: ResourceType = MESSAGES
+) -> JobRequest:
+    """What a customer might ask for."""
+    return JobRequest(
+        account=account.sid,
+        root_account=account.root,
+        resource_type=resource_type,
+        days=DayRange(first=Day.parse(first), last=Day.parse(last)),
+        friendly_name="a job",
+        webhook_url=None,
+        webhook_method=None,
+        email=None,
+    )
+
+
+def a_job(
+    database: Database, request: JobRequest, name: str = "job", *, now: datetime = NOON
+) -> Job:
+    """A job in the queue."""
+    with database.transaction() as tx:
+        return tx.jobs.submit(JobSid(a_sid("JS", name)), request, now=now)
+
+
+def a_segment(
+    account: AccountSid, day: str = "2026-11-01", *, resource_type: ResourceType = MESSAGES, key: str | None = None
+) -> NewSegment:
+    """A small segment, inline unless it has a key."""
+    return NewSegment(
+        resource_type=resource_type,
+        day=Day.parse(day),
+        kind=SegmentKind.FULL,
+        key=key,
+        inline=None if key else b"lines",
+        records=1,
+        plain_bytes=5,
+        stored_bytes=5,
+        accounts=pack_accounts([account]),
+    )

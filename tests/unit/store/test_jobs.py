@@ -1,0 +1,184 @@
+"""The queue: what is claimed by whom, what a report changes, and when a job is over."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from dayfile.errors import LostClaim
+from dayfile.model.day import Day
+from dayfile.model.job import Claim, Event, Status, group_by_status
+from dayfile.store.database import Database
+from tests.support.clock import NOON
+from tests.support.state import a_job, a_job_request, an_account
+
+LEASE = timedelta(seconds=60)
+
+
+def claim(database: Database, *, worker: str = "w1", limit: int = 400) -> Claim | None:
+    with database.transaction() as tx:
+        return tx.job_days.claim(worker=worker, leased_until=NOON + LEASE, limit=limit, now=NOON)
+
+
+def report(database: Database, held: Claim, event: Event) -> None:
+    with database.transaction() as tx:
+        tx.jobs.lock(held.job.sid)
+        tx.job_days.report(held, {job_day.day: event for job_day in held.days}, now=NOON)
+        tx.jobs.settle(held.job.sid, now=NOON)
+
+
+def statuses(database: Database, job_sid: str) -> dict[str, int]:
+    with database.snapshot() as tx:
+        return {group.status.value: len(group.days) for group in group_by_status(tx.jobs.days([job_sid])[job_sid])}
+
+
+def test_a_job_is_over_when_its_last_day_is(database: Database) -> None:
+    """Nothing else says that a job is finished: it is what its days say."""
+    job = a_job(database, a_job_request(an_account(database)))
+    first = claim(database, limit=2)
+    assert first is not None
+    report(database, first, Event.COMPLETE)
+    with database.snapshot() as tx:
+        assert tx.jobs.get(job.sid).over_at is None
+    last = claim(database)
+    assert last is not None
+    report(database, last, Event.COMPLETE_EMPTY)
+    with database.snapshot() as tx:
+        assert tx.jobs.get(job.sid).over_at == NOON
+    assert statuses(database, job.sid) == {"Completed": 2, "CompletedEmptyRecords": 1}
+
+
+def test_no_day_is_claimed_twice_at_a_time(database: Database) -> None:
+    """Two workers on one day would publish it twice and hold a core for nothing."""
+    for number in range(10):
+        a_job(database, a_job_request(an_account(database, f"a{number}")), f"job {number}")
+    with ThreadPoolExecutor(8) as pool:
+        claims = list(pool.map(lambda n: claim(database, worker=f"w{n}"), range(16)))
+    held = [(c.job.sid, job_day.day) for c in claims if c is not None for job_day in c.days]
+    assert len(held) == len(set(held)) == 30
+    assert [c for c in claims if c is None], "ten jobs, sixteen workers"
+
+
+def test_a_report_under_a_lost_claim_changes_nothing(database: Database) -> None:
+    """A worker that was taken for dead and was not must not finish what another has begun again."""
+    job = a_job(database, a_job_request(an_account(database)))
+    lost = claim(database)
+    assert lost is not None
+    report(database, lost, Event.ERROR)  # somebody took it back
+    again = claim(database, worker="w1")  # a worker restarted under the same name
+    assert again is not None
+    before = statuses(database, job.sid)
+    with pytest.raises(LostClaim):
+        report(database, lost, Event.COMPLETE)
+    assert statuses(database, job.sid) == before == {"Running": 3}
+    report(database, again, Event.COMPLETE)
+
+
+def test_a_report_names_only_days_of_its_claim(database: Database) -> None:
+    """A day that was never claimed cannot be finished."""
+    a_job(database, a_job_request(an_account(database)))
+    held = claim(database, limit=1)
+    assert held is not None
+    with pytest.raises(LostClaim), database.transaction() as tx:
+        tx.job_days.report(held, {Day.parse("2026-11-03"): Event.COMPLETE}, now=NOON)
+
+
+def test_handing_back_costs_no_attempt(database: Database) -> None:
+    """A worker that stops gracefully is nobody's failure."""
+    a_job(database, a_job_request(an_account(database)))
+    for _ in range(3):
+        held = claim(database)
+        assert held is not None
+        assert {job_day.attempt for job_day in held.days} == {1}
+        report(database, held, Event.HAND_BACK)
+
+
+def test_an_error_waits_until_its_time(database: Database) -> None:
+    """A day that failed must not be tried in a tight loop."""
+    a_job(database, a_job_request(an_account(database)))
+    held = claim(database)
+    assert held is not None
+    with database.transaction() as tx:
+        tx.jobs.lock(held.job.sid)
+        events = {job_day.day: Event.ERROR for job_day in held.days}
+        tx.job_days.report(held, events, now=NOON, not_before=NOON + timedelta(seconds=5), error="why")
+    assert claim(database) is None
+    with database.transaction() as tx:
+        later = NOON + timedelta(seconds=5)
+        again = tx.job_days.claim(worker="w", leased_until=later + LEASE, limit=9, now=later)
+    assert again is not None
+    assert {job_day.attempt for job_day in again.days} == {2}
+
+
+def test_accounts_take_turns(database: Database) -> None:
+    """One account's thousand jobs must not keep another's only one waiting."""
+    greedy, modest = an_account(database, "greedy"), an_account(database, "modest")
+    for number in range(3):
+        a_job(database, a_job_request(greedy), f"greedy {number}")
+    a_job(database, a_job_request(modest), "modest")
+    served = [held.job.account for held in (claim(database) for _ in range(4)) if held]
+    assert served == [greedy.sid, modest.sid, greedy.sid, greedy.sid]
+
+
+@pytest.mark.parametrize(
+    ("event", "ends_as"),
+    [(event, "DeletedByUserRequest") for event in Event if event not in (Event.CLAIM, Event.DELETE)],
+)
+def test_a_job_deleted_while_it_runs_ends_as_deleted(database: Database, event: Event, ends_as: str) -> None:
+    """Whatever the worker has to say about it."""
+    account = an_account(database)
+    job = a_job(database, a_job_request(account))
+    held = claim(database)
+    assert held is not None
+    with database.transaction() as tx:
+        tx.jobs.lock(job.sid)
+        tx.job_days.delete(job.sid, now=NOON)
+        tx.jobs.mark_deleted(job.sid, now=NOON)
+        tx.jobs.settle(job.sid, now=NOON)
+    assert statuses(database, job.sid) == {Status.RUNNING_TO_BE_DELETED.value: 3}
+    with database.snapshot() as tx:
+        assert tx.jobs.find(account.sid, job.sid, over_since=NOON - timedelta(days=7)) is not None
+    report(database, held, event)
+    assert statuses(database, job.sid) == {ends_as: 3}
+    with database.snapshot() as tx:
+        assert tx.jobs.find(account.sid, job.sid, over_since=NOON - timedelta(days=7)) is None
+
+
+def test_the_position_counts_older_unfinished_jobs(database: Database) -> None:
+    """1 is the first in line; nothing that comes later changes it."""
+    account = an_account(database)
+    jobs = [a_job(database, a_job_request(account), f"job {number}") for number in range(3)]
+    with database.snapshot() as tx:
+        queue = tx.jobs.queue()
+    assert [queue.position(job) for job in jobs] == [1, 2, 3]
+    held = claim(database)
+    assert held is not None
+    report(database, held, Event.COMPLETE)
+    a_job(database, a_job_request(account), "a later one")
+    with database.snapshot() as tx:
+        queue = tx.jobs.queue()
+        assert [queue.position(tx.jobs.get(job.sid)) for job in jobs] == [None, 1, 2]
+
+
+def test_the_quota_is_exact_under_concurrency(database: Database) -> None:
+    """Fifty requests at the edge: as many succeed as fit, whoever comes first."""
+    account = an_account(database)
+
+    def draw(_: int) -> int | None:
+        with database.transaction() as tx:
+            return tx.jobs.draw_quota(account.sid, today=Day.of(NOON), days=10, limit=75)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(draw, range(50)))
+    assert answers.count(None) == 7
+    assert set(answers) == {None, 5}
+
+
+def test_submit_numbers_follow_the_order_of_commits(database: Database) -> None:
+    """Positions are counted by them: two jobs never share one, none is skipped over."""
+    account = an_account(database)
+    with ThreadPoolExecutor(8) as pool:
+        jobs = list(pool.map(lambda n: a_job(database, a_job_request(account), f"job {n}"), range(20)))
+    assert sorted(job.submit_number for job in jobs) == list(range(1, 21))

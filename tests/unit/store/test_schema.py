@@ -1,0 +1,82 @@
+"""The schema: made by migrations, the same as the tables say, and never by an older version."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from dayfile.errors import DatabaseUnavailable, Unusable
+from dayfile.store import schema
+from dayfile.store.database import Database
+from dayfile.store.tables import metadata
+from tests.support.clock import NOON
+from tests.support.state import a_database, an_account
+
+
+def test_migrations_end_in_the_tables_as_they_are_written(database: Database) -> None:
+    """Else a new installation and an upgraded one would differ."""
+    with database.exclusively() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_many_processes_may_start_at_once(tmp_path: Path) -> None:
+    """`serve --processes` does: one migrates, the others find it done."""
+
+    def start(_: int) -> None:
+        a_database(tmp_path).close()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(start, range(8)))
+
+
+def test_a_newer_database_is_refused_untouched(database: Database) -> None:
+    """An older version could only harm it; the message says what to do."""
+    with database.exclusively() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(Unusable, match="newer version"):
+        schema.migrate(database)
+
+
+def test_a_commit_is_whole_or_nothing(database: Database) -> None:
+    """A transaction that fails leaves nothing behind."""
+    with pytest.raises(ZeroDivisionError), database.transaction() as tx:
+        tx.audit.add(actor="operator", action="a", subject="b", now=NOON)
+        raise ZeroDivisionError
+    with database.exclusively() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM audit").scalar_one() == 0
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """The operator reads the message, not a stack trace."""
+    database = Database.connect(f"sqlite:///{tmp_path / 'missing' / 'dayfile.sqlite'}")
+    with pytest.raises(DatabaseUnavailable, match="unable to open"), database.snapshot() as tx:
+        tx.accounts.count()
+
+
+def test_a_database_in_memory_is_refused() -> None:
+    """Every acknowledged record would be gone with the process."""
+    with pytest.raises(Unusable, match="memory"):
+        Database.connect("sqlite://")
+
+
+def test_the_database_is_set_up_to_keep_its_word(database: Database) -> None:
+    """Full synchronisation, a write-ahead log, space given back, erased rows overwritten, no checkpoint of its own."""
+    an_account(database)
+    raw = database.engine.raw_connection()
+    cursor = raw.cursor()
+
+    def pragma(name: str) -> object:
+        return cursor.execute(f"PRAGMA {name}").fetchone()[0]
+
+    assert pragma("journal_mode") == "wal"
+    assert pragma("synchronous") == 2
+    assert pragma("auto_vacuum") == 2
+    assert pragma("secure_delete") == 1
+    assert pragma("foreign_keys") == 1
+    assert pragma("wal_autocheckpoint") == 0
+    cursor.close()
+    raw.close()
