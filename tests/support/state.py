@@ -60,9 +60,7 @@ def a_job_request(
     )
 
 
-def a_job(
-    database: Database, request: JobRequest, name: str = "job", *, now: datetime = NOON
-) -> Job:
+def a_job(database: Database, request: JobRequest, name: str = "job", *, now: datetime = NOON) -> Job:
     """A job in the queue."""
     with database.transaction() as tx:
         return tx.jobs.submit(JobSid(a_sid("JS", name)), request, now=now)

@@ -29,6 +29,7 @@ class SealClaim:
     day: Day
     worker: str
     upload_id: int
+    mark: str  # part of the key of every object that this seal writes
 
 
 class Seals:
@@ -76,6 +77,7 @@ class Seals:
         *,
         worker: str,
         upload_id: int,
+        mark: str,
         leased_until: datetime,
         now: datetime,
     ) -> SealClaim | None:
@@ -100,7 +102,9 @@ class Seals:
         seal_id = self._connection.execute(statement).scalar_one_or_none()
         if seal_id is None:
             return None
-        return SealClaim(id=seal_id, resource_type=resource_type, day=day, worker=worker, upload_id=upload_id)
+        return SealClaim(
+            id=seal_id, resource_type=resource_type, day=day, worker=worker, upload_id=upload_id, mark=mark
+        )
 
     def extend(self, claim: SealClaim, *, leased_until: datetime) -> None:
         """Go on holding the day; raises LostClaim if it is no longer held."""
