@@ -43,7 +43,7 @@ class Segments:
         """Keep segments, in order of arrival; their ids. From the commit on, every line in them is accepted."""
         ids = []
         for segment in new:
-            statement = insert(table).values(_values(segment), accepted_at=now, seal_id=None).returning(table.c.id)
+            statement = insert(table).values(**_values(segment), accepted_at=now, seal_id=None).returning(table.c.id)
             segment_id = int(self._connection.execute(statement).scalar_one())
             if segment.inline is not None:
                 row = {"segment_id": segment_id, "data": segment.inline}
@@ -129,7 +129,7 @@ class Segments:
             gone += self._connection.execute(delete(table).where(table.c.id.in_(batch), held)).rowcount
         if gone != len(old_ids):
             raise LostClaim("a segment was taken by a seal while it was being folded")
-        statement = insert(table).values(_values(new), accepted_at=accepted_at, seal_id=seal_id).returning(table.c.id)
+        statement = insert(table).values(**_values(new), accepted_at=accepted_at, seal_id=seal_id).returning(table.c.id)
         return int(self._connection.execute(statement).scalar_one())
 
     def remove_of_seal(self, seal_id: int) -> list[str]:

@@ -13,6 +13,7 @@ from tests.support.state import a_database
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
+    """A new SQLite database, closed at the end."""
     database = a_database(tmp_path)
     yield database
     database.close()

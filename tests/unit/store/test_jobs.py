@@ -17,19 +17,19 @@ from tests.support.state import a_job, a_job_request, an_account
 LEASE = timedelta(seconds=60)
 
 
-def claim(database: Database, *, worker: str = "w1", limit: int = 400) -> Claim | None:
+def _claim(database: Database, *, worker: str = "w1", limit: int = 400) -> Claim | None:
     with database.transaction() as tx:
         return tx.job_days.claim(worker=worker, leased_until=NOON + LEASE, limit=limit, now=NOON)
 
 
-def report(database: Database, held: Claim, event: Event) -> None:
+def _report(database: Database, held: Claim, event: Event) -> None:
     with database.transaction() as tx:
         tx.jobs.lock(held.job.sid)
         tx.job_days.report(held, {job_day.day: event for job_day in held.days}, now=NOON)
         tx.jobs.settle(held.job.sid, now=NOON)
 
 
-def statuses(database: Database, job_sid: str) -> dict[str, int]:
+def _statuses(database: Database, job_sid: str) -> dict[str, int]:
     with database.snapshot() as tx:
         return {group.status.value: len(group.days) for group in group_by_status(tx.jobs.days([job_sid])[job_sid])}
 
@@ -37,17 +37,17 @@ def statuses(database: Database, job_sid: str) -> dict[str, int]:
 def test_a_job_is_over_when_its_last_day_is(database: Database) -> None:
     """Nothing else says that a job is finished: it is what its days say."""
     job = a_job(database, a_job_request(an_account(database)))
-    first = claim(database, limit=2)
+    first = _claim(database, limit=2)
     assert first is not None
-    report(database, first, Event.COMPLETE)
+    _report(database, first, Event.COMPLETE)
     with database.snapshot() as tx:
         assert tx.jobs.get(job.sid).over_at is None
-    last = claim(database)
+    last = _claim(database)
     assert last is not None
-    report(database, last, Event.COMPLETE_EMPTY)
+    _report(database, last, Event.COMPLETE_EMPTY)
     with database.snapshot() as tx:
         assert tx.jobs.get(job.sid).over_at == NOON
-    assert statuses(database, job.sid) == {"Completed": 2, "CompletedEmptyRecords": 1}
+    assert _statuses(database, job.sid) == {"Completed": 2, "CompletedEmptyRecords": 1}
 
 
 def test_no_day_is_claimed_twice_at_a_time(database: Database) -> None:
@@ -55,7 +55,7 @@ def test_no_day_is_claimed_twice_at_a_time(database: Database) -> None:
     for number in range(10):
         a_job(database, a_job_request(an_account(database, f"a{number}")), f"job {number}")
     with ThreadPoolExecutor(8) as pool:
-        claims = list(pool.map(lambda n: claim(database, worker=f"w{n}"), range(16)))
+        claims = list(pool.map(lambda n: _claim(database, worker=f"w{n}"), range(16)))
     held = [(c.job.sid, job_day.day) for c in claims if c is not None for job_day in c.days]
     assert len(held) == len(set(held)) == 30
     assert [c for c in claims if c is None], "ten jobs, sixteen workers"
@@ -64,22 +64,22 @@ def test_no_day_is_claimed_twice_at_a_time(database: Database) -> None:
 def test_a_report_under_a_lost_claim_changes_nothing(database: Database) -> None:
     """A worker that was taken for dead and was not must not finish what another has begun again."""
     job = a_job(database, a_job_request(an_account(database)))
-    lost = claim(database)
+    lost = _claim(database)
     assert lost is not None
-    report(database, lost, Event.ERROR)  # somebody took it back
-    again = claim(database, worker="w1")  # a worker restarted under the same name
+    _report(database, lost, Event.ERROR)  # somebody took it back
+    again = _claim(database, worker="w1")  # a worker restarted under the same name
     assert again is not None
-    before = statuses(database, job.sid)
+    before = _statuses(database, job.sid)
     with pytest.raises(LostClaim):
-        report(database, lost, Event.COMPLETE)
-    assert statuses(database, job.sid) == before == {"Running": 3}
-    report(database, again, Event.COMPLETE)
+        _report(database, lost, Event.COMPLETE)
+    assert _statuses(database, job.sid) == before == {"Running": 3}
+    _report(database, again, Event.COMPLETE)
 
 
 def test_a_report_names_only_days_of_its_claim(database: Database) -> None:
     """A day that was never claimed cannot be finished."""
     a_job(database, a_job_request(an_account(database)))
-    held = claim(database, limit=1)
+    held = _claim(database, limit=1)
     assert held is not None
     with pytest.raises(LostClaim), database.transaction() as tx:
         tx.job_days.report(held, {Day.parse("2026-11-03"): Event.COMPLETE}, now=NOON)
@@ -89,22 +89,22 @@ def test_handing_back_costs_no_attempt(database: Database) -> None:
     """A worker that stops gracefully is nobody's failure."""
     a_job(database, a_job_request(an_account(database)))
     for _ in range(3):
-        held = claim(database)
+        held = _claim(database)
         assert held is not None
         assert {job_day.attempt for job_day in held.days} == {1}
-        report(database, held, Event.HAND_BACK)
+        _report(database, held, Event.HAND_BACK)
 
 
 def test_an_error_waits_until_its_time(database: Database) -> None:
     """A day that failed must not be tried in a tight loop."""
     a_job(database, a_job_request(an_account(database)))
-    held = claim(database)
+    held = _claim(database)
     assert held is not None
     with database.transaction() as tx:
         tx.jobs.lock(held.job.sid)
         events = {job_day.day: Event.ERROR for job_day in held.days}
         tx.job_days.report(held, events, now=NOON, not_before=NOON + timedelta(seconds=5), error="why")
-    assert claim(database) is None
+    assert _claim(database) is None
     with database.transaction() as tx:
         later = NOON + timedelta(seconds=5)
         again = tx.job_days.claim(worker="w", leased_until=later + LEASE, limit=9, now=later)
@@ -118,7 +118,7 @@ def test_accounts_take_turns(database: Database) -> None:
     for number in range(3):
         a_job(database, a_job_request(greedy), f"greedy {number}")
     a_job(database, a_job_request(modest), "modest")
-    served = [held.job.account for held in (claim(database) for _ in range(4)) if held]
+    served = [held.job.account for held in (_claim(database) for _ in range(4)) if held]
     assert served == [greedy.sid, modest.sid, greedy.sid, greedy.sid]
 
 
@@ -130,18 +130,18 @@ def test_a_job_deleted_while_it_runs_ends_as_deleted(database: Database, event: 
     """Whatever the worker has to say about it."""
     account = an_account(database)
     job = a_job(database, a_job_request(account))
-    held = claim(database)
+    held = _claim(database)
     assert held is not None
     with database.transaction() as tx:
         tx.jobs.lock(job.sid)
         tx.job_days.delete(job.sid, now=NOON)
         tx.jobs.mark_deleted(job.sid, now=NOON)
         tx.jobs.settle(job.sid, now=NOON)
-    assert statuses(database, job.sid) == {Status.RUNNING_TO_BE_DELETED.value: 3}
+    assert _statuses(database, job.sid) == {Status.RUNNING_TO_BE_DELETED.value: 3}
     with database.snapshot() as tx:
         assert tx.jobs.find(account.sid, job.sid, over_since=NOON - timedelta(days=7)) is not None
-    report(database, held, event)
-    assert statuses(database, job.sid) == {ends_as: 3}
+    _report(database, held, event)
+    assert _statuses(database, job.sid) == {ends_as: 3}
     with database.snapshot() as tx:
         assert tx.jobs.find(account.sid, job.sid, over_since=NOON - timedelta(days=7)) is None
 
@@ -153,9 +153,9 @@ def test_the_position_counts_older_unfinished_jobs(database: Database) -> None:
     with database.snapshot() as tx:
         queue = tx.jobs.queue()
     assert [queue.position(job) for job in jobs] == [1, 2, 3]
-    held = claim(database)
+    held = _claim(database)
     assert held is not None
-    report(database, held, Event.COMPLETE)
+    _report(database, held, Event.COMPLETE)
     a_job(database, a_job_request(account), "a later one")
     with database.snapshot() as tx:
         queue = tx.jobs.queue()

@@ -43,9 +43,14 @@ def test_a_newer_database_is_refused_untouched(database: Database) -> None:
 
 def test_a_commit_is_whole_or_nothing(database: Database) -> None:
     """A transaction that fails leaves nothing behind."""
-    with pytest.raises(ZeroDivisionError), database.transaction() as tx:
-        tx.audit.add(actor="operator", action="a", subject="b", now=NOON)
-        raise ZeroDivisionError
+
+    def fail_halfway() -> None:
+        with database.transaction() as tx:
+            tx.audit.add(actor="operator", action="a", subject="b", now=NOON)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_halfway()
     with database.exclusively() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM audit").scalar_one() == 0
 

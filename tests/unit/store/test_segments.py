@@ -21,7 +21,7 @@ DAY = Day.parse("2026-11-01")
 LEASE = timedelta(seconds=60)
 
 
-def take(database: Database, *, now: datetime = NOON, worker: str = "w") -> SealClaim | None:
+def _take(database: Database, *, now: datetime = NOON, worker: str = "w") -> SealClaim | None:
     with database.transaction() as tx:
         upload = tx.uploads.begin("sealed/", mark="m", now=now)
         claim = tx.seals.claim(
@@ -32,13 +32,13 @@ def take(database: Database, *, now: datetime = NOON, worker: str = "w") -> Seal
         return claim
 
 
-def commit(database: Database, claim: SealClaim, *, now: datetime = NOON) -> list[str]:
+def _commit(database: Database, claim: SealClaim, *, now: datetime = NOON) -> list[str]:
     with database.transaction() as tx:
         tx.seals.commit(claim, now=now)
         return tx.segments.remove_of_seal(claim.id)
 
 
-def waiting(database: Database) -> list[int]:
+def _waiting(database: Database) -> list[int]:
     with database.snapshot() as tx:
         return [segment.id for segment in tx.segments.of_day(MESSAGES, DAY)]
 
@@ -50,63 +50,63 @@ def test_a_lower_id_that_appears_after_a_higher_one_was_sealed_still_waits(datab
     with database.exclusively() as connection:  # what others see while the first has not committed yet
         connection.execute(text("CREATE TABLE not_yet AS SELECT * FROM segment WHERE id = :id"), {"id": low})
         connection.execute(text("DELETE FROM segment WHERE id = :id"), {"id": low})
-    claim = take(database)
+    claim = _take(database)
     assert claim is not None
     with database.exclusively() as connection:
         connection.execute(text("INSERT INTO segment SELECT * FROM not_yet"))
-    commit(database, claim)
-    assert waiting(database) == [low] != [high]
-    again = take(database)
+    _commit(database, claim)
+    assert _waiting(database) == [low] != [high]
+    again = _take(database)
     assert again is not None
-    commit(database, again)
-    assert waiting(database) == []
+    _commit(database, again)
+    assert _waiting(database) == []
 
 
 def test_what_arrives_during_a_seal_waits_for_the_next(database: Database) -> None:
     """Its lines are not in the file that is being made."""
     with database.transaction() as tx:
         tx.segments.add([a_segment(ACME, key="segments/a")], now=NOON)
-    claim = take(database)
+    claim = _take(database)
     with database.transaction() as tx:
         later = tx.segments.add([a_segment(ACME, key="segments/b")], now=NOON)
     assert claim is not None
-    assert commit(database, claim) == ["segments/a"]
-    assert waiting(database) == later
+    assert _commit(database, claim) == ["segments/a"]
+    assert _waiting(database) == later
 
 
 def test_one_worker_at_a_time_seals_a_day(database: Database) -> None:
     """Two would give the same revision twice."""
-    assert take(database) is not None
-    assert take(database, worker="w2") is None
+    assert _take(database) is not None
+    assert _take(database, worker="w2") is None
 
 
 def test_the_set_of_a_lost_seal_is_taken_over_and_its_commit_refused(database: Database) -> None:
     """A worker that froze for longer than its lease finds its day given away."""
     with database.transaction() as tx:
         tx.segments.add([a_segment(ACME)], now=NOON)
-    frozen = take(database)
+    frozen = _take(database)
     later = NOON + LEASE
-    taken_over = take(database, now=later, worker="w2")
+    taken_over = _take(database, now=later, worker="w2")
     assert frozen is not None
     assert taken_over is not None
     with pytest.raises(LostClaim):
-        commit(database, frozen, now=later)
-    assert len(waiting(database)) == 1
-    commit(database, taken_over, now=later)
-    assert waiting(database) == []
+        _commit(database, frozen, now=later)
+    assert len(_waiting(database)) == 1
+    _commit(database, taken_over, now=later)
+    assert _waiting(database) == []
 
 
 def test_folding_cannot_touch_what_a_seal_holds(database: Database) -> None:
     """The seal would delete the fold, or the fold the seal's set: either way lines would be lost or doubled."""
     with database.transaction() as tx:
         ids = tx.segments.add([a_segment(ACME), a_segment(ACME)], now=NOON)
-    claim = take(database)
+    claim = _take(database)
     assert claim is not None
     with pytest.raises(LostClaim), database.transaction() as tx:
         tx.segments.replace(ids, a_segment(ACME, key="segments/folded"), accepted_at=NOON)
     with database.transaction() as tx:
         tx.segments.replace(ids, a_segment(ACME, key="segments/folded"), accepted_at=NOON, seal_id=claim.id)
-    assert commit(database, claim) == ["segments/folded"]
+    assert _commit(database, claim) == ["segments/folded"]
 
 
 def test_two_folds_of_the_same_segments_cannot_both_count(database: Database) -> None:
@@ -116,7 +116,7 @@ def test_two_folds_of_the_same_segments_cannot_both_count(database: Database) ->
         tx.segments.replace(ids, a_segment(ACME, key="segments/one"), accepted_at=NOON)
     with pytest.raises(LostClaim), database.transaction() as tx:
         tx.segments.replace(ids, a_segment(ACME, key="segments/two"), accepted_at=NOON)
-    assert len(waiting(database)) == 1
+    assert len(_waiting(database)) == 1
 
 
 def test_a_job_waits_only_for_records_of_its_account_that_came_before_it(database: Database) -> None:
@@ -134,8 +134,8 @@ def test_inline_bytes_go_with_their_segment(database: Database) -> None:
     with database.transaction() as tx:
         ids = tx.segments.add([a_segment(ACME)], now=NOON)
         assert tx.segments.inline(ids) == {ids[0]: b"lines"}
-    claim = take(database)
+    claim = _take(database)
     assert claim is not None
-    commit(database, claim)
+    _commit(database, claim)
     with database.exclusively() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM segment_inline").scalar_one() == 0
