@@ -12,6 +12,7 @@ from pathlib import Path
 from dayfile.errors import StorageUnavailable
 
 _LOCK = "in-use"
+_DOOR = ".door"  # locked while a folder is made or wiped: between the two it has no lock of its own yet
 
 
 @contextlib.contextmanager
@@ -22,30 +23,30 @@ def scratch_folder(parent: Path, name: str) -> Iterator[Path]:
     removed first. Raises StorageUnavailable when there is no room or no permission.
     """
     folder = parent / name
-    try:
-        folder.mkdir(parents=True)
-        wipe_abandoned(parent)
-        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise StorageUnavailable(f"the scratch folder {folder} cannot be made: {error.strerror}") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with contextlib.ExitStack() as closing:
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            with _locked(parent / _DOOR, wait=True):
+                _wipe_abandoned(parent)
+                folder.mkdir()
+                closing.callback(shutil.rmtree, folder, ignore_errors=True)
+                closing.enter_context(_locked(folder / _LOCK, wait=False))
+        except OSError as error:
+            raise StorageUnavailable(f"the scratch folder {folder} cannot be made: {error.strerror}") from error
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(descriptor)
 
 
-def wipe_abandoned(parent: Path) -> int:
-    """Remove the folders of processes that are no more; how many there were."""
-    wiped = 0
+def _wipe_abandoned(parent: Path) -> None:
     for lock in parent.glob(f"*/{_LOCK}"):
-        with contextlib.suppress(OSError):  # in use, or removed by somebody else just now
-            descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(lock.parent)
-                wiped += 1
-            finally:
-                os.close(descriptor)
-    return wiped
+        with contextlib.suppress(BlockingIOError), _locked(lock, wait=False):
+            shutil.rmtree(lock.parent, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _locked(path: Path, *, wait: bool) -> Iterator[None]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
