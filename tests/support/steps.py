@@ -1,0 +1,115 @@
+"""I/O that dies or fails at a chosen step: every write to the storage and the database is one or two steps.
+
+`Died` is what kill -9 looks like from inside: after it nothing more gets through, so no cleanup can help. A failure is
+milder: one step raises what a full disk or a busy database raises, and the next works again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+from dayfile.errors import DatabaseUnavailable, StorageUnavailable
+from dayfile.files.storage import Bytes, Storage
+from dayfile.store.database import Database
+from dayfile.store.transaction import Transaction
+
+
+class Died(BaseException):
+    """The process was killed."""
+
+
+class Steps:
+    """Counts steps; at number `at` the process dies, or, with `recovers`, that one step fails."""
+
+    def __init__(self, *, at: int | None = None, recovers: bool = False) -> None:
+        self.taken = 0
+        self._at = at
+        self._recovers = recovers
+        self._lock = threading.Lock()
+
+    @property
+    def was_reached(self) -> bool:
+        """Whether the fault has happened."""
+        return self._at is not None and self.taken >= self._at
+
+    def step(self, failure: type[Exception]) -> None:
+        """Pass, fail or die."""
+        with self._lock:
+            self.taken += 1
+            if self._at is None or self.taken < self._at:
+                return
+            if not self._recovers:
+                raise Died
+            if self.taken == self._at:
+                raise failure(f"step {self._at} fails on purpose")
+
+
+class SteppingStorage:
+    """A storage whose writes are steps: one before, when nothing has happened, and one after, when all of it has."""
+
+    def __init__(self, storage: Storage, steps: Steps) -> None:
+        self._storage = storage
+        self._steps = steps
+
+    def put(self, key: str, chunks: Iterable[Bytes]) -> int:
+        self._step()
+        written = self._storage.put(key, chunks)
+        self._step()
+        return written
+
+    def put_many(self, items: Iterable[tuple[str, Bytes]]) -> None:
+        items = list(items)
+        self._step()
+        self._storage.put_many(items[: len(items) // 2])
+        self._step()
+        self._storage.put_many(items[len(items) // 2 :])
+        self._step()
+
+    def read(self, key: str, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        return self._storage.read(key, start=start, stop=stop)
+
+    def size(self, key: str) -> int:
+        return self._storage.size(key)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            self._step()
+            self._storage.delete([key])
+
+    def scan(self, prefix: str) -> Iterator[str]:
+        return self._storage.scan(prefix)
+
+    def path(self, key: str) -> Path | None:
+        return self._storage.path(key)
+
+    def remove_partial(self, *, before: datetime) -> int:
+        return self._storage.remove_partial(before=before)
+
+    def _step(self) -> None:
+        self._steps.step(StorageUnavailable)
+
+
+class SteppingDatabase(Database):
+    """A database whose transactions are steps: one before, one just before the commit, one just after."""
+
+    @classmethod
+    def of(cls, database: Database, steps: Steps) -> SteppingDatabase:
+        """The same database, seen through steps."""
+        stepping = cls.__new__(cls)
+        stepping.__dict__.update(database.__dict__)
+        stepping._steps = steps  # noqa: SLF001 - its own
+        return stepping
+
+    _steps: Steps
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        self._steps.step(DatabaseUnavailable)
+        with super().transaction() as tx:
+            yield tx
+            self._steps.step(DatabaseUnavailable)  # everything said, nothing committed
+        self._steps.step(DatabaseUnavailable)  # committed, and nobody has heard of it
