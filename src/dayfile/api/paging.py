@@ -1,0 +1,197 @@
+"""One page of a list, and the addresses of the pages around it.
+
+Pages are cut by keyset: a page token holds the position of an item, so that a walk yields every item once however many
+come or go meanwhile. Its text is opaque and authenticated; a token of another account or another list is no token.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+from dayfile.api.params import parse_parameters
+from dayfile.errors import InvalidPageToken, InvalidParameter
+
+T = TypeVar("T")
+
+DEFAULT_SIZE = 50
+LARGEST_SIZE = 1000
+"""More is cut down to this and not refused: Twilio's clients send whatever limit their user asked for."""
+
+LARGEST_NUMBER = 2**31 - 1  # clients bind it to 32 bits
+
+_POSITIVE = re.compile(r"0*[1-9][0-9]*", re.ASCII)
+_NUMBER = re.compile(r"0*[0-9]{1,10}", re.ASCII)
+_TOKEN = re.compile(r"PT[A-Za-z0-9_-]{20,120}", re.ASCII)
+_CURSOR = re.compile(r"(?P<side>[ab])(?P<rank>[0-9]{1,18})\.(?P<detail>[0-9-]{0,10})", re.ASCII)
+_TAG_BYTES = 12
+
+
+class Side(Enum):
+    """On which side of a position the page lies."""
+
+    AFTER = "a"
+    BEFORE = "b"
+
+
+class Position(NamedTuple):
+    """Where an item stands in its list, whatever else is in it: a number, and a text where that is not unique."""
+
+    rank: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """Where a page lies in its list."""
+
+    side: Side
+    position: Position
+
+
+class PageTokens:
+    """Gives page tokens, and knows its own again."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def give(self, cursor: Cursor, *, of: str) -> str:
+        """The token of a cursor; `of` names the list and its owner, and is not in the token."""
+        text = f"{cursor.side.value}{cursor.position.rank}.{cursor.position.detail}"
+        tag = hmac.digest(self._key, f"{of}\n{text}".encode(), "sha256")[:_TAG_BYTES]
+        return "PT" + base64.urlsafe_b64encode(tag + text.encode()).rstrip(b"=").decode()
+
+    def parse(self, token: str, *, of: str) -> Cursor:
+        """The cursor of a token that `give` made for the same list; raises InvalidPageToken for any other text."""
+        cursor = _parse_cursor(token)
+        # Giving the token again leaves no second spelling of a good one.
+        if cursor is None or not hmac.compare_digest(self.give(cursor, of=of), token):
+            raise InvalidPageToken("Invalid PageToken: take it from next_page_url or previous_page_url of this list")
+        return cursor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageRequest:
+    """Which page of a list is asked for."""
+
+    size: int
+    number: int  # counted by the client; without a cursor it says how much to skip
+    cursor: Cursor | None
+    token: str | None  # the cursor's, as given
+
+
+class Listing(Protocol[T]):
+    """One list of one account, as of one moment."""
+
+    def read(self, cursor: Cursor | None, *, offset: int, limit: int) -> list[T]:
+        """Up to `limit` items in list order: the first after a position, or the last before it."""
+        ...
+
+    def position(self, item: T) -> Position:
+        """Where the item stands."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[T]):
+    """Some items of a list that follow each other, and the cursors to what lies around them, where anything does."""
+
+    items: list[T]
+    previous: Cursor | None
+    next: Cursor | None
+
+
+def parse_page_request(query: bytes, tokens: PageTokens, *, of: str) -> PageRequest:
+    """Read PageSize, Page and PageToken; raises InvalidParameter, InvalidPageToken."""
+    parameters = parse_parameters(query, known=("PageSize", "Page", "PageToken"))
+    token = parameters.get("PageToken") or None
+    return PageRequest(
+        size=_size(parameters),
+        number=_number(parameters),
+        cursor=tokens.parse(token, of=of) if token else None,
+        token=token,
+    )
+
+
+def read_page(listing: Listing[T], request: PageRequest) -> Page[T]:
+    """Read one page, and whether there is anything before and after it."""
+    offset = 0 if request.cursor else request.number * request.size
+    items = listing.read(request.cursor, offset=offset, limit=request.size)
+    if not items:
+        return Page(items=items, previous=None, next=None)
+    before = Cursor(side=Side.BEFORE, position=listing.position(items[0]))
+    after = Cursor(side=Side.AFTER, position=listing.position(items[-1]))
+    return Page(
+        items=items,
+        previous=before if listing.read(before, offset=0, limit=1) else None,
+        next=after if listing.read(after, offset=0, limit=1) else None,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageUrls:
+    """The addresses of the pages of one list."""
+
+    url: str  # of the list
+    tokens: PageTokens
+    of: str
+
+    def meta(self, request: PageRequest, page: Page[Any], *, key: str) -> Mapping[str, object]:
+        """The seven members that Twilio's clients walk by; some crash when one is missing."""
+        number = request.number
+        before = self._around(page.previous, number=max(number - 1, 0), size=request.size)
+        if before is None and not page.items and number > 0:
+            # Beyond the end there is no item to hold on to: count back.
+            before = self._page(size=request.size, number=number - 1)
+        return {
+            "page": number,
+            "page_size": request.size,
+            "first_page_url": self._page(size=request.size, number=0),
+            "previous_page_url": before,
+            "url": self._page(size=request.size, number=number, token=request.token),
+            "next_page_url": self._around(page.next, number=min(number + 1, LARGEST_NUMBER), size=request.size),
+            "key": key,
+        }
+
+    def _around(self, cursor: Cursor | None, *, number: int, size: int) -> str | None:
+        if cursor is None:
+            return None
+        return self._page(size=size, number=number, token=self.tokens.give(cursor, of=self.of))
+
+    def _page(self, *, size: int, number: int, token: str | None = None) -> str:
+        return f"{self.url}?PageSize={size}&Page={number}" + (f"&PageToken={token}" if token else "")
+
+
+def _size(parameters: Mapping[str, str]) -> int:
+    text = parameters.get("PageSize", str(DEFAULT_SIZE))
+    if not _POSITIVE.fullmatch(text):
+        raise InvalidParameter("PageSize", f"must be a whole number from 1 to {LARGEST_SIZE}", text)
+    digits = text.lstrip("0")
+    return min(int(digits), LARGEST_SIZE) if len(digits) <= len(str(LARGEST_SIZE)) else LARGEST_SIZE
+
+
+def _number(parameters: Mapping[str, str]) -> int:
+    text = parameters.get("Page", "0")
+    if not _NUMBER.fullmatch(text) or int(text[-10:]) > LARGEST_NUMBER:
+        raise InvalidParameter("Page", f"must be a whole number from 0 to {LARGEST_NUMBER}", text)
+    return int(text[-10:])
+
+
+def _parse_cursor(token: str) -> Cursor | None:
+    if not _TOKEN.fullmatch(token):
+        return None
+    encoded = token[2:]
+    try:
+        decoded = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+    except binascii.Error:
+        return None
+    found = _CURSOR.fullmatch(decoded[_TAG_BYTES:].decode("latin-1"))
+    if not found:
+        return None
+    return Cursor(side=Side(found["side"]), position=Position(int(found["rank"]), found["detail"]))

@@ -1,0 +1,135 @@
+"""From the bytes of a query or a form to the texts of its parameters, and the rules for texts that several share.
+
+The rules are checked by hand, so that every message names the parameter, the rule and the value. Unknown parameters are
+left alone, as Twilio leaves them; a known one that comes twice is refused, for nobody could say which one counts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from starlette.requests import Request
+
+from dayfile.errors import Invalid, InvalidBody, InvalidParameter, TooLarge
+
+FORM = "application/x-www-form-urlencoded"
+FORM_LIMIT_BYTES = 64 * 1024
+LONGEST_URL = 2048
+LONGEST_EMAIL = 254
+
+_BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_URL = re.compile(r"https?://[!-~]+", re.ASCII | re.IGNORECASE)
+# The form that browsers accept (WHATWG HTML, "valid e-mail address").
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_EMAIL = re.compile(rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@{_LABEL}(?:\.{_LABEL})*", re.ASCII)
+
+
+def parse_parameters(encoded: bytes, *, known: Collection[str]) -> dict[str, str]:
+    """The known parameters of a query or form, decoded; raises Invalid or InvalidParameter."""
+    if _BROKEN_ESCAPE.search(encoded):
+        raise Invalid(
+            "The parameters are not percent-encoded: a % must be followed by two hexadecimal digits, or be %25"
+        )
+    found: dict[str, str] = {}
+    for pair in encoded.split(b"&"):
+        encoded_name, _, encoded_value = pair.partition(b"=")
+        name, value = _decode(encoded_name), _decode(encoded_value)
+        if name not in known:
+            continue
+        if name in found:
+            raise InvalidParameter(name, "must be given once, and is given more often")
+        if "\0" in value:
+            raise InvalidParameter(name, "must not contain the character NUL", value)
+        found[name] = value
+    return found
+
+
+async def read_form(request: Request) -> bytes:
+    """The body of a request that must be a form; raises InvalidBody for another kind, TooLarge beyond the limit."""
+    _check_content_type(request)
+    announced = request.headers.get("content-length", "0")
+    if announced.isdecimal() and int(announced[:20]) > FORM_LIMIT_BYTES:
+        raise _too_large()
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > FORM_LIMIT_BYTES:
+            raise _too_large()
+    return bytes(body)
+
+
+def required(parameters: Mapping[str, str], name: str) -> str:
+    """A parameter that must be there; raises Invalid in the words that Twilio uses."""
+    if name not in parameters:
+        raise Invalid(f"Missing required parameter {name} in the post body")
+    return parameters[name]
+
+
+def optional(parameters: Mapping[str, str], name: str) -> str | None:
+    """A parameter that need not be there; an empty text is as good as none."""
+    return parameters.get(name) or None
+
+
+def check_length(name: str, value: str, *, longest: int) -> str:
+    """The text, which has 1 to `longest` characters; raises InvalidParameter."""
+    if not 1 <= len(value) <= longest:
+        raise InvalidParameter(name, f"must have 1 to {longest} characters, not {len(value)}", value or None)
+    return value
+
+
+def check_url(name: str, value: str) -> str:
+    """The text, which is an absolute http or https URL; raises InvalidParameter. Where it leads is not asked here."""
+    check_length(name, value, longest=LONGEST_URL)
+    if not _URL.fullmatch(value) or not _has_host(value):
+        raise InvalidParameter(name, "must be an absolute http or https URL of ASCII characters without spaces", value)
+    return value
+
+
+def check_email(name: str, value: str) -> str:
+    """The text, which has the shape of an e-mail address; raises InvalidParameter."""
+    if len(value) > LONGEST_EMAIL or not _EMAIL.fullmatch(value):
+        raise InvalidParameter(name, "must be one e-mail address such as someone@example.com", value)
+    return value
+
+
+def check_path(raw_path: bytes) -> None:
+    """Raises Invalid for a path that no server could have meant: broken escapes, not UTF-8, or NUL in it."""
+    if b"%" not in raw_path and raw_path.isascii():
+        return
+    if _BROKEN_ESCAPE.search(raw_path):
+        raise Invalid("The path is not percent-encoded: a % must be followed by two hexadecimal digits")
+    if "\0" in _decode(raw_path):
+        raise Invalid("The path must not contain the character NUL")
+
+
+def _decode(encoded: bytes) -> str:
+    try:
+        return unquote_to_bytes(encoded.replace(b"+", b" ")).decode()
+    except UnicodeDecodeError as error:
+        raise Invalid(f"What is percent-encoded here is not UTF-8: {encoded[:80].decode('latin-1')!r}") from error
+
+
+def _check_content_type(request: Request) -> None:
+    given = request.headers.get("content-type", FORM)
+    kind, _, rest = given.partition(";")
+    if kind.strip().lower() != FORM:
+        raise InvalidBody(f"The body must be a form, so Content-Type must be {FORM}, not {kind.strip()[:80]!r}")
+    charset = re.search(r"charset\s*=\s*\"?([\w-]+)", rest, re.ASCII | re.IGNORECASE)
+    if charset and charset[1].lower() not in {"utf-8", "utf8", "us-ascii"}:
+        raise InvalidBody(f"The body must be a form in UTF-8, not in {charset[1][:40]}")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise InvalidBody("The body must be sent as it is, without Content-Encoding")
+
+
+def _has_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # a port that is none, a bracket that does not close
+        return False
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"The form is larger than {FORM_LIMIT_BYTES} bytes, which no set of parameters here needs")

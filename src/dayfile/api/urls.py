@@ -1,0 +1,46 @@
+"""The addresses that clients are given: all absolute, on the public base, and made here only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dayfile.model.day import Day
+from dayfile.model.job import JobSid
+from dayfile.model.resource import ResourceType
+
+DOWNLOADS = "/v1/Downloads"
+
+
+@dataclass(frozen=True, slots=True)
+class Urls:
+    """Addresses below one public base."""
+
+    public: str  # scheme, host and port, without a slash at the end
+
+    def export(self, resource_type: ResourceType) -> str:
+        return f"{self.public}/v1/Exports/{resource_type}"
+
+    def days(self, resource_type: ResourceType) -> str:
+        return f"{self.export(resource_type)}/Days"
+
+    def day(self, resource_type: ResourceType, day: Day) -> str:
+        return f"{self.days(resource_type)}/{day}"
+
+    def manifest(self, resource_type: ResourceType, day: Day) -> str:
+        return f"{self.day(resource_type, day)}/Manifest"
+
+    def export_custom_jobs(self, resource_type: ResourceType) -> str:
+        return f"{self.export(resource_type)}/Jobs"
+
+    @property
+    def jobs(self) -> str:
+        return f"{self.public}/v1/Exports/Jobs"
+
+    def job(self, sid: JobSid) -> str:
+        return f"{self.jobs}/{sid}"
+
+    def download(self, signed: str) -> str:
+        return f"{self.public}{DOWNLOADS}/{signed}"
+
+    def error(self, code: int) -> str:
+        return f"{self.public}/errors/{code}"
