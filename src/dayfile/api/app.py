@@ -1,0 +1,154 @@
+"""The app: all routes under one roof, and the one table in which an error meets a status.
+
+A new kind of error that callers can do something about gets a line in ERRORS and one in `explanations.py`; whatever has
+no line is a bug, says "internal error" outside and everything in the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import NamedTuple
+
+from fastapi import APIRouter, FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import Scope
+
+from dayfile.api import downloads, explanations, exports, health, jobs, manifests, records
+from dayfile.api.answers import error_answer
+from dayfile.api.context import Context
+from dayfile.api.edge import Edge
+from dayfile.api.health import Readiness
+from dayfile.api.ranges import RangeNotSatisfiable
+from dayfile.api.urls import Urls
+from dayfile.errors import (
+    AccountSuspended,
+    Conflict,
+    DayfileError,
+    Forbidden,
+    Invalid,
+    InvalidPageToken,
+    NotFound,
+    TooLarge,
+    TooManyRequests,
+    Transient,
+    Unauthorized,
+)
+
+
+class MethodNotAllowed(DayfileError):
+    """There is such an address, and it does not know this method; `allowed` are those that it knows."""
+
+    def __init__(self, method: str, allowed: Iterable[str]) -> None:
+        self.allowed = ", ".join(sorted(allowed))
+        super().__init__(f"{method[:20]} is not allowed here: use {self.allowed}")
+
+
+class Meaning(NamedTuple):
+    """How an error looks from outside."""
+
+    status: int
+    code: int
+
+
+ERRORS: Mapping[type[Exception], Meaning] = {
+    Invalid: Meaning(400, 20001),
+    InvalidPageToken: Meaning(400, 21481),
+    Unauthorized: Meaning(401, 20003),
+    Forbidden: Meaning(403, 20403),
+    AccountSuspended: Meaning(403, 20005),
+    NotFound: Meaning(404, 20404),
+    MethodNotAllowed: Meaning(405, 20004),
+    Conflict: Meaning(409, 20409),
+    TooLarge: Meaning(413, 20413),
+    RangeNotSatisfiable: Meaning(416, 20416),
+    TooManyRequests: Meaning(429, 20429),
+    Transient: Meaning(503, 20503),
+}
+BUG = Meaning(500, 20500)
+
+
+def create_app(context: Context, *, pages: Iterable[APIRouter] = ()) -> FastAPI:
+    """The app on a context; `pages` are routers of other faces that live under the same roof."""
+
+    async def answered(request: Request, error: Exception) -> Response:
+        return answer(context, request.scope, error)
+
+    app = FastAPI(
+        openapi_url=None,
+        redirect_slashes=False,
+        middleware=[Middleware(Edge, context=context, answer=partial(answer, context))],
+        exception_handlers={DayfileError: answered, HTTPException: answered},
+    )
+    app.state.context = context
+    app.state.readiness = Readiness()
+    for router in (
+        # Before the exports: what is called Jobs there is no resource type.
+        jobs.router,
+        exports.router,
+        manifests.router,
+        downloads.router,
+        records.router,
+        explanations.router,
+        health.router,
+        *pages,
+    ):
+        app.include_router(router)
+    return app
+
+
+def answer(context: Context, scope: Scope, error: Exception) -> Response:
+    """The answer to a request that failed, and what the log is to say of it."""
+    error = _ours(error, scope)
+    meaning = next((ERRORS[kind] for kind in type(error).__mro__ if kind in ERRORS), BUG)
+    scope["state"] |= {"error": error, "code": meaning.code}
+    return error_answer(
+        status=meaning.status,
+        code=meaning.code,
+        message=_message(error, meaning, scope),
+        more_info=Urls(context.public_url).error(meaning.code),
+        headers=_headers(error),
+    )
+
+
+def _ours(error: Exception, scope: Scope) -> Exception:
+    """What the framework raises for an address or a method that no route has, as an error of ours."""
+    if not isinstance(error, HTTPException):
+        return error
+    if error.status_code == 405:  # noqa: PLR2004 - the framework knows no name for it
+        return MethodNotAllowed(scope["method"], _allowed(scope))
+    return NotFound("") if error.status_code == 404 else Invalid(error.detail)  # noqa: PLR2004 - the same
+
+
+def _allowed(scope: Scope) -> set[str]:
+    """All methods of an address: several routes may share it, and the framework names only those of the first."""
+    partial = (route for route in scope["app"].routes if route.matches(scope)[0] is Match.PARTIAL)
+    return {method for route in partial for method in getattr(route, "methods", ())}
+
+
+def _message(error: Exception, meaning: Meaning, scope: Scope) -> str:
+    if meaning == BUG:
+        return f"Internal error. The operator finds it in the log under the request id {scope['state']['request_id']}"
+    if not isinstance(error, NotFound):
+        return str(error)
+    path = scope["path"]
+    shown = path if len(path) <= 200 else f"{path[:200]}…"  # noqa: PLR2004 - enough to know it by
+    reason = str(error)
+    return f"The requested resource {shown} was not found" + (f": {reason[:1].lower()}{reason[1:]}" if reason else "")
+
+
+def _headers(error: Exception) -> dict[str, str]:
+    headers = {}
+    if isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = 'Basic realm="Dayfile", charset="UTF-8"'
+    if isinstance(error, MethodNotAllowed):
+        headers["Allow"] = error.allowed
+    if isinstance(error, RangeNotSatisfiable):
+        headers["Content-Range"] = f"bytes */{error.size_bytes}"
+    if (retry_after := getattr(error, "retry_after", None)) is not None:
+        headers["Retry-After"] = str(retry_after)
+    return headers

@@ -1,0 +1,44 @@
+"""What the routes work with: one frozen value, made by the service, found again through each request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import cast
+
+from starlette.requests import HTTPConnection
+
+from dayfile.accounts.authenticate import Authenticator
+from dayfile.api.paging import PageTokens
+from dayfile.clock import Clock
+from dayfile.exports.custom import CustomJobs
+from dayfile.files.links import LinkSigner
+from dayfile.files.storage import Storage
+from dayfile.intake.accept import Intake
+from dayfile.model.secret import Randomness
+from dayfile.store.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Everything that the routes of the API may use."""
+
+    database: Database
+    storage: Storage
+    clock: Clock
+    randomness: Randomness
+    authenticator: Authenticator
+    intake: Intake
+    custom_jobs: CustomJobs
+    links: LinkSigner
+    page_tokens: PageTokens
+    public_url: str  # scheme, host and port as clients reach this server, without a slash at the end
+    link_lifetime: timedelta
+    job_lifetime: timedelta  # so long a job is shown after it is over
+    accounts_may_write: bool
+    max_body_bytes: int  # of records, after decompression
+
+
+def context_of(request: HTTPConnection) -> Context:
+    """The context of the app that a request came to."""
+    return cast("Context", request.app.state.context)

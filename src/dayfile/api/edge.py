@@ -1,0 +1,152 @@
+"""What is the same for every request: its id, its duration, CORS, one line in the log, and an answer come what may.
+
+Plain ASGI around everything else, since each record that comes in passes here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dayfile.api.context import Context
+from dayfile.api.params import check_path
+from dayfile.errors import Invalid
+
+API = "/v1/"
+
+METHODS = b"GET, HEAD, POST, PUT, DELETE, OPTIONS"
+_ACCEPTED = b"""
+    Accept Authorization Content-Encoding Content-Type Idempotency-Key If-Match If-Modified-Since If-None-Match If-Range
+    If-Unmodified-Since Range
+"""
+_EXPOSED = b"""
+    Accept-Ranges Content-Disposition Content-Range ETag Location Repr-Digest Retry-After Twilio-Request-Duration
+    Twilio-Request-Id
+"""
+CORS = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-allow-methods", METHODS),
+    (b"access-control-allow-headers", b", ".join(_ACCEPTED.split())),
+    (b"access-control-allow-credentials", b"true"),
+    (b"access-control-expose-headers", b", ".join(_EXPOSED.split())),
+)
+_SERVER_ERROR = 500
+
+_log = structlog.get_logger()
+
+Answer = Callable[[Scope, Exception], ASGIApp]
+"""Makes an answer of an error."""
+
+
+class Edge:
+    """The outermost layer of the app."""
+
+    def __init__(self, app: ASGIApp, *, context: Context, answer: Answer) -> None:
+        self._app = app
+        self._context = context
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, send, context=self._context)
+        try:
+            await self._serve(exchange, receive)
+        finally:
+            exchange.log()
+
+    async def _serve(self, exchange: _Exchange, receive: Receive) -> None:
+        scope = exchange.scope
+        try:
+            await self._route(scope)(scope, receive, exchange.send)
+        except ClientDisconnect:
+            exchange.outcome = "client gone"
+        except Exception as error:  # noqa: BLE001 - the last resort: no request goes without an answer and a line
+            scope["state"]["error"] = error
+            if exchange.status is None:
+                await self._answer(scope, error)(scope, receive, exchange.send)
+            else:
+                # The headers are out. Not finishing the body makes the server cut the connection: the client sees
+                # that something is missing.
+                exchange.outcome = "cut off"
+
+    def _route(self, scope: Scope) -> ASGIApp:
+        if scope["method"] == "OPTIONS":
+            return _preflight
+        try:
+            check_path(scope.get("raw_path", b""))
+        except Invalid as error:
+            return self._answer(scope, error)
+        if scope["path"].startswith(API) and scope["path"].endswith("/"):
+            scope["path"] = scope["path"].removesuffix("/")
+        return self._app
+
+
+class _Exchange:
+    """One request and what has been answered to it so far."""
+
+    __slots__ = ("_began", "_clock", "_path", "_request_id", "_send", "_sent_bytes", "outcome", "scope", "status")
+
+    def __init__(self, scope: Scope, send: Send, *, context: Context) -> None:
+        self._began = context.clock.monotonic()
+        self._clock = context.clock
+        self._request_id = "RQ" + context.randomness.hex(32)
+        self._path: str = scope["path"]
+        self._send = send
+        self._sent_bytes = 0
+        self.scope = scope
+        self.status: int | None = None
+        self.outcome = "answered"
+        scope.setdefault("state", {})["request_id"] = self._request_id
+
+    async def send(self, message: Message) -> None:
+        """Pass a message on to the client, with the headers that every answer has."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message["headers"], *self._headers()]
+        else:
+            self._sent_bytes += len(message.get("body", b""))
+        await self._send(message)
+
+    def log(self) -> None:
+        """The one line about this request: never its query, which may hold a signature, nor anything it carries."""
+        state: dict[str, Any] = self.scope["state"]
+        error = state.get("error")
+        failed = error is not None and (
+            self.status is None or self.status >= _SERVER_ERROR or self.outcome != "answered"
+        )
+        tell = _log.error if failed else _log.info
+        tell(
+            "request",
+            method=self.scope["method"],
+            path=self._path[:200],
+            status=self.status,
+            code=state.get("code"),
+            outcome=self.outcome,
+            duration_ms=round((self._clock.monotonic() - self._began) * 1000, 3),
+            sent_bytes=self._sent_bytes,
+            caller=state.get("caller"),
+            request_id=self._request_id,
+            **({"exc_info": error} if failed else {}),
+        )
+
+    def _headers(self) -> list[tuple[bytes, bytes]]:
+        duration = f"{self._clock.monotonic() - self._began:.3f}"
+        headers = [
+            (b"twilio-request-id", self._request_id.encode()),
+            (b"twilio-request-duration", duration.encode()),
+        ]
+        # Other sites' scripts may use the API with credentials that they hold; the console is nobody else's.
+        return [*headers, *CORS] if self._path.startswith(API) else headers
+
+
+async def _preflight(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - an ASGI app
+    """What a browser asks before it lets a script ask; it brings no credentials and learns nothing."""
+    headers = [(b"allow", METHODS), (b"access-control-max-age", b"86400")]
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})

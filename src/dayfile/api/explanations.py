@@ -1,0 +1,131 @@
+"""What each error code means and what to do about it: where `more_info` leads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from dayfile.api.answers import json_answer
+from dayfile.api.exports import READ
+from dayfile.errors import NotFound
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One code in plain words."""
+
+    title: str
+    happened: str
+    to_do: str
+
+
+EXPLANATIONS: Mapping[int, Explanation] = {
+    20001: Explanation(
+        "Invalid request",
+        "A parameter is missing or breaks a rule. The message names the parameter, the rule and the value.",
+        "Change the request as the message says; the same request will never work. If it speaks of the quota, it also "
+        "says how many days are left today and when the count starts anew.",
+    ),
+    20003: Explanation(
+        "Authenticate",
+        "The request brought no credentials, or none that are known here.",
+        "Use HTTP Basic: an account sid (AC...) with its auth token, or the sid of an API key (SK...) with its secret. "
+        "A rotated token and a revoked key no longer work.",
+    ),
+    20004: Explanation(
+        "Method not allowed",
+        "There is such an address, and it does not know this method.",
+        "Use one of the methods that the header Allow names.",
+    ),
+    20005: Explanation(
+        "Account not active",
+        "The credentials are right, and their account is suspended.",
+        "Ask the operator of this server to make the account active again.",
+    ),
+    20403: Explanation(
+        "Forbidden",
+        "The credentials are good, but not for this; or a download link has expired, or is not as it was given out.",
+        "For a link: fetch the day again, each fetch gives a fresh one. Otherwise use credentials that reach this far: "
+        "the message says which.",
+    ),
+    20404: Explanation(
+        "Not found",
+        "There is nothing at this address for this account: it never existed, was deleted, has expired, or belongs to "
+        "another account. Resource types are spelled Messages, Calls, Conferences and Participants.",
+        "Check the address and whose credentials are used. For a day that has expired, create a job over it.",
+    ),
+    20409: Explanation(
+        "Conflict",
+        "The idempotency key was used before, with another body, or by a request that is still being worked on.",
+        "If there is a Retry-After header, send the same request again after that many seconds. Otherwise use a new "
+        "key for a new body.",
+    ),
+    20413: Explanation(
+        "Too large",
+        "The request is larger than this server takes at once. Nothing of it was accepted.",
+        "Send it in smaller parts.",
+    ),
+    20416: Explanation(
+        "Range not satisfiable",
+        "The Range header asks for bytes that the file does not have.",
+        "Content-Range in the answer says how long the file is. If you have all of it, the download is complete.",
+    ),
+    20429: Explanation(
+        "Too many requests",
+        "The request came on top of too many others and was not looked at.",
+        "Send it again after the number of seconds in the Retry-After header, then more slowly.",
+    ),
+    20500: Explanation(
+        "Internal error",
+        "Something went wrong in this server that should not.",
+        "Tell its operator the request id from the message, which is also in the header Twilio-Request-Id: the log has "
+        "the details under it.",
+    ),
+    20503: Explanation(
+        "Unavailable",
+        "Nothing is wrong with the request: the server's database or storage did not answer in time, or is full.",
+        "Send it again after the number of seconds in the Retry-After header. If it goes on, tell the operator.",
+    ),
+    21481: Explanation(
+        "Invalid PageToken",
+        "The page token is not one that this server gave out for this list of this account.",
+        "Take it from next_page_url or previous_page_url without changing it, or start again without one.",
+    ),
+}
+
+
+@router.api_route("/errors/{code}", methods=READ)
+def explain(request: Request, code: str) -> Response:
+    """The explanation of a code: a page for browsers, JSON for everybody else."""
+    number = int(code) if code.isascii() and code.isdecimal() and len(code) <= len("20500") else 0
+    found = EXPLANATIONS.get(number)
+    if found is None:
+        raise NotFound(f"This server knows no error with the code {code[:40]!r}.")
+    if "text/html" in request.headers.get("accept", ""):
+        return HTMLResponse(_page(number, found))
+    return json_answer({"code": number, "title": found.title, "happened": found.happened, "to_do": found.to_do})
+
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>body {{ font: 1.1rem/1.5 sans-serif; max-width: 40rem; margin: 3rem auto; padding: 0 1rem }}</style>
+<h1>{title}</h1>
+<p>{happened}</p>
+<h2>What to do</h2>
+<p>{to_do}</p>
+"""
+
+
+def _page(code: int, explanation: Explanation) -> str:
+    texts = {"title": f"{code}: {explanation.title}", "happened": explanation.happened, "to_do": explanation.to_do}
+    return _PAGE.format_map({name: escape(text) for name, text in texts.items()})

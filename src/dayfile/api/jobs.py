@@ -1,0 +1,168 @@
+"""Custom jobs, from outside: create, list, fetch, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from dayfile.api import auth, shapes
+from dayfile.api.answers import json_answer
+from dayfile.api.context import context_of
+from dayfile.api.exports import READ
+from dayfile.api.paging import Cursor, PageUrls, Position, Side, parse_page_request, read_page
+from dayfile.api.params import check_email, check_length, check_url, optional, parse_parameters, read_form, required
+from dayfile.api.shapes import Standing
+from dayfile.api.urls import Urls
+from dayfile.errors import InvalidParameter, NotFound
+from dayfile.model.account import Account
+from dayfile.model.day import custom_range
+from dayfile.model.job import RATE_WINDOW, Job, JobRequest, Queue, parse_job_sid
+from dayfile.model.resource import ResourceType, parse_resource_type
+from dayfile.store.transaction import Transaction
+
+LONGEST_NAME = 256
+WEBHOOK_METHODS = ("GET", "POST")
+
+_PARAMETERS = ("StartDay", "EndDay", "FriendlyName", "WebhookUrl", "WebhookMethod", "Email")
+
+router = APIRouter()
+
+
+@router.api_route("/v1/Exports/Jobs/{job_sid}", methods=READ)
+def fetch_job(request: Request, job_sid: str) -> Response:
+    """One job, with how far its days are."""
+    context, account = context_of(request), auth.customer(request)
+    sid, now = parse_job_sid(job_sid), context.clock.now()
+    with context.database.snapshot() as tx:
+        job = tx.jobs.find(account.sid, sid, over_since=now - context.job_lifetime)
+        if job is None:
+            raise NotFound(f"there is no job {sid}")
+        days = tx.jobs.days([job.sid])[job.sid]
+        standing = _Standings.of([job], tx, now=now).standing(job)
+    return json_answer(shapes.job_shape(Urls(context.public_url), job, days, standing))
+
+
+@router.delete("/v1/Exports/Jobs/{job_sid}")
+def delete_job(request: Request, job_sid: str) -> Response:
+    """Stop a job and take it off the list; files that it has published stay."""
+    account = auth.customer(request)
+    context_of(request).custom_jobs.delete(account.sid, parse_job_sid(job_sid))
+    return Response(status_code=204)
+
+
+@router.api_route("/v1/Exports/{resource_type}/Jobs", methods=READ)
+def list_jobs(request: Request, resource_type: str) -> Response:
+    """The account's jobs that are not over, or not for long, newest first."""
+    context, account = context_of(request), auth.customer(request)
+    kind, now = parse_resource_type(resource_type), context.clock.now()
+    urls = Urls(context.public_url)
+    pages = PageUrls(url=urls.export_custom_jobs(kind), tokens=context.page_tokens, of=f"{account.sid} {kind} jobs")
+    asked = parse_page_request(request.scope["query_string"], pages.tokens, of=pages.of)
+    with context.database.snapshot() as tx:
+        page = read_page(_JobListing(tx, account, kind, now - context.job_lifetime), asked)
+        days = tx.jobs.days([job.sid for job in page.items])
+        standings = _Standings.of(page.items, tx, now=now)
+    jobs = [shapes.custom_job_shape(job, days[job.sid], standings.standing(job)) for job in page.items]
+    return json_answer({"meta": pages.meta(asked, page, key="jobs"), "jobs": jobs})
+
+
+@router.post("/v1/Exports/{resource_type}/Jobs")
+async def create_job(request: Request, resource_type: str) -> Response:
+    """Put a job into the queue."""
+    form = await read_form(request)
+    return await run_in_threadpool(_create_job, request, resource_type, form)
+
+
+def _create_job(request: Request, resource_type: str, form: bytes) -> Response:
+    context, account = context_of(request), auth.customer(request)
+    kind, now = parse_resource_type(resource_type), context.clock.now()
+    job = context.custom_jobs.submit(parse_job_request(form, account, kind, now=now))
+    with context.database.snapshot() as tx:
+        # Of the job as it was submitted: a worker may have finished it since, and position and estimate are due.
+        standing = _Standings.of([job], tx, now=now).standing(job)
+    return json_answer(shapes.custom_job_shape(job, None, standing), status=201)
+
+
+def parse_job_request(form: bytes, account: Account, resource_type: ResourceType, *, now: datetime) -> JobRequest:
+    """What a form asks for; raises Invalid or InvalidParameter, which names the parameter, the rule and the value."""
+    parameters = parse_parameters(form, known=_PARAMETERS)
+    start, end = required(parameters, "StartDay"), required(parameters, "EndDay")
+    friendly_name = check_length("FriendlyName", required(parameters, "FriendlyName"), longest=LONGEST_NAME)
+    webhook_url, webhook_method = _webhook(parameters)
+    email = optional(parameters, "Email")
+    return JobRequest(
+        account=account.sid,
+        root_account=account.root,
+        resource_type=resource_type,
+        days=custom_range(start, end, now=now),
+        friendly_name=friendly_name,
+        webhook_url=webhook_url,
+        webhook_method=webhook_method,
+        email=check_email("Email", email) if email else None,
+    )
+
+
+def _webhook(parameters: Mapping[str, str]) -> tuple[str | None, str | None]:
+    url, method = optional(parameters, "WebhookUrl"), optional(parameters, "WebhookMethod")
+    if url is None and method is None:
+        return None, None
+    if method is None:
+        raise InvalidParameter("WebhookMethod", "must be given together with WebhookUrl")
+    if url is None:
+        raise InvalidParameter("WebhookUrl", "must be given together with WebhookMethod")
+    if method not in WEBHOOK_METHODS:
+        raise InvalidParameter("WebhookMethod", f"must be {' or '.join(WEBHOOK_METHODS)}", method)
+    return check_url("WebhookUrl", url), method
+
+
+@dataclass(frozen=True, slots=True)
+class _JobListing:
+    """The shown jobs of one account and type."""
+
+    tx: Transaction
+    account: Account
+    resource_type: ResourceType
+    over_since: datetime
+
+    def read(self, cursor: Cursor | None, *, offset: int, limit: int) -> list[Job]:
+        # Newest first: what comes after a job on the list was submitted before it.
+        return self.tx.jobs.page(
+            self.account.sid,
+            self.resource_type,
+            before=cursor.position.rank if cursor and cursor.side is Side.AFTER else None,
+            after=cursor.position.rank if cursor and cursor.side is Side.BEFORE else None,
+            offset=offset,
+            limit=limit,
+            over_since=self.over_since,
+        )
+
+    def position(self, item: Job) -> Position:
+        return Position(item.submit_number)
+
+
+@dataclass(frozen=True, slots=True)
+class _Standings:
+    """The queue and how fast it moves, as of one moment."""
+
+    queue: Queue
+    days_per_second: float | None
+    now: datetime
+
+    @classmethod
+    def of(cls, jobs: list[Job], tx: Transaction, *, now: datetime) -> _Standings:
+        if all(job.over_at for job in jobs):
+            return cls(Queue.of(()), None, now)  # nobody will ask
+        finished = tx.jobs.finished_days(since=now - RATE_WINDOW)
+        return cls(tx.jobs.queue(), finished / RATE_WINDOW.total_seconds() or None, now)
+
+    def standing(self, job: Job) -> Standing:
+        return Standing(
+            position=self.queue.position(job),
+            done_at=self.queue.estimated_completion(job, days_per_second=self.days_per_second, now=self.now),
+        )

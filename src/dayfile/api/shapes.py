@@ -1,0 +1,151 @@
+"""The bodies of the API: Twilio's members in Twilio's order, and no others; ours only under addresses of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from dayfile.api.empty import EMPTY_ENCODER, EMPTY_FILE, EMPTY_PLAIN_SHA256, EMPTY_SHA256
+from dayfile.api.urls import Urls
+from dayfile.model.day import Day
+from dayfile.model.export import DayFile, SealedDay
+from dayfile.model.job import Job, JobDay, group_by_status
+from dayfile.model.resource import ResourceType
+
+Body = Mapping[str, object]
+
+LARGEST_SIZE = 2**31 - 1
+"""Java and C# clients bind `size` to 32 bits; above that the true size is in the manifest and in Content-Length."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where a job stands in the queue; both None once it is over."""
+
+    position: int | None
+    done_at: datetime | None  # as estimated
+
+
+def export_shape(urls: Urls, resource_type: ResourceType) -> Body:
+    """What there is to ask about one resource type."""
+    return {
+        "resource_type": resource_type.name,
+        "url": urls.export(resource_type),
+        "links": {
+            "days": urls.days(resource_type),
+            "export_custom_jobs": urls.export_custom_jobs(resource_type),
+            "jobs": urls.jobs,
+        },
+    }
+
+
+def day_shape(day_file: DayFile) -> Body:
+    """One entry of the Days list."""
+    return {
+        "friendly_name": day_file.friendly_name,
+        "create_date": str(Day.of(day_file.created_at)),
+        "day": str(day_file.day),
+        "resource_type": day_file.resource_type.name,
+        "size": min(day_file.sealed.size_bytes if day_file.sealed else len(EMPTY_FILE), LARGEST_SIZE),
+    }
+
+
+def custom_job_shape(job: Job, days: Iterable[JobDay] | None, standing: Standing) -> Body:
+    """A job as it is created and listed; `days` is None in the answer to its creation, which has no details."""
+    return {
+        "start_day": str(job.days.first),
+        "job_sid": job.sid,
+        "friendly_name": job.friendly_name,
+        "webhook_method": job.webhook_method,
+        "details": None if days is None else _details(days),
+        "end_day": str(job.days.last),
+        "webhook_url": job.webhook_url,
+        "email": job.email,
+        "resource_type": job.resource_type.name,
+        **_standing(standing),
+    }
+
+
+def job_shape(urls: Urls, job: Job, days: Iterable[JobDay], standing: Standing) -> Body:
+    """A job as it is fetched by its sid."""
+    return {
+        "start_day": str(job.days.first),
+        "job_sid": job.sid,
+        "url": urls.job(job.sid),
+        "friendly_name": job.friendly_name,
+        "end_day": str(job.days.last),
+        "details": _details(days),
+        "webhook_url": job.webhook_url,
+        "webhook_method": job.webhook_method,
+        "email": job.email,
+        "resource_type": job.resource_type.name,
+        **_standing(standing),
+    }
+
+
+def manifest_shape(urls: Urls, day_file: DayFile) -> Body:
+    """What proves a day complete: ours, not Twilio's. A day without records has revision 0 and no times."""
+    sealed = day_file.sealed
+    return {
+        "account_sid": day_file.account,
+        "resource_type": day_file.resource_type.name,
+        "day": str(day_file.day),
+        **(_empty_manifest() if sealed is None else _sealed_manifest(sealed)),
+        "friendly_name": day_file.friendly_name,
+        "date_created": _moment(day_file.created_at),
+        "date_expires": _moment(day_file.expires_at),
+        "url": urls.manifest(day_file.resource_type, day_file.day),
+    }
+
+
+def _sealed_manifest(sealed: SealedDay) -> Body:
+    return {
+        "revision": sealed.revision,
+        "records": sealed.records,
+        "size_bytes": sealed.size_bytes,
+        "sha256": sealed.sha256,
+        "plain_bytes": sealed.plain_bytes,
+        "plain_sha256": sealed.plain_sha256,
+        "first_date_created": _moment(sealed.first_created_at),
+        "last_date_created": _moment(sealed.last_created_at),
+        "date_sealed": _moment(sealed.sealed_at),
+        "encoder": sealed.encoder,
+    }
+
+
+def _empty_manifest() -> Body:
+    return {
+        "revision": 0,
+        "records": 0,
+        "size_bytes": len(EMPTY_FILE),
+        "sha256": EMPTY_SHA256,
+        "plain_bytes": 0,
+        "plain_sha256": EMPTY_PLAIN_SHA256,
+        "first_date_created": None,
+        "last_date_created": None,
+        "date_sealed": None,
+        "encoder": EMPTY_ENCODER,
+    }
+
+
+def _details(days: Iterable[JobDay]) -> list[Body]:
+    return [
+        {"status": group.status.value, "count": len(group.days), "days": [str(day) for day in group.days]}
+        for group in group_by_status(days)
+    ]
+
+
+def _standing(standing: Standing) -> Body:
+    done_at = standing.done_at
+    return {
+        "job_queue_position": None if standing.position is None else str(standing.position),
+        # Twilio's form: milliseconds, and no zone although it is UTC.
+        "estimated_completion_time": None
+        if done_at is None
+        else done_at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds"),
+    }
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
