@@ -5,13 +5,20 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from dayfile.model.resource import RESOURCE_TYPES, ResourceType
+from dayfile.api.shapes import manifest_shape
+from dayfile.api.urls import Urls
+from dayfile.cli.outcome import Outcome
+from dayfile.model.account import AccountSid
+from dayfile.model.day import Day
+from dayfile.model.export import DayFile
+from dayfile.model.resource import MESSAGES, RESOURCE_TYPES, ResourceType
 from dayfile.settings import Settings
 from tests.conftest import ROOT
 
@@ -111,6 +118,32 @@ def test_the_format_has_every_field_in_its_order(resource_type: ResourceType) ->
         field.name for field in resource_type.fields
     ]
     assert tuple(re.findall(r"`(\w+)`", dropped)) == resource_type.dropped
+
+
+def test_the_format_has_every_field_of_the_manifest() -> None:
+    """A manifest is evidence; evidence that nobody explains proves nothing."""
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    nothing = DayFile(
+        account=AccountSid("AC" + 32 * "0"),
+        resource_type=MESSAGES,
+        day=Day.of(now),
+        friendly_name="",
+        created_at=now,
+        generation=1,
+        sealed=None,
+        expires_at=now,
+    )
+    _, _, section = FORMAT.partition("\n## Manifest\n")
+    rows = re.findall(r"^\| (`.*?) \|", section.partition("\n## ")[0], flags=re.MULTILINE)
+    told = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+    assert told == list(manifest_shape(Urls("http://localhost"), nothing))
+
+
+def test_every_exit_code_is_documented() -> None:
+    """Scripts decide by them whether to try again or to wake somebody."""
+    _, _, section = OPERATIONS.partition("**Exit codes**")
+    codes = re.findall(r"^\| (\d+) \|", section.partition("**Health.**")[0], flags=re.MULTILINE)
+    assert [int(code) for code in codes] == sorted(Outcome)
 
 
 @pytest.mark.parametrize("resource_type", RESOURCE_TYPES, ids=str)
