@@ -101,7 +101,7 @@ class SteppingDatabase(Database):
         """The same database, seen through steps."""
         stepping = cls.__new__(cls)
         stepping.__dict__.update(database.__dict__)
-        stepping._steps = steps  # noqa: SLF001 - its own
+        stepping._steps = steps
         return stepping
 
     _steps: Steps

@@ -55,7 +55,8 @@ def pack_accounts(accounts: Iterable[AccountSid]) -> bytes:
 
 def packed_holds(packed: bytes, account: AccountSid) -> bool:
     """Whether the account may be in the packed set: never a wrong no; a wrong yes for a colliding prefix, which costs
-    work and no correctness."""
+    work and no correctness.
+    """
     wanted = _packed(account)
     count = len(packed) // _PACKED_BYTES
     at = bisect_left(range(count), wanted, key=lambda n: packed[n * _PACKED_BYTES : (n + 1) * _PACKED_BYTES])
