@@ -1,0 +1,270 @@
+"""What a record must be, what it may be, and what its line looks like then."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dayfile.errors import InvalidRecord
+from dayfile.model.day import Day
+from dayfile.model.record import MAX_LINE_BYTES, Record, RecordReader
+from dayfile.model.resource import CALLS, CONFERENCES, MESSAGES, PARTICIPANTS, RESOURCE_TYPES, Kind, ResourceType
+
+NOW = datetime(2026, 10, 2, 12, tzinfo=UTC)
+LINES = Path(__file__).parents[2] / "golden" / "records"
+ABSENT = object()
+
+each_type = pytest.mark.parametrize("resource_type", RESOURCE_TYPES, ids=str)
+
+
+def _a_record(resource_type: ResourceType, /, **changes: object) -> dict[str, Any]:
+    members = json.loads((LINES / f"{resource_type.name.lower()}.line.json").read_bytes()) | changes
+    return {name: value for name, value in members.items() if value is not ABSENT}
+
+
+def _parse(resource_type: ResourceType, line: dict[str, Any] | bytes, *, keep_dropped: bool = False) -> Record:
+    raw = line if isinstance(line, bytes) else json.dumps(line).encode()
+    return RecordReader(resource_type, keep_dropped=keep_dropped, now=NOW).parse(raw)
+
+
+def _refusal(resource_type: ResourceType, line: dict[str, Any] | bytes, rule: str) -> InvalidRecord:
+    with pytest.raises(InvalidRecord, match=rule) as caught:
+        _parse(resource_type, line)
+    assert len(caught.value.reason) < 250, "a reason quotes at most a little of the value"
+    return caught.value
+
+
+def _with(extra: bytes, resource_type: ResourceType = MESSAGES) -> bytes:
+    """A record's line with raw text as further members."""
+    return json.dumps(_a_record(resource_type)).encode()[:-1] + b"," + extra + b"}"
+
+
+@each_type
+def test_a_record_knows_its_account_its_day_and_one_line(resource_type: ResourceType) -> None:
+    """Batches are grouped by account and day, and the line ends with the only newline that it has."""
+    record = _parse(resource_type, _a_record(resource_type, date_created="2026-09-30T23:30:00-02:00"))
+    assert (record.account, record.day) == ("AC" + "1" * 32, Day.parse("2026-10-01"))
+    assert record.line.endswith(b"}\n")
+    assert record.line.count(b"\n") == 1
+
+
+@each_type
+def test_every_documented_field_is_there_and_null_when_it_is_unknown(resource_type: ResourceType) -> None:
+    """Loading a file into a table must not depend on what the first record happened to have."""
+    known = [key.name for key in resource_type.key_fields] + ["account_sid", "date_created", "date_updated"]
+    full = _a_record(resource_type)
+    line = json.loads(_parse(resource_type, {name: full[name] for name in known}).line)
+    assert list(line) == known + [field.name for field in resource_type.fields]
+    assert all(line[field.name] is None for field in resource_type.fields)
+
+
+@each_type
+def test_lines_in_final_form_take_the_short_way(resource_type: ResourceType) -> None:
+    """Intake is as fast as this holds; nothing else would show that it no longer does."""
+    reader = RecordReader(resource_type, now=NOW)
+    line = (LINES / f"{resource_type.name.lower()}.line.json").read_bytes().strip()
+    backwards = json.dumps(dict(reversed(json.loads(line).items())), separators=(",", ":"), ensure_ascii=False)
+    assert reader._recognise(line) == reader._recognise(backwards.encode()) == reader._read(line)
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "field", "given", "kept"),
+    [
+        (MESSAGES, "num_segments", "3", 3),
+        (MESSAGES, "num_segments", "-9223372036854775808", -(2**63)),
+        (MESSAGES, "num_media", 2**63 - 1, 2**63 - 1),
+        (MESSAGES, "error_code", 0, 0),
+        (MESSAGES, "price", "", ""),
+        (MESSAGES, "price", -1, "-1"),
+        (MESSAGES, "status", "teleported", "teleported"),
+        (MESSAGES, "messaging_service_sid", "", ""),
+        (MESSAGES, "sid", "MM" + "0" * 32, "MM" + "0" * 32),
+        (MESSAGES, "date_sent", "Thu, 01 Oct 2026 10:00:01 +0000", "2026-10-01T10:00:01Z"),
+        (MESSAGES, "date_updated", "2026-09-01T00:00:00Z", "2026-09-01T00:00:00Z"),
+        (MESSAGES, "date_updated", "2099-01-01T00:00:00Z", "2099-01-01T00:00:00Z"),
+        (CALLS, "duration", 4, "4"),
+        (CALLS, "queue_time", "0", "0"),
+        (CALLS, "parent_call_sid", "not a sid", "not a sid"),
+        (PARTICIPANTS, "muted", "true", True),
+        (PARTICIPANTS, "hold", "false", False),
+        (CONFERENCES, "region", "", ""),
+    ],
+)
+def test_a_value_is_taken_where_nothing_is_lost(
+    resource_type: ResourceType, field: str, given: object, kept: object
+) -> None:
+    """Numbers as text and text as numbers are what the two forms differ in; an unknown status is news, not an error."""
+    line = json.loads(_parse(resource_type, _a_record(resource_type, **{field: given})).line)
+    assert (line[field], type(line[field])) == (kept, type(kept))
+
+
+@pytest.mark.parametrize("number", ["-0.00750", "1e-3", "0.10", "-0", "12345678901234567890.10"])
+def test_an_amount_given_as_a_number_keeps_its_digits(number: str) -> None:
+    """A price that went through a float is another price."""
+    without = _a_record(MESSAGES, price=ABSENT)
+    raw = json.dumps(without)[:-1] + f',"price":{number}}}'
+    assert json.loads(_parse(MESSAGES, raw.encode()).line)["price"] == number
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "field", "value", "rule"),
+    [
+        (MESSAGES, "num_segments", "01", "integer of at most 64 bits, or null; got '01'"),
+        (MESSAGES, "num_segments", "", "integer"),
+        (MESSAGES, "num_segments", "+1", "integer"),
+        (MESSAGES, "num_segments", 1.0, "integer .* got 1.0"),
+        (MESSAGES, "num_segments", 2**63, "integer"),
+        (MESSAGES, "num_segments", True, "integer .* got true"),
+        (MESSAGES, "num_segments", int("9" * 4000), "integer"),
+        (MESSAGES, "body", 5, "text or null; got 5"),
+        (MESSAGES, "body", ["x"], "text or null; got an array"),
+        (MESSAGES, "from", {"n": 1}, "text or null; got an object"),
+        (MESSAGES, "price", False, "number, as text or not, or null; got false"),
+        (MESSAGES, "date_sent", 1443470400, "time as text, or null; got 1443470400"),
+        (MESSAGES, "date_sent", "2026-10-01T10:00:00", "time zone"),
+        (PARTICIPANTS, "muted", 1, "true, false or null; got 1"),
+        (PARTICIPANTS, "muted", "True", "true, false or null; got 'True'"),
+        (PARTICIPANTS, "muted", [], "true, false or null; got an array"),
+        (MESSAGES, "sid", "CA" + "0" * 32, "SM or MM followed by 32 lower-case hexadecimal digits"),
+        (MESSAGES, "sid", "SM" + "A" * 32, "lower-case"),
+        (MESSAGES, "sid", "SM" + "0" * 31, "32"),
+        (MESSAGES, "sid", "SM" + "0" * 32 + "\n", "32"),
+        (MESSAGES, "sid", ABSENT, "missing or null"),
+        (MESSAGES, "sid", None, "missing or null"),
+        (MESSAGES, "sid", "x" * 100_000, r"got 'x+'\.\.\.$"),
+        (MESSAGES, "account_sid", "AC" + "g" * 32, "AC followed by 32 lower-case"),
+        (MESSAGES, "account_sid", 7, "AC followed by 32"),
+        (CALLS, "account_sid", ABSENT, "missing or null"),
+        (PARTICIPANTS, "conference_sid", ABSENT, "CF followed by 32 .* missing"),
+        (PARTICIPANTS, "call_sid", ABSENT, "CA followed by 32 .* missing"),
+        (CONFERENCES, "date_created", ABSENT, "missing or null"),
+        (CONFERENCES, "date_updated", ABSENT, "missing or null"),
+        (CONFERENCES, "date_updated", None, "missing or null"),
+        (CONFERENCES, "date_updated", 5, "time as text"),
+        (CONFERENCES, "date_updated", "2026-02-30T00:00:00Z", "date of the calendar"),
+    ],
+)
+def test_a_value_that_would_be_guessed_is_refused_by_name_and_rule(
+    resource_type: ResourceType, field: str, value: object, rule: str
+) -> None:
+    """The sender reads this message and nothing else; it must be enough to repair the record."""
+    assert _refusal(resource_type, _a_record(resource_type, **{field: value}), rule).field == field
+
+
+@pytest.mark.parametrize(
+    ("created", "taken"),
+    [
+        ("2009-12-31T23:59:59Z", False),
+        ("2010-01-01T00:00:00Z", True),
+        ("2010-01-01T00:00:00+00:01", False),
+        ("2026-10-03T12:00:00Z", True),
+        ("2026-10-03T12:00:01Z", False),
+    ],
+)
+@each_type
+def test_a_record_was_created_between_2010_and_this_time_tomorrow(
+    resource_type: ResourceType, created: str, taken: bool
+) -> None:
+    """A wrong clock would otherwise open a day of the year 2106, which is sealed then."""
+    members = _a_record(resource_type, date_created=created)
+    if taken:
+        _parse(resource_type, members)
+    else:
+        refusal = _refusal(resource_type, members, "from 2010-01-01T00:00:00Z to 2026-10-03T12:00:00Z, 24 hours")
+        assert refusal.field == "date_created"
+
+
+def test_unknown_fields_follow_in_the_order_given_with_their_digits() -> None:
+    """What a platform adds is evidence too: nothing of it is rounded, sorted or dropped."""
+    extra = b'"zeta":1.10,"alpha" : {"n":[ 1E+2 ,\n-0 , 12345678901234567890.0]\t,"t":"\\u00e9\\/"},"none":null,"":true'
+    line = _parse(MESSAGES, _with(extra)).line
+    assert line.endswith(
+        ',"zeta":1.10,"alpha":{"n":[1E+2,-0,12345678901234567890.0],"t":"é/"},"none":null,"":true}\n'.encode()
+    )
+
+
+@each_type
+def test_dropped_fields_go_or_stand_last(resource_type: ResourceType) -> None:
+    """An export does not have them; an operator who wants them gets them where no reader of exports looks."""
+    dropped = {name: {"is": ["kept", 1]} for name in reversed(resource_type.dropped)}
+    plain = _a_record(resource_type)
+    given = json.dumps(dropped | {"unknown": "x"} | plain).encode()
+    assert json.loads(_parse(resource_type, given).line) == plain | {"unknown": "x"}
+    kept = json.loads(_parse(resource_type, given, keep_dropped=True).line)
+    assert kept == plain | {"unknown": "x"} | dropped
+    assert list(kept)[-len(dropped) - 1 :] == ["unknown", *resource_type.dropped]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"", "must be a JSON object: Expecting value at character 1"),
+        (b" \r\n", "must be a JSON object"),
+        (b"[]", "must be a JSON object; got an array"),
+        (b"null", "must be a JSON object; got null"),
+        (b"true", "must be a JSON object; got true"),
+        (b"7", "must be a JSON object; got 7"),
+        (b'"x"', "must be a JSON object; got 'x'"),
+        (b'{"sid":', "Expecting value"),
+        (b"{} {}", "more follows it at character 3"),
+        (b"\xef\xbb\xbf{}", "byte order mark"),
+        (_with(b'"x":NaN'), "NaN is not JSON"),
+        (_with(b'"x":-Infinity'), "-Infinity is not JSON"),
+        (_with(b'"x":01'), "must be a JSON object"),
+        (_with(b'"x":"a\nb"'), "Invalid control character"),
+        (_with(b'"x":"\xff"'), "must be UTF-8"),
+        (_with(b'"x":"\xed\xa0\x80"'), "must be UTF-8"),
+        (_with(b'"x":"\\ud800"'), "half a surrogate pair .* look at 'x'"),
+        (_with(b'"\\udfff":1'), r"half a surrogate pair .* look at '\\udfff'"),
+        (_with(b'"x":{"y":["\\ude00\\ud83d"]}'), "half a surrogate pair"),
+        (_with(b'"sid":"SM22222222222222222222222222222222"'), "'sid' twice"),
+        (_with(b'"\\u0073id":1'), "'sid' twice"),
+        (_with(b'"x":1,"x":1'), "'x' twice"),
+        (_with(b'"uri":[{"a":1, "b":2, "a" :1}]'), "'a' twice"),
+        (_with(b'"x":' + b"[" * 100_000 + b"]" * 100_000), "nested too deeply"),
+        (_with(b'"x":' + b'{"y":' * 100_000 + b"1" + b"}" * 100_000), "nested too deeply"),
+    ],
+)
+def test_what_is_not_one_sound_json_object_is_refused(line: bytes, reason: str) -> None:
+    """A line that two readers understand differently proves nothing."""
+    assert _refusal(MESSAGES, line, reason).field is None
+
+
+def test_no_depth_of_nesting_brings_the_reader_down() -> None:
+    """Reading and writing run out of depth at different points; each must end in a refusal or a record."""
+    outcomes = set()
+    for depth in range(100, 2000, 25):
+        line = _with(b'"x":' + b"[" * depth + b"]" * depth)
+        try:
+            outcomes.add(_parse(MESSAGES, line).line.count(b"[") == depth)
+        except InvalidRecord as error:
+            outcomes.add(error.reason)
+    assert outcomes == {True, "is nested too deeply: send flatter values"}
+
+
+def test_a_line_has_at_most_one_mebibyte_as_it_comes_and_as_it_is_kept() -> None:
+    """Whoever reads a day file line by line can do so with a buffer of that size."""
+    empty = _parse(MESSAGES, _a_record(MESSAGES, body="")).line
+    room = MAX_LINE_BYTES - len(empty)
+    largest = _parse(MESSAGES, empty.replace(b'"body":""', b'"body":"' + b"x" * room + b'"'))
+    assert len(largest.line) == MAX_LINE_BYTES
+    assert _parse(MESSAGES, largest.line) == largest
+    assert _parse(MESSAGES, largest.line[:-1]) == largest
+    longer = empty.replace(b'"body":""', b'"body":"' + b"x" * (room + 10) + b'"')
+    _refusal(MESSAGES, longer, "at most 1048576 bytes long with its newline; it has 1048586")
+    grows = longer.replace(b',"price":"-0.00790"', b"")
+    assert len(grows) < MAX_LINE_BYTES
+    _refusal(MESSAGES, grows, "at most 1048576 bytes long with its newline; it has 1048580")
+
+
+def test_a_view_of_a_buffer_is_as_good_as_bytes() -> None:
+    """Intake hands on slices of what it received, without copying them first."""
+    line = json.dumps(_a_record(CALLS)).encode()
+    assert RecordReader(CALLS, now=NOW).parse(memoryview(b"xx" + line)[2:]) == _parse(CALLS, line)
+
+
+def test_every_kind_of_field_is_tried_here() -> None:
+    """A new kind needs its own cases above."""
+    assert set(Kind) == {Kind.TEXT, Kind.INTEGER, Kind.AMOUNT, Kind.BOOLEAN, Kind.MOMENT}
