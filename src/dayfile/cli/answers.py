@@ -1,0 +1,148 @@
+"""What a BulkExports server answers, as values: lenient where real servers differ, and never guessing what is missing.
+
+Each value keeps the answer as it came, for `--json`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+from dayfile.errors import DayfileError, InvalidParameter
+from dayfile.model.day import Day, DayRange
+from dayfile.model.job import Status
+
+Answer = Mapping[str, Any]
+"""A JSON object as it came."""
+
+_FINAL: Final = frozenset(status.value for status in Status if status.is_final)
+_GOOD: Final = frozenset({Status.COMPLETED.value, Status.COMPLETED_EMPTY_RECORDS.value})
+
+
+class NotBulkExports(DayfileError):
+    """The other side answers, and not as a BulkExports server does: check the URL."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteJob:
+    """A custom job as its server shows it."""
+
+    sid: str
+    resource_type: str | None  # some answers leave it out
+    days: DayRange
+    friendly_name: str
+    counts: Counter[str]  # days by status; empty in the answer to a creation
+    statuses: Mapping[Day, str]  # empty where the server only counts
+    position: str | None
+    done_at: str | None
+    answer: Answer = field(repr=False)
+
+    @property
+    def finished(self) -> int:
+        """How many days are final."""
+        return sum(count for status, count in self.counts.items() if status in _FINAL)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every day is final."""
+        return self.finished >= len(self.days)
+
+    @property
+    def failed(self) -> int:
+        """How many days are final and have no file."""
+        return sum(count for status, count in self.counts.items() if status in _FINAL - _GOOD)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteDay:
+    """An entry of the Days list."""
+
+    day: Day
+    friendly_name: str | None
+    created: str | None
+    size_bytes: int | None
+    answer: Answer = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteManifest:
+    """What proves a day complete, where a server says it."""
+
+    revision: int
+    records: int
+    size_bytes: int
+    plain_bytes: int
+    sha256: str
+    plain_sha256: str
+    answer: Answer = field(repr=False)
+
+
+def read_job(answer: Answer) -> RemoteJob:
+    """A job, from the answer to a creation, a fetch or out of a list; raises NotBulkExports."""
+    counts: Counter[str] = Counter()
+    statuses: dict[Day, str] = {}
+    for group in _groups(answer.get("details")):
+        status, days = str(group.get("status")), group.get("days") or ()
+        counts[status] += int(group.get("count") or len(days))
+        statuses |= {_day(text): status for text in days}
+    return RemoteJob(
+        sid=_member(answer, "job_sid", str),
+        resource_type=answer.get("resource_type"),
+        days=DayRange(first=_day(answer.get("start_day")), last=_day(answer.get("end_day"))),
+        friendly_name=str(answer.get("friendly_name") or ""),
+        counts=counts,
+        statuses=statuses,
+        position=answer.get("job_queue_position"),
+        done_at=answer.get("estimated_completion_time"),
+        answer=answer,
+    )
+
+
+def read_day(answer: Answer) -> RemoteDay:
+    """An entry of the Days list; raises NotBulkExports."""
+    return RemoteDay(
+        day=_day(answer.get("day")),
+        friendly_name=answer.get("friendly_name"),
+        created=answer.get("create_date"),
+        size_bytes=answer.get("size"),
+        answer=answer,
+    )
+
+
+def read_manifest(answer: Answer) -> RemoteManifest:
+    """A manifest; raises NotBulkExports."""
+    return RemoteManifest(
+        revision=_member(answer, "revision", int),
+        records=_member(answer, "records", int),
+        size_bytes=_member(answer, "size_bytes", int),
+        plain_bytes=_member(answer, "plain_bytes", int),
+        sha256=_member(answer, "sha256", str),
+        plain_sha256=_member(answer, "plain_sha256", str),
+        answer=answer,
+    )
+
+
+def _groups(details: object) -> list[Answer]:
+    """The groups of `details`: a list of them, in old answers a single one, and None right after the creation."""
+    if isinstance(details, Mapping):
+        return [details] if "status" in details else []
+    return [group for group in details if isinstance(group, Mapping)] if isinstance(details, list) else []
+
+
+def _day(text: object) -> Day:
+    try:
+        return Day.parse(str(text))
+    except InvalidParameter as error:
+        raise NotBulkExports(f"the server names a day that is none: {str(text)[:40]!r}") from error
+
+
+_T = TypeVar("_T")
+
+
+def _member(answer: Answer, name: str, kind: type[_T]) -> _T:
+    value = answer.get(name)
+    if not isinstance(value, kind):
+        raise NotBulkExports(f"the server's answer has no usable {name}: is this the URL of a BulkExports server?")
+    return value

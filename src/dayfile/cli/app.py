@@ -1,0 +1,75 @@
+"""The command line: which commands there are, and what becomes of errors."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from dayfile import __version__
+from dayfile.cli import days, jobs
+from dayfile.cli.options import CUSTOMER_PANEL
+from dayfile.cli.outcome import Outcome, outcome_of
+from dayfile.cli.show import Screen
+from dayfile.errors import DayfileError
+
+
+class Commands(TyperGroup):
+    """All commands; errors that were raised on purpose end as one message and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except DayfileError as error:
+            _screen(ctx).problem(str(error))
+            raise typer.Exit(outcome_of(error)) from error
+        except BrokenPipeError:
+            raise  # whoever reads has seen enough
+        except OSError as error:
+            _screen(ctx).problem(_of_the_system(error))
+            raise typer.Exit(Outcome.FAILED) from error
+
+
+app = typer.Typer(
+    cls=Commands,
+    name="dayfile",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"dayfile {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def dayfile(
+    ctx: typer.Context,
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and exit.")
+    ] = False,
+    no_color: Annotated[
+        bool, typer.Option("--no-color", help="No colours, as with NO_COLOR in the environment.")
+    ] = False,
+) -> None:
+    """Bulk export of communications logs, through the BulkExports API that Twilio's libraries speak."""
+    ctx.obj = Screen(color=not no_color)
+
+
+app.add_typer(jobs.app, name="jobs", rich_help_panel=CUSTOMER_PANEL)
+app.add_typer(days.app, name="days", rich_help_panel=CUSTOMER_PANEL)
+
+
+def _screen(ctx: Any) -> Screen:
+    return ctx.obj if isinstance(ctx.obj, Screen) else Screen()
+
+
+def _of_the_system(error: OSError) -> str:
+    name = f": {error.filename}" if error.filename else ""
+    return f"{error.strerror or error}{name}"

@@ -1,0 +1,246 @@
+"""A BulkExports server as one account sees it, over HTTP: any server with that API, not only this one.
+
+Errors come back as what the caller can do about them. Credentials go to the server that was named and nowhere else.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final, Self, TypeVar
+
+import httpx2
+
+from dayfile import __version__
+from dayfile.cli.answers import (
+    Answer,
+    NotBulkExports,
+    RemoteDay,
+    RemoteJob,
+    RemoteManifest,
+    read_day,
+    read_job,
+    read_manifest,
+)
+from dayfile.clock import Clock
+from dayfile.errors import (
+    Conflict,
+    DayfileError,
+    Forbidden,
+    Invalid,
+    InvalidParameter,
+    NotFound,
+    TooLarge,
+    TooManyRequests,
+    Transient,
+    Unauthorized,
+)
+from dayfile.model.day import Day
+from dayfile.model.resource import ResourceType
+
+_ERRORS: Final[dict[int, type[DayfileError]]] = {
+    400: Invalid,
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    413: TooLarge,
+}
+_CONNECT_SECONDS = 10.0
+_READ_SECONDS = 60.0
+_TRIES = 4
+_FIRST_DELAY_SECONDS = 0.5
+_LONGEST_DELAY_SECONDS = 30
+_PAGE_SIZE = 30
+"""Asked for by name: with its own default, Twilio's Days list has been seen to stop at ten without a word."""
+
+_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """Where a server is, and as whom to talk to it."""
+
+    url: str
+    username: str
+    password: str = field(repr=False)
+
+
+class BulkExports:
+    """One server, asked as one account. Reading is tried again when the other side is away or busy; nothing else is."""
+
+    def __init__(self, login: Login, *, clock: Clock, transport: httpx2.BaseTransport | None = None) -> None:
+        url = _parse_url(login.url)
+        self._clock = clock
+        self._auth = httpx2.BasicAuth(login.username, login.password)
+        self._http = httpx2.Client(
+            base_url=url,
+            headers={"User-Agent": f"dayfile/{__version__}", "Accept-Encoding": "identity"},
+            timeout=httpx2.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS),
+            # A proxy of the environment knows nothing of this machine's own addresses.
+            trust_env=url.host not in _LOCAL_HOSTS,
+            transport=transport,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def create_job(self, resource_type: ResourceType, form: Mapping[str, str]) -> RemoteJob:
+        """Submit a custom job; `form` has the parameters as the API spells them."""
+        return read_job(self._object(self._ask("POST", f"/v1/Exports/{resource_type}/Jobs", form=form)))
+
+    def jobs(self, resource_type: ResourceType) -> Iterator[RemoteJob]:
+        """All jobs on the list, in the server's order."""
+        return map(read_job, self._pages(f"/v1/Exports/{resource_type}/Jobs", key="jobs"))
+
+    def job(self, sid: str) -> RemoteJob:
+        """The job as it stands; raises NotFound."""
+        return read_job(self._read(f"/v1/Exports/Jobs/{sid}"))
+
+    def delete_job(self, sid: str) -> None:
+        """Stop the job and take it off the list; raises NotFound."""
+        self._ask("DELETE", f"/v1/Exports/Jobs/{sid}")
+
+    def days(self, resource_type: ResourceType) -> Iterator[RemoteDay]:
+        """All published days, in the server's order."""
+        return map(read_day, self._pages(f"/v1/Exports/{resource_type}/Days", key="days"))
+
+    def link(self, resource_type: ResourceType, day: Day) -> str:
+        """A fresh link to the day's file; raises NotFound if it is not published."""
+        answer = self._again(lambda: self._ask("GET", f"/v1/Exports/{resource_type}/Days/{day}"))
+        link = self._object(answer).get("redirect_to") or answer.headers.get("location")
+        if not isinstance(link, str):
+            raise NotBulkExports(f"the server answered {answer.status_code} for the day {day}, with no link in it")
+        return link
+
+    def find_manifest(self, resource_type: ResourceType, day: Day) -> RemoteManifest | None:
+        """The day's manifest, or None where the server has no such thing."""
+        try:
+            return read_manifest(self._read(f"/v1/Exports/{resource_type}/Days/{day}/Manifest"))
+        except (NotFound, NotBulkExports):
+            return None
+
+    @contextmanager
+    def download(self, link: str, *, start: int = 0, etag: str | None = None) -> Iterator[httpx2.Response]:
+        """The answer to a link, from a byte on if it is still the file with that ETag: whole (200), continued (206), or
+        not to be continued there (416).
+
+        The link carries its own permission: no credentials are sent.
+        """
+        headers = {"Range": f"bytes={start}-", "If-Range": etag} if start and etag else {}
+        with _named_failures(), self._http.stream("GET", link, headers=headers, follow_redirects=True) as answer:
+            if answer.status_code not in {200, 206, 416}:
+                answer.read()
+                raise _refusal(answer)
+            yield answer
+
+    def _pages(self, path: str, *, key: str) -> Iterator[Answer]:
+        url: str | None = f"{path}?PageSize={_PAGE_SIZE}&Page=0"
+        while url:
+            page = self._read(url)
+            items, meta = page.get(key), page.get("meta")
+            if not isinstance(items, list) or not isinstance(meta, dict):
+                raise NotBulkExports(
+                    f"the server's answer has no list of {key}: is this the URL of a BulkExports server?"
+                )
+            yield from items
+            url = _local_part(meta.get("next_page_url"))
+
+    def _read(self, path: str) -> Answer:
+        return self._object(self._again(lambda: self._ask("GET", path)))
+
+    def _ask(self, method: str, path: str, *, form: Mapping[str, str] | None = None) -> httpx2.Response:
+        with _named_failures():
+            answer = self._http.request(method, path, data=form, auth=self._auth)
+        if answer.status_code >= 400:  # noqa: PLR2004 - below that the API has answered: 200, 201, 204, 307
+            raise _refusal(answer)
+        return answer
+
+    def _again(self, ask: Callable[[], T]) -> T:
+        """Ask until there is an answer, a few times, each time after a longer while."""
+        delay = _FIRST_DELAY_SECONDS
+        for _ in range(_TRIES - 1):
+            try:
+                return ask()
+            except (Transient, TooManyRequests) as error:
+                asked_for = error.retry_after if isinstance(error, TooManyRequests) else 0
+                self._clock.wait(threading.Event(), min(max(delay, asked_for), _LONGEST_DELAY_SECONDS))
+                delay *= 2
+        return ask()
+
+    def _object(self, answer: httpx2.Response) -> Answer:
+        try:
+            value = answer.json()
+        except ValueError as error:
+            raise NotBulkExports(
+                f"{answer.url} does not answer in JSON: is this the URL of a BulkExports server?"
+            ) from error
+        if not isinstance(value, dict):
+            raise NotBulkExports(f"{answer.url} does not answer as a BulkExports server does")
+        return value
+
+
+def _parse_url(text: str) -> httpx2.URL:
+    try:
+        url = httpx2.URL(text.rstrip("/"))
+    except httpx2.InvalidURL as error:
+        raise InvalidParameter("--url", "must be the http or https URL of a BulkExports server", text) from error
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise InvalidParameter("--url", "must be the http or https URL of a BulkExports server", text)
+    return url
+
+
+def _local_part(url: object) -> str | None:
+    """A page's path and query: pages are asked for where the first one came from, whatever host the server names."""
+    return httpx2.URL(url).raw_path.decode("ascii") if isinstance(url, str) and url else None
+
+
+@contextmanager
+def _named_failures() -> Iterator[None]:
+    """What can go wrong on the way, in words."""
+    try:
+        yield
+    except httpx2.TimeoutException as error:
+        raise Transient(f"{_server(error)} did not answer in time") from error
+    except httpx2.ConnectError as error:
+        raise Transient(f"{_server(error)} cannot be reached: {error}") from error
+    except httpx2.RequestError as error:
+        raise Transient(f"the connection to {_server(error)} broke: {str(error) or type(error).__name__}") from error
+
+
+def _server(error: httpx2.RequestError) -> str:
+    url = error.request.url
+    return f"{url.scheme}://{url.netloc.decode()}"
+
+
+def _refusal(answer: httpx2.Response) -> DayfileError:
+    """What an error answer tells the caller to do."""
+    status = answer.status_code
+    text = _explanation(answer)
+    if status == 429:  # noqa: PLR2004 - Too Many Requests
+        after = answer.headers.get("retry-after", "")
+        return TooManyRequests(text, retry_after=int(after) if after.isdecimal() else 1)
+    if status >= 500:  # noqa: PLR2004 - the server's own trouble
+        return Transient(text)
+    return _ERRORS.get(status, Invalid)(text)
+
+
+def _explanation(answer: httpx2.Response) -> str:
+    """The one line that an error answer is worth: its message and its code, or what little there is."""
+    try:
+        body = answer.json()
+    except ValueError:
+        body = None
+    if not isinstance(body, dict) or "message" not in body:
+        return f"{answer.url.host} answered {answer.status_code} {answer.reason_phrase}"
+    if answer.status_code == 401:  # noqa: PLR2004 - what the API says then is one word
+        known = "the server does not know these credentials: check the account sid and the auth token"
+        return f"{known} (401, code {body.get('code')})"
+    return f"{body['message']} ({answer.status_code}, code {body.get('code')})"

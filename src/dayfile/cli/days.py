@@ -1,0 +1,171 @@
+"""The customer's commands about published days."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dayfile.cli.client import BulkExports, Login
+from dayfile.cli.daygrid import range_text
+from dayfile.cli.download import Downloaded, Downloader
+from dayfile.cli.options import DayArgument, DaysArgument, JsonOption, Password, TypeArgument, Url, Username, screen_of
+from dayfile.cli.outcome import Outcome
+from dayfile.cli.show import Column, Screen, count_text, size_text
+from dayfile.clock import SystemClock
+from dayfile.errors import NotFound
+from dayfile.model.day import Day, DayRange
+from dayfile.model.resource import ResourceType
+
+app = typer.Typer(no_args_is_help=True, help="Published days: list and download them.")
+
+FolderOption = Annotated[
+    Path,
+    typer.Option(
+        "--output", "-o", metavar="FOLDER", file_okay=False, help="Where the files go; made if it is not there."
+    ),
+]
+
+
+@app.command("list")
+def list_days(
+    ctx: typer.Context,
+    *,
+    resource_type: TypeArgument,
+    as_json: JsonOption = False,
+    url: Url,
+    account_sid: Username,
+    auth_token: Password,
+) -> None:
+    """List the published days of a resource type."""
+    screen = screen_of(ctx)
+    with _server(url, account_sid, auth_token) as server:
+        days = list(server.days(resource_type))
+    if as_json:
+        screen.json([day.answer for day in days])
+        return
+    columns = (Column("DAY", whole=True), Column("SIZE", right=True), Column("EXPORTED", whole=True), Column("NAME"))
+    rows = (
+        (day.day, None if day.size_bytes is None else size_text(day.size_bytes), day.created, day.friendly_name)
+        for day in days
+    )
+    screen.table(
+        columns, rows, empty=f"No day of {resource_type} is published. Ask for some: dayfile jobs create --help"
+    )
+
+
+@app.command("fetch")
+def fetch(
+    ctx: typer.Context,
+    *,
+    resource_type: TypeArgument,
+    day: DayArgument,
+    as_json: JsonOption = False,
+    url: Url,
+    account_sid: Username,
+    auth_token: Password,
+) -> None:
+    """Print a link to the file of one day. It works for some minutes, without credentials."""
+    screen = screen_of(ctx)
+    with _server(url, account_sid, auth_token) as server:
+        link = server.link(resource_type, day)
+        if not as_json:
+            screen.line(link)
+            return
+        manifest = server.find_manifest(resource_type, day)
+    screen.json({"redirect_to": link, "manifest": manifest.answer if manifest else None})
+
+
+@app.command("download")
+def download(
+    ctx: typer.Context,
+    *,
+    resource_type: TypeArgument,
+    days: DaysArgument,
+    folder: FolderOption = Path(),
+    as_json: JsonOption = False,
+    url: Url,
+    account_sid: Username,
+    auth_token: Password,
+) -> None:
+    """Download the files of a day or a range of days, whole or not at all.
+
+    What broke off is taken up where it stopped when the command is run again; a file that is here already and is what
+    the server's manifest says is left alone. Exit code 3 when a day of the range is not published.
+    """
+    screen = screen_of(ctx)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _server(url, account_sid, auth_token) as server:
+        downloader = Downloader(server, folder, clock=SystemClock())
+        files, missing = _download(screen, downloader, resource_type, days)
+    if as_json:
+        screen.json([_as_json(day, file) for day, file in files])
+    else:
+        _show(screen, files)
+    if missing:
+        screen.problem(_not_published(resource_type, missing))
+        raise typer.Exit(Outcome.NOT_FOUND)
+
+
+def _download(
+    screen: Screen, downloader: Downloader, resource_type: ResourceType, days: DayRange
+) -> tuple[list[tuple[Day, Downloaded]], list[Day]]:
+    """The files that are here now, and the days that are not published."""
+    files: list[tuple[Day, Downloaded]] = []
+    missing: list[Day] = []
+    for day in days:
+        with screen.transfer(f"{resource_type} {day}", None) as bar:
+            try:
+                files.append((day, downloader.download(resource_type, day, progress=bar.reach)))
+            except NotFound:
+                missing.append(day)
+    return files, missing
+
+
+def _show(screen: Screen, files: Sequence[tuple[Day, Downloaded]]) -> None:
+    if not files:
+        return
+    columns = (
+        Column("DAY", whole=True),
+        Column("RECORDS", right=True),
+        Column("SIZE", right=True),
+        Column("CHECKED BY"),
+        Column("FILE"),
+    )
+    rows = ((day, file.found.lines, size_text(file.found.size_bytes), _proof(file), file.path) for day, file in files)
+    screen.table(columns, rows, empty="")
+    size = sum(file.found.size_bytes for _, file in files)
+    records = sum(file.found.lines for _, file in files)
+    screen.note(f"{count_text(len(files), 'file')}, {count_text(records, 'record')}, {size_text(size)}")
+
+
+def _proof(file: Downloaded) -> str:
+    proof = "SHA-256" if file.is_proven else "gzip CRC"
+    return f"{proof}, was here" if file.was_here else proof
+
+
+def _as_json(day: Day, file: Downloaded) -> dict[str, object]:
+    return {
+        "day": str(day),
+        "path": str(file.path),
+        "records": file.found.lines,
+        "size_bytes": file.found.size_bytes,
+        "plain_bytes": file.found.plain_bytes,
+        "sha256": file.found.sha256,
+        "plain_sha256": file.found.plain_sha256,
+        "proven": file.is_proven,
+        "was_here": file.was_here,
+        "revision": file.manifest.revision if file.manifest else None,
+    }
+
+
+def _not_published(resource_type: ResourceType, missing: Sequence[Day]) -> str:
+    named = ", ".join(map(str, missing[:5])) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")  # noqa: PLR2004
+    asked = range_text(missing[0], missing[-1])
+    return f"not published: {named}. Ask for it: dayfile jobs create {resource_type} {asked}"
+
+
+def _server(url: str, account_sid: str, auth_token: str) -> BulkExports:
+    return BulkExports(Login(url=url, username=account_sid, password=auth_token), clock=SystemClock())

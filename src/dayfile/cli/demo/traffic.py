@@ -1,0 +1,140 @@
+"""Made-up traffic of a platform over some days: the same seed gives the same records, to the byte.
+
+It has what real traffic has: versions that follow one another, some that come twice or too late, prices that come in
+the second of the status, a day on which nothing happens, and stragglers for a day that was exported already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from dayfile.cli.demo import records
+from dayfile.cli.demo.dice import Dice
+from dayfile.cli.demo.forms import export_line, rest_line
+from dayfile.cli.demo.records import Fields
+from dayfile.model.account import AccountSid
+from dayfile.model.day import Day, DayRange
+from dayfile.model.resource import CALLS, CONFERENCES, MESSAGES, PARTICIPANTS, ResourceType
+
+_SHARES: Final = (6, 3, 1)
+"""How the traffic is spread over the accounts, in tenths; what comes after the third gets as little as it."""
+
+_CORRECTIONS: Final[dict[ResourceType, Fields]] = {
+    MESSAGES: {"status": "read"},
+    CALLS: {"price": "-0.00001"},
+    CONFERENCES: {"reason_conference_ended": "conference-ended-via-api"},
+    PARTICIPANTS: {"muted": True, "status": "complete"},
+}
+_CORRECTED_AFTER = timedelta(hours=6)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One version of a record, as a platform sends it and as the line that an export must have of it."""
+
+    resource_type: ResourceType
+    account: AccountSid
+    day: Day
+    key: str
+    updated_at: datetime
+    sent: bytes
+    line: bytes
+
+
+class _Happening(NamedTuple):
+    """One record with all its versions, oldest first."""
+
+    resource_type: ResourceType
+    account: AccountSid
+    versions: list[Fields]
+
+
+class Traffic:
+    """What happens to some accounts on some days, about so many records in all."""
+
+    def __init__(self, *, seed: str, accounts: Sequence[AccountSid], days: DayRange, records: int) -> None:
+        self._seed = seed
+        self._accounts = accounts
+        self._days = days
+        self._per_day = records / max(1, len(days) - 1)
+        self.quiet_day = days.first + len(days) // 2
+        self.late_day = days.first + 1
+
+    def on_time(self) -> Iterator[Version]:
+        """Everything that is sent before anybody asks, day by day, in the order of its times."""
+        for day in self._days:
+            if day == self.quiet_day:
+                continue
+            versions = [version for happening in self._happenings(day) for version in _versions(happening, day)]
+            versions.sort(key=lambda version: version.updated_at)
+            yield from versions
+            dice = Dice(f"{self._seed}/again/{day}")
+            yield from (version for version in versions if dice.happens(1, of=40))
+
+    def late(self) -> Iterator[Version]:
+        """What is sent for one day after it was exported: corrections, each followed by what it corrects, and news."""
+        day = self.late_day
+        dice = Dice(f"{self._seed}/late")
+        for resource_type, account, versions in self._happenings(day):
+            if dice.happens(1, of=30):
+                corrected = _corrected(resource_type, versions[-1])
+                yield from _versions(_Happening(resource_type, account, [corrected, versions[0]]), day)
+        for happening in self._happenings(day, part="late", records=self._per_day / 30):
+            yield from _versions(happening, day)
+
+    def _happenings(self, day: Day, *, part: str = "", records: float | None = None) -> Iterator[_Happening]:
+        dice = Dice(f"{self._seed}/{day}/{part}")
+        for number, account in enumerate(self._accounts):
+            share = _SHARES[min(number, len(_SHARES) - 1)] / 10
+            expected = (self._per_day if records is None else records) * share * dice.between(7, 13) / 10
+            yield from _of_account(dice, day, account, count=max(4, round(expected)))
+
+
+def _of_account(dice: Dice, day: Day, account: AccountSid, *, count: int) -> Iterator[_Happening]:
+    """Three messages to a call, and now and then a conference with those who are in it."""
+    for number in range(count):
+        at = records.moment_of_day(dice, day.start)
+        if number % 4 == 0:
+            yield _Happening(CALLS, account, list(records.call(dice, account=account, at=at)))
+        elif number % 40 == 1:
+            yield from _meeting(dice, account, at=at)
+        else:
+            yield _Happening(MESSAGES, account, list(records.message(dice, account=account, at=at)))
+
+
+def _meeting(dice: Dice, account: AccountSid, *, at: datetime) -> Iterator[_Happening]:
+    versions = list(records.conference(dice, account=account, at=at))
+    yield _Happening(CONFERENCES, account, versions)
+    for _ in range(dice.between(2, 6)):
+        joined = at + timedelta(seconds=dice.below(60))
+        sid = str(versions[0]["sid"])
+        people = records.participant(dice, account=account, conference_sid=sid, at=joined)
+        yield _Happening(PARTICIPANTS, account, list(people))
+
+
+def _corrected(resource_type: ResourceType, newest: Fields) -> Fields:
+    updated = newest["date_updated"]
+    later = updated + _CORRECTED_AFTER if isinstance(updated, datetime) else updated
+    return newest | _CORRECTIONS[resource_type] | {"date_updated": later}
+
+
+def _versions(happening: _Happening, day: Day) -> Iterator[Version]:
+    for fields in happening.versions:
+        key = "/".join(str(fields[key_field.name]) for key_field in happening.resource_type.key_fields)
+        updated = fields["date_updated"]
+        if not isinstance(updated, datetime):
+            raise TypeError(f"date_updated of {key} is no moment")
+        line = export_line(fields)
+        yield Version(
+            resource_type=happening.resource_type,
+            account=happening.account,
+            day=day,
+            key=key,
+            updated_at=updated,
+            # Every other record comes from a platform that speaks as the REST API does.
+            sent=rest_line(happening.resource_type, fields) if int(key[-1], 16) % 2 else line.rstrip(b"\n"),
+            line=line,
+        )

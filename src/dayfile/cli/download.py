@@ -1,0 +1,143 @@
+"""Bring one day's file here, whole or not at all.
+
+A download that broke off is taken up where it stopped, by this run or the next one, as long as the server still has the
+same file. What has arrived gets its name only when it is complete and, where the server says what it must be, proven.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+
+from dayfile.cli.answers import RemoteManifest
+from dayfile.cli.client import BulkExports
+from dayfile.cli.partial import Examined, Partial, examine
+from dayfile.clock import Clock
+from dayfile.errors import Corrupt, Transient
+from dayfile.model.day import Day
+from dayfile.model.resource import ResourceType
+
+_TRIES = 5
+_DELAY_SECONDS = 1.0
+_STRONG_ETAG = re.compile(r'"[^"]*"')
+_SHA256_ETAG = re.compile(r'"(?:sha256[-:])?([0-9a-f]{64})"')
+_FIRST_BYTE = re.compile(r"bytes (\d+)-")
+_WHOLE = 200  # and not 206, a part
+
+Progress = Callable[[int, int | None], None]
+"""Told how many bytes there are by now, and how many there will be, if the server says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Downloaded:
+    """A file that is here, whole."""
+
+    path: Path
+    found: Examined
+    manifest: RemoteManifest | None
+    is_proven: bool  # by a hash of the server's, beyond gzip's own checksum
+    was_here: bool  # before: nothing was transferred
+
+
+class Downloader:
+    """Brings files of one account into one folder."""
+
+    def __init__(self, server: BulkExports, folder: Path, *, clock: Clock) -> None:
+        self._server = server
+        self._folder = folder
+        self._clock = clock
+
+    def download(self, resource_type: ResourceType, day: Day, *, progress: Progress) -> Downloaded:
+        """The day's file. One that is here already and is what the server's manifest says is left as it is.
+
+        Raises NotFound if the day is not published, Transient if the connection keeps breaking (what has arrived is
+        kept for the next run), Corrupt if what arrives keeps being something else than the server says.
+        """
+        path = self._folder / f"{resource_type}-{day}.json.gz"
+        manifest = self._server.find_manifest(resource_type, day)
+        if manifest and (found := _is_here(path, manifest)):
+            return Downloaded(path=path, found=found, manifest=manifest, is_proven=True, was_here=True)
+        partial = Partial(path)
+        for _ in range(_TRIES):
+            etag = self._bring(resource_type, day, partial, progress=progress)
+            # Asked after the bytes: a day that was exported again meanwhile has another manifest now.
+            manifest = manifest and self._server.find_manifest(resource_type, day)
+            found = _accepted(partial, manifest=manifest, etag=etag)
+            if found is None:
+                partial.discard()
+                continue
+            partial.finish()
+            proven = manifest is not None or _sha256_in(etag) is not None
+            return Downloaded(path=path, found=found, manifest=manifest, is_proven=proven, was_here=False)
+        raise Corrupt(f"{path.name}: what arrived was not what the server says it has, {_TRIES} times")
+
+    def _bring(self, resource_type: ResourceType, day: Day, partial: Partial, *, progress: Progress) -> str | None:
+        """All bytes of the file, and the ETag that came with them."""
+        for remaining in reversed(range(_TRIES)):
+            # A new link for every try: some work once, all of them for some minutes only.
+            link = self._server.link(resource_type, day)
+            try:
+                return self._transfer(link, partial, progress=progress)
+            except Transient:
+                if not remaining:
+                    raise
+                self._clock.wait(threading.Event(), _DELAY_SECONDS)
+        raise Transient("the file could not be brought here")
+
+    def _transfer(self, link: str, partial: Partial, *, progress: Progress) -> str | None:
+        with self._server.download(link, start=partial.size, etag=partial.etag) as answer:
+            etag = answer.headers.get("etag", "")
+            strong = etag if _STRONG_ETAG.fullmatch(etag) else None
+            if answer.status_code == _WHOLE:
+                # From the start: nothing was here, or the server has another file by now.
+                partial.begin(strong)
+            elif _first_byte(answer) != partial.size:
+                partial.discard()
+                raise Transient("the server cannot continue where the transfer stopped")
+            length = answer.headers.get("content-length")
+            total = partial.size + int(length) if length else None
+            with partial.path.open("ab") as file:
+                for block in answer.iter_raw():
+                    file.write(block)
+                    progress(file.tell(), total)
+        if total is not None and partial.size != total:
+            raise Transient(f"the transfer broke off after {partial.size} of {total} bytes")
+        return strong
+
+
+def _is_here(path: Path, manifest: RemoteManifest) -> Examined | None:
+    """What is here already, if it is what the manifest says."""
+    if not path.exists() or path.stat().st_size != manifest.size_bytes:
+        return None
+    try:
+        found = examine(path)
+    except Corrupt:
+        return None
+    return found if found.sha256 == manifest.sha256 else None
+
+
+def _accepted(partial: Partial, *, manifest: RemoteManifest | None, etag: str | None) -> Examined | None:
+    """What has arrived, if it is whole and what the server says of it."""
+    try:
+        found = partial.examine()
+    except Corrupt:
+        return None
+    if manifest is not None and found.sha256 != manifest.sha256:
+        return None
+    expected = _sha256_in(etag)
+    return found if expected in {None, found.sha256} else None
+
+
+def _sha256_in(etag: str | None) -> str | None:
+    match = _SHA256_ETAG.fullmatch(etag or "")
+    return match[1] if match else None
+
+
+def _first_byte(answer: httpx2.Response) -> int | None:
+    match = _FIRST_BYTE.match(answer.headers.get("content-range", ""))
+    return int(match[1]) if match else None

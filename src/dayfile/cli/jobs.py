@@ -1,0 +1,163 @@
+"""The customer's commands about custom jobs."""
+
+from __future__ import annotations
+
+import threading
+from typing import Annotated
+
+import typer
+
+from dayfile.cli.answers import RemoteJob
+from dayfile.cli.client import BulkExports, Login
+from dayfile.cli.daygrid import counts_text, draw_job, headline, range_text
+from dayfile.cli.options import DaysArgument, JsonOption, Password, TypeArgument, Url, Username, screen_of
+from dayfile.cli.outcome import Outcome
+from dayfile.cli.show import Column, Screen
+from dayfile.clock import Clock, SystemClock
+
+app = typer.Typer(no_args_is_help=True, help="Custom jobs: ask for a range of days, and follow them.")
+
+_FIRST_WAIT_SECONDS = 0.1
+_LONGEST_WAIT_SECONDS = 5.0
+_DEFAULT_NAME = "Custom job"
+
+SidArgument = Annotated[str, typer.Argument(metavar="JOB", help="Job sid, JS…", show_default=False)]
+
+
+@app.command("create")
+def create(
+    ctx: typer.Context,
+    *,
+    resource_type: TypeArgument,
+    days: DaysArgument,
+    name: Annotated[str, typer.Option("--name", help="Friendly name.")] = _DEFAULT_NAME,
+    webhook_url: Annotated[str | None, typer.Option("--webhook-url", help="Where to tell that it is over.")] = None,
+    webhook_method: Annotated[str, typer.Option("--webhook-method", help="GET or POST, of that webhook.")] = "POST",
+    email: Annotated[str | None, typer.Option("--email", help="Whom to write that it is over.")] = None,
+    watch_it: Annotated[bool, typer.Option("--watch", help="Stay and follow it until it is over.")] = False,
+    as_json: JsonOption = False,
+    url: Url,
+    account_sid: Username,
+    auth_token: Password,
+) -> None:
+    """Ask for all days of a range.
+
+    With --watch, the exit code says whether all of them could be exported.
+    """
+    screen = screen_of(ctx)
+    form = {"StartDay": str(days.first), "EndDay": str(days.last), "FriendlyName": name}
+    if webhook_url:
+        form |= {"WebhookUrl": webhook_url, "WebhookMethod": webhook_method}
+    if email:
+        form["Email"] = email
+    with _server(url, account_sid, auth_token) as server:
+        job = server.create_job(resource_type, form)
+        if as_json:
+            screen.json(job.answer)
+        else:
+            screen.line(headline(job))
+        if watch_it:
+            _end(screen, follow(screen, server, job, clock=SystemClock()), say=not as_json)
+        elif not as_json:
+            screen.note(f"Follow it with: dayfile jobs watch {job.sid}")
+
+
+@app.command("list")
+def list_jobs(
+    ctx: typer.Context,
+    *,
+    resource_type: TypeArgument,
+    as_json: JsonOption = False,
+    url: Url,
+    account_sid: Username,
+    auth_token: Password,
+) -> None:
+    """List the jobs of a resource type, as long as the server shows them."""
+    screen = screen_of(ctx)
+    with _server(url, account_sid, auth_token) as server:
+        jobs = list(server.jobs(resource_type))
+    if as_json:
+        screen.json([job.answer for job in jobs])
+        return
+    columns = (Column("JOB", whole=True), Column("DAYS", whole=True), Column("IS", whole=True), Column("NAME"))
+    rows = ((job.sid, range_text(job.days.first, job.days.last), counts_text(job), job.friendly_name) for job in jobs)
+    screen.table(columns, rows, empty=f"There is no job for {resource_type}. Make one: dayfile jobs create --help")
+
+
+@app.command("show")
+def show(
+    ctx: typer.Context,
+    *,
+    sid: SidArgument,
+    as_json: JsonOption = False,
+    url: Url,
+    account_sid: Username,
+    auth_token: Password,
+) -> None:
+    """Show one job and where each of its days stands."""
+    screen = screen_of(ctx)
+    with _server(url, account_sid, auth_token) as server:
+        job = server.job(sid)
+    if as_json:
+        screen.json(job.answer)
+    else:
+        screen.draw(draw_job(job))
+
+
+@app.command("watch")
+def watch(
+    ctx: typer.Context,
+    *,
+    sid: SidArgument,
+    url: Url,
+    account_sid: Username,
+    auth_token: Password,
+) -> None:
+    """Follow a job until it is over; the exit code says whether all of its days could be exported."""
+    screen = screen_of(ctx)
+    with _server(url, account_sid, auth_token) as server:
+        job = server.job(sid)
+        _end(screen, follow(screen, server, job, clock=SystemClock()), say=True)
+
+
+@app.command("delete")
+def delete(
+    ctx: typer.Context,
+    *,
+    sid: SidArgument,
+    url: Url,
+    account_sid: Username,
+    auth_token: Password,
+) -> None:
+    """Stop a job and take it off the list. Files that it has published stay."""
+    with _server(url, account_sid, auth_token) as server:
+        server.delete_job(sid)
+    screen_of(ctx).note(f"Deleted {sid}.")
+
+
+def follow(screen: Screen, server: BulkExports, job: RemoteJob, *, clock: Clock) -> RemoteJob:
+    """Show a job while it runs; the job as it is when it is over."""
+    wait = _FIRST_WAIT_SECONDS
+    never = threading.Event()
+    with screen.live(draw_job(job)) as live:
+        while not job.is_over:
+            clock.wait(never, wait)
+            before, job = job, server.job(job.sid)
+            # What moves is asked for again soon; what waits in a long queue costs the server little.
+            moves = before.counts != job.counts
+            wait = _FIRST_WAIT_SECONDS if moves else min(wait * 1.5, _LONGEST_WAIT_SECONDS)
+            if live:
+                live.update(draw_job(job), refresh=True)
+    return job
+
+
+def _end(screen: Screen, job: RemoteJob, *, say: bool) -> None:
+    if say:
+        screen.draw(draw_job(job))
+    if job.failed:
+        screen.problem(f"{job.failed} of {len(job.days)} days could not be exported")
+        raise typer.Exit(Outcome.FAILED)
+
+
+def _server(url: str, account_sid: str, auth_token: str) -> BulkExports:
+    return BulkExports(Login(url=url, username=account_sid, password=auth_token), clock=SystemClock())

@@ -1,0 +1,105 @@
+"""What several commands take: arguments and options that mean the same wherever they stand."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+
+from dayfile.cli.show import Screen
+from dayfile.errors import DayfileError, InvalidParameter
+from dayfile.model.account import AccountSid, parse_account_sid
+from dayfile.model.day import Day, DayRange
+from dayfile.model.resource import RESOURCE_TYPES, ResourceType, parse_resource_type
+
+OPERATOR_PANEL: Final = "Operator (acts on the instance)"
+CUSTOMER_PANEL: Final = "Customer (speaks HTTP to any BulkExports server)"
+_SERVER_PANEL: Final = "Server"
+
+
+def screen_of(ctx: typer.Context) -> Screen:
+    """The screen that was set up for this run."""
+    screen = ctx.find_object(Screen)
+    return screen if screen is not None else Screen()
+
+
+def _read_type(text: str) -> ResourceType:
+    try:
+        return parse_resource_type(text)
+    except DayfileError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _complete_type(incomplete: str) -> list[str]:
+    return [known.name for known in RESOURCE_TYPES if known.name.lower().startswith(incomplete.lower())]
+
+
+def _read_day(text: str) -> Day:
+    try:
+        return Day.parse(text, name="DAY")
+    except InvalidParameter as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _read_days(text: str) -> DayRange:
+    first, dots, last = text.partition("..")
+    days = DayRange(first=_read_day(first), last=_read_day(last if dots else first))
+    if days.last < days.first:
+        raise typer.BadParameter(f"a range goes from the earlier day to the later one: {last}..{first}")
+    return days
+
+
+def _read_account(text: str) -> AccountSid:
+    try:
+        return parse_account_sid(text, name="ACCOUNT")
+    except InvalidParameter as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+TYPE_HELP: Final = f"Resource type: {', '.join(known.name for known in RESOURCE_TYPES)}."
+
+TypeArgument = Annotated[
+    ResourceType,
+    typer.Argument(
+        metavar="TYPE", help=TYPE_HELP, parser=_read_type, autocompletion=_complete_type, show_default=False
+    ),
+]
+DayArgument = Annotated[
+    Day, typer.Argument(metavar="DAY", help="UTC day, yyyy-mm-dd.", parser=_read_day, show_default=False)
+]
+DaysArgument = Annotated[
+    DayRange,
+    typer.Argument(metavar="DAYS", help="One UTC day, or a range FROM..TO.", parser=_read_days, show_default=False),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+Url = Annotated[
+    str,
+    typer.Option(
+        "--url",
+        envvar="DAYFILE_URL",
+        help="A BulkExports server; https://bulkexports.twilio.com works, too.",
+        rich_help_panel=_SERVER_PANEL,
+        show_default=False,
+    ),
+]
+Username = Annotated[
+    str,
+    typer.Option(
+        "--account-sid",
+        envvar="DAYFILE_ACCOUNT_SID",
+        help="The account (AC…), or an API key of it (SK…).",
+        rich_help_panel=_SERVER_PANEL,
+        show_default=False,
+    ),
+]
+Password = Annotated[
+    str,
+    typer.Option(
+        "--auth-token",
+        envvar="DAYFILE_AUTH_TOKEN",
+        help="Its auth token, or the key's secret. Others can see what is on a command line: better set the variable.",
+        rich_help_panel=_SERVER_PANEL,
+        show_default=False,
+    ),
+]

@@ -1,0 +1,190 @@
+"""How the command line shows things: results on standard output, everything about them on standard error.
+
+Tables fit a terminal and are never cut in a pipe; progress is shown on a terminal only; texts that came from elsewhere
+cannot reach the terminal's controls.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_WIDTH_IN_A_PIPE = 10_000  # nothing is cut: what reads it decides
+_REFRESHES_PER_SECOND = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table."""
+
+    name: str
+    right: bool = False
+    whole: bool = False  # on a narrow terminal, others are cut instead
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar that is being shown, or would be on a terminal."""
+
+    progress: Progress
+    task: TaskID
+
+    def advance(self, amount: int) -> None:
+        """So much more is done."""
+        self.progress.advance(self.task, amount)
+
+    def reach(self, amount: int, total: int | None) -> None:
+        """So much is done by now, of so much."""
+        self.progress.update(self.task, completed=amount, total=total)
+
+    def describe(self, text: str) -> None:
+        """Say what is being done now."""
+        self.progress.update(self.task, description=plain(text))
+
+
+class Screen:
+    """Where one command shows what it has to say."""
+
+    def __init__(self, *, color: bool = True) -> None:
+        self.out = _console(color=color, stderr=False)
+        self.err = _console(color=color, stderr=True)
+
+    def line(self, text: str | Text) -> None:
+        """One line of the result."""
+        self.out.print(text, soft_wrap=True)
+
+    def draw(self, drawing: RenderableType) -> None:
+        """Something of several lines, as part of the result."""
+        self.out.print(drawing)
+
+    def json(self, value: object) -> None:
+        """The result, for programs."""
+        self.out.file.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+    def table(self, columns: Sequence[Column], rows: Iterable[Sequence[object]], *, empty: str) -> None:
+        """The result as a table; without rows, `empty` is said beside it."""
+        table = new_table(columns)
+        for row in rows:
+            table.add_row(*(cell if isinstance(cell, Text) else Text(plain(_shown(cell))) for cell in row))
+        if table.row_count:
+            self.out.print(table)
+        else:
+            self.note(empty)
+
+    def note(self, text: str) -> None:
+        """Something about the result, not part of it."""
+        self.err.print(Text(text, style="dim"), soft_wrap=not self.err.is_terminal)
+
+    def warn(self, text: str) -> None:
+        """Something that should not be overlooked."""
+        self.err.print(Text.assemble(("Warning: ", "bold yellow"), text), soft_wrap=not self.err.is_terminal)
+
+    def problem(self, text: str) -> None:
+        """Why there is no result."""
+        # Lines are kept: a list of wrong settings has one on each.
+        lines = "\n".join(plain(line) for line in text.splitlines())
+        self.err.print(Text.assemble(("Error: ", "bold red"), lines), soft_wrap=not self.err.is_terminal)
+
+    @contextmanager
+    def counting(self, text: str, total: int | None) -> Iterator[Bar]:
+        """A bar that counts things, while the block runs."""
+        with self._bar(text, total, MofNCompleteColumn()) as bar:
+            yield bar
+
+    @contextmanager
+    def transfer(self, text: str, total: int | None) -> Iterator[Bar]:
+        """A bar that counts bytes, while the block runs."""
+        with self._bar(text, total, DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()) as bar:
+            yield bar
+
+    @contextmanager
+    def live(self, drawing: RenderableType) -> Iterator[Live | None]:
+        """A drawing that changes while the block runs; None where nothing can be drawn over."""
+        if not self.err.is_terminal:
+            yield None
+            return
+        with Live(drawing, console=self.err, auto_refresh=False, transient=True) as live:
+            yield live
+
+    @contextmanager
+    def _bar(self, text: str, total: int | None, *columns: ProgressColumn) -> Iterator[Bar]:
+        progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            *columns,
+            console=self.err,
+            transient=True,
+            disable=not self.err.is_terminal,
+            refresh_per_second=_REFRESHES_PER_SECOND,
+        )
+        with progress:
+            yield Bar(progress, progress.add_task(plain(text), total=total))
+
+
+def new_table(columns: Sequence[Column]) -> Table:
+    """An empty table in the one style that tables have here."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", collapse_padding=True)
+    for column in columns:
+        table.add_column(
+            column.name,
+            justify="right" if column.right else "left",
+            no_wrap=True,
+            overflow="ignore" if column.whole else "ellipsis",
+            min_width=None,
+        )
+    return table
+
+
+def plain(text: str) -> str:
+    """The text on one line, its control characters spelled out: nobody's message moves the cursor here."""
+    return _CONTROLS.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
+
+
+def size_text(size_bytes: int) -> str:
+    """A size as people say it: 398 B, 1.8 kB, 12 MB."""
+    size = float(size_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 999.5:  # noqa: PLR2004 - what rounds to 1000 is one of the next unit
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 10 else f"{size:.1f} {unit}"  # noqa: PLR2004
+        size /= 1000
+    return f"{size:,.1f} TB"
+
+
+def count_text(count: int, thing: str) -> str:
+    """A number of things: 1 day, 2 days, 12,345 records."""
+    return f"{count:,} {thing if count == 1 else thing + 's'}"
+
+
+def _console(*, color: bool, stderr: bool) -> Console:
+    console = Console(
+        stderr=stderr, no_color=True if not color else None, markup=False, highlight=False, emoji=False, soft_wrap=False
+    )
+    if not console.is_terminal:
+        console.width = _WIDTH_IN_A_PIPE
+    return console
+
+
+def _shown(cell: object) -> str:
+    if cell is None:
+        return "-"
+    return f"{cell:,}" if type(cell) is int else str(cell)
