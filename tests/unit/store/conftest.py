@@ -1,4 +1,4 @@
-"""A real database for every test of the store."""
+"""A real database for every test of the store: SQLite, and PostgreSQL beside it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from dayfile.store.database import Database
+from tests.support.postgres import a_postgres_database
 from tests.support.state import a_database
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    """A new SQLite database, closed at the end."""
-    database = a_database(tmp_path)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A new database, closed at the end."""
+    database = a_database(tmp_path) if request.param == "sqlite" else a_postgres_database()
     yield database
     database.close()

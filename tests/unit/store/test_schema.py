@@ -68,8 +68,9 @@ def test_a_database_in_memory_is_refused() -> None:
         Database.connect("sqlite://")
 
 
-def test_the_database_is_set_up_to_keep_its_word(database: Database) -> None:
+def test_sqlite_is_set_up_to_keep_its_word(tmp_path: Path) -> None:
     """Full synchronisation, a write-ahead log, space given back, erased rows overwritten, no checkpoint of its own."""
+    database = a_database(tmp_path)
     an_account(database)
     raw = database.engine.raw_connection()
     cursor = raw.cursor()
@@ -85,3 +86,4 @@ def test_the_database_is_set_up_to_keep_its_word(database: Database) -> None:
     assert pragma("wal_autocheckpoint") == 0
     cursor.close()
     raw.close()
+    database.close()
