@@ -11,9 +11,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from typer.main import get_command
 
 from dayfile.api.shapes import manifest_shape
 from dayfile.api.urls import Urls
+from dayfile.cli.app import app
 from dayfile.cli.outcome import Outcome
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
@@ -58,9 +60,7 @@ def test_every_command_is_documented() -> None:
 
 
 def _commands() -> Iterator[tuple[str, ...]]:
-    cli = pytest.importorskip("dayfile.cli")
-    typer = importlib.import_module("typer.main")
-    return _leaves(typer.get_command(cli.app))
+    return _leaves(get_command(app))
 
 
 def _leaves(command: Any, *before: str) -> Iterator[tuple[str, ...]]:
