@@ -57,6 +57,8 @@ class RecordReader:
         A pure function of the line: however the same content is written, it gives the same record, and the line of a
         record gives that record again.
         """
+        # White space counts as it comes, too: intake cuts what is longer, and its beginning may look like a record.
+        _check_length(len(line))
         text = bytes(line).strip(_SPACE)
         _check_length(len(text) + 1)
         return self._recognise(text) or self._read(text)
@@ -134,4 +136,4 @@ def _half_a_pair(fields: dict[str, Value | int]) -> InvalidRecord:
 
 def _check_length(size: int) -> None:
     if size > MAX_LINE_BYTES:
-        raise InvalidRecord(None, f"must be at most {MAX_LINE_BYTES} bytes long with its newline; it has {size}")
+        raise InvalidRecord(None, f"must be at most {MAX_LINE_BYTES} bytes long, its newline included")
