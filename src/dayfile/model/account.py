@@ -53,6 +53,12 @@ def pack_accounts(accounts: Iterable[AccountSid]) -> bytes:
     return b"".join(sorted({_packed(account) for account in accounts}))
 
 
+def unite_packed(sets: Iterable[bytes]) -> bytes:
+    """One packed set that holds what any of the sets holds."""
+    members = {packed[at : at + _PACKED_BYTES] for packed in sets for at in range(0, len(packed), _PACKED_BYTES)}
+    return b"".join(sorted(members))
+
+
 def packed_holds(packed: bytes, account: AccountSid) -> bool:
     """Whether the account may be in the packed set: never a wrong no; a wrong yes for a colliding prefix, which costs
     work and no correctness.

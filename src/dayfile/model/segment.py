@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from dayfile.model.account import unite_packed
 from dayfile.model.day import Day
 from dayfile.model.resource import ResourceType
 
@@ -54,3 +56,18 @@ class Segment:
     def is_inline(self) -> bool:
         """Whether its bytes are in the state database."""
         return self.key is None
+
+
+def folded(sources: Sequence[Segment], *, key: str, stored_bytes: int) -> NewSegment:
+    """The one segment that takes the place of several of the same day, as the object that holds all their lines."""
+    return NewSegment(
+        resource_type=sources[0].resource_type,
+        day=sources[0].day,
+        kind=sources[0].kind,
+        key=key,
+        inline=None,
+        records=sum(segment.records for segment in sources),
+        plain_bytes=sum(segment.plain_bytes for segment in sources),
+        stored_bytes=stored_bytes,
+        accounts=unite_packed(segment.accounts for segment in sources),
+    )

@@ -109,11 +109,14 @@ class Segments:
         )
         return {row.day for row in self._connection.execute(query) if packed_holds(row.accounts, account)}
 
-    def take(self, seal_id: int, resource_type: ResourceType, day: Day) -> list[Segment]:
+    def take(self, seal_id: int, resource_type: ResourceType, day: Day) -> None:
         """Give the set that waits for a day right now to a seal; exactly these go when it is committed."""
         statement = update(table).where(table.c.resource_type == resource_type.name, table.c.day == day)
         self._connection.execute(statement.values(seal_id=seal_id))
-        return self._all(_of_day(select(table), resource_type, day).where(table.c.seal_id == seal_id))
+
+    def of_seal(self, seal_id: int) -> list[Segment]:
+        """The set that a seal holds, in order of arrival."""
+        return self._all(select(table).where(table.c.seal_id == seal_id))
 
     def replace(
         self, old_ids: Sequence[int], new: NewSegment, *, accepted_at: datetime, seal_id: int | None = None

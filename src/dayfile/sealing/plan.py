@@ -1,0 +1,53 @@
+"""Which days are due to be sealed, and when. Reads only; the claim decides who does it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dayfile.model.day import Day, DayRange, sealed_from
+from dayfile.model.resource import ResourceType
+from dayfile.store.segments import WaitingDay
+from dayfile.store.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealingRule:
+    """When a day is sealed."""
+
+    grace: timedelta  # after the day's end, for stragglers
+    quiet: timedelta  # without another late record, before a sealed day is sealed again
+    limit: timedelta  # after the first late record, at which it is sealed anyway
+
+    def is_due_late(self, waiting: WaitingDay, *, now: datetime) -> bool:
+        """Whether late records have waited long enough."""
+        is_over = sealed_from(waiting.day, grace=self.grace) <= now
+        is_quiet = waiting.last_accepted_at + self.quiet <= now
+        return is_over and (is_quiet or waiting.first_accepted_at + self.limit <= now)
+
+
+def due_days(tx: Transaction, rule: SealingRule, *, now: datetime) -> list[tuple[ResourceType, Day]]:
+    """The days to seal now: those whose first time has come, oldest first, then those with late records.
+
+    A day that was never opened here (older than the installation) has no time of its own: its records, as they come in
+    from an archive, count as late ones.
+    """
+    held = set(tx.seals.running(now=now))
+    first = [
+        (resource_type, day)
+        for resource_type, day in tx.seals.still_open(before=Day.of(now))
+        if sealed_from(day, grace=rule.grace) <= now
+    ]
+    late = [
+        (waiting.resource_type, waiting.day)
+        for waiting in tx.segments.waiting()
+        if rule.is_due_late(waiting, now=now) and not tx.seals.is_open(waiting.resource_type, waiting.day)
+    ]
+    return [due for due in first + late if due not in held]
+
+
+def missing_days(tx: Transaction, *, now: datetime) -> list[Day]:
+    """The days up to today that no row stands for yet: today alone on a new instance."""
+    today = Day.of(now)
+    newest = tx.seals.newest_day()
+    return list(DayRange(first=today if newest is None else newest + 1, last=today))
