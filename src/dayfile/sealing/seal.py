@@ -40,10 +40,6 @@ class SealOutcome:
     files: int  # new revisions
 
 
-class _Held(Exception):
-    """Somebody else holds the day."""
-
-
 class Sealing:
     """Seals days. What is heavy is a pure function given to the executor; the database guards the commit."""
 
@@ -77,24 +73,19 @@ class Sealing:
         """Take a day to seal it, with the set of segments that waits for it now; None when somebody else holds it."""
         now = self._clock.now()
         mark = self._randomness.hex(_MARK_DIGITS)
-        try:
-            with self._database.transaction() as tx:
-                upload_id = tx.uploads.begin(f"sealed/type={resource_type.name}/day={day}/", mark=mark, now=now)
-                claim = tx.seals.claim(
-                    resource_type,
-                    day,
-                    worker=worker,
-                    upload_id=upload_id,
-                    mark=mark,
-                    leased_until=now + self._lease,
-                    now=now,
-                )
-                if claim is None:
-                    raise _Held
+        with self._database.transaction() as tx:
+            claim = tx.seals.claim(
+                resource_type,
+                day,
+                worker=worker,
+                upload_id=tx.uploads.begin(f"sealed/type={resource_type.name}/day={day}/", mark=mark, now=now),
+                mark=mark,
+                leased_until=now + self._lease,
+                now=now,
+            )
+            if claim is not None:
                 tx.segments.take(claim.id, resource_type, day)
-        except _Held:
-            return None
-        return claim
+            return claim
 
     def extend(self, claim: SealClaim) -> None:
         """Go on holding the day; raises LostClaim."""

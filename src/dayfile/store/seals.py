@@ -81,7 +81,10 @@ class Seals:
         leased_until: datetime,
         now: datetime,
     ) -> SealClaim | None:
-        """Take the day, unless somebody holds it; one whose lease has run out is put aside first."""
+        """Take the day, unless somebody holds it: then the upload that was begun for it is given up.
+
+        A seal whose lease has run out is put aside first.
+        """
         self._abandon_expired(resource_type, day, now=now)
         statement = (
             insert(self._connection, seal)
@@ -101,6 +104,7 @@ class Seals:
         )
         seal_id = self._connection.execute(statement).scalar_one_or_none()
         if seal_id is None:
+            uploads.Uploads(self._connection).give_up([upload_id], now=now)
             return None
         return SealClaim(
             id=seal_id, resource_type=resource_type, day=day, worker=worker, upload_id=upload_id, mark=mark
