@@ -1,0 +1,280 @@
+"""The composition root: Settings in, wired objects out. Also the one source of randomness."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+import string
+from collections.abc import Iterable
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from fastapi import APIRouter
+from starlette.types import ASGIApp
+
+from dayfile.accounts.administer import Administration
+from dayfile.accounts.authenticate import Authenticator
+from dayfile.api.app import create_app
+from dayfile.api.context import Context
+from dayfile.api.paging import PageTokens
+from dayfile.clock import Clock, SystemClock
+from dayfile.errors import DatabaseUnavailable, Unusable
+from dayfile.exports.custom import CustomJobs
+from dayfile.exports.publish import Publishing
+from dayfile.files.links import LinkSigner
+from dayfile.files.scratch import scratch_folder
+from dayfile.files.storage import LocalStorage, Storage
+from dayfile.intake.accept import Intake
+from dayfile.intake.file import FileIntake
+from dayfile.intake.fold import Folding
+from dayfile.model.job import RetryRule
+from dayfile.model.secret import KEY_BYTES, InstanceKey, Randomness
+from dayfile.sealing.plan import SealingRule
+from dayfile.sealing.seal import Sealing
+from dayfile.settings import Settings
+from dayfile.store import schema
+from dayfile.store.database import Database
+from dayfile.work.check import Check
+from dayfile.work.engine import cores, local_engine
+from dayfile.work.sweep import Sweep
+from dayfile.work.worker import Worker
+
+_ALPHANUMERIC = string.ascii_letters + string.digits
+
+
+class SystemRandomness:
+    """Unpredictable values from the operating system."""
+
+    def hex(self, digits: int) -> str:
+        return secrets.token_hex((digits + 1) // 2)[:digits]
+
+    def alphanumeric(self, length: int) -> str:
+        return "".join(secrets.choice(_ALPHANUMERIC) for _ in range(length))
+
+    def octets(self, count: int) -> bytes:
+        return secrets.token_bytes(count)
+
+
+class Service:
+    """One process's view of an instance: everything is made when first asked for, and closed together."""
+
+    def __init__(self, settings: Settings, *, database: Database, key: InstanceKey, clock: Clock) -> None:
+        self.settings = settings
+        self.database = database
+        self.key = key
+        self.clock = clock
+        self.randomness: Randomness = SystemRandomness()
+        self._closing = contextlib.ExitStack()
+        self._closing.callback(database.close)
+
+    @classmethod
+    def open(cls, settings: Settings, *, clock: Clock | None = None) -> Service:
+        """Open the instance that the settings describe, making it on first start.
+
+        Raises Unusable, with what to do: a folder that cannot be written, a data folder of a newer version, a key that
+        is not the one this instance was made with.
+        """
+        key = _instance_key(settings)
+        database = Database.connect(settings.database)
+        try:
+            schema.migrate(database)
+            with database.transaction() as tx:
+                settled = tx.instance.settle("key_check", key.check_value())
+        except DatabaseUnavailable as error:
+            database.close()
+            raise Unusable(f"{error} (DAYFILE_DATA_DIR is {settings.data_dir.absolute()})") from error
+        except Unusable:
+            database.close()
+            raise
+        if settled != key.check_value():
+            database.close()
+            raise Unusable(
+                "the secret key is not the one this instance was made with: every login would fail. "
+                "Set DAYFILE_SECRET_KEY to that key, or put its secret.key file back into the data folder"
+            )
+        return cls(settings, database=database, key=key, clock=clock or SystemClock())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of everything; closing twice is fine."""
+        self._closing.close()
+
+    @cached_property
+    def storage(self) -> Storage:
+        return LocalStorage(self.settings.storage_folder)
+
+    @cached_property
+    def authenticator(self) -> Authenticator:
+        return Authenticator(self.database, key=self.key)
+
+    @cached_property
+    def administration(self) -> Administration:
+        return Administration(self.database, key=self.key, randomness=self.randomness, clock=self.clock)
+
+    @cached_property
+    def intake(self) -> Intake:
+        intake = Intake(
+            self.database,
+            self.storage,
+            clock=self.clock,
+            randomness=self.randomness,
+            accounts_may_write=self.settings.accounts_may_write,
+            max_body_bytes=self.settings.max_body_bytes,
+            keep_dropped=self.settings.fields == "full",
+        )
+        self._closing.callback(intake.close)
+        return intake
+
+    @cached_property
+    def file_intake(self) -> FileIntake:
+        return FileIntake(self.intake)
+
+    @cached_property
+    def custom_jobs(self) -> CustomJobs:
+        return CustomJobs(
+            self.database,
+            clock=self.clock,
+            randomness=self.randomness,
+            quota_days=self.settings.quota_days,
+            job_lifetime=timedelta(days=self.settings.job_lifetime_days),
+            wake=self._wake,
+        )
+
+    @cached_property
+    def sealing(self) -> Sealing:
+        return Sealing(
+            self.database,
+            self.storage,
+            clock=self.clock,
+            randomness=self.randomness,
+            executor=self._closing.enter_context(local_engine()),
+            scratch=self._scratch(),
+            memory_bytes=self.settings.seal_memory_mb * 1_000_000,
+            threads=cores(),
+            lease=self._lease,
+            sweep_delay=self._sweep_delay,
+        )
+
+    @cached_property
+    def worker(self) -> Worker:
+        return Worker(
+            f"{socket.gethostname()}/{os.getpid()}/{self.randomness.hex(8)}",
+            database=self.database,
+            clock=self.clock,
+            sealing=self.sealing,
+            publishing=Publishing(
+                self.database,
+                clock=self.clock,
+                lease=self._lease,
+                file_lifetime=timedelta(days=self.settings.file_lifetime_days),
+                retry=RetryRule(),
+            ),
+            folding=Folding(
+                self.database,
+                self.storage,
+                clock=self.clock,
+                randomness=self.randomness,
+                sweep_delay=self._sweep_delay,
+            ),
+            sweep=Sweep(self.database, self.storage, clock=self.clock),
+            rule=SealingRule(
+                grace=timedelta(minutes=self.settings.day_grace_minutes),
+                quiet=timedelta(minutes=self.settings.late_quiet_minutes),
+                limit=timedelta(minutes=self.settings.late_limit_minutes),
+            ),
+            lease=self._lease,
+        )
+
+    def api(self, *, pages: Iterable[APIRouter] = ()) -> ASGIApp:
+        """The web application; `pages` are other faces under the same roof."""
+        return create_app(self.context, pages=pages)
+
+    @cached_property
+    def context(self) -> Context:
+        """What the routes of the web application work with."""
+        return Context(
+            database=self.database,
+            storage=self.storage,
+            clock=self.clock,
+            randomness=self.randomness,
+            authenticator=self.authenticator,
+            intake=self.intake,
+            custom_jobs=self.custom_jobs,
+            links=LinkSigner(self.key.subkey("links")),
+            page_tokens=PageTokens(self.key.subkey("page tokens")),
+            public_url=self.settings.base_url,
+            link_lifetime=timedelta(seconds=self.settings.link_lifetime_seconds),
+            job_lifetime=timedelta(days=self.settings.job_lifetime_days),
+            accounts_may_write=self.settings.accounts_may_write,
+            max_body_bytes=self.settings.max_body_bytes,
+        )
+
+    @property
+    def check(self) -> Check:
+        """Looks for what must never happen."""
+        return Check(self.database, self.storage, clock=self.clock)
+
+    def _wake(self) -> None:
+        if "worker" in vars(self):  # made here, and perhaps at work; otherwise some other process has one
+            self.worker.wake()
+
+    @property
+    def _lease(self) -> timedelta:
+        return timedelta(seconds=self.settings.lease_seconds)
+
+    @property
+    def _sweep_delay(self) -> timedelta:
+        return timedelta(days=self.settings.sweep_delay_days)
+
+    def _scratch(self) -> Path:
+        parent = self.settings.data_dir.absolute() / "scratch"
+        return self._closing.enter_context(scratch_folder(parent, self.randomness.hex(16)))
+
+
+def _instance_key(settings: Settings) -> InstanceKey:
+    """The key from the settings, or the one in the data folder, which is made on first start."""
+    if settings.secret_key is not None:
+        return InstanceKey.parse(settings.secret_key.get_secret_value())
+    path = settings.data_dir.absolute() / "secret.key"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            _write_new(path, secrets.token_hex(KEY_BYTES) + "\n")
+        return InstanceKey.parse(path.read_text())
+    except OSError as error:
+        raise Unusable(
+            f"the data folder {path.parent} cannot be used: {error.strerror}. "
+            "Make it writable for this user, or set DAYFILE_DATA_DIR to another one"
+        ) from error
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Make a file that only its owner can read, whole and durable or not at all; raises FileExistsError.
+
+    It appears under its name by a link, so that a second process starting at the same time never reads half of it.
+    """
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+        os.link(partial, path)
+    finally:
+        partial.unlink()
+    folder = os.open(path.parent, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
