@@ -71,6 +71,16 @@ ERRORS: Mapping[type[Exception], Meaning] = {
 }
 BUG = Meaning(500, 20500)
 
+ROUTERS = (
+    jobs.router,  # before the exports: where they have a resource type, Jobs is none
+    exports.router,
+    manifests.router,
+    downloads.router,
+    records.router,
+    explanations.router,
+    health.router,
+)
+
 
 def create_app(context: Context, *, pages: Iterable[APIRouter] = ()) -> FastAPI:
     """The app on a context; `pages` are routers of other faces that live under the same roof."""
@@ -86,17 +96,9 @@ def create_app(context: Context, *, pages: Iterable[APIRouter] = ()) -> FastAPI:
     )
     app.state.context = context
     app.state.readiness = Readiness()
-    for router in (
-        # Before the exports: what is called Jobs there is no resource type.
-        jobs.router,
-        exports.router,
-        manifests.router,
-        downloads.router,
-        records.router,
-        explanations.router,
-        health.router,
-        *pages,
-    ):
+    routers = (*ROUTERS, *pages)
+    app.state.routes = [route for router in routers for route in router.routes]
+    for router in routers:
         app.include_router(router)
     return app
 
@@ -126,8 +128,8 @@ def _ours(error: Exception, scope: Scope) -> Exception:
 
 def _allowed(scope: Scope) -> set[str]:
     """All methods of an address: several routes may share it, and the framework names only those of the first."""
-    partial = (route for route in scope["app"].routes if route.matches(scope)[0] is Match.PARTIAL)
-    return {method for route in partial for method in getattr(route, "methods", ())}
+    routes = [route for route in scope["app"].state.routes if route.matches(scope)[0] is Match.PARTIAL]
+    return {method for route in routes for method in getattr(route, "methods", ())}
 
 
 def _message(error: Exception, meaning: Meaning, scope: Scope) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -123,7 +123,9 @@ class _Stream(Response):
         gone = asyncio.create_task(_until_gone(receive))
         try:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            while not gone.done() and (block := await run_in_threadpool(next, self._blocks, None)):
+            while block := await run_in_threadpool(next, self._blocks, None):
+                if gone.done():
+                    raise ClientDisconnect
                 await send({"type": "http.response.body", "body": block, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
         finally:

@@ -60,7 +60,14 @@ def fetch_day(request: Request, resource_type: str, day: str) -> Response:
     day_file = published_day(request, resource_type, day)
     link = Link.to(day_file, expires_at=context.clock.now() + context.link_lifetime)
     address = Urls(context.public_url).download(context.links.sign(link))
-    _log.info("link.given", path=link.path, sealed_day=link.sealed_day_id, expires_at=link.expires_at.isoformat())
+    _log.info(
+        "link.given",
+        path=link.path,
+        sealed_day=link.sealed_day_id,
+        expires_at=link.expires_at.isoformat(),
+        caller=request.state.caller,
+        request_id=request.state.request_id,
+    )
     return json_answer({"redirect_to": address}, status=307, headers={"Location": address, "Cache-Control": "no-store"})
 
 
