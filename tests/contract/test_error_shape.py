@@ -1,0 +1,281 @@
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi import APIRouter
+
+from dayfile.api.app import BUG, ERRORS
+from dayfile.api.explanations import EXPLANATIONS
+from dayfile.errors import (
+    AccountSuspended,
+    DatabaseUnavailable,
+    DayfileError,
+    InFlight,
+    StorageUnavailable,
+    TooManyRequests,
+)
+from dayfile.model.account import AccountState
+from dayfile.model.credential import Scope
+from dayfile.store.database import Database
+from tests.support.face import Face, Login, served_face
+
+JOBS = "/v1/Exports/Messages/Jobs"
+JOB = {"StartDay": "2026-11-01", "EndDay": "2026-11-02", "FriendlyName": "november"}
+NO_SID = "JS" + "0" * 32
+
+raising = APIRouter()
+"""Addresses that fail in every way there is."""
+
+RAISED: dict[str, Exception] = {
+    "bug": KeyError("key"),
+    "busy": TooManyRequests("too many", retry_after=7),
+    "in-flight": InFlight("the first is still being worked on", retry_after=2),
+    "away": StorageUnavailable("cannot write: the disk is full"),
+}
+
+
+@raising.get("/v1/Raised/{name}")
+def raise_it(name: str) -> None:
+    """Fail as asked."""
+    raise RAISED[name]
+
+
+@pytest.fixture(scope="module")
+def face(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Face]:
+    """One instance, with addresses that fail."""
+    with served_face(tmp_path_factory.mktemp("face"), pages=[raising]) as face:
+        yield face
+
+
+@pytest.fixture(scope="module")
+def acme(face: Face) -> Login:
+    """An account with a published day."""
+    acme = face.account()
+    face.publish(acme, "2026-11-01")
+    return acme
+
+
+@pytest.fixture
+def client(face: Face, acme: Login) -> Iterator[httpx2.Client]:
+    """Its HTTP client."""
+    with face.client(acme) as client:
+        yield client
+
+
+def check_shape(answer: httpx2.Response, status: int, code: int) -> str:
+    """The one shape of an error; the message."""
+    body: dict[str, Any] = answer.json()
+    assert answer.status_code == status, body
+    assert list(body) == ["code", "message", "more_info", "status"]
+    assert (body["code"], body["status"]) == (code, status)
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["twilio-request-id"].startswith("RQ")
+    assert len(answer.headers["twilio-request-id"]) == 34
+    assert httpx2.get(body["more_info"]).json()["code"] == code
+    message: str = body["message"]
+    assert message
+    return message
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"StartDay": None}, "Missing required parameter StartDay in the post body"),
+        ({"EndDay": None}, "Missing required parameter EndDay in the post body"),
+        ({"FriendlyName": None}, "Missing required parameter FriendlyName in the post body"),
+        ({"StartDay": ""}, "StartDay must be a UTC date in the form yyyy-mm-dd; got ''"),
+        ({"StartDay": "20261101"}, "StartDay must be a UTC date in the form yyyy-mm-dd; got '20261101'"),
+        ({"EndDay": "2026-02-30"}, "EndDay must be a date of the calendar"),
+        ({"EndDay": "2026-11-22"}, "EndDay must be at least two days before today in UTC, so 2026-11-21 or earlier"),
+        ({"StartDay": "2026-11-03"}, "StartDay must not be after EndDay (2026-11-02); got '2026-11-03'"),
+        ({"StartDay": "2009-12-31"}, "StartDay must not be before 2010-01-01; got '2009-12-31'"),
+        ({"StartDay": "2024-11-01"}, "asks for 732 days"),
+        ({"FriendlyName": ""}, "FriendlyName must have 1 to 256 characters, not 0"),
+        ({"FriendlyName": "x" * 257}, "FriendlyName must have 1 to 256 characters, not 257"),
+        ({"FriendlyName": "a\0b"}, "FriendlyName must not contain the character NUL"),
+        ({"FriendlyName": ["a", "b"]}, "FriendlyName must be given once"),
+        ({"WebhookUrl": "https://example.com/"}, "WebhookMethod must be given together with WebhookUrl"),
+        ({"WebhookMethod": "POST"}, "WebhookUrl must be given together with WebhookMethod"),
+        (
+            {"WebhookUrl": "https://example.com/", "WebhookMethod": "PUT"},
+            "WebhookMethod must be GET or POST; got 'PUT'",
+        ),
+        ({"WebhookUrl": "example.com", "WebhookMethod": "GET"}, "WebhookUrl must be an absolute http or https URL"),
+        ({"Email": "nobody"}, "Email must be one e-mail address such as someone@example.com; got 'nobody'"),
+    ],
+)
+def test_a_parameter_that_breaks_a_rule_is_named_with_rule_and_value(
+    client: httpx2.Client, changes: dict[str, Any], message: str
+) -> None:
+    """The customer reads it once and knows what to change; no such job is made."""
+    before = client.get(JOBS).json()["jobs"]
+    form = {name: value for name, value in (JOB | changes).items() if value is not None}
+    assert message in check_shape(client.post(JOBS, data=form), 400, 20001)
+    assert client.get(JOBS).json()["jobs"] == before
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "code", "message"),
+    [
+        (b"{}", {"Content-Type": "application/json"}, 400, 20001, "not 'application/json'"),
+        (b"x", {"Content-Type": "multipart/form-data; boundary=x"}, 400, 20001, "not 'multipart/form-data'"),
+        (b"a=%ff", {}, 400, 20001, "not UTF-8"),
+        (b"a=%zz", {}, 400, 20001, "not percent-encoded"),
+        (b"", {}, 400, 20001, "Missing required parameter StartDay"),
+        (b"a=b", {"Content-Encoding": "gzip"}, 400, 20001, "without Content-Encoding"),
+        (b"a=" + b"b" * 70_000, {}, 413, 20413, "larger than 65536 bytes"),
+    ],
+)
+def test_a_body_that_is_no_form_is_refused(
+    client: httpx2.Client, *, body: bytes, headers: dict[str, str], status: int, code: int, message: str
+) -> None:
+    """Guessing at it would make a job that nobody asked for."""
+    headers = {"Content-Type": "application/x-www-form-urlencoded"} | headers
+    assert message in check_shape(client.post(JOBS, content=body, headers=headers), status, code)
+
+
+def test_a_form_that_is_sent_without_its_length_is_bounded_too(client: httpx2.Client) -> None:
+    """Whoever sends in chunks announces nothing."""
+    chunks = (b"a" * 10_000 for _ in range(20))
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    check_shape(client.post(JOBS, content=chunks, headers=headers), 413, 20413)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code", "message"),
+    [
+        ("GET", "/v1/Exports/messages", 404, 20404, "use one of Messages, Calls, Conferences, Participants"),
+        ("GET", "/v1/Exports/Faxes/Days", 404, 20404, "/v1/Exports/Faxes/Days was not found"),
+        ("POST", "/v1/Exports/Faxes/Jobs", 404, 20404, "/v1/Exports/Faxes/Jobs was not found"),
+        ("GET", f"/v1/Exports/Jobs/{NO_SID}", 404, 20404, f"/v1/Exports/Jobs/{NO_SID} was not found"),
+        ("DELETE", f"/v1/Exports/Jobs/{NO_SID}", 404, 20404, f"/v1/Exports/Jobs/{NO_SID} was not found"),
+        ("GET", "/v1/Exports/Jobs/nonsense", 404, 20404, "a job sid is JS followed by 32 hexadecimal digits"),
+        ("GET", "/v1/Exports/Messages/Days/2026-10-01", 404, 20404, "create a job for that day"),
+        ("GET", "/v1/Exports/Messages/Days/2026-10-01/Manifest", 404, 20404, "create a job for that day"),
+        (
+            "GET",
+            "/v1/Exports/Messages/Days/1st",
+            400,
+            20001,
+            "Day must be a UTC date in the form yyyy-mm-dd; got '1st'",
+        ),
+        ("GET", f"{JOBS}?PageSize=0", 400, 20001, "PageSize must be a whole number from 1 to 1000; got '0'"),
+        ("GET", f"{JOBS}?Page=-1", 400, 20001, "Page must be a whole number from 0"),
+        ("GET", f"{JOBS}?PageSize=1&PageSize=2", 400, 20001, "PageSize must be given once"),
+        ("GET", f"{JOBS}?PageToken=PTx", 400, 21481, "next_page_url"),
+        ("GET", "/v1/Exports/%ff", 400, 20001, "not UTF-8"),
+        ("GET", "/v1/Exports/Messages/Days/%00", 400, 20001, "NUL"),
+        ("GET", "/nothing/here", 404, 20404, "The requested resource /nothing/here was not found"),
+        ("GET", "/" + "x" * 5000, 404, 20404, "… was not found"),
+        ("PUT", JOBS, 405, 20004, "PUT is not allowed here: use GET, HEAD, POST"),
+        ("POST", f"/v1/Exports/Jobs/{NO_SID}", 405, 20004, "use DELETE, GET, HEAD"),
+        ("GET", "/v1/Downloads/anything", 403, 20403, "not a link that was given out here"),
+        ("GET", "/errors/1", 404, 20404, "knows no error with the code '1'"),
+        ("GET", "/v1/Raised/bug", 500, 20500, "Internal error"),
+        ("GET", "/v1/Raised/busy", 429, 20429, "too many"),
+        ("GET", "/v1/Raised/in-flight", 409, 20409, "still being worked on"),
+        ("GET", "/v1/Raised/away", 503, 20503, "the disk is full"),
+    ],
+)
+def test_every_way_to_fail_has_the_one_shape(
+    client: httpx2.Client, *, method: str, path: str, status: int, code: int, message: str
+) -> None:
+    """Strictly typed clients crash on any other."""
+    assert message in check_shape(client.request(method, path), status, code)
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("busy", "7"), ("in-flight", "2"), ("away", "5")])
+def test_what_is_worth_another_try_says_when(face: Face, name: str, seconds: str) -> None:
+    """Senders that guess come back at once, all together."""
+    assert httpx2.get(f"{face.url}/v1/Raised/{name}").headers["retry-after"] == seconds
+
+
+def test_a_method_that_is_not_known_is_told_which_are(client: httpx2.Client) -> None:
+    """All of the address, though several routes share it."""
+    assert client.put(JOBS).headers["allow"] == "GET, HEAD, POST"
+
+
+def basic(text: bytes) -> str:
+    """A header with these credentials."""
+    return "Basic " + base64.b64encode(text).decode()
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        None,
+        "",
+        "Basic",
+        "Basic !!!",
+        "Bearer token",
+        basic(b"nocolon"),
+        basic(b":"),
+        basic(b"\xff:x"),
+        basic(b"AC" + b"0" * 32 + b":wrong"),
+        basic(b"SK" + b"0" * 32 + b":wrong"),
+        basic(b"AC\0" + b"0" * 31 + b":x"),
+        basic(b"AC" + b"0" * 32 + b":" + b"x" * 30_000),
+    ],
+)
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/Exports/Faxes/Days/nonsense"), ("POST", JOBS)])
+def test_without_good_credentials_nothing_is_told(
+    face: Face, method: str, path: str, authorization: str | None
+) -> None:
+    """The same answer whatever is wrong with them, and whatever else is wrong."""
+    headers = {} if authorization is None else {"Authorization": authorization}
+    answer = httpx2.request(method, face.url + path, headers=headers)
+    assert check_shape(answer, 401, 20003) == "Authenticate"
+    assert answer.headers["www-authenticate"].startswith("Basic ")
+
+
+def test_a_suspended_account_is_told_so(face: Face) -> None:
+    """Only with the right password: 20005 and whom to ask."""
+    suspended = face.account()
+    with face.database.transaction() as tx:
+        tx.accounts.set_state(suspended.sid, AccountState.SUSPENDED)
+    with face.client(suspended) as client:
+        assert "suspended" in check_shape(client.get(JOBS), 403, 20005)
+
+
+def test_an_operators_key_owns_no_exports(face: Face) -> None:
+    """It may write everybody's records, and reads nobody's."""
+    new = face.administration.create_key(account=None, scopes=[Scope.INTAKE])
+    answer = httpx2.get(face.url + JOBS, auth=(new.key.sid, new.secret))
+    assert "use the credentials of the account" in check_shape(answer, 403, 20403)
+
+
+def test_a_database_that_is_away_is_a_503(face: Face, client: httpx2.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is wrong with the request: clients are asked to come back."""
+
+    def away(self: Database) -> None:
+        raise DatabaseUnavailable("the state database does not answer")
+
+    monkeypatch.setattr(Database, "snapshot", away)
+    answers = [client.get(JOBS), client.post(JOBS, data=JOB), httpx2.get(face.url + "/readyz")]
+    monkeypatch.undo()
+    for answer in answers:
+        assert "does not answer" in check_shape(answer, 503, 20503)
+        assert answer.headers["retry-after"] == "5"
+
+
+def test_every_code_is_explained() -> None:
+    """more_info must lead somewhere, and nothing is explained that never happens."""
+    assert {meaning.code for meaning in (*ERRORS.values(), BUG)} == set(EXPLANATIONS)
+
+
+def test_every_error_has_one_meaning() -> None:
+    """Two codes for one error, or one status for two, would leave clients guessing."""
+    assert len(set(ERRORS.values())) == len(ERRORS)
+    assert ERRORS[AccountSuspended].code == 20005
+    assert all(issubclass(kind, DayfileError) for kind in ERRORS)
+
+
+def test_a_page_explains_in_a_browser(face: Face) -> None:
+    """more_info is clicked on."""
+    page = httpx2.get(f"{face.url}/errors/20503", headers={"Accept": "text/html,*/*"})
+    assert page.headers["content-type"].startswith("text/html")
+    assert "Retry-After" in page.text

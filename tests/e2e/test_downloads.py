@@ -1,0 +1,279 @@
+from __future__ import annotations
+
+import gzip
+import hashlib
+import socket
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dayfile.errors import StorageUnavailable
+from dayfile.files.storage import LocalStorage
+from dayfile.store.sealed import SealedDays
+from tests.support.face import Face, Login, recorded_log, served_face
+
+# More than the blocks that a storage reads at once, and nothing that gzip could make smaller.
+TEXT = b"".join(hashlib.sha256(b"%d" % n).hexdigest().encode() + b"\n" for n in range(60_000))
+
+
+@pytest.fixture(scope="module")
+def face(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Face]:
+    """One instance for all tests that leave its clock alone."""
+    with served_face(tmp_path_factory.mktemp("face")) as face:
+        yield face
+
+
+@pytest.fixture(scope="module")
+def acme(face: Face) -> Login:
+    """An account with one large day, one small and one without records."""
+    acme = face.account()
+    face.seal(acme, "2026-11-01", TEXT)
+    face.seal(acme, "2026-11-02", b'{"a":1}\n')
+    face.publish(acme, "2026-11-01", "2026-11-03")
+    return acme
+
+
+@pytest.fixture(scope="module")
+def large(face: Face, acme: Login) -> str:
+    """A link to the large day."""
+    return link(face, acme, "2026-11-01")
+
+
+@pytest.fixture(scope="module")
+def whole(large: str) -> bytes:
+    """All of its file."""
+    return get(large).content
+
+
+def link(face: Face, login: Login, day: str) -> str:
+    """A fresh link to a day of an account."""
+    with face.client(login) as client:
+        return client.get(f"/v1/Exports/Messages/Days/{day}").headers["location"]
+
+
+def get(url: str, **headers: str) -> httpx2.Response:
+    """What a link gives, byte for byte."""
+    return httpx2.get(url, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+
+def test_a_link_gives_the_file_as_it_was_sealed(face: Face, acme: Login, large: str) -> None:
+    """The bytes whose hash is in the manifest, and headers that let a client check and name them."""
+    answer = get(large)
+    with face.client(acme) as client:
+        manifest = client.get("/v1/Exports/Messages/Days/2026-11-01/Manifest").json()
+    assert answer.status_code == 200
+    assert gzip.decompress(answer.content) == TEXT
+    assert hashlib.sha256(answer.content).hexdigest() == manifest["sha256"]
+    assert answer.headers["etag"] == f'"{manifest["sha256"]}"'
+    assert answer.headers["content-length"] == str(manifest["size_bytes"])
+    assert answer.headers["content-type"] == "application/gzip"
+    assert "content-encoding" not in answer.headers  # a client would unpack it on the way
+    assert answer.headers["content-disposition"] == 'attachment; filename="Messages-2026-11-01.json.gz"'
+    assert answer.headers["accept-ranges"] == "bytes"
+    assert "private" in answer.headers["cache-control"]
+
+
+def test_a_link_needs_no_credentials_and_ignores_any(large: str, whole: bytes) -> None:
+    """A redirected curl sends on what it was given for the API; a link of S3 would refuse that."""
+    for authorization in ("Basic bm9ib2R5Om5vdGhpbmc=", "Bearer x", "nonsense"):
+        assert get(large, authorization=authorization).content == whole
+
+
+def test_a_link_works_any_number_of_times(large: str, whole: bytes) -> None:
+    """Twilio's work once; a download that failed must be worth another try."""
+    assert get(large).content == get(large).content == whole
+
+
+def test_the_head_says_what_the_file_would(large: str, whole: bytes) -> None:
+    """A downloader plans by it."""
+    head, answer = httpx2.head(large), get(large)
+    own = {"date", "twilio-request-id", "twilio-request-duration"}
+    assert {k: v for k, v in head.headers.items() if k not in own} == {
+        k: v for k, v in answer.headers.items() if k not in own
+    }
+    assert (head.status_code, head.content) == (200, b"")
+    # A head has no range: RFC 9110 knows it for GET only.
+    assert httpx2.head(large, headers={"Range": "bytes=0-9"}).headers["content-length"] == str(len(whole))
+
+
+@given(data=st.data())
+@settings(max_examples=25)
+def test_any_part_of_a_file_can_be_asked_for(large: str, whole: bytes, data: st.DataObject) -> None:
+    """A download that broke off goes on where it stopped, wherever that was."""
+    first = data.draw(st.integers(0, len(whole) - 1))
+    last = data.draw(st.integers(first, len(whole) + 10))
+    answer = get(large, range=f"bytes={first}-{last}")
+    assert answer.status_code == 206
+    assert answer.content == whole[first : last + 1]
+    assert answer.headers["content-length"] == str(len(answer.content))
+    assert answer.headers["content-range"] == f"bytes {first}-{first + len(answer.content) - 1}/{len(whole)}"
+
+
+def test_the_rest_and_the_end_can_be_asked_for(large: str, whole: bytes) -> None:
+    """`bytes=N-` is how wget and curl go on."""
+    assert get(large, range=f"bytes={len(whole) - 7}-").content == whole[-7:]
+    assert get(large, range="bytes=-5").content == whole[-5:]
+
+
+def test_a_part_beyond_the_end_says_how_long_the_file_is(large: str, whole: bytes) -> None:
+    """Who has everything already asks for nothing more, and must learn that it is all."""
+    answer = get(large, range=f"bytes={len(whole)}-")
+    assert answer.status_code == 416
+    assert answer.headers["content-range"] == f"bytes */{len(whole)}"
+
+
+def test_a_part_of_another_file_is_not_continued(large: str, whole: bytes) -> None:
+    """Halves of two revisions would make a file that was never sealed."""
+    etag = get(large, range="bytes=0-0").headers["etag"]
+    assert get(large, range="bytes=1-", if_range=etag).status_code == 206
+    other = get(large, range="bytes=1-", if_range='"other"')
+    assert (other.status_code, other.content) == (200, whole)
+
+
+def test_several_parts_at_once_give_the_whole(large: str, whole: bytes) -> None:
+    """No downloader needs them; the whole is always a right answer."""
+    answer = get(large, range="bytes=0-1,5-6")
+    assert (answer.status_code, answer.content) == (200, whole)
+
+
+def test_who_has_the_file_is_not_sent_it_again(large: str) -> None:
+    """A nightly script may ask for every day and pay for the new ones only."""
+    etag = httpx2.head(large).headers["etag"]
+    answer = get(large, if_none_match=f'"other", W/{etag}')
+    assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", etag)
+
+
+def test_a_day_without_records_gives_a_gzip_of_nothing(face: Face, acme: Login) -> None:
+    """One that every tool can unpack, and the same bytes for everybody."""
+    answer = get(link(face, acme, "2026-11-03"))
+    assert gzip.decompress(answer.content) == b""
+    assert answer.headers["content-length"] == str(len(answer.content)) == "20"
+    with face.client(acme) as client:
+        manifest = client.get("/v1/Exports/Messages/Days/2026-11-03/Manifest").json()
+    assert manifest["sha256"] == hashlib.sha256(answer.content).hexdigest()
+    assert get(link(face, acme, "2026-11-03"), range="bytes=-4").content == answer.content[-4:]
+
+
+@given(data=st.data())
+@settings(max_examples=100)
+def test_a_link_with_any_bit_changed_gives_nothing(face: Face, large: str, data: st.DataObject) -> None:
+    """Through the real server, with all that it decodes and tidies up on the way."""
+    path = large.removeprefix(face.url + "/v1/Downloads/")
+    at, bit = data.draw(st.integers(0, len(path) - 1)), data.draw(st.integers(0, 6))
+    changed = path[:at] + chr(ord(path[at]) ^ 1 << bit) + path[at + 1 :]
+    status = ask(face.url, f"/v1/Downloads/{changed}")
+    # 400: no request at all, or a path that is none; 404: it leads elsewhere.
+    assert status in {400, 403, 404}
+    assert ask(face.url, f"/v1/Downloads/{path}") == 200
+
+
+def ask(url: str, target: str) -> int:
+    """The status of a request for exactly this target, as no HTTP client would let it through."""
+    with socket.create_connection((urlsplit(url).hostname, urlsplit(url).port), timeout=10) as connection:
+        connection.sendall(f"HEAD {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        return int(connection.makefile("rb").readline().split()[1])
+
+
+def test_an_expired_and_a_forged_link_get_different_plain_errors(tmp_path: Path) -> None:
+    """One asks for a fresh link, the other for the right one; the first says where."""
+    with served_face(tmp_path) as face:
+        acme = face.account()
+        face.publish(acme, "2026-11-01")
+        good = link(face, acme, "2026-11-01")
+        face.clock.pass_by(timedelta(hours=1) - timedelta(seconds=1))
+        assert get(good).status_code == 200
+        face.clock.pass_by(timedelta(seconds=1))
+        expired, forged = get(good), get(good[:-1] + ("0" if good[-1] != "0" else "1"))
+        assert expired.status_code == forged.status_code == 403
+        assert "expired at 2026-11-23T13:00:00Z" in expired.json()["message"]
+        assert f"{face.url}/v1/Exports/Messages/Days/2026-11-01" in expired.json()["message"]
+        assert "not a link that was given out here" in forged.json()["message"]
+
+
+def test_no_link_outlives_its_day(tmp_path: Path) -> None:
+    """A link given a minute before retention dies with the day."""
+    with served_face(tmp_path) as face:
+        acme = face.account()
+        face.publish(acme, "2026-11-01")
+        face.clock.pass_by(timedelta(days=7) - timedelta(minutes=1))
+        last = link(face, acme, "2026-11-01")
+        assert get(last).status_code == 200
+        face.clock.pass_by(timedelta(minutes=1))
+        assert get(last).status_code == 403
+
+
+def test_a_link_goes_on_giving_the_revision_that_it_was_given_for(tmp_path: Path) -> None:
+    """A day exported again gets a new link; who downloads the old one must not get half of each."""
+    with served_face(tmp_path) as face:
+        acme = face.account()
+        face.seal(acme, "2026-11-01", b"old\n")
+        face.publish(acme, "2026-11-01")
+        old = link(face, acme, "2026-11-01")
+        face.seal(acme, "2026-11-01", b"new\n")
+        face.publish(acme, "2026-11-01")
+        new = link(face, acme, "2026-11-01")
+        assert gzip.decompress(get(old).content) == b"old\n"
+        assert gzip.decompress(get(new).content) == b"new\n"
+
+
+def test_a_restored_database_gives_nobody_the_file_of_somebody_else(
+    face: Face, acme: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numbers are given a second time after a restore: what an old link names may now be another account's day."""
+    ours = link(face, acme, "2026-11-02")
+    theirs = face.seal(face.account(), "2026-11-02", b"secret\n")
+    monkeypatch.setattr(SealedDays, "get", lambda _, __: theirs)
+    answer = get(ours)
+    assert answer.status_code == 404
+    assert "fetch Messages of 2026-11-02 again" in answer.json()["message"]
+
+
+def test_a_client_that_goes_away_costs_nothing_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Downloads are broken off all day; each must give back its file and its thread, and end its line in the log."""
+    closed = threading.Event()
+    read = LocalStorage.read
+
+    def watched(self: LocalStorage, key: str, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        try:
+            yield from read(self, key, start=start, stop=stop)
+        finally:
+            closed.set()
+
+    monkeypatch.setattr(LocalStorage, "read", watched)
+    with served_face(tmp_path) as face, recorded_log() as log:
+        acme = face.account()
+        sealed = face.seal(acme, "2026-11-01", hashlib.shake_256(b"").digest(24_000_000))
+        face.publish(acme, "2026-11-01")
+        target = link(face, acme, "2026-11-01").removeprefix(face.url)
+        with socket.create_connection((urlsplit(face.url).hostname, urlsplit(face.url).port)) as connection:
+            connection.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            assert connection.recv(12) == b"HTTP/1.1 200"
+        assert closed.wait(10)
+        line = log.line_about(target.partition("?")[0])
+        assert line["outcome"] == "client gone"
+        assert line["sent_bytes"] < sealed.size_bytes
+        assert httpx2.get(face.url + "/healthz").status_code == 200
+
+
+def test_a_file_that_ends_early_is_cut_off_and_not_finished(
+    face: Face, large: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the headers only the connection can say that something is missing; half a file must not look whole."""
+
+    def failing(self: LocalStorage, key: str, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        yield b"half"
+        raise StorageUnavailable("the disk went away")
+
+    monkeypatch.setattr(LocalStorage, "read", failing)
+    with recorded_log() as log:
+        with pytest.raises(httpx2.RemoteProtocolError):
+            get(large)
+        line = log.line_about(urlsplit(large).path)
+    assert (line["level"], line["outcome"], line["status"]) == ("error", "cut off", 200)

@@ -1,0 +1,237 @@
+"""Twilio's face on real parts: a state database, a storage folder, the stages, and a clock that the test moves."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import httpx2
+import structlog
+from fastapi import APIRouter, FastAPI
+from structlog.typing import EventDict
+
+from dayfile.accounts.administer import Administration
+from dayfile.accounts.authenticate import Authenticator
+from dayfile.api.app import create_app
+from dayfile.api.context import Context
+from dayfile.api.paging import PageTokens
+from dayfile.exports.custom import CustomJobs
+from dayfile.exports.publish import Publishing
+from dayfile.files.links import LinkSigner
+from dayfile.files.storage import LocalStorage
+from dayfile.intake.accept import Intake
+from dayfile.model.account import AccountSid
+from dayfile.model.day import Day, DayRange
+from dayfile.model.export import NewSealedDay, SealedDay
+from dayfile.model.job import JobRequest, JobSid, RetryRule
+from dayfile.model.resource import MESSAGES, ResourceType
+from dayfile.model.secret import InstanceKey
+from tests.support.clock import FakeClock
+from tests.support.randomness import SeededRandomness
+from tests.support.server import serving
+from tests.support.state import a_database
+
+KEY = InstanceKey(b"k" * 32)
+
+
+class SharedRandomness(SeededRandomness):
+    """Seeded values for several threads: no two of them draw the same."""
+
+    def __init__(self) -> None:
+        super().__init__("face")
+        self._lock = threading.Lock()
+
+    def octets(self, count: int) -> bytes:
+        """The next value."""
+        with self._lock:
+            return super().octets(count)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Login:
+    """Credentials that work."""
+
+    sid: AccountSid
+    username: str
+    password: str
+
+    @property
+    def basic(self) -> tuple[str, str]:
+        """As HTTP clients take them."""
+        return self.username, self.password
+
+
+@contextmanager
+def served_face(folder: Path, *, quota_days: int = 366, pages: Iterable[APIRouter] = ()) -> Iterator[Face]:
+    """A new instance in a folder, its app served at `face.url`."""
+    face = Face(folder)
+
+    def make_app(url: str) -> FastAPI:
+        face.url = url
+        return face.app(quota_days=quota_days, pages=pages)
+
+    try:
+        with recorded_log(), serving(make_app):
+            yield face
+    finally:
+        face.database.close()
+
+
+class RecordedLog:
+    """What is logged, in whichever thread; it may be logged after the answer has arrived."""
+
+    def __init__(self) -> None:
+        self._events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+
+    def record(self, logger: object, level: str, event: EventDict) -> EventDict:
+        """Keep an event; nothing of it reaches the terminal."""
+        self._events.put({**event, "level": level})
+        raise structlog.DropEvent
+
+    def until(self, answer: httpx2.Response) -> list[dict[str, Any]]:
+        """Wait for the line about an answered request; it, and all that came before it and was not asked for yet."""
+        events = [self._events.get(timeout=10)]
+        while (events[-1]["event"], events[-1]["request_id"]) != ("request", answer.headers["twilio-request-id"]):
+            events.append(self._events.get(timeout=10))
+        return events
+
+    def line_about(self, path: str) -> dict[str, Any]:
+        """Wait for the next line about a request for a path."""
+        while (event := self._events.get(timeout=10))["event"] != "request" or event["path"] != path:
+            pass
+        return event
+
+
+@contextmanager
+def recorded_log() -> Iterator[RecordedLog]:
+    """The log of everything that happens meanwhile."""
+    log, before = RecordedLog(), structlog.get_config()["processors"]
+    structlog.configure(processors=[log.record])
+    try:
+        yield log
+    finally:
+        structlog.configure(processors=before)
+
+
+class Face:
+    """An instance without a worker: what a worker would do, the test does."""
+
+    def __init__(self, folder: Path) -> None:
+        self.url = "http://localhost"
+        self.clock = FakeClock()
+        self.randomness = SharedRandomness()
+        self.database = a_database(folder)
+        self.storage = LocalStorage(folder / "objects")
+        self.administration = Administration(self.database, key=KEY, randomness=self.randomness, clock=self.clock)
+        self.publishing = Publishing(
+            self.database,
+            clock=self.clock,
+            lease=timedelta(minutes=1),
+            file_lifetime=timedelta(days=7),
+            retry=RetryRule(),
+        )
+
+    def app(self, *, quota_days: int, pages: Iterable[APIRouter]) -> FastAPI:
+        """The app, as clients reach it at `url`."""
+        job_lifetime = timedelta(days=7)
+        custom_jobs = CustomJobs(
+            self.database,
+            clock=self.clock,
+            randomness=self.randomness,
+            quota_days=quota_days,
+            job_lifetime=job_lifetime,
+            wake=lambda: None,
+        )
+        context = Context(
+            database=self.database,
+            storage=self.storage,
+            clock=self.clock,
+            randomness=self.randomness,
+            authenticator=Authenticator(self.database, key=KEY),
+            intake=cast("Intake", None),  # no test of these routes sends records
+            custom_jobs=custom_jobs,
+            links=LinkSigner(KEY.subkey("links")),
+            page_tokens=PageTokens(KEY.subkey("pages")),
+            public_url=self.url,
+            link_lifetime=timedelta(hours=1),
+            job_lifetime=job_lifetime,
+            accounts_may_write=False,
+            max_body_bytes=1 << 20,
+        )
+        return create_app(context, pages=pages)
+
+    def client(self, login: Login) -> httpx2.Client:
+        """An HTTP client with the credentials of an account or key; it follows no redirects."""
+        return httpx2.Client(base_url=self.url, auth=login.basic)
+
+    def account(self, *, parent: AccountSid | None = None) -> Login:
+        """A new account."""
+        new = self.administration.create_account(parent=parent)
+        return Login(sid=new.account.sid, username=new.account.sid, password=new.auth_token)
+
+    def api_key(self, account: Login) -> Login:
+        """A new API key of an account."""
+        new = self.administration.create_key(account=account.sid)
+        return Login(sid=account.sid, username=new.key.sid, password=new.secret)
+
+    def seal(self, account: Login, day: str, text: bytes, *, resource_type: ResourceType = MESSAGES) -> SealedDay:
+        """Seal a day of one account with these lines; done again, it is the next revision."""
+        of, now = Day.parse(day), self.clock.now()
+        packed = gzip.compress(text, mtime=0)
+        key = f"sealed/type={resource_type}/day={of}/account={account.sid}/{self.randomness.hex(8)}.json.gz"
+        self.storage.put(key, [packed])
+        with self.database.transaction() as tx:
+            former = tx.sealed_days.current(account.sid, resource_type, DayRange(first=of, last=of)).get(of)
+            upload = tx.uploads.begin(key, now=now)
+            claim = tx.seals.claim(
+                resource_type, of, worker="test", upload_id=upload, mark="", leased_until=now + timedelta(1), now=now
+            )
+            assert claim is not None
+            new = NewSealedDay(
+                account=account.sid,
+                revision=former.revision + 1 if former else 1,
+                key=key,
+                records=text.count(b"\n"),
+                size_bytes=len(packed),
+                plain_bytes=len(text),
+                sha256=hashlib.sha256(packed).hexdigest(),
+                plain_sha256=hashlib.sha256(text).hexdigest(),
+                encoder="zlib",
+                first_created_at=of.start,
+                last_created_at=of.end - timedelta(seconds=1),
+            )
+            tx.sealed_days.add(claim, [new], now=now)
+            tx.uploads.go_live([upload], now=now)
+            tx.seals.commit(claim, now=now)
+            return tx.sealed_days.current(account.sid, resource_type, DayRange(first=of, last=of))[of]
+
+    def work(self) -> None:
+        """Publish every day of every job in the queue."""
+        while claim := self.publishing.claim(worker="test"):
+            self.publishing.publish(claim, [job_day.day for job_day in claim.days])
+
+    def publish(
+        self, account: Login, first: str, last: str = "", *, resource_type: ResourceType = MESSAGES, name: str = "a job"
+    ) -> None:
+        """Have a job publish days of an account; the quota is not asked."""
+        request = JobRequest(
+            account=account.sid,
+            root_account=account.sid,
+            resource_type=resource_type,
+            days=DayRange(first=Day.parse(first), last=Day.parse(last or first)),
+            friendly_name=name,
+            webhook_url=None,
+            webhook_method=None,
+            email=None,
+        )
+        with self.database.transaction() as tx:
+            tx.jobs.submit(JobSid("JS" + self.randomness.hex(32)), request, now=self.clock.now())
+        self.work()
