@@ -1,0 +1,189 @@
+"""Records come in: a request body becomes one batch, and the receipt is the answer. Ours, not Twilio's.
+
+The body is never looked into here. A small one is read whole by the event loop and costs one hop to a thread; a large
+one is read by the thread as it comes, so its memory is bounded however long it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar, cast
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from dayfile.api.answers import json_answer
+from dayfile.api.auth import caller
+from dayfile.api.context import context_of
+from dayfile.api.shapes import Body
+from dayfile.errors import InvalidBody, InvalidParameter, TooLarge, TooManyRequests
+from dayfile.intake.accept import Delivery
+from dayfile.model.credential import Caller
+from dayfile.model.receipt import Receipt
+from dayfile.model.resource import parse_resource_type
+
+READ_WHOLE_BYTES = 8 * 1024 * 1024
+"""A body of at most this many bytes, as it is sent, is read whole."""
+
+HELD_BYTES_LIMIT = 256 * 1024 * 1024
+"""So many bytes of bodies are held at once; beyond that, senders are asked to wait."""
+
+_THREADS = 4  # what they do holds the interpreter or waits for the disk: more would only take turns
+_STREAMS = 8  # each holds a part of its body in memory, and a thread as long as its sender likes
+_AUTHENTICATE_FIRST_BYTES = 64 * 1024  # a smaller body is not worth a hop of its own
+_RETRY_AFTER_SECONDS = 1
+_IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
+
+router = APIRouter()
+T = TypeVar("T")
+
+
+async def accept_records(request: Request) -> Response:
+    """Take in a batch of records of one resource type; the answer comes when they are durable."""
+    door = _door_of(request)
+    with door.held(_expected_bytes(request)):
+        receipt = await door.receive(request)
+    return json_answer(_receipt_shape(receipt), status=400 if receipt.is_refused else 200)
+
+
+router.add_route("/v1/Records/{resource_type}", accept_records, methods=["POST"])
+
+
+class _Door:
+    """What the requests of one app share: threads, and a count of what is held in memory."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="intake")
+        self._stream_threads = ThreadPoolExecutor(_STREAMS, thread_name_prefix="intake-stream")
+        self._held_bytes = 0
+        self._streams = 0
+
+    @contextmanager
+    def held(self, size: int) -> Iterator[None]:
+        """Count a body as held; raises TooManyRequests when there is no room for it."""
+        if self._held_bytes + size > HELD_BYTES_LIMIT:
+            raise _busy("more batches are on their way than fit in memory")
+        self._held_bytes += size
+        try:
+            yield
+        finally:
+            self._held_bytes -= size
+
+    async def receive(self, request: Request) -> Receipt:
+        """Authenticate the sender, read the body, and wait for the receipt."""
+        sender = None
+        if _expected_bytes(request) > _AUTHENTICATE_FIRST_BYTES:
+            sender = await self._in_thread(lambda: caller(request))
+        stream = request.stream()
+        start, is_whole = await _read_start(stream)
+        if is_whole:
+            answer = await self._in_thread(lambda: _submit(request, sender, iter(start)))
+        else:
+            answer = await self._streamed(request, sender, start, stream)
+        return await asyncio.wrap_future(answer)
+
+    async def _streamed(
+        self, request: Request, sender: Caller | None, start: list[bytes], stream: AsyncIterator[bytes]
+    ) -> Future[Receipt]:
+        if self._streams >= _STREAMS:
+            raise _busy(f"{_STREAMS} large bodies are being received already")
+        loop = asyncio.get_running_loop()
+
+        def blocks() -> Iterator[bytes]:
+            yield from start
+            start.clear()
+            while block := asyncio.run_coroutine_threadsafe(_next_block(stream), loop).result():
+                yield block
+
+        self._streams += 1
+        try:
+            return await loop.run_in_executor(self._stream_threads, lambda: _submit(request, sender, blocks()))
+        finally:
+            self._streams -= 1
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def _door_of(request: Request) -> _Door:
+    state = request.app.state
+    if not hasattr(state, "records_door"):
+        state.records_door = _Door()
+    return cast("_Door", state.records_door)
+
+
+def _submit(request: Request, sender: Caller | None, blocks: Iterator[bytes]) -> Future[Receipt]:
+    context = context_of(request)
+    delivery = Delivery(
+        caller=sender or caller(request),
+        resource_type=parse_resource_type(request.path_params["resource_type"]),
+        blocks=blocks,
+        is_gzip=_is_gzip(request),
+        idempotency_key=_idempotency_key(request),
+    )
+    return context.intake.submit(delivery)
+
+
+async def _read_start(stream: AsyncIterator[bytes]) -> tuple[list[bytes], bool]:
+    """The body, or its start if it is a large one; and whether that is all of it."""
+    start: list[bytes] = []
+    size = 0
+    async for block in stream:
+        start.append(block)
+        size += len(block)
+        if size > READ_WHOLE_BYTES:
+            return start, False
+    return start, True
+
+
+async def _next_block(stream: AsyncIterator[bytes]) -> bytes:
+    """The next bytes of a body; none at its end. Raises ClientDisconnect if the sender went away before."""
+    async for block in stream:
+        if block:
+            return block
+    return b""
+
+
+def _expected_bytes(request: Request) -> int:
+    """How much of the body will be held at once; raises TooLarge for one that announces too much."""
+    length = request.headers.get("content-length", "")
+    if not length.isdecimal():
+        return READ_WHOLE_BYTES
+    if not _is_gzip(request) and int(length) > context_of(request).max_body_bytes:
+        raise TooLarge(f"the body must have at most {context_of(request).max_body_bytes} bytes: send smaller parts")
+    return min(int(length), READ_WHOLE_BYTES)
+
+
+def _is_gzip(request: Request) -> bool:
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in {"identity", "gzip", "x-gzip", ""}:
+        raise InvalidBody(f"Content-Encoding must be gzip, or absent for a plain body; got {encoding[:40]!r}")
+    return encoding in {"gzip", "x-gzip"}
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key = request.headers.get("idempotency-key")
+    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise InvalidParameter("Idempotency-Key", "must be 1 to 255 visible ASCII characters without spaces", key)
+    return key
+
+
+def _busy(why: str) -> TooManyRequests:
+    return TooManyRequests(f"{why}: send the same batch again in a moment", retry_after=_RETRY_AFTER_SECONDS)
+
+
+def _receipt_shape(receipt: Receipt) -> Body:
+    return {
+        "sid": receipt.sid,
+        "accepted": receipt.accepted,
+        "rejected": receipt.rejected,
+        "rejections": [
+            {"line": refusal.line_number, "field": refusal.field, "reason": refusal.reason}
+            for refusal in receipt.refusals
+        ],
+    }

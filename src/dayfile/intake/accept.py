@@ -1,0 +1,151 @@
+"""Take in records: the one stage that every sender goes through.
+
+    blocks of a body -> lines -> records by day -> segments -> one commit -> receipt
+
+A batch is all or nothing, and its receipt is given when everything in it is durable. A batch that fits in memory shares
+its segments and its commit with those beside it (`committer.py`); a larger one writes its segments as it comes, pending
+in the ledger, and one commit makes them all count.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from dayfile.clock import Clock
+from dayfile.files.storage import Storage
+from dayfile.intake.admission import Admission, Gate
+from dayfile.intake.commit import GroupCommit
+from dayfile.intake.committer import Committer
+from dayfile.intake.lines import Line, read_lines
+from dayfile.intake.parts import PartWriter
+from dayfile.intake.repeats import Fingerprint, RepeatKey, Repeats, repeated
+from dayfile.intake.retry import Retried, Retries
+from dayfile.intake.taking import PART_BYTES, Repeat, Taking
+from dayfile.model.account import AccountSid
+from dayfile.model.credential import Caller
+from dayfile.model.receipt import Receipt
+from dayfile.model.resource import ResourceType
+from dayfile.model.secret import Randomness
+from dayfile.store.database import Database
+
+_OPERATOR = "operator"  # the credential of whoever takes in files on this machine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A batch as it is sent: who sends it, and its body in blocks, as they come."""
+
+    caller: Caller
+    resource_type: ResourceType
+    blocks: Iterable[bytes]
+    is_gzip: bool
+    idempotency_key: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """Some lines of a file, and what they are known by."""
+
+    resource_type: ResourceType
+    lines: Sequence[Line]
+    source: str  # the file's name: what their rejections are filed under
+    digest: str  # SHA-256 of everything in the file up to their end, in hexadecimal
+
+
+class Intake:
+    """Takes in batches, from any number of threads."""
+
+    def __init__(
+        self,
+        database: Database,
+        storage: Storage,
+        *,
+        clock: Clock,
+        randomness: Randomness,
+        accounts_may_write: bool,
+        max_body_bytes: int,
+        keep_dropped: bool = False,
+        part_bytes: int = PART_BYTES,
+    ) -> None:
+        """`max_body_bytes` bounds a body after decompression; `keep_dropped` keeps fields that an export drops."""
+        self._max_body_bytes = max_body_bytes
+        self._admission = Admission(database, accounts_may_write=accounts_may_write)
+        self._repeats = Repeats(database)
+        writer = PartWriter(database, storage, clock=clock, randomness=randomness)
+        self._taking = Taking(
+            writer, clock=clock, randomness=randomness, keep_dropped=keep_dropped, part_bytes=part_bytes
+        )
+        self._committer = Committer(
+            GroupCommit(database, writer=writer, clock=clock).commit, repeats=self._repeats, give_up=writer.give_up
+        )
+        self._retries = Retries(database, self._admission.operators_gate, self._taking, commit=self._committer.submit)
+
+    def accept(self, delivery: Delivery) -> Receipt:
+        """Take in a batch and wait until it is durable; raises what `submit` and its answer raise."""
+        return self.submit(delivery).result()
+
+    def submit(self, delivery: Delivery) -> Future[Receipt]:
+        """Read a batch to its end and hand it over for its commit; the receipt comes when it is durable.
+
+        Raises Forbidden, InvalidBody, TooLarge, TooManyRequests, InFlight, Conflict or Transient, or the answer does.
+        Nothing of the batch was taken then.
+        """
+        gate = self._admission.gate(delivery.caller)
+        self._committer.check_room()
+        lines = read_lines(delivery.blocks, is_gzip=delivery.is_gzip, max_bytes=self._max_body_bytes)
+        if delivery.idempotency_key is None:
+            return self._committer.submit(self._taking.batch(lines, delivery.resource_type, gate))
+        key = RepeatKey(credential=delivery.caller.credential, idempotency_key=delivery.idempotency_key)
+        self._repeats.begin(key)
+        try:
+            return self._submit_once(lines, delivery.resource_type, gate, key)
+        except BaseException:
+            self._repeats.end(key)
+            raise
+
+    def find_chunk(self, digest: str) -> Receipt | None:
+        """The receipt of a chunk of a file that was taken in before, or None."""
+        kept = self._repeats.find(_chunk_key(digest))
+        return None if kept is None else repeated(kept, body_sha256=digest)
+
+    def submit_chunk(self, chunk: Chunk) -> Future[Receipt]:
+        """As `submit`, for a chunk of a file that the operator takes in."""
+        repeat = Repeat(key=_chunk_key(chunk.digest), digest=lambda: chunk.digest)
+        batch = self._taking.batch(
+            chunk.lines, chunk.resource_type, self._admission.operators_gate(), source=chunk.source, repeat=repeat
+        )
+        return self._committer.submit(batch)
+
+    def retry(self, rejection_ids: Collection[int]) -> Retried:
+        """Try refused lines again, as the operator; raises NotFound for one that is not there, or Transient."""
+        return self._retries.retry(rejection_ids)
+
+    def retry_of_account(self, account: AccountSid) -> Retried:
+        """Try all lines again that were refused because the account did not exist; raises Transient."""
+        return self._retries.retry_of_account(account)
+
+    def close(self) -> None:
+        """Take nothing more, answer what was handed over, and return when that is done."""
+        self._committer.close()
+
+    def _submit_once(
+        self, lines: Iterator[Line], resource_type: ResourceType, gate: Gate, key: RepeatKey
+    ) -> Future[Receipt]:
+        fingerprint = Fingerprint(resource_type)
+        lines = fingerprint.watch(lines)
+        kept = self._repeats.find(key)
+        if kept is None:
+            repeat = Repeat(key=key, digest=fingerprint.hexdigest)
+            return self._committer.submit(self._taking.batch(lines, resource_type, gate, repeat=repeat))
+        deque(lines, maxlen=0)  # only to know whether it is the same body
+        answer: Future[Receipt] = Future()
+        answer.set_result(repeated(kept, body_sha256=fingerprint.hexdigest()))
+        self._repeats.end(key)
+        return answer
+
+
+def _chunk_key(digest: str) -> RepeatKey:
+    return RepeatKey(credential=_OPERATOR, idempotency_key=f"file/{digest}")

@@ -1,0 +1,105 @@
+"""Whose records a caller may write, asked once per account and not once per record.
+
+The answers that let a record in are remembered: accounts are never removed, and a subaccount never moves to another
+parent. A suspended account is an account: its platform goes on sending, and its records are taken in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Protocol
+
+from dayfile.model.account import AccountSid
+from dayfile.model.credential import Caller, Scope
+from dayfile.store.database import Database
+
+_ACCOUNTS_REMEMBERED = 200_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Why the records of an account are not taken in, and whether they will be once the account is there."""
+
+    reason: str
+    waits_for_account: bool
+
+
+_UNKNOWN = Refused(
+    reason="there is no such account here: the line is kept, and taken in when the account has been created",
+    waits_for_account=True,
+)
+_FOREIGN = Refused(
+    reason="is not your account or a subaccount of it: use that account's credentials or an operator key",
+    waits_for_account=False,
+)
+
+
+class Gate(Protocol):
+    """What one caller may write."""
+
+    @property
+    def known(self) -> AbstractSet[AccountSid]:
+        """Accounts that are let in without another question."""
+        ...
+
+    def judge(self, accounts: Collection[AccountSid]) -> Mapping[AccountSid, Refused]:
+        """Those of the accounts that are not let in, and why; the others are."""
+        ...
+
+
+class Admission:
+    """Gives every caller their gate. Safe to share between threads."""
+
+    def __init__(self, database: Database, *, accounts_may_write: bool) -> None:
+        self._database = database
+        self._accounts_may_write = accounts_may_write
+        self._existing: set[AccountSid] = set()
+        self._families: dict[AccountSid, set[AccountSid]] = {}
+
+    def gate(self, caller: Caller) -> Gate:
+        """The caller's gate; raises Forbidden if they may not write at all."""
+        if caller.account is not None and self._accounts_may_write:
+            return self._family_gate(caller.account.sid)
+        caller.require(Scope.INTAKE)
+        return self.operators_gate()
+
+    def operators_gate(self) -> Gate:
+        """The gate of the operator: every account that exists."""
+        if len(self._existing) > _ACCOUNTS_REMEMBERED:
+            self._existing = set()  # a new set: gates that are in use keep theirs
+        return _OperatorsGate(self._database, self._existing)
+
+    def _family_gate(self, account: AccountSid) -> Gate:
+        if len(self._families) > _ACCOUNTS_REMEMBERED:
+            self._families = {}
+        return _FamilyGate(self._database, account, self._families.setdefault(account, {account}))
+
+
+class _OperatorsGate:
+    """Lets in every account that exists."""
+
+    def __init__(self, database: Database, known: set[AccountSid]) -> None:
+        self._database = database
+        self.known: set[AccountSid] = known
+
+    def judge(self, accounts: Collection[AccountSid]) -> Mapping[AccountSid, Refused]:
+        with self._database.snapshot() as tx:
+            existing = tx.accounts.existing(accounts)
+        self.known.update(existing)
+        return dict.fromkeys(set(accounts) - existing, _UNKNOWN)
+
+
+class _FamilyGate:
+    """Lets in one account and its subaccounts; of the others it does not even say whether they exist."""
+
+    def __init__(self, database: Database, account: AccountSid, known: set[AccountSid]) -> None:
+        self._database = database
+        self._account = account
+        self.known: set[AccountSid] = known
+
+    def judge(self, accounts: Collection[AccountSid]) -> Mapping[AccountSid, Refused]:
+        with self._database.snapshot() as tx:
+            self.known.update(tx.accounts.family(self._account))
+        return dict.fromkeys(set(accounts) - self.known, _FOREIGN)

@@ -1,0 +1,158 @@
+"""The thread that commits: whatever is in flight when a commit begins goes into it together.
+
+So a thousand senders of single records share a few hundred commits a second, each still answered only when its own
+records are durable; and one sender alone waits for nobody.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from dayfile.errors import Conflict, TooManyRequests, Transient
+from dayfile.intake.batch import Batch, Part
+from dayfile.intake.repeats import Repeats
+from dayfile.model.receipt import Receipt
+
+GROUP_BYTES = 32 * 1024 * 1024
+"""A group takes batches until it has so many bytes of lines."""
+
+WAITING_BYTES_LIMIT = 128 * 1024 * 1024
+"""So many bytes of lines may wait for their commit; beyond that, senders are asked to wait."""
+
+_RETRY_AFTER_SECONDS = 1
+
+Commit = Callable[[Sequence[Batch]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Waiting:
+    batch: Batch
+    bytes: int
+    answer: Future[Receipt] = field(default_factory=Future)
+
+
+class Committer:
+    """Takes batches from any thread and answers each when its commit is done. Its thread starts with the first."""
+
+    def __init__(
+        self,
+        commit: Commit,
+        *,
+        repeats: Repeats,
+        give_up: Callable[[Sequence[Part]], None],
+        waiting_bytes_limit: int = WAITING_BYTES_LIMIT,
+    ) -> None:
+        """`give_up` lets go of the parts of a batch that is not committed."""
+        self._commit = commit
+        self._repeats = repeats
+        self._give_up = give_up
+        self._limit = waiting_bytes_limit
+        self._changed = threading.Condition()
+        self._waiting: deque[_Waiting] = deque()
+        self._waiting_bytes = 0  # of those in the running commit, too
+        self._is_closed = False
+        self._thread: threading.Thread | None = None
+
+    def check_room(self) -> None:
+        """Raises TooManyRequests while too much waits, Transient when no more is taken: asked before any work."""
+        with self._changed:
+            self._check_open()
+            if self._waiting_bytes >= self._limit:
+                raise TooManyRequests(
+                    "more records wait to be written than fit in memory: send the same batch again in a moment",
+                    retry_after=_RETRY_AFTER_SECONDS,
+                )
+
+    def submit(self, batch: Batch) -> Future[Receipt]:
+        """Hand over a batch; its receipt comes when it is durable, or the reason why nothing of it was taken."""
+        waiting = _Waiting(batch=batch, bytes=batch.waiting_bytes)
+        waiting.answer.set_running_or_notify_cancel()  # who stops waiting does not stop the commit
+        with self._changed:
+            if self._is_closed:
+                self._give_up(batch.parts)
+            self._check_open()
+            self._waiting.append(waiting)
+            self._waiting_bytes += waiting.bytes
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="intake-committer", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+        return waiting.answer
+
+    def close(self) -> None:
+        """Take nothing more, answer everything that waits, and stop. Closing twice is fine."""
+        with self._changed:
+            self._is_closed = True
+            thread = self._thread
+            self._changed.notify_all()
+        if thread is not None:
+            thread.join()
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise Transient("this server is shutting down: send the batch again")
+
+    def _run(self) -> None:
+        while group := self._next_group():
+            try:
+                self._answer(group)
+            except BaseException as error:  # noqa: BLE001 - whatever it is, nobody may be left waiting for it
+                for waiting in group:
+                    if not waiting.answer.done():
+                        waiting.answer.set_exception(error)
+            finally:
+                self._let_go(group)
+
+    def _let_go(self, group: Sequence[_Waiting]) -> None:
+        with self._changed:
+            self._waiting_bytes -= sum(waiting.bytes for waiting in group)
+
+    def _next_group(self) -> list[_Waiting]:
+        """Wait for batches and take what fits in a group; nothing when closed and all is answered."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._is_closed)
+            group: list[_Waiting] = []
+            size = 0
+            while self._waiting and size < GROUP_BYTES:
+                waiting = self._waiting.popleft()
+                size += waiting.bytes
+                group.append(waiting)
+            return group
+
+    def _answer(self, group: Sequence[_Waiting]) -> None:
+        """Commit a group and answer everybody in it; what only one of them causes, only that one is told."""
+        try:
+            self._commit([waiting.batch for waiting in group])
+        except Transient as error:
+            for waiting in group:
+                self._refuse(waiting, error)
+        except Exception as error:  # noqa: BLE001 - it is handed to whoever sent the batch
+            if len(group) == 1:
+                self._refuse(group[0], error)
+            else:
+                for waiting in group:
+                    self._answer([waiting])
+        else:
+            for waiting in group:
+                self._repeats.end_of(waiting.batch.stored)
+                waiting.answer.set_result(waiting.batch.receipt)
+
+    def _refuse(self, waiting: _Waiting, error: Exception) -> None:
+        """Tell one sender why their batch was not committed, or what the same request was answered elsewhere."""
+        batch = waiting.batch
+        self._give_up(batch.parts)
+        receipt = None
+        if batch.stored is not None and isinstance(error, Conflict):
+            try:
+                receipt = self._repeats.settle(batch.stored)
+            except Exception as unsettled:  # noqa: BLE001 - as above
+                error = unsettled
+        self._repeats.end_of(batch.stored)
+        if receipt is None:
+            waiting.answer.set_exception(error)
+        else:
+            waiting.answer.set_result(receipt)

@@ -1,0 +1,125 @@
+"""Take in a whole file or stream of records, in chunks that are each a batch of their own.
+
+A chunk is known by the digest of everything in the file up to its end. So when a file is taken in again within a day,
+after a failure or with more lines at its end, the chunks that were taken then are recognised and left out; later than
+that they are taken once more, which changes no export.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from typing import BinaryIO
+
+from dayfile.intake.accept import Chunk, Intake
+from dayfile.intake.lines import Line, read_lines
+from dayfile.intake.repeats import Fingerprint
+from dayfile.model.receipt import LISTED_REJECTIONS, Receipt, Refusal
+from dayfile.model.resource import ResourceType
+
+CHUNK_BYTES = 16 * 1024 * 1024
+"""A chunk takes lines until it has so many bytes of them. Another size makes other chunks, which are not recognised."""
+
+_BLOCK_BYTES = 1024 * 1024
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileReceipt:
+    """What became of a file, all of which is durable."""
+
+    accepted: int
+    rejected: int
+    refusals: tuple[Refusal, ...]  # the first LISTED_REJECTIONS of them, without the lines' contents
+    chunks: int
+    repeated: int  # those of the chunks that had been taken in before
+
+
+class FileIntake:
+    """Takes in files for the operator. Memory is bounded by two chunks, however long a file is."""
+
+    def __init__(self, intake: Intake, *, chunk_bytes: int = CHUNK_BYTES) -> None:
+        self._intake = intake
+        self._chunk_bytes = chunk_bytes
+
+    def run(
+        self,
+        stream: BinaryIO,
+        resource_type: ResourceType,
+        *,
+        source: str,
+        on_progress: Callable[[int], None] = lambda _: None,
+    ) -> FileReceipt:
+        """Take in what a stream holds, plain or gzip, up to its end; rejections are filed under `source`.
+
+        `on_progress` is told how many bytes of the stream were read. Raises InvalidBody, TooLarge, Transient, and what
+        the stream raises; then the chunks before are taken in, and recognised when it is run again.
+        """
+        blocks = _blocks(stream, on_progress)
+        start = next(blocks, b"")
+        lines = read_lines(chain((start,), blocks), is_gzip=start.startswith(_GZIP_MAGIC), max_bytes=None)
+        summary = _Summary()
+        underway: Future[Receipt] | None = None
+        for chunk in self._chunks(lines, resource_type, source):
+            known = self._intake.find_chunk(chunk.digest)
+            # While one chunk is being committed, the next one is read.
+            answer = self._intake.submit_chunk(chunk) if known is None else None
+            if underway is not None:
+                summary.add(underway.result())
+            if known is not None:
+                summary.add(known, is_repeated=True)
+            underway = answer
+        if underway is not None:
+            summary.add(underway.result())
+        return summary.receipt()
+
+    def _chunks(self, lines: Iterable[Line], resource_type: ResourceType, source: str) -> Iterator[Chunk]:
+        fingerprint = Fingerprint(resource_type)
+        chunk: list[Line] = []
+        size = 0
+        new = partial(Chunk, resource_type=resource_type, source=source)
+        for line in lines:
+            chunk.append(line)
+            size += len(line[1])
+            if size >= self._chunk_bytes:
+                fingerprint.update(chunk)
+                yield new(lines=chunk, digest=fingerprint.hexdigest())
+                chunk, size = [], 0
+        if chunk:
+            fingerprint.update(chunk)
+            yield new(lines=chunk, digest=fingerprint.hexdigest())
+
+
+class _Summary:
+    """The receipts of a file's chunks, added up."""
+
+    def __init__(self) -> None:
+        self._accepted = self._rejected = self._chunks = self._repeated = 0
+        self._refusals: list[Refusal] = []
+
+    def add(self, receipt: Receipt, *, is_repeated: bool = False) -> None:
+        self._accepted += receipt.accepted
+        self._rejected += receipt.rejected
+        self._refusals += receipt.refusals[: LISTED_REJECTIONS - len(self._refusals)]
+        self._chunks += 1
+        self._repeated += is_repeated
+
+    def receipt(self) -> FileReceipt:
+        return FileReceipt(
+            accepted=self._accepted,
+            rejected=self._rejected,
+            refusals=tuple(self._refusals),
+            chunks=self._chunks,
+            repeated=self._repeated,
+        )
+
+
+def _blocks(stream: BinaryIO, on_progress: Callable[[int], None]) -> Iterator[bytes]:
+    done = 0
+    while block := stream.read(_BLOCK_BYTES):
+        done += len(block)
+        on_progress(done)
+        yield block

@@ -1,0 +1,171 @@
+"""Fold many small segments of a day into one object, so that sealing opens few and the state database stays small.
+
+Between intake and sealing; it may run beside both. Every line keeps its order of arrival. Whoever comes first has the
+segments: a seal that takes one of them meanwhile makes the fold's commit fail, and nothing has happened.
+
+Segments are folded with others of about their size, as a log-structured tree does it: each line is rewritten once for
+every step up in size, however long segments go on coming in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+from dayfile.clock import Clock
+from dayfile.errors import LostClaim, NotFound, Transient
+from dayfile.files import segments
+from dayfile.files.storage import Storage
+from dayfile.intake.parts import segment_key
+from dayfile.model.account import unite_packed
+from dayfile.model.day import Day
+from dayfile.model.resource import ResourceType
+from dayfile.model.secret import Randomness
+from dayfile.model.segment import INLINE_LIMIT_BYTES, NewSegment, Segment, SegmentKind
+from dayfile.store.database import Database
+from dayfile.store.segments import WaitingDay
+
+LEAST_SEGMENTS = 64
+"""Fewer segments of about one size are not worth a fold."""
+
+MOST_SEGMENTS = 4096
+MOST_BYTES = 256 * 1024 * 1024
+"""A fold takes no more segments and stored bytes than this: other work of the round waits for it."""
+
+_STEPS = tuple(INLINE_LIMIT_BYTES * 16**step for step in range(3))  # 32 KiB, 512 KiB, 8 MiB: above that, large enough
+_READ_AT_ONCE = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoldingRule:
+    """When folding is worth it, and how much is done at once."""
+
+    least_segments: int = LEAST_SEGMENTS
+    most_segments: int = MOST_SEGMENTS
+    most_bytes: int = MOST_BYTES
+
+
+class Folding:
+    """Folds, one day a round."""
+
+    def __init__(
+        self,
+        database: Database,
+        storage: Storage,
+        *,
+        clock: Clock,
+        randomness: Randomness,
+        sweep_delay: timedelta,
+        rule: FoldingRule | None = None,
+    ) -> None:
+        self._database = database
+        self._storage = storage
+        self._clock = clock
+        self._randomness = randomness
+        self._sweep_delay = sweep_delay
+        self._rule = rule or FoldingRule()
+        self._looked_at: dict[tuple[ResourceType, Day], WaitingDay] = {}
+
+    def round(self) -> bool:
+        """Fold the small segments of the day with most of them; False when nowhere are enough.
+
+        Raises StorageUnavailable, DatabaseUnavailable, Corrupt.
+        """
+        with self._database.snapshot() as tx:
+            waiting = tx.segments.waiting()
+        self._forget_days_that_are_gone(waiting)
+        for day in sorted(waiting, key=_segments, reverse=True):
+            if day.segments < self._rule.least_segments:
+                return False
+            if self._looked_at.get((day.resource_type, day.day)) != day:
+                group = self._largest_group(day.resource_type, day.day)
+                if group:
+                    return self._fold(group)
+                self._looked_at[day.resource_type, day.day] = day
+        return False
+
+    def _forget_days_that_are_gone(self, waiting: Sequence[WaitingDay]) -> None:
+        still = {(day.resource_type, day.day) for day in waiting}
+        self._looked_at = {key: day for key, day in self._looked_at.items() if key in still}
+
+    def _largest_group(self, resource_type: ResourceType, day: Day) -> list[Segment]:
+        """The most segments of about one size that may be folded now; none when they are too few."""
+        with self._database.snapshot() as tx:
+            found = tx.segments.foldable(resource_type, day)
+        groups: dict[int, list[Segment]] = {limit: [] for limit in _STEPS}
+        for segment in found:
+            limit = next((limit for limit in _STEPS if segment.stored_bytes <= limit), None)
+            # Marks that erase are no lines, and few.
+            if limit is not None and segment.kind is SegmentKind.FULL:
+                groups[limit].append(segment)
+        group = self._bounded(max(groups.values(), key=len))
+        return group if len(group) >= self._rule.least_segments else []
+
+    def _bounded(self, group: Sequence[Segment]) -> list[Segment]:
+        bounded: list[Segment] = []
+        size = 0
+        for segment in group[: self._rule.most_segments]:
+            size += segment.stored_bytes
+            if size > self._rule.most_bytes and len(bounded) >= self._rule.least_segments:
+                break
+            bounded.append(segment)
+        return bounded
+
+    def _fold(self, group: Sequence[Segment]) -> bool:
+        """Put one segment in the place of these; False if somebody else had one of them first."""
+        key = segment_key(group[0].resource_type, group[0].day, self._randomness)
+        with self._database.transaction() as tx:
+            upload_id = tx.uploads.begin(key, now=self._clock.now())
+        try:
+            size = self._storage.put(key, segments.fold(self._sources(group), group[0].resource_type))
+            self._replace(group, _folded(group, key=key, size=size), upload_id=upload_id)
+        except BaseException as error:
+            with suppress(Transient), self._database.transaction() as tx:
+                tx.uploads.give_up([upload_id], now=self._clock.now())
+            if isinstance(error, LostClaim | NotFound):
+                return False
+            raise
+        return True
+
+    def _replace(self, group: Sequence[Segment], new: NewSegment, *, upload_id: int) -> None:
+        now = self._clock.now()
+        with self._database.transaction() as tx:
+            tx.segments.replace([old.id for old in group], new, accepted_at=min(old.accepted_at for old in group))
+            tx.uploads.go_live([upload_id], now=now)
+            unused = [old.key for old in group if old.key is not None]
+            tx.uploads.discard(unused, now=now, delete_after=now + self._sweep_delay)
+
+    def _sources(self, group: Sequence[Segment]) -> Iterator[segments.Source]:
+        """What the segments hold, read some at a time; raises NotFound for one that was taken by somebody else."""
+        for start in range(0, len(group), _READ_AT_ONCE):
+            some = group[start : start + _READ_AT_ONCE]
+            with self._database.snapshot() as tx:
+                inline = tx.segments.inline([segment.id for segment in some if segment.is_inline])
+            for segment in some:
+                if segment.key is not None:
+                    path = self._storage.path(segment.key)
+                    yield segments.Source(id=segment.id, data=path or b"".join(self._storage.read(segment.key)))
+                elif segment.id in inline:
+                    yield segments.Source(id=segment.id, data=inline[segment.id])
+                else:
+                    raise NotFound(f"the segment {segment.id} is not there any more")
+
+
+def _segments(day: WaitingDay) -> int:
+    return day.segments
+
+
+def _folded(group: Sequence[Segment], *, key: str, size: int) -> NewSegment:
+    return NewSegment(
+        resource_type=group[0].resource_type,
+        day=group[0].day,
+        kind=SegmentKind.FULL,
+        key=key,
+        inline=None,
+        records=sum(old.records for old in group),
+        plain_bytes=sum(old.plain_bytes for old in group),
+        stored_bytes=size,
+        accounts=unite_packed(old.accounts for old in group),
+    )

@@ -1,0 +1,146 @@
+"""Requests that come again: the same idempotency key and the same body get the same receipt, for a day.
+
+The receipt is a row in the same commit as its segments, so it holds across processes and restarts. Two processes that
+take in the same request at once meet at that row: the second commit fails as a whole and is answered with the first's
+receipt. Only requests with a key have a row; the sid of another receipt is what its rejections are filed under.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import islice
+
+import msgspec
+
+from dayfile.errors import Conflict, InFlight
+from dayfile.intake.lines import Line
+from dayfile.model.receipt import Receipt, Refusal
+from dayfile.model.resource import ResourceType
+from dayfile.store.database import Database
+from dayfile.store.receipts import StoredReceipt
+
+_RETRY_AFTER_SECONDS = 1
+_LINES_AT_ONCE = 1000  # hashed together: hashing them one by one costs more than the hash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepeatKey:
+    """What a sender calls one of its requests."""
+
+    credential: str
+    idempotency_key: str
+
+
+class Repeats:
+    """The requests in flight in this process, and the receipts of those that were answered in any."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._in_flight: set[RepeatKey] = set()
+
+    def begin(self, key: RepeatKey) -> None:
+        """Take a request up, until `end`; raises InFlight if it is being worked on."""
+        with self._lock:
+            if key in self._in_flight:
+                raise InFlight(
+                    f"the request with the idempotency key {key.idempotency_key!r} is still being worked on: "
+                    "ask again in a moment",
+                    retry_after=_RETRY_AFTER_SECONDS,
+                )
+            self._in_flight.add(key)
+
+    def end(self, key: RepeatKey) -> None:
+        """The request is answered, one way or the other."""
+        with self._lock:
+            self._in_flight.discard(key)
+
+    def end_of(self, receipt: StoredReceipt | None) -> None:
+        """As `end`, for the request that the receipt is for; None is of a request without a key."""
+        if receipt is not None:
+            self.end(_key_of(receipt))
+
+    def find(self, key: RepeatKey) -> StoredReceipt | None:
+        """The receipt that the request got before, or None."""
+        with self._database.snapshot() as tx:
+            return tx.receipts.find(key.credential, key.idempotency_key)
+
+    def settle(self, ours: StoredReceipt) -> Receipt:
+        """The receipt for a request whose key was taken while it was in flight; raises Conflict if by another body."""
+        theirs = self.find(_key_of(ours))
+        if theirs is None:
+            raise Conflict(f"the sid {ours.sid} is taken: send the request again")
+        return repeated(theirs, body_sha256=ours.body_sha256)
+
+
+class Fingerprint:
+    """What makes two bodies the same: their resource type and their lines.
+
+    Not the bytes as they were sent: a sender that compresses again for its second try writes another time into the
+    header.
+    """
+
+    def __init__(self, resource_type: ResourceType) -> None:
+        self._hash = sha256(f"{resource_type.name}\n".encode())
+
+    def watch(self, lines: Iterable[Line]) -> Iterator[Line]:
+        """The same lines; those that have gone through are in the fingerprint."""
+        lines = iter(lines)
+        while some := list(islice(lines, _LINES_AT_ONCE)):
+            self.update(some)
+            yield from some
+
+    def update(self, lines: Iterable[Line]) -> None:
+        """Put more lines into the fingerprint."""
+        self._hash.update(b"".join([b"%b\n" % line for _, line in lines]))
+
+    def hexdigest(self) -> str:
+        """The fingerprint of everything that has gone through."""
+        return self._hash.hexdigest()
+
+
+def stored(receipt: Receipt, key: RepeatKey, *, body_sha256: str) -> StoredReceipt:
+    """The receipt as it is kept."""
+    answer = _Answer(
+        accepted=receipt.accepted,
+        rejected=receipt.rejected,
+        refusals=[(refusal.line_number, refusal.field, refusal.reason) for refusal in receipt.refusals],
+    )
+    return StoredReceipt(
+        sid=receipt.sid,
+        credential=key.credential,
+        idempotency_key=key.idempotency_key,
+        body_sha256=body_sha256,
+        answer=msgspec.json.encode(answer).decode(),
+    )
+
+
+def repeated(kept: StoredReceipt, *, body_sha256: str) -> Receipt:
+    """The receipt that was given before; raises Conflict if it was for another body."""
+    if kept.body_sha256 != body_sha256:
+        raise Conflict(
+            f"the idempotency key {kept.idempotency_key!r} was used for another body: give every batch a key of its own"
+        )
+    answer = msgspec.json.decode(kept.answer, type=_Answer)
+    return Receipt(
+        sid=kept.sid,
+        accepted=answer.accepted,
+        rejected=answer.rejected,
+        refusals=tuple(
+            Refusal(line_number=number, field=field, reason=reason, line=b"", account=None)
+            for number, field, reason in answer.refusals
+        ),
+    )
+
+
+def _key_of(receipt: StoredReceipt) -> RepeatKey:
+    return RepeatKey(credential=receipt.credential, idempotency_key=receipt.idempotency_key)
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    accepted: int
+    rejected: int
+    refusals: list[tuple[int, str | None, str]]

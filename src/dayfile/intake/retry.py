@@ -1,0 +1,97 @@
+"""Refused lines tried once more: on the operator's word, or when the account appears that they waited for.
+
+What is accepted now leaves the rejections in the commit that makes it count; what is refused again stays as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from dayfile.intake.admission import Gate
+from dayfile.intake.batch import Batch
+from dayfile.intake.taking import Taking
+from dayfile.model.account import AccountSid
+from dayfile.model.receipt import Receipt, Rejection
+from dayfile.model.resource import ResourceType, parse_resource_type
+from dayfile.store.database import Database
+
+_AT_ONCE = 50  # their lines may have a mebibyte each
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retried:
+    """How many of the rejections that were tried again are accepted now, and how many are still refused."""
+
+    accepted: int
+    rejected: int
+
+
+class Retries:
+    """Tries rejections again, each with the receipt's promise: what is counted as accepted is durable."""
+
+    def __init__(
+        self,
+        database: Database,
+        gate: Callable[[], Gate],
+        taking: Taking,
+        *,
+        commit: Callable[[Batch], Future[Receipt]],
+    ) -> None:
+        self._database = database
+        self._gate = gate
+        self._taking = taking
+        self._commit = commit
+
+    def retry(self, rejection_ids: Collection[int]) -> Retried:
+        """Try these again; raises NotFound for one that is not there, Transient when they cannot be written now."""
+        ids = sorted(rejection_ids)
+        outcomes = []
+        for start in range(0, len(ids), _AT_ONCE):
+            with self._database.snapshot() as tx:
+                rejections = [tx.rejections.get(rejection_id) for rejection_id in ids[start : start + _AT_ONCE]]
+            outcomes.append(self._retry(rejections))
+        return _sum(outcomes)
+
+    def retry_of_account(self, account: AccountSid) -> Retried:
+        """Try all those again that waited for the account; raises Transient when they cannot be written now."""
+        outcomes = []
+        after_id = 0
+        while rejections := self._waiting_for(account, after_id=after_id):
+            after_id = rejections[-1].id
+            outcomes.append(self._retry(rejections))
+        return _sum(outcomes)
+
+    def _waiting_for(self, account: AccountSid, *, after_id: int) -> list[Rejection]:
+        with self._database.snapshot() as tx:
+            return tx.rejections.listed(account=account, after_id=after_id, limit=_AT_ONCE)
+
+    def _retry(self, rejections: Iterable[Rejection]) -> Retried:
+        by_type = sorted(rejections, key=_type_name)  # stable: of one type, older lines stay first
+        return _sum(
+            self._retry_type(parse_resource_type(name), list(group)) for name, group in groupby(by_type, key=_type_name)
+        )
+
+    def _retry_type(self, resource_type: ResourceType, rejections: Collection[Rejection]) -> Retried:
+        # Numbered by their ids: so those that are refused again are known.
+        lines = ((rejection.id, rejection.refusal.line) for rejection in rejections)
+        batch = self._taking.batch(lines, resource_type, self._gate())
+        refused = {refusal.line_number for refusal in batch.refusals}
+        accepted = tuple(rejection.id for rejection in rejections if rejection.id not in refused)
+        if accepted:
+            self._commit(replace(batch, refusals=(), retried=accepted)).result()
+        return Retried(accepted=len(accepted), rejected=len(refused))
+
+
+def _type_name(rejection: Rejection) -> str:
+    return rejection.resource_type
+
+
+def _sum(outcomes: Iterable[Retried]) -> Retried:
+    outcomes = list(outcomes)
+    return Retried(
+        accepted=sum(outcome.accepted for outcome in outcomes),
+        rejected=sum(outcome.rejected for outcome in outcomes),
+    )

@@ -1,0 +1,177 @@
+"""The lines of one batch, sorted: accepted ones by day, refused ones with their reasons. No I/O but the gate's.
+
+What a batch holds in memory is bounded: its records are handed on in parts, and a batch of which too much is refused is
+refused as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from dayfile.errors import InvalidRecord, TooLarge
+from dayfile.intake.admission import Gate
+from dayfile.intake.lines import Line
+from dayfile.model.account import AccountSid
+from dayfile.model.day import Day
+from dayfile.model.receipt import KEPT_LINE_BYTES, Refusal
+from dayfile.model.record import Record
+from dayfile.model.resource import ResourceType
+
+REFUSED_BYTES_LIMIT = 64 * 1024 * 1024
+"""Refused lines are kept in the state database, in the batch's own commit: more than this is no batch but a mistake."""
+
+_REFUSAL_BYTES = 200  # what a refusal takes beside its line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayLines:
+    """Final lines of one resource type and day, in the order of their arrival."""
+
+    resource_type: ResourceType
+    day: Day
+    lines: Sequence[bytes]
+    accounts: frozenset[AccountSid]
+    plain_bytes: int
+
+
+class Sorting:
+    """Sorts one batch."""
+
+    def __init__(self, resource_type: ResourceType, *, gate: Gate, parse: Callable[[bytes], Record]) -> None:
+        self.accepted = 0
+        self.refusals: list[Refusal] = []
+        self.resource_type = resource_type
+        self._gate = gate
+        self._parse = parse
+        self._days: dict[Day, _Gathered] = {}
+        self._doubtful: list[tuple[int, bytes, Record]] = []
+        self._refused_bytes = 0
+
+    def fill(self, lines: Iterator[Line], *, part_bytes: int) -> bool:
+        """Take lines until they make a part; False if they ended before. Raises TooLarge when too many are refused."""
+        parse, known = self._parse, self._gate.known
+        doubtful: set[AccountSid] = set()
+        size, gathered, is_full = 0, _Gathered(None), False
+        for number, line in lines:
+            try:
+                record = parse(line)
+            except InvalidRecord as invalid:
+                self._refuse(number, line, field=invalid.field, reason=invalid.reason)
+                continue
+            size += len(record.line)
+            # Another batch may teach the gate an account meanwhile: its lines must not overtake those that wait here.
+            if record.account not in known or record.account in doubtful:
+                doubtful.add(record.account)
+                self._doubtful.append((number, line, record))
+            else:
+                if record.day is not gathered.day:  # most lines are of the day of the line before
+                    gathered = self._gathered(record.day)
+                gathered.add(record.line)
+                gathered.note(record.account)
+            if size >= part_bytes:
+                is_full = True
+                break
+        self._judge()
+        return is_full
+
+    def drain(self) -> tuple[DayLines, ...]:
+        """The records of the part, by day; the next part begins empty."""
+        days, self._days = self._days, {}
+        part = tuple(self._day_lines(day, days[day]) for day in sorted(days))
+        self.accepted += sum(len(day.lines) for day in part)
+        return part
+
+    def _day_lines(self, day: Day, gathered: _Gathered) -> DayLines:
+        return DayLines(
+            resource_type=self.resource_type,
+            day=day,
+            lines=gathered.lines,
+            accounts=frozenset(gathered.accounts),
+            plain_bytes=sum(map(len, gathered.lines)),
+        )
+
+    def _gathered(self, day: Day) -> _Gathered:
+        gathered = self._days.get(day)
+        if gathered is None:
+            gathered = self._days[day] = _Gathered(day)
+        return gathered
+
+    def _judge(self) -> None:
+        """Decide about the accounts that the gate did not know at once.
+
+        From the first of them on, all lines of an account in a part are doubtful, and lines of different accounts never
+        meet in one record: that they come after the others changes no order that matters.
+        """
+        if not self._doubtful:
+            return
+        refused = self._gate.judge({record.account for _, _, record in self._doubtful})
+        for number, line, record in self._doubtful:
+            verdict = refused.get(record.account)
+            if verdict is None:
+                gathered = self._gathered(record.day)
+                gathered.add(record.line)
+                gathered.note(record.account)
+            else:
+                waits_for = record.account if verdict.waits_for_account else None
+                self._refuse(number, line, field="account_sid", reason=verdict.reason, account=waits_for)
+        self._doubtful.clear()
+        self.refusals.sort(key=_line_number)
+
+    def _refuse(
+        self, number: int, line: bytes, *, field: str | None, reason: str, account: AccountSid | None = None
+    ) -> None:
+        kept = line[:KEPT_LINE_BYTES]
+        self._refused_bytes += len(kept) + _REFUSAL_BYTES
+        if self._refused_bytes > REFUSED_BYTES_LIMIT:
+            raise self._too_many()
+        self.refusals.append(Refusal(line_number=number, field=field, reason=reason, line=kept, account=account))
+
+    def _too_many(self) -> TooLarge:
+        first = self.refusals[0]
+        return TooLarge(
+            f"over {REFUSED_BYTES_LIMIT // 1024 // 1024} MiB of lines are refused, so nothing was taken; the first is "
+            f"line {first.line_number}, {first.field or 'which'} {without_value(first.reason)}: "
+            f"check that these are {self.resource_type}, or send smaller parts"
+        )
+
+
+def merged(batches: Iterable[Sequence[DayLines]]) -> list[DayLines]:
+    """The lines of several batches as one per resource type and day, batch after batch."""
+    groups: dict[tuple[str, Day], list[DayLines]] = {}
+    for batch in batches:
+        for day in batch:
+            groups.setdefault((day.resource_type.name, day.day), []).append(day)
+    return [group[0] if len(group) == 1 else _one(group) for group in groups.values()]
+
+
+def without_value(reason: str) -> str:
+    """A refusal's reason without the value that was given: receipts end up in the logs of senders."""
+    return reason.partition("; got ")[0]
+
+
+def _one(group: Sequence[DayLines]) -> DayLines:
+    return DayLines(
+        resource_type=group[0].resource_type,
+        day=group[0].day,
+        lines=[line for day in group for line in day.lines],
+        accounts=frozenset().union(*(day.accounts for day in group)),
+        plain_bytes=sum(day.plain_bytes for day in group),
+    )
+
+
+def _line_number(refusal: Refusal) -> int:
+    return refusal.line_number
+
+
+class _Gathered:
+    """What one part has of one day so far."""
+
+    __slots__ = ("accounts", "add", "day", "lines", "note")
+
+    def __init__(self, day: Day | None) -> None:
+        self.day = day
+        self.lines: list[bytes] = []
+        self.accounts: set[AccountSid] = set()
+        self.add = self.lines.append  # bound once: these two are all that is done per record
+        self.note = self.accounts.add
