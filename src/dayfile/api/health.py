@@ -61,7 +61,5 @@ def _ask_database(context: Context) -> None:
 
 def _ask_storage(context: Context) -> None:
     key = f"probes/{context.randomness.hex(32)}"
-    try:
-        context.storage.put(key, [b"dayfile"])
-    finally:
-        context.storage.delete([key])
+    context.storage.put(key, [b"dayfile"])
+    context.storage.delete([key])
