@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import sys
+import traceback
+
 from dayfile.cli.app import app
+from dayfile.cli.outcome import Outcome
 
 
 def main() -> None:
-    """Run the command line; ends the process with an exit code."""
-    app(prog_name="dayfile")
+    """Run the command line; ends the process with an exit code.
+
+    Errors that can happen end as a message (`cli/app.py`). What is left is a bug, and whoever meets it should know.
+    """
+    try:
+        app(prog_name="dayfile")
+    except Exception:  # noqa: BLE001 - the last resort
+        traceback.print_exc()
+        sys.stderr.write("\nThis is a bug in Dayfile. Please report it with the lines above and your command.\n")
+        sys.exit(Outcome.FAILED)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ import typer
 from typer.core import TyperGroup
 
 from dayfile import __version__
-from dayfile.cli import days, jobs
-from dayfile.cli.options import CUSTOMER_PANEL
+from dayfile.cli import accounts, check, days, intake, jobs, keys, rejections, seal, serve
+from dayfile.cli.options import CUSTOMER_PANEL, OPERATOR_PANEL
 from dayfile.cli.outcome import Outcome, outcome_of
 from dayfile.cli.show import Screen
 from dayfile.errors import DayfileError
@@ -62,6 +62,14 @@ def dayfile(
     ctx.obj = Screen(color=not no_color)
 
 
+app.command("serve", rich_help_panel=OPERATOR_PANEL)(serve.serve)
+app.command("work", rich_help_panel=OPERATOR_PANEL)(serve.work)
+app.command("intake", rich_help_panel=OPERATOR_PANEL)(intake.intake)
+app.command("seal", rich_help_panel=OPERATOR_PANEL)(seal.seal)
+app.add_typer(accounts.app, name="accounts", rich_help_panel=OPERATOR_PANEL)
+app.add_typer(keys.app, name="keys", rich_help_panel=OPERATOR_PANEL)
+app.add_typer(rejections.app, name="rejections", rich_help_panel=OPERATOR_PANEL)
+app.command("check", rich_help_panel=OPERATOR_PANEL)(check.check)
 app.add_typer(jobs.app, name="jobs", rich_help_panel=CUSTOMER_PANEL)
 app.add_typer(days.app, name="days", rich_help_panel=CUSTOMER_PANEL)
 

@@ -54,12 +54,11 @@ def create(
         job = server.create_job(resource_type, form)
         if as_json:
             screen.json(job.answer)
-        else:
+        elif not watch_it:
             screen.line(headline(job))
+            screen.note(f"Follow it with: dayfile jobs watch {job.sid}")
         if watch_it:
             _end(screen, follow(screen, server, job, clock=SystemClock()), say=not as_json)
-        elif not as_json:
-            screen.note(f"Follow it with: dayfile jobs watch {job.sid}")
 
 
 @app.command("list")

@@ -23,7 +23,16 @@ def screen_of(ctx: typer.Context) -> Screen:
     return screen if screen is not None else Screen()
 
 
-def _read_type(text: str) -> ResourceType:
+def read_account(text: str) -> AccountSid:
+    """An account sid out of the command line; anything else is said to be a mistake in it."""
+    try:
+        return parse_account_sid(text, name="ACCOUNT")
+    except InvalidParameter as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def read_type(text: str) -> ResourceType:
+    """A resource type out of the command line."""
     try:
         return parse_resource_type(text)
     except DayfileError as error:
@@ -34,7 +43,8 @@ def _complete_type(incomplete: str) -> list[str]:
     return [known.name for known in RESOURCE_TYPES if known.name.lower().startswith(incomplete.lower())]
 
 
-def _read_day(text: str) -> Day:
+def read_day(text: str) -> Day:
+    """A day out of the command line."""
     try:
         return Day.parse(text, name="DAY")
     except InvalidParameter as error:
@@ -43,29 +53,20 @@ def _read_day(text: str) -> Day:
 
 def _read_days(text: str) -> DayRange:
     first, dots, last = text.partition("..")
-    days = DayRange(first=_read_day(first), last=_read_day(last if dots else first))
+    days = DayRange(first=read_day(first), last=read_day(last if dots else first))
     if days.last < days.first:
         raise typer.BadParameter(f"a range goes from the earlier day to the later one: {last}..{first}")
     return days
-
-
-def _read_account(text: str) -> AccountSid:
-    try:
-        return parse_account_sid(text, name="ACCOUNT")
-    except InvalidParameter as error:
-        raise typer.BadParameter(str(error)) from error
 
 
 TYPE_HELP: Final = f"Resource type: {', '.join(known.name for known in RESOURCE_TYPES)}."
 
 TypeArgument = Annotated[
     ResourceType,
-    typer.Argument(
-        metavar="TYPE", help=TYPE_HELP, parser=_read_type, autocompletion=_complete_type, show_default=False
-    ),
+    typer.Argument(metavar="TYPE", help=TYPE_HELP, parser=read_type, autocompletion=_complete_type, show_default=False),
 ]
 DayArgument = Annotated[
-    Day, typer.Argument(metavar="DAY", help="UTC day, yyyy-mm-dd.", parser=_read_day, show_default=False)
+    Day, typer.Argument(metavar="DAY", help="UTC day, yyyy-mm-dd.", parser=read_day, show_default=False)
 ]
 DaysArgument = Annotated[
     DayRange,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -40,6 +40,7 @@ class Column:
     name: str
     right: bool = False
     whole: bool = False  # on a narrow terminal, others are cut instead
+    wraps: bool = False  # instead of being cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,11 @@ class Bar:
     def advance(self, amount: int) -> None:
         """So much more is done."""
         self.progress.advance(self.task, amount)
+
+    def from_here(self) -> Callable[[int], None]:
+        """What takes the amount that is done, counted from now on."""
+        start = int(self.progress.tasks[0].completed)
+        return lambda amount: self.progress.update(self.task, completed=start + amount)
 
     def reach(self, amount: int, total: int | None) -> None:
         """So much is done by now, of so much."""
@@ -86,10 +92,20 @@ class Screen:
         table = new_table(columns)
         for row in rows:
             table.add_row(*(cell if isinstance(cell, Text) else Text(plain(_shown(cell))) for cell in row))
-        if table.row_count:
+        if not table.row_count:
+            self.note(empty)
+        elif self.out.is_terminal:
             self.out.print(table)
         else:
-            self.note(empty)
+            with self.out.capture() as captured:
+                self.out.print(table)
+            self.out.file.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+
+    def facts(self, facts: Mapping[str, str]) -> None:
+        """The result as names and values, one a line."""
+        width = max(map(len, facts))
+        for name, value in facts.items():
+            self.line(Text.assemble((f"{name:<{width}}", "dim"), "  ", plain(value)))
 
     def note(self, text: str) -> None:
         """Something about the result, not part of it."""
@@ -148,9 +164,8 @@ def new_table(columns: Sequence[Column]) -> Table:
         table.add_column(
             column.name,
             justify="right" if column.right else "left",
-            no_wrap=True,
-            overflow="ignore" if column.whole else "ellipsis",
-            min_width=None,
+            no_wrap=not column.wraps,
+            overflow="fold" if column.wraps else "ignore" if column.whole else "ellipsis",
         )
     return table
 

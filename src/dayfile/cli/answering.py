@@ -1,0 +1,83 @@
+"""What one process does until it is told to stop: answer HTTP, work, or both; what is begun is finished.
+
+HTTP is answered in a thread of its own, so that the main thread is free to be told.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+
+import uvicorn
+
+from dayfile.cli.stopping import Stop
+from dayfile.console.page import console_page
+from dayfile.service import Service
+
+_FINISH_SECONDS = 30  # for answers that are under way; a download that is cut off continues elsewhere by itself
+
+
+def answer(
+    service: Service, listening: socket.socket, *, stop: Stop, with_worker: bool, on_ready: Callable[[], None]
+) -> None:
+    """Answer what comes to the socket, which listens already, until told to stop; with a worker, also work."""
+    server = _Server(service, listening, stop=stop)
+    server.start()
+    if with_worker:
+        service.worker.start()
+    on_ready()
+    stop.wait()
+    server.stop()
+    if with_worker:
+        service.worker.stop()
+    server.join()
+
+
+def work(service: Service, *, stop: Stop) -> None:
+    """Only work, until told to stop."""
+    service.worker.start()
+    stop.wait()
+    service.worker.stop()
+
+
+class _Server:
+    """The HTTP server of an instance."""
+
+    def __init__(self, service: Service, listening: socket.socket, *, stop: Stop) -> None:
+        config = uvicorn.Config(
+            service.api(pages=[console_page(service.context)]),
+            log_config=None,  # the app writes one line a request itself
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            lifespan="off",
+            timeout_graceful_shutdown=_FINISH_SECONDS,
+        )
+        self._server = uvicorn.Server(config)
+        self._listening = listening
+        self._stop = stop
+        self._thread = threading.Thread(target=self._run, name="http")
+        self._failure: BaseException | None = None
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take no new requests."""
+        self._server.should_exit = True
+
+    def join(self) -> None:
+        """Wait for the last answer; raises what ended the server, if it ended by itself."""
+        self._thread.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def _run(self) -> None:
+        try:
+            self._server.run(sockets=[self._listening])
+        except BaseException as failure:  # noqa: BLE001 - it is raised again by join
+            self._failure = failure
+        finally:
+            self._stop.tell()  # also when nobody asked for it: the process is no use any more

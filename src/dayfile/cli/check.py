@@ -1,0 +1,43 @@
+"""The operator's command that looks for what must never be."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dayfile.cli import instance
+from dayfile.cli.options import JsonOption, screen_of
+from dayfile.cli.outcome import Outcome
+from dayfile.cli.show import Column, count_text
+
+
+def check(
+    ctx: typer.Context,
+    *,
+    deep: Annotated[bool, typer.Option("--deep", help="Read every sealed file and compare its SHA-256.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Look for what contradicts the promises, on the live instance; changes nothing.
+
+    Exit code 1 when something was found.
+    """
+    screen = screen_of(ctx)
+    with instance.opened() as service:
+        looking = service.check
+        objects = looking.objects()
+        with screen.counting("Checking", objects) as bar:
+            findings = list(looking.run(deep=deep, on_object=lambda: bar.advance(1)))
+    if as_json:
+        screen.json(
+            [{"invariant": found.invariant, "subject": found.subject, "detail": found.detail} for found in findings]
+        )
+    elif findings:
+        columns = (Column("BROKEN"), Column("WHERE", whole=True), Column("WHAT", wraps=True))
+        screen.table(columns, ((found.invariant, found.subject, found.detail) for found in findings), empty="")
+    else:
+        read = "read and compared" if deep else "looked at"
+        screen.line(f"All is well: {count_text(objects, 'object')} {read}, and all jobs.")
+    if findings:
+        screen.problem(f"{count_text(len(findings), 'finding')}: see docs/operations.md, “When something is wrong”")
+        raise typer.Exit(Outcome.FAILED)

@@ -1,0 +1,140 @@
+"""The operator's command that takes in files of records."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, BinaryIO
+
+import typer
+
+from dayfile.cli import instance
+from dayfile.cli.options import JsonOption, TypeArgument, screen_of
+from dayfile.cli.outcome import Outcome, outcome_of
+from dayfile.cli.show import Column, Screen, count_text
+from dayfile.errors import DayfileError
+
+if TYPE_CHECKING:
+    from dayfile.intake.file import FileReceipt
+    from dayfile.model.receipt import Refusal
+
+_STDIN = "-"
+_SHOWN_REFUSALS = 10
+
+
+def _check_files(files: list[str]) -> list[str]:
+    """All of them are looked at before the first is taken in."""
+    for name in files:
+        if name != _STDIN and not Path(name).is_file():
+            raise typer.BadParameter(f"there is no file {name}")
+    return files
+
+
+def intake(
+    ctx: typer.Context,
+    *,
+    resource_type: TypeArgument,
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE...",
+            help="Files of JSON lines, or of one JSON array; plain or gzip. - is standard input.",
+            callback=_check_files,
+            show_default=False,
+        ),
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Take records in from files.
+
+    Goes on where it stopped when the same files are given again within a day. Lines that are not accepted are kept
+    (`dayfile rejections`); exit code 1 when there are any.
+    """
+    screen = screen_of(ctx)
+    with instance.opened() as service:
+        from dayfile.intake.file import FileIntake
+
+        taking = FileIntake(service.intake)
+        receipts: list[tuple[str, FileReceipt]] = []
+        with screen.transfer("Taking in", _total_bytes(files)) as bar:
+            for name in files:
+                bar.describe(name)
+                try:
+                    with _opened(name) as stream:
+                        receipt = taking.run(stream, resource_type, source=_source(name), on_progress=bar.from_here())
+                except DayfileError as error:
+                    screen.problem(f"{_source(name)}: {error}")
+                    screen.note("What was taken in before is kept; the same command goes on from there.")
+                    raise typer.Exit(outcome_of(error)) from error
+                receipts.append((_source(name), receipt))
+    if as_json:
+        screen.json([_as_json(name, receipt) for name, receipt in receipts])
+    else:
+        _show(screen, receipts)
+    if any(receipt.rejected for _, receipt in receipts):
+        raise typer.Exit(Outcome.FAILED)
+
+
+def _source(name: str) -> str:
+    return "standard input" if name == _STDIN else name
+
+
+def _total_bytes(files: Sequence[str]) -> int | None:
+    """How much there is to read; None with standard input among it, which does not say."""
+    return None if _STDIN in files else sum(Path(name).stat().st_size for name in files)
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[BinaryIO]:
+    if name == _STDIN:
+        yield sys.stdin.buffer
+        return
+    with Path(name).open("rb") as stream:
+        yield stream
+
+
+def _show(screen: Screen, receipts: Sequence[tuple[str, FileReceipt]]) -> None:
+    columns = (
+        Column("FILE"),
+        Column("ACCEPTED", right=True, whole=True),
+        Column("REJECTED", right=True, whole=True),
+        Column("TAKEN BEFORE"),
+    )
+    rows = ((name, receipt.accepted, receipt.rejected, _repeated_text(receipt)) for name, receipt in receipts)
+    screen.table(columns, rows, empty="")
+    rejected = sum(receipt.rejected for _, receipt in receipts)
+    if not rejected:
+        return
+    screen.warn(f"{count_text(rejected, 'line')} not accepted, and kept. See them with: dayfile rejections list")
+    named = [(name, refusal) for name, receipt in receipts for refusal in receipt.refusals]
+    for name, refusal in named[:_SHOWN_REFUSALS]:
+        screen.note(f"  {name}:{refusal.line_number}  {_reason(refusal)}")
+    if rejected > _SHOWN_REFUSALS:
+        screen.note(f"  and {count_text(rejected - _SHOWN_REFUSALS, 'more line')}")
+
+
+def _repeated_text(receipt: FileReceipt) -> str:
+    """How much of it an earlier run had taken in."""
+    if not receipt.repeated:
+        return "-"
+    return "all" if receipt.repeated == receipt.chunks else f"{receipt.repeated} of {receipt.chunks} parts"
+
+
+def _reason(refusal: Refusal) -> str:
+    return f"{refusal.field}: {refusal.reason}" if refusal.field else refusal.reason
+
+
+def _as_json(name: str, receipt: FileReceipt) -> dict[str, object]:
+    return {
+        "file": name,
+        "accepted": receipt.accepted,
+        "rejected": receipt.rejected,
+        "parts": receipt.chunks,
+        "parts_taken_before": receipt.repeated,
+        "rejections": [
+            {"line": refusal.line_number, "field": refusal.field, "reason": refusal.reason}
+            for refusal in receipt.refusals
+        ],
+    }

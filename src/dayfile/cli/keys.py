@@ -1,0 +1,113 @@
+"""The operator's commands about API keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dayfile.cli import instance
+from dayfile.cli.options import JsonOption, read_account, screen_of
+from dayfile.cli.show import Column
+from dayfile.model.account import AccountSid
+from dayfile.model.credential import Scope
+
+if TYPE_CHECKING:
+    from dayfile.model.credential import ApiKey
+
+app = typer.Typer(no_args_is_help=True, help="API keys, of an account or of the operator.")
+
+_OPERATOR = "operator"
+
+
+@app.command("create")
+def create(
+    ctx: typer.Context,
+    *,
+    operator: Annotated[bool, typer.Option("--operator", help="A key of the operator, with scopes.")] = False,
+    account: Annotated[
+        AccountSid | None,
+        typer.Option("--account", metavar="ACCOUNT", help="A key of this account.", parser=read_account),
+    ] = None,
+    scopes: Annotated[
+        list[Scope] | None,
+        typer.Option("--scope", help="What the operator's key may do; again for more. [default: intake]"),
+    ] = None,
+    name: Annotated[str, typer.Option("--name", help="Friendly name.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Make a key of an account or, with --operator, of the operator. Its secret is shown once, now."""
+    if operator == (account is not None):
+        raise typer.BadParameter("give either --operator or --account AC…: whose key is it?")
+    if account and scopes:
+        raise typer.BadParameter("--scope belongs to --operator: a key of an account may do what the account may")
+    with instance.opened() as service:
+        new = service.administration.create_key(
+            account=account, scopes=(scopes or [Scope.INTAKE]) if operator else (), friendly_name=name
+        )
+    screen = screen_of(ctx)
+    if as_json:
+        screen.json(_as_json(new.key) | {"secret": new.secret})
+        return
+    screen.facts({"sid": new.key.sid, "secret": new.secret})
+    screen.note("Keep the secret: it is not shown again.")
+
+
+@app.command("list")
+def list_keys(
+    ctx: typer.Context,
+    *,
+    account: Annotated[
+        AccountSid | None,
+        typer.Option("--account", metavar="ACCOUNT", help="Only keys of this account.", parser=read_account),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List all keys, revoked ones too."""
+    with instance.opened() as service, service.database.snapshot() as tx:
+        keys = tx.keys.listed(account=account)
+    screen = screen_of(ctx)
+    if as_json:
+        screen.json([_as_json(key) for key in keys])
+        return
+    columns = (
+        Column("KEY", whole=True),
+        Column("OF"),
+        Column("SCOPES", whole=True),
+        Column("STATE", whole=True),
+        Column("CREATED", whole=True),
+        Column("NAME"),
+    )
+    rows = (
+        (
+            key.sid,
+            key.account or _OPERATOR,
+            " ".join(sorted(scope.value for scope in key.scopes)) or None,
+            "revoked" if key.revoked_at else "active",
+            f"{key.created_at:%Y-%m-%d %H:%M}",
+            key.friendly_name,
+        )
+        for key in keys
+    )
+    screen.table(columns, rows, empty="There is no key. Make one: dayfile keys create --operator")
+
+
+@app.command("revoke")
+def revoke(
+    ctx: typer.Context, *, key: Annotated[str, typer.Argument(metavar="KEY", help="Key sid, SK…", show_default=False)]
+) -> None:
+    """Revoke a key: from now on it opens nothing."""
+    with instance.opened() as service:
+        service.administration.revoke_key(key)
+    screen_of(ctx).note(f"Revoked {key}.")
+
+
+def _as_json(key: ApiKey) -> dict[str, object]:
+    return {
+        "sid": key.sid,
+        "account_sid": key.account,
+        "scopes": sorted(scope.value for scope in key.scopes),
+        "friendly_name": key.friendly_name,
+        "date_created": f"{key.created_at:%Y-%m-%dT%H:%M:%SZ}",
+        "date_revoked": f"{key.revoked_at:%Y-%m-%dT%H:%M:%SZ}" if key.revoked_at else None,
+    }

@@ -1,0 +1,37 @@
+"""What the log looks like: one line a fact, on standard error; JSON unless somebody is watching."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+
+
+def log_everything() -> None:
+    """For processes that stay: every fact, with its time."""
+    _configure(logging.INFO)
+
+
+def log_trouble() -> None:
+    """For commands that end: what they say themselves is enough, unless something is wrong."""
+    _configure(logging.WARNING)
+
+
+def _configure(level: int) -> None:
+    shown: list[structlog.typing.Processor] = (
+        [structlog.dev.ConsoleRenderer()]
+        if sys.stderr.isatty()
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+            *shown,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )

@@ -1,0 +1,106 @@
+"""Several processes for one server: some answer HTTP on the same socket, one works, and this one watches over them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import socket
+from collections.abc import Callable
+from multiprocessing.synchronize import Semaphore
+from typing import Any, Final
+
+import structlog
+
+from dayfile.cli.answering import answer, work
+from dayfile.cli.logs import log_everything
+from dayfile.cli.stopping import Stop, told_by_signals
+from dayfile.errors import Unusable
+from dayfile.service import Service
+from dayfile.settings import Settings
+
+log = structlog.get_logger()
+
+# Fresh processes: what a thread holds while its process is forked stays held for ever in the fork.
+_SPAWN: Final = multiprocessing.get_context("spawn")
+_LOOK_SECONDS = 0.5
+
+
+class Processes:
+    """So many processes that answer and, if wanted, one that works."""
+
+    def __init__(self, settings: Settings, listening: socket.socket, *, answering: int, with_worker: bool) -> None:
+        self._ready = _SPAWN.Semaphore(0)
+        self._answering = answering
+        self._members = [_Member("http", _answer, settings, listening, self._ready) for _ in range(answering)]
+        if with_worker:
+            self._members.append(_Member("worker", _work, settings))
+
+    def run(self, stop: Stop, *, on_ready: Callable[[], None]) -> None:
+        """Keep them running until told to stop, then stop them; raises Unusable if they do not start."""
+        for member in self._members:
+            member.start()
+        try:
+            if self._all_started(stop):
+                on_ready()
+            while not stop.wait(_LOOK_SECONDS):
+                for member in self._members:
+                    member.restart_if_dead()
+        finally:
+            for member in self._members:
+                member.tell()
+            for member in self._members:
+                member.join()
+
+    def _all_started(self, stop: Stop) -> bool:
+        """Wait until every process answers; False if told to stop before."""
+        for _ in range(self._answering):
+            while not self._ready.acquire(timeout=_LOOK_SECONDS):
+                if stop.wait(0):
+                    return False
+                if not all(member.is_alive for member in self._members):
+                    raise Unusable("a process of the server ended before it was ready: its log says why")
+        return True
+
+
+class _Member:
+    """One of the processes, started again when it dies."""
+
+    def __init__(self, name: str, run: Callable[..., None], *arguments: Any) -> None:
+        self._name = name
+        self._run = run
+        self._arguments = arguments
+        self._process = self._new()
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.is_alive()
+
+    def start(self) -> None:
+        self._process.start()
+
+    def restart_if_dead(self) -> None:
+        if not self.is_alive:
+            log.warning("process.restarted", process=self._name, exit_code=self._process.exitcode)
+            self._process = self._new()
+            self._process.start()
+
+    def tell(self) -> None:
+        """Ask it to stop in good order."""
+        self._process.terminate()
+
+    def join(self) -> None:
+        self._process.join()
+
+    def _new(self) -> multiprocessing.context.SpawnProcess:
+        return _SPAWN.Process(target=self._run, args=self._arguments, name=self._name)
+
+
+def _answer(settings: Settings, listening: socket.socket, ready: Semaphore) -> None:
+    log_everything()
+    with told_by_signals(by_terminal=False) as stop, Service.open(settings) as service:
+        answer(service, listening, stop=stop, with_worker=False, on_ready=ready.release)
+
+
+def _work(settings: Settings) -> None:
+    log_everything()
+    with told_by_signals(by_terminal=False) as stop, Service.open(settings) as service:
+        work(service, stop=stop)

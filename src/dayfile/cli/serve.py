@@ -1,0 +1,73 @@
+"""The operator's commands that stay: serve and work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dayfile import __version__
+from dayfile.cli.logs import log_everything
+from dayfile.cli.options import screen_of
+
+if TYPE_CHECKING:
+    from dayfile.settings import Settings
+
+
+def serve(
+    ctx: typer.Context,
+    *,
+    no_worker: Annotated[bool, typer.Option("--no-worker", help="Only answer HTTP; `dayfile work` works.")] = False,
+    processes: Annotated[
+        int, typer.Option("--processes", min=1, max=64, help="How many processes answer; beyond 1, another one works.")
+    ] = 1,
+    host: Annotated[
+        str | None, typer.Option("--host", help="Address to listen on, for DAYFILE_HOST.", show_default=False)
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", help="Port, for DAYFILE_PORT; 0 picks a free one.", show_default=False)
+    ] = None,
+) -> None:
+    """Answer HTTP, and work, until told to stop. Prints one line with its address when it is ready."""
+    from dayfile.cli.answering import answer
+    from dayfile.cli.listening import listen
+    from dayfile.cli.processes import Processes
+    from dayfile.cli.stopping import told_by_signals
+    from dayfile.service import Service
+    from dayfile.settings import Settings
+
+    given = {"host": host, "port": port}
+    settings = Settings.read(**{name: value for name, value in given.items() if value is not None})
+    screen = screen_of(ctx)
+    log_everything()
+    with told_by_signals() as stop, listen(settings.host, settings.port) as listening:
+        # The port may have been picked just now, and addresses are made of it.
+        settings = settings.model_copy(update={"port": listening.getsockname()[1]})
+
+        def on_ready() -> None:
+            screen.line(_ready_line(settings))
+
+        with Service.open(settings) as service:
+            if processes == 1:
+                answer(service, listening, stop=stop, with_worker=not no_worker, on_ready=on_ready)
+                return
+        # Made and found usable above; each of the processes opens it for itself.
+        Processes(settings, listening, answering=processes, with_worker=not no_worker).run(stop, on_ready=on_ready)
+
+
+def work(ctx: typer.Context) -> None:
+    """Only work, until told to stop: seal, produce jobs, sweep. As many of these as you like."""
+    from dayfile.cli import answering
+    from dayfile.cli.stopping import told_by_signals
+    from dayfile.service import Service
+    from dayfile.settings import Settings
+
+    settings = Settings.read()
+    log_everything()
+    with told_by_signals() as stop, Service.open(settings) as service:
+        screen_of(ctx).line(f"Dayfile {__version__} works on {settings.data_dir.absolute()}")
+        answering.work(service, stop=stop)
+
+
+def _ready_line(settings: Settings) -> str:
+    return f"Dayfile {__version__} is ready: {settings.base_url} (data in {settings.data_dir.absolute()})"

@@ -1,0 +1,61 @@
+"""Who is looking at the page, and so, how much of it there is: see docs/decisions/0003-what-the-front-page-shows.md."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+from enum import IntEnum
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+
+from dayfile.accounts.authenticate import Authenticator
+from dayfile.errors import AccountSuspended, Unauthorized
+
+
+class Audience(IntEnum):
+    """Each sees what the one before sees, and more."""
+
+    ANYBODY = 0  # whether it works, and how to use it
+    THIS_MACHINE = 1  # figures of the whole instance, and how to run it
+    OPERATOR = 2  # the jobs of all accounts
+
+
+def audience_of(request: Request, *, authenticator: Authenticator, public_url: str) -> Audience:
+    """Who is asking; wrong credentials are as good as none."""
+    if _is_operator(request.headers.get("authorization", ""), authenticator):
+        return Audience.OPERATOR
+    return Audience.THIS_MACHINE if _is_on_this_machine(request, public_url) else Audience.ANYBODY
+
+
+def _is_operator(authorization: str, authenticator: Authenticator) -> bool:
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return False
+    try:
+        sid, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+        return sid.isascii() and authenticator.authenticate(sid, secret).account is None
+    except (binascii.Error, UnicodeDecodeError, Unauthorized, AccountSuspended):
+        return False
+
+
+def _is_on_this_machine(request: Request, public_url: str) -> bool:
+    """Whether a developer looks at an instance of their own.
+
+    That the connection comes from this machine is not enough. A proxy on it would make everybody look like that: where
+    there is one, the public URL names another host. A website that a browser here has open could ask in its name: the
+    browser then says so, or the Host header is the website's.
+    """
+    peer = request.client.host if request.client else ""
+    hosts = (peer, request.url.hostname or "", urlsplit(public_url).hostname or "")
+    asked_by_a_website = request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
+    forwarded = any(name == "via" or "forwarded" in name for name in request.headers)
+    return all(map(_is_loopback, hosts)) and not forwarded and not asked_by_a_website
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

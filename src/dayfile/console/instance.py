@@ -1,0 +1,39 @@
+"""What the page needs of the instance that it shows."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from dayfile.accounts.authenticate import Authenticator
+from dayfile.clock import Clock
+from dayfile.files.storage import Storage
+from dayfile.store.database import Database
+
+
+class Instance(Protocol):
+    """The parts of an instance that the page reads; it changes nothing."""
+
+    @property
+    def database(self) -> Database:
+        """The state database."""
+        ...
+
+    @property
+    def storage(self) -> Storage:
+        """The object storage."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The time."""
+        ...
+
+    @property
+    def authenticator(self) -> Authenticator:
+        """Who knows whose credentials these are."""
+        ...
+
+    @property
+    def public_url(self) -> str:
+        """What clients call this server."""
+        ...

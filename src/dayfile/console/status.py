@@ -1,0 +1,129 @@
+"""What there is to say about an instance: whether it works, how much is in it, what it was asked for last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dayfile.console.instance import Instance
+from dayfile.errors import DatabaseUnavailable, StorageUnavailable
+from dayfile.model.job import Job, JobDay, Status, group_by_status
+
+_RECENT_JOBS = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """Whether the two things answer that everything hangs from; None: it does, else the reason."""
+
+    database: str | None
+    storage: str | None
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the instance can work."""
+        return self.database is None and self.storage is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """How much there is, over all accounts."""
+
+    accounts: int
+    waiting_records: int
+    waiting_segments: int
+    oldest_waiting: datetime | None
+    sealed_days: int  # of a resource type each
+    sealed_files: int
+    unfinished_jobs: int
+    rejections: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownJob:
+    """A job and how far it is."""
+
+    job: Job
+    days: tuple[JobDay, ...]
+
+    @property
+    def finished(self) -> int:
+        """How many of its days are final."""
+        return sum(day.status.is_final for day in self.days)
+
+    @property
+    def percent(self) -> int:
+        """The same of a hundred."""
+        return 100 * self.finished // max(1, len(self.days))
+
+    @property
+    def summary(self) -> str:
+        """Its days by status, in words."""
+        return ", ".join(f"{len(group.days)} {_WORDS[group.status]}" for group in group_by_status(self.days))
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a day of it is given up."""
+        return any(day.status is Status.FAILED for day in self.days)
+
+
+_WORDS = {
+    Status.SUBMITTED: "waiting",
+    Status.RUNNING: "running",
+    Status.ERROR_DURING_RUN: "to be tried again",
+    Status.COMPLETED: "completed",
+    Status.COMPLETED_EMPTY_RECORDS: "empty",
+    Status.FAILED: "failed",
+    Status.RUNNING_TO_BE_DELETED: "being deleted",
+    Status.DELETED_BY_USER_REQUEST: "deleted",
+}
+
+
+def health_of(instance: Instance) -> Health:
+    """Ask the database and the storage."""
+    database = storage = None
+    try:
+        with instance.database.snapshot() as tx:
+            tx.accounts.listed(after=None, limit=1)
+    except DatabaseUnavailable as error:
+        database = str(error)
+    try:
+        next(iter(instance.storage.scan("probes/")), None)
+    except StorageUnavailable as error:
+        storage = str(error)
+    return Health(database=database, storage=storage)
+
+
+def figures_of(instance: Instance) -> Figures:
+    """Count, in one view of the database."""
+    with instance.database.snapshot() as tx:
+        waiting = tx.segments.waiting()
+        return Figures(
+            accounts=tx.accounts.count(),
+            waiting_records=sum(day.records for day in waiting),
+            waiting_segments=sum(day.segments for day in waiting),
+            oldest_waiting=min((day.first_accepted_at for day in waiting), default=None),
+            sealed_days=tx.seals.count(),
+            sealed_files=tx.sealed_days.count(),
+            unfinished_jobs=len(tx.jobs.queue().numbers),
+            rejections=tx.rejections.count(),
+        )
+
+
+def recent_jobs_of(instance: Instance) -> list[ShownJob]:
+    """The jobs submitted last, of all accounts."""
+    with instance.database.snapshot() as tx:
+        jobs = tx.jobs.recent(limit=_RECENT_JOBS)
+        days = tx.jobs.days([job.sid for job in jobs])
+    return [ShownJob(job=job, days=days[job.sid]) for job in jobs]
+
+
+def duration_text(duration: timedelta) -> str:
+    """A duration as people say it: 3 days 4 h, 2 h 5 min, 12 min, 40 s."""
+    seconds = int(duration.total_seconds())
+    days, hours, minutes = seconds // 86400, seconds // 3600 % 24, seconds // 60 % 60
+    if days:
+        return f"{days} {'day' if days == 1 else 'days'} {hours} h"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min" if minutes else f"{seconds} s"
