@@ -54,13 +54,23 @@ def _as_text(default: object) -> str | None:
 
 
 def test_every_command_is_documented() -> None:
-    """A command that is in no document is found by accident."""
-    missing = [words for words in _commands() if not _mentions(words)]
-    assert missing == []
+    """A command that is in no document is found by accident, one that is gone by frustration."""
+    commands = list(_leaves(get_command(app)))
+    assert [words for words in commands if not _mentions(words)] == []
+    assert set(re.findall(r"^\| `dayfile (\w+)", OPERATIONS, flags=re.MULTILINE)) == {words[0] for words in commands}
 
 
-def _commands() -> Iterator[tuple[str, ...]]:
-    return _leaves(get_command(app))
+def test_every_documented_option_exists() -> None:
+    """An option that is gone is a script that fails at night."""
+    tables = "\n".join(re.findall(r"^\| `dayfile .*$", OPERATIONS, flags=re.MULTILINE))
+    assert set(re.findall(r"--[a-z-]+", tables)) <= set(_options(get_command(app)))
+
+
+def _options(command: Any) -> Iterator[str]:
+    for child in getattr(command, "commands", {}).values():
+        yield from _options(child)
+    for parameter in command.params:
+        yield from parameter.opts
 
 
 def _leaves(command: Any, *before: str) -> Iterator[tuple[str, ...]]:

@@ -17,8 +17,8 @@ import pytest
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-SHELL = re.findall(r"```sh\n(.*?)```", README.partition("## Quick start")[2], flags=re.DOTALL)
-PYTHON = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+SHELL: list[str] = re.findall(r"```sh\n(.*?)```", README.partition("## Quick start")[2], flags=re.DOTALL)
+PYTHON: list[str] = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 DAY = "2026-10-01"
 
 
