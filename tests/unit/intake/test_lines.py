@@ -165,18 +165,22 @@ def test_no_body_takes_more_memory_than_some_batches(start: bytes, filling: byte
 def test_an_overlong_line_arrives_cut_and_costs_no_other_line(excess: int) -> None:
     """One byte over the limit is enough for the reader to refuse it; what comes after it is not its fault."""
     line = b"x" * (MAX_LINE_BYTES + excess)
-    kept = line[: MAX_LINE_BYTES + 1]
-    assert _lines(b"a\n" + line + b"\nb\n") == [(1, b"a"), (2, kept), (3, b"b")]
-    assert _lines(b"a\r\n" + line + b"\r\nb\r\n") == [(1, b"a"), (2, kept), (3, b"b")]
+    rows = [(1, b"a"), (2, line[: MAX_LINE_BYTES + 1]), (3, b"b")]
+    assert _lines(b"a\n" + line + b"\nb\n") == rows
+    assert _lines(b"a\r\n" + line + b"\r\nb\r\n") == rows
     text = b'{"a":"' + line[8:] + b'"}'
     assert _lines(b"[1,%b,2]" % text) == [(1, b"1"), (2, text[: MAX_LINE_BYTES + 1]), (3, b"2")]
-    assert _lines(b"[{},%b,{}]" % text) == [(1, b"{}"), (2, text[: MAX_LINE_BYTES + 1]), (3, b"{}")]
+    body = b"[{},%b,{}]" % text
+    chunks = [body[start : start + 700_000] for start in range(0, len(body), 700_000)]
+    kept = [(1, b"{}"), (2, text[: MAX_LINE_BYTES + 1]), (3, b"{}")]
+    assert list(read_lines(chunks, is_gzip=False, max_bytes=None)) == _lines(body) == kept
 
 
 def test_an_overlong_line_is_not_cut_to_one_that_is_not() -> None:
     """A carriage return where it is cut is none that ends it."""
-    line = b"x" * MAX_LINE_BYTES + b"\r" + b"x" * (3 * BATCH_BYTES)
-    assert _lines(line + b"\nb\n") == [(1, line[: MAX_LINE_BYTES + 1]), (2, b"b")]
+    line = b"x" * MAX_LINE_BYTES + b"\r" + b"x" * BATCH_BYTES
+    chunks = [line[:BATCH_BYTES], line[BATCH_BYTES:], b"\nb\n"]
+    assert list(read_lines(chunks, is_gzip=False, max_bytes=None)) == [(1, line[: MAX_LINE_BYTES + 1]), (2, b"b")]
 
 
 def test_a_byte_order_mark_is_one_only_where_the_body_begins() -> None:
