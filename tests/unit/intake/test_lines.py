@@ -178,7 +178,7 @@ def test_an_overlong_line_arrives_cut_and_costs_no_other_line(excess: int) -> No
 
 def test_an_overlong_line_is_not_cut_to_one_that_is_not() -> None:
     """A carriage return where it is cut is none that ends it."""
-    line = b"x" * MAX_LINE_BYTES + b"\r" + b"x" * BATCH_BYTES
+    line = b"x" * MAX_LINE_BYTES + b"\r" + b"x" * (BATCH_BYTES - 1)
     chunks = [line[:BATCH_BYTES], line[BATCH_BYTES:], b"\nb\n"]
     assert list(read_lines(chunks, is_gzip=False, max_bytes=None)) == [(1, line[: MAX_LINE_BYTES + 1]), (2, b"b")]
 
