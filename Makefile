@@ -77,7 +77,7 @@ fix: $(VENV)/.dev ## Put format and lint right where that can be done without th
 
 .PHONY: bench
 bench: $(VENV)/.bench ## Measure what the documents claim
-	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+	@for script in $$(grep -l __main__ bench/*.py); do echo "== $$script"; $(BIN)/python "$$script"; done
 
 .PHONY: lock
 lock: $(BIN)/python ## Compile requirements/ anew from pyproject.toml, with releases that are at least a week old
