@@ -1,0 +1,246 @@
+"""Lines to one gzip member, compressed in parallel, and back.
+
+The text is cut into blocks of a fixed size. Each is compressed by itself to raw deflate that ends with a full flush, so
+the compressed blocks, one after the other, are one deflate stream; between a header and a trailer they are one gzip
+member. The same text gives the same bytes from the same encoder, whatever pieces it comes in and however many threads
+there are.
+
+Never several members: widespread readers stop silently after the first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import struct
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from dayfile.errors import Corrupt
+
+_igzip: Any
+try:
+    from isal import ISAL_VERSION
+    from isal import isal_zlib as _igzip
+except ImportError:  # no wheel for this platform: slower, and the same text
+    ISAL_VERSION, _igzip = "", None
+
+Bytes = bytes | bytearray | memoryview
+
+BLOCK_BYTES: Final = 256 * 1024
+"""How much text is compressed in one call. Part of the format: with another size the same text gives other bytes."""
+
+_LEVEL: Final = 1
+_RAW: Final = -15
+_GZIP: Final = 31
+_HEADER: Final = bytes.fromhex("1f8b08000000000000ff")  # deflate, no flags, no time, unknown system
+_END: Final = bytes.fromhex("0300")  # an empty last block
+_PLAIN_BYTES: Final = 1024 * 1024
+_AHEAD: Final = 16  # blocks that may be on their way through the pool
+_ERRORS: Final[tuple[type[Exception], ...]] = (zlib.error, _igzip.error) if _igzip else (zlib.error,)
+_VECTOR_UNITS: Final = (("avx512bw", "avx512"), ("avx2", "avx2"), ("sse4_2", "sse4"))
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """What compresses: its name is in every manifest, because the same encoder gives the same bytes."""
+
+    name: str
+    deflate: Callable[[Bytes], bytes]  # one block to raw deflate that ends with a full flush
+    crc32: Callable[[Bytes, int], int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """What is known of a gzip file once it is written."""
+
+    size_bytes: int
+    plain_bytes: int
+    sha256: str  # of the gzip file
+    plain_sha256: str  # of the text in it
+    encoder: str
+
+
+class Member:
+    """One gzip member, made while it is iterated over, once; then `digest` tells what it is.
+
+    The chunks of text must not change until that is over. At most a few blocks are in memory.
+    """
+
+    def __init__(self, chunks: Iterable[Bytes], *, pool: Executor, encoder: Encoder | None = None) -> None:
+        self._chunks = chunks
+        self._pool = pool
+        self._encoder = encoder or best_encoder()
+        self._digest: Digest | None = None
+
+    @property
+    def digest(self) -> Digest:
+        if self._digest is None:
+            raise ValueError("the digest is known when the last block has been taken")
+        return self._digest
+
+    def __iter__(self) -> Iterator[bytes]:
+        coded = _Coded(self._encoder)
+        compressing: deque[Future[bytes]] = deque()
+        try:
+            yield coded.add(_HEADER)
+            for block in _blocks(self._chunks):
+                compressing.append(self._pool.submit(self._encoder.deflate, block))
+                coded.read(block)
+                if len(compressing) >= _AHEAD:
+                    yield coded.add(compressing.popleft().result())
+            while compressing:
+                yield coded.add(compressing.popleft().result())
+            yield coded.add(coded.end())
+        finally:
+            for future in compressing:  # only after an error, or when nobody wants the rest
+                future.cancel()
+        self._digest = coded.digest()
+
+
+def compress(text: Bytes, *, encoder: Encoder | None = None) -> tuple[bytes, Digest]:
+    """A text that is small enough to be held as one gzip member: the same bytes as a Member's, in this thread."""
+    encoder = encoder or best_encoder()
+    coded = _Coded(encoder)
+    parts = [coded.add(_HEADER)]
+    for block in _blocks([text]):
+        coded.read(block)
+        parts.append(coded.add(encoder.deflate(block)))
+    parts.append(coded.add(coded.end()))
+    return b"".join(parts), coded.digest()
+
+
+def plain(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The text of a gzip file, in blocks; raises Corrupt if it is damaged, cut off or not exactly one member."""
+    inflate = (_igzip or zlib).decompressobj(wbits=_GZIP)
+    for chunk in chunks:
+        if chunk and inflate.eof:
+            raise _goes_on()
+        yield from _inflated(inflate, chunk)
+        if inflate.unused_data:
+            raise _goes_on()
+    if not inflate.eof:
+        raise Corrupt("the gzip file is cut off")
+
+
+@cache
+def best_encoder() -> Encoder:
+    """The encoder of this machine: igzip where there is a wheel of it, else zlib."""
+    return igzip_encoder() or zlib_encoder()
+
+
+def igzip_encoder() -> Encoder | None:
+    """Intel's igzip: some eight times as fast as zlib at the same size; None where it is not installed."""
+    if _igzip is None:
+        return None
+
+    def deflate(block: Bytes) -> bytes:
+        compressor = _igzip.compressobj(_LEVEL, _igzip.DEFLATED, _RAW)
+        return bytes(compressor.compress(block) + compressor.flush(_igzip.Z_FULL_FLUSH))
+
+    # igzip picks its code by the CPU, and may find other matches with it.
+    name = f"isa-l {ISAL_VERSION} level {_LEVEL} {platform.machine()} {_vector_unit()}"
+    return Encoder(name=name.strip(), deflate=deflate, crc32=_igzip.crc32)
+
+
+def zlib_encoder() -> Encoder:
+    """Python's own zlib, which is everywhere."""
+
+    def deflate(block: Bytes) -> bytes:
+        compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW)
+        return compressor.compress(block) + compressor.flush(zlib.Z_FULL_FLUSH)
+
+    name = f"zlib {zlib.ZLIB_RUNTIME_VERSION} level {_LEVEL} {platform.machine()}"
+    return Encoder(name=name, deflate=deflate, crc32=zlib.crc32)
+
+
+class _Coded:
+    """What is counted and hashed while a member is made, in the order of its bytes."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._crc = 0
+        self._plain_bytes = 0
+        self._size_bytes = 0
+        self._plain_hash = hashlib.sha256()
+        self._hash = hashlib.sha256()
+
+    def read(self, block: Bytes) -> None:
+        """Take the next block of text into account."""
+        self._crc = self._encoder.crc32(block, self._crc)
+        self._plain_bytes += len(block)
+        self._plain_hash.update(block)
+
+    def add(self, coded: bytes) -> bytes:
+        """Take the next bytes of the file into account; they are what is returned."""
+        self._size_bytes += len(coded)
+        self._hash.update(coded)
+        return coded
+
+    def end(self) -> bytes:
+        """The last block and the trailer."""
+        return _END + struct.pack("<II", self._crc, self._plain_bytes % 2**32)
+
+    def digest(self) -> Digest:
+        """What the member is."""
+        return Digest(
+            size_bytes=self._size_bytes,
+            plain_bytes=self._plain_bytes,
+            sha256=self._hash.hexdigest(),
+            plain_sha256=self._plain_hash.hexdigest(),
+            encoder=self._encoder.name,
+        )
+
+
+def _blocks(chunks: Iterable[Bytes]) -> Iterator[Bytes]:
+    """Cut text into blocks of the fixed size, the last one shorter: each one buffer, copied only where chunks meet."""
+    partial = bytearray()
+    for chunk in chunks:
+        view = memoryview(chunk).cast("B")
+        if partial:
+            missing = BLOCK_BYTES - len(partial)
+            partial += view[:missing]
+            view = view[missing:]
+            if len(partial) == BLOCK_BYTES:
+                yield partial
+                partial = bytearray()
+        while len(view) >= BLOCK_BYTES:
+            yield view[:BLOCK_BYTES]
+            view = view[BLOCK_BYTES:]
+        partial += view
+    if partial:
+        yield partial
+
+
+def _inflated(inflate: Any, chunk: bytes) -> Iterator[bytes]:
+    """The text that a chunk brings, block by block: a small chunk may hold a thousand times its size."""
+    rest = chunk
+    while not inflate.eof:
+        try:
+            block: bytes = inflate.decompress(rest, _PLAIN_BYTES)
+        except _ERRORS as error:
+            raise Corrupt(f"the gzip file is damaged: {error}") from error
+        if block:
+            yield block
+        rest = inflate.unconsumed_tail
+        if not rest and len(block) < _PLAIN_BYTES:
+            return
+
+
+def _goes_on() -> Corrupt:
+    return Corrupt("the gzip file goes on after its end: it must be one member and nothing else")
+
+
+def _vector_unit() -> str:
+    """The widest vector instructions of this CPU, as far as the system tells."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("flags")[2].partition("\n")[0].split()
+    except OSError:
+        return ""
+    return next((name for flag, name in _VECTOR_UNITS if flag in flags), "")
