@@ -1,0 +1,67 @@
+"""What a piece of a seal needs on this machine: waiting segments, and the lines of the files that are there already."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from dayfile.errors import Corrupt
+from dayfile.files import disk, gzip, segments
+from dayfile.files.storage import Storage
+from dayfile.model.resource import ResourceType
+
+_FORMER_BYTES: Final = 32 * 1024 * 1024
+"""How much text of former files is made one segment."""
+
+
+def file_of(key: str, *, storage: Storage, copy: Path) -> Path:
+    """The file that an object is in; one that is far away is copied. Raises NotFound."""
+    path = storage.path(key)
+    if path is not None:
+        return path
+    with copy.open("xb", buffering=0) as file:
+        for block in storage.read(key):
+            disk.write(file, block, "write to the scratch folder")
+    return copy
+
+
+def segments_of(
+    formers: Iterable[tuple[str, str]], resource_type: ResourceType, *, storage: Storage, scratch: Path
+) -> Iterator[Path]:
+    """The lines of former files, given by their keys and the SHA-256 of their texts, as segments in the scratch folder.
+
+    Raises NotFound, or Corrupt for a file that is not what its manifest says.
+    """
+    for number, lines in enumerate(_batches(formers, storage)):
+        path = scratch / f"former-{number}"
+        with disk.reported("write to the scratch folder"):
+            path.write_bytes(segments.encode(lines, resource_type))
+        yield path
+
+
+def _batches(formers: Iterable[tuple[str, str]], storage: Storage) -> Iterator[list[bytes]]:
+    batch: list[bytes] = []
+    size = 0
+    for key, plain_sha256 in formers:
+        for lines in _lines(key, plain_sha256, storage):
+            batch += lines
+            size += sum(map(len, lines))
+            if size >= _FORMER_BYTES:
+                yield batch
+                batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _lines(key: str, plain_sha256: str, storage: Storage) -> Iterator[list[bytes]]:
+    """The lines of a former file, some at a time."""
+    digest = hashlib.sha256()
+    begun = b""
+    for block in gzip.plain(storage.read(key)):
+        digest.update(block)
+        whole, newline, begun = (begun + block).rpartition(b"\n")
+        yield (whole + newline).splitlines(keepends=True)
+    if begun or digest.hexdigest() != plain_sha256:
+        raise Corrupt(f"{key} does not hold what its manifest says: restore it from a backup")

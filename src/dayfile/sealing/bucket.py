@@ -1,0 +1,74 @@
+"""A bucket: the lines of a short stretch of ranks, collected in any order and poured out in theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dayfile.errors import Corrupt
+from dayfile.files import disk
+
+LINES: Final = pa.schema([("rank", pa.int64()), ("line", pa.string())])
+"""What is collected: record batches like this."""
+
+_PORTION_BYTES: Final = 4 * 1024 * 1024
+
+
+class Bucket:
+    """The lines from the rank `start` up to, not including, `stop`; in memory, and in files when they are spilled."""
+
+    def __init__(self, start: int, stop: int, *, path: Path) -> None:
+        self.start = start
+        self.stop = stop
+        self.held_bytes = 0
+        self._path = path
+        self._files = 0
+        self._held: list[Any] = []
+
+    def add(self, lines: Any) -> None:
+        """Take some of its lines."""
+        self._held.append(lines)
+        self.held_bytes += lines.nbytes
+
+    def spill(self) -> None:
+        """Move what is held to a file; raises StorageUnavailable."""
+        if not self._held:
+            return
+        lines, self._held, self.held_bytes = pa.Table.from_batches(self._held), [], 0
+        options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
+        with (
+            disk.reported("write to the scratch folder"),
+            pa.OSFile(self._file(self._files), "wb") as file,
+            pa.ipc.new_stream(file, LINES, options=options) as writer,
+        ):
+            writer.write_table(lines.combine_chunks())
+        self._files += 1
+
+    def pour(self) -> Iterator[memoryview]:
+        """The text of all its lines by rank, some at a time. Nothing is left; raises Corrupt if a line is missing."""
+        lines, order = self._load()
+        at_once = max(1, len(order) * _PORTION_BYTES // max(lines.nbytes, 1))
+        for start in range(0, len(order), at_once):
+            portion = lines.take(order.slice(start, at_once))
+            _, offsets, text = portion.buffers()
+            yield memoryview(text)[: memoryview(offsets).cast("i")[len(portion)]]
+
+    def _load(self) -> tuple[Any, Any]:
+        """All lines as they came, and for each rank where its line is among them."""
+        batches, self._held, self.held_bytes = self._held, [], 0
+        for number in range(self._files):
+            with disk.reported("read from the scratch folder"), pa.OSFile(self._file(number), "rb") as file:
+                batches += pa.ipc.open_stream(file)
+            Path(self._file(number)).unlink()
+        lines = pa.Table.from_batches(batches, LINES).combine_chunks()
+        order = pc.inverse_permutation(pc.subtract(lines["rank"].combine_chunks(), self.start))
+        if len(order) != self.stop - self.start or order.null_count:
+            raise Corrupt("a segment changed while it was being sealed")
+        return lines["line"].combine_chunks(), order
+
+    def _file(self, number: int) -> str:
+        return f"{self._path}.{number}"

@@ -1,0 +1,228 @@
+"""The day files of a piece: the text cut where accounts end, compressed, hashed and stored.
+
+Most accounts are small, and a file of its own is dear: the small ones are compressed side by side and stored many at a
+time, while the next are being compressed. A large one is compressed in parallel and streams into its object.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from dayfile.files import gzip
+from dayfile.files.storage import Storage
+from dayfile.model.account import AccountSid
+from dayfile.model.export import NewSealedDay
+
+_SMALL_BYTES: Final = 1024 * 1024  # of text: one thread compresses it
+_LARGE_BYTES: Final = 64 * 1024 * 1024  # of text: not held, but streamed
+_TASK_BYTES: Final = 1024 * 1024
+_TASK_FILES: Final = 200
+_AHEAD: Final = 8
+_STORED_BYTES: Final = 32 * 1024 * 1024
+_STORED_FILES: Final = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where the file of one account goes, and the text that its current file has, if there is one."""
+
+    key: str
+    revision: int
+    former_plain_sha256: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _DayFile:
+    """One account's lines."""
+
+    account: AccountSid
+    records: int
+    plain_bytes: int
+    first_created_at: datetime
+    last_created_at: datetime
+    target: Target
+
+    def sealed(self, digest: gzip.Digest) -> NewSealedDay:
+        """Its manifest."""
+        return NewSealedDay(
+            account=self.account,
+            revision=self.target.revision,
+            key=self.target.key,
+            records=self.records,
+            size_bytes=digest.size_bytes,
+            plain_bytes=digest.plain_bytes,
+            sha256=digest.sha256,
+            plain_sha256=digest.plain_sha256,
+            encoder=digest.encoder,
+            first_created_at=self.first_created_at,
+            last_created_at=self.last_created_at,
+        )
+
+
+_Made = tuple[NewSealedDay, bytes]
+
+
+class _Unchanged(Exception):
+    """The account's current file has this very text."""
+
+
+def store_day_files(
+    totals: Iterable[Any],
+    text: Iterator[memoryview],
+    target_of: Callable[[AccountSid], Target],
+    *,
+    storage: Storage,
+    pool: Executor,
+) -> Iterator[NewSealedDay]:
+    """Store the file of every account whose text is not that of its current file; each is durable when it comes.
+
+    The text is that of the accounts in `totals` (as NewestLines gives them), one after the other.
+    """
+    cut = _Text(text)
+    with ThreadPoolExecutor(1) as writer:
+        shelf = _Shelf(storage, writer)
+        small = _Small(pool)
+        for file in _day_files(totals, target_of):
+            if file.plain_bytes > _LARGE_BYTES:
+                yield from _stream(file, cut.take(file.plain_bytes), storage=storage, pool=pool)
+            elif file.plain_bytes > _SMALL_BYTES:
+                yield from shelf.add(_made(file, cut.take(file.plain_bytes), pool))
+            else:
+                yield from shelf.add(small.add(file, list(cut.take(file.plain_bytes))))
+        yield from shelf.add(small.finish())
+        yield from shelf.finish()
+
+
+class _Text:
+    """Text that comes in portions, taken in pieces of other sizes."""
+
+    def __init__(self, portions: Iterator[memoryview]) -> None:
+        self._portions = portions
+        self._rest = memoryview(b"")
+
+    def take(self, size: int) -> Iterator[memoryview]:
+        """The next `size` bytes; to be taken to the end before more is asked for."""
+        while size:
+            if not self._rest:
+                self._rest = next(self._portions)
+            part = self._rest[:size]
+            self._rest = self._rest[len(part) :]
+            size -= len(part)
+            yield part
+
+
+class _Small:
+    """Files that are compressed one in a thread, some at a time."""
+
+    def __init__(self, pool: Executor) -> None:
+        self._pool = pool
+        self._task: list[tuple[_DayFile, list[memoryview]]] = []
+        self._task_bytes = 0
+        self._running: deque[Future[list[_Made]]] = deque()
+
+    def add(self, file: _DayFile, parts: list[memoryview]) -> list[_Made]:
+        """Take a file to be made; files that are made now, this or others."""
+        self._task.append((file, parts))
+        self._task_bytes += file.plain_bytes
+        if self._task_bytes >= _TASK_BYTES or len(self._task) >= _TASK_FILES:
+            self._submit()
+        return self._running.popleft().result() if len(self._running) > _AHEAD else []
+
+    def finish(self) -> list[_Made]:
+        """All that are not made yet."""
+        self._submit()
+        return [made for task in self._running for made in task.result()]
+
+    def _submit(self) -> None:
+        self._running.append(self._pool.submit(_compress, self._task))
+        self._task, self._task_bytes = [], 0
+
+
+class _Shelf:
+    """Files that are made, stored many at a time in a thread of its own."""
+
+    def __init__(self, storage: Storage, writer: Executor) -> None:
+        self._storage = storage
+        self._writer = writer
+        self._made: list[_Made] = []
+        self._bytes = 0
+        self._storing: tuple[Future[None], list[NewSealedDay]] | None = None
+
+    def add(self, made: Iterable[_Made]) -> list[NewSealedDay]:
+        """Take files to be stored; those that are durable now, these or others."""
+        for sealed, data in made:
+            self._made.append((sealed, data))
+            self._bytes += len(data)
+        if self._bytes >= _STORED_BYTES or len(self._made) >= _STORED_FILES:
+            return self._store()
+        return []
+
+    def finish(self) -> list[NewSealedDay]:
+        """All that are not durable yet."""
+        return self._store() + self._stored()
+
+    def _store(self) -> list[NewSealedDay]:
+        stored = self._stored()
+        objects = [(sealed.key, data) for sealed, data in self._made]
+        self._storing = self._writer.submit(self._storage.put_many, objects), [sealed for sealed, _ in self._made]
+        self._made, self._bytes = [], 0
+        return stored
+
+    def _stored(self) -> list[NewSealedDay]:
+        if self._storing is None:
+            return []
+        future, sealed = self._storing
+        future.result()
+        self._storing = None
+        return sealed
+
+
+def _day_files(totals: Iterable[Any], target_of: Callable[[AccountSid], Target]) -> Iterator[_DayFile]:
+    for batch in totals:
+        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            account, records, plain_bytes, first_created, last_created = row
+            yield _DayFile(
+                account=account,
+                records=records,
+                plain_bytes=plain_bytes,
+                first_created_at=datetime.fromtimestamp(first_created, UTC),
+                last_created_at=datetime.fromtimestamp(last_created, UTC),
+                target=target_of(account),
+            )
+
+
+def _compress(files: Iterable[tuple[_DayFile, list[memoryview]]]) -> list[_Made]:
+    made = []
+    for file, parts in files:
+        data, digest = gzip.compress(parts[0] if len(parts) == 1 else b"".join(parts))
+        if digest.plain_sha256 != file.target.former_plain_sha256:
+            made.append((file.sealed(digest), data))
+    return made
+
+
+def _made(file: _DayFile, text: Iterator[memoryview], pool: Executor) -> list[_Made]:
+    member = gzip.Member(text, pool=pool)
+    data = b"".join(member)
+    is_new = member.digest.plain_sha256 != file.target.former_plain_sha256
+    return [(file.sealed(member.digest), data)] if is_new else []
+
+
+def _stream(file: _DayFile, text: Iterator[memoryview], *, storage: Storage, pool: Executor) -> Iterator[NewSealedDay]:
+    member = gzip.Member(text, pool=pool)
+    try:
+        storage.put(file.target.key, _unless(file.target.former_plain_sha256, member))
+    except _Unchanged:
+        return
+    yield file.sealed(member.digest)
+
+
+def _unless(former_plain_sha256: str | None, member: gzip.Member) -> Iterator[bytes]:
+    """The bytes of a member; at the end raises _Unchanged if it has that text, so that it is not stored."""
+    yield from member
+    if member.digest.plain_sha256 == former_plain_sha256:
+        raise _Unchanged

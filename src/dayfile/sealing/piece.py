@@ -1,0 +1,123 @@
+"""A piece of a seal: segments and former files in, day files out, for a range of accounts of one type and day.
+
+A pure function of objects under keys to objects under new keys. It knows no database and takes no decision that counts:
+it may run anywhere, twice at once, or die half way; what it has made counts for nothing until its rows are committed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from dayfile.files import disk
+from dayfile.files.storage import Storage
+from dayfile.model.account import AccountSid
+from dayfile.model.day import Day
+from dayfile.model.export import NewSealedDay
+from dayfile.model.resource import ResourceType
+from dayfile.sealing.bring import file_of, segments_of
+from dayfile.sealing.day_files import Target, store_day_files
+from dayfile.sealing.gather import ordered_text
+from dayfile.sealing.newest import Accounts, Waiting, newest_lines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentInput:
+    """A Parquet segment in the storage; small ones have been folded into such."""
+
+    id: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormerFile:
+    """The current file of one account: its lines take part, and lose a tie to every waiting one."""
+
+    account: AccountSid
+    key: str
+    revision: int
+    plain_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """What is to be sealed. Of the segments, only the lines of its accounts count."""
+
+    resource_type: ResourceType
+    day: Day
+    segments: tuple[SegmentInput, ...]
+    formers: tuple[FormerFile, ...]  # of accounts in the range
+    first_account: AccountSid | None  # included; None: from the very first
+    last_account: AccountSid | None  # included; None: to the very last
+    unique: str  # part of every object's key, unlike that of any other attempt
+
+
+def seal_piece(
+    piece: Piece, *, storage: Storage, scratch: Path, memory_bytes: int, threads: int | None = None
+) -> list[NewSealedDay]:
+    """Store a new file for every account whose text has changed; what they are. They are durable.
+
+    Accounts whose text is that of their former file are left out. `memory_bytes` is what records may take at a time;
+    the process needs some 300 MB more. Without `threads`, all processors that this process may use are used.
+
+    Raises NotFound for an object that is gone (somebody else has sealed the day), Corrupt for one that is damaged,
+    StorageUnavailable when the storage or the scratch folder fails, Unusable when the memory is too little.
+    """
+    threads = threads or len(os.sched_getaffinity(0))
+    with _own_folder(scratch) as folder, ThreadPoolExecutor(threads) as pool:
+        segments = _waiting(piece, storage=storage, scratch=folder)
+        if not segments:
+            return []
+        with newest_lines(
+            segments,
+            piece.resource_type,
+            accounts=Accounts(first=piece.first_account, last=piece.last_account),
+            scratch=folder,
+            memory_bytes=memory_bytes,
+            threads=threads,
+        ) as newest:
+            paths = [segment.path for segment in segments]
+            text = ordered_text(newest, paths, scratch=folder, memory_bytes=memory_bytes, pool=pool)
+            return list(store_day_files(newest.totals(), text, _targets(piece), storage=storage, pool=pool))
+
+
+@contextmanager
+def _own_folder(scratch: Path) -> Iterator[Path]:
+    with disk.reported("make a folder in the scratch folder"):
+        folder = TemporaryDirectory(dir=scratch, ignore_cleanup_errors=True)
+    with folder as name:
+        yield Path(name)
+
+
+def _waiting(piece: Piece, *, storage: Storage, scratch: Path) -> list[Waiting]:
+    """All that is to be sealed, as segments that can be read in place."""
+    waiting = [
+        Waiting(id=segment.id, path=file_of(segment.key, storage=storage, copy=scratch / f"segment-{segment.id}"))
+        for segment in piece.segments
+    ]
+    formers = ((former.key, former.plain_sha256) for former in piece.formers)
+    paths = segments_of(formers, piece.resource_type, storage=storage, scratch=scratch)
+    # Whatever has an id arrived later than what is sealed already.
+    return waiting + [Waiting(id=-number, path=path) for number, path in enumerate(paths, start=1)]
+
+
+def _targets(piece: Piece) -> Callable[[AccountSid], Target]:
+    """Where the file of an account goes."""
+    formers = {former.account: former for former in piece.formers}
+    folder = f"sealed/type={piece.resource_type}/day={piece.day}"
+
+    def target_of(account: AccountSid) -> Target:
+        former = formers.get(account)
+        revision = former.revision + 1 if former else 1
+        return Target(
+            key=f"{folder}/account={account}/revision-{revision}-{piece.unique}.json.gz",
+            revision=revision,
+            former_plain_sha256=former.plain_sha256 if former else None,
+        )
+
+    return target_of
