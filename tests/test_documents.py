@@ -37,6 +37,17 @@ def test_links_between_documents_lead_somewhere(document: Path) -> None:
     assert [target for target in targets if not (document.parent / target).exists()] == []
 
 
+def test_documents_that_the_code_names_exist() -> None:
+    """A comment that sends the reader to a page must not send them nowhere."""
+    named = {
+        (str(source.relative_to(ROOT)), page)
+        for folder in ("src", "tests", "bench")
+        for source in (ROOT / folder).rglob("*.py")
+        for page in re.findall(r"docs/[\w./-]+\.md", source.read_text(encoding="utf-8"))
+    }
+    assert sorted((source, page) for source, page in named if not (ROOT / page).exists()) == []
+
+
 def test_every_setting_is_documented_with_its_default() -> None:
     """An operator finds settings in one table; it lists those that are read, and what holds when they are not set."""
     prefix = Settings.model_config["env_prefix"]
