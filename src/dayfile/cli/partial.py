@@ -22,6 +22,7 @@ class Examined:
     size_bytes: int
     plain_bytes: int
     lines: int
+    members: int  # of gzip; several readers stop after the first without a word
     sha256: str
     plain_sha256: str
 
@@ -78,6 +79,7 @@ def examine(path: Path) -> Examined:
     """Sizes, lines and hashes of a day file; raises Corrupt unless it is gzip from its first byte to its last."""
     whole, plain = hashlib.sha256(), hashlib.sha256()
     size = plain_bytes = lines = 0
+    members = 1
     member = zlib.decompressobj(_GZIP)
     try:
         with path.open("rb") as file:
@@ -87,6 +89,7 @@ def examine(path: Path) -> Examined:
                 while block:
                     if member.eof:  # some servers write several members, one after the other
                         member = zlib.decompressobj(_GZIP)
+                        members += 1
                     text = member.decompress(block)
                     plain.update(text)
                     plain_bytes += len(text)
@@ -100,6 +103,7 @@ def examine(path: Path) -> Examined:
         size_bytes=size,
         plain_bytes=plain_bytes,
         lines=lines,
+        members=members,
         sha256=whole.hexdigest(),
         plain_sha256=plain.hexdigest(),
     )

@@ -79,6 +79,11 @@ class Screen:
         """One line of the result."""
         self.out.print(text, soft_wrap=True)
 
+    def heading(self, text: str) -> None:
+        """The beginning of a new part of a long result."""
+        self.out.print()
+        self.out.print(Text.assemble(("● ", "green"), (text, "bold")), soft_wrap=True)
+
     def draw(self, drawing: RenderableType) -> None:
         """Something of several lines, as part of the result."""
         self.out.print(drawing)
@@ -91,15 +96,20 @@ class Screen:
         """The result as a table; without rows, `empty` is said beside it."""
         table = new_table(columns)
         for row in rows:
-            table.add_row(*(cell if isinstance(cell, Text) else Text(plain(_shown(cell))) for cell in row))
-        if not table.row_count:
-            self.note(empty)
-        elif self.out.is_terminal:
-            self.out.print(table)
+            table.add_row(*(_cell(column, cell) for column, cell in zip(columns, row, strict=True)))
+        if table.row_count:
+            self.draw_table(table)
         else:
-            with self.out.capture() as captured:
-                self.out.print(table)
-            self.out.file.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+            self.note(empty)
+
+    def draw_table(self, table: Table) -> None:
+        """A table, as the result or a part of it."""
+        if self.out.is_terminal:
+            self.out.print(table)
+            return
+        with self.out.capture() as captured:
+            self.out.print(table)
+        self.out.file.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
     def facts(self, facts: Mapping[str, str]) -> None:
         """The result as names and values, one a line."""
@@ -161,12 +171,8 @@ def new_table(columns: Sequence[Column]) -> Table:
     """An empty table in the one style that tables have here."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", collapse_padding=True)
     for column in columns:
-        table.add_column(
-            column.name,
-            justify="right" if column.right else "left",
-            no_wrap=not column.wraps,
-            overflow="fold" if column.wraps else "ignore" if column.whole else "ellipsis",
-        )
+        # To the library, a column that may not wrap is one that may not become narrower either.
+        table.add_column(column.name, justify="right" if column.right else "left", no_wrap=column.whole)
     return table
 
 
@@ -197,6 +203,10 @@ def _console(*, color: bool, stderr: bool) -> Console:
     if not console.is_terminal:
         console.width = _WIDTH_IN_A_PIPE
     return console
+
+
+def _cell(column: Column, cell: object) -> Text:
+    return Text(plain(_shown(cell)), no_wrap=not column.wraps, overflow="fold" if column.wraps else "ellipsis")
 
 
 def _shown(cell: object) -> str:

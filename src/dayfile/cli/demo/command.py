@@ -1,0 +1,119 @@
+"""`dayfile demo`: everything that Dayfile does, on made-up records, in a folder of its own, with proof."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from dayfile.cli.options import screen_of
+from dayfile.cli.outcome import Outcome
+from dayfile.cli.show import Screen
+from dayfile.clock import Clock, SystemClock
+from dayfile.model.day import DayRange, last_custom_day
+
+if TYPE_CHECKING:
+    from dayfile.cli.demo.instance import Cast
+    from dayfile.cli.demo.proof import Proof
+
+_DAYS = 10
+_RECORDS = 8_000
+_SEED = "dayfile"
+
+
+def demo(
+    ctx: typer.Context,
+    *,
+    leave: Annotated[bool, typer.Option("--exit", help="Stop when all has been shown, for scripts.")] = False,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--data-dir", metavar="FOLDER", file_okay=False, help="Keep the data there, not in a folder that goes."
+        ),
+    ] = None,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port of its server; 0 picks a free one.")] = 0,
+    records: Annotated[
+        int, typer.Option("--records", min=100, max=10_000_000, help="About how many records to make up.")
+    ] = _RECORDS,
+) -> None:
+    """Show and prove everything on made-up records, then leave the server running to be tried.
+
+    It has a folder and a server of its own and touches nothing else. Exit code 1 when anything is not as it must be.
+    """
+    from dayfile.cli.demo.instance import make_cast, serving
+
+    screen = screen_of(ctx)
+    clock = SystemClock()
+    last = last_custom_day(clock.now())
+    days = DayRange(first=last - (_DAYS - 1), last=last)
+    with _folder(data_dir) as folder:
+        cast = make_cast(folder)
+        with serving(folder, port=port) as server:
+            screen.line(f"A server of the demo's own is ready: {server.url} (data in {folder})")
+            proofs = _play(screen, server.url, cast, days, folder=folder, records=records, clock=clock)
+            _show_proofs(screen, proofs)
+            if not leave:
+                _show_what_to_try(screen, server.url, cast, days)
+                server.wait_for_interrupt()
+    if not all(proof.holds for proof in proofs):
+        screen.problem("not everything is as it must be: see the table above")
+        raise typer.Exit(Outcome.FAILED)
+
+
+def _play(
+    screen: Screen, url: str, cast: Cast, days: DayRange, *, folder: Path, records: int, clock: Clock
+) -> list[Proof]:
+    from dayfile.cli.demo.exports import customers
+    from dayfile.cli.demo.platform import Platform
+    from dayfile.cli.demo.story import Story
+    from dayfile.cli.demo.traffic import Traffic
+
+    started = clock.monotonic()
+    accounts = [member.sid for member in cast.members]
+    with (
+        Platform(url, key_sid=cast.key_sid, key_secret=cast.key_secret) as platform,
+        customers(url, cast.members, folder / "downloads", clock=clock) as connected,
+    ):
+        traffic = Traffic(seed=_SEED, accounts=accounts, days=days, records=records)
+        story = Story(screen, cast=cast, traffic=traffic, days=days, customers=connected, clock=clock)
+        story.records_come_in(platform)
+        story.a_job_runs()
+        story.everybody_downloads_everything()
+        story.records_come_late(platform)
+        story.a_year_is_asked_for()
+    screen.heading(f"What was proven, in {clock.monotonic() - started:.1f} s")
+    return story.proofs
+
+
+def _show_proofs(screen: Screen, proofs: list[Proof]) -> None:
+    from dayfile.cli.demo.proof import draw_proofs
+
+    screen.draw_table(draw_proofs(proofs))
+
+
+def _show_what_to_try(screen: Screen, url: str, cast: Cast, days: DayRange) -> None:
+    from dayfile.cli.demo.snippets import python_snippet, shell_snippet
+
+    screen.heading("Go on yourself: in a shell")
+    screen.line(Text(shell_snippet(url, cast, days)))
+    screen.heading("in Python, with Twilio's library")
+    screen.line(Text(python_snippet(url, cast)))
+    screen.heading(f"in a browser: {url}")
+    screen.line(Text(f"as the operator: user {cast.key_sid}, password {cast.key_secret}"))
+    screen.note("\nThe server runs until you press Ctrl-C; then its data goes, unless you gave it a --data-dir.")
+
+
+@contextmanager
+def _folder(chosen: Path | None) -> Iterator[Path]:
+    """The folder of the demo's data; it goes when the demo ends, unless somebody chose it."""
+    if chosen is not None:
+        chosen.mkdir(parents=True, exist_ok=True)
+        yield chosen.absolute()
+        return
+    with tempfile.TemporaryDirectory(prefix="dayfile-demo-", ignore_cleanup_errors=True) as made:
+        yield Path(made)

@@ -1,0 +1,98 @@
+"""The demo's customers: every account asks for its days, downloads them, and compares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dayfile.cli.answers import RemoteJob
+from dayfile.cli.client import BulkExports
+from dayfile.cli.demo.expectation import Expectation, Place
+from dayfile.cli.demo.instance import Member, login
+from dayfile.cli.download import Downloaded, Downloader
+from dayfile.clock import Clock
+from dayfile.model.account import AccountSid
+from dayfile.model.day import DayRange
+from dayfile.model.resource import ResourceType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Downloaded files beside what they must contain."""
+
+    expectation: Expectation
+    files: Mapping[Place, Downloaded]
+
+    @property
+    def expected_records(self) -> int:
+        """How many lines there must be."""
+        return sum(map(self.expectation.count, self.files))
+
+    @property
+    def records(self) -> int:
+        """How many lines there are."""
+        return sum(file.found.lines for file in self.files.values())
+
+    def count(self, holds: Callable[[Place, Downloaded], bool]) -> int:
+        """How many of the files have some property."""
+        return sum(holds(place, file) for place, file in self.files.items())
+
+    def has_expected_text(self, place: Place, file: Downloaded) -> bool:
+        """Whether the text is what follows from what was sent, to the byte."""
+        return file.found.plain_sha256 == self.expectation.sha256(place)
+
+    def is_as_its_manifest_says(self, _: Place, file: Downloaded) -> bool:
+        """Whether count, sizes and both hashes are those of the manifest."""
+        found, manifest = file.found, file.manifest
+        return manifest is not None and (
+            (found.lines, found.size_bytes, found.plain_bytes, found.sha256, found.plain_sha256)
+            == (manifest.records, manifest.size_bytes, manifest.plain_bytes, manifest.sha256, manifest.plain_sha256)
+        )
+
+
+class Customers:
+    """All accounts, each with its own credentials."""
+
+    def __init__(self, servers: Mapping[AccountSid, BulkExports], folder: Path, *, clock: Clock) -> None:
+        self._servers = servers
+        self._folder = folder
+        self._clock = clock
+
+    def server(self, member: Member) -> BulkExports:
+        """The server as this account sees it."""
+        return self._servers[member.sid]
+
+    def ask(self, member: Member, resource_type: ResourceType, days: DayRange, *, name: str) -> RemoteJob:
+        """Submit a job."""
+        form = {"StartDay": str(days.first), "EndDay": str(days.last), "FriendlyName": name}
+        return self.server(member).create_job(resource_type, form)
+
+    def download(self, place: Place) -> Downloaded:
+        """Bring one file here."""
+        account, resource_type, day = place
+        folder = self._folder / account
+        folder.mkdir(parents=True, exist_ok=True)
+        downloader = Downloader(self._servers[account], folder, clock=self._clock)
+        return downloader.download(resource_type, day, progress=lambda _, __: None)
+
+    def compare(
+        self, places: Sequence[Place], expectation: Expectation, *, progress: Callable[[int], None]
+    ) -> Comparison:
+        """Download files and put them beside what they must contain."""
+        files = {}
+        for place in places:
+            files[place] = self.download(place)
+            progress(1)
+        return Comparison(expectation=expectation, files=files)
+
+
+@contextmanager
+def customers(url: str, members: Iterable[Member], folder: Path, *, clock: Clock) -> Iterator[Customers]:
+    """The accounts, connected to the server as long as the block runs."""
+    with ExitStack() as closing:
+        servers = {
+            member.sid: closing.enter_context(BulkExports(login(url, member), clock=clock)) for member in members
+        }
+        yield Customers(servers, folder, clock=clock)

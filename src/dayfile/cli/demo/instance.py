@@ -1,0 +1,145 @@
+"""The demo's own instance: in a folder of its own, with settings of its own, answered by a real server process."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+from dayfile.cli.client import Login
+from dayfile.errors import Unusable
+from dayfile.model.account import AccountSid
+from dayfile.model.credential import Scope
+from dayfile.service import Service
+from dayfile.settings import Settings
+
+_READY = re.compile(r"is ready: (http\S+)")
+_STOP_SECONDS = 40
+_LOG_LINES = 20
+
+# A year-long job on top of all others is more than a customer may ask for on one day.
+_OWN: dict[str, Any] = {"host": "127.0.0.1", "quota_days": 0, "accounts_may_write": True}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """An account of the demo, with what it logs in with."""
+
+    sid: AccountSid
+    auth_token: str = field(repr=False)
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cast:
+    """Who takes part: a parent account, its subaccounts, and the platform that sends their records."""
+
+    parent: Member
+    subaccounts: tuple[Member, ...]
+    key_sid: str
+    key_secret: str = field(repr=False)
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """All accounts."""
+        return self.parent, *self.subaccounts
+
+
+def make_cast(folder: Path) -> Cast:
+    """Make the instance in the folder, and its accounts and key."""
+    # The defaults and nothing else: neither the environment nor a .env file may lead the demo to a real instance.
+    defaults = {name: known.default for name, known in Settings.model_fields.items()}
+    settings = Settings.read(_env_file=None, **defaults | _OWN | {"data_dir": folder})
+    with Service.open(settings) as service:
+        parent = service.administration.create_account(friendly_name="Acme")
+        made = [
+            service.administration.create_account(parent=parent.account.sid, friendly_name=name)
+            for name in ("Acme Europe", "Acme Asia")
+        ]
+        key = service.administration.create_key(account=None, scopes=[Scope.INTAKE], friendly_name="platform")
+    members = [
+        Member(sid=new.account.sid, auth_token=new.auth_token, name=new.account.friendly_name)
+        for new in (parent, *made)
+    ]
+    return Cast(parent=members[0], subaccounts=tuple(members[1:]), key_sid=key.key.sid, key_secret=key.secret)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """The demo's server, which runs."""
+
+    url: str
+    process: subprocess.Popen[str]
+
+    def wait_for_interrupt(self) -> None:
+        """Return when Ctrl-C is pressed; raises Unusable if the server ends before."""
+        try:
+            code = self.process.wait()
+        except KeyboardInterrupt:
+            return
+        raise Unusable(f"the demo's server has ended, with exit code {code}")
+
+
+@contextmanager
+def serving(folder: Path, *, port: int) -> Iterator[Server]:
+    """A server on the folder, as long as the block runs; raises Unusable with what it said instead of starting."""
+    log = folder / "server.log"
+    with log.open("wb") as file, _ending_in_order():
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dayfile", "serve", "--port", str(port)],
+            cwd=folder,  # where there is no .env
+            env=_environment(folder),
+            stdout=subprocess.PIPE,
+            stderr=file,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for the demo, which stops the server when it is done with it
+        )
+        try:
+            yield Server(url=_address(process, log), process=process)
+        finally:
+            process.terminate()
+            process.wait(_STOP_SECONDS)
+
+
+def login(url: str, member: Member) -> Login:
+    """How to talk to the server as this account."""
+    return Login(url=url, username=member.sid, password=member.auth_token)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("DAYFILE_")}
+    if "PYTHONPATH" in kept:
+        entries = kept["PYTHONPATH"].split(os.pathsep)
+        kept["PYTHONPATH"] = os.pathsep.join(str(Path(entry).absolute()) for entry in entries)
+    own = {f"DAYFILE_{name.upper()}": str(value) for name, value in _OWN.items()}
+    return kept | own | {"DAYFILE_DATA_DIR": str(folder)}
+
+
+def _address(process: subprocess.Popen[str], log: Path) -> str:
+    for line in process.stdout or ():
+        if match := _READY.search(line):
+            return match[1]
+    said = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:])
+    raise Unusable(f"the demo's server did not start:\n{said}")
+
+
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """SIGTERM ends the demo as Ctrl-C does: the server is stopped first."""
+
+    def end(number: int, _: FrameType | None) -> NoReturn:
+        sys.exit(128 + number)
+
+    former = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)

@@ -1,0 +1,30 @@
+"""What to paste into a shell to go on by oneself, with the credentials of the demo."""
+
+from __future__ import annotations
+
+from dayfile.cli.demo.instance import Cast
+from dayfile.model.day import DayRange
+
+
+def shell_snippet(url: str, cast: Cast, days: DayRange) -> str:
+    """With curl, and with Dayfile's own commands."""
+    return f"""\
+export DAYFILE_URL={url}
+export DAYFILE_ACCOUNT_SID={cast.parent.sid}
+export DAYFILE_AUTH_TOKEN={cast.parent.auth_token}
+
+curl -u $DAYFILE_ACCOUNT_SID:$DAYFILE_AUTH_TOKEN $DAYFILE_URL/v1/Exports/Messages/Days
+curl -u $DAYFILE_ACCOUNT_SID:$DAYFILE_AUTH_TOKEN -L $DAYFILE_URL/v1/Exports/Messages/Days/{days.last} | gunzip | head -3
+curl -u $DAYFILE_ACCOUNT_SID:$DAYFILE_AUTH_TOKEN $DAYFILE_URL/v1/Exports/Messages/Days/{days.last}/Manifest
+dayfile days download Calls {days.first}..{days.last} -o downloads"""
+
+
+def python_snippet(url: str, cast: Cast) -> str:
+    """With Twilio's own library."""
+    return f"""\
+from twilio.rest import Client
+
+client = Client("{cast.parent.sid}", "{cast.parent.auth_token}")
+client.bulkexports.base_url = "{url}"
+for day in client.bulkexports.v1.exports("Messages").days.list():
+    print(day.day, day.size, day.friendly_name)"""

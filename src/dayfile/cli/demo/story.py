@@ -1,0 +1,203 @@
+"""The demo as a story in acts. What must come out is worked out from what was sent, never taken from the server."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+from rich.text import Text
+
+from dayfile.cli.answers import RemoteJob
+from dayfile.cli.daygrid import draw_job
+from dayfile.cli.demo.expectation import Expectation, Place
+from dayfile.cli.demo.exports import Comparison, Customers
+from dayfile.cli.demo.instance import Cast, Member
+from dayfile.cli.demo.platform import Batch, Platform, batches
+from dayfile.cli.demo.proof import Proof, prove
+from dayfile.cli.demo.traffic import Traffic
+from dayfile.cli.jobs import follow
+from dayfile.cli.show import Screen, count_text, plain, size_text
+from dayfile.clock import Clock
+from dayfile.errors import NotFound
+from dayfile.model.day import DayRange
+from dayfile.model.resource import MESSAGES, RESOURCE_TYPES, ResourceType
+
+_YEAR_DAYS = 366
+_FIRST_LINES = 2
+_LOOK_SECONDS = 0.005
+
+
+class Story:
+    """What happens in the demo, and what is proven by it."""
+
+    def __init__(
+        self, screen: Screen, *, cast: Cast, traffic: Traffic, days: DayRange, customers: Customers, clock: Clock
+    ) -> None:
+        self._screen = screen
+        self._cast = cast
+        self._traffic = traffic
+        self._days = days
+        self._customers = customers
+        self._clock = clock
+        self._expectation = Expectation()
+        self.proofs: list[Proof] = []
+
+    def records_come_in(self, platform: Platform) -> None:
+        """Act 1: the platform sends what happened on the ten days, and one batch of it twice."""
+        self._screen.heading("A platform sends its records over HTTP: versions, repetitions, many scripts")
+        started = self._clock.monotonic()
+        sent = self._send(platform, batches(self._traffic.on_time()))
+        seconds = self._clock.monotonic() - started
+        batch, receipt = sent[0]
+        self._prove(
+            "one batch sent twice gives one receipt", expected=receipt["sid"], found=platform.send(batch)["sid"]
+        )
+        names = ", ".join(f"{kind} {self._records_of(kind):,}" for kind in RESOURCE_TYPES)
+        expected = self._expectation
+        versions = f"{count_text(expected.versions, 'version')} of {count_text(expected.records, 'record')}"
+        self._screen.line(f"  {versions} for {count_text(len(self._cast.members), 'account')}, in {seconds:.1f} s")
+        self._screen.line(Text(f"  {names}", style="dim"))
+        self._screen.line(Text(f"  nothing at all happened on {self._traffic.quiet_day}", style="dim"))
+
+    def a_job_runs(self) -> None:
+        """Act 2: the parent account asks for its messages and looks at one of the files."""
+        self._screen.heading("A customer asks for ten days of messages")
+        parent = self._cast.parent
+        job = self._customers.ask(parent, MESSAGES, self._days, name="ten days 🗓")
+        self._screen.draw(draw_job(follow(self._screen, self._customers.server(parent), job, clock=self._clock)))
+        file = self._customers.download((parent.sid, MESSAGES, self._days.last))
+        self._screen.heading(
+            f"{file.path.name}: {count_text(file.found.lines, 'line')} in {size_text(file.found.size_bytes)}"
+        )
+        with gzip.open(file.path, "rt", encoding="utf-8") as lines:
+            for line in islice(lines, _FIRST_LINES):
+                self._screen.line(Text(plain(line.rstrip()), style="dim"))
+
+    def everybody_downloads_everything(self) -> None:
+        """Act 3: all accounts export all types, download all files, and compare every byte."""
+        self._screen.heading("Every account exports everything, downloads it, and compares it to the byte")
+        jobs = [
+            (member, self._customers.ask(member, kind, self._days, name=kind.name.lower()))
+            for member in self._cast.members
+            for kind in RESOURCE_TYPES
+            if (member, kind) != (self._cast.parent, MESSAGES)
+        ]
+        self._wait(jobs)
+        compared = self._compare(self._places(self._days))
+        self._prove_files(compared)
+        self._prove("records in the files", expected=self._expectation.records, found=compared.records)
+        quiet = [file for place, file in compared.files.items() if place[2] == self._traffic.quiet_day]
+        self._prove("lines in the files of the empty day", expected=0, found=sum(file.found.lines for file in quiet))
+        self._prove_strangers_see_nothing(jobs[0][1])
+
+    def records_come_late(self, platform: Platform) -> None:
+        """Act 4: after the day was exported come corrections and news; it is exported again."""
+        late = self._traffic.late_day
+        self._screen.heading(f"Late records arrive for {late}, which was exported already")
+        only = DayRange(first=late, last=late)
+        before = self._revisions(self._places(only))
+        sent = self._send(platform, batches(self._traffic.late()))
+        versions = sum(len(batch.versions) for batch, _ in sent)
+        self._wait(
+            (member, self._customers.ask(member, kind, only, name="once more"))
+            for member in self._cast.members
+            for kind in RESOURCE_TYPES
+        )
+        compared = self._compare(self._places(only))
+        after = {place: file.manifest.revision for place, file in compared.files.items() if file.manifest}
+        self._screen.line(f"  {count_text(versions, 'version')} more; the day is exported again as a new revision")
+        wrong = compared.count(lambda place, file: not compared.has_expected_text(place, file))
+        self._prove("files with another text than late records make", expected=0, found=wrong)
+        newer = sum(after[place] == before[place] + 1 for place in before)
+        self._prove("files of that day in a new revision", expected=len(before), found=newer)
+
+    def a_year_is_asked_for(self) -> None:
+        """Act 5: a job over a year is over at once, for an export is a row and not a copy."""
+        self._screen.heading("A customer asks for a whole year")
+        parent = self._cast.parent
+        year = DayRange(first=self._days.last - (_YEAR_DAYS - 1), last=self._days.last)
+        server = self._customers.server(parent)
+        started = self._clock.monotonic()
+        job = self._customers.ask(parent, MESSAGES, year, name="the year")
+        while not job.is_over:
+            self._clock.wait(threading.Event(), _LOOK_SECONDS)
+            job = server.job(job.sid)
+        milliseconds = 1000 * (self._clock.monotonic() - started)
+        self._screen.draw(draw_job(job))
+        self._screen.line(Text(f"  {len(year)} days in {milliseconds:.0f} ms", style="bold green"))
+        claim = f"days done of a year-long job, in {milliseconds:.0f} ms"
+        self._prove(claim, expected=len(year), found=job.finished - job.failed)
+
+    def _send(self, platform: Platform, all_batches: Iterable[Batch]) -> list[tuple[Batch, dict[str, object]]]:
+        sent = []
+        accepted = versions = 0
+        with self._screen.counting("Sending", None) as bar:
+            for batch in all_batches:
+                receipt = platform.send(batch)
+                for version in batch.versions:
+                    self._expectation.add(version)
+                sent.append((batch, receipt))
+                accepted += int(receipt["accepted"])
+                versions += len(batch.versions)
+                bar.advance(len(batch.versions))
+        self._prove("versions accepted", expected=versions, found=accepted)
+        return sent
+
+    def _wait(self, jobs: Iterable[tuple[Member, RemoteJob]]) -> None:
+        waiting = list(jobs)
+        days = sum(len(job.days) for _, job in waiting)
+        done = 0
+        with self._screen.counting("Exporting days", days) as bar:
+            for member, submitted in waiting:
+                job = submitted
+                while not job.is_over:
+                    self._clock.wait(threading.Event(), _LOOK_SECONDS)
+                    job = self._customers.server(member).job(job.sid)
+                done += job.finished
+                bar.reach(done, days)
+                if job.failed:
+                    self._prove(f"days that failed in {job.sid}", expected=0, found=job.failed)
+
+    def _compare(self, places: Sequence[Place]) -> Comparison:
+        with self._screen.counting("Downloading and comparing", len(places)) as bar:
+            return self._customers.compare(places, self._expectation, progress=bar.advance)
+
+    def _places(self, days: DayRange) -> list[Place]:
+        return [(member.sid, kind, day) for member in self._cast.members for kind in RESOURCE_TYPES for day in days]
+
+    def _revisions(self, places: Sequence[Place]) -> dict[Place, int]:
+        """The revisions that are published now."""
+        by_account = {member.sid: self._customers.server(member) for member in self._cast.members}
+        manifests = {place: by_account[place[0]].find_manifest(place[1], place[2]) for place in places}
+        return {place: manifest.revision for place, manifest in manifests.items() if manifest}
+
+    def _records_of(self, resource_type: ResourceType) -> int:
+        return sum(self._expectation.count(place) for place in self._expectation.places() if place[1] is resource_type)
+
+    def _prove_files(self, compared: Comparison) -> None:
+        files = len(compared.files)
+        claims = {
+            "files whose text is the expected one, by SHA-256": compared.has_expected_text,
+            "files that are what their manifest says": compared.is_as_its_manifest_says,
+            "files that are one gzip member": lambda _, file: file.found.members == 1,
+        }
+        for claim, holds in claims.items():
+            self._prove(claim, expected=files, found=compared.count(holds))
+        size = sum(file.found.size_bytes for file in compared.files.values())
+        plain_bytes = sum(file.found.plain_bytes for file in compared.files.values())
+        content = f"{count_text(files, 'file')} with {count_text(compared.records, 'record')}"
+        self._screen.line(f"  {content}: {size_text(plain_bytes)} of text in {size_text(size)} of gzip")
+
+    def _prove_strangers_see_nothing(self, job: RemoteJob) -> None:
+        stranger = self._customers.server(self._cast.subaccounts[-1])
+        try:
+            stranger.job(job.sid)
+            answer = "the job"
+        except NotFound:
+            answer = "not found"
+        self._prove("what another account's credentials see of a job", expected="not found", found=answer)
+
+    def _prove(self, claim: str, *, expected: object, found: object) -> None:
+        self.proofs.append(prove(claim, expected=expected, found=found))

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import httpx2
+import pytest
+
+from dayfile.cli.answers import NotBulkExports
+from dayfile.cli.client import BulkExports, Login
+from dayfile.errors import (
+    DayfileError,
+    Forbidden,
+    Invalid,
+    InvalidParameter,
+    NotFound,
+    TooManyRequests,
+    Transient,
+    Unauthorized,
+)
+from dayfile.model.day import Day
+from dayfile.model.resource import MESSAGES
+
+Answer = Callable[[httpx2.Request], httpx2.Response]
+
+
+class Patience:
+    """A clock on which waiting costs nothing and is counted."""
+
+    def __init__(self) -> None:
+        self.waited: list[float] = []
+
+    def now(self) -> datetime:
+        return datetime(2026, 11, 23, tzinfo=UTC)
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        del event
+        self.waited.append(seconds)
+        return False
+
+
+def asked(answer: Answer, *, clock: Patience | None = None, url: str = "https://exports.example.com") -> BulkExports:
+    """A client of a server that answers like this: another one than ours."""
+    login = Login(url=url, username="AC1", password="secret")
+    return BulkExports(login, clock=clock or Patience(), transport=httpx2.MockTransport(answer))
+
+
+def saying(*answers: httpx2.Response) -> Answer:
+    """A server that answers these, one after the other."""
+    rest = iter(answers)
+    return lambda _: next(rest)
+
+
+def a_page(days: list[str], next_page_url: str | None) -> httpx2.Response:
+    """A page of the Days list."""
+    items = [{"day": day, "size": 1} for day in days]
+    return httpx2.Response(200, json={"meta": {"key": "days", "next_page_url": next_page_url}, "days": items})
+
+
+def test_pages_are_asked_for_where_the_first_one_came_from() -> None:
+    """A server behind a tunnel calls itself something else; and credentials go to the server that was named only."""
+    requests: list[httpx2.Request] = []
+    pages: Iterator[httpx2.Response] = iter(
+        [a_page(["2026-10-01"], "https://evil.example.net/v1/more?Page=1&PageToken=PT1"), a_page(["2026-10-02"], None)]
+    )
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        requests.append(request)
+        return next(pages)
+
+    days = [day.day for day in asked(answer).days(MESSAGES)]
+    assert days == [Day.parse("2026-10-01"), Day.parse("2026-10-02")]
+    assert [str(request.url) for request in requests][1] == "https://exports.example.com/v1/more?Page=1&PageToken=PT1"
+
+
+def test_the_page_size_is_always_asked_for() -> None:
+    """With a default of its own, Twilio's list has stopped at ten days without saying that there are more."""
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        assert int(request.url.params["PageSize"]) <= 30
+        return a_page([], None)
+
+    assert list(asked(answer).days(MESSAGES)) == []
+
+
+def test_a_link_is_read_and_not_followed() -> None:
+    """Where it leads, credentials must not go."""
+    redirect = httpx2.Response(307, json={"redirect_to": "https://store.example.com/a?Signature=1"})
+    assert asked(saying(redirect)).link(MESSAGES, Day.parse("2026-10-01")).startswith("https://store.example.com/")
+
+
+def test_a_link_in_the_header_will_do() -> None:
+    """A proxy may have eaten the body of a redirect."""
+    redirect = httpx2.Response(307, json={}, headers={"Location": "https://store.example.com/a"})
+    assert asked(saying(redirect)).link(MESSAGES, Day.parse("2026-10-01")) == "https://store.example.com/a"
+
+
+def test_a_download_sends_no_credentials() -> None:
+    """An object store refuses a signed link that comes with a login of somebody else's."""
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        assert "authorization" not in request.headers
+        return httpx2.Response(200, content=b"bytes")
+
+    with asked(answer).download("https://store.example.com/a") as downloaded:
+        assert downloaded.read() == b"bytes"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(400, Invalid), (401, Unauthorized), (403, Forbidden), (404, NotFound), (409, DayfileError), (418, Invalid)],
+)
+def test_an_error_answer_says_what_to_do_about_it(status: int, kind: type[DayfileError]) -> None:
+    """One line with the server's message and its code, and the kind that the exit code follows from."""
+    body = {"code": 20404, "message": "no such thing", "more_info": "https://example.com", "status": status}
+    with pytest.raises(kind, match="code 20404"):
+        asked(saying(httpx2.Response(status, json=body))).job("JS1")
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>Bad Gateway</html>", b"[1]", b'{"detail":"x"}'])
+def test_an_error_answer_of_any_other_form_is_told_in_a_line(body: bytes) -> None:
+    """What stands in front of a server answers in its own way."""
+    with pytest.raises(NotFound, match=r"exports\.example\.com answered 404"):
+        asked(saying(httpx2.Response(404, content=body))).job("JS1")
+
+
+@pytest.mark.parametrize("answer", [b"<html>welcome</html>", b"[]", b'{"no":"job"}'])
+def test_a_server_of_another_kind_is_recognised(answer: bytes) -> None:
+    """A mistyped URL often leads to something that answers 200."""
+    with pytest.raises(NotBulkExports, match="BulkExports server"):
+        asked(saying(httpx2.Response(200, content=answer))).job("JS1")
+
+
+def test_reading_is_tried_again_after_the_time_the_server_asks_for() -> None:
+    """A busy minute of the server is no reason to lose the night's run."""
+    clock = Patience()
+    busy = httpx2.Response(429, headers={"Retry-After": "7"}, json={"message": "slow down", "code": 20429})
+    away = httpx2.Response(503, json={"message": "away", "code": 20503})
+    job = {"job_sid": "JS1", "start_day": "2026-10-01", "end_day": "2026-10-01", "details": None}
+    server = asked(saying(busy, away, httpx2.Response(200, json=job)), clock=clock)
+    assert server.job("JS1").sid == "JS1"
+    assert clock.waited == [7, 1.0]
+
+
+def test_it_gives_up_in_the_end() -> None:
+    """And says that it was the server, so that a script knows to come back."""
+    clock = Patience()
+    with pytest.raises(TooManyRequests):
+        asked(lambda _: httpx2.Response(429, headers={"Retry-After": "9999"}), clock=clock).job("JS1")
+    assert clock.waited == [30, 30, 30]
+
+
+def test_a_job_is_never_submitted_twice() -> None:
+    """Whether the first one arrived, nobody knows: days count against a quota."""
+    asked_for = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked_for.append(request)
+        return httpx2.Response(503)
+
+    with pytest.raises(Transient):
+        asked(answer).create_job(MESSAGES, {"StartDay": "2026-10-01"})
+    assert len(asked_for) == 1
+
+
+def test_a_connection_that_fails_is_told_with_its_server() -> None:
+    """The exception of an HTTP library says little to whoever typed the command."""
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ConnectError("connection refused", request=request)
+
+    with pytest.raises(Transient, match=r"https://exports\.example\.com cannot be reached: connection refused"):
+        asked(answer).job("JS1")
+
+
+@pytest.mark.parametrize("url", ["", "exports.example.com", "ftp://example.com", "http://", "http://[::1"])
+def test_what_is_no_url_is_named(url: str) -> None:
+    """Before anything is sent anywhere."""
+    with pytest.raises(InvalidParameter, match="--url must be"):
+        asked(saying(), url=url)
+
+
+def test_a_manifest_is_optional() -> None:
+    """Only this project's server has one; against any other the commands do without."""
+    nothing = httpx2.Response(404, content=json.dumps({"message": "no", "code": 20404}).encode())
+    assert asked(saying(nothing)).find_manifest(MESSAGES, Day.parse("2026-10-01")) is None
