@@ -16,7 +16,7 @@ from dayfile.model.moment import canonical_moment
 from dayfile.model.resource import Kind
 from dayfile.model.strictjson import Value, shown
 
-Read = Callable[[str, Value], Value | int]
+Read = Callable[[str, Value], Value]
 """Field name and value, in; the value of the canonical line, out. Raises InvalidRecord."""
 
 MIN_INTEGER: Final = -(2**63)

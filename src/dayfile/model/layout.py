@@ -23,6 +23,7 @@ from dayfile.model.fields import (
 )
 from dayfile.model.moment import CANONICAL
 from dayfile.model.resource import Kind, ResourceType
+from dayfile.model.strictjson import Value
 
 encode_lines: Final = msgspec.json.Encoder().encode_lines
 """Compact JSON in UTF-8, every text in its shortest form, a newline after each value."""
@@ -42,6 +43,7 @@ _TYPES: Final[dict[Kind, Any]] = {
 class Layout:
     """How lines of one resource type are read."""
 
+    blank: dict[str, Value]  # all documented fields in the order of the line, each null
     needed: tuple[tuple[str, Read], ...]  # the fixed part of the line: never null, first, in this order
     # The other documented fields in their order: name, the type that needs no reading, and how the others are read.
     optional: tuple[tuple[str, type | None, Read], ...]
@@ -59,7 +61,9 @@ def layout_of(resource_type: ResourceType) -> Layout:
         ("date_created", read_needed_moment),
         ("date_updated", read_needed_moment),
     )
+    names = [name for name, _ in needed] + [field.name for field in resource_type.fields]
     return Layout(
+        blank=dict.fromkeys(names),
         needed=needed,
         optional=tuple(
             (field.name, FINAL_TYPES.get(field.kind), READERS[field.kind]) for field in resource_type.fields

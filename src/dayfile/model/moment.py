@@ -21,18 +21,17 @@ CANONICAL: Final = rf"{_DATE}T{_CLOCK}Z"
 """The pattern of the canonical form. Its date may still be none of the calendar: ask `find_day`."""
 
 _matches_canonical = re.compile(CANONICAL).fullmatch
-_ISO = re.compile(rf"({_DATE})[Tt ]({_CLOCK})(?:\.[0-9]+)?(Z|z|[+-][0-9]{{2}}(?::?[0-9]{{2}})?)")
+# What is remembered is bounded in number and, by these patterns, in length.
+_ISO = re.compile(rf"({_DATE})[Tt ]({_CLOCK})(?:\.[0-9]{{1,12}})?(Z|z|[+-][0-9]{{2}}(?::?[0-9]{{2}})?)")
 _ISO_WITHOUT_ZONE = re.compile(rf"{_DATE}[Tt ]{_CLOCK}(?:\.[0-9]+)?")
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_MAIL = re.compile(
-    rf"((?:(?:{'|'.join(_WEEKDAYS)}), )?[0-9]{{1,2}} (?:{'|'.join(_MONTHS)}) [0-9]{{4}})"
-    rf" ({_CLOCK}) ([+-][0-9]{{4}}|GMT|UTC|UT)"
-)
+_MAIL = re.compile(rf"([A-Za-z0-9, ]{{10,16}}) ({_CLOCK}) ([+-][0-9]{{4}}|GMT|UTC|UT)")
+_MAIL_DATE = re.compile(rf"(?:({'|'.join(_WEEKDAYS)}), )?([0-9]{{1,2}}) ({'|'.join(_MONTHS)}) ([0-9]{{4}})")
 _ZERO_ZONES = frozenset({"Z", "z", "+0000", "-0000", "+00:00", "-00:00", "+00", "-00", "GMT", "UTC", "UT"})
 
 _EXAMPLES = "2026-10-01T10:00:00Z or Thu, 01 Oct 2026 10:00:00 +0000"
-# A batch spans few days, and its records come more or less in the order of their times.
+# The records of a batch share a few days, and come more or less in the order of their times.
 _DAYS_REMEMBERED = 4096
 _MOMENTS_REMEMBERED = 4096
 
@@ -46,7 +45,10 @@ def canonical_moment(text: str) -> str:
             raise ValueError("must be a date of the calendar")
     elif match := _MAIL.fullmatch(text):
         mail_date, clock, zone = match.groups()
-        date = _date_of_mail(mail_date)
+        found = _find_date_of_mail(mail_date)
+        if found is None:
+            raise ValueError("must be a date of the calendar, with its own weekday if it names one")
+        date = found
     elif _ISO_WITHOUT_ZONE.fullmatch(text):
         raise ValueError("must say its time zone: add Z if it is UTC")
     else:
@@ -74,14 +76,15 @@ def find_day(text: str) -> Day | None:
 
 
 @lru_cache(maxsize=_DAYS_REMEMBERED)
-def _date_of_mail(text: str) -> str:
-    """`Thu, 30 Jul 2015` as `2015-07-30`."""
-    *weekday, number, month, year = text.split(" ")
+def _find_date_of_mail(text: str) -> str | None:
+    """`Thu, 30 Jul 2015` as `2015-07-30`; None for what is no date or names another weekday."""
+    match = _MAIL_DATE.fullmatch(text)
+    if match is None:
+        return None
+    weekday, number, month, year = match.groups()
     day = find_day(f"{year}-{_MONTHS.index(month) + 1:02}-{int(number):02}")
-    if day is None:
-        raise ValueError("must be a date of the calendar")
-    if weekday and weekday[0] != f"{_WEEKDAYS[day.date.weekday()]},":
-        raise ValueError(f"must name the weekday of its date, {_WEEKDAYS[day.date.weekday()]}, or none")
+    if day is None or weekday not in {None, _WEEKDAYS[day.date.weekday()]}:
+        return None
     return str(day)
 
 

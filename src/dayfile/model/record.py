@@ -89,17 +89,19 @@ class RecordReader:
 
     def _read(self, text: bytes) -> Record:
         """The record of any line, or what is wrong with it."""
-        members = parse_object(text)
-        fields: dict[str, Value | int] = {}
-        for name, read in self._layout.needed:
-            fields[name] = read(name, members.pop(name, None))
-        for name, final, read in self._layout.optional:
-            value = members.pop(name, None)
-            fields[name] = value if value is None or type(value) is final else read(name, value)
-        dropped = {name: members.pop(name) for name in self._dropped if name in members}
-        fields |= members
-        if self._keep_dropped:
-            fields |= dropped
+        layout = self._layout
+        fields = layout.blank | parse_object(text)
+        for name, read in layout.needed:
+            fields[name] = read(name, fields[name])
+        for name, final, read in layout.optional:
+            value = fields[name]
+            if value is not None and type(value) is not final:
+                fields[name] = read(name, value)
+        for name in self._dropped:
+            if name in fields:
+                value = fields.pop(name)
+                if self._keep_dropped:
+                    fields[name] = value
         day = self._day(str(fields["date_created"]))
         return Record(AccountSid(str(fields["account_sid"])), day, _line(fields))
 
@@ -112,7 +114,7 @@ class RecordReader:
         return day
 
 
-def _line(fields: dict[str, Value | int]) -> bytes:
+def _line(fields: dict[str, Value]) -> bytes:
     try:
         line = encode_lines((fields,))
     except UnicodeEncodeError as error:
@@ -123,7 +125,7 @@ def _line(fields: dict[str, Value | int]) -> bytes:
     return line
 
 
-def _half_a_pair(fields: dict[str, Value | int]) -> InvalidRecord:
+def _half_a_pair(fields: dict[str, Value]) -> InvalidRecord:
     """Name the field whose text has a surrogate without its other half: no UTF-8 can hold it."""
     rule = "must not have half a surrogate pair (\\ud800 to \\udfff): send the whole character"
     for name, value in fields.items():

@@ -13,8 +13,8 @@ import msgspec
 
 from dayfile.errors import InvalidRecord
 
-Value = str | bool | msgspec.Raw | list["Value"] | dict[str, "Value"] | None
-"""A JSON value: numbers are `Raw`, so that they are written again digit by digit."""
+Value = str | bool | int | msgspec.Raw | list["Value"] | dict[str, "Value"] | None
+"""A JSON value. Numbers are read as `Raw`, so that they are written again digit by digit."""
 
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
@@ -54,7 +54,7 @@ def shown(value: Value) -> str:
         case list():
             return "an array"
         case _:
-            return {None: "null", True: "true", False: "false"}[value]
+            return json.dumps(value)
 
 
 def too_deep() -> InvalidRecord:
