@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -29,12 +29,26 @@ class Steps:
         self.taken = 0
         self._at = at
         self._recovers = recovers
-        self._lock = threading.Lock()
+        self._on_death: list[Callable[[], None]] = []
+        self._lock = threading.RLock()
 
     @property
     def was_reached(self) -> bool:
         """Whether the fault has happened."""
         return self._at is not None and self.taken >= self._at
+
+    def on_death(self, callback: Callable[[], None]) -> None:
+        """Call back when the process dies, or at once if it has."""
+        with self._lock:
+            self._on_death.append(callback)
+            dead = self.is_dead
+        if dead:
+            callback()
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether the process was killed."""
+        return self.was_reached and not self._recovers
 
     def step(self, failure: type[Exception]) -> None:
         """Pass, fail or die."""
@@ -43,6 +57,8 @@ class Steps:
             if self._at is None or self.taken < self._at:
                 return
             if not self._recovers:
+                for callback in self._on_death:
+                    callback()
                 raise Died
             if self.taken == self._at:
                 raise failure(f"step {self._at} fails on purpose")

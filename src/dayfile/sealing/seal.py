@@ -147,6 +147,8 @@ class Sealing:
             day=claim.day,
             segments=tuple(SegmentInput(id=segment.id, key=_key(segment)) for segment in segments),
             formers=tuple(map(_former, formers)),
+            first_account=None,
+            last_account=None,
             unique=claim.mark,
         )
 

@@ -21,19 +21,29 @@ _AT_ONCE = 100
 class Sweep:
     """Takes away what may be taken away; every step can be repeated after a crash."""
 
-    def __init__(self, database: Database, storage: Storage, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        storage: Storage,
+        *,
+        clock: Clock,
+        stale_after: timedelta = STALE_AFTER,
+        look_again_after: timedelta = LOOK_AGAIN_AFTER,
+    ) -> None:
         self._database = database
         self._storage = storage
         self._clock = clock
+        self._stale_after = stale_after
+        self._look_again_after = look_again_after
 
     def round(self) -> bool:
         """Delete the objects of some ledger entries that are due; False when there were none."""
         now = self._clock.now()
         with self._database.snapshot() as tx:
-            stale = tx.uploads.has_stale(before=now - STALE_AFTER)
+            stale = tx.uploads.has_stale(before=now - self._stale_after)
         if stale:
             with self._database.transaction() as tx:
-                tx.uploads.condemn_stale(before=now - STALE_AFTER, now=now)
+                tx.uploads.condemn_stale(before=now - self._stale_after, now=now)
         with self._database.snapshot() as tx:
             due = tx.uploads.due(now=now, limit=_AT_ONCE)
         for upload in due:
@@ -42,7 +52,7 @@ class Sweep:
             first = [upload.id for upload in due if upload.state == GARBAGE]
             again = [upload.id for upload in due if upload.state != GARBAGE]
             with self._database.transaction() as tx:
-                tx.uploads.swept(first, look_again_at=now + LOOK_AGAIN_AFTER)
+                tx.uploads.swept(first, look_again_at=now + self._look_again_after)
                 tx.uploads.forget(again)
         return bool(due)
 

@@ -1,0 +1,206 @@
+"""A whole instance without its faces: real database, real files, a clock that stands still, one worker run by rounds.
+
+`restarted` is the same instance in a new process: nothing but what is on disk is left.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+from dayfile.exports.custom import CustomJobs
+from dayfile.exports.publish import Publishing
+from dayfile.files.storage import LocalStorage, Storage
+from dayfile.intake.accept import Delivery, Intake
+from dayfile.intake.fold import Folding, FoldingRule
+from dayfile.model.account import AccountSid
+from dayfile.model.credential import Caller, Scope
+from dayfile.model.day import Day
+from dayfile.model.export import SealedDay
+from dayfile.model.job import RetryRule
+from dayfile.model.receipt import Receipt
+from dayfile.model.resource import MESSAGES
+from dayfile.sealing.plan import SealingRule
+from dayfile.sealing.seal import Sealing
+from dayfile.store import schema
+from dayfile.store.database import Database
+from dayfile.work.check import Check
+from dayfile.work.sweep import Sweep
+from dayfile.work.worker import Worker
+from tests.support.clock import FakeClock
+from tests.support.randomness import SeededRandomness
+from tests.support.records import Sent, body_of
+from tests.support.steps import Died, SteppingDatabase, SteppingStorage, Steps
+
+OPERATOR = Caller(credential="SK" + "0" * 32, account=None, scopes=frozenset(Scope))
+LEASE = timedelta(seconds=60)
+SWEEP_DELAY = STALE_AFTER = LOOK_AGAIN_AFTER = timedelta(minutes=30)
+
+
+class World:
+    """One process's view of one instance in a folder."""
+
+    def __init__(
+        self, folder: Path, *, clock: FakeClock | None = None, steps: Steps | None = None, process: int = 1
+    ) -> None:
+        self.folder = folder
+        self.clock = clock or FakeClock()
+        self.steps = steps or Steps()
+        self._process = process
+        is_there = (folder / "dayfile.sqlite").exists()
+        self._real_database = Database.connect(f"sqlite:///{folder / 'dayfile.sqlite'}")
+        if not is_there:
+            schema.migrate(self._real_database)
+        self.database: Database = SteppingDatabase.of(self._real_database, self.steps)
+        self.objects = LocalStorage(folder / "objects")
+        self.storage: Storage = SteppingStorage(self.objects, self.steps)
+        self.randomness = SeededRandomness(f"process {process}")
+        self._executor = ThreadPoolExecutor(1)
+        self.intake = self._intake()
+        self.jobs = CustomJobs(
+            self.database,
+            clock=self.clock,
+            randomness=self.randomness,
+            quota_days=0,
+            job_lifetime=timedelta(days=7),
+            wake=lambda: None,
+        )
+        self.folding = Folding(
+            self.database,
+            self.storage,
+            clock=self.clock,
+            randomness=self.randomness,
+            sweep_delay=SWEEP_DELAY,
+            rule=FoldingRule(least_segments=2),
+        )
+        self.sweep = Sweep(
+            self.database,
+            self.storage,
+            clock=self.clock,
+            stale_after=STALE_AFTER,
+            look_again_after=LOOK_AGAIN_AFTER,
+        )
+        self.worker = self._worker()
+
+    def restarted(self, *, steps: Steps | None = None) -> World:
+        """The instance after this process has gone, however it went."""
+        self.close()
+        return World(self.folder, clock=self.clock, steps=steps, process=self._process + 1)
+
+    def close(self) -> None:
+        """Let go of files and threads, without a word to anybody."""
+        if not self.steps.is_dead:
+            self.intake.close()
+        self._executor.shutdown()
+        self._real_database.close()
+
+    def accept(self, sent: list[Sent], *, idempotency_key: str | None = None) -> Receipt:
+        """Send a batch and wait for its receipt; raises Died when the process dies before it is given."""
+        answer = self.intake.submit(
+            Delivery(
+                caller=OPERATOR,
+                resource_type=MESSAGES,
+                blocks=iter([body_of(sent)]),
+                is_gzip=False,
+                idempotency_key=idempotency_key,
+            )
+        )
+        return self._result(answer)
+
+    def work(self, *, rounds: int = 200) -> None:
+        """Run rounds until there is nothing to do; fails when that does not come to an end."""
+        for _ in range(rounds):
+            if not self.worker.round():
+                return
+        raise AssertionError(f"the worker still finds work after {rounds} rounds")
+
+    def sealed(self, account: AccountSid, day: str) -> SealedDay | None:
+        """The current revision of an account's day of Messages."""
+        one = Day.parse(day)
+        with self._real_database.snapshot() as tx:
+            return tx.sealed_days.of_day(MESSAGES, one).get(account)
+
+    def lines(self, sealed: SealedDay) -> list[bytes]:
+        """What is in a sealed file, line by line."""
+        return gzip.decompress(b"".join(self.objects.read(sealed.key))).splitlines()
+
+    def records(self, account: AccountSid, day: str) -> list[dict[str, object]]:
+        """The records of an account's day as its current revision has them."""
+        sealed = self.sealed(account, day)
+        return [] if sealed is None else [json.loads(line) for line in self.lines(sealed)]
+
+    def findings(self) -> list[str]:
+        """What `dayfile check --deep` finds wrong."""
+        check = Check(self._real_database, self.objects, clock=self.clock)
+        return [f"{finding.invariant}: {finding.subject}: {finding.detail}" for finding in check.run(deep=True)]
+
+    def referred_keys(self) -> set[str]:
+        """The objects that something refers to."""
+        with self._real_database.snapshot() as tx:
+            sealed = {one.key for one in tx.sealed_days.after(0, limit=10_000)}
+            waiting = {
+                segment.key
+                for day in tx.segments.waiting()
+                for segment in tx.segments.of_day(day.resource_type, day.day)
+                if segment.key is not None
+            }
+        return sealed | waiting
+
+    def stored_keys(self) -> set[str]:
+        """The objects that are there."""
+        return set(self.objects.scan(""))
+
+    def _result(self, answer: Future[Receipt]) -> Receipt:
+        either = threading.Event()
+        answer.add_done_callback(lambda _: either.set())
+        self.steps.on_death(either.set)
+        either.wait()
+        if not answer.done():
+            raise Died
+        return answer.result()
+
+    def _intake(self) -> Intake:
+        return Intake(
+            self.database,
+            self.storage,
+            clock=self.clock,
+            randomness=self.randomness,
+            accounts_may_write=False,
+            max_body_bytes=1 << 30,
+        )
+
+    def _worker(self) -> Worker:
+        scratch = self.folder / "scratch" / str(self._process)
+        scratch.mkdir(parents=True)
+        return Worker(
+            f"worker {self._process}",
+            database=self.database,
+            clock=self.clock,
+            sealing=Sealing(
+                self.database,
+                self.storage,
+                clock=self.clock,
+                randomness=self.randomness,
+                executor=self._executor,
+                scratch=scratch,
+                memory_bytes=200_000_000,
+                threads=1,
+                lease=LEASE,
+                sweep_delay=SWEEP_DELAY,
+            ),
+            publishing=Publishing(
+                self.database,
+                clock=self.clock,
+                lease=LEASE,
+                file_lifetime=timedelta(days=7),
+                retry=RetryRule(attempts=1000),
+            ),
+            folding=self.folding,
+            sweep=self.sweep,
+            rule=SealingRule(grace=timedelta(hours=1), quiet=timedelta(minutes=10), limit=timedelta(hours=6)),
+            lease=LEASE,
+        )
