@@ -4,7 +4,6 @@ import gzip
 import json
 import tracemalloc
 import zlib
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -96,11 +95,10 @@ def test_gzip_bodies_may_have_several_members() -> None:
 
 
 @pytest.fixture(params=["isal", "zlib"])
-def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both of the libraries that may read gzip."""
     if request.param == "zlib":
         monkeypatch.setattr(inflate, "_engine", zlib)
-    return request.param
 
 
 @pytest.mark.usefixtures("engine")

@@ -234,7 +234,7 @@ def test_what_is_not_one_sound_json_object_is_refused(line: bytes, reason: str) 
 
 def test_no_depth_of_nesting_brings_the_reader_down() -> None:
     """Reading and writing run out of depth at different points; each must end in a refusal or a record."""
-    outcomes = set()
+    outcomes: set[object] = set()
     for depth in range(100, 2000, 25):
         line = _with(b'"x":' + b"[" * depth + b"]" * depth)
         try:
