@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from dayfile.errors import DatabaseUnavailable, Unusable
@@ -42,7 +41,7 @@ class Database:
         if parsed.get_backend_name() == "sqlite":
             if not parsed.database or parsed.database == ":memory:":
                 raise Unusable("the database URL must name a SQLite file: one in memory would lose every record")
-            engine = create_engine(parsed, pool_size=16, max_overflow=64, pool_timeout=BUSY_TIMEOUT_MS / 1000)
+            engine = _engine(parsed)
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
             return cls(engine, file=Path(parsed.database))
@@ -50,7 +49,7 @@ class Database:
             raise Unusable(
                 f"the database URL must begin with sqlite:/// or postgresql+psycopg://, not {parsed.drivername}"
             )
-        return cls(create_engine(parsed, pool_size=16, max_overflow=64, pool_pre_ping=True), file=None)
+        return cls(_engine(parsed, pool_pre_ping=True), file=None)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -119,6 +118,13 @@ class Database:
                     cursor.close()
                 finally:
                     raw.close()
+
+
+def _engine(url: URL, **options: Any) -> Engine:
+    # Errors are logged, and parameters are records and secrets.
+    return create_engine(
+        url, hide_parameters=True, pool_size=16, max_overflow=64, pool_timeout=BUSY_TIMEOUT_MS / 1000, **options
+    )
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:  # noqa: ARG001 - SQLAlchemy's signature
