@@ -1,0 +1,74 @@
+"""A storage in memory, for tests that need one and are not about disks. It keeps the contract of every storage."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from threading import Lock
+
+from dayfile.errors import NotFound
+from dayfile.files.storage import Bytes
+
+_PART = r"[A-Za-z0-9=_-][A-Za-z0-9=._-]{0,199}"
+_KEY = re.compile(rf"{_PART}(/{_PART})*")
+_BLOCK_BYTES = 1024 * 1024
+
+
+class MemoryStorage:
+    """Objects in a dictionary; no engine can read them in place."""
+
+    def __init__(self) -> None:
+        self._objects: dict[str, bytes] = {}
+        self._lock = Lock()
+
+    def put(self, key: str, chunks: Iterable[Bytes]) -> int:
+        data = b"".join(bytes(chunk) for chunk in chunks)
+        self.put_many([(key, data)])
+        return len(data)
+
+    def put_many(self, items: Iterable[tuple[str, Bytes]]) -> None:
+        for key, data in items:
+            with self._lock:
+                if _checked(key) in self._objects:
+                    raise FileExistsError(key)
+                self._objects[key] = bytes(data)
+
+    def read(self, key: str, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        if start < 0 or (stop is not None and stop < start):
+            raise ValueError(f"there are no bytes from {start} to {stop}")
+        data = self._get(key)[start:stop]
+        return (data[at : at + _BLOCK_BYTES] for at in range(0, len(data), _BLOCK_BYTES))
+
+    def size(self, key: str) -> int:
+        return len(self._get(key))
+
+    def delete(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            with self._lock:
+                self._objects.pop(_checked(key), None)
+
+    def scan(self, prefix: str) -> Iterator[str]:
+        with self._lock:
+            return iter(sorted(key for key in self._objects if key.startswith(prefix)))
+
+    def path(self, key: str) -> Path | None:
+        self._get(key)
+        return None
+
+    def remove_partial(self, *, before: datetime) -> int:
+        return 0
+
+    def _get(self, key: str) -> bytes:
+        with self._lock:
+            try:
+                return self._objects[_checked(key)]
+            except KeyError as error:
+                raise NotFound(f"there is no object {key} in the storage") from error
+
+
+def _checked(key: str) -> str:
+    if len(key) > 1000 or not _KEY.fullmatch(key):
+        raise ValueError(f"{key[:100]!r} is no key")
+    return key
