@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NoReturn
 
 import msgspec
 
@@ -59,9 +59,7 @@ def _read_moment(name: str, value: Value) -> str:
         raise _refusal(name, str(error), value) from error
 
 
-def _read_text(name: str, value: Value) -> str:
-    if type(value) is str:
-        return value
+def _read_text(name: str, value: Value) -> NoReturn:
     raise _refusal(name, "must be text or null", value)
 
 
@@ -75,16 +73,12 @@ def _read_integer(name: str, value: Value) -> int:
 
 
 def _read_amount(name: str, value: Value) -> str:
-    if type(value) is str:
-        return value
     if type(value) is msgspec.Raw:
         return bytes(value).decode()
     raise _refusal(name, "must be a number, as text or not, or null", value)
 
 
 def _read_boolean(name: str, value: Value) -> bool:
-    if type(value) is bool:
-        return value
     if value == "true" or value == "false":  # noqa: PLR1714 - a value may be a list, which no set can be asked for
         return value == "true"
     raise _refusal(name, "must be true, false or null", value)
@@ -98,14 +92,11 @@ def _absent(name: str, rule: str) -> InvalidRecord:
     return InvalidRecord(name, f"{rule}; it is missing or null")
 
 
-READERS: Final[dict[Kind, Read]] = {
-    Kind.TEXT: _read_text,
-    Kind.INTEGER: _read_integer,
-    Kind.AMOUNT: _read_amount,
-    Kind.BOOLEAN: _read_boolean,
-    Kind.MOMENT: _read_moment,
+READERS: Final[dict[Kind, tuple[type | None, Read]]] = {
+    Kind.TEXT: (str, _read_text),
+    Kind.INTEGER: (None, _read_integer),
+    Kind.AMOUNT: (str, _read_amount),
+    Kind.BOOLEAN: (bool, _read_boolean),
+    Kind.MOMENT: (None, _read_moment),
 }
-"""How the values that are not null are read, by their kind."""
-
-FINAL_TYPES: Final[dict[Kind, type]] = {Kind.TEXT: str, Kind.AMOUNT: str, Kind.BOOLEAN: bool}
-"""Values of these types stand in the line as they came: what their reader would say, for half of the time."""
+"""By kind: the type whose values stand in the line as they came, if there is one, and how others but null are read."""

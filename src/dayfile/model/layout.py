@@ -12,7 +12,6 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from dayfile.model.fields import (
-    FINAL_TYPES,
     MAX_INTEGER,
     MIN_INTEGER,
     READERS,
@@ -65,9 +64,7 @@ def layout_of(resource_type: ResourceType) -> Layout:
     return Layout(
         blank=dict.fromkeys(names),
         needed=needed,
-        optional=tuple(
-            (field.name, FINAL_TYPES.get(field.kind), READERS[field.kind]) for field in resource_type.fields
-        ),
+        optional=tuple((field.name, *READERS[field.kind]) for field in resource_type.fields),
         decode=_decoder(resource_type, needed=(name for name, _ in needed)),
         moments=tuple(_attribute(field.name) for field in resource_type.fields if field.kind is Kind.MOMENT),
         match_head=_head(resource_type).match,

@@ -128,12 +128,16 @@ def _line(fields: dict[str, Value]) -> bytes:
 def _half_a_pair(fields: dict[str, Value]) -> InvalidRecord:
     """Name the field whose text has a surrogate without its other half: no UTF-8 can hold it."""
     rule = "must not have half a surrogate pair (\\ud800 to \\udfff): send the whole character"
-    for name, value in fields.items():
-        try:
-            encode_lines((name, value))
-        except UnicodeEncodeError:
-            return InvalidRecord(None, f"{rule}; look at {shown(name)}")
-    return InvalidRecord(None, rule)
+    name = next(name for name, value in fields.items() if not _is_unicode(name, value))
+    return InvalidRecord(None, f"{rule}; look at {shown(name)}")
+
+
+def _is_unicode(*values: Value) -> bool:
+    try:
+        encode_lines(values)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_length(size: int) -> None:

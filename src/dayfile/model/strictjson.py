@@ -7,6 +7,7 @@ mean one thing or it is refused.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Final, NoReturn
 
 import msgspec
@@ -70,11 +71,7 @@ def _unique(pairs: list[tuple[str, Value]]) -> dict[str, Value]:
 
 
 def _twice(pairs: list[tuple[str, Value]]) -> InvalidRecord:
-    seen = set()
-    for name, _ in pairs:
-        if name in seen:
-            break
-        seen.add(name)
+    name, _ = Counter(name for name, _ in pairs).most_common(1)[0]
     return InvalidRecord(None, f"must not have {shown(name)} twice in one object: send it once")
 
 

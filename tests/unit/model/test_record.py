@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dayfile.errors import InvalidRecord
+from dayfile.model import record
 from dayfile.model.day import Day
 from dayfile.model.record import MAX_LINE_BYTES, Record, RecordReader
 from dayfile.model.resource import CALLS, CONFERENCES, MESSAGES, PARTICIPANTS, RESOURCE_TYPES, Kind, ResourceType
@@ -242,6 +243,11 @@ def test_no_depth_of_nesting_brings_the_reader_down() -> None:
         except InvalidRecord as error:
             outcomes.add(error.reason)
     assert outcomes == {True, "is nested too deeply: send flatter values"}
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(InvalidRecord, match="nested too deeply"):
+        record._line({"x": deep})
 
 
 def test_a_line_has_at_most_one_mebibyte_as_it_comes_and_as_it_is_kept() -> None:
