@@ -84,6 +84,13 @@ class World:
             stale_after=STALE_AFTER,
             look_again_after=LOOK_AGAIN_AFTER,
         )
+        self.publishing = Publishing(
+            self.database,
+            clock=self.clock,
+            lease=LEASE,
+            file_lifetime=timedelta(days=7),
+            retry=RetryRule(attempts=1000),
+        )
         self.worker = self._worker()
 
     def restarted(self, *, steps: Steps | None = None) -> World:
@@ -117,6 +124,10 @@ class World:
             if not self.worker.round():
                 return
         raise AssertionError(f"the worker still finds work after {rounds} rounds")
+
+    def seal(self, day: str) -> None:
+        """Seal a day of Messages now, as `dayfile seal` does."""
+        self.worker.seal(MESSAGES, Day.parse(day))
 
     def sealed(self, account: AccountSid, day: str) -> SealedDay | None:
         """The current revision of an account's day of Messages."""
@@ -192,13 +203,7 @@ class World:
                 lease=LEASE,
                 sweep_delay=SWEEP_DELAY,
             ),
-            publishing=Publishing(
-                self.database,
-                clock=self.clock,
-                lease=LEASE,
-                file_lifetime=timedelta(days=7),
-                retry=RetryRule(attempts=1000),
-            ),
+            publishing=self.publishing,
             folding=self.folding,
             sweep=self.sweep,
             rule=SealingRule(grace=timedelta(hours=1), quiet=timedelta(minutes=10), limit=timedelta(hours=6)),
