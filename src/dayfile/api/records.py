@@ -33,8 +33,10 @@ READ_WHOLE_BYTES = 8 * 1024 * 1024
 HELD_BYTES_LIMIT = 256 * 1024 * 1024
 """So many bytes of bodies are held at once; beyond that, senders are asked to wait."""
 
+STREAMS_LIMIT = 8
+"""So many large bodies are received at once: each holds a part of itself in memory, and a thread while it lasts."""
+
 _THREADS = 4  # what they do holds the interpreter or waits for the disk: more would only take turns
-_STREAMS = 8  # each holds a part of its body in memory, and a thread as long as its sender likes
 _AUTHENTICATE_FIRST_BYTES = 64 * 1024  # a smaller body is not worth a hop of its own
 _RETRY_AFTER_SECONDS = 1
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
@@ -59,7 +61,7 @@ class _Door:
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="intake")
-        self._stream_threads = ThreadPoolExecutor(_STREAMS, thread_name_prefix="intake-stream")
+        self._stream_threads = ThreadPoolExecutor(STREAMS_LIMIT, thread_name_prefix="intake-stream")
         self._held_bytes = 0
         self._streams = 0
 
@@ -90,8 +92,8 @@ class _Door:
     async def _streamed(
         self, request: Request, sender: Caller | None, start: list[bytes], stream: AsyncIterator[bytes]
     ) -> Future[Receipt]:
-        if self._streams >= _STREAMS:
-            raise _busy(f"{_STREAMS} large bodies are being received already")
+        if self._streams >= STREAMS_LIMIT:
+            raise _busy(f"{STREAMS_LIMIT} large bodies are being received already")
         loop = asyncio.get_running_loop()
 
         def blocks() -> Iterator[bytes]:

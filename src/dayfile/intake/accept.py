@@ -111,12 +111,17 @@ class Intake:
         kept = self._repeats.find(_chunk_key(digest))
         return None if kept is None else repeated(kept, body_sha256=digest)
 
-    def submit_chunk(self, chunk: Chunk) -> Future[Receipt]:
-        """As `submit`, for a chunk of a file that the operator takes in."""
+    def submit_chunk(self, chunk: Chunk, *, after: Future[Receipt] | None) -> Future[Receipt]:
+        """As `submit`, for a chunk of a file that the operator takes in, and none before the chunk `after`.
+
+        If that one fails, this raises what it failed with: lines of a file never overtake one another.
+        """
         repeat = Repeat(key=_chunk_key(chunk.digest), digest=lambda: chunk.digest)
         batch = self._taking.batch(
             chunk.lines, chunk.resource_type, self._admission.operators_gate(), source=chunk.source, repeat=repeat
         )
+        if after is not None:
+            after.result()
         return self._committer.submit(batch)
 
     def retry(self, rejection_ids: Collection[int]) -> Retried:

@@ -57,6 +57,12 @@ class Committer:
         self._is_closed = False
         self._thread: threading.Thread | None = None
 
+    @property
+    def waiting_bytes(self) -> int:
+        """The memory of what waits, or is being committed, about."""
+        with self._changed:
+            return self._waiting_bytes
+
     def check_room(self) -> None:
         """Raises TooManyRequests while too much waits, Transient when no more is taken: asked before any work."""
         with self._changed:

@@ -66,7 +66,7 @@ class FileIntake:
         for chunk in self._chunks(lines, resource_type, source):
             known = self._intake.find_chunk(chunk.digest)
             # While one chunk is being committed, the next one is read.
-            answer = self._intake.submit_chunk(chunk) if known is None else None
+            answer = self._intake.submit_chunk(chunk, after=underway) if known is None else None
             if underway is not None:
                 summary.add(underway.result())
             if known is not None:

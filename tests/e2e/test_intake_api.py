@@ -1,0 +1,224 @@
+"""Records sent over HTTP to the real service: receipts, refusals, and bodies of every kind, whole and broken."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from dayfile.api import records
+from dayfile.intake.repeats import RepeatKey, Repeats
+from tests.support.intake_server import DAY, MAX_BODY_BYTES, PATH, Server, SlowRequest, served
+from tests.support.records import Sent, body_of
+from tests.support.state import a_sid
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all tests that need no other settings."""
+    with served(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture
+def acme(server: Server) -> str:
+    """An account that nobody else uses."""
+    return server.new_account()
+
+
+def _messages(account: str, *bodies: str) -> list[Sent]:
+    return [
+        Sent(account=account, name=body, created=f"{DAY}T10:00:00Z", updated=f"{DAY}T10:00:00Z", body=body)
+        for body in bodies
+    ]
+
+
+def test_a_batch_is_answered_with_its_receipt(server: Server, acme: str) -> None:
+    """Exactly these members: senders bind them."""
+    answer = server.post(body_of(_messages(acme, "a", "b")) + b"nonsense\n")
+    body = answer.json()
+    assert answer.status_code == 200
+    assert list(body) == ["sid", "accepted", "rejected", "rejections"]
+    assert (body["accepted"], body["rejected"]) == (2, 1)
+    assert [list(rejection) for rejection in body["rejections"]] == [["line", "field", "reason"]]
+    assert (body["rejections"][0]["line"], body["rejections"][0]["field"]) == (3, None)
+    assert server.waiting(acme) == ["a", "b"]
+
+
+@pytest.mark.parametrize("encoding", ["", "gzip", "GZIP", "x-gzip", "identity"])
+@pytest.mark.parametrize("form", ["rows", "array"])
+def test_bodies_are_taken_in_every_form(server: Server, acme: str, encoding: str, form: str) -> None:
+    """What a platform has at hand is what it sends."""
+    sent = _messages(acme, "a", "b")
+    body = body_of(sent) if form == "rows" else b"[" + b",".join(one.line() for one in sent) + b"]"
+    packed = gzip.compress(body) if "gzip" in encoding.lower() else body
+    headers = {"Content_Encoding": encoding} if encoding else {}
+    assert server.post(packed, **headers).json()["accepted"] == 2
+    assert server.waiting(acme) == ["a", "b"]
+
+
+def test_a_batch_of_which_nothing_is_accepted_is_a_bad_request(server: Server) -> None:
+    """A sender that only looks at the status must notice; the body is the same as ever."""
+    answer = server.post(b"nonsense\n")
+    assert answer.status_code == 400
+    assert (answer.json()["accepted"], answer.json()["rejected"]) == (0, 1)
+
+
+def test_an_empty_body_is_fine(server: Server) -> None:
+    """A platform that has nothing to send need not take care not to."""
+    answer = server.post(b"")
+    assert (answer.status_code, answer.json()["accepted"]) == (200, 0)
+
+
+@pytest.mark.parametrize(
+    ("headers", "word"),
+    [
+        ({"Content_Encoding": "br"}, "gzip"),
+        ({"Content_Encoding": "gzip"}, "gzip"),
+        ({"Idempotency_Key": "two words"}, "Idempotency-Key"),
+        ({"Idempotency_Key": "k" * 256}, "Idempotency-Key"),
+        ({"Idempotency_Key": ""}, "Idempotency-Key"),
+    ],
+)
+def test_what_cannot_be_taken_is_refused_with_what_to_do(server: Server, headers: dict[str, str], word: str) -> None:
+    """Every refusal names the thing and the rule, in the one shape of errors."""
+    answer = server.post(b"{}\n", **headers)
+    assert (answer.status_code, answer.json()["code"]) == (400, 20001)
+    assert word in answer.json()["message"]
+
+
+def test_a_resource_type_that_does_not_exist_is_not_found(server: Server) -> None:
+    """The message names those that do."""
+    answer = server.post(b"{}\n", path="/v1/Records/Faxes")
+    assert (answer.status_code, answer.json()["code"]) == (404, 20404)
+    assert "Messages" in answer.json()["message"]
+
+
+def test_only_the_operator_writes(server: Server, acme: str) -> None:
+    """Customers export their records; they do not make them."""
+    body = body_of(_messages(acme, "a"))
+    assert server.client.post(PATH, content=body).status_code == 401
+    assert server.client.post(PATH, content=body, auth=server.account).status_code == 403
+    large = b" " * (1 << 20)
+    assert server.client.post(PATH, content=large, auth=("SK" + "0" * 32, "x")).status_code == 401
+    assert server.waiting(acme) == []
+
+
+def test_accounts_write_for_themselves_where_they_may(tmp_path: Path) -> None:
+    """The setting of a demo, or of an operator whose customers log directly."""
+    with served(tmp_path, accounts_may_write=True) as server:
+        own, other = server.account[0], server.new_account()
+        body = body_of([*_messages(own, "mine"), *_messages(other, "not mine")])
+        answer = server.client.post(PATH, content=body, auth=server.account)
+        assert (answer.json()["accepted"], answer.json()["rejected"]) == (1, 1)
+        assert (server.waiting(own), server.waiting(other)) == (["mine"], [])
+
+
+def test_the_same_request_gets_the_same_receipt(server: Server, acme: str) -> None:
+    """Same key and body: the same answer to the letter. Same key and another body: a conflict."""
+    body = body_of(_messages(acme, "a")) + b"nonsense\n"
+    first, again = (server.post(body, Idempotency_Key="batch-1") for _ in range(2))
+    assert first.content == again.content
+    assert server.post(body + b"\nmore", Idempotency_Key="batch-1").status_code == 409
+    assert server.waiting(acme) == ["a"]
+
+
+def test_a_request_in_flight_is_not_begun_twice(server: Server, acme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sender is told to ask again, with the time to wait in the header."""
+    begun = threading.Event()
+    begin = Repeats.begin
+
+    def noticed(repeats: Repeats, key: RepeatKey) -> None:
+        begin(repeats, key)
+        begun.set()
+
+    monkeypatch.setattr(Repeats, "begin", noticed)
+    monkeypatch.setattr(records, "READ_WHOLE_BYTES", 10)
+    body = body_of(_messages(acme, "a", "b"))
+    slow = SlowRequest(server, length=len(body), key="slow")
+    slow.socket.sendall(body[:100])
+    assert begun.wait(60)
+    answer = server.post(body, Idempotency_Key="slow")
+    assert answer.status_code == 409
+    assert int(answer.headers["Retry-After"]) >= 1
+    slow.socket.sendall(body[100:])
+    assert " 200 " in slow.finish()
+    assert server.post(body, Idempotency_Key="slow").json()["accepted"] == 2
+    assert server.waiting(acme) == ["a", "b"]
+
+
+def test_a_body_that_is_cut_off_leaves_nothing(server: Server, acme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A platform that dies in the middle sends all of it again: half of it must not be there, small or large."""
+    body = body_of(_messages(acme, "a", "b"))
+    for read_whole in (records.READ_WHOLE_BYTES, 10):
+        monkeypatch.setattr(records, "READ_WHOLE_BYTES", read_whole)
+        slow = SlowRequest(server, length=len(body), key=f"cut-{read_whole}")
+        slow.socket.sendall(body[:-10])
+        slow.socket.close()
+        while (line := server.log.line_about(PATH))["outcome"] == "answered":
+            pass
+        assert line["outcome"] == "client gone"
+        assert server.waiting(acme) == []
+    assert server.post(body, Idempotency_Key="cut-10").json()["accepted"] == 2
+
+
+def test_a_large_body_is_streamed(server: Server, acme: str) -> None:
+    """With and without a length in advance; every line of it arrives, in order."""
+    sent = _messages(acme, *(f"{n} {'.' * 4000}" for n in range(2200)))
+    body = body_of(sent)
+    assert len(body) > records.READ_WHOLE_BYTES
+    assert server.post(body).json()["accepted"] == 2200
+    assert server.post(body[start : start + 100_000] for start in range(0, len(body), 100_000)).status_code == 200
+    assert [int(text.split()[0]) for text in server.waiting(acme)] == [*range(2200), *range(2200)]
+
+
+def test_a_body_over_the_limit_is_too_large(server: Server, acme: str) -> None:
+    """A plain one is refused by its announced length, a compressed one when it has grown too large."""
+    address = urlsplit(server.url)
+    with socket.create_connection((address.hostname, address.port), timeout=60) as connection:
+        connection.sendall(f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: {MAX_BODY_BYTES + 1}\r\n\r\n".encode())
+        with connection.makefile("rb") as announced:
+            assert b" 413 " in announced.readline()
+    bomb = gzip.compress(b"\n" * (MAX_BODY_BYTES + 1))
+    answer = server.post(bomb, Content_Encoding="gzip")
+    assert (answer.status_code, answer.json()["code"]) == (413, 20413)
+    assert str(MAX_BODY_BYTES) in answer.json()["message"]
+
+
+@pytest.mark.parametrize("limit", ["HELD_BYTES_LIMIT", "STREAMS_LIMIT"])
+def test_more_than_fits_in_memory_is_asked_to_wait(
+    server: Server, acme: str, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    """A server that takes everything at once dies, and then it takes nothing."""
+    monkeypatch.setattr(records, "READ_WHOLE_BYTES", 10)
+    monkeypatch.setattr(records, limit, 0)
+    answer = server.post(body_of(_messages(acme, "a")))
+    assert (answer.status_code, answer.json()["code"]) == (429, 20429)
+    assert int(answer.headers["Retry-After"]) >= 1
+
+
+def test_a_storage_that_is_away_is_no_fault_of_the_sender(tmp_path: Path) -> None:
+    """503 and when to try again; nothing of the batch is there."""
+    with served(tmp_path, storage_url="file:///sys/dayfile/objects") as server:
+        account = server.account[0]
+        sent = _messages(account, *("".join(a_sid("", f"{n}/{m}") for m in range(100)) for n in range(50)))
+        answer = server.post(body_of(sent))
+        assert (answer.status_code, answer.json()["code"]) == (503, 20503)
+        assert int(answer.headers["Retry-After"]) >= 1
+        assert server.waiting(account) == []
+
+
+def test_many_senders_at_once_are_all_taken(server: Server, acme: str) -> None:
+    """Their records share commits; none is lost or doubled among them."""
+    names = [f"{n}" for n in range(100)]
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda name: server.post(body_of(_messages(acme, name))), names))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.json()["sid"] for answer in answers}) == len(names)
+    assert sorted(server.waiting(acme)) == sorted(names)

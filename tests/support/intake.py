@@ -1,0 +1,160 @@
+"""Intake on a real state database and a real storage folder, and a look at what waits after it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from dayfile.files import segments
+from dayfile.files.storage import LocalStorage, Storage
+from dayfile.intake.accept import Delivery, Intake
+from dayfile.intake.fold import Folding, FoldingRule
+from dayfile.model.account import Account
+from dayfile.model.credential import Caller, Scope
+from dayfile.model.day import Day
+from dayfile.model.resource import MESSAGES, ResourceType
+from dayfile.model.segment import Segment
+from dayfile.store import schema
+from dayfile.store.database import Database
+from tests.support.clock import FakeClock
+from tests.support.randomness import SeededRandomness
+from tests.support.records import Sent, body_of
+
+OPERATOR = Caller(credential="SK" + "0" * 32, account=None, scopes=frozenset({Scope.INTAKE}))
+SWEEP_DELAY = timedelta(days=7)
+
+
+def caller_of(account: Account) -> Caller:
+    """An account with its own credentials."""
+    return Caller(credential=account.sid, account=account, scopes=frozenset())
+
+
+def a_delivery(
+    body: bytes | Iterable[bytes | Sent],
+    *,
+    caller: Caller = OPERATOR,
+    resource_type: ResourceType = MESSAGES,
+    is_gzip: bool = False,
+    key: str | None = None,
+) -> Delivery:
+    """A batch as a sender gives it: bytes, blocks of bytes, or records."""
+    return Delivery(
+        caller=caller, resource_type=resource_type, blocks=_blocks(body), is_gzip=is_gzip, idempotency_key=key
+    )
+
+
+def _blocks(body: bytes | Iterable[bytes | Sent]) -> Iterator[bytes]:
+    if isinstance(body, bytes):
+        yield body
+        return
+    for block in body:
+        yield body_of([block]) if isinstance(block, Sent) else block
+
+
+class ThreadedRandomness(SeededRandomness):
+    """Seeded values for several threads: no two of them draw the same."""
+
+    def __init__(self, seed: str) -> None:
+        super().__init__(seed)
+        self._lock = threading.Lock()
+
+    def octets(self, count: int) -> bytes:
+        """The next value."""
+        with self._lock:
+            return super().octets(count)
+
+
+class Place:
+    """Where an instance lives: what is on disk, whichever process looks at it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = FakeClock()
+        self.database = Database.connect(f"sqlite:///{folder / 'dayfile.sqlite'}")
+        schema.migrate(self.database)
+        self.storage = LocalStorage(folder / "objects")
+        self._processes = 0
+
+    @contextmanager
+    def process(
+        self,
+        *,
+        database: Database | None = None,
+        storage: Storage | None = None,
+        **options: Any,
+    ) -> Iterator[Intake]:
+        """Intake as a process has it; in a storage and a database that may have their troubles."""
+        self._processes += 1
+        settings: dict[str, Any] = {"accounts_may_write": False, "max_body_bytes": 1 << 30} | options
+        intake = Intake(
+            database or self.database,
+            storage or self.storage,
+            clock=self.clock,
+            randomness=ThreadedRandomness(f"process {self._processes}"),
+            **settings,
+        )
+        try:
+            yield intake
+        finally:
+            intake.close()
+
+    def folding(self, *, storage: Storage | None = None, least_segments: int = 2) -> Folding:
+        """Folding that finds it worth while early."""
+        self._processes += 1
+        return Folding(
+            self.database,
+            storage or self.storage,
+            clock=self.clock,
+            randomness=SeededRandomness(f"process {self._processes}"),
+            sweep_delay=SWEEP_DELAY,
+            rule=FoldingRule(least_segments=least_segments),
+        )
+
+    def segments(self, day: str, resource_type: ResourceType = MESSAGES) -> list[Segment]:
+        """The segments that wait for a day."""
+        with self.database.snapshot() as tx:
+            return tx.segments.of_day(resource_type, Day.parse(day))
+
+    def waiting(self, resource_type: ResourceType = MESSAGES) -> dict[str, list[bytes]]:
+        """The lines that wait, by day, in the order of their arrival."""
+        with self.database.snapshot() as tx:
+            days = [day.day for day in tx.segments.waiting() if day.resource_type is resource_type]
+        return {str(day): self._lines(str(day), resource_type) for day in days}
+
+    def rejected(self) -> list[tuple[str, int, bytes]]:
+        """The lines that were refused and are kept: source, number and bytes."""
+        with self.database.snapshot() as tx:
+            kept = tx.rejections.listed(limit=10_000)
+        return [(one.source, one.refusal.line_number, one.refusal.line) for one in kept]
+
+    def pending(self) -> int:
+        """How many announced objects neither count nor are given up."""
+        with self.database.snapshot() as tx:
+            return len([key for key in self.storage.scan("segments/") if _state(tx, key) == "pending"])
+
+    def unaccounted(self) -> list[str]:
+        """Objects that the ledger does not know: nobody would ever sweep them."""
+        with self.database.snapshot() as tx:
+            return [key for key in self.storage.scan("") if tx.uploads.find(key) is None]
+
+    def _lines(self, day: str, resource_type: ResourceType) -> list[bytes]:
+        found = self.segments(day, resource_type)
+        with self.database.snapshot() as tx:
+            inline = tx.segments.inline([segment.id for segment in found])
+        sources = [
+            segments.Source(
+                id=segment.id,
+                data=inline[segment.id] if segment.key is None else b"".join(self.storage.read(segment.key)),
+            )
+            for segment in found
+        ]
+        # A fold of everything knows all arrivals.
+        return segments.decode(b"".join(segments.fold(sources, resource_type)))
+
+
+def _state(tx: Any, key: str) -> str:
+    upload = tx.uploads.find(key)
+    return "unknown" if upload is None else str(upload.state)

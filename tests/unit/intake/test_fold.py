@@ -1,0 +1,220 @@
+"""Folding: many small segments become one, in the same order, without a line lost, whoever else is at work."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import timedelta
+
+import pytest
+
+from dayfile.errors import Transient
+from dayfile.files.storage import Bytes, LocalStorage
+from dayfile.intake.accept import Intake
+from dayfile.model.account import Account, packed_holds
+from dayfile.model.day import Day
+from dayfile.model.resource import CALLS, MESSAGES
+from dayfile.model.segment import NewSegment, SegmentKind
+from tests.support.clock import NOON
+from tests.support.intake import SWEEP_DELAY, Place, a_delivery
+from tests.support.records import Sent
+from tests.support.state import a_sid, an_account
+from tests.support.steps import SteppingDatabase, SteppingStorage, Steps
+
+DAY, NEXT = "2026-11-01", "2026-11-02"
+
+
+def _message(account: Account, body: str, *, day: str = DAY, filler: int = 0) -> Sent:
+    filling = "".join(a_sid("", f"{body}/{n}") for n in range(filler))
+    return Sent(
+        account=account.sid, name="m", created=f"{day}T10:00:00Z", updated=f"{day}T10:00:00Z", body=f"{body} {filling}"
+    )
+
+
+def _bodies(place: Place, day: str = DAY) -> list[str]:
+    return [json.loads(line)["body"].split(" ")[0] for line in place.waiting()[day]]
+
+
+def _send(intake: Intake, account: Account, bodies: Iterable[str], *, day: str = DAY, filler: int = 0) -> None:
+    for body in bodies:
+        intake.accept(a_delivery([_message(account, body, day=day, filler=filler)]))
+
+
+def test_small_segments_become_one_with_their_lines_in_order(place: Place, intake: Intake, acme: Account) -> None:
+    """Of two versions with the same time the later one counts: folding must not forget which that was."""
+    _send(intake, acme, "abcde")
+    before = place.segments(DAY)
+    assert place.folding().round()
+    (folded,) = place.segments(DAY)
+    assert _bodies(place) == list("abcde")
+    assert folded.key is not None
+    assert folded.records == 5
+    assert folded.plain_bytes == sum(segment.plain_bytes for segment in before)
+    assert folded.stored_bytes == place.storage.size(folded.key)
+    assert packed_holds(folded.accounts, acme.sid)
+
+
+def test_lines_that_come_after_a_fold_are_later_than_those_in_it(place: Place, intake: Intake, acme: Account) -> None:
+    """Folds are folded again, together with what came in between."""
+    folding = place.folding()
+    for letters in ("abc", "def", "gh"):
+        _send(intake, acme, letters)
+        assert folding.round()
+    assert _bodies(place) == list("abcdefgh")
+    assert len(place.segments(DAY)) == 1
+
+
+def test_there_is_nothing_to_do_when_segments_are_few(place: Place, intake: Intake, acme: Account) -> None:
+    """A fold costs an object: two records are cheaper where they are."""
+    _send(intake, acme, "ab")
+    folding = place.folding(least_segments=3)
+    assert not folding.round()
+    _send(intake, acme, "c")
+    assert folding.round()
+    assert not folding.round()
+
+
+def test_the_day_with_most_segments_comes_first(place: Place, intake: Intake, acme: Account) -> None:
+    """A backlog of one day must not wait behind trickles of others."""
+    _send(intake, acme, "ab")
+    _send(intake, acme, "cdef", day=NEXT)
+    folding = place.folding()
+    assert folding.round()
+    assert (len(place.segments(DAY)), len(place.segments(NEXT))) == (2, 1)
+    assert folding.round()
+    assert not folding.round()
+
+
+def test_segments_are_folded_with_others_of_their_size(place: Place, intake: Intake, acme: Account) -> None:
+    """Rewriting a large object for every few small ones would write each line over and over."""
+    _send(intake, acme, ["large"], filler=3000)
+    _send(intake, acme, "ab")
+    large = place.segments(DAY)[0]
+    assert large.key is not None
+    assert place.folding().round()
+    assert large in place.segments(DAY)
+    assert _bodies(place) == ["large", "a", "b"]
+
+
+def test_objects_that_were_folded_rest_before_they_are_swept(place: Place, intake: Intake, acme: Account) -> None:
+    """An older copy of the state database, restored, still finds them."""
+    _send(intake, acme, ["a", "b"], filler=3000)
+    old = [segment.key for segment in place.segments(DAY)]
+    assert place.folding().round()
+    with place.database.snapshot() as tx:
+        due = tx.uploads.due(now=NOON + SWEEP_DELAY - timedelta(seconds=1), limit=9)
+        assert due == []
+        assert {upload.prefix for upload in tx.uploads.due(now=NOON + SWEEP_DELAY, limit=9)} == set(old)
+    assert place.unaccounted() == []
+
+
+def test_marks_that_erase_are_not_folded_with_lines(place: Place, intake: Intake, acme: Account) -> None:
+    """They are not records: among the lines they would be exported."""
+    mark = NewSegment(
+        resource_type=MESSAGES,
+        day=Day.parse(DAY),
+        kind=SegmentKind.ERASE,
+        key=None,
+        inline=b"mark",
+        records=1,
+        plain_bytes=4,
+        stored_bytes=4,
+        accounts=b"",
+    )
+    with place.database.transaction() as tx:
+        tx.segments.add([mark], now=NOON)
+    _send(intake, acme, "ab")
+    assert place.folding().round()
+    assert [segment.kind for segment in place.segments(DAY)] == [SegmentKind.ERASE, SegmentKind.FULL]
+
+
+def test_what_a_seal_holds_is_left_to_it(place: Place, intake: Intake, acme: Account) -> None:
+    """A seal takes a set of segments; what is folded away under it would be sealed twice or never."""
+    _send(intake, acme, "ab")
+    _claim(place)
+    assert not place.folding().round()
+    _send(intake, acme, "cd")
+    assert place.folding().round()
+    assert [segment.records for segment in place.segments(DAY)] == [1, 1, 2]
+
+
+class _Interrupted(LocalStorage):
+    """A storage that lets something else happen just before an object is put."""
+
+    def put(self, key: str, chunks: Iterable[Bytes]) -> int:
+        size = super().put(key, chunks)
+        _claim(INTERRUPTED[self.root])
+        return size
+
+
+INTERRUPTED: dict[object, Place] = {}
+
+
+def test_a_seal_that_comes_in_between_wins(place: Place, intake: Intake, acme: Account) -> None:
+    """Both may be at work on one day: the later commit finds the segments taken, and has done nothing."""
+    _send(intake, acme, "ab")
+    storage = _Interrupted(place.storage.root)
+    INTERRUPTED[storage.root] = place
+    assert not place.folding(storage=storage).round()
+    assert [segment.records for segment in place.segments(DAY)] == [1, 1]
+    assert _bodies(place) == ["a", "b"]
+    assert (place.pending(), place.unaccounted()) == (0, [])
+
+
+def test_an_object_that_is_gone_is_a_race_lost(place: Place, intake: Intake, acme: Account) -> None:
+    """A seal may be committed and its objects swept while a slow fold still reads: nothing is wrong then."""
+    _send(intake, acme, ["a", "b"], filler=3000)
+    place.storage.delete([key for segment in place.segments(DAY) if (key := segment.key)])
+    assert not place.folding().round()
+
+
+@pytest.mark.parametrize("at", range(1, 10))
+def test_a_fold_that_fails_changes_nothing_or_is_complete(place: Place, intake: Intake, acme: Account, at: int) -> None:
+    """Whichever step fails, every line is there once, and the next round does what is left."""
+    _send(intake, acme, "abc")
+    steps = Steps(at=at, recovers=True)
+    folding = place.folding(storage=SteppingStorage(place.storage, steps))
+    folding._database = SteppingDatabase.of(place.database, steps)
+    try:
+        folding.round()
+    except Transient:
+        assert _bodies(place) == ["a", "b", "c"]
+    while folding.round():
+        pass
+    assert _bodies(place) == ["a", "b", "c"]
+    assert len(place.segments(DAY)) == 1
+    assert place.unaccounted() == []
+
+
+def test_resource_types_are_folded_apart(place: Place, intake: Intake, acme: Account) -> None:
+    """A day of messages and the same day of calls are two days."""
+    other = an_account(place.database, "other")
+    call = {
+        "sid": a_sid("CA", "call"),
+        "account_sid": other.sid,
+        "date_created": f"{DAY}T10:00:00Z",
+        "date_updated": f"{DAY}T10:00:00Z",
+    }
+    for _ in range(2):
+        _send(intake, acme, "a")
+        intake.accept(a_delivery(json.dumps(call).encode(), resource_type=CALLS))
+    folding = place.folding()
+    assert (folding.round(), folding.round(), folding.round()) == (True, True, False)
+    assert (len(place.segments(DAY, MESSAGES)), len(place.segments(DAY, CALLS))) == (1, 1)
+
+
+def _claim(place: Place) -> None:
+    """A seal takes what waits for the day."""
+    with place.database.transaction() as tx:
+        upload_id = tx.uploads.begin("sealed/", mark="x", now=NOON)
+        claim = tx.seals.claim(
+            MESSAGES,
+            Day.parse(DAY),
+            worker="w",
+            upload_id=upload_id,
+            mark="x",
+            leased_until=NOON + timedelta(hours=1),
+            now=NOON,
+        )
+        assert claim is not None
+        tx.segments.take(claim.id, MESSAGES, Day.parse(DAY))
