@@ -20,6 +20,7 @@ from dayfile.cli.outcome import Outcome
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
 from dayfile.model.export import DayFile
+from dayfile.model.job import TRANSITIONS, Event, Status
 from dayfile.model.resource import MESSAGES, RESOURCE_TYPES, ResourceType
 from dayfile.settings import Settings
 from tests.conftest import ROOT
@@ -127,6 +128,20 @@ def test_the_glossary_has_the_words_of_the_house() -> None:
     """A table that lost its form would otherwise test nothing."""
     words = {word for word, _ in _glossary()}
     assert {"account", "record", "segment", "seal", "custom job, job", "day file", "claim"} <= words
+
+
+def test_the_drawing_of_the_job_is_the_table_in_the_code() -> None:
+    """Two tables of transitions that differ are worse than one: somebody builds on the wrong one."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    header = next(line for line in text.splitlines() if line.startswith("| from "))
+    events = [Event(name.strip()) for name in header.strip("| ").split("|")[1:]]
+    drawn = {}
+    for row in text.partition(header)[2].splitlines()[2:]:
+        if not row.startswith("|"):
+            break
+        start, *ends = (cell.strip() for cell in row.strip("|").split("|"))
+        drawn |= {(Status(start), event): Status(end) for event, end in zip(events, ends, strict=True) if end}
+    assert drawn == dict(TRANSITIONS)
 
 
 @pytest.mark.parametrize("resource_type", RESOURCE_TYPES, ids=str)
