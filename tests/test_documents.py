@@ -135,7 +135,7 @@ def test_the_drawing_of_the_job_is_the_table_in_the_code() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     header = next(line for line in text.splitlines() if line.startswith("| from "))
     events = [Event(name.strip()) for name in header.strip("| ").split("|")[1:]]
-    drawn = {}
+    drawn: dict[tuple[Status, Event], Status] = {}
     for row in text.partition(header)[2].splitlines()[2:]:
         if not row.startswith("|"):
             break
