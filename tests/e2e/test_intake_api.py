@@ -203,9 +203,25 @@ def test_more_than_fits_in_memory_is_asked_to_wait(
     assert int(answer.headers["Retry-After"]) >= 1
 
 
+@pytest.mark.parametrize("read_whole", [10, 1000])
+def test_a_sender_that_falls_silent_is_given_up(
+    server: Server, acme: str, monkeypatch: pytest.MonkeyPatch, read_whole: int
+) -> None:
+    """The place that it takes is wanted by others; nothing of its body is taken."""
+    monkeypatch.setattr(records, "READ_WHOLE_BYTES", read_whole)
+    monkeypatch.setattr(records, "AUTHENTICATE_FIRST_BYTES", 0)
+    monkeypatch.setattr(records, "SILENCE_SECONDS", 0.0)
+    silent = SlowRequest(server, length=500, key=f"silent-{read_whole}")
+    silent.socket.sendall(body_of(_messages(acme, "a"))[:100])
+    assert " 400 " in silent.finish()
+    assert server.waiting(acme) == []
+
+
 def test_a_storage_that_is_away_is_no_fault_of_the_sender(tmp_path: Path) -> None:
     """503 and when to try again; nothing of the batch is there."""
-    with served(tmp_path, storage_url="file:///sys/dayfile/objects") as server:
+    (tmp_path / "objects").mkdir()
+    (tmp_path / "objects" / "segments").symlink_to("/sys")  # where nobody can make a folder
+    with served(tmp_path) as server:
         account = server.account[0]
         sent = _messages(account, *("".join(a_sid("", f"{n}/{m}") for m in range(100)) for n in range(50)))
         answer = server.post(body_of(sent))

@@ -10,7 +10,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import TypeVar, cast
 
 from fastapi import APIRouter
@@ -36,8 +36,13 @@ HELD_BYTES_LIMIT = 256 * 1024 * 1024
 STREAMS_LIMIT = 8
 """So many large bodies are received at once: each holds a part of itself in memory, and a thread while it lasts."""
 
+AUTHENTICATE_FIRST_BYTES = 64 * 1024
+"""Of a body that announces more, nothing is read before its sender is known; less is not worth a hop of its own."""
+
+SILENCE_SECONDS = 60.0
+"""A sender of a large body that is silent for so long is given up: others wait for its place."""
+
 _THREADS = 4  # what they do holds the interpreter or waits for the disk: more would only take turns
-_AUTHENTICATE_FIRST_BYTES = 64 * 1024  # a smaller body is not worth a hop of its own
 _RETRY_AFTER_SECONDS = 1
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 
@@ -79,10 +84,12 @@ class _Door:
     async def receive(self, request: Request) -> Receipt:
         """Authenticate the sender, read the body, and wait for the receipt."""
         sender = None
-        if _expected_bytes(request) > _AUTHENTICATE_FIRST_BYTES:
+        if _expected_bytes(request) > AUTHENTICATE_FIRST_BYTES:
             sender = await self._in_thread(lambda: caller(request))
         stream = request.stream()
-        start, is_whole = await _read_start(stream)
+        # Those that are read at once are over before a timer would be set.
+        async with _patience() if sender is not None else nullcontext():
+            start, is_whole = await _read_start(stream)
         if is_whole:
             answer = await self._in_thread(lambda: _submit(request, sender, iter(start)))
         else:
@@ -145,10 +152,21 @@ async def _read_start(stream: AsyncIterator[bytes]) -> tuple[list[bytes], bool]:
 
 async def _next_block(stream: AsyncIterator[bytes]) -> bytes:
     """The next bytes of a body; none at its end. Raises ClientDisconnect if the sender went away before."""
-    async for block in stream:
-        if block:
-            return block
+    async with _patience():
+        async for block in stream:
+            if block:
+                return block
     return b""
+
+
+@asynccontextmanager
+async def _patience() -> AsyncIterator[None]:
+    """Wait for a sender, but not for ever; raises InvalidBody."""
+    try:
+        async with asyncio.timeout(SILENCE_SECONDS):
+            yield
+    except TimeoutError as error:
+        raise InvalidBody(f"nothing of the body came for {SILENCE_SECONDS:.0f} seconds: send it again") from error
 
 
 def _expected_bytes(request: Request) -> int:

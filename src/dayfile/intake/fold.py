@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from dayfile.clock import Clock
-from dayfile.errors import LostClaim, NotFound, Transient
+from dayfile.errors import Corrupt, LostClaim, NotFound, Transient
 from dayfile.files import segments
 from dayfile.files.storage import Storage
 from dayfile.intake.parts import segment_key
@@ -82,9 +82,17 @@ class Folding:
             if self._looked_at.get((day.resource_type, day.day)) != day:
                 group = self._largest_group(day.resource_type, day.day)
                 if group:
-                    return self._fold(group)
+                    return self._fold_of(day, group)
                 self._looked_at[day.resource_type, day.day] = day
         return False
+
+    def _fold_of(self, day: WaitingDay, group: Sequence[Segment]) -> bool:
+        try:
+            return self._fold(group)
+        except Corrupt:
+            # It is said once; until something else comes for this day, the other days have their turn.
+            self._looked_at[day.resource_type, day.day] = day
+            raise
 
     def _forget_days_that_are_gone(self, waiting: Sequence[WaitingDay]) -> None:
         still = {(day.resource_type, day.day) for day in waiting}

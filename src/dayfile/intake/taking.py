@@ -17,7 +17,7 @@ from dayfile.model.record import RecordReader
 from dayfile.model.resource import ResourceType
 from dayfile.model.secret import Randomness
 
-PART_BYTES = 32 * 1024 * 1024
+PART_BYTES = 16 * 1024 * 1024
 """A batch with more bytes of lines than this does not wait in memory."""
 
 _SID_DIGITS = 32

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from dayfile.errors import Transient
+from dayfile.errors import Corrupt, Transient
 from dayfile.files.storage import Bytes, LocalStorage
 from dayfile.intake.accept import Intake
 from dayfile.model.account import Account, packed_holds
@@ -166,6 +166,22 @@ def test_an_object_that_is_gone_is_a_race_lost(place: Place, intake: Intake, acm
     _send(intake, acme, ["a", "b"], filler=3000)
     place.storage.delete([key for segment in place.segments(DAY) if (key := segment.key)])
     assert not place.folding().round()
+
+
+def test_a_damaged_segment_holds_up_no_other_day(place: Place, intake: Intake, acme: Account) -> None:
+    """A bad disk block under one day must not let the state database fill up with all others."""
+    _send(intake, acme, ["a", "b", "c"], filler=3000)
+    _send(intake, acme, "de", day=NEXT)
+    key = place.segments(DAY)[0].key
+    assert key is not None
+    place.storage.delete([key])
+    place.storage.put(key, [b"damaged"])
+    folding = place.folding()
+    with pytest.raises(Corrupt):
+        folding.round()
+    assert folding.round()
+    assert (len(place.segments(DAY)), len(place.segments(NEXT))) == (3, 1)
+    assert not folding.round()
 
 
 @pytest.mark.parametrize("at", range(1, 10))
