@@ -32,6 +32,6 @@ def _configure(level: int) -> None:
             *shown,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # the one that is there when something is logged
         cache_logger_on_first_use=False,
     )

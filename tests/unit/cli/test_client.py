@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 
 import httpx2
 import pytest
@@ -22,29 +20,12 @@ from dayfile.errors import (
 )
 from dayfile.model.day import Day
 from dayfile.model.resource import MESSAGES
+from tests.unit.cli.other_server import URL, Patience
 
 Answer = Callable[[httpx2.Request], httpx2.Response]
 
 
-class Patience:
-    """A clock on which waiting costs nothing and is counted."""
-
-    def __init__(self) -> None:
-        self.waited: list[float] = []
-
-    def now(self) -> datetime:
-        return datetime(2026, 11, 23, tzinfo=UTC)
-
-    def monotonic(self) -> float:
-        return 0.0
-
-    def wait(self, event: threading.Event, seconds: float) -> bool:
-        del event
-        self.waited.append(seconds)
-        return False
-
-
-def asked(answer: Answer, *, clock: Patience | None = None, url: str = "https://exports.example.com") -> BulkExports:
+def asked(answer: Answer, *, clock: Patience | None = None, url: str = URL) -> BulkExports:
     """A client of a server that answers like this: another one than ours."""
     login = Login(url=url, username="AC1", password="secret")
     return BulkExports(login, clock=clock or Patience(), transport=httpx2.MockTransport(answer))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,8 +58,9 @@ def demo(
             proofs = _play(screen, server.url, cast, days, folder=folder, records=records, clock=clock)
             _show_proofs(screen, proofs)
             if not leave:
-                _show_what_to_try(screen, server.url, cast, days)
-                server.wait_for_interrupt()
+                with suppress(KeyboardInterrupt):  # that is how it is meant to end
+                    _show_what_to_try(screen, server.url, cast, days)
+                    server.wait()
     if not all(proof.holds for proof in proofs):
         screen.problem("not everything is as it must be: see the table above")
         raise typer.Exit(Outcome.FAILED)

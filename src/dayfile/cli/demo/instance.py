@@ -79,13 +79,9 @@ class Server:
     url: str
     process: subprocess.Popen[str]
 
-    def wait_for_interrupt(self) -> None:
-        """Return when Ctrl-C is pressed; raises Unusable if the server ends before."""
-        try:
-            code = self.process.wait()
-        except KeyboardInterrupt:
-            return
-        raise Unusable(f"the demo's server has ended, with exit code {code}")
+    def wait(self) -> NoReturn:
+        """Wait as long as it runs; raises Unusable if it ends by itself."""
+        raise Unusable(f"the demo's server has ended, with exit code {self.process.wait()}")
 
 
 @contextmanager

@@ -1,0 +1,94 @@
+"""Real processes: a server on a folder of its own, and commands beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+PATIENCE_SECONDS = 60
+
+
+@dataclass
+class Instance:
+    """An instance in a folder, and the command line as somebody in that folder has it."""
+
+    folder: Path
+    variables: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a command finds set."""
+        return {**os.environ, "DAYFILE_DATA_DIR": str(self.folder / "data"), **self.variables}
+
+    def run(self, *words: str, text: str = "", expect: int | None = 0) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        done = subprocess.run(
+            [sys.executable, "-m", "dayfile", *words],
+            cwd=self.folder,
+            env=self.environment,
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE_SECONDS,
+        )
+        assert expect is None or done.returncode == expect, (words, done.stdout, done.stderr)
+        return done
+
+    def json(self, *words: str) -> Any:
+        """What a command prints with --json."""
+        return json.loads(self.run(*words, "--json").stdout)
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Start a command that stays, and wait for its first line."""
+        # Its log goes to a file: a pipe that nobody reads would stop it when it is full.
+        with (self.folder / "log").open("a") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "dayfile", *words],
+                cwd=self.folder,
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+
+    def log(self) -> str:
+        """What the processes that stay have logged."""
+        return (self.folder / "log").read_text()
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that is ready."""
+
+    instance: Instance
+    process: subprocess.Popen[str]
+    url: str
+
+
+def ready_address(process: subprocess.Popen[str]) -> str:
+    """Wait for the line that a server prints when it is ready; the address in it."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    match = re.search(r"http://[\w.]+:\d+", line)
+    assert match, line
+    return match[0]
+
+
+@contextmanager
+def serving(instance: Instance, *options: str) -> Iterator[Server]:
+    """A server on an instance, stopped in the end."""
+    process = instance.start("serve", "--port", "0", *options)
+    try:
+        yield Server(instance, process, ready_address(process))
+    finally:
+        process.terminate()
+        process.communicate(timeout=PATIENCE_SECONDS)

@@ -1,0 +1,192 @@
+"""The command line in real processes: a server, and what operators and customers type beside it."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from dayfile.cli.demo.expectation import Expectation
+from dayfile.cli.demo.traffic import Traffic
+from dayfile.cli.outcome import Outcome
+from dayfile.clock import SystemClock
+from dayfile.model.account import AccountSid
+from dayfile.model.day import Day, DayRange, last_custom_day
+from dayfile.model.resource import MESSAGES
+from tests.e2e.cli_instance import Instance, Server, serving
+
+LAST = last_custom_day(SystemClock().now())
+DAYS = DayRange(first=LAST - 2, last=LAST)
+ASKED = f"{DAYS.first}..{DAYS.last}"
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Instance:
+    """An instance that nobody has started yet."""
+    return Instance(tmp_path)
+
+
+@pytest.fixture
+def server(instance: Instance) -> Iterator[Server]:
+    """A server with an account, and the customer's variables set for it."""
+    with serving(instance) as running:
+        log_in(instance, running.url)
+        yield running
+
+
+def log_in(instance: Instance, url: str) -> AccountSid:
+    """Make an account and set the customer's variables for it."""
+    account = instance.json("accounts", "create")
+    instance.variables |= {
+        "DAYFILE_URL": url,
+        "DAYFILE_ACCOUNT_SID": account["account_sid"],
+        "DAYFILE_AUTH_TOKEN": account["auth_token"],
+    }
+    return AccountSid(account["account_sid"])
+
+
+def write_messages(instance: Instance, account: AccountSid, name: str = "messages.json.gz") -> Expectation:
+    """A file of made-up messages of three days, and what must be exported of it."""
+    expectation = Expectation()
+    traffic = Traffic(seed="e2e", accounts=[account], days=DAYS, records=300)
+    with gzip.open(instance.folder / name, "wb", compresslevel=1) as file:
+        for version in traffic.on_time():
+            if version.resource_type is MESSAGES:
+                file.write(version.sent + b"\n")
+                expectation.add(version)
+    return expectation
+
+
+def test_a_file_of_records_becomes_days_that_are_proven(server: Server) -> None:
+    """The whole way, as its two users type it: intake, a job, a download; every byte is what was sent."""
+    run = server.instance.run
+    account = AccountSid(server.instance.variables["DAYFILE_ACCOUNT_SID"])
+    expectation = write_messages(server.instance, account)
+    assert server.instance.json("intake", "Messages", "messages.json.gz")[0]["accepted"] == expectation.versions
+    run("jobs", "create", "Messages", ASKED, "--name", "октябрь", "--watch")
+    files = server.instance.json("days", "download", "Messages", ASKED, "-o", "downloads")
+    assert [file["day"] for file in files] == [str(day) for day in DAYS]
+    for file in files:
+        place = (account, MESSAGES, Day.parse(file["day"]))
+        text = gzip.decompress((server.instance.folder / file["path"]).read_bytes())
+        assert hashlib.sha256(text).hexdigest() == expectation.sha256(place)
+        assert (file["records"], file["proven"]) == (expectation.count(place), True)
+    assert "октябрь" in run("jobs", "list", "Messages").stdout
+    assert str(DAYS.first) in run("days", "list", "Messages").stdout
+
+
+def test_a_job_is_watched_shown_and_deleted(server: Server) -> None:
+    """Its sid is all that a script has to keep."""
+    run = server.instance.run
+    job = server.instance.json("jobs", "create", "Calls", str(LAST))["job_sid"]
+    watched = run("jobs", "watch", job)
+    assert "1 of 1" in watched.stdout
+    assert watched.stderr == ""  # nobody watches here: no progress
+    assert server.instance.json("jobs", "show", job)["details"][0]["status"] == "CompletedEmptyRecords"
+    run("jobs", "delete", job)
+    run("jobs", "show", job, expect=Outcome.NOT_FOUND)
+
+
+def test_a_day_that_is_not_published_is_not_found(server: Server) -> None:
+    """The others of the range are brought; the exit code and the message say what is missing, and how to get it."""
+    server.instance.run("jobs", "create", "Messages", str(LAST), "--watch")
+    done = server.instance.run("days", "download", "Messages", ASKED, expect=Outcome.NOT_FOUND)
+    assert (server.instance.folder / f"Messages-{LAST}.json.gz").exists()
+    assert f"not published: {DAYS.first}" in done.stderr
+    assert "dayfile jobs create Messages" in done.stderr
+
+
+def test_a_link_works_without_credentials(server: Server) -> None:
+    """It is given to somebody who has none."""
+    server.instance.run("jobs", "create", "Messages", str(LAST), "--watch")
+    link = server.instance.run("days", "fetch", "Messages", str(LAST)).stdout.strip()
+    assert gzip.decompress(httpx2.get(link).content) == b""
+
+
+def test_what_the_server_refuses_is_told_in_a_line(server: Server) -> None:
+    """The API's message and code, and no trace."""
+    today = Day.of(SystemClock().now())
+    done = server.instance.run("jobs", "create", "Messages", str(today), expect=Outcome.FAILED)
+    assert "EndDay must be at least two days before today" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    server.instance.variables["DAYFILE_AUTH_TOKEN"] = "wrong"
+    assert "credentials" in server.instance.run("jobs", "list", "Messages", expect=Outcome.FAILED).stderr
+
+
+def test_an_intake_that_was_killed_goes_on_where_it_stopped(instance: Instance) -> None:
+    """The same command again, and every record is there once: what was durable is recognised, not repeated."""
+    account = AccountSid(instance.json("accounts", "create")["account_sid"])
+    expectation = write_messages(instance, account)
+    lines = gzip.decompress((instance.folder / "messages.json.gz").read_bytes())
+    # Long enough for more than one part; the last part is another one after the kill.
+    padding = b"".join(b'{"pad": "%s"}\n' % (b"x" * 500_000) for _ in range(40))
+    (instance.folder / "long.json").write_bytes(lines + padding)
+    process = instance.start("intake", "Messages", "long.json", "--json")
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    again = json.loads(instance.run("intake", "Messages", "long.json", "--json", expect=Outcome.FAILED).stdout)[0]
+    third = json.loads(instance.run("intake", "Messages", "long.json", "--json", expect=Outcome.FAILED).stdout)[0]
+    assert again["parts"] > 1
+    assert third["parts_taken_before"] == third["parts"]
+    assert (third["accepted"], third["rejected"]) == (expectation.versions, 40)
+    assert len(instance.json("rejections", "list")) == 40
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_stops_in_good_order(number: signal.Signals, instance: Instance) -> None:
+    """Told by the system or by Ctrl-C: exit code 0, and nothing that looks like trouble in the log."""
+    with serving(instance) as running:
+        running.process.send_signal(number)
+        assert running.process.wait(60) == 0
+    assert "Traceback" not in instance.log()
+    assert '"level": "error"' not in instance.log()
+
+
+def test_a_port_in_use_is_told(server: Server) -> None:
+    """The second server says so and leaves the first alone."""
+    port = server.url.rpartition(":")[2]
+    done = server.instance.run("serve", "--port", port, expect=Outcome.FAILED)
+    assert f":{port}: another process listens there" in done.stderr
+    assert httpx2.get(f"{server.url}/healthz").status_code == 200
+
+
+def test_a_data_folder_that_cannot_be_written_is_told(instance: Instance) -> None:
+    """With the folder's name and what to do."""
+    (instance.folder / "data").write_text("a file, not a folder")
+    done = instance.run("serve", "--port", "0", expect=Outcome.FAILED)
+    assert str(instance.folder / "data") in done.stderr
+    assert "DAYFILE_DATA_DIR" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_several_processes_answer_on_one_port_and_one_works(instance: Instance) -> None:
+    """One of them is killed: the others go on, and another one takes its place. All of them end together."""
+    with serving(instance, "--processes", "2") as running:
+        log_in(instance, running.url)
+        instance.run("jobs", "create", "Messages", str(LAST), "--watch")
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(60) == 0
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", int(running.url.rpartition(":")[2]))) != 0
+
+
+def test_a_worker_works_beside_a_server_that_does_not(instance: Instance) -> None:
+    """The two halves of a server can be processes of their own, started and stopped apart."""
+    with serving(instance, "--no-worker") as running:
+        log_in(instance, running.url)
+        job = instance.json("jobs", "create", "Messages", str(LAST))["job_sid"]
+        assert instance.json("jobs", "show", job)["details"][0]["status"] == "Submitted"
+        worker = instance.start("work")
+        try:
+            instance.run("jobs", "watch", job)
+        finally:
+            worker.terminate()
+            worker.communicate()
+        assert worker.returncode == 0

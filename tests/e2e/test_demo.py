@@ -1,0 +1,55 @@
+"""The demo, as somebody who tries Dayfile for the first time runs it."""
+
+from __future__ import annotations
+
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.cli_instance import Instance
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """What the demo shows, run in a folder whose environment and .env lead to somebody's real instance."""
+    instance = Instance(tmp_path_factory.mktemp("demo"))
+    instance.variables["DAYFILE_DATABASE_URL"] = f"sqlite:///{instance.folder / 'real.sqlite'}"
+    (instance.folder / ".env").write_text(f"DAYFILE_STORAGE_URL=file://{instance.folder / 'real'}\nDAYFILE_PORT=1\n")
+    return instance.run("demo", "--exit", "--records", "300", "--data-dir", "own").stdout, instance.folder
+
+
+def test_the_demo_proves_what_it_shows(shown: tuple[str, Path]) -> None:
+    """Everything that Dayfile does, through a real server; one claim that does not hold makes it fail."""
+    text, _ = shown
+    rows = re.findall(r"^(.+?) {2,}(\S.*?) {2,}(\S.*?)  +(yes|NO)$", text, flags=re.MULTILINE)
+    assert len(rows) >= 10
+    assert [row for row in rows if row[3] != "yes" or row[1] != row[2]] == []
+    assert "366 days in" in text
+
+
+def test_the_demo_touches_nothing_but_its_own_folder(shown: tuple[str, Path]) -> None:
+    """Whoever has a real instance, or a .env that leads to one, must be able to try the demo beside it."""
+    _, folder = shown
+    assert sorted(path.name for path in folder.iterdir()) == [".env", "own"]
+    assert {"dayfile.sqlite", "objects", "downloads"} <= {path.name for path in (folder / "own").iterdir()}
+
+
+def test_the_demo_stays_until_ctrl_c_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    """It prints what to paste, to be tried while it runs; afterwards its folder is gone."""
+    with Instance(tmp_path).start("demo", "--records", "100") as process:
+        assert process.stdout is not None
+        text = ""
+        while "as the operator:" not in text:
+            line = process.stdout.readline()
+            assert line, text
+            text += line
+        folder = re.search(r"data in (\S+)\)", text)
+        assert folder is not None
+        assert Path(folder[1]).exists()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    assert not Path(folder[1]).exists()
+    for name in ("DAYFILE_URL", "DAYFILE_ACCOUNT_SID", "DAYFILE_AUTH_TOKEN"):
+        assert re.search(rf"^export {name}=\S+$", text, flags=re.MULTILINE)

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dayfile import __version__
+from dayfile.cli.outcome import Outcome
+
+SERVER = {"DAYFILE_URL": "http://127.0.0.1:9", "DAYFILE_ACCOUNT_SID": "AC1", "DAYFILE_AUTH_TOKEN": "secret"}
+
+
+def test_the_help_tells_whose_command_is_whose(run: Any) -> None:
+    """Half of the commands act on this machine, the other half on any server: mixing them up is easy."""
+    shown = run("--help").output
+    operator, customer = shown.index("Operator (acts on the instance)"), shown.index("Customer (speaks HTTP")
+    assert operator < shown.index(" intake ") < customer < shown.index(" jobs ")
+
+
+def test_the_version_is_shown(run: Any) -> None:
+    """It is the first question in every report."""
+    assert run("--version").output == f"dayfile {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("jobs", "list", "messages"),
+        ("jobs", "create", "Messages", "2026-10-1"),
+        ("jobs", "create", "Messages", "2026-10-02..2026-10-01"),
+        ("days", "fetch", "Messages", "2026-02-30"),
+        ("accounts", "rotate", "ac1"),
+        ("intake", "Messages", "no-such-file"),
+        ("keys", "create"),
+        ("keys", "create", "--account", "AC" + "0" * 32, "--scope", "intake"),
+        ("rejections", "drop"),
+        ("rejections", "retry", "1", "--all"),
+        ("serve", "--port", "many"),
+        ("no-such-command",),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_a_usage_error(words: tuple[str, ...], run: Any) -> None:
+    """Nothing is sent or changed; exit code 2, as everywhere."""
+    done = run(*words, **SERVER)
+    assert (done.exit_code, done.stdout) == (Outcome.USAGE, "")
+    assert "Usage: dayfile" in done.stderr
+
+
+def test_a_missing_login_names_its_variable(run: Any) -> None:
+    """A script sets variables; the message must say which."""
+    assert "DAYFILE_URL" in run("jobs", "list", "Messages").stderr
+
+
+def test_a_server_that_cannot_be_reached_is_worth_another_try(run: Any) -> None:
+    """Its own exit code, and a message instead of a trace."""
+    done = run("jobs", "delete", "JS" + "0" * 32, **SERVER)
+    assert done.exit_code == Outcome.TRY_AGAIN
+    assert done.stderr.startswith("Error: http://127.0.0.1:9 cannot be reached")
+
+
+def test_a_wrong_setting_is_told_and_not_traced(run: Any) -> None:
+    """All of them at once, so that nobody has to find them one by one."""
+    done = run("accounts", "list", DAYFILE_PORT="many", DAYFILE_QUOTA_DAYS="-1")
+    assert done.exit_code == Outcome.FAILED
+    assert "DAYFILE_PORT" in done.stderr
+    assert "DAYFILE_QUOTA_DAYS" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import httpx2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dayfile.cli.client import BulkExports, Login
+from dayfile.cli.download import Downloaded, Downloader
+from dayfile.errors import Corrupt, Transient
+from dayfile.model.day import Day
+from dayfile.model.resource import MESSAGES
+from tests.unit.cli.other_server import URL, OtherServer, Patience
+
+FILE = gzip.compress(b"".join(b'{"sid":"SM%d"}\n' % number for number in range(50)), mtime=0)
+OTHER_FILE = gzip.compress(b'{"sid":"SM99"}\n', mtime=0)
+DAY = Day.parse("2026-10-01")
+
+
+def download(server: OtherServer, folder: Path) -> Downloaded:
+    """Run the download once."""
+    clock = Patience()
+    login = Login(url=URL, username="AC1", password="secret")
+    with BulkExports(login, clock=clock, transport=httpx2.MockTransport(server)) as client:
+        return Downloader(client, folder, clock=clock).download(MESSAGES, DAY, progress=lambda _, __: None)
+
+
+def names(folder: Path) -> list[str]:
+    """What is in the folder."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+@given(breaks=st.lists(st.integers(0, len(FILE)), max_size=4), has_etag=st.booleans())
+def test_a_download_survives_breaks_anywhere(
+    breaks: list[int], has_etag: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Nights are long and lines are bad: what arrives in the end is the file, to the byte, under its name, alone."""
+    folder = tmp_path_factory.mktemp("downloads")
+    server = OtherServer(FILE, breaks=breaks, has_etag=has_etag)
+    downloaded = download(server, folder)
+    assert downloaded.path.read_bytes() == FILE
+    assert (downloaded.found.lines, downloaded.is_proven) == (50, False)
+    assert names(folder) == ["Messages-2026-10-01.json.gz"]
+
+
+def test_what_has_arrived_is_not_asked_for_again(tmp_path: Path) -> None:
+    """Of a day of ten gigabytes the last one must not cost ten."""
+    server = OtherServer(FILE, breaks=[20, 30])
+    download(server, tmp_path)
+    assert server.ranges == [None, "bytes=20-", "bytes=50-"]
+    assert server.links == 3  # each try with a link of its own: some work once
+
+
+def test_the_next_run_goes_on_where_the_last_one_stopped(tmp_path: Path) -> None:
+    """The machine was rebooted; what was on its disk is worth something."""
+    server = OtherServer(FILE, breaks=[20, 0, 0, 0, 0])
+    with pytest.raises(Transient):
+        download(server, tmp_path)
+    assert names(tmp_path) == ["Messages-2026-10-01.json.gz.part", "Messages-2026-10-01.json.gz.part.etag"]
+    server.ranges.clear()
+    assert download(server, tmp_path).path.read_bytes() == FILE
+    assert server.ranges == ["bytes=20-"]
+
+
+def test_another_file_is_begun_anew(tmp_path: Path) -> None:
+    """The day was exported again in between: the end of one file on the beginning of another is no file."""
+    server = OtherServer(FILE, breaks=[20, 0, 0, 0, 0])
+    with pytest.raises(Transient):
+        download(server, tmp_path)
+    server.content = OTHER_FILE
+    assert download(server, tmp_path).path.read_bytes() == OTHER_FILE
+
+
+def test_a_download_that_was_complete_but_not_renamed_is_begun_anew(tmp_path: Path) -> None:
+    """Killed between its last byte and its name: there is nothing left to continue, which is no reason to fail."""
+    server = OtherServer(FILE)
+    (tmp_path / "Messages-2026-10-01.json.gz.part").write_bytes(FILE)
+    (tmp_path / "Messages-2026-10-01.json.gz.part.etag").write_text(server.etag)
+    assert download(server, tmp_path).path.read_bytes() == FILE
+
+
+def test_a_file_with_a_manifest_is_proven(tmp_path: Path) -> None:
+    """A hash from the server proves what gzip's checksum cannot: that it is this file."""
+    assert download(OtherServer(FILE, has_manifest=True), tmp_path).is_proven
+
+
+def test_a_proven_file_is_left_alone(tmp_path: Path) -> None:
+    """The same command every night over the same range transfers only what is new."""
+    server = OtherServer(FILE, has_manifest=True)
+    download(server, tmp_path)
+    server.ranges.clear()
+    again = download(server, tmp_path)
+    assert (again.was_here, again.is_proven, server.ranges) == (True, True, [])
+
+
+def test_a_file_here_that_is_not_the_server_s_is_replaced(tmp_path: Path) -> None:
+    """It was cut by a full disk, or is an older revision: its name alone proves nothing."""
+    (tmp_path / "Messages-2026-10-01.json.gz").write_bytes(FILE[:-1] + b"x")
+    assert download(OtherServer(FILE, has_manifest=True), tmp_path).path.read_bytes() == FILE
+
+
+def test_what_is_not_as_the_manifest_says_never_gets_its_name(tmp_path: Path) -> None:
+    """A wrong file under the right name is found by nobody."""
+    server = OtherServer(FILE, has_manifest=True, manifest_content=OTHER_FILE)
+    with pytest.raises(Corrupt, match="Messages-2026-10-01"):
+        download(server, tmp_path)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>sign in</html>", FILE[:-4]])
+def test_what_is_not_whole_gzip_never_gets_its_name(content: bytes, tmp_path: Path) -> None:
+    """A portal's login page has been archived as a day before."""
+    with pytest.raises(Corrupt):
+        download(OtherServer(content), tmp_path)
+    assert names(tmp_path) == []

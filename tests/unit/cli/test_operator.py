@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from dayfile.cli.demo.expectation import Expectation
+from dayfile.cli.demo.traffic import Traffic
+from dayfile.cli.outcome import Outcome
+from dayfile.model.account import AccountSid
+from dayfile.model.day import Day, DayRange
+from dayfile.model.resource import CALLS
+
+DAYS = DayRange(first=Day.parse("2026-10-01"), last=Day.parse("2026-10-03"))
+
+
+def calls(account: AccountSid) -> tuple[bytes, Expectation]:
+    """Lines of made-up calls of three days, and what must be exported of them."""
+    expectation = Expectation()
+    lines = b""
+    for version in Traffic(seed="calls", accounts=[account], days=DAYS, records=100).on_time():
+        if version.resource_type is CALLS:
+            lines += version.sent + b"\n"
+            expectation.add(version)
+    return lines, expectation
+
+
+def test_accounts_are_created_listed_and_rotated(run: Any) -> None:
+    """Scripts build on these names; they do not change."""
+    made = json.loads(run("accounts", "create", "--name", "Größe", "--json").stdout)
+    assert set(made) >= {"account_sid", "auth_token", "friendly_name"}
+    child = json.loads(run("accounts", "create", "--parent", made["account_sid"], "--json").stdout)
+    listed = {account["account_sid"]: account for account in json.loads(run("accounts", "list", "--json").stdout)}
+    assert listed[child["account_sid"]]["parent_account_sid"] == made["account_sid"]
+    assert "auth_token" not in listed[made["account_sid"]]
+    rotated = json.loads(run("accounts", "rotate", made["account_sid"], "--json").stdout)
+    assert rotated["auth_token"] != made["auth_token"]
+
+
+def test_an_account_that_is_not_there_is_not_found(run: Any) -> None:
+    """Its own exit code."""
+    assert run("accounts", "rotate", "AC" + "0" * 32).exit_code == Outcome.NOT_FOUND
+
+
+def test_keys_are_created_listed_and_revoked(run: Any) -> None:
+    """A key that was revoked stays on the list: it is evidence of who could do what."""
+    made = json.loads(run("keys", "create", "--operator", "--scope", "intake", "--scope", "accounts", "--json").stdout)
+    assert (made["scopes"], made["account_sid"]) == (["accounts", "intake"], None)
+    assert set(made) >= {"sid", "secret"}
+    assert run("keys", "revoke", made["sid"]).exit_code == Outcome.DONE
+    assert run("keys", "revoke", made["sid"]).exit_code == Outcome.NOT_FOUND
+    assert json.loads(run("keys", "list", "--json").stdout)[0]["date_revoked"]
+    assert "revoked" in run("keys", "list").stdout
+
+
+def test_lines_that_are_not_accepted_can_be_seen_tried_again_and_dropped(run: Any) -> None:
+    """The way from a refused line to one that is in the export, or is known to be none."""
+    done = run("intake", "Messages", "-", "--json", text='{"sid": 1}\n{}\n')
+    assert done.exit_code == Outcome.FAILED
+    assert json.loads(done.stdout)[0]["rejected"] == 2
+    first, second = json.loads(run("rejections", "list", "--json").stdout)
+    assert (first["source"], first["line"], first["field"]) == ("standard input", 1, "sid")
+    assert '{"sid": 1}' in run("rejections", "show", str(first["number"])).stdout
+    assert run("rejections", "retry", "--all").exit_code == Outcome.FAILED
+    assert run("rejections", "drop", str(first["number"])).stdout == "1 rejection dropped.\n"
+    assert run("rejections", "drop", str(first["number"])).exit_code == Outcome.NOT_FOUND
+    assert [found["number"] for found in json.loads(run("rejections", "list", "--json").stdout)] == [second["number"]]
+
+
+def test_a_new_instance_is_well_and_has_nothing_to_seal(run: Any) -> None:
+    """What an operator runs first."""
+    assert run("check", "--deep", "--json").stdout == "[]\n"
+    assert "All is well" in run("check").stdout
+    assert json.loads(run("seal", "--json").stdout) == []
+
+
+def test_seal_seals_what_waits_for_days_that_are_over(run: Any) -> None:
+    """Without the grace time, and without a server: what was late is in the next export."""
+    account = AccountSid(json.loads(run("accounts", "create", "--json").stdout)["account_sid"])
+    lines, expectation = calls(account)
+    assert run("intake", "Calls", "-", text=lines).exit_code == Outcome.DONE
+    assert json.loads(run("seal", "Messages", "--json").stdout) == []
+    first = json.loads(run("seal", "Calls", str(DAYS.first), "--json").stdout)
+    rest = json.loads(run("seal", "--json").stdout)
+    assert [day["day"] for day in [*first, *rest]] == [str(DAYS.first), str(DAYS.last)]
+    assert sum(day["lines"] for day in [*first, *rest]) == expectation.versions
+    assert "Nothing waits" in run("seal").stderr
+
+
+def test_a_broken_file_is_found_by_a_deep_check(run: Any, data_folder: Path) -> None:
+    """A disk that lies is found before a customer finds it; exit code 1 wakes somebody."""
+    account = AccountSid(json.loads(run("accounts", "create", "--json").stdout)["account_sid"])
+    run("intake", "Calls", "-", text=calls(account)[0])
+    run("seal")
+    victim = next((data_folder / "objects" / "sealed").rglob("*.json.gz"))
+    content = bytearray(victim.read_bytes())
+    content[-9] ^= 1
+    victim.chmod(0o600)
+    victim.write_bytes(content)
+    assert run("check").exit_code == Outcome.DONE
+    found = run("check", "--deep", "--json")
+    assert found.exit_code == Outcome.FAILED
+    assert [victim.name in finding["subject"] for finding in json.loads(found.stdout)] == [True]
