@@ -24,7 +24,12 @@ app = typer.Typer(no_args_is_help=True, help="Published days: list and download 
 FolderOption = Annotated[
     Path,
     typer.Option(
-        "--output", "-o", metavar="FOLDER", file_okay=False, help="Where the files go; made if it is not there."
+        "--output",
+        "-o",
+        metavar="FOLDER",
+        file_okay=False,
+        help="Where the files go; made if it is not there.",
+        show_default="the working folder",
     ),
 ]
 

@@ -15,6 +15,7 @@ from dayfile.cli.options import JsonOption, TypeArgument, screen_of
 from dayfile.cli.outcome import Outcome, outcome_of
 from dayfile.cli.show import Column, Screen, count_text
 from dayfile.errors import DayfileError
+from dayfile.model.resource import ResourceType
 
 if TYPE_CHECKING:
     from dayfile.intake.file import FileReceipt
@@ -32,19 +33,22 @@ def _check_files(files: list[str]) -> list[str]:
     return files
 
 
+FilesArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FILE...",
+        help="Files of JSON lines, or of one JSON array; plain or gzip. - is standard input.",
+        callback=_check_files,
+        show_default=False,
+    ),
+]
+
+
 def intake(
     ctx: typer.Context,
     *,
     resource_type: TypeArgument,
-    files: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="FILE...",
-            help="Files of JSON lines, or of one JSON array; plain or gzip. - is standard input.",
-            callback=_check_files,
-            show_default=False,
-        ),
-    ],
+    files: FilesArgument,
     as_json: JsonOption = False,
 ) -> None:
     """Take records in from files.
@@ -53,28 +57,33 @@ def intake(
     (`dayfile rejections`); exit code 1 when there are any.
     """
     screen = screen_of(ctx)
-    with instance.opened() as service:
-        from dayfile.intake.file import FileIntake
-
-        taking = FileIntake(service.intake)
-        receipts: list[tuple[str, FileReceipt]] = []
-        with screen.transfer("Taking in", _total_bytes(files)) as bar:
-            for name in files:
-                bar.describe(name)
-                try:
-                    with _opened(name) as stream:
-                        receipt = taking.run(stream, resource_type, source=_source(name), on_progress=bar.from_here())
-                except DayfileError as error:
-                    screen.problem(f"{_source(name)}: {error}")
-                    screen.note("What was taken in before is kept; the same command goes on from there.")
-                    raise typer.Exit(outcome_of(error)) from error
-                receipts.append((_source(name), receipt))
+    receipts = _take_in(screen, resource_type, files)
     if as_json:
         screen.json([_as_json(name, receipt) for name, receipt in receipts])
     else:
         _show(screen, receipts)
     if any(receipt.rejected for _, receipt in receipts):
         raise typer.Exit(Outcome.FAILED)
+
+
+def _take_in(screen: Screen, resource_type: ResourceType, files: Sequence[str]) -> list[tuple[str, FileReceipt]]:
+    """Each file's name with what became of it; ends the command at the first that cannot be read on."""
+    receipts = []
+    with instance.opened() as service, screen.transfer("Taking in", _total_bytes(files)) as bar:
+        from dayfile.intake.file import FileIntake
+
+        taking = FileIntake(service.intake)
+        for name in files:
+            bar.describe(name)
+            try:
+                with _opened(name) as stream:
+                    receipt = taking.run(stream, resource_type, source=_source(name), on_progress=bar.from_here())
+            except DayfileError as error:
+                screen.problem(f"{_source(name)}: {error}")
+                screen.note("What was taken in before is kept; the same command goes on from there.")
+                raise typer.Exit(outcome_of(error)) from error
+            receipts.append((_source(name), receipt))
+    return receipts
 
 
 def _source(name: str) -> str:

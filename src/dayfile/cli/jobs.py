@@ -31,9 +31,15 @@ def create(
     resource_type: TypeArgument,
     days: DaysArgument,
     name: Annotated[str, typer.Option("--name", help="Friendly name.")] = _DEFAULT_NAME,
-    webhook_url: Annotated[str | None, typer.Option("--webhook-url", help="Where to tell that it is over.")] = None,
-    webhook_method: Annotated[str, typer.Option("--webhook-method", help="GET or POST, of that webhook.")] = "POST",
-    email: Annotated[str | None, typer.Option("--email", help="Whom to write that it is over.")] = None,
+    webhook_url: Annotated[
+        str | None, typer.Option("--webhook-url", metavar="URL", help="Where to tell that it is over.")
+    ] = None,
+    webhook_method: Annotated[
+        str, typer.Option("--webhook-method", metavar="METHOD", help="GET or POST, of that webhook.")
+    ] = "POST",
+    email: Annotated[
+        str | None, typer.Option("--email", metavar="ADDRESS", help="Whom to write that it is over.")
+    ] = None,
     watch_it: Annotated[bool, typer.Option("--watch", help="Stay and follow it until it is over.")] = False,
     as_json: JsonOption = False,
     url: Url,

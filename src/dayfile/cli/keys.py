@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="API keys, of an account or of the operator.")
 
 _OPERATOR = "operator"
+_SCOPES = ", ".join(scope.value for scope in Scope)
 
 
 @app.command("create")
@@ -31,7 +32,12 @@ def create(
     ] = None,
     scopes: Annotated[
         list[Scope] | None,
-        typer.Option("--scope", help="What the operator's key may do; again for more. [default: intake]"),
+        typer.Option(
+            "--scope",
+            metavar="SCOPE",
+            help=f"What the operator's key may do: {_SCOPES}. Again for more.",
+            show_default="intake",
+        ),
     ] = None,
     name: Annotated[str, typer.Option("--name", help="Friendly name.")] = "",
     as_json: JsonOption = False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,19 +15,29 @@ if TYPE_CHECKING:
     from dayfile.settings import Settings
 
 
+NoWorkerOption = Annotated[bool, typer.Option("--no-worker", help="Only answer HTTP; `dayfile work` works.")]
+ProcessesOption = Annotated[
+    int,
+    typer.Option(
+        "--processes", metavar="N", min=1, max=64, help="How many processes answer; beyond 1, another one works."
+    ),
+]
+HostOption = Annotated[
+    str | None, typer.Option("--host", metavar="ADDRESS", help="Address to listen on, for DAYFILE_HOST.")
+]
+PortOption = Annotated[
+    int | None,
+    typer.Option("--port", metavar="PORT", min=0, max=65535, help="Port, for DAYFILE_PORT; 0 picks a free one."),
+]
+
+
 def serve(
     ctx: typer.Context,
     *,
-    no_worker: Annotated[bool, typer.Option("--no-worker", help="Only answer HTTP; `dayfile work` works.")] = False,
-    processes: Annotated[
-        int, typer.Option("--processes", min=1, max=64, help="How many processes answer; beyond 1, another one works.")
-    ] = 1,
-    host: Annotated[
-        str | None, typer.Option("--host", help="Address to listen on, for DAYFILE_HOST.", show_default=False)
-    ] = None,
-    port: Annotated[
-        int | None, typer.Option("--port", help="Port, for DAYFILE_PORT; 0 picks a free one.", show_default=False)
-    ] = None,
+    no_worker: NoWorkerOption = False,
+    processes: ProcessesOption = 1,
+    host: HostOption = None,
+    port: PortOption = None,
 ) -> None:
     """Answer HTTP, and work, until told to stop. Prints one line with its address when it is ready."""
     from dayfile.cli.answering import answer
@@ -38,15 +49,11 @@ def serve(
 
     given = {"host": host, "port": port}
     settings = Settings.read(**{name: value for name, value in given.items() if value is not None})
-    screen = screen_of(ctx)
     log_everything()
     with told_by_signals() as stop, listen(settings.host, settings.port) as listening:
         # The port may have been picked just now, and addresses are made of it.
         settings = settings.model_copy(update={"port": listening.getsockname()[1]})
-
-        def on_ready() -> None:
-            screen.line(_ready_line(settings))
-
+        on_ready = partial(screen_of(ctx).line, _ready_line(settings))
         with Service.open(settings) as service:
             if processes == 1:
                 answer(service, listening, stop=stop, with_worker=not no_worker, on_ready=on_ready)
@@ -70,4 +77,5 @@ def work(ctx: typer.Context) -> None:
 
 
 def _ready_line(settings: Settings) -> str:
-    return f"Dayfile {__version__} is ready: {settings.base_url} (data in {settings.data_dir.absolute()})"
+    where = f"listens on {settings.host}:{settings.port}, data in {settings.data_dir.absolute()}"
+    return f"Dayfile {__version__} is ready: {settings.base_url} ({where})"

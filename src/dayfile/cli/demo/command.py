@@ -38,7 +38,7 @@ def demo(
     ] = None,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port of its server; 0 picks a free one.")] = 0,
     records: Annotated[
-        int, typer.Option("--records", min=100, max=10_000_000, help="About how many records to make up.")
+        int, typer.Option("--records", metavar="N", min=100, max=10_000_000, help="About how many records to make up.")
     ] = _RECORDS,
 ) -> None:
     """Show and prove everything on made-up records, then leave the server running to be tried.

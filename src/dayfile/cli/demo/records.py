@@ -71,11 +71,8 @@ def _delivery(dice: Dice, fields: Fields, *, at: datetime) -> Iterator[Fields]:
 
 def call(dice: Dice, *, account: str, at: datetime) -> Iterator[Fields]:
     """A telephone call: it rings, and later it is over."""
-    caller, callee = _number(dice), _number(dice)
-    started = _later(at, dice.between(1, 20))
-    seconds = dice.between(1, 1800)
-    outcome = dice.pick(("completed", "completed", "completed", "busy", "no-answer", "failed"))
-    answered = outcome == "completed"
+    caller = _number(dice)
+    callee = "sip:desk@example.com" if dice.happens(1, of=9) else _number(dice)
     fields: Fields = {
         "sid": dice.sid("CA"),
         "account_sid": account,
@@ -87,7 +84,7 @@ def call(dice: Dice, *, account: str, at: datetime) -> Iterator[Fields]:
         "direction": dice.pick(("inbound", "outbound-api", "outbound-dial")),
         "from": caller,
         "from_formatted": _formatted(caller),
-        "to": "sip:desk@example.com" if dice.happens(1, of=9) else callee,
+        "to": callee,
         "to_formatted": _formatted(callee),
         "duration": None,
         "queue_time": str(dice.below(2000)),
@@ -103,13 +100,21 @@ def call(dice: Dice, *, account: str, at: datetime) -> Iterator[Fields]:
         "api_version": "2010-04-01",
     }
     yield fields
-    over = _later(started, seconds if answered else 0)
-    yield fields | {
+    yield fields | _end_of_call(dice, at=at)
+
+
+def _end_of_call(dice: Dice, *, at: datetime) -> Fields:
+    outcome = dice.pick(("completed", "completed", "completed", "busy", "no-answer", "failed"))
+    answered = outcome == "completed"
+    started = _later(at, dice.between(1, 20))
+    seconds = dice.between(1, 1800) if answered else 0
+    over = _later(started, seconds)
+    return {
         "date_updated": over,
         "start_time": started,
         "end_time": over,
         "status": outcome,
-        "duration": str(seconds if answered else 0),
+        "duration": str(seconds),
         "price": f"-0.{dice.digits(3)}" if answered else None,
         "answered_by": "human" if answered and dice.happens(1, of=3) else None,
     }
