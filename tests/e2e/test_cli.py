@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -167,7 +168,7 @@ def test_a_data_folder_that_cannot_be_written_is_told(instance: Instance) -> Non
 
 
 def test_several_processes_answer_on_one_port_and_one_works(instance: Instance) -> None:
-    """One of them is killed: the others go on, and another one takes its place. All of them end together."""
+    """They end together: a server that was told to stop leaves nobody behind who goes on answering."""
     with serving(instance, "--processes", "2") as running:
         log_in(instance, running.url)
         instance.run("jobs", "create", "Messages", str(LAST), "--watch")
@@ -175,6 +176,20 @@ def test_several_processes_answer_on_one_port_and_one_works(instance: Instance) 
         assert running.process.wait(60) == 0
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", int(running.url.rpartition(":")[2]))) != 0
+
+
+def test_a_process_that_dies_is_replaced(instance: Instance) -> None:
+    """Whoever connects meanwhile only waits: the socket outlives those who answer on it."""
+    if not Path("/proc/self/task").exists():
+        pytest.skip("this system has no /proc to find the processes in")
+    with serving(instance, "--processes", "2") as running:
+        children = Path(f"/proc/{running.process.pid}/task/{running.process.pid}/children").read_text().split()
+        mates = [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        assert len(mates) == 3  # two that answer, one that works
+        for pid in mates:
+            os.kill(pid, signal.SIGKILL)
+        assert httpx2.get(f"{running.url}/healthz", timeout=60).status_code == 200
+    assert instance.log().count("process.restarted") == 3
 
 
 def test_a_worker_works_beside_a_server_that_does_not(instance: Instance) -> None:
