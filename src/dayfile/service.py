@@ -113,7 +113,15 @@ class Service:
 
     @cached_property
     def storage(self) -> Storage:
-        return LocalStorage(self.settings.storage_folder)
+        folder = self.settings.storage_folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Unusable(
+                f"the storage folder {folder} cannot be used: {error.strerror}. "
+                "Make it writable for this user, or set DAYFILE_STORAGE_URL to another one"
+            ) from error
+        return LocalStorage(folder)
 
     @cached_property
     def authenticator(self) -> Authenticator:

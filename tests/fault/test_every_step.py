@@ -46,9 +46,13 @@ def _message(name: str, account: str, day: str, *, updated: int = 1, body: str =
     )
 
 
+def _noise(number: int) -> str:
+    return "".join(a_sid("", f"{number} {part}") for part in range(60))  # does not compress, so it needs an object
+
+
 # Three batches: small ones that lie inline, one that is an object of its own, versions across batches and days.
 FIRST = [_message(f"m{n}", account, day) for n in range(3) for account in (ACME, OTHER) for day in (DAY, NEXT)]
-LARGE = [_message(f"m{n}", ACME, DAY, updated=2, body=a_sid("", f"incompressible {n}") * 60) for n in range(40)]
+LARGE = [_message(f"m{n}", ACME, DAY, updated=2, body=_noise(n)) for n in range(40)]
 LATE = [_message("m1", ACME, DAY, updated=9, body="changed"), _message("new", OTHER, DAY)]
 
 

@@ -70,11 +70,13 @@ class SteppingStorage:
     def __init__(self, storage: Storage, steps: Steps) -> None:
         self._storage = storage
         self._steps = steps
+        self.after_put: Callable[[], None] = lambda: None  # what happens while a writer is frozen, once
 
     def put(self, key: str, chunks: Iterable[Bytes]) -> int:
         self._step()
         written = self._storage.put(key, chunks)
         self._step()
+        self._freeze()
         return written
 
     def put_many(self, items: Iterable[tuple[str, Bytes]]) -> None:
@@ -84,6 +86,7 @@ class SteppingStorage:
         self._step()
         self._storage.put_many(items[len(items) // 2 :])
         self._step()
+        self._freeze()
 
     def read(self, key: str, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         return self._storage.read(key, start=start, stop=stop)
@@ -107,6 +110,10 @@ class SteppingStorage:
 
     def _step(self) -> None:
         self._steps.step(StorageUnavailable)
+
+    def _freeze(self) -> None:
+        happens, self.after_put = self.after_put, lambda: None
+        happens()
 
 
 class SteppingDatabase(Database):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dayfile.exports.custom import CustomJobs
 from dayfile.exports.publish import Publishing
-from dayfile.files.storage import LocalStorage, Storage
+from dayfile.files.storage import LocalStorage
 from dayfile.intake.accept import Delivery, Intake
 from dayfile.intake.fold import Folding, FoldingRule
 from dayfile.model.account import AccountSid
@@ -45,7 +45,12 @@ class World:
     """One process's view of one instance in a folder."""
 
     def __init__(
-        self, folder: Path, *, clock: FakeClock | None = None, steps: Steps | None = None, process: int = 1
+        self,
+        folder: Path,
+        *,
+        clock: FakeClock | None = None,
+        steps: Steps | None = None,
+        process: int = 1,
     ) -> None:
         self.folder = folder
         self.clock = clock or FakeClock()
@@ -56,8 +61,9 @@ class World:
         if not is_there:
             schema.migrate(self._real_database)
         self.database: Database = SteppingDatabase.of(self._real_database, self.steps)
+        (folder / "objects").mkdir(exist_ok=True)
         self.objects = LocalStorage(folder / "objects")
-        self.storage: Storage = SteppingStorage(self.objects, self.steps)
+        self.storage = SteppingStorage(self.objects, self.steps)
         self.randomness = SeededRandomness(f"process {process}")
         self._executor = ThreadPoolExecutor(1)
         self.intake = self._intake()
@@ -83,6 +89,18 @@ class World:
             clock=self.clock,
             stale_after=STALE_AFTER,
             look_again_after=LOOK_AGAIN_AFTER,
+        )
+        self.sealing = Sealing(
+            self.database,
+            self.storage,
+            clock=self.clock,
+            randomness=self.randomness,
+            executor=self._executor,
+            scratch=self._scratch(),
+            memory_bytes=200_000_000,
+            threads=1,
+            lease=LEASE,
+            sweep_delay=SWEEP_DELAY,
         )
         self.publishing = Publishing(
             self.database,
@@ -184,25 +202,17 @@ class World:
             max_body_bytes=1 << 30,
         )
 
-    def _worker(self) -> Worker:
+    def _scratch(self) -> Path:
         scratch = self.folder / "scratch" / str(self._process)
         scratch.mkdir(parents=True)
+        return scratch
+
+    def _worker(self) -> Worker:
         return Worker(
             f"worker {self._process}",
             database=self.database,
             clock=self.clock,
-            sealing=Sealing(
-                self.database,
-                self.storage,
-                clock=self.clock,
-                randomness=self.randomness,
-                executor=self._executor,
-                scratch=scratch,
-                memory_bytes=200_000_000,
-                threads=1,
-                lease=LEASE,
-                sweep_delay=SWEEP_DELAY,
-            ),
+            sealing=self.sealing,
             publishing=self.publishing,
             folding=self.folding,
             sweep=self.sweep,
