@@ -47,7 +47,8 @@ def draw_job(job: RemoteJob) -> RenderableType:
     table.add_row(Text("days", style="dim"), _bar(job), Text(f"{job.finished} of {len(job.days)}"))
     for month, cells in _months(job):
         table.add_row(Text(month, style="dim"), cells, Text(""))
-    return Group(Text(headline(job), style="bold"), table, _legend(job))
+    title = Text(headline(job), style="bold", no_wrap=True, overflow="ellipsis")
+    return Group(title, table, _legend(job))
 
 
 def headline(job: RemoteJob) -> str:

@@ -120,8 +120,8 @@ def _download(
     """The files that are here now, and the days that are not published."""
     files: list[tuple[Day, Downloaded]] = []
     missing: list[Day] = []
-    for day in days:
-        with screen.transfer(f"{resource_type} {day}", None) as bar:
+    for number, day in enumerate(days, start=1):
+        with screen.transfer(f"{resource_type} {day}, {number} of {len(days)}", None) as bar:
             try:
                 files.append((day, downloader.download(resource_type, day, progress=bar.reach)))
             except NotFound:
