@@ -67,48 +67,8 @@ class World:
         self.randomness = SeededRandomness(f"process {process}")
         self._executor = ThreadPoolExecutor(1)
         self.intake = self._intake()
-        self.jobs = CustomJobs(
-            self.database,
-            clock=self.clock,
-            randomness=self.randomness,
-            quota_days=0,
-            job_lifetime=timedelta(days=7),
-            wake=lambda: None,
-        )
-        self.folding = Folding(
-            self.database,
-            self.storage,
-            clock=self.clock,
-            randomness=self.randomness,
-            sweep_delay=SWEEP_DELAY,
-            rule=FoldingRule(least_segments=2),
-        )
-        self.sweep = Sweep(
-            self.database,
-            self.storage,
-            clock=self.clock,
-            stale_after=STALE_AFTER,
-            look_again_after=LOOK_AGAIN_AFTER,
-        )
-        self.sealing = Sealing(
-            self.database,
-            self.storage,
-            clock=self.clock,
-            randomness=self.randomness,
-            executor=self._executor,
-            scratch=self._scratch(),
-            memory_bytes=200_000_000,
-            threads=1,
-            lease=LEASE,
-            sweep_delay=SWEEP_DELAY,
-        )
-        self.publishing = Publishing(
-            self.database,
-            clock=self.clock,
-            lease=LEASE,
-            file_lifetime=timedelta(days=7),
-            retry=RetryRule(attempts=1000),
-        )
+        self._make_stages()
+        self._make_worker_parts()
         self.worker = self._worker()
 
     def restarted(self, *, steps: Steps | None = None) -> World:
@@ -200,6 +160,52 @@ class World:
             randomness=self.randomness,
             accounts_may_write=False,
             max_body_bytes=1 << 30,
+        )
+
+    def _make_stages(self) -> None:
+        self.jobs = CustomJobs(
+            self.database,
+            clock=self.clock,
+            randomness=self.randomness,
+            quota_days=0,
+            job_lifetime=timedelta(days=7),
+            wake=lambda: None,
+        )
+        self.folding = Folding(
+            self.database,
+            self.storage,
+            clock=self.clock,
+            randomness=self.randomness,
+            sweep_delay=SWEEP_DELAY,
+            rule=FoldingRule(least_segments=2),
+        )
+        self.sweep = Sweep(
+            self.database,
+            self.storage,
+            clock=self.clock,
+            stale_after=STALE_AFTER,
+            look_again_after=LOOK_AGAIN_AFTER,
+        )
+
+    def _make_worker_parts(self) -> None:
+        self.sealing = Sealing(
+            self.database,
+            self.storage,
+            clock=self.clock,
+            randomness=self.randomness,
+            executor=self._executor,
+            scratch=self._scratch(),
+            memory_bytes=200_000_000,
+            threads=1,
+            lease=LEASE,
+            sweep_delay=SWEEP_DELAY,
+        )
+        self.publishing = Publishing(
+            self.database,
+            clock=self.clock,
+            lease=LEASE,
+            file_lifetime=timedelta(days=7),
+            retry=RetryRule(attempts=1000),
         )
 
     def _scratch(self) -> Path:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
@@ -87,30 +88,29 @@ class JobDays:
             changes.setdefault((was[day], event), []).append(day)
         for (status, event), days in changes.items():
             to = after(status, event)
-            statement = update(table).where(
-                table.c.job_sid == claim.job.sid,
-                table.c.day.in_(days),
-                table.c.status == status.value,
-                table.c.claim_token == claim.token,
-                table.c.worker == claim.worker,
-            )
-            changed = self._connection.execute(
-                statement.values(
-                    status=to.value,
-                    error=error,
-                    not_before=not_before or now,
-                    worker=None,
-                    claim_token=None,
-                    leased_until=None,
-                    finished_at=now if to.is_final else None,
-                    # Handing back is without blame: the attempt does not count.
-                    attempt=table.c.attempt - (1 if event is Event.HAND_BACK else 0),
-                )
-            ).rowcount
-            if changed != len(days):
-                raise LostClaim(f"{claim.worker} no longer holds all of its days of {claim.job.sid}")
+            values = {
+                "status": to.value,
+                "error": error,
+                "not_before": not_before or now,
+                "finished_at": now if to.is_final else None,
+                # Handing back is without blame: the attempt does not count.
+                "attempt": table.c.attempt - (1 if event is Event.HAND_BACK else 0),
+            }
+            self._let_go(claim, days, status, values)
         every = Jobs(self._connection).days([claim.job.sid])[claim.job.sid]
         return tuple(job_day for job_day in every if job_day.day in events)
+
+    def _let_go(self, claim: Claim, days: list[Day], status: Status, values: dict[str, Any]) -> None:
+        statement = update(table).where(
+            table.c.job_sid == claim.job.sid,
+            table.c.day.in_(days),
+            table.c.status == status.value,
+            table.c.claim_token == claim.token,
+            table.c.worker == claim.worker,
+        )
+        freed = {"worker": None, "claim_token": None, "leased_until": None}
+        if self._connection.execute(statement.values(**values, **freed)).rowcount != len(days):
+            raise LostClaim(f"{claim.worker} no longer holds all of its days of {claim.job.sid}")
 
     def delete(self, sid: JobSid, *, now: datetime) -> None:
         """Apply the owner's deletion to every day that is not final."""
