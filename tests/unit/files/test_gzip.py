@@ -12,7 +12,7 @@ from dayfile.errors import Corrupt
 from dayfile.files import gzip
 from dayfile.files.gzip import BLOCK_BYTES, Encoder, Member
 
-TEXT = b'{"sid":"SM0","body":"caf\xc3\xa9"}\n' * 40_000  # more than four blocks
+TEXT = b'{"sid":"SM0","body":"abc\xc3\xa9"}\n' * 40_000  # more than four blocks
 
 IGZIP = gzip.igzip_encoder()
 ZLIB = gzip.zlib_encoder()
