@@ -17,11 +17,45 @@ import duckdb
 from dayfile.files import segments
 from dayfile.model.resource import MESSAGES
 
-_WORDS = (
-    "your code is order has shipped and will arrive today between appointment reminder reply stop to opt out thanks for "
-    "booking with us please confirm the meeting at delivery driver near call back café straße 日本"
-).split()
-_WORDS_IN_A_BODY = 14
+_WORDS = [
+    "your",
+    "code",
+    "is",
+    "order",
+    "has",
+    "shipped",
+    "and",
+    "will",
+    "arrive",
+    "today",
+    "between",
+    "appointment",
+    "reminder",
+    "reply",
+    "stop",
+    "to",
+    "opt",
+    "out",
+    "thanks",
+    "for",
+    "booking",
+    "with",
+    "us",
+    "please",
+    "confirm",
+    "the",
+    "meeting",
+    "at",
+    "delivery",
+    "driver",
+    "near",
+    "call",
+    "back",
+    "café",
+    "straße",
+    "日本",
+]
+_WORDS_IN_A_BODY = 14  # noqa: E501
 
 _FIELDS = """
     'SM' || md5(record::VARCHAR) AS sid,
