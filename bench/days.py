@@ -55,7 +55,7 @@ _WORDS = [
     "straße",
     "日本",
 ]
-_WORDS_IN_A_BODY = 14  # noqa: E501
+_WORDS_IN_A_BODY = 14
 
 _FIELDS = """
     'SM' || md5(record::VARCHAR) AS sid,
