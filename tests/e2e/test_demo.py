@@ -41,7 +41,7 @@ def test_the_demo_stays_until_ctrl_c_and_leaves_nothing_behind(tmp_path: Path) -
     with Instance(tmp_path).start("demo", "--records", "100") as process:
         assert process.stdout is not None
         text = ""
-        while "as the operator:" not in text:
+        while "the operator is:" not in text:
             line = process.stdout.readline()
             assert line, text
             text += line

@@ -9,7 +9,7 @@ from dayfile.console.instance import Instance
 from dayfile.errors import DatabaseUnavailable, StorageUnavailable
 from dayfile.model.job import Job, JobDay, Status, group_by_status
 
-_RECENT_JOBS = 12
+_RECENT_JOBS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

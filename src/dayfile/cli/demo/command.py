@@ -104,8 +104,8 @@ def _show_what_to_try(screen: Screen, url: str, cast: Cast, days: DayRange) -> N
     screen.line(Text(shell_snippet(url, cast, days)))
     screen.heading("in Python, with Twilio's library")
     screen.line(Text(python_snippet(url, cast)))
-    screen.heading(f"in a browser: {url}")
-    screen.line(Text(f"as the operator: user {cast.key_sid}, password {cast.key_secret}"))
+    screen.heading(f"in a browser: {url} or, as the operator, {url}/operator")
+    screen.line(Text(f"the operator is: user {cast.key_sid}, password {cast.key_secret}"))
     screen.note("\nThe server runs until you press Ctrl-C; then its data goes, unless you gave it a --data-dir.")
 
 
