@@ -13,9 +13,10 @@ export DAYFILE_URL={url}
 export DAYFILE_ACCOUNT_SID={cast.parent.sid}
 export DAYFILE_AUTH_TOKEN={cast.parent.auth_token}
 
-curl -su $DAYFILE_ACCOUNT_SID:$DAYFILE_AUTH_TOKEN $DAYFILE_URL/v1/Exports/Messages/Days
-curl -su $DAYFILE_ACCOUNT_SID:$DAYFILE_AUTH_TOKEN -L $DAYFILE_URL/v1/Exports/Messages/Days/{days.last} | gunzip | head -3
-curl -su $DAYFILE_ACCOUNT_SID:$DAYFILE_AUTH_TOKEN $DAYFILE_URL/v1/Exports/Messages/Days/{days.last}/Manifest
+LOGIN=$DAYFILE_ACCOUNT_SID:$DAYFILE_AUTH_TOKEN
+curl -su $LOGIN $DAYFILE_URL/v1/Exports/Messages/Days
+curl -su $LOGIN -L $DAYFILE_URL/v1/Exports/Messages/Days/{days.last} | gunzip | head -3
+curl -su $LOGIN $DAYFILE_URL/v1/Exports/Messages/Days/{days.last}/Manifest
 dayfile days download Calls {days.first}..{days.last} -o downloads"""
 
 
