@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from dayfile.errors import Conflict, NotFound
 from dayfile.model.account import Account, AccountSid, AccountState
 from dayfile.store.dialect import in_batches
-from dayfile.store.tables import account as table
+from dayfile.store.tables.accounts import account as table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert
 
-from dayfile.store.tables import audit as table
+from dayfile.store.tables.instance import audit as table
 
 
 class Audit:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Table, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from dayfile.store import tables
+from dayfile.store.tables.instance import counter
 
 T = TypeVar("T")
 
@@ -42,12 +42,9 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
 
 def next_number(connection: Connection, name: str) -> int:
     """The next value of a counter; other transactions wait for this one, so numbers commit in their order."""
-    insert_missing(connection, tables.counter, [{"name": name, "value": 0}])
+    insert_missing(connection, counter, [{"name": name, "value": 0}])
     statement = (
-        update(tables.counter)
-        .where(tables.counter.c.name == name)
-        .values(value=tables.counter.c.value + 1)
-        .returning(tables.counter.c.value)
+        update(counter).where(counter.c.name == name).values(value=counter.c.value + 1).returning(counter.c.value)
     )
     return int(connection.execute(statement).scalar_one())
 

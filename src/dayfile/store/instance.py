@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, select
 
 from dayfile.store.dialect import insert_missing
-from dayfile.store.tables import instance as table
+from dayfile.store.tables.instance import instance as table
 
 
 class Instance:

@@ -15,8 +15,9 @@ from dayfile.model.day import Day
 from dayfile.model.job import Claim, Event, Job, JobDay, JobSid, Status, after, is_claimable
 from dayfile.store.dialect import next_number
 from dayfile.store.jobs import Jobs, read_job, read_job_day
-from dayfile.store.tables import account, job
-from dayfile.store.tables import job_day as table
+from dayfile.store.tables.accounts import account
+from dayfile.store.tables.exports import job
+from dayfile.store.tables.exports import job_day as table
 
 _CLAIMABLE = [status.value for status in Status if is_claimable(status)]
 _CLAIMED = [Status.RUNNING.value, Status.RUNNING_TO_BE_DELETED.value]

@@ -15,8 +15,8 @@ from dayfile.model.day import Day, DayRange
 from dayfile.model.job import Job, JobDay, JobRequest, JobSid, Queue, Status
 from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.store.dialect import in_batches, insert_missing, next_number
-from dayfile.store.tables import job as table
-from dayfile.store.tables import job_day, quota_day
+from dayfile.store.tables.exports import job as table
+from dayfile.store.tables.exports import job_day, quota_day
 
 FINAL = [status.value for status in Status if status.is_final]
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from dayfile.errors import NotFound
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import ApiKey, Scope
-from dayfile.store.tables import api_key as table
+from dayfile.store.tables.accounts import api_key as table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from dayfile.errors import Conflict
-from dayfile.store.tables import receipt as table
+from dayfile.store.tables.records import receipt as table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from dayfile.model.account import AccountSid
 from dayfile.model.receipt import Refusal, Rejection
 from dayfile.model.resource import ResourceType
 from dayfile.store.dialect import in_batches
-from dayfile.store.tables import rejection as table
+from dayfile.store.tables.records import rejection as table
 
 
 class Rejections:

@@ -13,6 +13,10 @@ from sqlalchemy import Connection
 
 from dayfile.errors import Unusable
 from dayfile.store.database import Database
+from dayfile.store.tables import accounts, exports, instance, notices, records, sealing
+
+FAMILIES = (accounts, exports, instance, notices, records, sealing)
+"""Every table there is: a family's tables are known once it is imported."""
 
 
 def migrate(database: Database) -> None:

@@ -16,8 +16,8 @@ from dayfile.model.export import NewSealedDay, SealedDay
 from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.store.dialect import in_batches
 from dayfile.store.seals import COMMITTED, SealClaim
-from dayfile.store.tables import seal
-from dayfile.store.tables import sealed_day as table
+from dayfile.store.tables.sealing import seal
+from dayfile.store.tables.sealing import sealed_day as table
 
 
 class SealedDays:

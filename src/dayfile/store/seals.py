@@ -14,7 +14,7 @@ from dayfile.model.day import Day
 from dayfile.model.resource import RESOURCE_TYPES, ResourceType, parse_resource_type
 from dayfile.store import uploads
 from dayfile.store.dialect import insert, insert_missing, upsert
-from dayfile.store.tables import day_state, seal, sealed_day
+from dayfile.store.tables.sealing import day_state, seal, sealed_day
 
 OPEN, SEALED = "open", "sealed"
 RUNNING, COMMITTED, ABANDONED = "running", "committed", "abandoned"

@@ -16,8 +16,9 @@ from dayfile.model.day import Day
 from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.model.segment import NewSegment, Segment, SegmentKind
 from dayfile.store.dialect import in_batches
-from dayfile.store.tables import seal, segment_inline
-from dayfile.store.tables import segment as table
+from dayfile.store.tables.records import segment as table
+from dayfile.store.tables.records import segment_inline
+from dayfile.store.tables.sealing import seal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from dayfile.errors import LostClaim
 from dayfile.store.dialect import in_batches
-from dayfile.store.tables import upload as table
+from dayfile.store.tables.records import upload as table
 
 PENDING, LIVE, GARBAGE, SWEPT = "pending", "live", "garbage", "swept"
 

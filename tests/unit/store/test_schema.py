@@ -12,7 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from dayfile.errors import DatabaseUnavailable, Unusable
 from dayfile.store import schema
 from dayfile.store.database import Database
-from dayfile.store.tables import metadata
+from dayfile.store.tables.metadata import metadata
 from tests.support.clock import NOON
 from tests.support.state import a_database, an_account
 

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from dayfile.store.tables import metadata
+from dayfile.store.tables.metadata import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
 with context.begin_transaction():

@@ -1,0 +1,173 @@
+"""Notices: one thing to tell one receiver, and every attempt to tell it.
+
+A notice is written in the commit of the fact that it tells, and tried until it arrives, is refused for good, or was
+tried as often as the schedule says. Nothing here sends anything: an attempt comes to an outcome, and `after` decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import NewType
+
+from dayfile.model.account import AccountSid
+from dayfile.model.day import Day, DayRange
+from dayfile.model.job import JobSid
+from dayfile.model.resource import ResourceType
+
+EventSid = NewType("EventSid", str)  # EV and 32 hexadecimal digits, the same on every attempt
+
+ATTEMPT_SECONDS = 15.0
+"""An attempt takes at most so long, whatever the receiver does."""
+
+ANSWER_BYTES = 1024
+"""So much of an answer is read and kept."""
+
+RETRY_DELAYS = (
+    timedelta(seconds=5),
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+    timedelta(hours=5),
+    timedelta(hours=10),
+    timedelta(hours=14),
+    timedelta(hours=20),
+    timedelta(hours=24),
+)
+"""How long to wait after each attempt that failed, the first one included; after the last, the notice is exhausted."""
+
+JITTER = 0.2
+"""A delay is stretched by up to this share of itself, so that receivers that came back are not run over."""
+
+LONGEST_RETRY_AFTER = timedelta(days=1)
+"""A receiver that asks for more time than this is asked again after this."""
+
+
+class NoticeEvent(Enum):
+    """What happened, spelled as receivers see it."""
+
+    JOB_STARTED = "job.started"
+    JOB_FINISHED = "job.finished"
+    DAY_EXPORTED = "day.exported"
+
+
+class Channel(Enum):
+    """How a receiver is told."""
+
+    WEBHOOK = "webhook"
+    MAIL = "mail"
+
+
+class NoticeState(Enum):
+    """Where a notice stands; the last three are final until it is replayed."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    STOPPED = "stopped"  # the receiver said that it wants nothing more
+    EXHAUSTED = "exhausted"  # tried as often as the schedule says
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobContent:
+    """What is told of a custom job, as it was when it happened."""
+
+    friendly_name: str
+    days: DayRange
+    days_completed: int
+    days_empty: int
+    days_failed: int
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether any day of the job Failed."""
+        return self.days_failed > 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayContent:
+    """What is told of a daily file, as it was when it was published."""
+
+    friendly_name: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewNotice:
+    """Something to tell, about to be written; `job_sid` for a job, `day` and `generation` for a daily file."""
+
+    sid: EventSid
+    account: AccountSid
+    event: NoticeEvent
+    channel: Channel
+    receiver: str  # a URL or an e-mail address
+    method: str | None  # GET or POST, of a webhook
+    resource_type: ResourceType
+    job_sid: JobSid | None
+    day: Day | None
+    generation: int | None
+    content: JobContent | DayContent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One thing to tell one receiver."""
+
+    sid: EventSid
+    account: AccountSid
+    number: int  # order of events: later ones have greater numbers
+    event: NoticeEvent
+    channel: Channel
+    receiver: str
+    method: str | None
+    resource_type: ResourceType
+    job_sid: JobSid | None
+    day: Day | None
+    generation: int | None
+    content: JobContent | DayContent
+    state: NoticeState
+    attempts: int  # begun so far, since it was written or last replayed
+    created_at: datetime
+    next_attempt_at: datetime | None  # None once there will be no more
+    ended_at: datetime | None
+
+
+class Result(Enum):
+    """What an attempt came to."""
+
+    DELIVERED = "delivered"
+    FAILED = "failed"  # worth another attempt
+    STOPPED = "stopped"  # the receiver wants no more of them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The end of one attempt, as a transport reports it; a transport raises nothing for what a receiver does."""
+
+    result: Result
+    status: int | None  # of the answer, if one came
+    error: str | None  # what went wrong, for the log: safe to show to the account
+    answer: bytes  # its first ANSWER_BYTES
+    retry_after: timedelta | None  # what the receiver asked for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """How it goes on with a notice after an attempt."""
+
+    state: NoticeState
+    next_attempt_at: datetime | None
+
+
+def after(attempts: int, outcome: Outcome, *, now: datetime, chance: float) -> Verdict:
+    """What follows the outcome of the attempt with the number `attempts` (from 1); `chance` in [0, 1) is the jitter."""
+    if outcome.result is Result.DELIVERED:
+        return Verdict(state=NoticeState.DELIVERED, next_attempt_at=None)
+    if outcome.result is Result.STOPPED:
+        return Verdict(state=NoticeState.STOPPED, next_attempt_at=None)
+    if attempts > len(RETRY_DELAYS):
+        return Verdict(state=NoticeState.EXHAUSTED, next_attempt_at=None)
+    delay = RETRY_DELAYS[attempts - 1] * (1 + JITTER * chance)
+    if outcome.retry_after is not None:
+        delay = max(delay, min(outcome.retry_after, LONGEST_RETRY_AFTER))
+    return Verdict(state=NoticeState.PENDING, next_attempt_at=now + delay)

@@ -1,0 +1,37 @@
+"""Tables of the instance as a whole: what is known of it, its counters, what was done to it.
+
+What a row means is said here; what may happen to it, in the file of its family in the store.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Table, Text
+
+from dayfile.store.columns import ROW_ID, Moment, key_text
+from dayfile.store.tables.metadata import metadata
+
+instance = Table(
+    "instance",
+    metadata,
+    Column("name", key_text(64), primary_key=True),  # key_check: the check value of the instance key
+    Column("value", Text, nullable=False),
+)
+
+counter = Table(
+    "counter",
+    metadata,
+    # submit, claim: the last number given; taking one locks the row, so numbers commit in their order
+    Column("name", key_text(64), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    Column("at", Moment, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    sqlite_autoincrement=True,
+)

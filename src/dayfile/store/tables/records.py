@@ -1,0 +1,76 @@
+"""Tables of records on their way in: receipts, rejections, segments, and the ledger of objects.
+
+What a row means is said here; what may happen to it, in the file of its family in the store.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, String, Table, Text, UniqueConstraint
+
+from dayfile.store.columns import ROW_ID, SID, TYPE_NAME, DayText, Moment, key_text
+from dayfile.store.tables.metadata import metadata
+
+receipt = Table(
+    "receipt",
+    metadata,
+    Column("sid", SID, primary_key=True),
+    Column("credential", SID, nullable=False),
+    Column("idempotency_key", key_text(256), nullable=False),
+    Column("body_sha256", key_text(64), nullable=False),
+    Column("answer", Text, nullable=False),  # JSON, without values of records
+    Column("received_at", Moment, nullable=False, index=True),
+    UniqueConstraint("credential", "idempotency_key"),
+)
+
+rejection = Table(
+    "rejection",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    Column("resource_type", TYPE_NAME, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("line_number", BigInteger, nullable=False),
+    Column("field", Text),
+    Column("reason", Text, nullable=False),
+    Column("line", LargeBinary, nullable=False),
+    Column("account", SID, index=True),  # set while all that is wrong is that this account is unknown
+    Column("rejected_at", Moment, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+segment = Table(
+    "segment",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),  # order of arrival; never given twice
+    Column("resource_type", TYPE_NAME, nullable=False),
+    Column("day", DayText, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("object_key", Text),  # null: inline
+    Column("records", BigInteger, nullable=False),
+    Column("plain_bytes", BigInteger, nullable=False),
+    Column("stored_bytes", BigInteger, nullable=False),
+    Column("accounts", LargeBinary, nullable=False),  # packed hashes of the accounts in it
+    Column("accepted_at", Moment, nullable=False),
+    Column("seal_id", BigInteger),  # the seal that took it; the row goes when that seal is committed
+    Index("ix_segment_resource_type_day", "resource_type", "day", "id"),
+    sqlite_autoincrement=True,
+)
+
+segment_inline = Table(
+    "segment_inline",
+    metadata,
+    Column("segment_id", ROW_ID, ForeignKey("segment.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+upload = Table(
+    "upload",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    Column("prefix", key_text(1024), nullable=False, index=True),  # an object key, or what many keys begin with
+    Column("mark", key_text(64), nullable=False),  # what those keys also contain; empty for a single object
+    Column("state", String(16), nullable=False),  # pending, live, garbage, swept
+    Column("changed_at", Moment, nullable=False),
+    Column("delete_after", Moment),  # garbage and swept only
+    Index("ix_upload_state", "state", "delete_after", "changed_at"),
+    sqlite_autoincrement=True,
+)

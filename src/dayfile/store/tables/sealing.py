@@ -1,0 +1,68 @@
+"""Tables of sealed days: which are, who is sealing one, what each account has.
+
+What a row means is said here; what may happen to it, in the file of its family in the store.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Table, Text, text
+
+from dayfile.store.columns import ROW_ID, SID, TYPE_NAME, DayText, Moment
+from dayfile.store.tables.metadata import metadata
+
+day_state = Table(
+    "day_state",
+    metadata,
+    Column("resource_type", TYPE_NAME, primary_key=True),
+    Column("day", DayText, primary_key=True),
+    Column("state", String(16), nullable=False),  # open, sealed, removed
+    Column("sealed_at", Moment),  # when it was first sealed
+)
+
+seal = Table(
+    "seal",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    Column("resource_type", TYPE_NAME, nullable=False),
+    Column("day", DayText, nullable=False),
+    Column("state", String(16), nullable=False),  # running, committed, abandoned
+    Column("worker", Text, nullable=False),
+    Column("leased_until", Moment, nullable=False),
+    Column("upload_id", BigInteger, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("committed_at", Moment),
+    # At most one seal runs for a day of a type.
+    Index(
+        "uq_seal_running",
+        "resource_type",
+        "day",
+        unique=True,
+        sqlite_where=text("state = 'running'"),
+        postgresql_where=text("state = 'running'"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+sealed_day = Table(
+    "sealed_day",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    Column("seal_id", BigInteger, ForeignKey("seal.id"), nullable=False, index=True),  # counts once that is committed
+    Column("account", SID, nullable=False),
+    Column("resource_type", TYPE_NAME, nullable=False),
+    Column("day", DayText, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("object_key", Text, nullable=False),
+    Column("records", BigInteger, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("plain_bytes", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("plain_sha256", String(64), nullable=False),
+    Column("encoder", Text, nullable=False),
+    Column("first_created_at", Moment, nullable=False),
+    Column("last_created_at", Moment, nullable=False),
+    Column("sealed_at", Moment, nullable=False),
+    Index("ix_sealed_day_account", "account", "resource_type", "day", "revision"),
+    Index("ix_sealed_day_day", "resource_type", "day", "account"),
+    sqlite_autoincrement=True,
+)
