@@ -20,7 +20,8 @@ def log_trouble() -> None:
 
 def _configure(level: int) -> None:
     shown: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer()]
+        # Its own choice of traceback shows the values in every frame: records, tokens, links.
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         if sys.stderr.isatty()
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
     )
