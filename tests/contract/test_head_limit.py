@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import select
 import socket
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -8,7 +7,7 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from dayfile.api.protocol import HEAD_LIMIT_BYTES
+from tests.support.endless import send_head_without_end
 from tests.support.face import Face, Login, served_face
 
 
@@ -43,15 +42,9 @@ def test_a_head_without_an_end_is_not_remembered(face: Face, connection: socket.
     assert httpx2.get(face.url + "/healthz").status_code == 200
 
 
-def test_a_client_with_a_head_that_is_too_large_is_told_so(connection: socket.socket) -> None:
+def test_a_client_with_a_head_that_is_too_large_is_told_so(face: Face) -> None:
     """Whoever sends large cookies by mistake must learn what is wrong."""
-    connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
-    sent = 0
-    # Each piece is waited for: what is still under way when the server closes would wash its answer away.
-    while not select.select([connection], [], [], 0.05)[0]:
-        sent += connection.send(b"X: y\r\n" * 2000)
-        assert sent < 10 * HEAD_LIMIT_BYTES
-    assert connection.recv(100).startswith(b"HTTP/1.1 431 ")
+    assert send_head_without_end(face.url).startswith(b"HTTP/1.1 431 ")
 
 
 def test_bodies_and_many_requests_in_one_connection_are_not_taken_for_a_head(

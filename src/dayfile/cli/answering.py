@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import uvicorn
 
+from dayfile.api.protocol import BoundedHttp
 from dayfile.cli.stopping import Stop
 from dayfile.console.page import console_page
 from dayfile.service import Service
@@ -47,6 +48,7 @@ class _Server:
     def __init__(self, service: Service, listening: socket.socket, *, stop: Stop) -> None:
         config = uvicorn.Config(
             service.api(pages=[console_page(service.context)]),
+            http=BoundedHttp,
             log_config=None,  # the app writes one line a request itself
             access_log=False,
             server_header=False,

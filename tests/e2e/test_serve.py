@@ -1,0 +1,23 @@
+"""What `dayfile serve` adds to the app: proven on the real process, since tests of the app bring their own server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.cli_instance import Instance, Server, serving
+from tests.support.endless import send_head_without_end
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """A server on a new instance."""
+    with serving(Instance(tmp_path)) as running:
+        yield running
+
+
+def test_a_head_without_an_end_is_given_up(server: Server) -> None:
+    """Anybody may send one, without credentials, and all of it would be remembered."""
+    assert send_head_without_end(server.url).startswith(b"HTTP/1.1 431 ")
