@@ -21,7 +21,7 @@
     ├── Corrupt                 stored bytes are not what their row says
     └── Unusable                this instance cannot start or go on: the operator must act
 
-HTTP statuses are given to them in one place, `api/app.py`. Anything else that is raised is a bug.
+HTTP statuses are given to them in one place, `api/meanings.py`. Anything else that is raised is a bug.
 """
 
 from __future__ import annotations

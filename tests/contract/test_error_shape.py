@@ -8,8 +8,8 @@ import httpx2
 import pytest
 from fastapi import APIRouter
 
-from dayfile.api.app import BUG, ERRORS
 from dayfile.api.explanations import EXPLANATIONS
+from dayfile.api.meanings import BUG, ERRORS
 from dayfile.errors import (
     AccountSuspended,
     DatabaseUnavailable,
