@@ -25,6 +25,7 @@ from dayfile.api.paging import PageTokens
 from dayfile.clock import Clock, SystemClock
 from dayfile.errors import DatabaseUnavailable, Unusable
 from dayfile.exports.custom import CustomJobs
+from dayfile.exports.given import GivenLinks
 from dayfile.exports.publish import Publishing
 from dayfile.files.links import LinkSigner
 from dayfile.files.scratch import scratch_folder
@@ -220,6 +221,7 @@ class Service:
             authenticator=self.authenticator,
             intake=self.intake,
             custom_jobs=self.custom_jobs,
+            given_links=GivenLinks(self.database),
             links=LinkSigner(self.key.subkey("links")),
             page_tokens=PageTokens(self.key.subkey("page tokens")),
             public_url=self.settings.base_url,

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import event
 
 from dayfile.model.resource import CALLS
 from tests.support.face import Face, Login, served_face
@@ -125,6 +126,47 @@ def test_a_day_is_fetched_as_a_redirect_to_its_file(face: Face, acme: Login, cli
     assert members(answer.json()) == ["redirect_to"]
     assert answer.json()["redirect_to"] == answer.headers["location"]
     assert answer.headers["location"].startswith(f"{face.url}/v1/Downloads/daily/day=2026-11-01/type=Messages/")
+
+
+def test_a_link_that_is_given_is_written_down_with_who_got_it(face: Face, acme: Login, client: httpx2.Client) -> None:
+    """Behind an object store the download itself is not seen: the audit log is what an auditor has."""
+    face.seal(acme, "2026-11-01", b"{}\n")
+    face.publish(acme, "2026-11-01", "2026-11-02")
+    key = face.api_key(acme)
+    with face.client(key) as by_key:
+        answers = [
+            client.get(f"{DAYS}/2026-11-01"),
+            by_key.head(f"{DAYS}/2026-11-01"),
+            client.get(f"{DAYS}/2026-11-02"),
+        ]
+    assert [answer.status_code for answer in answers] == [307, 307, 307]
+    client.get(f"{DAYS}/2026-11-03")  # is not there
+    client.get(f"{DAYS}/2026-11-01/Manifest")  # is no link
+    with face.database.snapshot() as tx:
+        deeds = [line.deed for line in tx.audit.newest(subject=f"{acme.sid}/Messages", limit=10)][::-1]
+    assert {(deed.action, deed.at) for deed in deeds} == {("link.given", face.clock.now())}
+    assert [(deed.actor, deed.subject.partition("/Messages/")[2]) for deed in deeds] == [
+        (acme.username, "2026-11-01/revision-1"),
+        (key.username, "2026-11-01/revision-1"),
+        (acme.username, "2026-11-02/empty"),
+    ]
+
+
+def test_no_link_is_given_that_cannot_be_written_down(face: Face, acme: Login, client: httpx2.Client) -> None:
+    """A full disk hides nobody's tracks: the customer is asked to try again."""
+
+    def read_only(connection: Any, _record: object, _proxy: object) -> None:
+        connection.execute("PRAGMA query_only = ON")
+
+    face.publish(acme, "2026-11-01")
+    event.listen(face.database.engine, "checkout", read_only)
+    answer = client.get(f"{DAYS}/2026-11-01")
+    event.remove(face.database.engine, "checkout", read_only)
+    face.database.engine.dispose()
+    assert (answer.status_code, answer.json()["code"]) == (503, 20503)
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert "Location" not in answer.headers
+    assert client.get(f"{DAYS}/2026-11-01").status_code == 307
 
 
 def test_what_belongs_to_another_account_looks_as_if_it_were_not_there(face: Face, acme: Login) -> None:

@@ -24,6 +24,7 @@ from dayfile.api.app import create_app
 from dayfile.api.context import Context
 from dayfile.api.paging import PageTokens
 from dayfile.exports.custom import CustomJobs
+from dayfile.exports.given import GivenLinks
 from dayfile.exports.publish import Publishing
 from dayfile.files.links import LinkSigner
 from dayfile.files.storage import LocalStorage
@@ -158,6 +159,7 @@ class Face:
             authenticator=Authenticator(self.database, key=KEY),
             intake=cast("Intake", None),  # no test of these routes sends records
             custom_jobs=custom_jobs,
+            given_links=GivenLinks(self.database),
             links=LinkSigner(KEY.subkey("links")),
             page_tokens=PageTokens(KEY.subkey("pages")),
             public_url=self.url,

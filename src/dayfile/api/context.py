@@ -12,6 +12,7 @@ from dayfile.accounts.authenticate import Authenticator
 from dayfile.api.paging import PageTokens
 from dayfile.clock import Clock
 from dayfile.exports.custom import CustomJobs
+from dayfile.exports.given import GivenLinks
 from dayfile.files.links import LinkSigner
 from dayfile.files.storage import Storage
 from dayfile.intake.accept import Intake
@@ -30,6 +31,7 @@ class Context:
     authenticator: Authenticator
     intake: Intake
     custom_jobs: CustomJobs
+    given_links: GivenLinks
     links: LinkSigner
     page_tokens: PageTokens
     public_url: str  # scheme, host and port as clients reach this server, without a slash at the end

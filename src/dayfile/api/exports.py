@@ -58,7 +58,9 @@ def fetch_day(request: Request, resource_type: str, day: str) -> Response:
     """A link to the day's file, in the body for Twilio's clients and as Location for everybody else."""
     context = context_of(request)
     day_file = published_day(request, resource_type, day)
-    link = Link.to(day_file, expires_at=context.clock.now() + context.link_lifetime)
+    now = context.clock.now()
+    context.given_links.record(day_file, caller=request.state.caller, now=now)
+    link = Link.to(day_file, expires_at=now + context.link_lifetime)
     address = Urls(context.public_url).download(context.links.sign(link))
     _log.info(
         "link.given",

@@ -1,12 +1,37 @@
-"""Where it is written who did what, and when. Rows are only ever added."""
+"""Where it is written who did what, and when. Rows are only ever added.
+
+A row is added for every link that is given, and hardly ever read: it is small, and has no index but its number.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, Row, func, insert, or_, select
 
+from dayfile.store.dialect import in_batches
 from dayfile.store.tables.instance import audit as table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """That `actor` (a sid, or `operator`) did `action` to `subject`; never a secret or a record's content."""
+
+    at: datetime
+    actor: str
+    action: str
+    subject: str  # a sid, or one with more behind it: AC…/Messages/2026-11-01/revision-1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditLine:
+    """A deed as it was written down, under a number that rises."""
+
+    number: int
+    deed: Deed
 
 
 class Audit:
@@ -16,6 +41,32 @@ class Audit:
         self._connection = connection
 
     def add(self, *, actor: str, action: str, subject: str, now: datetime) -> None:
-        """Note that `actor` (a sid, or `operator`) did `action` to `subject`; never a secret or a record's content."""
-        values = {"at": now, "actor": actor, "action": action, "subject": subject}
-        self._connection.execute(insert(table).values(values))
+        """Note one deed."""
+        self.add_all([Deed(at=now, actor=actor, action=action, subject=subject)])
+
+    def add_all(self, deeds: Sequence[Deed]) -> None:
+        """Note several, in this order."""
+        rows = [{"at": one.at, "actor": one.actor, "action": one.action, "subject": one.subject} for one in deeds]
+        for batch in in_batches(rows):
+            self._connection.execute(insert(table), batch)
+
+    def newest(
+        self, *, before: int | None = None, actor: str | None = None, subject: str | None = None, limit: int
+    ) -> list[AuditLine]:
+        """The newest lines, newest first: below the number `before`, by `actor`, about `subject` or what is below it.
+
+        What is below an account is written after its sid and a slash.
+        """
+        query = select(table).order_by(table.c.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(table.c.id < before)
+        if actor is not None:
+            query = query.where(table.c.actor == actor)
+        if subject is not None:
+            below = f"{subject}/"
+            query = query.where(or_(table.c.subject == subject, func.substr(table.c.subject, 1, len(below)) == below))
+        return [_line(row) for row in self._connection.execute(query)]
+
+
+def _line(row: Row[Any]) -> AuditLine:
+    return AuditLine(number=row.id, deed=Deed(at=row.at, actor=row.actor, action=row.action, subject=row.subject))

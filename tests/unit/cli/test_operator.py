@@ -101,3 +101,23 @@ def test_a_broken_file_is_found_by_a_deep_check(run: Any, data_folder: Path) -> 
     found = run("check", "--deep", "--json")
     assert found.exit_code == Outcome.FAILED
     assert [victim.name in finding["subject"] for finding in json.loads(found.stdout)] == [True]
+
+
+def test_the_audit_log_tells_who_did_what(run: Any) -> None:
+    """Evidence is of use when it can be read: by a person, by a script, for one account, page by page."""
+    account = json.loads(run("accounts", "create", "--json").stdout)["account_sid"]
+    key = json.loads(run("keys", "create", "--operator", "--json").stdout)["sid"]
+    run("accounts", "rotate", account)
+    listed = json.loads(run("audit", "list", "--json").stdout)
+    assert [(line["actor"], line["action"], line["subject"]) for line in listed] == [
+        ("operator", "account.rotated", account),
+        ("operator", "key.created", key),
+        ("operator", "account.created", account),
+    ]
+    assert len(json.loads(run("audit", "list", "--subject", account, "--json").stdout)) == 2
+    assert json.loads(run("audit", "list", "--actor", account, "--json").stdout) == []
+    first = run("audit", "list", "--limit", "1")
+    assert "account.rotated" in first.stdout
+    rest = run("audit", "list", "--before", first.stderr.split()[-1])
+    assert [word for word in rest.stdout.split() if "." in word] == ["key.created", "account.created"]
+    assert "Nothing" in run("audit", "list", "--before", "0").stderr

@@ -1,0 +1,76 @@
+"""The operator's command about the audit log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dayfile.cli import instance
+from dayfile.cli.options import JsonOption, screen_of
+from dayfile.cli.show import Column
+
+if TYPE_CHECKING:
+    from dayfile.store.audit import AuditLine
+
+app = typer.Typer(no_args_is_help=True, help="Who did what, and when: accounts, keys, links to files.")
+
+_LIMIT = 100
+_LARGEST_LIMIT = 100_000
+
+ActorOption = Annotated[
+    str | None, typer.Option("--actor", metavar="WHO", help="Only what this account or key did, or: operator.")
+]
+SubjectOption = Annotated[
+    str | None,
+    typer.Option("--subject", metavar="WHAT", help="Only what was done to this; AC… or AC…/Messages covers its files."),
+]
+BeforeOption = Annotated[int | None, typer.Option("--before", metavar="NUMBER", help="Only lines older than this one.")]
+LimitOption = Annotated[
+    int, typer.Option("--limit", metavar="N", min=1, max=_LARGEST_LIMIT, help="At most so many lines.")
+]
+
+
+@app.command("list")
+def list_audit(
+    ctx: typer.Context,
+    *,
+    actor: ActorOption = None,
+    subject: SubjectOption = None,
+    before: BeforeOption = None,
+    limit: LimitOption = _LIMIT,
+    as_json: JsonOption = False,
+) -> None:
+    """List the audit log, newest first."""
+    with instance.opened() as service, service.database.snapshot() as tx:
+        # One more than is shown tells whether there are more.
+        found = tx.audit.newest(actor=actor, subject=subject, before=before, limit=limit + 1)
+    lines = found[:limit]
+    screen = screen_of(ctx)
+    if as_json:
+        screen.json([_as_json(line) for line in lines])
+        return
+    columns = (
+        Column("NUMBER", right=True, whole=True),
+        Column("WHEN", whole=True),
+        Column("WHO"),
+        Column("DID", whole=True),
+        Column("TO", wraps=True),
+    )
+    rows = (
+        (str(line.number), f"{line.deed.at:%Y-%m-%d %H:%M:%S}", line.deed.actor, line.deed.action, line.deed.subject)
+        for line in lines
+    )
+    screen.table(columns, rows, empty="Nothing of that kind is written in the audit log.")
+    if len(found) > limit:
+        screen.note(f"There are older lines: add --before {lines[-1].number}")
+
+
+def _as_json(line: AuditLine) -> dict[str, object]:
+    return {
+        "number": line.number,
+        "date": f"{line.deed.at:%Y-%m-%dT%H:%M:%SZ}",
+        "actor": line.deed.actor,
+        "action": line.deed.action,
+        "subject": line.deed.subject,
+    }

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from dayfile.errors import DatabaseUnavailable
+from dayfile.exports.given import GivenLinks
+from dayfile.model.account import AccountSid
+from dayfile.model.day import Day
+from dayfile.model.export import DayFile
+from dayfile.model.resource import MESSAGES
+from dayfile.store.database import Database
+from dayfile.store.transaction import Transaction
+from tests.support.clock import NOON
+from tests.support.state import a_database, a_sid
+
+ACME = AccountSid(a_sid("AC", "acme"))
+FIRST = Day.parse("2026-10-01")
+
+
+class HeldDatabase(Database):
+    """A database in which something happens during a commit."""
+
+    @classmethod
+    def of(cls, database: Database, during_commit: Callable[[int], None]) -> HeldDatabase:
+        """The same database; `during_commit` is told the number of each commit, and may raise."""
+        held = cls.__new__(cls)
+        held.__dict__.update(database.__dict__, during_commit=during_commit, commits=0)
+        return held
+
+    during_commit: Callable[[int], None]
+    commits: int
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        self.commits += 1
+        with super().transaction() as tx:
+            yield tx
+            self.during_commit(self.commits)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """A new database."""
+    database = a_database(tmp_path)
+    yield database
+    database.close()
+
+
+def _day_file(number: int) -> DayFile:
+    return DayFile(
+        account=ACME,
+        resource_type=MESSAGES,
+        day=FIRST + number,
+        friendly_name="a job",
+        created_at=NOON,
+        generation=number,
+        sealed=None,
+        expires_at=NOON + timedelta(days=7),
+    )
+
+
+def _recorded(database: Database) -> list[str]:
+    with database.snapshot() as tx:
+        return sorted(line.deed.subject for line in tx.audit.newest(limit=1000))
+
+
+def _subjects(*numbers: int) -> list[str]:
+    return [f"{ACME}/Messages/{FIRST + number}/empty" for number in numbers]
+
+
+def test_links_that_are_asked_for_during_a_commit_share_the_next(database: Database) -> None:
+    """A disk does a few hundred commits a second, and a customer with 366 days asks for as many links at once."""
+    first_commits = threading.Event()
+
+    def hold(number: int) -> None:
+        if number == 1:
+            first_commits.set()
+            while given.waiting < 5:
+                pass
+
+    held = HeldDatabase.of(database, hold)
+    given = GivenLinks(held)
+    with ThreadPoolExecutor(6) as pool:
+        one = pool.submit(given.record, _day_file(0), caller=ACME, now=NOON)
+        assert first_commits.wait(60)
+        others = [pool.submit(given.record, _day_file(n), caller=ACME, now=NOON) for n in range(1, 6)]
+        for future in [one, *others]:
+            future.result()
+    assert held.commits == 2
+    assert _recorded(database) == _subjects(0, 1, 2, 3, 4, 5)
+
+
+def test_a_commit_that_fails_gives_no_link_and_the_next_one_does(database: Database) -> None:
+    """A link that nobody wrote down is one that nobody can be told of."""
+
+    def fail(number: int) -> None:
+        if number == 1:
+            raise DatabaseUnavailable("the disk is full")
+
+    given = GivenLinks(HeldDatabase.of(database, fail))
+    with pytest.raises(DatabaseUnavailable, match="full"):
+        given.record(_day_file(0), caller=ACME, now=NOON)
+    assert _recorded(database) == []
+    given.record(_day_file(1), caller=ACME, now=NOON)
+    assert _recorded(database) == _subjects(1)
+
+
+def test_many_threads_are_each_written_down_once(database: Database) -> None:
+    """Whichever of them commits for the others."""
+    given = GivenLinks(database)
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda n: given.record(_day_file(n), caller=ACME, now=NOON), range(200)))
+    assert _recorded(database) == sorted(_subjects(*range(200)))
