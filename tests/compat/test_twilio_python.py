@@ -70,6 +70,7 @@ def test_a_job_is_created_listed_fetched_and_deleted(face: Face, client: Client)
 @pytest.mark.parametrize(
     ("limit", "page_size"), [(None, None), (5000, None), (7, None), (None, 1), (None, 2), (25, 10)]
 )
+@pytest.mark.compat(21)
 def test_days_are_listed_however_the_pages_are_cut(
     face: Face, acme: Login, client: Client, *, limit: int | None, page_size: int | None
 ) -> None:

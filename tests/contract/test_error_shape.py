@@ -108,6 +108,7 @@ def check_shape(answer: httpx2.Response, status: int, code: int) -> str:
         ({"Email": "nobody"}, "Email must be one e-mail address such as someone@example.com; got 'nobody'"),
     ],
 )
+@pytest.mark.compat(16, 45, 47, 48)
 def test_a_parameter_that_breaks_a_rule_is_named_with_rule_and_value(
     client: httpx2.Client, changes: dict[str, Any], message: str
 ) -> None:
@@ -181,6 +182,7 @@ def test_a_form_that_is_sent_without_its_length_is_bounded_too(client: httpx2.Cl
         ("GET", "/v1/Raised/away", 503, 20503, "the disk is full"),
     ],
 )
+@pytest.mark.compat(5, 14, 18, 19, 25, 39)
 def test_every_way_to_fail_has_the_one_shape(
     client: httpx2.Client, *, method: str, path: str, status: int, code: int, message: str
 ) -> None:
@@ -189,6 +191,7 @@ def test_every_way_to_fail_has_the_one_shape(
 
 
 @pytest.mark.parametrize(("name", "seconds"), [("busy", "7"), ("in-flight", "2"), ("away", "5")])
+@pytest.mark.compat(19)
 def test_what_is_worth_another_try_says_when(face: Face, name: str, seconds: str) -> None:
     """Senders that guess come back at once, all together."""
     assert httpx2.get(f"{face.url}/v1/Raised/{name}").headers["retry-after"] == seconds
@@ -222,6 +225,7 @@ def basic(text: bytes) -> str:
     ],
 )
 @pytest.mark.parametrize(("method", "path"), [("GET", "/v1/Exports/Faxes/Days/nonsense"), ("POST", JOBS)])
+@pytest.mark.compat(10, 13)
 def test_without_good_credentials_nothing_is_told(
     face: Face, method: str, path: str, authorization: str | None
 ) -> None:
@@ -232,6 +236,7 @@ def test_without_good_credentials_nothing_is_told(
     assert answer.headers["www-authenticate"].startswith("Basic ")
 
 
+@pytest.mark.compat(11)
 def test_a_suspended_account_is_told_so(face: Face) -> None:
     """Only with the right password: 20005 and whom to ask."""
     suspended = face.account()
@@ -262,6 +267,7 @@ def test_a_database_that_is_away_is_a_503(face: Face, client: httpx2.Client, mon
         assert answer.headers["retry-after"] == "5"
 
 
+@pytest.mark.compat(15)
 def test_every_code_is_explained() -> None:
     """more_info must lead somewhere, and nothing is explained that never happens."""
     assert {meaning.code for meaning in (*ERRORS.values(), BUG)} == set(EXPLANATIONS)

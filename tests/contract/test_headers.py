@@ -22,6 +22,7 @@ def face(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Face]:
 
 
 @pytest.mark.parametrize("path", ANSWERED)
+@pytest.mark.compat(7)
 def test_every_answer_has_an_id_and_says_how_long_it_took(face: Face, path: str) -> None:
     """A customer quotes the id, the operator finds the line."""
     first, second = httpx2.get(face.url + path), httpx2.get(face.url + path)
@@ -32,6 +33,7 @@ def test_every_answer_has_an_id_and_says_how_long_it_took(face: Face, path: str)
 
 
 @pytest.mark.parametrize("path", ANSWERED)
+@pytest.mark.compat(7)
 def test_scripts_of_other_sites_may_use_the_api_and_nothing_else(face: Face, path: str) -> None:
     """With credentials that they hold themselves; the page for operators is nobody else's to read."""
     headers = httpx2.get(face.url + path, headers={"Origin": "https://example.com"}).headers

@@ -63,6 +63,7 @@ def get(url: str, **headers: str) -> httpx2.Response:
     return httpx2.get(url, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
 
+@pytest.mark.compat(32)
 def test_a_link_gives_the_file_as_it_was_sealed(face: Face, acme: Login, large: str) -> None:
     """The bytes whose hash is in the manifest, and headers that let a client check and name them."""
     answer = get(large)
@@ -80,12 +81,14 @@ def test_a_link_gives_the_file_as_it_was_sealed(face: Face, acme: Login, large: 
     assert "private" in answer.headers["cache-control"]
 
 
+@pytest.mark.compat(31)
 def test_a_link_needs_no_credentials_and_ignores_any(large: str, whole: bytes) -> None:
     """A redirected curl sends on what it was given for the API; a link of S3 would refuse that."""
     for authorization in ("Basic bm9ib2R5Om5vdGhpbmc=", "Bearer x", "nonsense"):
         assert get(large, authorization=authorization).content == whole
 
 
+@pytest.mark.compat(30)
 def test_a_link_works_any_number_of_times(large: str, whole: bytes) -> None:
     """Twilio's work once; a download that failed must be worth another try."""
     assert get(large).content == get(large).content == whole
@@ -150,6 +153,7 @@ def test_who_has_the_file_is_not_sent_it_again(large: str) -> None:
     assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", etag)
 
 
+@pytest.mark.compat(33)
 def test_a_day_without_records_gives_a_gzip_of_nothing(face: Face, acme: Login) -> None:
     """One that every tool can unpack, and the same bytes for everybody."""
     answer = get(link(face, acme, "2026-11-03"))
@@ -197,6 +201,7 @@ def test_an_expired_and_a_forged_link_get_different_plain_errors(tmp_path: Path)
         assert "not a link that was given out here" in forged.json()["message"]
 
 
+@pytest.mark.compat(30)
 def test_no_link_outlives_its_day(tmp_path: Path) -> None:
     """A link given a minute before retention dies with the day."""
     with served_face(tmp_path) as face:
@@ -209,6 +214,7 @@ def test_no_link_outlives_its_day(tmp_path: Path) -> None:
         assert get(last).status_code == 403
 
 
+@pytest.mark.compat(37)
 def test_a_link_goes_on_giving_the_revision_that_it_was_given_for(tmp_path: Path) -> None:
     """A day exported again gets a new link; who downloads the old one must not get half of each."""
     with served_face(tmp_path) as face:

@@ -42,6 +42,7 @@ def members(body: dict[str, Any]) -> list[str]:
     return list(body)
 
 
+@pytest.mark.compat(6)
 def test_an_export_says_where_its_days_and_jobs_are(face: Face, client: httpx2.Client) -> None:
     """The entry to everything else; all addresses are on the public base."""
     answer = client.get("/v1/Exports/Messages")
@@ -57,6 +58,7 @@ def test_an_export_says_where_its_days_and_jobs_are(face: Face, client: httpx2.C
     }
 
 
+@pytest.mark.compat(24)
 def test_walking_the_days_while_others_are_published_yields_each_once(
     face: Face, acme: Login, client: httpx2.Client
 ) -> None:
@@ -99,6 +101,7 @@ def test_a_page_token_of_another_account_is_none_of_ours(face: Face, acme: Login
     assert (refused.status_code, refused.json()["code"]) == (400, 21481)
 
 
+@pytest.mark.compat(22)
 def test_a_larger_limit_than_the_maximum_is_cut_down(client: httpx2.Client) -> None:
     """list(limit=5000) must work with every client."""
     meta = client.get(f"{JOBS}?PageSize=5000").json()["meta"]
@@ -106,6 +109,7 @@ def test_a_larger_limit_than_the_maximum_is_cut_down(client: httpx2.Client) -> N
     assert meta["url"].endswith("?PageSize=1000&Page=0")
 
 
+@pytest.mark.compat(37)
 def test_the_newest_export_of_a_day_replaces_its_entry(face: Face, acme: Login, client: httpx2.Client) -> None:
     """One Day per account, type and day: its address can give only one file."""
     face.seal(acme, "2026-11-01", b"{}\n")
@@ -118,6 +122,7 @@ def test_the_newest_export_of_a_day_replaces_its_entry(face: Face, acme: Login, 
     assert days[-1]["size"] == newer.size_bytes
 
 
+@pytest.mark.compat(29, 31)
 def test_a_day_is_fetched_as_a_redirect_to_its_file(face: Face, acme: Login, client: httpx2.Client) -> None:
     """Clients read redirect_to and follow nothing; curl follows Location. Both lead to the same file."""
     face.publish(acme, "2026-11-01")
@@ -169,6 +174,7 @@ def test_no_link_is_given_that_cannot_be_written_down(face: Face, acme: Login, c
     assert client.get(f"{DAYS}/2026-11-01").status_code == 307
 
 
+@pytest.mark.compat(18)
 def test_what_belongs_to_another_account_looks_as_if_it_were_not_there(face: Face, acme: Login) -> None:
     """Not even its existence may be told: the answers are the same but for the sid that was asked for."""
     stranger = face.account()
@@ -190,6 +196,7 @@ def test_what_belongs_to_another_account_looks_as_if_it_were_not_there(face: Fac
         assert ours.get(f"/v1/Exports/Jobs/{sid}").status_code == 200
 
 
+@pytest.mark.compat(9)
 def test_parents_and_subaccounts_see_their_own_only(face: Face, acme: Login, client: httpx2.Client) -> None:
     """As with Twilio: a subaccount is addressed by its own credentials, and its parent's do not reach in."""
     subaccount = face.account(parent=acme.sid)
@@ -200,6 +207,7 @@ def test_parents_and_subaccounts_see_their_own_only(face: Face, acme: Login, cli
     assert [day["day"] for day in client.get(DAYS).json()["days"]] == ["2026-11-02"]
 
 
+@pytest.mark.compat(8)
 def test_an_api_key_reaches_its_accounts_exports(face: Face, acme: Login) -> None:
     """Scripts should not need the auth token."""
     face.publish(acme, "2026-11-01")
@@ -215,6 +223,7 @@ def test_types_do_not_mix(face: Face, acme: Login, client: httpx2.Client) -> Non
 
 
 @pytest.mark.parametrize("path", ["/v1/Exports/Messages", DAYS, JOBS, f"{DAYS}/2026-11-01", "/v1/Exports/Jobs/{sid}"])
+@pytest.mark.compat(3)
 def test_every_address_may_end_in_a_slash_and_be_asked_for_its_head(
     face: Face, acme: Login, client: httpx2.Client, path: str
 ) -> None:
@@ -228,6 +237,7 @@ def test_every_address_may_end_in_a_slash_and_be_asked_for_its_head(
     assert head.headers["content-length"] == str(len(plain.content))
 
 
+@pytest.mark.compat(2)
 def test_jobs_is_no_resource_type(client: httpx2.Client) -> None:
     """It stands where a resource type stands, and must win there and nowhere else."""
     for path in (
@@ -262,6 +272,7 @@ def test_the_manifest_of_a_day_without_records_says_so(face: Face, acme: Login, 
     assert manifest["first_date_created"] is manifest["last_date_created"] is manifest["date_sealed"] is None
 
 
+@pytest.mark.compat(38, 50)
 def test_files_and_jobs_leave_their_lists_when_their_time_is_over(tmp_path: Path) -> None:
     """After retention nothing is shown or given, whether it was cleared away yet or not."""
     with served_face(tmp_path) as face, face.client(acme := face.account()) as client:

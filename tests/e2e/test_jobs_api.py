@@ -41,6 +41,7 @@ def members(body: dict[str, Any]) -> list[str]:
     return list(body)
 
 
+@pytest.mark.compat(4, 40, 41)
 def test_a_job_is_created_with_a_place_in_the_queue(client: httpx2.Client) -> None:
     """201, details null, position and estimate as text: what strictly typed clients bind."""
     answer = client.post(JOBS, data=TWO_DAYS)
@@ -56,6 +57,7 @@ def test_a_job_is_created_with_a_place_in_the_queue(client: httpx2.Client) -> No
     assert len(body["estimated_completion_time"]) == len("2026-11-23T12:00:00.040")
 
 
+@pytest.mark.compat(48)
 def test_what_was_given_with_a_job_is_returned_as_it_was_sent(client: httpx2.Client) -> None:
     """A friendly name is any text, and the webhook is the customer's own."""
     given = {
@@ -70,12 +72,14 @@ def test_what_was_given_with_a_job_is_returned_as_it_was_sent(client: httpx2.Cli
     assert body["email"] == given["Email"]
 
 
+@pytest.mark.compat(47)
 def test_empty_texts_are_as_good_as_none(client: httpx2.Client) -> None:
     """Forms send them for fields that were left empty."""
     body = client.post(JOBS, data=TWO_DAYS | {"WebhookUrl": "", "WebhookMethod": "", "Email": ""}).json()
     assert body["webhook_url"] is body["webhook_method"] is body["email"] is None
 
 
+@pytest.mark.compat(1, 33, 35, 36, 43)
 def test_a_job_is_followed_until_its_days_are_published(face: Face, acme: Login, client: httpx2.Client) -> None:
     """The story of every user: create, poll, list the days."""
     sealed = face.seal(acme, "2026-11-01", b'{"a":1}\n{"b":2}\n')
@@ -104,6 +108,7 @@ def test_a_job_is_followed_until_its_days_are_published(face: Face, acme: Login,
     assert members(listed["days"][0]) == ["friendly_name", "create_date", "day", "resource_type", "size"]
 
 
+@pytest.mark.compat(28, 54)
 def test_jobs_are_listed_newest_first(client: httpx2.Client) -> None:
     """A tool looks for the job that it has just created among the first entries."""
     sids = [client.post(JOBS, data=TWO_DAYS).json()["job_sid"] for _ in range(3)]
@@ -115,6 +120,7 @@ def test_jobs_are_listed_newest_first(client: httpx2.Client) -> None:
     assert listed["jobs"][0]["details"] == [{"status": "Submitted", "count": 2, "days": ["2026-11-01", "2026-11-02"]}]
 
 
+@pytest.mark.compat(49, 54)
 def test_a_deleted_job_is_gone_and_its_files_stay(face: Face, acme: Login, client: httpx2.Client) -> None:
     """204 without a body: Twilio's command line takes anything else for a failure."""
     done = client.post(JOBS, data=TWO_DAYS).json()["job_sid"]
@@ -146,6 +152,7 @@ def test_texts_are_sent_as_text(client: httpx2.Client) -> None:
     assert answer.headers["content-type"] == "application/json"
 
 
+@pytest.mark.compat(46)
 def test_the_quota_says_what_is_left_and_when_it_starts_anew(tmp_path: Path) -> None:
     """A customer must be able to plan: how many today, and from when on again."""
     with served_face(tmp_path, quota_days=3) as face, face.client(face.account()) as client:

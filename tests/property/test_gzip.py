@@ -50,6 +50,7 @@ def test_the_bytes_depend_on_the_text_alone(chunks: list[memoryview], threads: i
 
 
 @given(chunks=cut_texts(), encoder=st.sampled_from(ENCODERS))
+@pytest.mark.compat(32)
 def test_every_reader_sees_exactly_one_member_with_the_text(chunks: list[memoryview], encoder: Encoder) -> None:
     """Readers that stop silently after the first member are widespread: there must be nothing after it."""
     text = b"".join(chunks)

@@ -192,6 +192,7 @@ TestInstance.settings = settings(
     data=st.data(),
 )
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.compat(53)
 def test_the_same_records_give_the_same_text_however_they_came(
     sent: list[tuple[str, str, int, int]], data: st.DataObject
 ) -> None:

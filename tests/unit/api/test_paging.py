@@ -107,6 +107,7 @@ def test_no_text_at_all_makes_a_token_fail_in_another_way(text: str) -> None:
         ("pagesize=1", 50, 0),
     ],
 )
+@pytest.mark.compat(22)
 def test_sizes_are_cut_down_and_never_refused_for_being_large(query: str, size: int, number: int) -> None:
     """Clients send whatever limit their user asked for: 400 would break list(limit=5000) in most of them."""
     asked = parse(query)
@@ -114,6 +115,7 @@ def test_sizes_are_cut_down_and_never_refused_for_being_large(query: str, size: 
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "", "ten", "1.5", "1e3", "%2B5", "+5", "0x10", "٣"])
+@pytest.mark.compat(23)
 def test_a_page_size_that_is_no_number_is_refused_by_name(text: str) -> None:
     """A guess would hide a mistake of the caller."""
     with pytest.raises(InvalidParameter, match=r"^PageSize must be a whole number from 1 to 1000"):
@@ -121,6 +123,7 @@ def test_a_page_size_that_is_no_number_is_refused_by_name(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["-1", "", "one", "2147483648", "9" * 5000])
+@pytest.mark.compat(23)
 def test_a_page_that_is_no_number_is_refused_by_name(text: str) -> None:
     """Beyond 32 bits clients could not read it back."""
     with pytest.raises(InvalidParameter, match=r"^Page must be a whole number from 0 to 2147483647"):
@@ -148,6 +151,7 @@ def test_the_previous_page_leads_back_to_the_first(numbers: set[int], size: int,
 
 
 @given(st.lists(st.integers(0, 500), unique=True, min_size=1, max_size=40), st.integers(1, 7), st.data())
+@pytest.mark.compat(24)
 def test_a_walk_yields_each_once_while_others_come_and_go(numbers: list[int], size: int, data: st.DataObject) -> None:
     """Days are published while somebody lists them; counted pages would skip some and repeat others."""
     there = sorted(numbers[: len(numbers) // 2])
@@ -165,6 +169,7 @@ def test_a_walk_yields_each_once_while_others_come_and_go(numbers: list[int], si
     assert stays <= set(seen)
 
 
+@pytest.mark.compat(20)
 def test_the_first_page_echoes_what_was_asked_for() -> None:
     """Twilio's addresses name size and page even where the client named neither; some scripts cut them apart."""
     request = parse("")
@@ -176,6 +181,7 @@ def test_the_first_page_echoes_what_was_asked_for() -> None:
     assert (meta["page"], meta["page_size"], meta["key"]) == (0, 50, "days")
 
 
+@pytest.mark.compat(26)
 def test_a_page_without_a_token_is_counted_to() -> None:
     """Page=2 of pages of 10 are the items 20 to 29."""
     request = parse("PageSize=10&Page=2")

@@ -78,6 +78,7 @@ def a_job() -> Job:
 @pytest.mark.parametrize(
     ("size_bytes", "shown"), [(0, 0), (2**31 - 1, 2**31 - 1), (2**31, 2**31 - 1), (2**40, 2**31 - 1)]
 )
+@pytest.mark.compat(34)
 def test_a_size_beyond_32_bits_is_shown_as_the_largest(size_bytes: int, shown: int) -> None:
     """Java and C# clients fail to read a larger one; the manifest has the true size."""
     day_file = a_day_file(a_sealed_day(size_bytes=size_bytes))
@@ -85,6 +86,7 @@ def test_a_size_beyond_32_bits_is_shown_as_the_largest(size_bytes: int, shown: i
     assert shapes.manifest_shape(URLS, day_file)["size_bytes"] == size_bytes
 
 
+@pytest.mark.compat(35)
 def test_the_create_date_is_the_utc_day_of_publication() -> None:
     """A server in another time zone must not shift it."""
     assert shapes.day_shape(a_day_file(None))["create_date"] == "2026-11-23"
@@ -99,6 +101,7 @@ def test_the_create_date_is_the_utc_day_of_publication() -> None:
         (None, None),
     ],
 )
+@pytest.mark.compat(41)
 def test_an_estimate_has_milliseconds_and_no_zone(done_at: datetime | None, shown: str | None) -> None:
     """The one form that was seen in the wild; it is UTC all the same."""
     body = shapes.custom_job_shape(a_job(), None, Standing(position=2, done_at=done_at))
@@ -106,6 +109,7 @@ def test_an_estimate_has_milliseconds_and_no_zone(done_at: datetime | None, show
     assert body["job_queue_position"] == "2"  # text: strictly typed clients bind it so
 
 
+@pytest.mark.compat(43)
 def test_details_group_days_by_status_and_count_all_of_them() -> None:
     """Tools add up the counts to see whether a job is done."""
     statuses = [Status.COMPLETED, Status.FAILED, Status.COMPLETED]

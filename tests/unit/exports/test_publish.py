@@ -97,6 +97,7 @@ def test_only_what_came_before_the_job_is_waited_for(desk: Desk) -> None:
     assert desk.publishing.unsealed(desk.claim()) == [SECOND]
 
 
+@pytest.mark.compat(27, 37)
 def test_a_day_exported_again_is_listed_once_and_last(desk: Desk) -> None:
     """The newest export replaces name, date and file, and the list is in order of generation."""
     desk.submit()
@@ -214,6 +215,7 @@ def test_the_quota_says_how_much_is_left_and_until_when(desk: Desk) -> None:
     desk.submit()
 
 
+@pytest.mark.compat(46)
 def test_subaccounts_draw_from_their_parents_quota(desk: Desk) -> None:
     """Else an account could multiply its quota by making subaccounts."""
     child = an_account(desk.database, "child", parent=desk.account.sid)

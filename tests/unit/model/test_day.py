@@ -48,6 +48,7 @@ def test_a_day_is_read_as_it_is_written(value: date) -> None:
 
 
 @given(st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=14)), timezone(timedelta(hours=-11))])))
+@pytest.mark.compat(51)
 def test_a_moment_is_in_its_day(moment: datetime) -> None:
     """Days are UTC and half open, whatever zone a moment is told in."""
     if not datetime(2, 1, 1, tzinfo=UTC) < moment < datetime(9998, 1, 1, tzinfo=UTC):
@@ -57,6 +58,7 @@ def test_a_moment_is_in_its_day(moment: datetime) -> None:
     assert day.end == (day + 1).start
 
 
+@pytest.mark.compat(45)
 def test_the_last_custom_day_is_two_days_before_today() -> None:
     """On 2026-11-23 UTC it is the 21st, from the first second of the day to its last."""
     assert str(last_custom_day(NOW)) == "2026-11-21"

@@ -52,6 +52,7 @@ CELLS = [
 
 
 @pytest.mark.parametrize(("status", "event", "to"), CELLS)
+@pytest.mark.compat(44)
 def test_every_cell_of_the_table(status: Status, event: Event, to: str) -> None:
     """The empty ones too: what is not in the table cannot happen."""
     if to == "-":
@@ -115,6 +116,7 @@ def _job(number: int, *, is_over: bool = False) -> Job:
 
 
 @given(st.lists(st.integers(1, 366), min_size=1, max_size=30), st.data())
+@pytest.mark.compat(42)
 def test_a_position_never_rises(days: list[int], data: st.DataObject) -> None:
     """Whatever finishes and whatever comes after: the API promises it."""
     waiting = dict(enumerate(days, start=1))
@@ -139,6 +141,7 @@ def test_the_estimate_follows_the_measured_rate() -> None:
     assert queue.position(_job(2, is_over=True)) is None
 
 
+@pytest.mark.compat(44)
 def test_retries_double_up_to_an_hour_and_end_after_ten() -> None:
     """A day that fails for hours is not tried every five seconds, and not for ever."""
     rule = RetryRule()

@@ -126,6 +126,7 @@ def test_accounts_take_turns(database: Database) -> None:
     ("event", "ends_as"),
     [(event, "DeletedByUserRequest") for event in Event if event not in (Event.CLAIM, Event.DELETE)],
 )
+@pytest.mark.compat(49)
 def test_a_job_deleted_while_it_runs_ends_as_deleted(database: Database, event: Event, ends_as: str) -> None:
     """Whatever the worker has to say about it."""
     account = an_account(database)
@@ -146,6 +147,7 @@ def test_a_job_deleted_while_it_runs_ends_as_deleted(database: Database, event: 
         assert tx.jobs.find(account.sid, job.sid, over_since=NOON - timedelta(days=7)) is None
 
 
+@pytest.mark.compat(42)
 def test_the_position_counts_older_unfinished_jobs(database: Database) -> None:
     """1 is the first in line; nothing that comes later changes it."""
     account = an_account(database)

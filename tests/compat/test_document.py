@@ -1,0 +1,40 @@
+"""docs/compat.md is what the tests prove: nothing is claimed there that no test names, and the reverse."""
+
+from __future__ import annotations
+
+import re
+
+from tests.conftest import ROOT
+
+DOCUMENT = (ROOT / "docs" / "compat.md").read_text(encoding="utf-8")
+ENTRIES = [int(number) for number in re.findall(r"^- \*\*compat-(\d+)\*\*", DOCUMENT, flags=re.MULTILINE)]
+
+RELATIONS = ("same", "differs", "open")
+GRADES = ("documented", "specification", "clients' source", "observed", "custom", "decided")
+
+
+def _named_by_tests() -> set[int]:
+    return {
+        int(number)
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for numbers in re.findall(r"mark\.compat\(([\d, ]+)\)", path.read_text(encoding="utf-8"))
+        for number in numbers.split(",")
+    }
+
+
+def test_every_entry_is_named_by_a_test_and_every_number_in_a_test_is_an_entry() -> None:
+    """A claim without a test is a hope, and a test for a claim that is gone keeps what nobody wants any more."""
+    assert _named_by_tests() == set(ENTRIES)
+
+
+def test_numbers_are_kept_and_never_given_twice() -> None:
+    """People quote them in their own code; new entries take the next number, wherever they stand."""
+    assert sorted(ENTRIES) == list(range(1, len(ENTRIES) + 1))
+
+
+def test_every_entry_says_how_it_relates_to_twilio_and_how_we_know() -> None:
+    """What somebody once saw and what somebody decided are not worth the same to a reader who builds on it."""
+    told = re.findall(r"^- \*\*compat-(\d+)\*\* \*(\w+):\s+(.*?)\.\*\s", DOCUMENT, flags=re.MULTILINE | re.DOTALL)
+    assert [int(number) for number, _, _ in told] == ENTRIES
+    assert {relation for _, relation, _ in told} <= set(RELATIONS)
+    assert [number for number, _, source in told if not any(grade in source for grade in GRADES)] == []
