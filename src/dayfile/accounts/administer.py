@@ -10,6 +10,7 @@ from dayfile.errors import Invalid
 from dayfile.model.account import Account, AccountSid, AccountState
 from dayfile.model.credential import ApiKey, Scope
 from dayfile.model.secret import InstanceKey, Randomness, encrypt, login_hash
+from dayfile.model.webhook_secret import OVERLAP, webhook_secrets
 from dayfile.store.database import Database
 
 OPERATOR = "operator"
@@ -69,6 +70,20 @@ class Administration:
             tx.accounts.set_login(sid, **self._stored(sid, token))
             tx.audit.add(actor=OPERATOR, action="account.rotated", subject=sid, now=self._clock.now())
         return token
+
+    def webhook_secrets(self, sid: AccountSid) -> tuple[bytes, ...]:
+        """The keys that sign the account's webhooks now, newest first; raises NotFound."""
+        with self._database.snapshot() as tx:
+            generation = tx.accounts.webhook_secret(sid)
+        return webhook_secrets(self._key, account=sid, generation=generation, now=self._clock.now())
+
+    def rotate_webhook_secret(self, sid: AccountSid, *, actor: str = OPERATOR) -> tuple[bytes, ...]:
+        """Give the account a new webhook secret; the one before it signs as well for OVERLAP. Raises NotFound."""
+        now = self._clock.now()
+        with self._database.transaction() as tx:
+            tx.accounts.rotate_webhook_secret(sid, former_until=now + OVERLAP)
+            tx.audit.add(actor=actor, action="account.webhook_secret_rotated", subject=sid, now=now)
+        return self.webhook_secrets(sid)
 
     def create_key(
         self, *, account: AccountSid | None, scopes: Collection[Scope] = (), friendly_name: str = ""

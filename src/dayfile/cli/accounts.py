@@ -10,6 +10,7 @@ from dayfile.cli import instance
 from dayfile.cli.options import JsonOption, read_account, screen_of
 from dayfile.cli.show import Column
 from dayfile.model.account import AccountSid
+from dayfile.model.webhook_secret import secret_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,6 +89,28 @@ def rotate(ctx: typer.Context, *, account: AccountArgument, as_json: JsonOption 
         screen.json({"account_sid": account, "auth_token": token})
         return
     screen.facts({"account_sid": account, "auth_token": token})
+
+
+@app.command("webhook-secret")
+def webhook_secret(
+    ctx: typer.Context,
+    *,
+    account: AccountArgument,
+    rotate: Annotated[
+        bool, typer.Option("--rotate", help="Make a new one; the one before signs as well for another day.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the secrets that sign an account's webhooks as Standard Webhooks has it, newest first."""
+    with instance.opened() as service:
+        administration = service.administration
+        secrets = administration.rotate_webhook_secret(account) if rotate else administration.webhook_secrets(account)
+    texts = [secret_text(secret) for secret in secrets]
+    screen = screen_of(ctx)
+    if as_json:
+        screen.json({"account_sid": account, "webhook_secrets": texts})
+        return
+    screen.facts({"account_sid": account, "webhook_secret": " ".join(texts)})
 
 
 def _all(database: Database) -> Iterator[Account]:

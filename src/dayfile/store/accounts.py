@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
@@ -11,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from dayfile.errors import Conflict, NotFound
 from dayfile.model.account import Account, AccountSid, AccountState
+from dayfile.model.webhook_secret import SecretGeneration
 from dayfile.store.dialect import in_batches
 from dayfile.store.tables.accounts import account as table
 
@@ -72,6 +74,18 @@ class Accounts:
         if found is None:
             raise NotFound(f"there is no account {sid}")
         return bytes(found)
+
+    def webhook_secret(self, sid: AccountSid) -> SecretGeneration:
+        """Which webhook secret the account is at; raises NotFound."""
+        query = select(table.c.webhook_generation, table.c.webhook_former_until).where(table.c.sid == sid)
+        row = self._connection.execute(query).one_or_none()
+        if row is None:
+            raise NotFound(f"there is no account {sid}")
+        return SecretGeneration(number=row.webhook_generation, former_until=row.webhook_former_until)
+
+    def rotate_webhook_secret(self, sid: AccountSid, *, former_until: datetime) -> None:
+        """Go on to the account's next webhook secret; the one before signs until a moment. Raises NotFound."""
+        self._change(sid, webhook_generation=table.c.webhook_generation + 1, webhook_former_until=former_until)
 
     def existing(self, sids: Collection[AccountSid]) -> set[AccountSid]:
         """Those of the sids that are accounts here."""

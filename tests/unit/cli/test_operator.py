@@ -42,6 +42,19 @@ def test_an_account_that_is_not_there_is_not_found(run: Any) -> None:
     assert run("accounts", "rotate", "AC" + "0" * 32).exit_code == Outcome.NOT_FOUND
 
 
+def test_a_webhook_secret_is_shown_and_rotated(run: Any) -> None:
+    """Its owner verifies with it; after a rotation the one before is still good for a day, so both are shown."""
+    account = json.loads(run("accounts", "create", "--json").stdout)["account_sid"]
+    (first,) = json.loads(run("accounts", "webhook-secret", account, "--json").stdout)["webhook_secrets"]
+    assert first.startswith("whsec_")
+    rotated = json.loads(run("accounts", "webhook-secret", account, "--rotate", "--json").stdout)["webhook_secrets"]
+    assert rotated[1:] == [first]
+    assert rotated[0] != first
+    assert json.loads(run("accounts", "webhook-secret", account, "--json").stdout)["webhook_secrets"] == rotated
+    assert rotated[0] in run("accounts", "webhook-secret", account).stdout
+    assert run("accounts", "webhook-secret", "AC" + "0" * 32).exit_code == Outcome.NOT_FOUND
+
+
 def test_keys_are_created_listed_and_revoked(run: Any) -> None:
     """A key that was revoked stays on the list: it is evidence of who could do what."""
     made = json.loads(run("keys", "create", "--operator", "--scope", "intake", "--scope", "accounts", "--json").stdout)

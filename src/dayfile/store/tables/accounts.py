@@ -5,7 +5,7 @@ What a row means is said here; what may happen to it, in the file of its family 
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, LargeBinary, String, Table, Text
+from sqlalchemy import BigInteger, Column, ForeignKey, Integer, LargeBinary, String, Table, Text
 
 from dayfile.store.columns import SID, Moment
 from dayfile.store.tables.metadata import metadata
@@ -26,6 +26,9 @@ account = Table(
     Column("former_login_hash", LargeBinary),
     Column("former_until", Moment),
     Column("email", Text),  # of its owner; null: nobody is told that a job has started
+    # Webhook secrets are derived from the instance key and this number; after a rotation the one before signs a while.
+    Column("webhook_generation", Integer, nullable=False, server_default="0"),
+    Column("webhook_former_until", Moment),
 )
 
 api_key = Table(
