@@ -24,6 +24,7 @@ from dayfile.api.context import Context
 from dayfile.api.paging import PageTokens
 from dayfile.clock import Clock, SystemClock
 from dayfile.errors import DatabaseUnavailable, Unusable
+from dayfile.exports.configuration import Configuring
 from dayfile.exports.custom import CustomJobs
 from dayfile.exports.given import GivenLinks
 from dayfile.exports.publish import Publishing
@@ -222,6 +223,7 @@ class Service:
             intake=self.intake,
             custom_jobs=self.custom_jobs,
             given_links=GivenLinks(self.database),
+            configuring=Configuring(self.database, clock=self.clock),
             links=LinkSigner(self.key.subkey("links")),
             page_tokens=PageTokens(self.key.subkey("page tokens")),
             public_url=self.settings.base_url,

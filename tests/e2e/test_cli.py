@@ -104,6 +104,23 @@ def test_a_day_that_is_not_published_is_not_found(server: Server) -> None:
     assert "dayfile jobs create Messages" in done.stderr
 
 
+def test_daily_exports_are_switched_and_shown(server: Server) -> None:
+    """Each part by itself: a script that sets the webhook must not have to know whether exports are on."""
+    run, json_of = server.instance.run, server.instance.json
+    assert "is not exported" in run("configuration", "show", "Calls").stdout
+    run("configuration", "set", "Calls", "--webhook-url", "https://example.com/hook")
+    assert json_of("configuration", "set", "Calls", "--enable")["webhook_method"] == "POST"
+    shown = run("configuration", "show", "Calls").stdout
+    assert "is exported by itself" in shown
+    assert "POST https://example.com/hook" in shown
+    cleared = json_of("configuration", "set", "Calls", "--no-webhook")
+    assert (cleared["enabled"], cleared["webhook_url"], cleared["webhook_method"]) == (True, "", "")
+    assert json_of("configuration", "set", "Calls", "--disable")["enabled"] is False
+    assert "nothing to change" in run("configuration", "set", "Calls", expect=Outcome.USAGE).stderr
+    both = run("configuration", "set", "Calls", "--no-webhook", "--webhook-method", "GET", expect=Outcome.USAGE)
+    assert "does not go together" in both.stderr
+
+
 def test_a_link_works_without_credentials(server: Server) -> None:
     """It is given to somebody who has none."""
     server.instance.run("jobs", "create", "Messages", str(LAST), "--watch")

@@ -23,6 +23,7 @@ from dayfile.accounts.authenticate import Authenticator
 from dayfile.api.app import create_app
 from dayfile.api.context import Context
 from dayfile.api.paging import PageTokens
+from dayfile.exports.configuration import Configuring
 from dayfile.exports.custom import CustomJobs
 from dayfile.exports.given import GivenLinks
 from dayfile.exports.publish import Publishing
@@ -160,6 +161,7 @@ class Face:
             intake=cast("Intake", None),  # no test of these routes sends records
             custom_jobs=custom_jobs,
             given_links=GivenLinks(self.database),
+            configuring=Configuring(self.database, clock=self.clock),
             links=LinkSigner(KEY.subkey("links")),
             page_tokens=PageTokens(KEY.subkey("pages")),
             public_url=self.url,

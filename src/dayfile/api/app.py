@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import Scope
 
-from dayfile.api import downloads, explanations, exports, health, jobs, manifests, records
+from dayfile.api import configurations, downloads, explanations, exports, health, jobs, manifests, records
 from dayfile.api.answers import error_answer
 from dayfile.api.context import Context
 from dayfile.api.edge import Edge
@@ -25,6 +25,7 @@ from dayfile.errors import DayfileError, Invalid, NotFound, Unauthorized
 
 ROUTERS = (
     jobs.router,  # before the exports: where they have a resource type, Jobs is none
+    configurations.router,
     exports.router,
     manifests.router,
     downloads.router,

@@ -16,7 +16,16 @@ from dayfile.api.answers import json_answer
 from dayfile.api.context import context_of
 from dayfile.api.exports import READ
 from dayfile.api.paging import Cursor, PageUrls, Position, Side, parse_page_request, read_page
-from dayfile.api.params import check_email, check_length, check_url, optional, parse_parameters, read_form, required
+from dayfile.api.params import (
+    check_email,
+    check_length,
+    check_url,
+    check_webhook_method,
+    optional,
+    parse_parameters,
+    read_form,
+    required,
+)
 from dayfile.api.shapes import Standing
 from dayfile.api.urls import Urls
 from dayfile.errors import InvalidParameter, NotFound
@@ -27,7 +36,6 @@ from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.store.transaction import Transaction
 
 LONGEST_NAME = 256
-WEBHOOK_METHODS = ("GET", "POST")
 
 _PARAMETERS = ("StartDay", "EndDay", "FriendlyName", "WebhookUrl", "WebhookMethod", "Email")
 
@@ -116,8 +124,7 @@ def _webhook(parameters: Mapping[str, str]) -> tuple[str | None, str | None]:
         raise InvalidParameter("WebhookMethod", "must be given together with WebhookUrl")
     if url is None:
         raise InvalidParameter("WebhookUrl", "must be given together with WebhookMethod")
-    if method not in WEBHOOK_METHODS:
-        raise InvalidParameter("WebhookMethod", f"must be {' or '.join(WEBHOOK_METHODS)}", method)
+    check_webhook_method(method)
     return check_url("WebhookUrl", url), method
 
 

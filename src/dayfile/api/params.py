@@ -18,7 +18,9 @@ FORM = "application/x-www-form-urlencoded"
 FORM_LIMIT_BYTES = 64 * 1024
 LONGEST_URL = 2048
 LONGEST_EMAIL = 254
+WEBHOOK_METHODS = ("GET", "POST")
 
+_FLAGS = {"true": True, "false": False}
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _URL = re.compile(r"https?://[!-~]+", re.ASCII | re.IGNORECASE)
 # The form that browsers accept (WHATWG HTML, "valid e-mail address").
@@ -72,6 +74,14 @@ def optional(parameters: Mapping[str, str], name: str) -> str | None:
     return parameters.get(name) or None
 
 
+def parse_flag(name: str, value: str) -> bool:
+    """A yes or no; raises InvalidParameter. Clients differ in how they write it: true, True."""
+    try:
+        return _FLAGS[value.lower()]
+    except KeyError as error:
+        raise InvalidParameter(name, "must be true or false", value) from error
+
+
 def check_length(name: str, value: str, *, longest: int) -> str:
     """The text, which has 1 to `longest` characters; raises InvalidParameter."""
     if not 1 <= len(value) <= longest:
@@ -84,6 +94,13 @@ def check_url(name: str, value: str) -> str:
     check_length(name, value, longest=LONGEST_URL)
     if not _URL.fullmatch(value) or not _has_host(value):
         raise InvalidParameter(name, "must be an absolute http or https URL of ASCII characters without spaces", value)
+    return value
+
+
+def check_webhook_method(value: str) -> str:
+    """The text, which is a method that webhooks are called with; raises InvalidParameter."""
+    if value not in WEBHOOK_METHODS:
+        raise InvalidParameter("WebhookMethod", f"must be {' or '.join(WEBHOOK_METHODS)}", value)
     return value
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from dayfile.api.empty import EMPTY_ENCODER, EMPTY_FILE, EMPTY_PLAIN_SHA256, EMPTY_SHA256
 from dayfile.api.urls import Urls
 from dayfile.model.day import Day
-from dayfile.model.export import DayFile, SealedDay
+from dayfile.model.export import DayFile, ExportConfiguration, SealedDay
 from dayfile.model.job import Job, JobDay, group_by_status
 from dayfile.model.resource import ResourceType
 
@@ -37,6 +37,17 @@ def export_shape(urls: Urls, resource_type: ResourceType) -> Body:
             "export_custom_jobs": urls.export_custom_jobs(resource_type),
             "jobs": urls.jobs,
         },
+    }
+
+
+def configuration_shape(urls: Urls, configuration: ExportConfiguration) -> Body:
+    """A configuration; what is not set of its webhook is an empty text."""
+    return {
+        "url": urls.configuration(configuration.resource_type),
+        "enabled": configuration.is_enabled,
+        "webhook_url": configuration.webhook_url,
+        "webhook_method": configuration.webhook_method,
+        "resource_type": configuration.resource_type.name,
     }
 
 

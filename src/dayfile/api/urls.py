@@ -20,6 +20,9 @@ class Urls:
     def export(self, resource_type: ResourceType) -> str:
         return f"{self.public}/v1/Exports/{resource_type}"
 
+    def configuration(self, resource_type: ResourceType) -> str:
+        return f"{self.export(resource_type)}/Configuration"
+
     def days(self, resource_type: ResourceType) -> str:
         return f"{self.export(resource_type)}/Days"
 

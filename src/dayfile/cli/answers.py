@@ -67,6 +67,16 @@ class RemoteDay:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteConfiguration:
+    """Whether days of a resource type come by themselves, and who is told."""
+
+    enabled: bool
+    webhook_url: str | None  # as servers differ, an empty text is None here
+    webhook_method: str | None
+    answer: Answer = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteManifest:
     """What proves a day complete, where a server says it."""
 
@@ -107,6 +117,16 @@ def read_day(answer: Answer) -> RemoteDay:
         friendly_name=answer.get("friendly_name"),
         created=answer.get("create_date"),
         size_bytes=answer.get("size"),
+        answer=answer,
+    )
+
+
+def read_configuration(answer: Answer) -> RemoteConfiguration:
+    """An export configuration; raises NotBulkExports."""
+    return RemoteConfiguration(
+        enabled=_member(answer, "enabled", bool),
+        webhook_url=answer.get("webhook_url") or None,
+        webhook_method=answer.get("webhook_method") or None,
         answer=answer,
     )
 

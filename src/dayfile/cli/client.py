@@ -17,9 +17,11 @@ from dayfile import __version__
 from dayfile.cli.answers import (
     Answer,
     NotBulkExports,
+    RemoteConfiguration,
     RemoteDay,
     RemoteJob,
     RemoteManifest,
+    read_configuration,
     read_day,
     read_job,
     read_manifest,
@@ -107,6 +109,15 @@ class BulkExports:
     def delete_job(self, sid: str) -> None:
         """Stop the job and take it off the list; raises NotFound."""
         self._ask("DELETE", f"/v1/Exports/Jobs/{sid}")
+
+    def configuration(self, resource_type: ResourceType) -> RemoteConfiguration:
+        """Whether days of a resource type come by themselves, and who is told."""
+        return read_configuration(self._read(f"/v1/Exports/{resource_type}/Configuration"))
+
+    def configure(self, resource_type: ResourceType, form: Mapping[str, str]) -> RemoteConfiguration:
+        """Change what is in `form`, which has the parameters as the API spells them; how it is then."""
+        answer = self._ask("POST", f"/v1/Exports/{resource_type}/Configuration", form=form)
+        return read_configuration(self._object(answer))
 
     def days(self, resource_type: ResourceType) -> Iterator[RemoteDay]:
         """All published days, in the server's order."""

@@ -1,10 +1,13 @@
-"""What an export is made of: sealed days, which are the records, and day files, which publish them."""
+"""What an export is made of: sealed days, which are the records, day files, which publish them, and the configuration
+by which that happens every day.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from dayfile.errors import InvalidParameter
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
 from dayfile.model.resource import ResourceType
@@ -63,3 +66,53 @@ class DayFile:
     generation: int  # order of publication within the account; the Days list goes by it
     sealed: SealedDay | None
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationChange:
+    """What a customer wants otherwise; None leaves a thing as it is, and an empty text takes it away."""
+
+    enabled: bool | None
+    webhook_url: str | None
+    webhook_method: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportConfiguration:
+    """Whether an account gets every day of a resource type by itself, and who is told. It always exists."""
+
+    account: AccountSid
+    resource_type: ResourceType
+    enabled_at: datetime | None  # None: off
+    webhook_url: str  # empty: none
+    webhook_method: str  # the same
+
+    @classmethod
+    def initial(cls, account: AccountSid, resource_type: ResourceType) -> ExportConfiguration:
+        """As it is before its first change: everything off."""
+        return cls(account=account, resource_type=resource_type, enabled_at=None, webhook_url="", webhook_method="")
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether days are exported by themselves."""
+        return self.enabled_at is not None
+
+    def covers(self, day: Day) -> bool:
+        """Whether the day is exported by itself: it is enabled, and was before the day's end. It never reaches back."""
+        return self.enabled_at is not None and self.enabled_at < day.end
+
+    def changed(self, change: ConfigurationChange, *, now: datetime) -> ExportConfiguration:
+        """As it is after a change; raises InvalidParameter if a URL and a method do not come together then."""
+        enabled_at = self.enabled_at
+        if change.enabled is not None:
+            # Enabled once more, it stays enabled from when it was.
+            enabled_at = (self.enabled_at or now) if change.enabled else None
+        url = self.webhook_url if change.webhook_url is None else change.webhook_url
+        method = self.webhook_method if change.webhook_method is None else change.webhook_method
+        if change.webhook_url == "" and change.webhook_method is None:
+            method = ""  # without an address there is nothing for it to be the method of
+        if url and not method:
+            raise InvalidParameter("WebhookMethod", "must be given together with WebhookUrl")
+        if method and not url:
+            raise InvalidParameter("WebhookUrl", "must be given together with WebhookMethod")
+        return replace(self, enabled_at=enabled_at, webhook_url=url, webhook_method=method)

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from dayfile.store.accounts import Accounts
 from dayfile.store.audit import Audit
+from dayfile.store.configurations import Configurations
 from dayfile.store.exports import DayFiles
 from dayfile.store.instance import Instance
 from dayfile.store.job_days import JobDays
@@ -58,6 +59,10 @@ class Transaction:
     @cached_property
     def sealed_days(self) -> SealedDays:
         return SealedDays(self._connection)
+
+    @cached_property
+    def configurations(self) -> Configurations:
+        return Configurations(self._connection)
 
     @cached_property
     def day_files(self) -> DayFiles:

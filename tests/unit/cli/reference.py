@@ -28,7 +28,7 @@ def commands() -> Iterator[tuple[str, str, Any]]:
 
 def options_of(command: Any) -> list[str]:
     """All options of a command, as they are typed."""
-    return [name for parameter in command.params if parameter.param_type_name == "option" for name in parameter.opts]
+    return [name for parameter in command.params if parameter.param_type_name == "option" for name in _typed(parameter)]
 
 
 def reference() -> str:
@@ -49,9 +49,13 @@ def _section(words: str, command: Any) -> Iterator[str]:
     usage = [words, *(argument.metavar for argument in arguments), *(["[OPTIONS]"] if own else [])]
     yield from (f"### {words}", "", f"`{' '.join(usage)}`", "", *_paragraphs(command.help), "")
     rows = [(argument.metavar, argument.help) for argument in arguments]
-    rows += [(", ".join(option.opts) + _value(option), _help(option)) for option in own]
+    rows += [(", ".join(_typed(option)) + _value(option), _help(option)) for option in own]
     if rows:
         yield from ("| | |", "|---|---|", *(f"| `{name}` | {text} |" for name, text in rows), "")
+
+
+def _typed(option: Any) -> list[str]:
+    return [*option.opts, *option.secondary_opts]
 
 
 def _paragraphs(text: str) -> Iterator[str]:

@@ -1,0 +1,88 @@
+"""The customer's commands about daily exports: whether days come by themselves, and who is told."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dayfile.cli.answers import RemoteConfiguration
+from dayfile.cli.client import BulkExports, Login
+from dayfile.cli.options import JsonOption, Password, TypeArgument, Url, Username, screen_of
+from dayfile.cli.show import Screen
+from dayfile.clock import SystemClock
+from dayfile.model.resource import ResourceType
+
+app = typer.Typer(no_args_is_help=True, help="Daily exports: have every day by itself, and be told.")
+
+
+@app.command("show")
+def show(
+    ctx: typer.Context,
+    *,
+    resource_type: TypeArgument,
+    as_json: JsonOption = False,
+    url: Url,
+    account_sid: Username,
+    auth_token: Password,
+) -> None:
+    """Show whether every day of a resource type is exported by itself, and who is told."""
+    with _server(url, account_sid, auth_token) as server:
+        configuration = server.configuration(resource_type)
+    _show(screen_of(ctx), resource_type, configuration, as_json=as_json)
+
+
+@app.command("set")
+def set_configuration(
+    ctx: typer.Context,
+    *,
+    resource_type: TypeArgument,
+    enabled: Annotated[
+        bool | None,
+        typer.Option("--enable/--disable", help="Export every day by itself from today on, or no more."),
+    ] = None,
+    webhook_url: Annotated[
+        str | None, typer.Option("--webhook-url", metavar="URL", help="Where to tell that a day is there.")
+    ] = None,
+    webhook_method: Annotated[
+        str | None,
+        typer.Option("--webhook-method", metavar="METHOD", help="GET or POST, of that webhook; POST unless given."),
+    ] = None,
+    no_webhook: Annotated[bool, typer.Option("--no-webhook", help="Tell nobody any more.")] = False,
+    as_json: JsonOption = False,
+    url: Url,
+    account_sid: Username,
+    auth_token: Password,
+) -> None:
+    """Change what is given, and leave the rest as it is."""
+    form = {} if enabled is None else {"Enabled": "true" if enabled else "false"}
+    if no_webhook:
+        if webhook_url or webhook_method:
+            raise typer.BadParameter("--no-webhook does not go together with --webhook-url or --webhook-method")
+        form |= {"WebhookUrl": "", "WebhookMethod": ""}
+    elif webhook_url:
+        form |= {"WebhookUrl": webhook_url, "WebhookMethod": webhook_method or "POST"}
+    elif webhook_method:
+        form["WebhookMethod"] = webhook_method
+    if not form:
+        raise typer.BadParameter("nothing to change: give --enable, --disable, --webhook-url or --no-webhook")
+    with _server(url, account_sid, auth_token) as server:
+        configuration = server.configure(resource_type, form)
+    _show(screen_of(ctx), resource_type, configuration, as_json=as_json)
+
+
+def _show(screen: Screen, resource_type: ResourceType, configuration: RemoteConfiguration, *, as_json: bool) -> None:
+    if as_json:
+        screen.json(configuration.answer)
+        return
+    told = [configuration.webhook_method, configuration.webhook_url]
+    screen.facts(
+        {
+            f"Every day of {resource_type}": "is exported by itself" if configuration.enabled else "is not exported",
+            "Webhook": " ".join(text for text in told if text) or "none",
+        }
+    )
+
+
+def _server(url: str, account_sid: str, auth_token: str) -> BulkExports:
+    return BulkExports(Login(url=url, username=account_sid, password=auth_token), clock=SystemClock())

@@ -1,0 +1,43 @@
+"""Export configurations: changed by their account, in one commit with what the audit log says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dayfile.clock import Clock
+from dayfile.model.account import AccountSid
+from dayfile.model.export import ConfigurationChange, ExportConfiguration
+from dayfile.model.resource import ResourceType
+from dayfile.store.database import Database
+
+
+class Configuring:
+    """What customers do to their export configurations."""
+
+    def __init__(self, database: Database, *, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def change(
+        self, account: AccountSid, resource_type: ResourceType, change: ConfigurationChange, *, actor: str
+    ) -> ExportConfiguration:
+        """Apply a change to whatever the configuration is by then, and note that the credential `actor` did it.
+
+        Raises InvalidParameter, with nothing changed, if what came out would be no configuration.
+        """
+        with self._database.transaction() as tx:
+            now = self._clock.now()  # not before it was this change's turn: the later change is enabled later
+            was = tx.configurations.lock(account, resource_type, now=now)
+            becomes = was.changed(change, now=now)
+            if becomes != was:
+                tx.configurations.put(becomes, now=now)
+            for action in _actions(was, becomes):
+                tx.audit.add(actor=actor, action=action, subject=f"{account}/{resource_type}", now=now)
+        return becomes
+
+
+def _actions(was: ExportConfiguration, becomes: ExportConfiguration) -> Iterator[str]:
+    if becomes.is_enabled != was.is_enabled:
+        yield "daily_export.enabled" if becomes.is_enabled else "daily_export.disabled"
+    if (becomes.webhook_url, becomes.webhook_method) != (was.webhook_url, was.webhook_method):
+        yield "daily_export.webhook_changed"  # not where to: an address may carry a secret

@@ -1,0 +1,70 @@
+"""Where export configurations are: one of each account and resource type, as a row from its first change on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+from sqlalchemy.sql import Select
+
+from dayfile.model.account import AccountSid
+from dayfile.model.export import ExportConfiguration
+from dayfile.model.resource import ResourceType, parse_resource_type
+from dayfile.store.dialect import insert_missing
+from dayfile.store.tables.exports import export_configuration as table
+
+
+class Configurations:
+    """The export configurations, within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def get(self, account: AccountSid, resource_type: ResourceType) -> ExportConfiguration:
+        """The configuration, which always exists."""
+        row = self._connection.execute(_one(account, resource_type)).one_or_none()
+        return ExportConfiguration.initial(account, resource_type) if row is None else _configuration(row)
+
+    def lock(self, account: AccountSid, resource_type: ResourceType, *, now: datetime) -> ExportConfiguration:
+        """The configuration, which nobody else changes until this transaction ends: two partial updates at once would
+        each write back what the other one has just changed.
+        """
+        initial = ExportConfiguration.initial(account, resource_type)
+        insert_missing(self._connection, table, [_key(initial) | _values(initial, now)])
+        row = self._connection.execute(_one(account, resource_type).with_for_update()).one()
+        return _configuration(row)
+
+    def put(self, configuration: ExportConfiguration, *, now: datetime) -> None:
+        """Keep a configuration that was locked."""
+        statement = update(table).where(
+            table.c.account == configuration.account, table.c.resource_type == configuration.resource_type.name
+        )
+        self._connection.execute(statement.values(_values(configuration, now)))
+
+
+def _one(account: AccountSid, resource_type: ResourceType) -> Select[Any]:
+    return select(table).where(table.c.account == account, table.c.resource_type == resource_type.name)
+
+
+def _key(configuration: ExportConfiguration) -> dict[str, Any]:
+    return {"account": configuration.account, "resource_type": configuration.resource_type.name}
+
+
+def _values(configuration: ExportConfiguration, now: datetime) -> dict[str, Any]:
+    return {
+        "enabled_at": configuration.enabled_at,
+        "webhook_url": configuration.webhook_url,
+        "webhook_method": configuration.webhook_method,
+        "changed_at": now,
+    }
+
+
+def _configuration(row: Row[Any]) -> ExportConfiguration:
+    return ExportConfiguration(
+        account=row.account,
+        resource_type=parse_resource_type(row.resource_type),
+        enabled_at=row.enabled_at,
+        webhook_url=row.webhook_url,
+        webhook_method=row.webhook_method,
+    )
