@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 PATIENCE_SECONDS = 60
+DOOMED = Path(__file__).parents[1] / "support" / "doomed.py"
 
 
 @dataclass
@@ -47,14 +48,15 @@ class Instance:
         """What a command prints with --json."""
         return json.loads(self.run(*words, "--json").stdout)
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        """Start a command that stays, and wait for its first line."""
+    def start(self, *words: str, doomed_at: str = "") -> subprocess.Popen[str]:
+        """Start a command that stays; `doomed_at` a step, it kills itself there (tests/support/doomed.py)."""
+        program = [str(DOOMED)] if doomed_at else ["-m", "dayfile"]
         # Its log goes to a file: a pipe that nobody reads would stop it when it is full.
         with (self.folder / "log").open("a") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "dayfile", *words],
+                [sys.executable, *program, *words],
                 cwd=self.folder,
-                env=self.environment,
+                env={**self.environment, "DOOMED_AT": doomed_at},
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,

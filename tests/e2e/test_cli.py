@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 import os
 import signal
 import socket
@@ -136,25 +135,6 @@ def test_what_the_server_refuses_is_told_in_a_line(server: Server) -> None:
     assert len(done.stderr.splitlines()) == 1
     server.instance.variables["DAYFILE_AUTH_TOKEN"] = "wrong"
     assert "credentials" in server.instance.run("jobs", "list", "Messages", expect=Outcome.FAILED).stderr
-
-
-def test_an_intake_that_was_killed_goes_on_where_it_stopped(instance: Instance) -> None:
-    """The same command again, and every record is there once: what was durable is recognised, not repeated."""
-    account = AccountSid(instance.json("accounts", "create")["account_sid"])
-    expectation = write_messages(instance, account)
-    lines = gzip.decompress((instance.folder / "messages.json.gz").read_bytes())
-    # Long enough for more than one part; the last part is another one after the kill.
-    padding = b"".join(b'{"pad": "%s"}\n' % (b"x" * 500_000) for _ in range(40))
-    (instance.folder / "long.json").write_bytes(lines + padding)
-    process = instance.start("intake", "Messages", "long.json", "--json")
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    again = json.loads(instance.run("intake", "Messages", "long.json", "--json", expect=Outcome.FAILED).stdout)[0]
-    third = json.loads(instance.run("intake", "Messages", "long.json", "--json", expect=Outcome.FAILED).stdout)[0]
-    assert again["parts"] > 1
-    assert third["parts_taken_before"] == third["parts"]
-    assert (third["accepted"], third["rejected"]) == (expectation.versions, 40)
-    assert len(instance.json("rejections", "list")) == 40
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
