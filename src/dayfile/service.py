@@ -127,7 +127,7 @@ class Service:
 
     @cached_property
     def authenticator(self) -> Authenticator:
-        return Authenticator(self.database, key=self.key)
+        return Authenticator(self.database, key=self.key, clock=self.clock)
 
     @cached_property
     def administration(self) -> Administration:

@@ -157,7 +157,7 @@ class Face:
             storage=self.storage,
             clock=self.clock,
             randomness=self.randomness,
-            authenticator=Authenticator(self.database, key=KEY),
+            authenticator=Authenticator(self.database, key=KEY, clock=self.clock),
             intake=cast("Intake", None),  # no test of these routes sends records
             custom_jobs=custom_jobs,
             given_links=GivenLinks(self.database),

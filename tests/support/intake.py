@@ -14,7 +14,7 @@ from dayfile.files.storage import LocalStorage, Storage
 from dayfile.intake.accept import Delivery, Intake
 from dayfile.intake.fold import Folding, FoldingRule
 from dayfile.model.account import Account
-from dayfile.model.credential import Caller, Scope
+from dayfile.model.credential import EVERYTHING, Caller, Scope
 from dayfile.model.day import Day
 from dayfile.model.resource import MESSAGES, ResourceType
 from dayfile.model.segment import Segment
@@ -24,13 +24,13 @@ from tests.support.clock import FakeClock
 from tests.support.randomness import SeededRandomness
 from tests.support.records import Sent, body_of
 
-OPERATOR = Caller(credential="SK" + "0" * 32, account=None, scopes=frozenset({Scope.INTAKE}))
+OPERATOR = Caller(credential="SK" + "0" * 32, account=None, scopes=frozenset({Scope.INTAKE}), permissions=frozenset())
 SWEEP_DELAY = timedelta(days=7)
 
 
 def caller_of(account: Account) -> Caller:
     """An account with its own credentials."""
-    return Caller(credential=account.sid, account=account, scopes=frozenset())
+    return Caller(credential=account.sid, account=account, scopes=frozenset(), permissions=EVERYTHING)
 
 
 def a_delivery(

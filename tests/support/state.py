@@ -37,6 +37,7 @@ def an_account(
         parent=parent,
         state=AccountState.ACTIVE,
         friendly_name=name,
+        email=None,
         created_at=now,
     )
     with database.transaction() as tx:

@@ -36,7 +36,7 @@ from tests.support.randomness import SeededRandomness
 from tests.support.records import Sent, body_of
 from tests.support.steps import Died, SteppingDatabase, SteppingStorage, Steps
 
-OPERATOR = Caller(credential="SK" + "0" * 32, account=None, scopes=frozenset(Scope))
+OPERATOR = Caller(credential="SK" + "0" * 32, account=None, scopes=frozenset(Scope), permissions=frozenset())
 LEASE = timedelta(seconds=60)
 SWEEP_DELAY = STALE_AFTER = LOOK_AGAIN_AFTER = timedelta(minutes=30)
 

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
+from dayfile.accounts.bring import Bringing, Brought
+from dayfile.accounts.tokens import Tokens
 from dayfile.clock import Clock
-from dayfile.errors import Invalid
-from dayfile.model.account import Account, AccountSid, AccountState
-from dayfile.model.credential import ApiKey, Scope
-from dayfile.model.secret import InstanceKey, Randomness, encrypt, login_hash
+from dayfile.errors import Conflict, NotFound
+from dayfile.model.account import KEEP_OLD_FOR, Account, AccountSid, AccountState
+from dayfile.model.credential import ApiKey, KeyKind, Permission, Scope, check_key
+from dayfile.model.entry import AccountEntry, Step
+from dayfile.model.secret import InstanceKey, Randomness
 from dayfile.model.webhook_secret import OVERLAP, webhook_secrets
 from dayfile.store.database import Database
 
 OPERATOR = "operator"
 """The actor in the audit log for what is done on the instance itself."""
 
-_SECRET_LENGTH = 32
 _SID_DIGITS = 32
-_NONCE_BYTES = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,37 +40,63 @@ class NewKey:
 
 
 class Administration:
-    """Creates, rotates and revokes; each change is one commit with its line in the audit log."""
+    """Creates, changes, rotates, closes and revokes; each change is one commit with its line in the audit log."""
 
-    def __init__(self, database: Database, *, key: InstanceKey, randomness: Randomness, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        key: InstanceKey,
+        randomness: Randomness,
+        clock: Clock,
+        actor: str = OPERATOR,
+    ) -> None:
         self._database = database
         self._key = key
         self._randomness = randomness
         self._clock = clock
+        self._actor = actor
+        self._tokens = Tokens(key=key, randomness=randomness)
+        self._bringing = Bringing(database, tokens=self._tokens, clock=clock, actor=actor)
 
-    def create_account(self, *, parent: AccountSid | None = None, friendly_name: str = "") -> NewAccount:
-        """Make an account, or a subaccount of a parent; raises NotFound or Invalid about the parent."""
-        token = self._randomness.alphanumeric(_SECRET_LENGTH)
-        account = Account(
-            sid=AccountSid("AC" + self._randomness.hex(_SID_DIGITS)),
-            parent=parent,
-            state=AccountState.ACTIVE,
-            friendly_name=friendly_name,
-            created_at=self._clock.now(),
+    def by(self, actor: str) -> Administration:
+        """The same in the name of whoever asks for it: a credential's sid, in the audit log."""
+        return Administration(
+            self._database, key=self._key, randomness=self._randomness, clock=self._clock, actor=actor
         )
-        with self._database.transaction() as tx:
-            if parent is not None and tx.accounts.get(parent).parent is not None:
-                raise Invalid(f"{parent} is a subaccount itself: only an account without a parent can be a parent")
-            tx.accounts.add(account, **self._stored(account.sid, token))
-            tx.audit.add(actor=OPERATOR, action="account.created", subject=account.sid, now=account.created_at)
-        return NewAccount(account=account, auth_token=token)
 
-    def rotate_token(self, sid: AccountSid) -> str:
-        """Give the account a new auth token, shown once; the old one stops working. Raises NotFound."""
-        token = self._randomness.alphanumeric(_SECRET_LENGTH)
+    def create_account(
+        self, *, parent: AccountSid | None = None, friendly_name: str = "", email: str | None = None
+    ) -> NewAccount:
+        """Make an account, or a subaccount of a parent; raises InvalidParameter about the parent."""
+        entry = AccountEntry(
+            sid=self.new_sid(), token=None, parent=parent, state=None, friendly_name=friendly_name, email=email
+        )
+        brought = self.bring([entry], keep_old_for=KEEP_OLD_FOR)
+        return NewAccount(account=brought.accounts[entry.sid], auth_token=brought.new_tokens[entry.sid])
+
+    def new_sid(self) -> AccountSid:
+        """A sid that no account has."""
+        return AccountSid("AC" + self._randomness.hex(_SID_DIGITS))
+
+    def plan(self, entries: Sequence[AccountEntry]) -> tuple[Step, ...]:
+        """What `bring` would do; raises EntriesRefused."""
+        return self._bringing.plan(entries)
+
+    def bring(self, entries: Sequence[AccountEntry], *, keep_old_for: timedelta) -> Brought:
+        """Create and change accounts as the entries say, all or none; raises EntriesRefused, Conflict."""
+        return self._bringing.bring(entries, keep_old_for=keep_old_for)
+
+    def rotate_token(self, sid: AccountSid, *, keep_old_for: timedelta = KEEP_OLD_FOR) -> str:
+        """Give the account a new auth token, shown once; the old one works so long beside it. Raises NotFound.
+
+        The one before the old one, if it still worked, stops now: there are never more than two.
+        """
+        token, now = self._tokens.new(), self._clock.now()
         with self._database.transaction() as tx:
-            tx.accounts.set_login(sid, **self._stored(sid, token))
-            tx.audit.add(actor=OPERATOR, action="account.rotated", subject=sid, now=self._clock.now())
+            until = now + keep_old_for if keep_old_for else None
+            tx.accounts.set_token(sid, self._tokens.stored(sid, token), former_until=until)
+            tx.audit.add(actor=self._actor, action="account.rotated", subject=sid, now=now)
         return token
 
     def webhook_secrets(self, sid: AccountSid) -> tuple[bytes, ...]:
@@ -77,48 +105,97 @@ class Administration:
             generation = tx.accounts.webhook_secret(sid)
         return webhook_secrets(self._key, account=sid, generation=generation, now=self._clock.now())
 
-    def rotate_webhook_secret(self, sid: AccountSid, *, actor: str = OPERATOR) -> tuple[bytes, ...]:
+    def rotate_webhook_secret(self, sid: AccountSid) -> tuple[bytes, ...]:
         """Give the account a new webhook secret; the one before it signs as well for OVERLAP. Raises NotFound."""
         now = self._clock.now()
         with self._database.transaction() as tx:
             tx.accounts.rotate_webhook_secret(sid, former_until=now + OVERLAP)
-            tx.audit.add(actor=actor, action="account.webhook_secret_rotated", subject=sid, now=now)
+            tx.audit.add(actor=self._actor, action="account.webhook_secret_rotated", subject=sid, now=now)
         return self.webhook_secrets(sid)
 
+    def end_former_token(self, sid: AccountSid) -> None:
+        """From now on only the current token works; raises NotFound."""
+        with self._database.transaction() as tx:
+            tx.accounts.end_former_token(sid)
+            tx.audit.add(actor=self._actor, action="account.former_token_ended", subject=sid, now=self._clock.now())
+
+    def suspend(self, sid: AccountSid) -> None:
+        """Let the account, and its subaccounts, ask for nothing; raises NotFound, Conflict for a closed one."""
+        self._set_state(sid, AccountState.SUSPENDED, action="account.suspended")
+
+    def activate(self, sid: AccountSid) -> None:
+        """Make a suspended account active again; raises NotFound, Conflict for a closed one."""
+        self._set_state(sid, AccountState.ACTIVE, action="account.activated")
+
+    def close(self, sid: AccountSid) -> None:
+        """End an account for good: its credentials open nothing any more, its keys are revoked, its records stay.
+
+        Raises NotFound, and Conflict while it has subaccounts that are not closed. Closing twice is fine.
+        """
+        now = self._clock.now()
+        with self._database.transaction() as tx:
+            # Locked, so that no subaccount is made meanwhile.
+            if sid not in tx.accounts.known([sid], lock=True):
+                raise NotFound(f"there is no account {sid}")
+            if tx.accounts.get(sid).state is AccountState.CLOSED:
+                return
+            if subaccounts := tx.accounts.open_subaccounts(sid):
+                raise Conflict(f"{sid} has {subaccounts} subaccounts that are not closed: close them first")
+            tx.accounts.set_state(sid, AccountState.CLOSED)
+            tx.accounts.end_former_token(sid)
+            tx.keys.revoke_all(sid, now=now)
+            tx.audit.add(actor=self._actor, action="account.closed", subject=sid, now=now)
+
     def create_key(
-        self, *, account: AccountSid | None, scopes: Collection[Scope] = (), friendly_name: str = ""
+        self,
+        *,
+        account: AccountSid | None,
+        kind: KeyKind | None = None,
+        scopes: Collection[Scope] = (),
+        permissions: Collection[Permission] = (),
+        friendly_name: str = "",
     ) -> NewKey:
-        """Make a key of an account, or, with scopes, one of the operator's; raises NotFound, Invalid."""
-        if account is not None and scopes:
-            raise Invalid("scopes belong to operator keys: leave them out, or leave the account out")
-        if account is None and not scopes:
-            raise Invalid("an operator key without a scope opens nothing: name at least one scope")
-        secret = self._randomness.alphanumeric(_SECRET_LENGTH)
+        """Make a key: of an account, a standard one unless `kind` says otherwise; without one, of the operator.
+
+        Raises NotFound, and Invalid for a combination that is none.
+        """
+        kind = kind or (KeyKind.OPERATOR if account is None else KeyKind.STANDARD)
+        check_key(kind, of_account=account is not None, scopes=scopes, permissions=permissions)
+        secret = self._tokens.new()
         key = ApiKey(
             sid="SK" + self._randomness.hex(_SID_DIGITS),
             account=account,
+            kind=kind,
             scopes=frozenset(scopes),
+            permissions=frozenset(permissions),
             friendly_name=friendly_name,
             created_at=self._clock.now(),
             revoked_at=None,
         )
         with self._database.transaction() as tx:
             if account is not None:
-                tx.accounts.get(account)
-            tx.keys.add(key, secret_hash=login_hash(self._key, sid=key.sid, secret=secret))
-            tx.audit.add(actor=OPERATOR, action="key.created", subject=key.sid, now=key.created_at)
+                _check_open(tx.accounts.get(account))
+            tx.keys.add(key, secret_hash=self._tokens.hash(key.sid, secret))
+            tx.audit.add(actor=self._actor, action="key.created", subject=key.sid, now=key.created_at)
         return NewKey(key=key, secret=secret)
 
-    def revoke_key(self, sid: str) -> None:
-        """From now on the key opens nothing; raises NotFound."""
+    def revoke_key(self, sid: str, *, account: AccountSid | None = None) -> None:
+        """From now on the key opens nothing; raises NotFound, with `account` also for a key of another one."""
         now = self._clock.now()
         with self._database.transaction() as tx:
-            tx.keys.revoke(sid, now=now)
-            tx.audit.add(actor=OPERATOR, action="key.revoked", subject=sid, now=now)
+            tx.keys.revoke(sid, account=account, now=now)
+            tx.audit.add(actor=self._actor, action="key.revoked", subject=sid, now=now)
 
-    def _stored(self, sid: AccountSid, token: str) -> dict[str, bytes]:
-        nonce = self._randomness.octets(_NONCE_BYTES)
-        return {
-            "login_hash": login_hash(self._key, sid=sid, secret=token),
-            "encrypted_token": encrypt(self._key, sid=sid, secret=token, nonce=nonce),
-        }
+    def _set_state(self, sid: AccountSid, state: AccountState, *, action: str) -> None:
+        with self._database.transaction() as tx:
+            known = tx.accounts.known([sid], lock=True).get(sid)
+            if known is None:
+                raise NotFound(f"there is no account {sid}")
+            _check_open(known.account)
+            tx.accounts.set_state(sid, state)
+            tx.audit.add(actor=self._actor, action=action, subject=sid, now=self._clock.now())
+
+
+def _check_open(account: Account) -> None:
+    if account.state is AccountState.CLOSED:
+        raise Conflict(f"{account.sid} is closed, and that is for good: make another account")

@@ -2,46 +2,54 @@
 
 from __future__ import annotations
 
+from dayfile.clock import Clock
 from dayfile.errors import AccountSuspended, Unauthorized
-from dayfile.model.account import Account, AccountState
-from dayfile.model.credential import Caller
+from dayfile.model.account import AccountState
+from dayfile.model.credential import Caller, permissions_of
 from dayfile.model.secret import InstanceKey, login_matches
 from dayfile.store.database import Database
+from dayfile.store.logins import StoredLogin
 
 
 class Authenticator:
     """Knows account credentials (AC sid and auth token) and API keys (SK sid and secret)."""
 
-    def __init__(self, database: Database, *, key: InstanceKey) -> None:
+    def __init__(self, database: Database, *, key: InstanceKey, clock: Clock) -> None:
         self._database = database
         self._key = key
+        self._clock = clock
 
     def authenticate(self, username: str, password: str) -> Caller:
         """The owner of the credentials.
 
         Raises Unauthorized if they are not known here, without saying which half is wrong, and AccountSuspended if
-        they are right and the account is not active.
+        they are right and the account, or its parent, is not active.
         """
-        caller = self._by_key(username, password) if username.startswith("SK") else self._by_token(username, password)
-        if caller is None:
+        with self._database.snapshot() as tx:
+            stored = tx.logins.find(username)
+        # An unknown user name is hashed and compared like any other: how long it takes tells nothing.
+        if not login_matches(self._key, sid=username, secret=password, stored=self._secrets(stored)) or stored is None:
             raise Unauthorized("Authenticate")
-        if caller.account is not None and caller.account.state is not AccountState.ACTIVE:
-            raise AccountSuspended(f"the account {caller.account.sid} is suspended: ask its operator")
-        return caller
+        _check_active(stored)
+        return Caller(
+            credential=username,
+            account=stored.account,
+            scopes=frozenset() if stored.key is None else stored.key.scopes,
+            permissions=permissions_of(stored.key),
+        )
 
-    def _by_token(self, sid: str, token: str) -> Caller | None:
-        with self._database.snapshot() as tx:
-            stored = tx.accounts.login(sid)
-        if stored is None or not login_matches(self._key, sid=sid, secret=token, stored=stored.login_hash):
-            return None
-        return Caller(credential=sid, account=stored.account, scopes=frozenset())
+    def _secrets(self, stored: StoredLogin | None) -> list[bytes]:
+        if stored is None:
+            return []
+        if stored.former_hash is None or stored.former_until is None or self._clock.now() >= stored.former_until:
+            return [stored.secret_hash]
+        return [stored.secret_hash, stored.former_hash]
 
-    def _by_key(self, sid: str, secret: str) -> Caller | None:
-        account: Account | None = None
-        with self._database.snapshot() as tx:
-            stored = tx.keys.find(sid)
-            if stored is not None and stored.key.account is not None:
-                account = tx.accounts.get(stored.key.account)
-        if stored is None or not login_matches(self._key, sid=sid, secret=secret, stored=stored.secret_hash):
-            return None
-        return Caller(credential=sid, account=account, scopes=stored.key.scopes)
+
+def _check_active(stored: StoredLogin) -> None:
+    if stored.account is None:
+        return
+    if stored.account.state is not AccountState.ACTIVE:
+        raise AccountSuspended(f"the account {stored.account.sid} is {stored.account.state.value}: ask its operator")
+    if stored.parent_state not in {None, AccountState.ACTIVE}:
+        raise AccountSuspended(f"the parent of the account {stored.account.sid} is suspended: ask its operator")

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from dayfile.api.context import context_of
 from dayfile.errors import Unauthorized
 from dayfile.model.account import Account
-from dayfile.model.credential import Caller
+from dayfile.model.credential import Caller, Permission
 
 _SID = re.compile(r"[A-Z]{2}[0-9a-f]{32}", re.ASCII)
 
@@ -27,9 +27,12 @@ def caller(request: Request) -> Caller:
     return found
 
 
-def customer(request: Request) -> Account:
-    """The account whose exports a request is about; as `caller`, and raises Forbidden for an operator's key."""
-    return caller(request).customer()
+def customer(request: Request, permission: Permission) -> Account:
+    """The account whose exports a request is about.
+
+    As `caller`, and raises Forbidden for a key without the permission and for an operator's.
+    """
+    return caller(request).customer(permission)
 
 
 def read_basic(authorization: str) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from dayfile.api.context import context_of
 from dayfile.api.exports import READ
 from dayfile.api.params import check_url, check_webhook_method, parse_flag, parse_parameters, read_form
 from dayfile.api.urls import Urls
+from dayfile.model.credential import Permission
 from dayfile.model.export import ConfigurationChange
 from dayfile.model.resource import parse_resource_type
 
@@ -24,7 +25,7 @@ router = APIRouter()
 @router.api_route("/v1/Exports/{resource_type}/Configuration", methods=READ)
 def fetch_configuration(request: Request, resource_type: str) -> Response:
     """The configuration as it is; before its first change everything is off."""
-    context, account = context_of(request), auth.customer(request)
+    context, account = context_of(request), auth.customer(request, Permission.EXPORTS_READ)
     kind = parse_resource_type(resource_type)
     with context.database.snapshot() as tx:
         configuration = tx.configurations.get(account.sid, kind)
@@ -39,10 +40,10 @@ async def update_configuration(request: Request, resource_type: str) -> Response
 
 
 def _update_configuration(request: Request, resource_type: str, form: bytes) -> Response:
-    context, caller = context_of(request), auth.caller(request)
-    account, kind = caller.customer(), parse_resource_type(resource_type)
+    context, account = context_of(request), auth.customer(request, Permission.CONFIGURATION_WRITE)
+    kind = parse_resource_type(resource_type)
     change = parse_configuration_change(form)
-    configuration = context.configuring.change(account.sid, kind, change, actor=caller.credential)
+    configuration = context.configuring.change(account.sid, kind, change, actor=request.state.caller)
     return json_answer(shapes.configuration_shape(Urls(context.public_url), configuration))
 
 

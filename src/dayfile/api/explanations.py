@@ -37,7 +37,7 @@ EXPLANATIONS: Mapping[int, Explanation] = {
         "Authenticate",
         "The request brought no credentials, or none that are known here.",
         "Use HTTP Basic: an account sid (AC...) with its auth token, or the sid of an API key (SK...) with its secret. "
-        "A rotated token and a revoked key no longer work.",
+        "A revoked key no longer works, nor does a token once the time after its rotation is over.",
     ),
     20004: Explanation(
         "Method not allowed",
@@ -46,12 +46,13 @@ EXPLANATIONS: Mapping[int, Explanation] = {
     ),
     20005: Explanation(
         "Account not active",
-        "The credentials are right, and their account is suspended.",
-        "Ask the operator of this server to make the account active again.",
+        "The credentials are right, and their account, or its parent, is suspended or closed.",
+        "Ask the operator of this server; a suspended account can be made active again.",
     ),
     20403: Explanation(
         "Forbidden",
-        "The credentials are good, but not for this; or a download link has expired, or is not as it was given out.",
+        "The credentials are good, but not for this: a restricted key lacks a permission, or only the operator may. Or "
+        "a download link has expired, or is not as it was given out.",
         "For a link: fetch the day again, each fetch gives a fresh one. Otherwise use credentials that reach this far: "
         "the message says which.",
     ),

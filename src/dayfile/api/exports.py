@@ -18,6 +18,7 @@ from dayfile.api.urls import Urls
 from dayfile.errors import NotFound
 from dayfile.files.links import Link
 from dayfile.model.account import Account
+from dayfile.model.credential import Permission
 from dayfile.model.day import Day
 from dayfile.model.export import DayFile
 from dayfile.model.resource import ResourceType, parse_resource_type
@@ -32,7 +33,7 @@ _log = structlog.get_logger()
 @router.api_route("/v1/Exports/{resource_type}", methods=READ)
 def fetch_export(request: Request, resource_type: str) -> Response:
     """The addresses of a resource type's days and jobs."""
-    auth.customer(request)
+    auth.customer(request, Permission.EXPORTS_READ)
     urls = Urls(context_of(request).public_url)
     return json_answer(shapes.export_shape(urls, parse_resource_type(resource_type)))
 
@@ -40,7 +41,7 @@ def fetch_export(request: Request, resource_type: str) -> Response:
 @router.api_route("/v1/Exports/{resource_type}/Days", methods=READ)
 def list_days(request: Request, resource_type: str) -> Response:
     """The day files of the account, in the order in which they were made."""
-    context, account = context_of(request), auth.customer(request)
+    context, account = context_of(request), auth.customer(request, Permission.EXPORTS_READ)
     kind = parse_resource_type(resource_type)
     pages = PageUrls(
         url=Urls(context.public_url).days(kind), tokens=context.page_tokens, of=f"{account.sid} {kind} days"
@@ -57,7 +58,7 @@ def list_days(request: Request, resource_type: str) -> Response:
 def fetch_day(request: Request, resource_type: str, day: str) -> Response:
     """A link to the day's file, in the body for Twilio's clients and as Location for everybody else."""
     context = context_of(request)
-    day_file = published_day(request, resource_type, day)
+    day_file = published_day(request, resource_type, day, permission=Permission.DOWNLOADS_READ)
     now = context.clock.now()
     context.given_links.record(day_file, caller=request.state.caller, now=now)
     link = Link.to(day_file, expires_at=now + context.link_lifetime)
@@ -73,9 +74,9 @@ def fetch_day(request: Request, resource_type: str, day: str) -> Response:
     return json_answer({"redirect_to": address}, status=307, headers={"Location": address, "Cache-Control": "no-store"})
 
 
-def published_day(request: Request, resource_type: str, day: str) -> DayFile:
+def published_day(request: Request, resource_type: str, day: str, *, permission: Permission) -> DayFile:
     """The day file that a request names; raises NotFound where the caller's account has none, or no longer."""
-    context, account = context_of(request), auth.customer(request)
+    context, account = context_of(request), auth.customer(request, permission)
     kind, wanted = parse_resource_type(resource_type), Day.parse(day)
     with context.database.snapshot() as tx:
         found = tx.day_files.find(account.sid, kind, wanted, now=context.clock.now())

@@ -30,6 +30,7 @@ from dayfile.api.shapes import Standing
 from dayfile.api.urls import Urls
 from dayfile.errors import InvalidParameter, NotFound
 from dayfile.model.account import Account
+from dayfile.model.credential import Permission
 from dayfile.model.day import custom_range
 from dayfile.model.job import RATE_WINDOW, Job, JobRequest, Queue, parse_job_sid
 from dayfile.model.resource import ResourceType, parse_resource_type
@@ -45,7 +46,7 @@ router = APIRouter()
 @router.api_route("/v1/Exports/Jobs/{job_sid}", methods=READ)
 def fetch_job(request: Request, job_sid: str) -> Response:
     """One job, with how far its days are."""
-    context, account = context_of(request), auth.customer(request)
+    context, account = context_of(request), auth.customer(request, Permission.EXPORTS_READ)
     sid, now = parse_job_sid(job_sid), context.clock.now()
     with context.database.snapshot() as tx:
         job = tx.jobs.find(account.sid, sid, over_since=now - context.job_lifetime)
@@ -59,7 +60,7 @@ def fetch_job(request: Request, job_sid: str) -> Response:
 @router.delete("/v1/Exports/Jobs/{job_sid}")
 def delete_job(request: Request, job_sid: str) -> Response:
     """Stop a job and take it off the list; files that it has published stay."""
-    account = auth.customer(request)
+    account = auth.customer(request, Permission.JOBS_WRITE)
     context_of(request).custom_jobs.delete(account.sid, parse_job_sid(job_sid))
     return Response(status_code=204)
 
@@ -67,7 +68,7 @@ def delete_job(request: Request, job_sid: str) -> Response:
 @router.api_route("/v1/Exports/{resource_type}/Jobs", methods=READ)
 def list_jobs(request: Request, resource_type: str) -> Response:
     """The account's jobs that are not over, or not for long, newest first."""
-    context, account = context_of(request), auth.customer(request)
+    context, account = context_of(request), auth.customer(request, Permission.EXPORTS_READ)
     kind, now = parse_resource_type(resource_type), context.clock.now()
     urls = Urls(context.public_url)
     pages = PageUrls(url=urls.export_custom_jobs(kind), tokens=context.page_tokens, of=f"{account.sid} {kind} jobs")
@@ -88,7 +89,7 @@ async def create_job(request: Request, resource_type: str) -> Response:
 
 
 def _create_job(request: Request, resource_type: str, form: bytes) -> Response:
-    context, account = context_of(request), auth.customer(request)
+    context, account = context_of(request), auth.customer(request, Permission.JOBS_WRITE)
     kind, now = parse_resource_type(resource_type), context.clock.now()
     job = context.custom_jobs.submit(parse_job_request(form, account, kind, now=now))
     with context.database.snapshot() as tx:

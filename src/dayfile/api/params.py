@@ -13,19 +13,16 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from starlette.requests import Request
 
 from dayfile.errors import Invalid, InvalidBody, InvalidParameter, TooLarge
+from dayfile.model.email import parse_email
 
 FORM = "application/x-www-form-urlencoded"
 FORM_LIMIT_BYTES = 64 * 1024
 LONGEST_URL = 2048
-LONGEST_EMAIL = 254
 WEBHOOK_METHODS = ("GET", "POST")
 
 _FLAGS = {"true": True, "false": False}
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _URL = re.compile(r"https?://[!-~]+", re.ASCII | re.IGNORECASE)
-# The form that browsers accept (WHATWG HTML, "valid e-mail address").
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_EMAIL = re.compile(rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@{_LABEL}(?:\.{_LABEL})*", re.ASCII)
 
 
 def parse_parameters(encoded: bytes, *, known: Collection[str]) -> dict[str, str]:
@@ -106,9 +103,7 @@ def check_webhook_method(value: str) -> str:
 
 def check_email(name: str, value: str) -> str:
     """The text, which has the shape of an e-mail address; raises InvalidParameter."""
-    if len(value) > LONGEST_EMAIL or not _EMAIL.fullmatch(value):
-        raise InvalidParameter(name, "must be one e-mail address such as someone@example.com", value)
-    return value
+    return parse_email(value, name=name)
 
 
 def check_path(raw_path: bytes) -> None:

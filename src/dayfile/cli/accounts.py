@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dayfile.cli import instance
-from dayfile.cli.options import JsonOption, read_account, screen_of
+from dayfile.cli.options import JsonOption, read_account, read_duration, screen_of
 from dayfile.cli.show import Column
-from dayfile.model.account import AccountSid
+from dayfile.errors import InvalidParameter
+from dayfile.model.account import KEEP_OLD_FOR, AccountSid
+from dayfile.model.email import parse_email
 from dayfile.model.webhook_secret import secret_text
 
 if TYPE_CHECKING:
@@ -27,6 +30,24 @@ AccountArgument = Annotated[
     typer.Argument(metavar="ACCOUNT", help="Account sid, AC…", parser=read_account, show_default=False),
 ]
 
+KeepOption = Annotated[
+    timedelta | None,
+    typer.Option(
+        "--keep-old-for",
+        metavar="DURATION",
+        help="How long an old token works beside the new one: 90s, 30m, 24h, 7d.",
+        parser=read_duration,
+        show_default="24h",
+    ),
+]
+
+
+def _read_email(text: str) -> str:
+    try:
+        return parse_email(text, name="ADDRESS")
+    except InvalidParameter as error:
+        raise typer.BadParameter(str(error)) from error
+
 
 @app.command("create")
 def create(
@@ -37,11 +58,15 @@ def create(
         typer.Option("--parent", metavar="ACCOUNT", help="Make a subaccount of this account.", parser=read_account),
     ] = None,
     name: Annotated[str, typer.Option("--name", help="Friendly name.")] = "",
+    email: Annotated[
+        str | None,
+        typer.Option("--email", metavar="ADDRESS", help="E-mail address of its owner.", parser=_read_email),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make an account. Its auth token is shown once, now."""
     with instance.opened() as service:
-        new = service.administration.create_account(parent=parent, friendly_name=name)
+        new = service.administration.create_account(parent=parent, friendly_name=name, email=email)
     screen = screen_of(ctx)
     if as_json:
         screen.json(_as_json(new.account) | {"auth_token": new.auth_token})
@@ -79,16 +104,101 @@ def list_accounts(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
     screen.table(columns, rows, empty="There is no account. Make one: dayfile accounts create")
 
 
-@app.command("rotate")
-def rotate(ctx: typer.Context, *, account: AccountArgument, as_json: JsonOption = False) -> None:
-    """Give an account a new auth token, shown once, now. The old one stops working at once."""
-    with instance.opened() as service:
-        token = service.administration.rotate_token(account)
+@app.command("show")
+def show(ctx: typer.Context, *, account: AccountArgument, as_json: JsonOption = False) -> None:
+    """Show one account."""
+    with instance.opened() as service, service.database.snapshot() as tx:
+        found = tx.accounts.get(account)
+        login = tx.logins.find(account)
+        keys = sum(key.revoked_at is None for key in tx.keys.listed(account=account))
+        subaccounts = tx.accounts.open_subaccounts(account)
+        now = service.clock.now()
+    until = login.former_until if login is not None and login.former_until and login.former_until > now else None
     screen = screen_of(ctx)
     if as_json:
-        screen.json({"account_sid": account, "auth_token": token})
+        screen.json(
+            _as_json(found)
+            | {
+                "old_token_works_until": f"{until:%Y-%m-%dT%H:%M:%SZ}" if until else None,
+                "subaccounts": subaccounts,
+                "keys": keys,
+            }
+        )
+        return
+    screen.facts(
+        {
+            "account_sid": found.sid,
+            "parent": found.parent or "-",
+            "state": found.state.value,
+            "name": found.friendly_name or "-",
+            "email": found.email or "-",
+            "created": f"{found.created_at:%Y-%m-%d %H:%M:%S} UTC",
+            "old token": f"works until {until:%Y-%m-%d %H:%M:%S} UTC" if until else "does not work",
+            "subaccounts": f"{subaccounts:,}",
+            "keys": f"{keys:,}",
+        }
+    )
+
+
+@app.command("rotate")
+def rotate(
+    ctx: typer.Context,
+    *,
+    account: AccountArgument,
+    keep_old_for: KeepOption = None,
+    now: Annotated[
+        bool, typer.Option("--now", help="The old token, and one before it, stop working at once: for a leak.")
+    ] = False,
+    finish: Annotated[
+        bool, typer.Option("--finish", help="Make no new token: only end the time in which an old one works, too.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Give an account a new auth token, shown once, now. The old one works for a while beside it.
+
+    Webhooks are signed with the new token from now on.
+    """
+    if (keep_old_for is not None) + now + finish > 1:
+        raise typer.BadParameter("--keep-old-for, --now and --finish exclude one another")
+    screen = screen_of(ctx)
+    with instance.opened() as service:
+        if finish:
+            service.administration.end_former_token(account)
+            screen.note(f"Only the current token of {account} works now.")
+            return
+        keep = timedelta(0) if now else KEEP_OLD_FOR if keep_old_for is None else keep_old_for
+        token = service.administration.rotate_token(account, keep_old_for=keep)
+        until = service.clock.now() + keep
+    if as_json:
+        works_until = f"{until:%Y-%m-%dT%H:%M:%SZ}" if keep else None
+        screen.json({"account_sid": account, "auth_token": token, "old_token_works_until": works_until})
         return
     screen.facts({"account_sid": account, "auth_token": token})
+    screen.note(f"The old token works until {until:%Y-%m-%d %H:%M} UTC." if keep else "The old token works no more.")
+
+
+@app.command("suspend")
+def suspend(ctx: typer.Context, *, account: AccountArgument) -> None:
+    """Let an account, and with it its subaccounts, ask for nothing. Its records are still taken in and kept."""
+    with instance.opened() as service:
+        service.administration.suspend(account)
+    screen_of(ctx).note(f"Suspended {account}, and with it its subaccounts.")
+
+
+@app.command("activate")
+def activate(ctx: typer.Context, *, account: AccountArgument) -> None:
+    """Make a suspended account active again."""
+    with instance.opened() as service:
+        service.administration.activate(account)
+    screen_of(ctx).note(f"Activated {account}.")
+
+
+@app.command("close")
+def close(ctx: typer.Context, *, account: AccountArgument) -> None:
+    """Close an account for good: its credentials and keys open nothing any more. Its records stay."""
+    with instance.opened() as service:
+        service.administration.close(account)
+    screen_of(ctx).note(f"Closed {account}.")
 
 
 @app.command("webhook-secret")
@@ -130,5 +240,6 @@ def _as_json(account: Account) -> dict[str, object]:
         "parent_account_sid": account.parent,
         "friendly_name": account.friendly_name,
         "status": account.state.value,
+        "email": account.email,
         "date_created": f"{account.created_at:%Y-%m-%dT%H:%M:%SZ}",
     }

@@ -9,8 +9,9 @@ import typer
 from dayfile.cli import instance
 from dayfile.cli.options import JsonOption, read_account, screen_of
 from dayfile.cli.show import Column
+from dayfile.errors import Invalid
 from dayfile.model.account import AccountSid
-from dayfile.model.credential import Scope
+from dayfile.model.credential import GRANTABLE, KeyKind, Permission, Scope, check_key, permissions_of
 
 if TYPE_CHECKING:
     from dayfile.model.credential import ApiKey
@@ -19,6 +20,36 @@ app = typer.Typer(no_args_is_help=True, help="API keys, of an account or of the 
 
 _OPERATOR = "operator"
 _SCOPES = ", ".join(scope.value for scope in Scope)
+_PERMISSIONS = ", ".join(permission.value for permission in Permission if permission in GRANTABLE)
+
+ScopesOption = Annotated[
+    list[Scope] | None,
+    typer.Option(
+        "--scope",
+        metavar="SCOPE",
+        help=f"What the operator's key may do: {_SCOPES}. Again for more.",
+        show_default="intake",
+    ),
+]
+KindOption = Annotated[
+    KeyKind | None,
+    typer.Option(
+        "--kind",
+        metavar="KIND",
+        help="What an account's key may do: main, all that the auth token may; standard, all but manage keys; "
+        "restricted, what --permission names.",
+        show_default="standard, or restricted with a --permission",
+    ),
+]
+PermissionsOption = Annotated[
+    list[Permission] | None,
+    typer.Option(
+        "--permission",
+        metavar="PERMISSION",
+        help=f"What a restricted key may do: {_PERMISSIONS}. Again for more.",
+        show_default=False,
+    ),
+]
 
 
 @app.command("create")
@@ -30,26 +61,26 @@ def create(
         AccountSid | None,
         typer.Option("--account", metavar="ACCOUNT", help="A key of this account.", parser=read_account),
     ] = None,
-    scopes: Annotated[
-        list[Scope] | None,
-        typer.Option(
-            "--scope",
-            metavar="SCOPE",
-            help=f"What the operator's key may do: {_SCOPES}. Again for more.",
-            show_default="intake",
-        ),
-    ] = None,
+    scopes: ScopesOption = None,
+    kind: KindOption = None,
+    permissions: PermissionsOption = None,
     name: Annotated[str, typer.Option("--name", help="Friendly name.")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Make a key of an account or, with --operator, of the operator. Its secret is shown once, now."""
     if operator == (account is not None):
         raise typer.BadParameter("give either --operator or --account AC…: whose key is it?")
-    if account and scopes:
-        raise typer.BadParameter("--scope belongs to --operator: a key of an account may do what the account may")
+    if operator:
+        kind, scopes = kind or KeyKind.OPERATOR, scopes or [Scope.INTAKE]
+    else:
+        kind = kind or (KeyKind.RESTRICTED if permissions else KeyKind.STANDARD)
+    try:
+        check_key(kind, of_account=not operator, scopes=scopes or (), permissions=permissions or ())
+    except Invalid as error:
+        raise typer.BadParameter(str(error)) from error
     with instance.opened() as service:
         new = service.administration.create_key(
-            account=account, scopes=(scopes or [Scope.INTAKE]) if operator else (), friendly_name=name
+            account=account, kind=kind, scopes=scopes or (), permissions=permissions or (), friendly_name=name
         )
     screen = screen_of(ctx)
     if as_json:
@@ -79,7 +110,8 @@ def list_keys(
     columns = (
         Column("KEY", whole=True),
         Column("OF"),
-        Column("SCOPES", whole=True),
+        Column("KIND", whole=True),
+        Column("MAY DO"),
         Column("STATE", whole=True),
         Column("CREATED", whole=True),
         Column("NAME"),
@@ -88,7 +120,8 @@ def list_keys(
         (
             key.sid,
             key.account or _OPERATOR,
-            " ".join(sorted(scope.value for scope in key.scopes)) or None,
+            key.kind.value,
+            _may_do(key),
             "revoked" if key.revoked_at else "active",
             f"{key.created_at:%Y-%m-%d %H:%M}",
             key.friendly_name,
@@ -108,11 +141,19 @@ def revoke(
     screen_of(ctx).note(f"Revoked {key}.")
 
 
+def _may_do(key: ApiKey) -> str:
+    if key.kind in {KeyKind.MAIN, KeyKind.STANDARD}:
+        return "everything" if key.kind is KeyKind.MAIN else "everything but manage keys"
+    return " ".join(sorted(one.value for one in (key.scopes or key.permissions)))
+
+
 def _as_json(key: ApiKey) -> dict[str, object]:
     return {
         "sid": key.sid,
         "account_sid": key.account,
+        "kind": key.kind.value,
         "scopes": sorted(scope.value for scope in key.scopes),
+        "permissions": sorted(permission.value for permission in permissions_of(key)),
         "friendly_name": key.friendly_name,
         "date_created": f"{key.created_at:%Y-%m-%dT%H:%M:%SZ}",
         "date_revoked": f"{key.revoked_at:%Y-%m-%dT%H:%M:%SZ}" if key.revoked_at else None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from typing import Annotated, Final
 
 import typer
@@ -15,6 +17,8 @@ from dayfile.model.resource import RESOURCE_TYPES, ResourceType, parse_resource_
 OPERATOR_PANEL: Final = "Operator (acts on the instance)"
 CUSTOMER_PANEL: Final = "Customer (speaks HTTP to any BulkExports server)"
 _SERVER_PANEL: Final = "Server"
+_DURATION: Final = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[smhd])|(?P<zero>0)", re.ASCII)
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def screen_of(ctx: typer.Context) -> Screen:
@@ -29,6 +33,14 @@ def read_account(text: str) -> AccountSid:
         return parse_account_sid(text, name="ACCOUNT")
     except InvalidParameter as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def read_duration(text: str) -> timedelta:
+    """A duration out of the command line: a number with its unit, or 0."""
+    found = _DURATION.fullmatch(text)
+    if not found:
+        raise typer.BadParameter(f"a duration is a number with its unit, as 90s, 30m, 24h or 7d; got {text!r}")
+    return timedelta(**{_UNITS[found["unit"] or "s"]: int(found["number"] or 0)})
 
 
 def read_type(text: str) -> ResourceType:

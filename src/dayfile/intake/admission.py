@@ -1,7 +1,7 @@
 """Whose records a caller may write, asked once per account and not once per record.
 
 The answers that let a record in are remembered: accounts are never removed, and a subaccount never moves to another
-parent. A suspended account is an account: its platform goes on sending, and its records are taken in.
+parent. A suspended or closed account is an account: its platform goes on sending, and its records are taken in.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dayfile.model.account import AccountSid
-from dayfile.model.credential import Caller, Scope
+from dayfile.model.credential import Caller, Permission, Scope
 from dayfile.store.database import Database
 
 _ACCOUNTS_REMEMBERED = 200_000
@@ -61,7 +61,7 @@ class Admission:
     def gate(self, caller: Caller) -> Gate:
         """The caller's gate; raises Forbidden if they may not write at all."""
         if caller.account is not None and self._accounts_may_write:
-            return self._family_gate(caller.account.sid)
+            return self._family_gate(caller.customer(Permission.RECORDS_WRITE).sid)
         caller.require(Scope.INTAKE)
         return self.operators_gate()
 

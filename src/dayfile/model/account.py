@@ -6,23 +6,34 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
-from typing import NewType
+from typing import Final, NewType
 
 from dayfile.errors import InvalidParameter
 
 AccountSid = NewType("AccountSid", str)
 
+SHORTEST_TOKEN = 16
+"""What is shorter can be guessed."""
+
+LONGEST_TOKEN = 128
+
+KEEP_OLD_FOR: Final = timedelta(hours=24)
+"""How long a token that is replaced works beside the new one, unless somebody says otherwise."""
+
 _SHAPE = re.compile(r"AC[0-9a-f]{32}")
+_UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|[0-9a-fA-F]{32}")
+_TOKEN = re.compile(rf"[!-~]{{{SHORTEST_TOKEN},{LONGEST_TOKEN}}}")
 _PACKED_BYTES = 8
 
 
 class AccountState(Enum):
-    """What an account may do: a suspended one keeps its records and its files, and may not ask for anything."""
+    """What an account may do. Whatever it is, its records and files are kept, and its platform's records taken in."""
 
     ACTIVE = "active"
-    SUSPENDED = "suspended"
+    SUSPENDED = "suspended"  # it and its subaccounts may ask for nothing, until it is active again
+    CLOSED = "closed"  # for good
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +44,7 @@ class Account:
     parent: AccountSid | None
     state: AccountState
     friendly_name: str
+    email: str | None  # of its owner
     created_at: datetime
 
     @property
@@ -46,6 +58,29 @@ def parse_account_sid(text: str, *, name: str = "AccountSid") -> AccountSid:
     if not _SHAPE.fullmatch(text):
         raise InvalidParameter(name, "must be AC followed by 32 lower-case hexadecimal digits", text)
     return AccountSid(text)
+
+
+def sid_of_uuid(prefix: str, text: str) -> str | None:
+    """The sid that stands for a platform's UUID: the prefix and its 32 digits, without hyphens and in lower case.
+
+    None for a text that is no UUID. It is the documented rule for platforms whose names of things are UUIDs.
+    """
+    return prefix + text.replace("-", "").lower() if _UUID.fullmatch(text) else None
+
+
+def parse_auth_token(text: str, *, name: str = "auth_token") -> str:
+    """Read a token that a platform has given out already; raises InvalidParameter, which does not repeat it."""
+    if not _TOKEN.fullmatch(text):
+        raise InvalidParameter(
+            name,
+            f"must be {SHORTEST_TOKEN} to {LONGEST_TOKEN} visible ASCII characters without spaces; got {len(text)}",
+        )
+    return text
+
+
+def go_refuses(token: str) -> bool:
+    """Whether Twilio's library for Go would not even send the token."""
+    return not token.isalnum()
 
 
 def pack_accounts(accounts: Iterable[AccountSid]) -> bytes:

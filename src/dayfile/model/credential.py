@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from dayfile.errors import Forbidden, InvalidParameter
+from dayfile.errors import Forbidden, Invalid
 from dayfile.model.account import Account, AccountSid
 
 
@@ -18,13 +19,42 @@ class Scope(Enum):
     ACCOUNTS = "accounts"  # create and change accounts
 
 
+class Permission(Enum):
+    """What credentials of an account may do for it. Each operation needs exactly one of them."""
+
+    EXPORTS_READ = "exports:read"  # see what there is: resource types, configurations, jobs, days, manifests
+    DOWNLOADS_READ = "downloads:read"  # get links to day files, and so what is in them
+    JOBS_WRITE = "jobs:write"  # create and delete jobs
+    CONFIGURATION_WRITE = "configuration:write"  # turn daily exports on and off, and say who is told
+    RECORDS_WRITE = "records:write"  # send records, where accounts may
+    KEYS_WRITE = "keys:write"  # see, make and revoke the account's API keys
+
+
+class KeyKind(Enum):
+    """What an API key may do: see `permissions_of`."""
+
+    OPERATOR = "operator"
+    MAIN = "main"
+    STANDARD = "standard"
+    RESTRICTED = "restricted"
+
+
+EVERYTHING = frozenset(Permission)
+"""What an auth token may do, and a main key."""
+
+GRANTABLE = EVERYTHING - {Permission.KEYS_WRITE}
+"""What a standard key may do, and what a restricted one can be given: a key that makes keys could make itself more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
     """A key pair: an account's own, or the operator's (account None) with scopes."""
 
     sid: str  # SK + 32 hex
     account: AccountSid | None
+    kind: KeyKind
     scopes: frozenset[Scope]
+    permissions: frozenset[Permission]  # a restricted key's, as it was given them
     friendly_name: str
     created_at: datetime
     revoked_at: datetime | None
@@ -37,11 +67,19 @@ class Caller:
     credential: str  # the sid that was given as user name
     account: Account | None  # None: the operator
     scopes: frozenset[Scope]
+    permissions: frozenset[Permission]
 
-    def customer(self) -> Account:
-        """The account that exports are asked for; raises Forbidden for an operator's key, which owns none."""
+    def customer(self, permission: Permission) -> Account:
+        """The account that something is asked for; raises Forbidden for a key without the permission.
+
+        An operator's key owns no account, and may do nothing in the name of one.
+        """
         if self.account is None:
             raise Forbidden("an operator key owns no exports: use the credentials of the account")
+        if permission not in self.permissions:
+            raise Forbidden(
+                f"this key lacks the permission {permission.value!r}: use one that has it, or the account's auth token"
+            )
         return self.account
 
     def require(self, scope: Scope) -> None:
@@ -53,9 +91,29 @@ class Caller:
             )
 
 
-def parse_scope(text: str) -> Scope:
-    """Read the name of a scope; raises InvalidParameter that lists them."""
-    try:
-        return Scope(text)
-    except ValueError as error:
-        raise InvalidParameter("scope", f"must be one of {', '.join(s.value for s in Scope)}", text) from error
+def permissions_of(key: ApiKey | None) -> frozenset[Permission]:
+    """What may be done with a key; None stands for the auth token itself."""
+    if key is None or key.kind is KeyKind.MAIN:
+        return EVERYTHING
+    if key.kind is KeyKind.STANDARD:
+        return GRANTABLE
+    return key.permissions if key.kind is KeyKind.RESTRICTED else frozenset()
+
+
+def check_key(
+    kind: KeyKind, *, of_account: bool, scopes: Collection[Scope], permissions: Collection[Permission]
+) -> None:
+    """Raises Invalid for a key that could not be what it says."""
+    if of_account is (kind is KeyKind.OPERATOR):
+        raise Invalid("an operator key has no account, and every other key has one")
+    if of_account and scopes:
+        raise Invalid("scopes belong to operator keys: leave them out, or leave the account out")
+    if not of_account and not scopes:
+        raise Invalid("an operator key without a scope opens nothing: name at least one scope")
+    if kind is not KeyKind.RESTRICTED and permissions:
+        raise Invalid(f"permissions belong to restricted keys: a {kind.value} key has those of its kind")
+    if kind is KeyKind.RESTRICTED and not permissions:
+        raise Invalid("a restricted key without a permission opens nothing: name at least one")
+    for permission in permissions:
+        if permission not in GRANTABLE:
+            raise Invalid(f"{permission.value!r} cannot be given to a restricted key: it needs a main key")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,15 @@ from dayfile.store.tables.accounts import account as table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredLogin:
+class StoredToken:
+    """An auth token as it is stored."""
+
+    login_hash: bytes
+    encrypted: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredAccount:
     """An account and the stored form of its login secret."""
 
     account: Account
@@ -32,24 +40,17 @@ class Accounts:
         self._connection = connection
 
     def add(self, account: Account, *, login_hash: bytes, encrypted_token: bytes) -> None:
-        """Keep a new account; raises Conflict if its sid is taken, NotFound if its parent is not there."""
-        if account.parent and self.find(account.parent) is None:
-            raise NotFound(f"there is no account {account.parent} to be the parent")
-        values = {
-            "sid": account.sid,
-            "parent": account.parent,
-            "state": account.state.value,
-            "friendly_name": account.friendly_name,
-            "login_hash": login_hash,
-            "encrypted_token": encrypted_token,
-            "generation": 0,
-            "served": 0,
-            "created_at": account.created_at,
-        }
-        try:
-            self._connection.execute(insert(table).values(values))
-        except IntegrityError as error:
-            raise Conflict(f"the account {account.sid} exists already") from error
+        """Keep a new account; raises Conflict if its sid is taken."""
+        self.add_all([(account, StoredToken(login_hash=login_hash, encrypted=encrypted_token))])
+
+    def add_all(self, accounts: Sequence[tuple[Account, StoredToken]]) -> None:
+        """Keep new accounts, parents before their subaccounts; raises Conflict if the sid of one is taken."""
+        for batch in in_batches(accounts):
+            try:
+                self._connection.execute(insert(table), [_values(account, token) for account, token in batch])
+            except IntegrityError as error:
+                sids = f"{batch[0][0].sid}" if len(batch) == 1 else f"one of {len(batch)}, from {batch[0][0].sid} on"
+                raise Conflict(f"the account {sids}, exists already, or its parent does not") from error
 
     def get(self, sid: AccountSid) -> Account:
         """The account; raises NotFound."""
@@ -61,12 +62,16 @@ class Accounts:
     def find(self, sid: AccountSid) -> Account | None:
         """The account, or None."""
         row = self._connection.execute(select(table).where(table.c.sid == sid)).one_or_none()
-        return None if row is None else _account(row)
+        return None if row is None else read_account(row)
 
-    def login(self, sid: str) -> StoredLogin | None:
-        """The account with the stored form of its login secret, or None."""
-        row = self._connection.execute(select(table).where(table.c.sid == sid)).one_or_none()
-        return None if row is None else StoredLogin(account=_account(row), login_hash=row.login_hash)
+    def known(self, sids: Collection[AccountSid], *, lock: bool = False) -> dict[AccountSid, StoredAccount]:
+        """Those of the sids that are accounts here; with `lock`, nobody else changes them before the commit."""
+        found = {}
+        for batch in in_batches(sorted(sids)):  # sorted: two that lock the same accounts do not wait for one another
+            query = select(table).where(table.c.sid.in_(batch)).order_by(table.c.sid)
+            for row in self._connection.execute(query.with_for_update() if lock else query):
+                found[row.sid] = StoredAccount(account=read_account(row), login_hash=row.login_hash)
+        return found
 
     def encrypted_token(self, sid: AccountSid) -> bytes:
         """The encrypted auth token; raises NotFound."""
@@ -99,22 +104,49 @@ class Accounts:
         children = self._connection.execute(select(table.c.sid).where(table.c.parent == parent)).scalars()
         return {parent, *children}
 
-    def listed(self, *, after: AccountSid | None, limit: int) -> list[Account]:
-        """The accounts that follow a sid, in the order of their sids."""
-        query = select(table).where(table.c.sid > (after or "")).order_by(table.c.sid).limit(limit)
-        return [_account(row) for row in self._connection.execute(query)]
+    def open_subaccounts(self, parent: AccountSid) -> int:
+        """How many subaccounts an account has that are not closed."""
+        query = select(func.count()).where(table.c.parent == parent, table.c.state != AccountState.CLOSED.value)
+        return self._connection.execute(query).scalar_one()
+
+    def listed(
+        self, *, after: AccountSid | None, before: AccountSid | None = None, offset: int = 0, limit: int
+    ) -> list[Account]:
+        """The accounts in the order of their sids: those that follow one, or the last that come before one."""
+        query = select(table).where(table.c.sid > (after or "")).offset(offset).limit(limit)
+        if before is None:
+            return [read_account(row) for row in self._connection.execute(query.order_by(table.c.sid))]
+        rows = self._connection.execute(query.where(table.c.sid < before).order_by(table.c.sid.desc()))
+        return [read_account(row) for row in rows][::-1]
 
     def count(self) -> int:
         """How many accounts there are."""
         return self._connection.execute(select(func.count()).select_from(table)).scalar_one()
 
-    def set_login(self, sid: AccountSid, *, login_hash: bytes, encrypted_token: bytes) -> None:
-        """Give an account another login secret; raises NotFound."""
-        self._change(sid, login_hash=login_hash, encrypted_token=encrypted_token)
+    def set_token(self, sid: AccountSid, token: StoredToken, *, former_until: datetime | None) -> None:
+        """Give an account another token; the one before it works until then, the one before that no longer.
+
+        Raises NotFound.
+        """
+        self._change(
+            sid,
+            login_hash=token.login_hash,
+            encrypted_token=token.encrypted,
+            former_login_hash=None if former_until is None else table.c.login_hash,
+            former_until=former_until,
+        )
+
+    def end_former_token(self, sid: AccountSid) -> None:
+        """Only the current token works from the commit on; raises NotFound."""
+        self._change(sid, former_login_hash=None, former_until=None)
 
     def set_state(self, sid: AccountSid, state: AccountState) -> None:
-        """Suspend an account or make it active; raises NotFound."""
+        """Put an account into a state; raises NotFound."""
         self._change(sid, state=state.value)
+
+    def describe(self, account: Account) -> None:
+        """Write down state, friendly name and e-mail address as the account has them; raises NotFound."""
+        self._change(account.sid, state=account.state.value, friendly_name=account.friendly_name, email=account.email)
 
     def next_generation(self, sid: AccountSid) -> int:
         """A number for the day files about to be published together for the account; it only grows."""
@@ -126,11 +158,28 @@ class Accounts:
             raise NotFound(f"there is no account {sid}")
 
 
-def _account(row: Row[Any]) -> Account:
+def read_account(row: Row[Any]) -> Account:
+    """The account in a row that has the columns of its table."""
     return Account(
         sid=row.sid,
         parent=row.parent,
         state=AccountState(row.state),
         friendly_name=row.friendly_name,
+        email=row.email,
         created_at=row.created_at,
     )
+
+
+def _values(account: Account, token: StoredToken) -> dict[str, object]:
+    return {
+        "sid": account.sid,
+        "parent": account.parent,
+        "state": account.state.value,
+        "friendly_name": account.friendly_name,
+        "email": account.email,
+        "login_hash": token.login_hash,
+        "encrypted_token": token.encrypted,
+        "generation": 0,
+        "served": 0,
+        "created_at": account.created_at,
+    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,16 +9,10 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from dayfile.errors import NotFound
 from dayfile.model.account import AccountSid
-from dayfile.model.credential import ApiKey, Scope
+from dayfile.model.credential import ApiKey, KeyKind, Permission, Scope
 from dayfile.store.tables.accounts import api_key as table
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredKey:
-    """An API key and the stored form of its secret."""
-
-    key: ApiKey
-    secret_hash: bytes
+_COLUMNS = [column.name for column in table.columns]
 
 
 class Keys:
@@ -33,6 +26,8 @@ class Keys:
         values = {
             "sid": key.sid,
             "account": key.account,
+            "kind": key.kind.value,
+            "permissions": " ".join(sorted(permission.value for permission in key.permissions)),
             "scopes": " ".join(sorted(scope.value for scope in key.scopes)),
             "friendly_name": key.friendly_name,
             "secret_hash": secret_hash,
@@ -41,32 +36,40 @@ class Keys:
         }
         self._connection.execute(insert(table).values(values))
 
-    def find(self, sid: str) -> StoredKey | None:
-        """The key that may still be used, or None."""
-        query = select(table).where(table.c.sid == sid, table.c.revoked_at.is_(None))
-        row = self._connection.execute(query).one_or_none()
-        return None if row is None else StoredKey(key=_key(row), secret_hash=row.secret_hash)
-
     def listed(self, *, account: AccountSid | None = None) -> list[ApiKey]:
         """All keys, or those of one account, oldest first; revoked ones too."""
         query = select(table).order_by(table.c.created_at, table.c.sid)
         if account is not None:
             query = query.where(table.c.account == account)
-        return [_key(row) for row in self._connection.execute(query)]
+        return [read_key(row) for row in self._connection.execute(query)]
 
-    def revoke(self, sid: str, *, now: datetime) -> None:
-        """From the commit on, the key opens nothing; raises NotFound if there is none that could be revoked."""
+    def revoke(self, sid: str, *, account: AccountSid | None = None, now: datetime) -> None:
+        """From the commit on, the key opens nothing; raises NotFound if there is none that could be revoked.
+
+        With `account`, a key of another one is as good as none.
+        """
         statement = update(table).where(table.c.sid == sid, table.c.revoked_at.is_(None)).values(revoked_at=now)
+        if account is not None:
+            statement = statement.where(table.c.account == account)
         if self._connection.execute(statement).rowcount != 1:
             raise NotFound(f"there is no key {sid} that could be revoked")
 
+    def revoke_all(self, account: AccountSid, *, now: datetime) -> None:
+        """From the commit on, no key of the account opens anything."""
+        statement = update(table).where(table.c.account == account, table.c.revoked_at.is_(None))
+        self._connection.execute(statement.values(revoked_at=now))
 
-def _key(row: Row[Any]) -> ApiKey:
+
+def read_key(row: Row[Any], *, prefix: str = "") -> ApiKey:
+    """The key in a row whose columns of its table are named with the prefix."""
+    values = {name: getattr(row, prefix + name) for name in _COLUMNS}
     return ApiKey(
-        sid=row.sid,
-        account=row.account,
-        scopes=frozenset(Scope(name) for name in row.scopes.split()),
-        friendly_name=row.friendly_name,
-        created_at=row.created_at,
-        revoked_at=row.revoked_at,
+        sid=values["sid"],
+        account=values["account"],
+        kind=KeyKind(values["kind"]),
+        scopes=frozenset(Scope(name) for name in values["scopes"].split()),
+        permissions=frozenset(Permission(name) for name in values["permissions"].split()),
+        friendly_name=values["friendly_name"],
+        created_at=values["created_at"],
+        revoked_at=values["revoked_at"],
     )

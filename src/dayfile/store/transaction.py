@@ -14,6 +14,7 @@ from dayfile.store.instance import Instance
 from dayfile.store.job_days import JobDays
 from dayfile.store.jobs import Jobs
 from dayfile.store.keys import Keys
+from dayfile.store.logins import Logins
 from dayfile.store.receipts import Receipts
 from dayfile.store.rejections import Rejections
 from dayfile.store.sealed import SealedDays
@@ -35,6 +36,10 @@ class Transaction:
     @cached_property
     def keys(self) -> Keys:
         return Keys(self._connection)
+
+    @cached_property
+    def logins(self) -> Logins:
+        return Logins(self._connection)
 
     @cached_property
     def receipts(self) -> Receipts:

@@ -109,7 +109,9 @@ def test_records_of_suspended_accounts_are_taken_in(place: Place, intake: Intake
 
 def test_writing_needs_the_operator(intake: Intake, acme: Account) -> None:
     """Nobody edits the evidence that they export, unless the operator allows it."""
-    without_scope = Caller(credential="SK" + "1" * 32, account=None, scopes=frozenset({Scope.ACCOUNTS}))
+    without_scope = Caller(
+        credential="SK" + "1" * 32, account=None, scopes=frozenset({Scope.ACCOUNTS}), permissions=frozenset()
+    )
     for caller in (caller_of(acme), without_scope):
         with pytest.raises(Forbidden, match="intake"):
             intake.submit(a_delivery([_message(acme.sid)], caller=caller))

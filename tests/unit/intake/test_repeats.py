@@ -62,7 +62,7 @@ def test_another_body_under_the_same_key_is_refused(place: Place, intake: Intake
 
 def test_keys_belong_to_the_credential_that_uses_them(place: Place, intake: Intake, body: bytes) -> None:
     """Two platforms may both count from 1."""
-    other = Caller(credential="SK" + "9" * 32, account=None, scopes=frozenset({Scope.INTAKE}))
+    other = Caller(credential="SK" + "9" * 32, account=None, scopes=frozenset({Scope.INTAKE}), permissions=frozenset())
     first = intake.accept(a_delivery(body, key="1"))
     assert intake.accept(a_delivery(body, key="1", caller=other)).sid != first.sid
 

@@ -17,10 +17,10 @@ OTHER = InstanceKey(bytes(32))
 def test_a_login_opens_with_its_own_secret_only(right: str, wrong: str) -> None:
     """And only for the sid and the instance that it was made for."""
     stored = login_hash(KEY, sid="AC1", secret=right)
-    assert login_matches(KEY, sid="AC1", secret=right, stored=stored)
-    assert login_matches(KEY, sid="AC1", secret=wrong, stored=stored) == (right == wrong)
-    assert not login_matches(KEY, sid="AC2", secret=right, stored=stored)
-    assert not login_matches(OTHER, sid="AC1", secret=right, stored=stored)
+    assert login_matches(KEY, sid="AC1", secret=right, stored=[stored])
+    assert login_matches(KEY, sid="AC1", secret=wrong, stored=[stored]) == (right == wrong)
+    assert not login_matches(KEY, sid="AC2", secret=right, stored=[stored])
+    assert not login_matches(OTHER, sid="AC1", secret=right, stored=[stored])
 
 
 @given(st.text(max_size=100), st.data())

@@ -1,0 +1,143 @@
+"""What accounts are to be, as somebody lists them: what each entry comes to, and what is wrong with it.
+
+One rule for a file of a million accounts and for a request about one: an entry that is repeated changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from dayfile.errors import Conflict, Invalid, InvalidParameter
+from dayfile.model.account import Account, AccountSid, AccountState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountEntry:
+    """What one account is to be. None: as it is, and for a new account the default."""
+
+    sid: AccountSid
+    token: str | None = field(repr=False)
+    parent: AccountSid | None
+    state: AccountState | None  # not CLOSED: closing is an act of its own
+    friendly_name: str | None
+    email: str | None  # empty: none
+
+
+class Action(Enum):
+    """What an entry comes to."""
+
+    CREATE = "create"
+    CHANGE = "change"
+    LEAVE = "unchanged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """An entry and what it comes to."""
+
+    entry: AccountEntry
+    action: Action
+    changes: tuple[str, ...]  # the fields of the entry that make a difference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryProblem:
+    """What is wrong with an entry."""
+
+    number: int  # counted from 0
+    field: str  # of the entry
+    rule: str
+    is_conflict: bool  # the entry contradicts an account that is there
+
+    def as_error(self) -> Invalid | Conflict:
+        """The same for a request that is about this entry alone."""
+        return Conflict(f"{self.field} {self.rule}") if self.is_conflict else InvalidParameter(self.field, self.rule)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a list of entries comes to: steps for all of them, or problems."""
+
+    steps: tuple[Step, ...]
+    problems: tuple[EntryProblem, ...]
+
+
+TokenCheck = Callable[[AccountEntry], bool]
+"""Whether the token of an entry is the one that its account has already."""
+
+
+def plan_entries(
+    entries: Sequence[AccountEntry], known: Mapping[AccountSid, Account], *, has_token: TokenCheck
+) -> Plan:
+    """What the entries come to where the accounts `known` are there, those of the entries and their parents."""
+    rules = _Rules(entries, known)
+    problems = [problem for number in range(len(entries)) if (problem := rules.problem(number)) is not None]
+    if problems:
+        return Plan(steps=(), problems=tuple(problems))
+    steps = (_step(entry, known.get(entry.sid), has_token=has_token) for entry in entries)
+    return Plan(steps=tuple(steps), problems=())
+
+
+def described(account: Account, entry: AccountEntry) -> Account:
+    """The account as the entry wants it."""
+    return replace(
+        account,
+        state=account.state if entry.state is None else entry.state,
+        friendly_name=account.friendly_name if entry.friendly_name is None else entry.friendly_name,
+        email=account.email if entry.email is None else entry.email or None,
+    )
+
+
+class _Rules:
+    """What the entries must keep to, together and with the accounts that are there."""
+
+    def __init__(self, entries: Sequence[AccountEntry], known: Mapping[AccountSid, Account]) -> None:
+        self._entries = entries
+        self._known = known
+        self._first: dict[AccountSid, int] = {}
+        for number, entry in enumerate(entries):
+            self._first.setdefault(entry.sid, number)
+
+    def problem(self, number: int) -> EntryProblem | None:
+        """The first thing that is wrong with an entry."""
+        entry = self._entries[number]
+        if self._first[entry.sid] != number:
+            return EntryProblem(number=number, field="sid", rule=f"{entry.sid} comes twice", is_conflict=False)
+        account = self._known.get(entry.sid)
+        if account is not None:
+            return self._of_known(number, entry, account)
+        rule = None if entry.parent is None else self._of_parent(entry.parent)
+        return None if rule is None else EntryProblem(number=number, field="parent", rule=rule, is_conflict=False)
+
+    def _of_known(self, number: int, entry: AccountEntry, account: Account) -> EntryProblem | None:
+        if account.state is AccountState.CLOSED:
+            rule = f"{entry.sid} is closed, and that is for good: make another account"
+            return EntryProblem(number=number, field="sid", rule=rule, is_conflict=True)
+        if entry.parent is not None and entry.parent != account.parent:
+            rule = f"of {entry.sid} is {account.parent or 'none'} and cannot be changed"
+            return EntryProblem(number=number, field="parent", rule=rule, is_conflict=True)
+        return None
+
+    def _of_parent(self, sid: AccountSid) -> str | None:
+        parent = self._known.get(sid)
+        if parent is None and sid not in self._first:
+            return f"{sid} is no account here"
+        if parent is not None and parent.state is AccountState.CLOSED:
+            return f"{sid} is closed, and that is for good"
+        if (parent or self._entries[self._first[sid]]).parent is not None:
+            return f"{sid} is a subaccount itself: only an account without a parent can be a parent"
+        return None
+
+
+def _step(entry: AccountEntry, account: Account | None, *, has_token: TokenCheck) -> Step:
+    if account is None:
+        given = ("token", "parent", "state", "friendly_name", "email")
+        changes = [name for name in given if getattr(entry, name)]
+        return Step(entry=entry, action=Action.CREATE, changes=tuple(changes))
+    wanted = described(account, entry)
+    changes = [name for name in ("state", "friendly_name", "email") if getattr(wanted, name) != getattr(account, name)]
+    if entry.token is not None and not has_token(entry):
+        changes.insert(0, "token")
+    return Step(entry=entry, action=Action.CHANGE if changes else Action.LEAVE, changes=tuple(changes))

@@ -1,0 +1,192 @@
+"""Whose a login is: right and wrong secrets, two tokens after a rotation, states, and kinds of keys."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event
+
+from dayfile.errors import AccountSuspended, Conflict, Forbidden, Invalid, NotFound, Unauthorized
+from dayfile.model.account import AccountSid
+from dayfile.model.credential import EVERYTHING, GRANTABLE, KeyKind, Permission, Scope
+from tests.unit.accounts.conftest import Office
+
+DAY = timedelta(hours=24)
+SECOND = timedelta(seconds=1)
+
+
+def _works(office: Office, username: str, password: str) -> bool:
+    try:
+        return bool(office.authenticator.authenticate(username, password))
+    except Unauthorized:
+        return False
+
+
+def test_a_token_opens_its_own_account_only(office: Office) -> None:
+    """The first promise to a customer."""
+    one, other = office.administration.create_account(), office.administration.create_account()
+    caller = office.authenticator.authenticate(one.account.sid, one.auth_token)
+    assert caller.account == one.account
+    assert caller.permissions == EVERYTHING
+    assert not _works(office, one.account.sid, other.auth_token)
+    assert not _works(office, "AC" + "0" * 32, one.auth_token)
+    assert not _works(office, one.account.sid, "")
+
+
+def test_after_a_rotation_both_tokens_work_to_the_second(office: Office) -> None:
+    """Senders are changed one by one; a leaked token must not outlive what the operator was told."""
+    new = office.administration.create_account()
+    sid, old = new.account.sid, new.auth_token
+    current = office.administration.rotate_token(sid)
+    office.clock.pass_by(DAY - SECOND)
+    assert _works(office, sid, old)
+    assert _works(office, sid, current)
+    office.clock.pass_by(SECOND)
+    assert not _works(office, sid, old)
+    assert _works(office, sid, current)
+
+
+def test_a_rotation_that_keeps_nothing_ends_the_old_token_at_once(office: Office) -> None:
+    """What is done about a leak."""
+    new = office.administration.create_account()
+    first = office.administration.rotate_token(new.account.sid)
+    second = office.administration.rotate_token(new.account.sid, keep_old_for=timedelta(0))
+    assert [_works(office, new.account.sid, token) for token in (new.auth_token, first, second)] == [False, False, True]
+
+
+def test_there_are_never_more_than_two_tokens(office: Office) -> None:
+    """A second rotation ends the first token, although its time was not over."""
+    new = office.administration.create_account()
+    first = office.administration.rotate_token(new.account.sid)
+    second = office.administration.rotate_token(new.account.sid)
+    assert [_works(office, new.account.sid, token) for token in (new.auth_token, first, second)] == [False, True, True]
+
+
+def test_the_time_of_two_tokens_can_be_ended(office: Office) -> None:
+    """When all senders are changed, nobody waits for the clock."""
+    new = office.administration.create_account()
+    current = office.administration.rotate_token(new.account.sid)
+    office.administration.end_former_token(new.account.sid)
+    assert [_works(office, new.account.sid, token) for token in (new.auth_token, current)] == [False, True]
+    with pytest.raises(NotFound):
+        office.administration.end_former_token(AccountSid("AC" + "0" * 32))
+
+
+def test_a_suspended_account_and_its_subaccounts_are_told_so(office: Office) -> None:
+    """With the right secret only: to anybody else the account is as unknown as before."""
+    parent = office.administration.create_account()
+    child = office.administration.create_account(parent=parent.account.sid)
+    key = office.administration.create_key(account=child.account.sid)
+    logins = [(child.account.sid, child.auth_token), (key.key.sid, key.secret)]
+    office.administration.suspend(parent.account.sid)
+    for username, password in [(parent.account.sid, parent.auth_token), *logins]:
+        with pytest.raises(AccountSuspended, match="suspended"):
+            office.authenticator.authenticate(username, password)
+        assert not _works(office, username, "wrong")
+    office.administration.activate(parent.account.sid)
+    office.administration.suspend(child.account.sid)
+    assert _works(office, parent.account.sid, parent.auth_token)
+    for username, password in logins:
+        with pytest.raises(AccountSuspended):
+            office.authenticator.authenticate(username, password)
+
+
+def test_a_closed_account_opens_nothing_and_stays_closed(office: Office) -> None:
+    """Closing is for good, and may be repeated by whoever did not hear the answer."""
+    new = office.administration.create_account()
+    key = office.administration.create_key(account=new.account.sid)
+    for _ in range(2):
+        office.administration.close(new.account.sid)
+    with pytest.raises(AccountSuspended, match="closed"):
+        office.authenticator.authenticate(new.account.sid, new.auth_token)
+    assert not _works(office, key.key.sid, key.secret)
+    for change in (office.administration.activate, office.administration.suspend):
+        with pytest.raises(Conflict, match="for good"):
+            change(new.account.sid)
+    with pytest.raises(Conflict, match="for good"):
+        office.administration.create_key(account=new.account.sid)
+
+
+def test_an_account_with_subaccounts_is_not_closed(office: Office) -> None:
+    """Nobody loses an account because somebody closed another one."""
+    parent = office.administration.create_account()
+    child = office.administration.create_account(parent=parent.account.sid)
+    with pytest.raises(Conflict, match="1 subaccounts"):
+        office.administration.close(parent.account.sid)
+    assert _works(office, parent.account.sid, parent.auth_token)
+    office.administration.close(child.account.sid)
+    office.administration.close(parent.account.sid)
+    with pytest.raises(NotFound):
+        office.administration.close(AccountSid("AC" + "0" * 32))
+
+
+@pytest.mark.parametrize(
+    ("kind", "permissions", "expected"),
+    [
+        (KeyKind.MAIN, frozenset(), EVERYTHING),
+        (KeyKind.STANDARD, frozenset(), GRANTABLE),
+        (KeyKind.RESTRICTED, frozenset({Permission.JOBS_WRITE}), frozenset({Permission.JOBS_WRITE})),
+    ],
+)
+def test_a_key_may_do_what_its_kind_says(
+    office: Office, kind: KeyKind, permissions: frozenset[Permission], expected: frozenset[Permission]
+) -> None:
+    """Exactly that: a key in a script must not be able to make itself another."""
+    account = office.administration.create_account().account
+    new = office.administration.create_key(account=account.sid, kind=kind, permissions=permissions)
+    caller = office.authenticator.authenticate(new.key.sid, new.secret)
+    assert (caller.account, caller.permissions, caller.scopes) == (account, expected, frozenset())
+    for permission in Permission:
+        if permission in expected:
+            assert caller.customer(permission) == account
+        else:
+            with pytest.raises(Forbidden, match=permission.value):
+                caller.customer(permission)
+    office.administration.revoke_key(new.key.sid)
+    assert not _works(office, new.key.sid, new.secret)
+
+
+def test_an_operators_key_may_nothing_in_the_name_of_an_account(office: Office) -> None:
+    """It writes everybody's records, and must not read one of them."""
+    new = office.administration.create_key(account=None, scopes=list(Scope))
+    caller = office.authenticator.authenticate(new.key.sid, new.secret)
+    assert (caller.account, caller.permissions, caller.scopes) == (None, frozenset(), frozenset(Scope))
+    for permission in Permission:
+        with pytest.raises(Forbidden, match="operator"):
+            caller.customer(permission)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"kind": KeyKind.RESTRICTED}, "name at least one"),
+        ({"kind": KeyKind.RESTRICTED, "permissions": [Permission.KEYS_WRITE]}, "needs a main key"),
+        ({"kind": KeyKind.MAIN, "permissions": [Permission.JOBS_WRITE]}, "restricted keys"),
+        ({"kind": KeyKind.OPERATOR}, "every other key has one"),
+        ({"scopes": [Scope.INTAKE]}, "scopes belong to operator keys"),
+        ({"account": None}, "at least one scope"),
+        ({"account": None, "kind": KeyKind.MAIN, "scopes": [Scope.INTAKE]}, "has no account"),
+    ],
+)
+def test_a_key_that_could_not_be_what_it_says_is_not_made(
+    office: Office, options: dict[str, object], message: str
+) -> None:
+    """Nothing is guessed about who may do what."""
+    account = office.administration.create_account().account.sid
+    with pytest.raises(Invalid, match=message):
+        office.administration.create_key(**({"account": account} | options))  # type: ignore[arg-type]
+
+
+def test_a_login_is_one_read(office: Office) -> None:
+    """It is asked on every request, whoever it is: of an account, a key, a key of a subaccount, of nobody."""
+    parent = office.administration.create_account()
+    child = office.administration.create_account(parent=parent.account.sid)
+    keys = [office.administration.create_key(account=of.account.sid) for of in (parent, child)]
+    logins = [(of.account.sid, of.auth_token) for of in (parent, child)] + [(key.key.sid, key.secret) for key in keys]
+    asked: list[str] = []
+    event.listen(office.database.engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
+    for username, password in [*logins, ("AC" + "0" * 32, "x"), ("SK" + "0" * 32, "x")]:
+        asked.clear()
+        _works(office, username, password)
+        assert len([statement for statement in asked if statement.startswith("SELECT")]) == 1
