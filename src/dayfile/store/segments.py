@@ -130,6 +130,11 @@ class Segments:
         held = _free() if seal_id is None else table.c.seal_id == seal_id
         gone = 0
         for batch in in_batches(old_ids):
+            # Lock them before asking whose they are: a statement that waits for a lock goes on with the seals that it
+            # saw before, and would take the segments away from the very seal that it has waited for.
+            self._connection.execute(
+                select(table.c.id).where(table.c.id.in_(batch)).order_by(table.c.id).with_for_update()
+            )
             gone += self._connection.execute(delete(table).where(table.c.id.in_(batch), held)).rowcount
         if gone != len(old_ids):
             raise LostClaim("a segment was taken by a seal while it was being folded")

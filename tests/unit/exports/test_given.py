@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -16,33 +15,12 @@ from dayfile.model.day import Day
 from dayfile.model.export import DayFile
 from dayfile.model.resource import MESSAGES
 from dayfile.store.database import Database
-from dayfile.store.transaction import Transaction
 from tests.support.clock import NOON
+from tests.support.held import HeldDatabase
 from tests.support.state import a_database, a_sid
 
 ACME = AccountSid(a_sid("AC", "acme"))
 FIRST = Day.parse("2026-10-01")
-
-
-class HeldDatabase(Database):
-    """A database in which something happens during a commit."""
-
-    @classmethod
-    def of(cls, database: Database, during_commit: Callable[[int], None]) -> HeldDatabase:
-        """The same database; `during_commit` is told the number of each commit, and may raise."""
-        held = cls.__new__(cls)
-        held.__dict__.update(database.__dict__, during_commit=during_commit, commits=0)
-        return held
-
-    during_commit: Callable[[int], None]
-    commits: int
-
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[Transaction]:
-        self.commits += 1
-        with super().transaction() as tx:
-            yield tx
-            self.during_commit(self.commits)
 
 
 @pytest.fixture

@@ -1,0 +1,149 @@
+"""Transactions that are open at the same time. SQLite has one writer at a time, so this is PostgreSQL's alone.
+
+The first is held before its commit; the second comes to its end or waits for a lock; then the first commits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
+from typing import TypeVar
+
+import pytest
+
+from dayfile.errors import LostClaim
+from dayfile.exports.publish import Publishing
+from dayfile.model.account import AccountSid
+from dayfile.model.day import Day
+from dayfile.model.job import RetryRule
+from dayfile.model.resource import MESSAGES
+from dayfile.store.database import Database
+from dayfile.store.transaction import Transaction
+from tests.support.clock import NOON, FakeClock
+from tests.support.held import HeldDatabase
+from tests.support.postgres import a_postgres_database
+from tests.support.state import a_job, a_job_request, a_segment, a_sid, an_account
+
+ACME = AccountSid(a_sid("AC", "acme"))
+DAY = Day.parse("2026-11-01")
+LEASE = timedelta(seconds=60)
+T = TypeVar("T")
+
+
+@pytest.fixture
+def database() -> Iterator[Database]:
+    """A new database of several writers."""
+    database = a_postgres_database()
+    yield database
+    database.close()
+
+
+def _while_held(database: Database, first: Callable[[Database], object], second: Callable[[], T]) -> T:
+    """Run the first up to its commit, then the second as far as it comes, then both to their ends."""
+    running: list[Future[T]] = []
+
+    def begin_second(_: int) -> None:
+        running.append(pool.submit(second))
+        while not running[0].done() and not _is_waited_for(database):
+            pass
+
+    with ThreadPoolExecutor(1) as pool:
+        first(HeldDatabase.of(database, begin_second))
+        return running[0].result()
+
+
+def _is_waited_for(database: Database) -> bool:
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with database.engine.connect() as connection:
+        return bool(connection.exec_driver_sql(waiting).scalar_one())
+
+
+def _claim(tx: Transaction) -> int:
+    claim = tx.seals.claim(
+        MESSAGES,
+        DAY,
+        worker="w",
+        upload_id=tx.uploads.begin("sealed/", mark="m", now=NOON),
+        mark="m",
+        leased_until=NOON + LEASE,
+        now=NOON,
+    )
+    assert claim is not None
+    tx.segments.take(claim.id, MESSAGES, DAY)
+    return claim.id
+
+
+def _waiting(database: Database) -> list[int]:
+    with database.snapshot() as tx:
+        return [segment.id for segment in tx.segments.of_day(MESSAGES, DAY)]
+
+
+def test_a_lower_id_that_commits_after_a_higher_one_was_sealed_still_waits(database: Database) -> None:
+    """Ids are given before they commit: with a watermark at the sealed one, this batch would be lost."""
+    with database.transaction() as slow:
+        [low] = slow.segments.add([a_segment(ACME)], now=NOON)
+        with database.transaction() as quick:
+            [high] = quick.segments.add([a_segment(ACME)], now=NOON)
+        with database.transaction() as tx:
+            seal = _claim(tx)
+        assert low < high
+        assert _waiting(database) == [high]
+    with database.transaction() as tx:
+        tx.segments.remove_of_seal(seal)
+    assert _waiting(database) == [low]
+
+
+def test_a_fold_that_meets_a_seal_at_its_segments_loses(database: Database) -> None:
+    """Else the fold's lines, which are in the sealed file too, come back later as if they had arrived after it."""
+    with database.transaction() as tx:
+        ids = tx.segments.add([a_segment(ACME), a_segment(ACME)], now=NOON)
+
+    def seal(held: Database) -> None:
+        with held.transaction() as tx:
+            _claim(tx)
+
+    def fold() -> None:
+        with database.transaction() as tx:
+            tx.segments.replace(ids, a_segment(ACME, key="segments/folded"), accepted_at=NOON)
+
+    with pytest.raises(LostClaim):
+        _while_held(database, seal, fold)
+    assert _waiting(database) == ids
+
+
+def test_a_seal_that_meets_a_fold_takes_what_is_there_afterwards(database: Database) -> None:
+    """The fold was first: its segment waits for the next seal, and this one holds none that is gone."""
+    with database.transaction() as tx:
+        ids = tx.segments.add([a_segment(ACME), a_segment(ACME)], now=NOON)
+
+    def fold(held: Database) -> None:
+        with held.transaction() as tx:
+            tx.segments.replace(ids, a_segment(ACME, key="segments/folded"), accepted_at=NOON)
+
+    def seal() -> int:
+        with database.transaction() as tx:
+            return _claim(tx)
+
+    seal_id = _while_held(database, fold, seal)
+    with database.snapshot() as tx:
+        held = [segment.key for segment in tx.segments.of_seal(seal_id)]
+        assert held in ([], ["segments/folded"])
+        assert [segment.key for segment in tx.segments.of_day(MESSAGES, DAY)] == ["segments/folded"]
+
+
+def test_two_last_days_that_finish_side_by_side_end_their_job(database: Database) -> None:
+    """Neither would see the other: the job would never be over, and nobody would be told that it is."""
+    job = a_job(database, a_job_request(an_account(database), "2026-11-01", "2026-11-02"))
+    with database.transaction() as tx:
+        claims = [tx.job_days.claim(worker=f"w{n}", leased_until=NOON + LEASE, limit=1, now=NOON) for n in range(2)]
+
+    def publish(over: Database, number: int) -> None:
+        claim = claims[number]
+        assert claim is not None
+        desk = Publishing(over, clock=FakeClock(), lease=LEASE, file_lifetime=timedelta(days=7), retry=RetryRule())
+        desk.publish(claim, [job_day.day for job_day in claim.days])
+
+    _while_held(database, lambda held: publish(held, 0), lambda: publish(database, 1))
+    with database.snapshot() as tx:
+        assert tx.jobs.get(job.sid).over_at == NOON
