@@ -278,10 +278,3 @@ def test_every_error_has_one_meaning() -> None:
     assert len(set(ERRORS.values())) == len(ERRORS)
     assert ERRORS[AccountSuspended].code == 20005
     assert all(issubclass(kind, DayfileError) for kind in ERRORS)
-
-
-def test_a_page_explains_in_a_browser(face: Face) -> None:
-    """more_info is clicked on."""
-    page = httpx2.get(f"{face.url}/errors/20503", headers={"Accept": "text/html,*/*"})
-    assert page.headers["content-type"].startswith("text/html")
-    assert "Retry-After" in page.text

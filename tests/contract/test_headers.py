@@ -11,7 +11,16 @@ from dayfile.errors import StorageUnavailable
 from dayfile.files.storage import LocalStorage
 from tests.support.face import Face, served_face
 
-ANSWERED = ("/v1/Exports/Messages", "/v1/nothing", "/nothing", "/healthz", "/errors/20001", "/v1/Downloads/x")
+ANSWERED = (
+    "/v1/Exports/Messages",
+    "/v1/nothing",
+    "/nothing",
+    "/healthz",
+    "/errors/20001",
+    "/v1/Downloads/x",
+    "/openapi.json",
+    "/docs",
+)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +46,9 @@ def test_every_answer_has_an_id_and_says_how_long_it_took(face: Face, path: str)
 def test_scripts_of_other_sites_may_use_the_api_and_nothing_else(face: Face, path: str) -> None:
     """With credentials that they hold themselves; the page for operators is nobody else's to read."""
     headers = httpx2.get(face.url + path, headers={"Origin": "https://example.com"}).headers
-    assert headers.get("access-control-allow-origin") == ("*" if path.startswith("/v1/") else None)
+    assert headers.get("access-control-allow-origin") == (
+        "*" if path.startswith("/v1/") or path == "/openapi.json" else None
+    )
 
 
 def test_a_browser_may_ask_first_without_credentials(face: Face) -> None:

@@ -36,6 +36,7 @@ from dayfile.model.export import NewSealedDay, SealedDay
 from dayfile.model.job import JobRequest, JobSid, RetryRule
 from dayfile.model.resource import MESSAGES, ResourceType
 from dayfile.model.secret import InstanceKey
+from tests.support import documented
 from tests.support.clock import FakeClock
 from tests.support.randomness import SeededRandomness
 from tests.support.server import serving
@@ -173,8 +174,11 @@ class Face:
         return create_app(context, pages=pages)
 
     def client(self, login: Login) -> httpx2.Client:
-        """An HTTP client with the credentials of an account or key; it follows no redirects."""
-        return httpx2.Client(base_url=self.url, auth=login.basic)
+        """An HTTP client with the credentials of an account or key; it follows no redirects.
+
+        Each of its answers must be one that the OpenAPI document promises, whatever else a test asks of it.
+        """
+        return httpx2.Client(base_url=self.url, auth=login.basic, event_hooks={"response": [documented.check]})
 
     def account(self, *, parent: AccountSid | None = None) -> Login:
         """A new account."""

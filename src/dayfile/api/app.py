@@ -13,7 +13,17 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import Scope
 
-from dayfile.api import configurations, downloads, explanations, exports, health, jobs, manifests, records
+from dayfile.api import (
+    configurations,
+    downloads,
+    explanations,
+    exports,
+    health,
+    jobs,
+    manifests,
+    records,
+    reference,
+)
 from dayfile.api.answers import error_answer
 from dayfile.api.context import Context
 from dayfile.api.edge import Edge
@@ -31,6 +41,7 @@ ROUTERS = (
     downloads.router,
     records.router,
     explanations.router,
+    reference.router,
     health.router,
 )
 

@@ -37,19 +37,19 @@ class _File:
     sha256: str
 
 
-@router.api_route(DOWNLOADS + "/{path:path}", methods=READ)
-def download(request: Request, path: str) -> Response:
+@router.api_route(DOWNLOADS + "/{link:path}", methods=READ)
+def download(request: Request, link: str) -> Response:
     """The file of a link, or the part of it that is asked for."""
     context = context_of(request)
-    link = _check(context, path, request.scope["query_string"].decode("latin-1"))
-    file = _find(context, link)
+    given = _check(context, link, request.scope["query_string"].decode("latin-1"))
+    file = _find(context, given)
     etag = f'"{file.sha256}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-transform", "Accept-Ranges": "bytes"}
     if is_known(request.headers.get("if-none-match"), etag=etag):
         return Response(status_code=304, headers=headers)
     headers |= {
         "Content-Type": "application/gzip",
-        "Content-Disposition": f'attachment; filename="{link.file_name}"',
+        "Content-Disposition": f'attachment; filename="{given.file_name}"',
         "Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(file.sha256)).decode()}:",
     }
     if request.method == "HEAD":

@@ -17,6 +17,8 @@ from dayfile.api.params import check_path
 from dayfile.errors import Invalid
 
 API = "/v1/"
+FOR_SCRIPTS = (API, "/openapi.json")
+"""Where scripts of other sites may look; tools in the browser load the document by its address."""
 
 METHODS = b"GET, HEAD, POST, PUT, DELETE, OPTIONS"
 _ACCEPTED = b"""
@@ -142,7 +144,7 @@ class _Exchange:
             (b"twilio-request-duration", duration.encode()),
         ]
         # Other sites' scripts may use the API with credentials that they hold; the console is nobody else's.
-        return [*headers, *CORS] if self._path.startswith(API) else headers
+        return [*headers, *CORS] if self._path.startswith(FOR_SCRIPTS) else headers
 
 
 async def _preflight(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - an ASGI app

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
+from functools import cache
+from pathlib import Path
+from typing import Final
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from dayfile.api.answers import json_answer
 from dayfile.api.exports import READ
+from dayfile.api.meanings import BUG, ERRORS
 from dayfile.errors import NotFound
+from dayfile.frame.sheet import Sheet
+
+_TEMPLATES: Final = Path(__file__).with_name("templates")
+
+STATUSES: Mapping[int, int] = {meaning.code: meaning.status for meaning in (*ERRORS.values(), BUG)}
 
 router = APIRouter()
 
@@ -110,23 +118,10 @@ def explain(request: Request, code: str) -> Response:
     if found is None:
         raise NotFound(f"This server knows no error with the code {code[:40]!r}.")
     if "text/html" in request.headers.get("accept", ""):
-        return HTMLResponse(_page(number, found))
+        return _sheet().answer(code=number, explanation=found, http_status=STATUSES[number])
     return json_answer({"code": number, "title": found.title, "happened": found.happened, "to_do": found.to_do})
 
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>{title}</title>
-<style>body {{ font: 1.1rem/1.5 sans-serif; max-width: 40rem; margin: 3rem auto; padding: 0 1rem }}</style>
-<h1>{title}</h1>
-<p>{happened}</p>
-<h2>What to do</h2>
-<p>{to_do}</p>
-"""
-
-
-def _page(code: int, explanation: Explanation) -> str:
-    texts = {"title": f"{code}: {explanation.title}", "happened": explanation.happened, "to_do": explanation.to_do}
-    return _PAGE.format_map({name: escape(text) for name, text in texts.items()})
+@cache
+def _sheet() -> Sheet:
+    return Sheet(_TEMPLATES, "explanation.html")

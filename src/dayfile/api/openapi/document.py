@@ -1,0 +1,160 @@
+"""The document as a whole: what clients can ask for, in OpenAPI 3.1, on one public base.
+
+3.1 and not 3.0: its schemas are plain JSON Schema, which can say that two parameters go together and that a member may
+be null. It is written here and in its neighbours, not derived from the routes, for it is a promise; tests hold it to
+the routes, to the published specification of the API, and to what a running server answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from dayfile.api.explanations import EXPLANATIONS
+from dayfile.api.meanings import BUG, ERRORS
+from dayfile.api.openapi import exports, files, jobs, records, server
+from dayfile.api.openapi.operation import ACCOUNT, OPERATOR, Node, Operation, answer, ref, schema
+from dayfile.api.openapi.schemas import SCHEMAS, SHA256, text
+
+FAMILIES = (exports, jobs, files, records, server)
+"""In the order in which a reader needs them."""
+
+OPERATIONS: tuple[Operation, ...] = tuple(operation for family in FAMILIES for operation in family.OPERATIONS)
+
+VERSION = "1.52.0"
+"""Of the published specification that is implemented; the version of Dayfile is nobody's business who calls it."""
+
+_DESCRIPTION = """\
+Every account gets its communications logs as files: one gzip file of JSON lines per resource type and UTC day. A job \
+publishes the days of a range; each day then has a link to its file. The addresses under `Exports` and `Jobs` are \
+those of Twilio's BulkExports API, so that its libraries work with another base URL and nothing else.
+
+**Credentials.** HTTP Basic: an account sid (`AC...`) with its auth token, or the sid of an API key (`SK...`) with its \
+secret. Which account a request is about follows from them; a subaccount has its own.
+
+**Requests.** Parameters of a `POST` are sent as a form, in UTF-8. Names and resource types are spelled exactly as \
+here. A parameter that is not known is left alone; a known one that is given twice is refused. A slash at the end of \
+an address is accepted, and wherever there is `GET`, there is `HEAD`.
+
+**Lists** come in pages. Follow `meta.next_page_url` until it is null: every item is seen once, whatever comes and \
+goes meanwhile.
+
+**Errors** all have the same four members. `code` says what is wrong, `message` says it in words, `more_info` leads to \
+a page about the code. With 429 and 503, and where there is `Retry-After`, the same request may be sent again. Any \
+address answers 405 to a method that it does not know, and names those that it does in `Allow`.
+
+**Every answer** has `Twilio-Request-Id`, by which the operator finds it in the log. Scripts of other sites may use \
+everything under `/v1/`, with credentials that they hold themselves."""
+
+_HEADERS: Mapping[str, Node] = {
+    "Twilio-Request-Id": text(
+        "Names the request in the log.", "RQ0123456789abcdef0123456789abcdef", pattern="^RQ[0-9a-f]{32}$"
+    ),
+    "Twilio-Request-Duration": text("Seconds until the answer began.", "0.008", pattern=r"^[0-9]+\.[0-9]{3}$"),
+    "Location": text("The same address as in the body.", "http://localhost:8080/v1/Downloads/...", format="uri"),
+    "Retry-After": text("Seconds to wait before the same request is sent again.", "5", pattern="^[0-9]+$"),
+    "WWW-Authenticate": text("Which credentials are asked for.", 'Basic realm="Dayfile", charset="UTF-8"'),
+    "ETag": text("Names the bytes of the file.", f'"{SHA256}"'),
+    "Content-Disposition": text("What the file is best called.", 'attachment; filename="Messages-2026-10-01.json.gz"'),
+    "Content-Range": text("Which bytes these are, and how many there are in all.", "bytes 1000000-1856999/1857000"),
+    "Accept-Ranges": text("Parts can be asked for.", "bytes"),
+    "Repr-Digest": text("The SHA-256 of the file.", "sha-256=:n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=:"),
+}
+_REQUIRED_HEADERS = ("Twilio-Request-Id", "Twilio-Request-Duration")
+_FAILURE_HEADERS: Mapping[int, tuple[str, ...]] = {
+    401: ("WWW-Authenticate",),
+    409: ("Retry-After",),
+    416: ("Content-Range",),
+    429: ("Retry-After",),
+    503: ("Retry-After",),
+}
+
+
+def create_document(public_url: str) -> Node:
+    """The document of the server that clients reach at this address."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Dayfile",
+            "summary": "Bulk export of communications logs",
+            "description": _DESCRIPTION,
+            "version": VERSION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": public_url}],
+        "tags": [family.TAG for family in FAMILIES],
+        "paths": _paths(),
+        "components": {
+            "schemas": SCHEMAS,
+            "responses": {name: _failure(status) for status, name in FAILURES.items()},
+            "headers": {name: _header(name, node) for name, node in _HEADERS.items()},
+            "securitySchemes": {
+                ACCOUNT: {
+                    "type": "http",
+                    "scheme": "basic",
+                    "description": "An account sid with its auth token, or an API key's sid with its secret.",
+                },
+                OPERATOR: {
+                    "type": "http",
+                    "scheme": "basic",
+                    "description": "The sid of an operator's key with its secret.",
+                },
+            },
+        },
+    }
+
+
+def _paths() -> Node:
+    paths: dict[str, dict[str, Node]] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
+    return paths
+
+
+def _operation(operation: Operation) -> Node:
+    answers = dict(operation.answers) | {status: ref("responses", FAILURES[status]) for status in operation.failures}
+    return {
+        "operationId": operation.name,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "description": operation.description,
+        "security": list(operation.who),
+        "parameters": list(operation.parameters),
+        **({"requestBody": operation.body} if operation.body else {}),
+        "responses": {str(status): answers[status] for status in sorted(answers)},
+    }
+
+
+def _names_of_failures() -> Mapping[int, str]:
+    """A name for each status of an error: that of the first error which has it."""
+    names: dict[int, str] = {}
+    for kind, meaning in ERRORS.items():
+        names.setdefault(meaning.status, kind.__name__)
+    return names | {BUG.status: "InternalError"}
+
+
+FAILURES = _names_of_failures()
+
+
+def codes_of(status: int) -> list[int]:
+    """The codes of the errors that have a status."""
+    return [meaning.code for meaning in (*ERRORS.values(), BUG) if meaning.status == status]
+
+
+def _failure(status: int) -> Node:
+    explained = [f"- `{code}` {EXPLANATIONS[code].title}. {EXPLANATIONS[code].happened}" for code in codes_of(status)]
+    return answer(
+        says="\n".join((HTTPStatus(status).phrase, "", *explained)),
+        content={"application/json": {"schema": schema("Error")}},
+        headers=_FAILURE_HEADERS.get(status, ()),
+    )
+
+
+def _header(name: str, node: Node) -> Node:
+    rules = {key: value for key, value in node.items() if key not in {"description", "examples"}}
+    return {
+        "description": node["description"],
+        "required": name in _REQUIRED_HEADERS,
+        "schema": rules,
+        "example": node["examples"][0],
+    }

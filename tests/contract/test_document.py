@@ -1,0 +1,133 @@
+"""The OpenAPI document: it is well formed, it is whole, and it says what the code does."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from dayfile.api.app import ROUTERS
+from dayfile.api.explanations import EXPLANATIONS
+from dayfile.api.openapi.document import OPERATIONS, codes_of
+from dayfile.api.openapi.operation import Node
+from tests.support.documented import DOCUMENT, READING, complaints
+from tests.support.face import Face, served_face
+
+HEAD_IS_GET = {"HEAD"}
+"""Said once, in the introduction: an operation of its own for each would tell nobody anything."""
+
+
+@pytest.fixture(scope="module")
+def face(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Face]:
+    """One instance for all of these tests."""
+    with served_face(tmp_path_factory.mktemp("face")) as face:
+        yield face
+
+
+def spelled(path: str) -> str:
+    """A route's path as the document spells it: {resource_type} is {ResourceType}, as with Twilio."""
+    return re.sub(
+        r"\{(\w+)(:path)?\}", lambda part: "{" + "".join(word.title() for word in part[1].split("_")) + "}", path
+    )
+
+
+def test_the_document_is_openapi() -> None:
+    """Tools refuse what is not, and say something about line 1."""
+    OpenAPIV31SpecValidator(json.loads(json.dumps(DOCUMENT))).validate()
+
+
+def test_every_route_is_documented_and_every_documented_operation_is_routed() -> None:
+    """An address that nobody is told of is not used; one that is told of and is not there is worse."""
+    routed = {
+        (method.lower(), spelled(getattr(route, "path", "")))
+        for router in ROUTERS
+        for route in router.routes
+        for method in getattr(route, "methods", set()) - HEAD_IS_GET
+        if getattr(route, "include_in_schema", True)
+    }
+    assert {(operation.method, operation.path) for operation in OPERATIONS} == routed
+
+
+def test_names_of_operations_and_what_links_to_them_agree() -> None:
+    """Makers of clients name methods after them, and a link to nowhere is followed nowhere."""
+    names = [operation.name for operation in OPERATIONS]
+    assert len(set(names)) == len(names)
+    linked = {node["operationId"] for node in nodes(DOCUMENT) if "operationId" in node and "parameters" in node}
+    assert linked <= set(names)
+    for operation in OPERATIONS:
+        variables = set(re.findall(r"\{(\w+)\}", operation.path))
+        in_path = {parameter["name"] for parameter in operation.parameters if parameter["in"] == "path"}
+        assert in_path == variables, operation.name
+
+
+def test_everything_has_words() -> None:
+    """What is only named is guessed at."""
+    silent = [operation.name for operation in OPERATIONS if not operation.summary or not operation.description]
+    silent += [str(node) for node in nodes(DOCUMENT) if "in" in node and "schema" in node and not node["description"]]
+    silent += [
+        f"{name}.{member}"
+        for name, schema in DOCUMENT["components"]["schemas"].items()
+        for member, node in schema["properties"].items()
+        if "$ref" not in node and not ("items" in node and "$ref" in node["items"]) and not node.get("description")
+    ]
+    assert silent == []
+
+
+@pytest.mark.parametrize("name", list(DOCUMENT["components"]["schemas"]))
+def test_examples_are_what_the_schema_allows(name: str) -> None:
+    """They are copied by people and by tools that play a server."""
+    schema = {"$ref": f"#/components/schemas/{name}"}
+    assert complaints(schema, READING.example(schema)) == []
+
+
+def test_examples_of_parameters_and_forms_are_allowed() -> None:
+    """The first thing that anybody sends is the example."""
+    broken = [
+        (operation.name, parameter["name"])
+        for operation in OPERATIONS
+        for parameter in operation.parameters
+        if "example" in parameter and complaints(parameter["schema"], parameter["example"])
+    ]
+    assert broken == []
+    headers = DOCUMENT["components"]["headers"]
+    assert [name for name, header in headers.items() if complaints(header["schema"], header["example"])] == []
+
+
+def test_every_code_that_an_answer_can_carry_is_explained() -> None:
+    """more_info must lead somewhere, from each error of each operation, and say what happened and what to do."""
+    carried = {code for operation in OPERATIONS for status in operation.failures for code in codes_of(status)}
+    assert carried <= set(EXPLANATIONS)
+    for code in carried:
+        explanation = EXPLANATIONS[code]
+        for told in (explanation.title, explanation.happened, explanation.to_do):
+            assert told.strip(), code
+
+
+def test_the_document_is_served_on_the_public_base(face: Face) -> None:
+    """A tool that loads it can call at once; a page of another site may load it, too."""
+    answer = httpx2.get(f"{face.url}/openapi.json", headers={"Origin": "https://editor.example.com"})
+    served: dict[str, Any] = answer.json()
+    assert served["servers"] == [{"url": face.url}]
+    assert served == json.loads(json.dumps({**DOCUMENT, "servers": [{"url": face.url}]}))
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["access-control-allow-origin"] == "*"
+
+
+@pytest.mark.parametrize("path", ["/redoc", "/docs/oauth2-redirect"])
+def test_nothing_of_the_framework_s_own_pages_is_served(face: Face, path: str) -> None:
+    """They load scripts from elsewhere, and describe routes that say nothing of themselves."""
+    assert httpx2.get(face.url + path).status_code == 404
+
+
+def nodes(node: Any) -> Iterator[Node]:
+    """All objects of the document, wherever they stand."""
+    if isinstance(node, dict):
+        yield node
+    children = node.values() if isinstance(node, dict) else node if isinstance(node, list | tuple) else ()
+    for child in children:
+        yield from nodes(child)
