@@ -26,6 +26,7 @@ from dayfile.clock import Clock, SystemClock
 from dayfile.errors import DatabaseUnavailable, Unusable
 from dayfile.exports.configuration import Configuring
 from dayfile.exports.custom import CustomJobs
+from dayfile.exports.daily import DailyExports
 from dayfile.exports.given import GivenLinks
 from dayfile.exports.publish import Publishing
 from dayfile.files.links import LinkSigner
@@ -188,9 +189,10 @@ class Service:
                 self.database,
                 clock=self.clock,
                 lease=self._lease,
-                file_lifetime=timedelta(days=self.settings.file_lifetime_days),
+                file_lifetime=self._file_lifetime,
                 retry=RetryRule(),
             ),
+            daily=DailyExports(self.database, clock=self.clock, file_lifetime=self._file_lifetime),
             folding=Folding(
                 self.database,
                 self.storage,
@@ -245,6 +247,10 @@ class Service:
     @property
     def _lease(self) -> timedelta:
         return timedelta(seconds=self.settings.lease_seconds)
+
+    @property
+    def _file_lifetime(self) -> timedelta:
+        return timedelta(days=self.settings.file_lifetime_days)
 
     @property
     def _sweep_delay(self) -> timedelta:

@@ -12,7 +12,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
+from dayfile.exports.configuration import Configuring
 from dayfile.exports.custom import CustomJobs
+from dayfile.exports.daily import DailyExports
 from dayfile.exports.publish import Publishing
 from dayfile.files.storage import LocalStorage
 from dayfile.intake.accept import Delivery, Intake
@@ -20,7 +22,7 @@ from dayfile.intake.fold import Folding, FoldingRule
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import Caller, Scope
 from dayfile.model.day import Day
-from dayfile.model.export import SealedDay
+from dayfile.model.export import ConfigurationChange, DayFile, SealedDay
 from dayfile.model.job import RetryRule
 from dayfile.model.receipt import Receipt
 from dayfile.model.resource import MESSAGES
@@ -103,6 +105,16 @@ class World:
                 return
         raise AssertionError(f"the worker still finds work after {rounds} rounds")
 
+    def enable(self, account: AccountSid, *, enabled: bool = True) -> None:
+        """Have every day of Messages exported by itself for an account, or no more."""
+        change = ConfigurationChange(enabled=enabled, webhook_url=None, webhook_method=None)
+        Configuring(self.database, clock=self.clock).change(account, MESSAGES, change, actor="test")
+
+    def listed(self, account: AccountSid) -> list[DayFile]:
+        """What an account finds on its Days list of Messages."""
+        with self._real_database.snapshot() as tx:
+            return tx.day_files.page(account, MESSAGES, limit=1000, now=self.clock.now())
+
     def seal(self, day: str) -> None:
         """Seal a day of Messages now, as `dayfile seal` does."""
         self.worker.seal(MESSAGES, Day.parse(day))
@@ -117,10 +129,14 @@ class World:
         """What is in a sealed file, line by line."""
         return gzip.decompress(b"".join(self.objects.read(sealed.key))).splitlines()
 
+    def records_of(self, sealed: SealedDay) -> list[dict[str, object]]:
+        """The records in a sealed file."""
+        return [json.loads(line) for line in self.lines(sealed)]
+
     def records(self, account: AccountSid, day: str) -> list[dict[str, object]]:
         """The records of an account's day as its current revision has them."""
         sealed = self.sealed(account, day)
-        return [] if sealed is None else [json.loads(line) for line in self.lines(sealed)]
+        return [] if sealed is None else self.records_of(sealed)
 
     def findings(self) -> list[str]:
         """What `dayfile check --deep` finds wrong."""
@@ -207,6 +223,9 @@ class World:
             file_lifetime=timedelta(days=7),
             retry=RetryRule(attempts=1000),
         )
+        self.daily = DailyExports(
+            self.database, clock=self.clock, file_lifetime=timedelta(days=7), accounts_per_commit=2
+        )
 
     def _scratch(self) -> Path:
         scratch = self.folder / "scratch" / str(self._process)
@@ -220,6 +239,7 @@ class World:
             clock=self.clock,
             sealing=self.sealing,
             publishing=self.publishing,
+            daily=self.daily,
             folding=self.folding,
             sweep=self.sweep,
             rule=SealingRule(grace=timedelta(hours=1), quiet=timedelta(minutes=10), limit=timedelta(hours=6)),

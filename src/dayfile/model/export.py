@@ -69,6 +69,17 @@ class DayFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DailyRun:
+    """The daily exports of one resource type and day, for all accounts that have enabled them."""
+
+    resource_type: ResourceType
+    day: Day
+    cursor: str  # the last account, in the order of their sids, that was seen to; empty at first
+    published: int  # files so far
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationChange:
     """What a customer wants otherwise; None leaves a thing as it is, and an empty text takes it away."""
 

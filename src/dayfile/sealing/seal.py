@@ -172,7 +172,9 @@ class Sealing:
     def _commit(self, claim: SealClaim) -> None:
         now = self._clock.now()
         with self._database.transaction() as tx:
-            tx.seals.commit(claim, now=now)
+            if tx.seals.commit(claim, now=now):
+                # In the same commit: no day is sealed whose daily exports nobody knows to be due.
+                tx.daily_runs.start(claim.resource_type, claim.day, now=now)
             tx.uploads.go_live([claim.upload_id], now=now)
             unused = tx.segments.remove_of_seal(claim.id)
             tx.uploads.discard(unused, now=now, delete_after=now + self._sweep_delay)

@@ -8,10 +8,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 from sqlalchemy.sql import Select
 
-from dayfile.model.account import AccountSid
+from dayfile.model.account import AccountSid, AccountState
+from dayfile.model.day import Day
 from dayfile.model.export import ExportConfiguration
 from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.store.dialect import insert_missing
+from dayfile.store.tables.accounts import account as account_table
 from dayfile.store.tables.exports import export_configuration as table
 
 
@@ -41,6 +43,25 @@ class Configurations:
             table.c.account == configuration.account, table.c.resource_type == configuration.resource_type.name
         )
         self._connection.execute(statement.values(_values(configuration, now)))
+
+    def covering(self, resource_type: ResourceType, day: Day, *, after: str, limit: int) -> list[ExportConfiguration]:
+        """Those by which active accounts get the day by itself, in the order of their accounts, after a sid.
+
+        No account joins later: what is enabled after the day's end does not reach back to it.
+        """
+        query = (
+            select(table)
+            .join(account_table, account_table.c.sid == table.c.account)
+            .where(
+                table.c.resource_type == resource_type.name,
+                table.c.enabled_at < day.end,
+                table.c.account > after,
+                account_table.c.state == AccountState.ACTIVE.value,
+            )
+            .order_by(table.c.account)
+            .limit(limit)
+        )
+        return [_configuration(row) for row in self._connection.execute(query)]
 
 
 def _one(account: AccountSid, resource_type: ResourceType) -> Select[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -71,6 +71,20 @@ class SealedDays:
         """The newest revision of every account that has records on the day."""
         query = _committed().where(table.c.resource_type == resource_type.name, table.c.day == day)
         return {row.account: sealed_day(row) for row in self._connection.execute(query.order_by(table.c.revision))}
+
+    def current_of(
+        self, accounts: Collection[AccountSid], resource_type: ResourceType, day: Day
+    ) -> dict[AccountSid, SealedDay]:
+        """The newest revision that each of the accounts has of a day; those without records are left out."""
+        found: dict[AccountSid, SealedDay] = {}
+        for batch in in_batches(accounts):
+            query = _committed().where(
+                table.c.resource_type == resource_type.name, table.c.day == day, table.c.account.in_(batch)
+            )
+            found |= {
+                row.account: sealed_day(row) for row in self._connection.execute(query.order_by(table.c.revision))
+            }
+        return found
 
     def after(self, sealed_day_id: int, *, limit: int) -> list[SealedDay]:
         """The sealed days that follow an id, all revisions, for walking over them."""

@@ -13,10 +13,10 @@ from dayfile.errors import LostClaim
 from dayfile.model.day import Day
 from dayfile.model.resource import RESOURCE_TYPES, ResourceType, parse_resource_type
 from dayfile.store import uploads
-from dayfile.store.dialect import insert, insert_missing, upsert
+from dayfile.store.dialect import insert, insert_missing
 from dayfile.store.tables.sealing import day_state, seal, sealed_day
 
-OPEN, SEALED = "open", "sealed"
+OPEN, SEALED, OLDER = "open", "sealed", "older"
 RUNNING, COMMITTED, ABANDONED = "running", "committed", "abandoned"
 
 
@@ -49,7 +49,9 @@ class Seals:
 
     def newest_day(self) -> Day | None:
         """The newest day that is known; None before the first start."""
-        newest: Day | None = self._connection.execute(select(func.max(day_state.c.day))).scalar_one()
+        # A day from an archive was never opened: counted here, all days since would look as if they had been missed.
+        query = select(func.max(day_state.c.day)).where(day_state.c.state != OLDER)
+        newest: Day | None = self._connection.execute(query).scalar_one()
         return newest
 
     def still_open(self, *, before: Day) -> list[tuple[ResourceType, Day]]:
@@ -67,7 +69,7 @@ class Seals:
 
     def count(self) -> int:
         """How many (resource type, day)s are sealed."""
-        query = select(func.count()).select_from(day_state).where(day_state.c.state == SEALED)
+        query = select(func.count()).select_from(day_state).where(day_state.c.state.in_([SEALED, OLDER]))
         return self._connection.execute(query).scalar_one()
 
     def claim(
@@ -114,17 +116,21 @@ class Seals:
         """Go on holding the day; raises LostClaim if it is no longer held."""
         self._guarded(claim, leased_until=leased_until)
 
-    def commit(self, claim: SealClaim, *, now: datetime) -> None:
-        """Make the seal and all its sealed days count; raises LostClaim if the day is no longer held."""
+    def commit(self, claim: SealClaim, *, now: datetime) -> bool:
+        """Make the seal and all its sealed days count; whether it is the first of the day since that is over.
+
+        False for a day that was never opened here, too. Raises LostClaim if the day is no longer held.
+        """
         self._guarded(claim, state=COMMITTED, committed_at=now)
-        row = {
-            "resource_type": claim.resource_type.name,
-            "day": claim.day,
-            "state": SEALED,
-            "sealed_at": now,
-        }
-        if self._first_sealed_at(claim) is None:
-            upsert(self._connection, day_state, [row])
+        if now < claim.day.end:
+            return False  # more will come: it is still to be sealed at its time
+        day = {"resource_type": claim.resource_type.name, "day": claim.day}
+        opened = day_state.c.resource_type == claim.resource_type.name, day_state.c.day == claim.day
+        first = update(day_state).where(*opened, day_state.c.state == OPEN).values(state=SEALED, sealed_at=now)
+        if self._connection.execute(first).rowcount == 1:
+            return True
+        insert_missing(self._connection, day_state, [{**day, "state": OLDER, "sealed_at": now}])
+        return False
 
     def abandon(self, claim: SealClaim, *, now: datetime) -> None:
         """Give the day back with nothing done; fine if it is no longer held."""
@@ -134,12 +140,6 @@ class Seals:
         """The days that somebody is sealing under a lease that has not run out."""
         query = select(seal.c.resource_type, seal.c.day).where(seal.c.state == RUNNING, seal.c.leased_until > now)
         return [(parse_resource_type(row.resource_type), row.day) for row in self._connection.execute(query)]
-
-    def _first_sealed_at(self, claim: SealClaim) -> datetime | None:
-        query = select(day_state.c.sealed_at).where(
-            day_state.c.resource_type == claim.resource_type.name, day_state.c.day == claim.day
-        )
-        return self._connection.execute(query).scalar_one_or_none()
 
     def _guarded(self, claim: SealClaim, **values: Any) -> None:
         statement = update(seal).where(seal.c.id == claim.id, seal.c.state == RUNNING, seal.c.worker == claim.worker)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from dayfile.store.accounts import Accounts
 from dayfile.store.audit import Audit
 from dayfile.store.configurations import Configurations
+from dayfile.store.daily_runs import DailyRuns
 from dayfile.store.exports import DayFiles
 from dayfile.store.instance import Instance
 from dayfile.store.job_days import JobDays
@@ -68,6 +69,10 @@ class Transaction:
     @cached_property
     def configurations(self) -> Configurations:
         return Configurations(self._connection)
+
+    @cached_property
+    def daily_runs(self) -> DailyRuns:
+        return DailyRuns(self._connection)
 
     @cached_property
     def day_files(self) -> DayFiles:

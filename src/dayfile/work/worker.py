@@ -1,7 +1,7 @@
 """The worker: thin loops that claim what is due and hand it to the stages, which do not know one another.
 
-Two loops, so that a job never waits behind a long seal of another day: one for jobs, one for days (sealing, folding,
-sweeping). A round does one thing and says whether there was one; only production waits.
+Three loops, so that nothing waits behind what takes long: one for jobs, one for daily exports, one for days (sealing,
+folding, sweeping). A round does one thing and says whether there was one; only production waits.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import structlog
 
 from dayfile.clock import Clock
 from dayfile.errors import LostClaim, Transient
+from dayfile.exports.daily import DailyExports
 from dayfile.exports.publish import BUSY_DELAY, Publishing
 from dayfile.intake.fold import Folding
 from dayfile.model.day import Day
@@ -48,6 +49,7 @@ class Worker:
         clock: Clock,
         sealing: Sealing,
         publishing: Publishing,
+        daily: DailyExports,
         folding: Folding,
         sweep: Sweep,
         rule: SealingRule,
@@ -58,15 +60,15 @@ class Worker:
         self._clock = clock
         self._sealing = sealing
         self._publishing = publishing
+        self._daily = daily
         self._folding = folding
         self._sweep = sweep
         self._rule = rule
         self._lease = lease
         self._resting: dict[tuple[ResourceType, Day], datetime] = {}
-        self._loops = (
-            Loop("jobs", self.jobs_round, clock=clock),
-            Loop("days", self.days_round, clock=clock),
-        )
+        self._jobs_loop = Loop("jobs", self.jobs_round, clock=clock)
+        self._daily_loop = Loop("daily", self.daily_round, clock=clock)
+        self._loops = (self._jobs_loop, self._daily_loop, Loop("days", self.days_round, clock=clock))
 
     def start(self) -> None:
         """Begin to work in threads of its own."""
@@ -75,7 +77,7 @@ class Worker:
 
     def wake(self) -> None:
         """A job was submitted: do not wait for the next look."""
-        self._loops[0].wake()
+        self._jobs_loop.wake()
 
     def stop(self) -> None:
         """Finish what is begun, begin nothing more, and return when all is quiet."""
@@ -86,8 +88,7 @@ class Worker:
 
     def round(self) -> bool:
         """One round of each loop; False when there was nothing at all to do."""
-        jobs = self.jobs_round()
-        return self.days_round() or jobs
+        return any([self.jobs_round(), self.days_round(), self.daily_round()])
 
     def jobs_round(self) -> bool:
         """Take back what lost workers held, then work on the days of one job; False when there was none."""
@@ -101,6 +102,10 @@ class Worker:
             except LostClaim as error:
                 log.warning("job_day.claim_lost", job=claim.job.sid, error=str(error))
         return True
+
+    def daily_round(self) -> bool:
+        """Publish what is due by itself; False when there was nothing."""
+        return self._daily.round()
 
     def days_round(self) -> bool:
         """Open new days, seal one that is due, fold, sweep, forget; False when there was nothing to do."""
@@ -123,6 +128,7 @@ class Worker:
         try:
             with KeptLease(lambda: self._sealing.extend(claim), lease=self._lease, clock=self._clock):
                 outcome = self._sealing.seal(claim)
+            self._daily_loop.wake()  # if it was the first seal of the day
         except LostClaim:
             raise
         except Exception:

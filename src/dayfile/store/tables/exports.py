@@ -36,11 +36,10 @@ daily_run = Table(
     Column("resource_type", TYPE_NAME, primary_key=True),
     Column("day", DayText, primary_key=True),
     Column("cursor", SID, nullable=False),  # the last account that was seen to; it moves in each publishing commit
-    Column("started_at", Moment, nullable=False),
-    Column("finished_at", Moment),  # a finished run never runs again
-    Column("worker", Text),
-    Column("claim_token", BigInteger),  # unlike any other claim's
-    Column("leased_until", Moment),
+    Column("published", BigInteger, nullable=False),  # files so far
+    Column("started_at", Moment, nullable=False),  # in the commit of the seal
+    Column("not_before", Moment, nullable=False),  # a run that failed waits until then
+    Column("finished_at", Moment, index=True),  # a finished run never runs again
     Index(
         "ix_daily_run_unfinished",
         "day",

@@ -15,8 +15,8 @@ day_state = Table(
     metadata,
     Column("resource_type", TYPE_NAME, primary_key=True),
     Column("day", DayText, primary_key=True),
-    Column("state", String(16), nullable=False),  # open, sealed, removed
-    Column("sealed_at", Moment),  # when it was first sealed
+    Column("state", String(16), nullable=False),  # open, sealed, older (than the installation, and sealed), removed
+    Column("sealed_at", Moment),  # when it was first sealed after its end
 )
 
 seal = Table(

@@ -40,13 +40,13 @@ def upgrade() -> None:
         sa.Column("resource_type", _key(32), nullable=False),
         sa.Column("day", _DAY, nullable=False),
         sa.Column("cursor", _key(34), nullable=False),
+        sa.Column("published", sa.BigInteger(), nullable=False),
         sa.Column("started_at", _MOMENT, nullable=False),
+        sa.Column("not_before", _MOMENT, nullable=False),
         sa.Column("finished_at", _MOMENT, nullable=True),
-        sa.Column("worker", sa.Text(), nullable=True),
-        sa.Column("claim_token", sa.BigInteger(), nullable=True),
-        sa.Column("leased_until", _MOMENT, nullable=True),
         sa.PrimaryKeyConstraint("resource_type", "day", name=op.f("pk_daily_run")),
     )
+    op.create_index(op.f("ix_daily_run_finished_at"), "daily_run", ["finished_at"], unique=False)
     op.create_index(
         "ix_daily_run_unfinished",
         "daily_run",

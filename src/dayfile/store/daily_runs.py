@@ -1,0 +1,80 @@
+"""Where daily runs are: which days are to be exported for everybody who enabled it, and how far each of them is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, select, tuple_, update
+from sqlalchemy.sql import ColumnElement, Select
+
+from dayfile.model.day import Day
+from dayfile.model.export import DailyRun
+from dayfile.model.resource import ResourceType, parse_resource_type
+from dayfile.store.dialect import insert_missing
+from dayfile.store.tables.exports import daily_run as table
+
+
+class DailyRuns:
+    """The daily runs, within one transaction. They have no lease: one moves by whole commits, under its row's lock."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def start(self, resource_type: ResourceType, day: Day, *, now: datetime) -> None:
+        """The day is sealed for the first time: in this commit, so that it cannot be missed."""
+        begun = {"cursor": "", "published": 0, "started_at": now, "not_before": now, "finished_at": None}
+        insert_missing(self._connection, table, [{"resource_type": resource_type.name, "day": day, **begun}])
+
+    def due(self, *, now: datetime, limit: int) -> list[DailyRun]:
+        """The runs that may go on now, oldest day first."""
+        return self._unfinished(select(table).where(table.c.not_before <= now), limit=limit)
+
+    def lock(self, run: DailyRun) -> DailyRun | None:
+        """The run as it is by now, which nobody else moves until this transaction ends; None when somebody else is at
+        it, or it is finished.
+        """
+        query = select(table).where(_is(run), table.c.finished_at.is_(None)).with_for_update(skip_locked=True)
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else _run(row)
+
+    def advance(self, run: DailyRun, *, cursor: str, published: int) -> None:
+        """A locked run has seen to all accounts up to the cursor, and published so many more files."""
+        statement = update(table).where(_is(run))
+        self._connection.execute(statement.values(cursor=cursor, published=run.published + published))
+
+    def finish(self, run: DailyRun, *, now: datetime) -> None:
+        """A locked run has seen to all accounts: it never runs again."""
+        self._connection.execute(update(table).where(_is(run)).values(finished_at=now))
+
+    def rest(self, run: DailyRun, *, until: datetime) -> None:
+        """A run that failed is left alone for a while, so that it holds up no other."""
+        self._connection.execute(update(table).where(_is(run)).values(not_before=until))
+
+    def overdue(self, *, started_before: datetime, limit: int) -> list[DailyRun]:
+        """Runs that began so long ago and are not finished: there must be none."""
+        return self._unfinished(select(table).where(table.c.started_at < started_before), limit=limit)
+
+    def forget(self, *, finished_before: datetime, limit: int) -> int:
+        """Drop runs that finished long ago; how many. That their day is sealed keeps them from beginning again."""
+        old = select(table.c.resource_type, table.c.day).where(table.c.finished_at < finished_before).limit(limit)
+        statement = delete(table).where(tuple_(table.c.resource_type, table.c.day).in_(old))
+        return self._connection.execute(statement).rowcount
+
+    def _unfinished(self, query: Select[Any], *, limit: int) -> list[DailyRun]:
+        query = query.where(table.c.finished_at.is_(None)).order_by(table.c.day, table.c.resource_type).limit(limit)
+        return [_run(row) for row in self._connection.execute(query)]
+
+
+def _is(run: DailyRun) -> ColumnElement[bool]:
+    return (table.c.resource_type == run.resource_type.name) & (table.c.day == run.day)
+
+
+def _run(row: Row[Any]) -> DailyRun:
+    return DailyRun(
+        resource_type=parse_resource_type(row.resource_type),
+        day=row.day,
+        cursor=row.cursor,
+        published=row.published,
+        started_at=row.started_at,
+    )
