@@ -8,6 +8,7 @@ import secrets
 import socket
 import string
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -23,12 +24,17 @@ from dayfile.api.app import create_app
 from dayfile.api.context import Context
 from dayfile.api.paging import PageTokens
 from dayfile.clock import Clock, SystemClock
+from dayfile.delivery.dispatch import Dispatch
+from dayfile.delivery.replay import Replay
+from dayfile.delivery.room import THREADS
 from dayfile.errors import DatabaseUnavailable, Unusable
 from dayfile.exports.configuration import Configuring
 from dayfile.exports.custom import CustomJobs
 from dayfile.exports.daily import DailyExports
 from dayfile.exports.given import GivenLinks
+from dayfile.exports.outbox import Outbox
 from dayfile.exports.publish import Publishing
+from dayfile.files.key_file import read_or_make
 from dayfile.files.links import LinkSigner
 from dayfile.files.scratch import scratch_folder
 from dayfile.files.storage import LocalStorage, Storage
@@ -160,8 +166,17 @@ class Service:
             randomness=self.randomness,
             quota_days=self.settings.quota_days,
             job_lifetime=timedelta(days=self.settings.job_lifetime_days),
+            outbox=self._outbox,
             wake=self._wake,
         )
+
+    @cached_property
+    def _outbox(self) -> Outbox:
+        return Outbox(randomness=self.randomness, start_mails=self.settings.start_mails, wake=self._wake_for_notices)
+
+    @cached_property
+    def replay(self) -> Replay:
+        return Replay(self.database, clock=self.clock, wake=self._wake_for_notices)
 
     @cached_property
     def sealing(self) -> Sealing:
@@ -174,39 +189,63 @@ class Service:
             scratch=self._scratch(),
             memory_bytes=self.settings.seal_memory_mb * 1_000_000,
             threads=cores(),
-            lease=self._lease,
-            sweep_delay=self._sweep_delay,
+            lease=self.settings.lease,
+            sweep_delay=self.settings.sweep_delay,
         )
+
+    @cached_property
+    def _dispatch(self) -> Dispatch:
+        executor = ThreadPoolExecutor(THREADS, thread_name_prefix="notice")
+        self._closing.callback(executor.shutdown)
+        return Dispatch(
+            self.database,
+            worker=self._worker_name,
+            clock=self.clock,
+            randomness=self.randomness,
+            key=self.key,
+            transports={},
+            executor=executor,
+            wake=self._wake_for_notices,
+        )
+
+    @cached_property
+    def _worker_name(self) -> str:
+        return f"{socket.gethostname()}/{os.getpid()}/{self.randomness.hex(8)}"
 
     @cached_property
     def worker(self) -> Worker:
         return Worker(
-            f"{socket.gethostname()}/{os.getpid()}/{self.randomness.hex(8)}",
+            self._worker_name,
             database=self.database,
             clock=self.clock,
             sealing=self.sealing,
             publishing=Publishing(
                 self.database,
                 clock=self.clock,
-                lease=self._lease,
-                file_lifetime=self._file_lifetime,
+                outbox=self._outbox,
+                lease=self.settings.lease,
+                file_lifetime=self.settings.file_lifetime,
                 retry=RetryRule(),
             ),
-            daily=DailyExports(self.database, clock=self.clock, file_lifetime=self._file_lifetime),
+            daily=DailyExports(
+                self.database, clock=self.clock, outbox=self._outbox, file_lifetime=self.settings.file_lifetime
+            ),
             folding=Folding(
                 self.database,
                 self.storage,
                 clock=self.clock,
                 randomness=self.randomness,
-                sweep_delay=self._sweep_delay,
+                sweep_delay=self.settings.sweep_delay,
             ),
             sweep=Sweep(self.database, self.storage, clock=self.clock),
+            dispatch=self._dispatch,
+            notice_lifetime=timedelta(days=self.settings.notice_lifetime_days),
             rule=SealingRule(
                 grace=timedelta(minutes=self.settings.day_grace_minutes),
                 quiet=timedelta(minutes=self.settings.late_quiet_minutes),
                 limit=timedelta(minutes=self.settings.late_limit_minutes),
             ),
-            lease=self._lease,
+            lease=self.settings.lease,
         )
 
     def api(self, *, pages: Iterable[APIRouter] = ()) -> ASGIApp:
@@ -244,17 +283,9 @@ class Service:
         if "worker" in vars(self):  # made here, and perhaps at work; otherwise some other process has one
             self.worker.wake()
 
-    @property
-    def _lease(self) -> timedelta:
-        return timedelta(seconds=self.settings.lease_seconds)
-
-    @property
-    def _file_lifetime(self) -> timedelta:
-        return timedelta(days=self.settings.file_lifetime_days)
-
-    @property
-    def _sweep_delay(self) -> timedelta:
-        return timedelta(days=self.settings.sweep_delay_days)
+    def _wake_for_notices(self) -> None:
+        if "worker" in vars(self):
+            self.worker.wake_for_notices()
 
     def _scratch(self) -> Path:
         parent = self.settings.data_dir.absolute() / "scratch"
@@ -265,34 +296,5 @@ def _instance_key(settings: Settings) -> InstanceKey:
     """The key from the settings, or the one in the data folder, which is made on first start."""
     if settings.secret_key is not None:
         return InstanceKey.parse(settings.secret_key.get_secret_value())
-    path = settings.data_dir.absolute() / "secret.key"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            _write_new(path, secrets.token_hex(KEY_BYTES) + "\n")
-        return InstanceKey.parse(path.read_text())
-    except OSError as error:
-        raise Unusable(
-            f"the data folder {path.parent} cannot be used: {error.strerror}. "
-            "Make it writable for this user, or set DAYFILE_DATA_DIR to another one"
-        ) from error
-
-
-def _write_new(path: Path, text: str) -> None:
-    """Make a file that only its owner can read, whole and durable or not at all; raises FileExistsError.
-
-    It appears under its name by a link, so that a second process starting at the same time never reads half of it.
-    """
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(descriptor)
-        os.link(partial, path)
-    finally:
-        partial.unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
-    os.fsync(folder)
-    os.close(folder)
+    path, randomness = settings.data_dir.absolute() / "secret.key", SystemRandomness()
+    return InstanceKey.parse(read_or_make(path, new=randomness.hex(2 * KEY_BYTES) + "\n", draft=randomness.hex(16)))

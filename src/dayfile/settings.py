@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -65,6 +66,12 @@ class Settings(BaseSettings):
     job_lifetime_days: Annotated[
         int, Field(ge=1, le=3650, description="Days that a job stays on the list once it is over")
     ] = 7
+    notice_lifetime_days: Annotated[
+        int, Field(ge=1, le=3650, description="Days that a notice and its attempts are kept once it has ended")
+    ] = 30
+    start_mails: Annotated[
+        bool, Field(description="Whether the owner of an account is told by e-mail that a job has started")
+    ] = True
     quota_days: Annotated[
         int, Field(ge=0, description="Days that an account and its subaccounts may request per UTC day; 0 lifts it")
     ] = 366
@@ -114,6 +121,21 @@ class Settings(BaseSettings):
         if not self.storage_url.startswith("file:///"):
             raise Unusable(f"DAYFILE_STORAGE_URL must begin with file:///, not {self.storage_url.partition(':')[0]}:")
         return Path(self.storage_url.removeprefix("file://"))
+
+    @property
+    def lease(self) -> timedelta:
+        """How long work is held by whoever claimed it."""
+        return timedelta(seconds=self.lease_seconds)
+
+    @property
+    def sweep_delay(self) -> timedelta:
+        """How long objects are kept that nothing refers to."""
+        return timedelta(days=self.sweep_delay_days)
+
+    @property
+    def file_lifetime(self) -> timedelta:
+        """How long a published day file stays on the list."""
+        return timedelta(days=self.file_lifetime_days)
 
     @property
     def base_url(self) -> str:

@@ -35,14 +35,12 @@ from dayfile.model.day import Day, DayRange
 from dayfile.model.export import NewSealedDay, SealedDay
 from dayfile.model.job import JobRequest, JobSid, RetryRule
 from dayfile.model.resource import MESSAGES, ResourceType
-from dayfile.model.secret import InstanceKey
 from tests.support import documented
 from tests.support.clock import FakeClock
+from tests.support.notices import an_outbox
 from tests.support.randomness import SeededRandomness
 from tests.support.server import serving
-from tests.support.state import a_database
-
-KEY = InstanceKey(b"k" * 32)
+from tests.support.state import KEY, a_database
 
 
 class SharedRandomness(SeededRandomness):
@@ -137,6 +135,7 @@ class Face:
         self.publishing = Publishing(
             self.database,
             clock=self.clock,
+            outbox=an_outbox(self.randomness),
             lease=timedelta(minutes=1),
             file_lifetime=timedelta(days=7),
             retry=RetryRule(),
@@ -151,6 +150,7 @@ class Face:
             randomness=self.randomness,
             quota_days=quota_days,
             job_lifetime=job_lifetime,
+            outbox=an_outbox(self.randomness),
             wake=lambda: None,
         )
         context = Context(

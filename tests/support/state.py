@@ -10,10 +10,14 @@ from dayfile.model.account import Account, AccountSid, AccountState, pack_accoun
 from dayfile.model.day import Day, DayRange
 from dayfile.model.job import Job, JobRequest, JobSid
 from dayfile.model.resource import MESSAGES, ResourceType
+from dayfile.model.secret import InstanceKey, encrypt
 from dayfile.model.segment import NewSegment, SegmentKind
 from dayfile.store import schema
 from dayfile.store.database import Database
 from tests.support.clock import NOON
+
+KEY = InstanceKey(b"k" * 32)
+AUTH_TOKEN = "the account's token"
 
 
 def a_database(folder: Path) -> Database:
@@ -40,8 +44,9 @@ def an_account(
         email=None,
         created_at=now,
     )
+    token = encrypt(KEY, sid=account.sid, secret=AUTH_TOKEN, nonce=b"n" * 12)
     with database.transaction() as tx:
-        tx.accounts.add(account, login_hash=b"", encrypted_token=b"")
+        tx.accounts.add(account, login_hash=b"", encrypted_token=token)
     return account
 
 

@@ -12,6 +12,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
+from dayfile.delivery.dispatch import Dispatch
+from dayfile.delivery.transport import Transport
 from dayfile.exports.configuration import Configuring
 from dayfile.exports.custom import CustomJobs
 from dayfile.exports.daily import DailyExports
@@ -24,6 +26,7 @@ from dayfile.model.credential import Caller, Scope
 from dayfile.model.day import Day
 from dayfile.model.export import ConfigurationChange, DayFile, SealedDay
 from dayfile.model.job import RetryRule
+from dayfile.model.notice import Channel
 from dayfile.model.receipt import Receipt
 from dayfile.model.resource import MESSAGES
 from dayfile.sealing.plan import SealingRule
@@ -34,8 +37,10 @@ from dayfile.work.check import Check
 from dayfile.work.sweep import Sweep
 from dayfile.work.worker import Worker
 from tests.support.clock import FakeClock
+from tests.support.notices import AtOnce, RecordingTransport, an_outbox
 from tests.support.randomness import SeededRandomness
 from tests.support.records import Sent, body_of
+from tests.support.state import KEY
 from tests.support.steps import Died, SteppingDatabase, SteppingStorage, Steps
 
 OPERATOR = Caller(credential="SK" + "0" * 32, account=None, scopes=frozenset(Scope), permissions=frozenset())
@@ -53,10 +58,12 @@ class World:
         clock: FakeClock | None = None,
         steps: Steps | None = None,
         process: int = 1,
+        transport: Transport | None = None,
     ) -> None:
         self.folder = folder
         self.clock = clock or FakeClock()
         self.steps = steps or Steps()
+        self.transport = transport or RecordingTransport()
         self._process = process
         is_there = (folder / "dayfile.sqlite").exists()
         self._real_database = Database.connect(f"sqlite:///{folder / 'dayfile.sqlite'}")
@@ -76,7 +83,7 @@ class World:
     def restarted(self, *, steps: Steps | None = None) -> World:
         """The instance after this process has gone, however it went."""
         self.close()
-        return World(self.folder, clock=self.clock, steps=steps, process=self._process + 1)
+        return World(self.folder, clock=self.clock, steps=steps, process=self._process + 1, transport=self.transport)
 
     def close(self) -> None:
         """Let go of files and threads, without a word to anybody."""
@@ -185,6 +192,7 @@ class World:
             randomness=self.randomness,
             quota_days=0,
             job_lifetime=timedelta(days=7),
+            outbox=an_outbox(self.randomness),
             wake=lambda: None,
         )
         self.folding = Folding(
@@ -219,12 +227,28 @@ class World:
         self.publishing = Publishing(
             self.database,
             clock=self.clock,
+            outbox=an_outbox(self.randomness),
             lease=LEASE,
             file_lifetime=timedelta(days=7),
             retry=RetryRule(attempts=1000),
         )
         self.daily = DailyExports(
-            self.database, clock=self.clock, file_lifetime=timedelta(days=7), accounts_per_commit=2
+            self.database,
+            clock=self.clock,
+            outbox=an_outbox(self.randomness),
+            file_lifetime=timedelta(days=7),
+            accounts_per_commit=2,
+        )
+
+        self.dispatch = Dispatch(
+            self.database,
+            worker=f"worker {self._process}",
+            clock=self.clock,
+            randomness=self.randomness,
+            key=KEY,
+            transports=dict.fromkeys(Channel, self.transport),
+            executor=AtOnce(),
+            wake=lambda: None,
         )
 
     def _scratch(self) -> Path:
@@ -242,6 +266,8 @@ class World:
             daily=self.daily,
             folding=self.folding,
             sweep=self.sweep,
+            dispatch=self.dispatch,
+            notice_lifetime=timedelta(days=30),
             rule=SealingRule(grace=timedelta(hours=1), quiet=timedelta(minutes=10), limit=timedelta(hours=6)),
             lease=LEASE,
         )

@@ -18,12 +18,12 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from dayfile.api.context import Context, context_of
-from dayfile.api.empty import EMPTY_FILE, EMPTY_SHA256
 from dayfile.api.exports import READ
 from dayfile.api.ranges import Part, is_known, requested_part
 from dayfile.api.urls import DOWNLOADS, Urls
 from dayfile.errors import Corrupt, Forbidden, NotFound
 from dayfile.files.links import EMPTY, ExpiredLink, Link
+from dayfile.model.empty import EMPTY_FILE, EMPTY_SHA256
 
 router = APIRouter()
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from dayfile.api.empty import EMPTY_ENCODER, EMPTY_FILE, EMPTY_PLAIN_SHA256, EMPTY_SHA256
 from dayfile.api.urls import Urls
 from dayfile.model.day import Day
+from dayfile.model.empty import EMPTY_ENCODER, EMPTY_FILE, EMPTY_PLAIN_SHA256, EMPTY_SHA256
 from dayfile.model.export import DayFile, ExportConfiguration, SealedDay
 from dayfile.model.job import Job, JobDay, group_by_status
 from dayfile.model.resource import ResourceType

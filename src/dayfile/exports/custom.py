@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from dayfile.clock import Clock
 from dayfile.errors import Invalid, NotFound
+from dayfile.exports.outbox import Outbox
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
 from dayfile.model.job import Job, JobRequest, JobSid
@@ -31,6 +32,7 @@ class CustomJobs:
         randomness: Randomness,
         quota_days: int,
         job_lifetime: timedelta,
+        outbox: Outbox,
         wake: Callable[[], None],
     ) -> None:
         self._database = database
@@ -38,6 +40,7 @@ class CustomJobs:
         self._randomness = randomness
         self._quota_days = quota_days  # 0: none
         self._job_lifetime = job_lifetime
+        self._outbox = outbox
         self._wake = wake
 
     def submit(self, request: JobRequest) -> Job:
@@ -56,6 +59,8 @@ class CustomJobs:
                         f"left for the account and its subaccounts today; the count starts anew on {today + 1} (UTC)"
                     )
             job = tx.jobs.submit(sid, request, now=now)
+            self._outbox.job_started(tx, job, now=now)
+        self._outbox.wake()
         self._wake()
         return job
 

@@ -16,6 +16,7 @@ import structlog
 
 from dayfile.clock import Clock
 from dayfile.errors import Transient
+from dayfile.exports.outbox import Outbox
 from dayfile.model.export import DailyRun, DayFile, ExportConfiguration
 from dayfile.store.database import Database
 from dayfile.store.transaction import Transaction
@@ -41,11 +42,13 @@ class DailyExports:
         database: Database,
         *,
         clock: Clock,
+        outbox: Outbox,
         file_lifetime: timedelta,
         accounts_per_commit: int = ACCOUNTS_PER_COMMIT,
     ) -> None:
         self._database = database
         self._clock = clock
+        self._outbox = outbox
         self._file_lifetime = file_lifetime
         self._accounts_per_commit = accounts_per_commit
 
@@ -78,6 +81,7 @@ class DailyExports:
             self._publish(tx, locked, configurations, now=now)
             if is_last := len(configurations) < self._accounts_per_commit:
                 tx.daily_runs.finish(locked, now=now)
+        self._outbox.wake()
         if is_last:
             files = locked.published + len(configurations)
             log.info("daily_run.finished", resource_type=run.resource_type.name, day=str(run.day), files=files)
@@ -106,4 +110,5 @@ class DailyExports:
             for account in accounts
         ]
         tx.day_files.publish(files)
+        self._outbox.days_exported(tx, zip(files, configurations, strict=True), now=now)
         tx.daily_runs.advance(run, cursor=accounts[-1], published=len(files))

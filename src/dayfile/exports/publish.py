@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from dayfile.clock import Clock
+from dayfile.exports.outbox import Outbox
 from dayfile.model.day import Day
 from dayfile.model.export import DayFile, SealedDay
 from dayfile.model.job import Claim, Event, Job, RetryRule, Status
@@ -29,10 +30,18 @@ class Publishing:
     """What a worker does with jobs: claim, publish, report. Every write is guarded by the claim."""
 
     def __init__(
-        self, database: Database, *, clock: Clock, lease: timedelta, file_lifetime: timedelta, retry: RetryRule
+        self,
+        database: Database,
+        *,
+        clock: Clock,
+        outbox: Outbox,
+        lease: timedelta,
+        file_lifetime: timedelta,
+        retry: RetryRule,
     ) -> None:
         self._database = database
         self._clock = clock
+        self._outbox = outbox
         self._lease = lease
         self._file_lifetime = file_lifetime
         self._retry = retry
@@ -66,21 +75,24 @@ class Publishing:
             # A day that was deleted while it ran publishes nothing.
             published = [job_day.day for job_day in done if job_day.status in _PUBLISHED]
             tx.day_files.publish(self._files(tx, job, {day: sealed.get(day) for day in published}, now=now))
-            return tx.jobs.settle(job.sid, now=now)
+            job = self._settle(tx, job, now=now)
+        self._outbox.wake()
+        return job
 
     def hand_back(self, claim: Claim, days: Iterable[Day], *, delay: timedelta = timedelta(0)) -> None:
         """Give days back without blame, to be claimed again after the delay."""
         now = self._clock.now()
         with self._database.transaction() as tx:
-            tx.jobs.lock(claim.job.sid)
+            job = tx.jobs.lock(claim.job.sid)
             tx.job_days.report(claim, dict.fromkeys(days, Event.HAND_BACK), now=now, not_before=now + delay)
-            tx.jobs.settle(claim.job.sid, now=now)
+            self._settle(tx, job, now=now)
 
     def fail(self, claim: Claim, days: Iterable[Day], *, error: str) -> None:
         """Count an attempt as failed: each day is tried again later, or given up after its last attempt."""
         with self._database.transaction() as tx:
-            tx.jobs.lock(claim.job.sid)
-            self._fail(tx, claim, days, error=error)
+            job = tx.jobs.lock(claim.job.sid)
+            self._fail(tx, job, claim=claim, days=days, error=error)
+        self._outbox.wake()
 
     def take_back_expired(self) -> int:
         """Count a failed attempt for every claim whose lease ran out: its worker is lost. How many there were."""
@@ -89,21 +101,31 @@ class Publishing:
         taken_back = 0
         for claim in expired:
             with self._database.transaction() as tx:
-                tx.jobs.lock(claim.job.sid)
+                job = tx.jobs.lock(claim.job.sid)
                 if tx.job_days.is_expired(claim, now=self._clock.now()):  # it may have reported or extended after all
                     days = [job_day.day for job_day in claim.days]
-                    self._fail(tx, claim, days, error=f"the worker {claim.worker} was lost while it ran")
+                    self._fail(
+                        tx, job, claim=claim, days=days, error=f"the worker {claim.worker} was lost while it ran"
+                    )
                     taken_back += 1
+            self._outbox.wake()
         return taken_back
 
-    def _fail(self, tx: Transaction, claim: Claim, days: Iterable[Day], *, error: str) -> None:
+    def _fail(self, tx: Transaction, job: Job, *, claim: Claim, days: Iterable[Day], error: str) -> None:
         now = self._clock.now()
         attempts = {job_day.day: job_day.attempt for job_day in claim.days}
         for day in days:
             event = Event.GIVE_UP if self._retry.gives_up(attempts[day]) else Event.ERROR
             not_before = now + self._retry.delay(attempts[day])
             tx.job_days.report(claim, {day: event}, now=now, not_before=not_before, error=error)
-        tx.jobs.settle(claim.job.sid, now=now)
+        self._settle(tx, job, now=now)
+
+    def _settle(self, tx: Transaction, locked: Job, *, now: datetime) -> Job:
+        """Note that a locked job is over, if its last day is final; then its notices are in the same commit."""
+        job = tx.jobs.settle(locked.sid, now=now)
+        if job.over_at and not locked.over_at:
+            self._outbox.job_over(tx, job, tx.jobs.days([job.sid])[job.sid], now=now)
+        return job
 
     def _files(self, tx: Transaction, job: Job, sealed: dict[Day, SealedDay | None], *, now: datetime) -> list[DayFile]:
         if not sealed:

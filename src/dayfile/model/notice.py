@@ -6,17 +6,23 @@ tried as often as the schedule says. Nothing here sends anything: an attempt com
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import NewType
 
+from dayfile.errors import NotFound
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
-from dayfile.model.job import JobSid
+from dayfile.model.job import Job, JobDay, JobSid, Status
 from dayfile.model.resource import ResourceType
 
 EventSid = NewType("EventSid", str)  # EV and 32 hexadecimal digits, the same on every attempt
+
+_SHAPE = re.compile(r"EV[0-9a-fA-F]{32}")
 
 ATTEMPT_SECONDS = 15.0
 """An attempt takes at most so long, whatever the receiver does."""
@@ -77,6 +83,18 @@ class JobContent:
     days_completed: int
     days_empty: int
     days_failed: int
+
+    @classmethod
+    def of(cls, job: Job, days: Iterable[JobDay]) -> JobContent:
+        """A job as its days stand now."""
+        count = Counter(job_day.status for job_day in days)
+        return cls(
+            friendly_name=job.friendly_name,
+            days=job.days,
+            days_completed=count[Status.COMPLETED],
+            days_empty=count[Status.COMPLETED_EMPTY_RECORDS],
+            days_failed=count[Status.FAILED],
+        )
 
     @property
     def has_failed(self) -> bool:
@@ -152,6 +170,19 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try, as it is written down: begun before it is made, ended after it."""
+
+    number: int  # 1 for the first, counted on when a notice is replayed
+    began_at: datetime
+    took: timedelta | None  # None: it is under way, or the worker was lost while it ran
+    result: Result | None  # the same
+    status: int | None
+    error: str | None
+    answer: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """How it goes on with a notice after an attempt."""
 
@@ -171,3 +202,10 @@ def after(attempts: int, outcome: Outcome, *, now: datetime, chance: float) -> V
     if outcome.retry_after is not None:
         delay = max(delay, min(outcome.retry_after, LONGEST_RETRY_AFTER))
     return Verdict(state=NoticeState.PENDING, next_attempt_at=now + delay)
+
+
+def parse_event_sid(text: str) -> EventSid:
+    """Read `EV` and 32 hexadecimal digits; raises NotFound, for no such notice can exist."""
+    if not _SHAPE.fullmatch(text):
+        raise NotFound(f"there is no notice {text[:80]!r}: an event sid is EV followed by 32 hexadecimal digits")
+    return EventSid("EV" + text[2:].lower())

@@ -15,7 +15,9 @@ from dayfile.store.instance import Instance
 from dayfile.store.job_days import JobDays
 from dayfile.store.jobs import Jobs
 from dayfile.store.keys import Keys
+from dayfile.store.lanes import Lanes
 from dayfile.store.logins import Logins
+from dayfile.store.notices import Notices
 from dayfile.store.receipts import Receipts
 from dayfile.store.rejections import Rejections
 from dayfile.store.sealed import SealedDays
@@ -85,6 +87,14 @@ class Transaction:
     @cached_property
     def job_days(self) -> JobDays:
         return JobDays(self._connection)
+
+    @cached_property
+    def notices(self) -> Notices:
+        return Notices(self._connection)
+
+    @cached_property
+    def lanes(self) -> Lanes:
+        return Lanes(self._connection)
 
     @cached_property
     def instance(self) -> Instance:

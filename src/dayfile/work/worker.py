@@ -1,7 +1,8 @@
 """The worker: thin loops that claim what is due and hand it to the stages, which do not know one another.
 
-Three loops, so that nothing waits behind what takes long: one for jobs, one for daily exports, one for days (sealing,
-folding, sweeping). A round does one thing and says whether there was one; only production waits.
+Four loops, so that nothing waits behind what takes long: one for jobs, one for daily exports, one for days (sealing,
+folding, sweeping, forgetting), one for notices. A round does one thing and says whether there was one; only production
+waits.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from dayfile.clock import Clock
+from dayfile.delivery.dispatch import Dispatch
 from dayfile.errors import LostClaim, Transient
 from dayfile.exports.daily import DailyExports
 from dayfile.exports.publish import BUSY_DELAY, Publishing
@@ -34,6 +36,9 @@ BLAMELESS_FOR = timedelta(hours=24)
 FAILED_DAY_RESTS_FOR = timedelta(minutes=5)
 """How long a day whose seal failed is left alone."""
 
+FORGOTTEN_AT_ONCE = 500
+"""So many notices at most are forgotten in one commit."""
+
 AWAY_DELAY = timedelta(seconds=30)
 """How long a day rests after such an attempt."""
 
@@ -52,6 +57,8 @@ class Worker:
         daily: DailyExports,
         folding: Folding,
         sweep: Sweep,
+        dispatch: Dispatch,
+        notice_lifetime: timedelta,
         rule: SealingRule,
         lease: timedelta,
     ) -> None:
@@ -63,12 +70,16 @@ class Worker:
         self._daily = daily
         self._folding = folding
         self._sweep = sweep
+        self._dispatch = dispatch
+        self._notice_lifetime = notice_lifetime
         self._rule = rule
         self._lease = lease
         self._resting: dict[tuple[ResourceType, Day], datetime] = {}
         self._jobs_loop = Loop("jobs", self.jobs_round, clock=clock)
         self._daily_loop = Loop("daily", self.daily_round, clock=clock)
-        self._loops = (self._jobs_loop, self._daily_loop, Loop("days", self.days_round, clock=clock))
+        self._notices_loop = Loop("notices", dispatch.round, clock=clock)
+        days_loop = Loop("days", self.days_round, clock=clock)
+        self._loops = (self._jobs_loop, self._daily_loop, days_loop, self._notices_loop)
 
     def start(self) -> None:
         """Begin to work in threads of its own."""
@@ -79,16 +90,22 @@ class Worker:
         """A job was submitted: do not wait for the next look."""
         self._jobs_loop.wake()
 
+    def wake_for_notices(self) -> None:
+        """A notice was written, or there is room for another attempt: do not wait for the next look."""
+        self._notices_loop.wake()
+
     def stop(self) -> None:
         """Finish what is begun, begin nothing more, and return when all is quiet."""
+        self._dispatch.stop()
         for loop in self._loops:
             loop.stop()
         for loop in self._loops:
             loop.join()
+        self._dispatch.join()
 
     def round(self) -> bool:
         """One round of each loop; False when there was nothing at all to do."""
-        return any([self.jobs_round(), self.days_round(), self.daily_round()])
+        return any([self.jobs_round(), self.days_round(), self.daily_round(), self._dispatch.round()])
 
     def jobs_round(self) -> bool:
         """Take back what lost workers held, then work on the days of one job; False when there was none."""
@@ -110,7 +127,7 @@ class Worker:
     def days_round(self) -> bool:
         """Open new days, seal one that is due, fold, sweep, forget; False when there was nothing to do."""
         self.open_days()
-        return any([self._seal_due(), self._folding.round(), self._sweep.round(), self._forget_receipts()])
+        return any([self._seal_due(), self._folding.round(), self._sweep.round(), self._forget()])
 
     def open_days(self) -> None:
         """Make the days up to today known, so that each is sealed at its time even if no record ever comes."""
@@ -199,6 +216,9 @@ class Worker:
         self._resting[resource_type, day] = self._clock.now() + FAILED_DAY_RESTS_FOR
         return False
 
+    def _forget(self) -> bool:
+        return any([self._forget_receipts(), self._forget_notices()])
+
     def _forget_receipts(self) -> bool:
         before = self._clock.now() - RECEIPT_LIFETIME
         with self._database.snapshot() as tx:
@@ -206,3 +226,11 @@ class Worker:
                 return False
         with self._database.transaction() as tx:
             return tx.receipts.forget(before=before) > 0
+
+    def _forget_notices(self) -> bool:
+        before = self._clock.now() - self._notice_lifetime
+        with self._database.snapshot() as tx:
+            if not tx.notices.has_ended(before=before):
+                return False
+        with self._database.transaction() as tx:
+            return tx.notices.forget(ended_before=before, limit=FORGOTTEN_AT_ONCE) > 0

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from dayfile.api import shapes
-from dayfile.api.empty import EMPTY_FILE, EMPTY_PLAIN_SHA256, EMPTY_SHA256
 from dayfile.api.shapes import Standing
 from dayfile.api.urls import Urls
 from dayfile.files.gzip import compress
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
+from dayfile.model.empty import EMPTY_FILE, EMPTY_PLAIN_SHA256, EMPTY_SHA256
 from dayfile.model.export import DayFile, SealedDay
 from dayfile.model.job import Job, JobDay, JobSid, Status
 from dayfile.model.resource import MESSAGES

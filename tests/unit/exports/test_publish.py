@@ -16,6 +16,7 @@ from dayfile.model.job import Claim, Job, RetryRule, Status, group_by_status
 from dayfile.model.resource import MESSAGES
 from dayfile.store.database import Database
 from tests.support.clock import NOON, FakeClock
+from tests.support.notices import an_outbox
 from tests.support.randomness import SeededRandomness
 from tests.support.sealed import sealed_days
 from tests.support.state import a_database, a_job_request, a_segment, an_account
@@ -39,10 +40,16 @@ class Desk:
             randomness=SeededRandomness(),
             quota_days=366,
             job_lifetime=WEEK,
+            outbox=an_outbox(),
             wake=self._wake,
         )
         self.publishing = Publishing(
-            self.database, clock=self.clock, lease=LEASE, file_lifetime=WEEK, retry=RetryRule(attempts=3)
+            self.database,
+            clock=self.clock,
+            outbox=an_outbox(SeededRandomness("publishing")),
+            lease=LEASE,
+            file_lifetime=WEEK,
+            retry=RetryRule(attempts=3),
         )
 
     def _wake(self) -> None:

@@ -13,6 +13,7 @@ from dayfile.model.export import ConfigurationChange
 from dayfile.model.resource import CALLS, MESSAGES
 from dayfile.store.database import Database
 from tests.support.clock import NOON, FakeClock
+from tests.support.notices import an_outbox
 from tests.support.sealed import sealed_days
 from tests.support.state import an_account
 
@@ -44,7 +45,13 @@ def test_workers_side_by_side_publish_every_file_once(database: Database) -> Non
     _start(database, YESTERDAY)
 
     def work(_: int) -> None:
-        daily = DailyExports(database, clock=FakeClock(), file_lifetime=timedelta(days=7), accounts_per_commit=2)
+        daily = DailyExports(
+            database,
+            clock=FakeClock(),
+            outbox=an_outbox(),
+            file_lifetime=timedelta(days=7),
+            accounts_per_commit=2,
+        )
         while daily.round():
             pass
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -22,7 +23,9 @@ from dayfile.store.database import Database
 from dayfile.store.transaction import Transaction
 from tests.support.clock import NOON, FakeClock
 from tests.support.held import HeldDatabase
+from tests.support.notices import an_outbox
 from tests.support.postgres import a_postgres_database
+from tests.support.randomness import SeededRandomness
 from tests.support.state import a_job, a_job_request, a_segment, a_sid, an_account
 
 ACME = AccountSid(a_sid("AC", "acme"))
@@ -134,16 +137,25 @@ def test_a_seal_that_meets_a_fold_takes_what_is_there_afterwards(database: Datab
 
 def test_two_last_days_that_finish_side_by_side_end_their_job(database: Database) -> None:
     """Neither would see the other: the job would never be over, and nobody would be told that it is."""
-    job = a_job(database, a_job_request(an_account(database), "2026-11-01", "2026-11-02"))
+    request = a_job_request(an_account(database), "2026-11-01", "2026-11-02")
+    job = a_job(database, replace(request, webhook_url="https://example.com/", webhook_method="POST"))
     with database.transaction() as tx:
         claims = [tx.job_days.claim(worker=f"w{n}", leased_until=NOON + LEASE, limit=1, now=NOON) for n in range(2)]
 
     def publish(over: Database, number: int) -> None:
         claim = claims[number]
         assert claim is not None
-        desk = Publishing(over, clock=FakeClock(), lease=LEASE, file_lifetime=timedelta(days=7), retry=RetryRule())
+        desk = Publishing(
+            over,
+            clock=FakeClock(),
+            outbox=an_outbox(SeededRandomness(f"desk {number}")),
+            lease=LEASE,
+            file_lifetime=timedelta(days=7),
+            retry=RetryRule(),
+        )
         desk.publish(claim, [job_day.day for job_day in claim.days])
 
     _while_held(database, lambda held: publish(held, 0), lambda: publish(database, 1))
     with database.snapshot() as tx:
         assert tx.jobs.get(job.sid).over_at == NOON
+        assert [notice.job_sid for notice in tx.notices.page(limit=9)] == [job.sid]

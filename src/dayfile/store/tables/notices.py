@@ -7,18 +7,49 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text, text
 
-from dayfile.store.columns import SID, TYPE_NAME, DayText, Moment, key_text
+from dayfile.store.columns import ROW_ID, SID, TYPE_NAME, DayText, Moment, key_text
 from dayfile.store.tables.metadata import metadata
+
+lane = Table(
+    "lane",
+    metadata,
+    # The notices of one account for one host. It is claimed as a whole: one attempt at a time, in order.
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    Column("account", SID, nullable=False),
+    Column("channel", String(16), nullable=False),  # webhook, mail
+    Column("host", key_text(2048), nullable=False),  # scheme, name and port of a URL; domain of an address
+    Column("standing", String(16), nullable=False),  # new, prompt, troubled: from its last attempt
+    Column("failures", Integer, nullable=False),  # in a row
+    Column("rests_until", Moment),  # null: it need not
+    Column("due_at", Moment),  # when it may be claimed; null: nothing is pending
+    Column("served", BigInteger, nullable=False),  # token of its last claim: claims go round by it
+    Column("worker", Text),
+    Column("claim_token", BigInteger),  # unlike any other claim's
+    Column("leased_until", Moment),
+    Index("uq_lane_key", "account", "channel", "host", unique=True),
+    Index("ix_lane_served", "account", "served"),
+    Index(
+        "ix_lane_due",
+        "due_at",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+_PENDING = text("state = 'pending'")
 
 notice = Table(
     "notice",
     metadata,
-    Column("sid", SID, primary_key=True),  # EV: the same on every attempt
+    # Order of events: taken under the lock of its lane, so that in a lane the numbers commit in their order.
+    Column("number", ROW_ID, primary_key=True, autoincrement=True),
+    Column("sid", SID, nullable=False, unique=True),  # EV: the same on every attempt
     Column("account", SID, nullable=False),
-    Column("number", BigInteger, nullable=False, unique=True),  # order of events
+    Column("lane_id", BigInteger, ForeignKey("lane.id"), nullable=False, index=True),
     Column("event", String(32), nullable=False),  # job.started, job.finished, day.exported
     Column("channel", String(16), nullable=False),  # webhook, mail
-    Column("receiver", key_text(2048), nullable=False),  # a URL or an e-mail address
+    Column("receiver", Text, nullable=False),  # a URL or an e-mail address
     Column("method", String(4)),  # of a webhook
     Column("resource_type", TYPE_NAME, nullable=False),
     Column("job_sid", SID),  # of a custom job, else null
@@ -26,24 +57,24 @@ notice = Table(
     Column("generation", BigInteger),  # the same
     Column("content", Text, nullable=False),  # JSON: the fields as they were when it happened
     Column("state", String(16), nullable=False),  # pending, delivered, stopped, exhausted
-    Column("attempts", Integer, nullable=False),  # begun so far
+    Column("attempts", Integer, nullable=False),  # begun since it was written or last replayed
     Column("created_at", Moment, nullable=False),
+    Column("gives_up_at", Moment, nullable=False),  # exhausted then, if its host is still down
     Column("next_attempt_at", Moment),  # null: no more
     Column("ended_at", Moment),  # delivered, stopped or exhausted
-    Column("worker", Text),
-    Column("claim_token", BigInteger),  # unlike any other claim's
-    Column("leased_until", Moment),
-    # One per job and receiver, and one per daily file and receiver, whatever crashes.
-    Index("uq_notice_job", "job_sid", "event", "channel", "receiver", unique=True),
-    Index("uq_notice_day", "account", "resource_type", "day", "generation", "receiver", unique=True),
+    # One per job, channel and event, and one per daily file and channel, whatever crashes.
+    Index("uq_notice_job", "job_sid", "event", "channel", unique=True),
+    Index("uq_notice_day", "account", "resource_type", "day", "generation", "channel", unique=True),
     Index("ix_notice_account", "account", "number"),
+    Index("ix_notice_pending", "lane_id", "number", sqlite_where=_PENDING, postgresql_where=_PENDING),
+    Index("ix_notice_next", "lane_id", "next_attempt_at", sqlite_where=_PENDING, postgresql_where=_PENDING),
     Index(
-        "ix_notice_pending",
-        "next_attempt_at",
-        "number",
-        sqlite_where=text("state = 'pending'"),
-        postgresql_where=text("state = 'pending'"),
+        "ix_notice_ended",
+        "ended_at",
+        sqlite_where=text("ended_at IS NOT NULL"),
+        postgresql_where=text("ended_at IS NOT NULL"),
     ),
+    sqlite_autoincrement=True,
 )
 
 attempt = Table(
@@ -52,7 +83,7 @@ attempt = Table(
     Column("notice_sid", SID, ForeignKey("notice.sid", ondelete="CASCADE"), primary_key=True),
     Column("number", Integer, primary_key=True),  # 1 for the first
     Column("began_at", Moment, nullable=False),
-    Column("duration_ms", BigInteger),  # null: the worker was lost while it ran
+    Column("duration_ms", BigInteger),  # null: it is under way, or the worker was lost while it ran
     Column("outcome", String(16), nullable=False),  # begun, delivered, failed, stopped
     Column("status", Integer),  # of the answer, if one came
     Column("error", Text),  # what went wrong, if anything did

@@ -1,0 +1,45 @@
+"""The file of the instance key: made on first start, whole and durable, for its owner's eyes only."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from dayfile.errors import Unusable
+
+
+def read_or_make(path: Path, *, new: str, draft: str) -> str:
+    """The text of the file; where there is none it is made with the text `new`. Raises Unusable with what to do.
+
+    `draft` is a name that nobody else uses.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            _make(path, new, path.with_name(f".{path.name}.{draft}"))
+        return path.read_text()
+    except OSError as error:
+        raise Unusable(
+            f"the data folder {path.parent} cannot be used: {error.strerror}. "
+            "Make it writable for this user, or set DAYFILE_DATA_DIR to another one"
+        ) from error
+
+
+def _make(path: Path, text: str, draft: Path) -> None:
+    """Make the file or raise FileExistsError.
+
+    It appears under its name by a link, so that a second process starting at the same time never reads half of it.
+    """
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+        os.link(draft, path)
+    finally:
+        draft.unlink()
+    folder = os.open(path.parent, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)

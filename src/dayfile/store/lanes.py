@@ -1,0 +1,211 @@
+"""Where lanes are claimed, and attempts begun and recorded: one lane, one claim, one attempt at a time.
+
+A lane is due while it has a pending notice whose next attempt is due, and need not rest. `due_at` says when; it is set
+under the lock of the lane's row by whoever changes one of the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy.sql import ColumnElement
+
+from dayfile.errors import LostClaim
+from dayfile.model.account import AccountSid
+from dayfile.model.lane import LaneKey, LaneVerdict, Standing, Turn
+from dayfile.model.notice import Channel, Notice, NoticeState, Outcome, Result, Verdict
+from dayfile.store.dialect import next_number
+from dayfile.store.notices import BEGUN, read_notice
+from dayfile.store.tables.notices import attempt, notice
+from dayfile.store.tables.notices import lane as table
+
+_EXHAUSTED_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Eligible:
+    """Which lanes may be claimed now, beside that they are due."""
+
+    standings: Collection[Standing]
+    not_accounts: Collection[AccountSid]
+    not_hosts: Collection[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion:
+    """What an attempt came to, and what follows from it."""
+
+    outcome: Outcome
+    took: timedelta
+    notice: Verdict
+    lane: LaneVerdict
+
+
+class Lanes:
+    """The lanes, within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def due_accounts(self, eligible: Eligible, *, limit: int, now: datetime) -> list[AccountSid]:
+        """Accounts with a lane that may be claimed, the one that was served longest ago first."""
+        served = table.alias()
+        last = select(func.max(served.c.served)).where(served.c.account == table.c.account).scalar_subquery()
+        query = select(table.c.account).where(_may_be_claimed(eligible, now)).group_by(table.c.account)
+        return list(self._connection.execute(query.order_by(last).limit(limit)).scalars())
+
+    def claim(
+        self, account: AccountSid, eligible: Eligible, *, worker: str, leased_until: datetime, now: datetime
+    ) -> Turn | None:
+        """Take the lane of the account that was served longest ago, and begin an attempt; None where there is none.
+
+        The attempt is the next one of the earliest notice that is due.
+        """
+        query = (
+            select(table)
+            .where(table.c.account == account, _may_be_claimed(eligible, now))
+            .order_by(table.c.served, table.c.id)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        row = self._connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        due = self._earliest_due(row.id, now=now)
+        if due is None:  # what was due has been taken away
+            self._let_go(row.id, rests_until=row.rests_until)
+            return None
+        # A counter of its own: one that other claims take would be locked in another order than theirs.
+        token = next_number(self._connection, "turn")
+        claimed = {"worker": worker, "claim_token": token, "leased_until": leased_until, "served": token}
+        self._connection.execute(update(table).where(table.c.id == row.id).values(claimed))
+        begun, number = self._begin(due, now=now)
+        return Turn(
+            lane_id=row.id,
+            key=LaneKey(account=row.account, channel=Channel(row.channel), host=row.host),
+            standing=Standing(row.standing),
+            failures=row.failures,
+            notice=begun,
+            attempt=number,
+            worker=worker,
+            token=token,
+        )
+
+    def conclude(
+        self, turn: Turn, conclusion: Conclusion, *, leased_until: datetime | None, now: datetime
+    ) -> Turn | None:
+        """Record what an attempt came to; raises LostClaim, with nothing changed, if the lane is no longer held.
+
+        With `leased_until`, go on with the lane's next notice that is due, if any: the attempt that is begun with it.
+        None: the lane was let go.
+        """
+        self._hold(turn, conclusion.lane, leased_until=leased_until)
+        self._write_down(turn, conclusion, now=now)
+        if conclusion.outcome.result is Result.FAILED:
+            self._exhaust_old(turn.lane_id, now=now)
+        if conclusion.lane.is_back:
+            self._hurry(turn.lane_id, now=now)
+        due = self._earliest_due(turn.lane_id, now=now) if leased_until else None
+        if due is None:
+            self._let_go(turn.lane_id, rests_until=conclusion.lane.rests_until)
+            return None
+        begun, number = self._begin(due, now=now)
+        return Turn(
+            lane_id=turn.lane_id,
+            key=turn.key,
+            standing=conclusion.lane.standing,
+            failures=conclusion.lane.failures,
+            notice=begun,
+            attempt=number,
+            worker=turn.worker,
+            token=turn.token,
+        )
+
+    def overdue(self, *, before: datetime, limit: int) -> list[tuple[LaneKey, datetime]]:
+        """Lanes that were due before then, and that nobody holds: a worker should have taken them."""
+        free = or_(table.c.claim_token.is_(None), table.c.leased_until <= before)
+        query = select(table).where(table.c.due_at <= before, free).order_by(table.c.due_at).limit(limit)
+        return [
+            (LaneKey(account=row.account, channel=Channel(row.channel), host=row.host), row.due_at)
+            for row in self._connection.execute(query)
+        ]
+
+    def _hold(self, turn: Turn, verdict: LaneVerdict, *, leased_until: datetime | None) -> None:
+        held = update(table).where(
+            table.c.id == turn.lane_id, table.c.claim_token == turn.token, table.c.worker == turn.worker
+        )
+        values = {
+            "standing": verdict.standing.value,
+            "failures": verdict.failures,
+            "rests_until": verdict.rests_until,
+            "leased_until": leased_until,
+        }
+        if self._connection.execute(held.values(values)).rowcount != 1:
+            raise LostClaim(f"{turn.worker} no longer holds the lane of {turn.notice.sid}")
+
+    def _write_down(self, turn: Turn, conclusion: Conclusion, *, now: datetime) -> None:
+        outcome, verdict = conclusion.outcome, conclusion.notice
+        ended = {
+            "duration_ms": conclusion.took // timedelta(milliseconds=1),
+            "outcome": outcome.result.value,
+            "status": outcome.status,
+            "error": outcome.error,
+            "answer": outcome.answer or None,
+        }
+        this = and_(attempt.c.notice_sid == turn.notice.sid, attempt.c.number == turn.attempt)
+        self._connection.execute(update(attempt).where(this).values(ended))
+        follows = {
+            "state": verdict.state.value,
+            "next_attempt_at": verdict.next_attempt_at,
+            "ended_at": None if verdict.state is NoticeState.PENDING else now,
+        }
+        self._connection.execute(update(notice).where(notice.c.sid == turn.notice.sid).values(follows))
+
+    def _earliest_due(self, lane_id: int, *, now: datetime) -> Notice | None:
+        query = select(notice).where(_pending(lane_id), notice.c.next_attempt_at <= now).order_by(notice.c.number)
+        row = self._connection.execute(query.limit(1)).one_or_none()
+        return None if row is None else read_notice(row)
+
+    def _begin(self, due: Notice, *, now: datetime) -> tuple[Notice, int]:
+        counted = update(notice).where(notice.c.sid == due.sid).values(attempts=notice.c.attempts + 1)
+        row = self._connection.execute(counted.returning(notice)).one()
+        last = select(func.coalesce(func.max(attempt.c.number), 0)).where(attempt.c.notice_sid == due.sid)
+        number = int(self._connection.execute(last).scalar_one()) + 1
+        begun = {"notice_sid": due.sid, "number": number, "began_at": now, "outcome": BEGUN}
+        self._connection.execute(insert(attempt).values(begun))
+        return read_notice(row), number
+
+    def _let_go(self, lane_id: int, *, rests_until: datetime | None) -> None:
+        query = select(func.min(notice.c.next_attempt_at)).where(_pending(lane_id))
+        next_at = self._connection.execute(query).scalar_one()
+        due_at = max(next_at, rests_until) if next_at and rests_until else next_at
+        free = {"worker": None, "claim_token": None, "leased_until": None, "due_at": due_at}
+        self._connection.execute(update(table).where(table.c.id == lane_id).values(free))
+
+    def _exhaust_old(self, lane_id: int, *, now: datetime) -> None:
+        """End what has waited for too long for a host that is still down, some at a time."""
+        old = select(notice.c.number).where(_pending(lane_id), notice.c.gives_up_at <= now).limit(_EXHAUSTED_AT_ONCE)
+        ended = {"state": NoticeState.EXHAUSTED.value, "next_attempt_at": None, "ended_at": now}
+        self._connection.execute(update(notice).where(notice.c.number.in_(old)).values(ended))
+
+    def _hurry(self, lane_id: int, *, now: datetime) -> None:
+        """A host is back: what waits for its next attempt need not wait longer."""
+        waiting = update(notice).where(_pending(lane_id), notice.c.next_attempt_at > now)
+        self._connection.execute(waiting.values(next_attempt_at=now))
+
+
+def _pending(lane_id: int) -> ColumnElement[bool]:
+    return and_(notice.c.lane_id == lane_id, notice.c.state == NoticeState.PENDING.value)
+
+
+def _may_be_claimed(eligible: Eligible, now: datetime) -> ColumnElement[bool]:
+    return and_(
+        table.c.due_at <= now,
+        or_(table.c.claim_token.is_(None), table.c.leased_until <= now),
+        table.c.standing.in_([standing.value for standing in eligible.standings]),
+        table.c.account.not_in(eligible.not_accounts),
+        table.c.host.not_in(eligible.not_hosts),
+    )

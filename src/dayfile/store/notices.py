@@ -1,0 +1,233 @@
+"""Where notices are: the outbox, which the commits of what they tell write, and the log of every attempt.
+
+Attempts are made and recorded by lane, in `lanes.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, case, delete, literal, select, update
+from sqlalchemy.sql import ColumnElement
+
+from dayfile.errors import NotFound
+from dayfile.model.account import AccountSid
+from dayfile.model.day import Day, DayRange
+from dayfile.model.lane import GIVE_UP_AFTER, LaneKey, Standing
+from dayfile.model.notice import (
+    Attempt,
+    Channel,
+    DayContent,
+    EventSid,
+    JobContent,
+    NewNotice,
+    Notice,
+    NoticeEvent,
+    NoticeState,
+    Result,
+)
+from dayfile.model.resource import parse_resource_type
+from dayfile.store.columns import Moment
+from dayfile.store.dialect import insert
+from dayfile.store.tables.notices import attempt, lane
+from dayfile.store.tables.notices import notice as table
+
+
+class Notices:
+    """The notices, within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, notices: Sequence[NewNotice], *, now: datetime) -> None:
+        """Write what there is to tell, due at once; what the outbox has already is left as it is."""
+        keyed = [(LaneKey.of(new.account, new.channel, new.receiver), new) for new in notices]
+        # Lanes are locked in one order: two commits that tell the same receivers would deadlock on PostgreSQL.
+        for key, new in sorted(keyed, key=lambda pair: (pair[0].account, pair[0].channel.value, pair[0].host)):
+            values = {
+                "sid": new.sid,
+                "account": new.account,
+                "lane_id": self._wake_lane(key, now=now),
+                "event": new.event.value,
+                "channel": new.channel.value,
+                "receiver": new.receiver,
+                "method": new.method,
+                "resource_type": new.resource_type.name,
+                "job_sid": new.job_sid,
+                "day": new.day,
+                "generation": new.generation,
+                "content": _content_text(new.content),
+                "state": NoticeState.PENDING.value,
+                "attempts": 0,
+                "created_at": now,
+                "gives_up_at": now + GIVE_UP_AFTER,
+                "next_attempt_at": now,
+            }
+            self._connection.execute(insert(self._connection, table).values(values).on_conflict_do_nothing())
+
+    def get(self, sid: EventSid) -> Notice:
+        """The notice; raises NotFound."""
+        found = self.find(sid)
+        if found is None:
+            raise NotFound(f"there is no notice {sid}")
+        return found
+
+    def find(self, sid: EventSid, *, account: AccountSid | None = None) -> Notice | None:
+        """The notice, or None; with `account`, None also for those of others."""
+        query = select(table).where(table.c.sid == sid)
+        if account is not None:
+            query = query.where(table.c.account == account)
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else read_notice(row)
+
+    def attempts(self, sid: EventSid) -> list[Attempt]:
+        """Every attempt of a notice, the first one first."""
+        query = select(attempt).where(attempt.c.notice_sid == sid).order_by(attempt.c.number)
+        return [_attempt(row) for row in self._connection.execute(query)]
+
+    def page(
+        self,
+        *,
+        account: AccountSid | None = None,
+        state: NoticeState | None = None,
+        before: int | None = None,
+        after: int | None = None,
+        offset: int = 0,
+        limit: int,
+    ) -> list[Notice]:
+        """Notices, newest first: those written before the number `before`, or the ones just after `after`."""
+        query = select(table).offset(offset).limit(limit)
+        if account is not None:
+            query = query.where(table.c.account == account)
+        if state is not None:
+            query = query.where(table.c.state == state.value)
+        if before is not None:
+            query = query.where(table.c.number < before)
+        if after is None:
+            rows = self._connection.execute(query.order_by(table.c.number.desc()))
+            return [read_notice(row) for row in rows]
+        query = query.where(table.c.number > after).order_by(table.c.number)
+        return [read_notice(row) for row in self._connection.execute(query)][::-1]
+
+    def replay(self, sid: EventSid, *, now: datetime) -> bool:
+        """Begin anew with a notice that has ended, at once, even if its host rests; False if it is pending."""
+        again = {
+            "state": NoticeState.PENDING.value,
+            "attempts": 0,
+            "gives_up_at": now + GIVE_UP_AFTER,
+            "next_attempt_at": now,
+            "ended_at": None,
+        }
+        query = select(table.c.lane_id, lane.c.id).join(lane).where(table.c.sid == sid).with_for_update(of=lane)
+        lane_id = self._connection.execute(query).scalar_one()
+        statement = update(table).where(table.c.sid == sid, table.c.state != NoticeState.PENDING.value)
+        if self._connection.execute(statement.values(again)).rowcount != 1:
+            return False
+        # Who asks for it says that the host is well again: if it is not, it soon rests as before.
+        fresh = {"failures": 0, "rests_until": None, "due_at": now}
+        self._connection.execute(update(lane).where(lane.c.id == lane_id).values(fresh))
+        return True
+
+    def has_ended(self, *, before: datetime) -> bool:
+        """Whether some notice ended before then."""
+        query = select(table.c.number).where(table.c.ended_at < before).limit(1)
+        return self._connection.execute(query).one_or_none() is not None
+
+    def forget(self, *, ended_before: datetime, limit: int) -> int:
+        """Forget some notices that ended before then, with their attempts, and lanes that are empty; how many."""
+        old = select(table.c.number).where(table.c.ended_at < ended_before).order_by(table.c.ended_at).limit(limit)
+        numbers = self._connection.execute(old).scalars().all()
+        if not numbers:
+            return 0
+        statement = delete(table).where(table.c.number.in_(numbers)).returning(table.c.lane_id)
+        lanes = self._connection.execute(statement).scalars().all()
+        unused = ~select(table.c.number).where(table.c.lane_id == lane.c.id).exists()
+        idle = lane.c.due_at.is_(None), lane.c.claim_token.is_(None)
+        self._connection.execute(delete(lane).where(lane.c.id.in_(set(lanes)), *idle, unused))
+        return len(lanes)
+
+    def _wake_lane(self, key: LaneKey, *, now: datetime) -> int:
+        """The lane of that key, made if need be, locked, and due as soon as it need not rest."""
+        values = {
+            "account": key.account,
+            "channel": key.channel.value,
+            "host": key.host,
+            "standing": Standing.NEW.value,
+            "failures": 0,
+            "due_at": now,
+            "served": 0,
+        }
+        statement = insert(self._connection, lane).values(values)
+        start: ColumnElement[datetime] = case(
+            (lane.c.rests_until > now, lane.c.rests_until), else_=literal(now, Moment)
+        )
+        due_at = case((lane.c.due_at < start, lane.c.due_at), else_=start)
+        statement = statement.on_conflict_do_update(
+            index_elements=[lane.c.account, lane.c.channel, lane.c.host], set_={"due_at": due_at}
+        )
+        return int(self._connection.execute(statement.returning(lane.c.id)).scalar_one())
+
+
+def read_notice(row: Row[Any]) -> Notice:
+    """The notice in a row of its table."""
+    return Notice(
+        sid=row.sid,
+        account=row.account,
+        number=row.number,
+        event=NoticeEvent(row.event),
+        channel=Channel(row.channel),
+        receiver=row.receiver,
+        method=row.method,
+        resource_type=parse_resource_type(row.resource_type),
+        job_sid=row.job_sid,
+        day=row.day,
+        generation=row.generation,
+        content=_read_content(row.content),
+        state=NoticeState(row.state),
+        attempts=row.attempts,
+        created_at=row.created_at,
+        next_attempt_at=row.next_attempt_at,
+        ended_at=row.ended_at,
+    )
+
+
+def _attempt(row: Row[Any]) -> Attempt:
+    return Attempt(
+        number=row.number,
+        began_at=row.began_at,
+        took=None if row.duration_ms is None else timedelta(milliseconds=row.duration_ms),
+        result=None if row.outcome == BEGUN else Result(row.outcome),
+        status=row.status,
+        error=row.error,
+        answer=row.answer or b"",
+    )
+
+
+BEGUN = "begun"
+"""The outcome of an attempt whose end is not known, or not yet."""
+
+
+def _content_text(content: JobContent | DayContent) -> str:
+    if isinstance(content, DayContent):
+        return json.dumps({"friendly_name": content.friendly_name, "size_bytes": content.size_bytes})
+    return json.dumps(
+        {
+            "friendly_name": content.friendly_name,
+            "start_day": str(content.days.first),
+            "end_day": str(content.days.last),
+            "days_completed": content.days_completed,
+            "days_empty": content.days_empty,
+            "days_failed": content.days_failed,
+        }
+    )
+
+
+def _read_content(text: str) -> JobContent | DayContent:
+    told = json.loads(text)
+    if "size_bytes" in told:
+        return DayContent(**told)
+    days = DayRange(first=Day.parse(told.pop("start_day")), last=Day.parse(told.pop("end_day")))
+    return JobContent(days=days, **told)
