@@ -22,7 +22,7 @@ PYTHON ?=
 
 .PHONY: help
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
 
 # --- Setting up: each stamp stands for what was installed from the files it depends on -----------------------------
 
@@ -40,6 +40,28 @@ $(VENV)/.dev: $(LOCKS)/dev.txt $(VENV)/.run
 	@$(INSTALL) -r $(LOCKS)/dev.txt
 	@touch $@
 
+# Twilio's own clients, as tests/compat/*/ lock them. Those from npm only where there is npm: their tests are skipped
+# elsewhere, and say so.
+CLIENTS := $(VENV)/clients
+NODE_CLIENTS := $(if $(shell command -v npm),$(patsubst tests/compat/%/package.json,$(CLIENTS)/%/.installed,$(wildcard tests/compat/*/package.json)))
+NPM := npm ci --ignore-scripts --no-audit --no-fund --loglevel error --fetch-retries 1 --fetch-retry-mintimeout 1000
+
+$(CLIENTS)/python-%/.installed: tests/compat/python-%/requirements.txt | $(VENV)/.dev
+	@echo "Installing Twilio's client python-$* ($<)"
+	@rm -rf $(@D)
+	@$(INSTALL) --quiet --no-deps --target $(@D) -r $<
+	@touch $@
+
+$(CLIENTS)/%/.installed: tests/compat/%/package.json tests/compat/%/package-lock.json
+	@echo "Installing Twilio's client $* ($<)"
+	@mkdir -p $(@D)
+	@cp $^ $(@D)
+	@cd $(@D) && $(NPM) >/dev/null
+	@touch $@
+
+.PHONY: clients
+clients: $(CLIENTS)/python-9.0.0/.installed $(NODE_CLIENTS) ## Install Twilio's own clients, which tests/compat runs
+
 $(VENV)/.bench: $(LOCKS)/bench.txt $(VENV)/.run
 	@echo "Installing what it is measured against ($(LOCKS)/bench.txt)"
 	@$(INSTALL) -r $(LOCKS)/bench.txt
@@ -56,11 +78,16 @@ run: $(VENV)/.run ## Start a server with made-up records and show what to try
 
 .PHONY: test
 test: $(VENV)/.dev ## Run the tests, a few minutes on two cores; ARGS="-k sealing" passes options on
+	@$(MAKE) --no-print-directory clients || echo "Not all clients could be installed: their tests are skipped." >&2
 	@$(BIN)/python -m pytest $(WORKERS) -m "not slow" $(ARGS)
 
 .PHONY: test-all
-test-all: $(VENV)/.dev ## Run all tests, with those marked slow and many more cases of every property
+test-all: $(VENV)/.dev clients ## Run all tests, with those marked slow and many more cases of every property
 	@HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest $(WORKERS) $(ARGS)
+
+.PHONY: test-compat
+test-compat: $(VENV)/.dev clients ## Run Twilio's own clients through everything that docs/compat.md has in its table
+	@$(BIN)/python -m pytest $(WORKERS) tests/compat $(ARGS)
 
 .PHONY: check
 check: $(VENV)/.dev ## Check format, lint, types, layers and spelling

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from tests.compat.installed import CLIENTS
+from tests.compat.test_operations import DEFECTS, OPERATIONS
 from tests.conftest import ROOT
 
 DOCUMENT = (ROOT / "docs" / "compat.md").read_text(encoding="utf-8")
@@ -38,3 +40,23 @@ def test_every_entry_says_how_it_relates_to_twilio_and_how_we_know() -> None:
     assert [int(number) for number, _, _ in told] == ENTRIES
     assert {relation for _, relation, _ in told} <= set(RELATIONS)
     assert [number for number, _, source in told if not any(grade in source for grade in GRADES)] == []
+
+
+def test_the_table_of_clients_has_the_cells_that_the_tests_run() -> None:
+    """Nine operations, each with every client: works, or the entry that tells which defect of the client is in the
+    way. What is asserted here is how the table must look."""
+    header = ["operation", *CLIENTS]
+    rows = [
+        [
+            f"`{operation}`",
+            *(f"compat-{DEFECTS[cell]}" if (cell := (operation, name)) in DEFECTS else "works" for name in CLIENTS),
+        ]
+        for operation in OPERATIONS
+    ]
+    table = [_row(header), _row(["---"] * len(header)), *map(_row, rows)]
+    assert re.findall(r"^\| (?:operation|---|`\w+`) \|.*", DOCUMENT, flags=re.MULTILINE) == table
+    assert len(OPERATIONS) == 9
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"

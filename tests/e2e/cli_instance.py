@@ -77,12 +77,13 @@ class Server:
 
 
 def ready_address(process: subprocess.Popen[str]) -> str:
-    """Wait for the line that a server prints when it is ready; the address in it."""
+    """Wait for the line that a server prints when it is ready; an address in it at which it can be reached."""
     assert process.stdout is not None
     line = process.stdout.readline()
-    match = re.search(r"http://[\w.]+:\d+", line)
+    # A public address that is set leads here for others only.
+    match = re.search(r"http://([\w.]+:\d+)", line) or re.search(r"listens on ([\w.]+:\d+)", line)
     assert match, line
-    return match[0]
+    return f"http://{match[1]}"
 
 
 @contextmanager

@@ -62,6 +62,7 @@ def audited(face: Face, account: Login) -> list[tuple[str, str]]:
         return [(row.actor, row.action) for row in connection.execute(query)]
 
 
+@pytest.mark.compat(58, 59, 60)
 def test_a_configuration_is_there_before_anybody_made_one(face: Face, client: httpx2.Client) -> None:
     """Clients fetch it first; what is not set is an empty text, and no member is missing."""
     body = client.get(PATH).json()
@@ -74,6 +75,7 @@ def test_a_configuration_is_there_before_anybody_made_one(face: Face, client: ht
     ]
 
 
+@pytest.mark.compat(58, 60)
 def test_what_is_not_given_stays(client: httpx2.Client) -> None:
     """Each part is changed by itself, however many parts a request has."""
     assert change(client, Enabled="true")["enabled"] is True
@@ -95,6 +97,7 @@ def test_an_empty_form_changes_nothing(client: httpx2.Client, headers: dict[str,
 
 
 @pytest.mark.parametrize(("text", "enabled"), [("true", True), ("True", True), ("FALSE", False), ("false", False)])
+@pytest.mark.compat(59)
 def test_clients_spell_yes_and_no_as_their_language_does(client: httpx2.Client, text: str, *, enabled: bool) -> None:
     """Old Python clients send True."""
     assert change(client, Enabled=text)["enabled"] is enabled
@@ -114,6 +117,7 @@ def test_an_empty_address_takes_the_webhook_away(client: httpx2.Client) -> None:
         assert (cleared["webhook_url"], cleared["webhook_method"]) == ("", "")
 
 
+@pytest.mark.compat(58)
 def test_address_and_method_come_together_after_the_change(client: httpx2.Client) -> None:
     """One of them alone could not be called; that it was given alone is fine where the other one is there."""
     assert "WebhookMethod must be given together with WebhookUrl" in refusal(client, WebhookUrl=HOOK["WebhookUrl"])

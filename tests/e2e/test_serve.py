@@ -21,3 +21,12 @@ def server(tmp_path: Path) -> Iterator[Server]:
 def test_a_head_without_an_end_is_given_up(server: Server) -> None:
     """Anybody may send one, without credentials, and all of it would be remembered."""
     assert send_head_without_end(server.url).startswith(b"HTTP/1.1 431 ")
+
+
+@pytest.mark.compat(57)
+def test_a_host_name_that_some_clients_mangle_is_warned_of(tmp_path: Path) -> None:
+    """Whoever chose it learns so before the first customer does."""
+    instance = Instance(tmp_path, {"DAYFILE_PUBLIC_URL": "https://example.com"})
+    with serving(instance):
+        pass
+    assert "Warning: Twilio's libraries for Node, Java and Go" in instance.log()

@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,6 +16,8 @@ from typing import Any, cast
 import httpx2
 import structlog
 from fastapi import APIRouter, FastAPI
+from starlette.concurrency import run_in_threadpool
+from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.typing import EventDict
 
 from dayfile.accounts.administer import Administration
@@ -122,11 +124,25 @@ def recorded_log() -> Iterator[RecordedLog]:
         structlog.configure(processors=before)
 
 
+class _Watched:
+    """Lets the test do something before the app sees a request."""
+
+    def __init__(self, app: ASGIApp, *, face: Face) -> None:
+        self._app = app
+        self._face = face
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await run_in_threadpool(self._face.before_request)
+        await self._app(scope, receive, send)
+
+
 class Face:
     """An instance without a worker: what a worker would do, the test does."""
 
     def __init__(self, folder: Path) -> None:
         self.url = "http://localhost"
+        self.before_request: Callable[[], object] = lambda: None  # a test may come in between two requests
         self.clock = FakeClock()
         self.randomness = SharedRandomness()
         self.database = a_database(folder)
@@ -141,8 +157,8 @@ class Face:
             retry=RetryRule(),
         )
 
-    def app(self, *, quota_days: int, pages: Iterable[APIRouter]) -> FastAPI:
-        """The app, as clients reach it at `url`."""
+    def app(self, *, quota_days: int, pages: Iterable[APIRouter] = (), public_url: str | None = None) -> FastAPI:
+        """The app, as clients reach it at `url`, or at another public address."""
         job_lifetime = timedelta(days=7)
         custom_jobs = CustomJobs(
             self.database,
@@ -165,13 +181,15 @@ class Face:
             configuring=Configuring(self.database, clock=self.clock),
             links=LinkSigner(KEY.subkey("links")),
             page_tokens=PageTokens(KEY.subkey("pages")),
-            public_url=self.url,
+            public_url=public_url or self.url,
             link_lifetime=timedelta(hours=1),
             job_lifetime=job_lifetime,
             accounts_may_write=False,
             max_body_bytes=1 << 20,
         )
-        return create_app(context, pages=pages)
+        app = create_app(context, pages=pages)
+        app.add_middleware(_Watched, face=self)
+        return app
 
     def client(self, login: Login) -> httpx2.Client:
         """An HTTP client with the credentials of an account or key; it follows no redirects.

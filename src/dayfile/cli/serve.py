@@ -12,6 +12,7 @@ from dayfile.cli.logs import log_everything
 from dayfile.cli.options import screen_of
 
 if TYPE_CHECKING:
+    from dayfile.cli.show import Screen
     from dayfile.settings import Settings
 
 
@@ -53,7 +54,7 @@ def serve(
     with told_by_signals() as stop, listen(settings.host, settings.port) as listening:
         # The port may have been picked just now, and addresses are made of it.
         settings = settings.model_copy(update={"port": listening.getsockname()[1]})
-        on_ready = partial(screen_of(ctx).line, _ready_line(settings))
+        on_ready = partial(_tell_ready, screen_of(ctx), settings)
         with Service.open(settings) as service:
             if processes == 1:
                 answer(service, listening, stop=stop, with_worker=not no_worker, on_ready=on_ready)
@@ -76,6 +77,13 @@ def work(ctx: typer.Context) -> None:
         answering.work(service, stop=stop)
 
 
-def _ready_line(settings: Settings) -> str:
+def _tell_ready(screen: Screen, settings: Settings) -> None:
+    from dayfile.api.urls import is_sound
+
     where = f"listens on {settings.host}:{settings.port}, data in {settings.data_dir.absolute()}"
-    return f"Dayfile {__version__} is ready: {settings.base_url} ({where})"
+    screen.line(f"Dayfile {__version__} is ready: {settings.base_url} ({where})")
+    if not is_sound(settings.base_url):
+        screen.warn(
+            f"Twilio's libraries for Node, Java and Go ask another host than that of {settings.base_url}: "
+            "give DAYFILE_PUBLIC_URL a name of one, three, four or five labels."
+        )
