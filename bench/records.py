@@ -89,7 +89,7 @@ def _row(resource_type: ResourceType, *, count: int, rng: random.Random) -> list
     anyhow = _contents(resource_type, "rest", count=count, rng=rng, in_order=False)
     return [
         len(canonical[0]),
-        _microseconds(lambda line: encode_lines((decode(line),)), canonical),
+        _microseconds(lambda line: encode_lines([decode(line)]), canonical),
         _microseconds(parse, canonical),
         _microseconds(parse, shuffled),
         _microseconds(parse, unknown),

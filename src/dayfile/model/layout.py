@@ -36,6 +36,8 @@ _TYPES: Final[dict[Kind, Any]] = {
     Kind.BOOLEAN: bool | None,
     Kind.MOMENT: str | None,
 }
+_SPELLED: Final[dict[Kind, Any]] = {Kind.INTEGER: _TYPES[Kind.INTEGER] | str, Kind.MOMENT: str | None}
+_DROPPED: Final[Any] = str | dict[str, str] | None | msgspec.UnsetType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,6 +50,9 @@ class Layout:
     optional: tuple[tuple[str, type | None, Read], ...]
     decode: Callable[[bytes], Any]  # an object with exactly these fields, all of their type, into a struct
     moments: tuple[str, ...]  # the attributes of that struct that hold a time or None
+    # The same for an object that may have fields which an export drops, too, and may have integers as text.
+    decode_spelled: Callable[[bytes], Any]
+    spelled: tuple[tuple[str, Read], ...]  # the attributes of that struct whose texts are to be read: times, integers
     match_head: Callable[[bytes], re.Match[bytes] | None]  # the fixed part of a line; groups: created day, updated day
 
 
@@ -60,22 +65,28 @@ def layout_of(resource_type: ResourceType) -> Layout:
         ("date_created", read_needed_moment),
         ("date_updated", read_needed_moment),
     )
-    names = [name for name, _ in needed] + [field.name for field in resource_type.fields]
+    needed_names = [name for name, _ in needed]
+    spelled = [field for field in resource_type.fields if field.kind in _SPELLED]
     return Layout(
-        blank=dict.fromkeys(names),
+        blank=dict.fromkeys(needed_names + [field.name for field in resource_type.fields]),
         needed=needed,
         optional=tuple((field.name, *READERS[field.kind]) for field in resource_type.fields),
-        decode=_decoder(resource_type, needed=(name for name, _ in needed)),
+        decode=_decoder(resource_type, needed_names, _TYPES),
         moments=tuple(_attribute(field.name) for field in resource_type.fields if field.kind is Kind.MOMENT),
+        decode_spelled=_decoder(resource_type, needed_names, _TYPES | _SPELLED, dropped=resource_type.dropped),
+        spelled=needed[-2:] + tuple((_attribute(field.name), READERS[field.kind][1]) for field in spelled),
         match_head=_head(resource_type).match,
     )
 
 
-def _decoder(resource_type: ResourceType, *, needed: Iterable[str]) -> Callable[[bytes], Any]:
-    types: list[tuple[str, Any]] = [(_attribute(name), str) for name in needed]
-    types += [(_attribute(field.name), _TYPES[field.kind]) for field in resource_type.fields]
+def _decoder(
+    resource_type: ResourceType, needed: Iterable[str], types: dict[Kind, Any], *, dropped: Iterable[str] = ()
+) -> Callable[[bytes], Any]:
+    fields: list[Any] = [(_attribute(name), str) for name in needed]
+    fields += [(_attribute(field.name), types[field.kind]) for field in resource_type.fields]
+    fields += [(name, _DROPPED, msgspec.UNSET) for name in dropped]
     names = {_attribute(field.name): field.name for field in resource_type.fields}
-    struct = msgspec.defstruct(resource_type.name, types, rename=names, forbid_unknown_fields=True, gc=False)
+    struct = msgspec.defstruct(resource_type.name, fields, rename=names, forbid_unknown_fields=True, gc=False)
     return msgspec.json.Decoder(struct).decode
 
 

@@ -3,15 +3,17 @@
 This is the only place that looks into a line. What it returns is stored, sealed and exported as it is; later stages cut
 sids and times out by position (`ResourceType`) and never parse again.
 
-There are two ways through. A line that is canonical already, or differs from it in nothing but the order of its fields,
-is recognised by a typed decoder at the speed of C. Every other line is read exactly, name by name. The first way never
-decides that a line is bad and never converts: it either knows the answer of the second or leaves the line to it.
+There are three ways through. A line that is canonical already is recognised by a typed decoder, at the speed of C. One
+that has all documented fields, but in another order or spelled as the REST API does, is read by such a decoder as well,
+and respelled. Every other line is read exactly, name by name. The first two ways never decide that a line is bad: they
+either know the answer of the third or leave the line to it.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -61,30 +63,53 @@ class RecordReader:
         _check_length(len(line))
         text = bytes(line).strip(_SPACE)
         _check_length(len(text) + 1)
-        return self._recognise(text) or self._read(text)
+        head = self._layout.match_head(text)
+        record = self._recognise(text, head) if head else self._respell(text)
+        return record or self._read(text)
 
-    def _recognise(self, text: bytes) -> Record | None:
-        """The record of a line with exactly the documented fields in canonical values, if that can be told at once."""
+    def _recognise(self, text: bytes, head: re.Match[bytes]) -> Record | None:
+        """The record of a line in final form, its optional fields in any order, if that can be told at once."""
         layout = self._layout
         try:
             draft = layout.decode(text)
         except (ValueError, RecursionError):
             return None
-        line = encode_lines((draft,))
-        # The encoder writes every value in its shortest form, without white space, and each name once: it can only
-        # shorten. Where it did not, no name stood twice, which the decoder does not see: it keeps the last.
-        if len(line) != len(text) + 1:
-            return None
-        head = layout.match_head(line)
-        if head is None or not self._oldest <= draft.date_created <= self._newest:
-            return None
-        day = find_day(head[1].decode())
-        if day is None or find_day(head[2].decode()) is None:
+        line = encode_lines([draft])
+        if not _has_same_length(line, text):
             return None
         for name in layout.moments:
             moment = getattr(draft, name)
             if moment is not None and not is_canonical(moment):
                 return None
+        return self._dated(draft, line, head)
+
+    def _respell(self, text: bytes) -> Record | None:
+        """The record of a line that has all documented fields, in REST form or in any order, if that is all to it."""
+        layout = self._layout
+        try:
+            draft = layout.decode_spelled(text)
+            if not _says_as_much(encode_lines([draft]), text):
+                return None
+            for name, read in layout.spelled:
+                value = getattr(draft, name)
+                if type(value) is str:
+                    setattr(draft, name, read(name, value))
+        except (ValueError, RecursionError, InvalidRecord):
+            return None
+        if not self._keep_dropped:
+            for name in self._dropped:
+                setattr(draft, name, msgspec.UNSET)
+        line = encode_lines([draft])
+        head = layout.match_head(line)
+        return self._dated(draft, line, head) if head else None
+
+    def _dated(self, draft: Any, line: bytes, head: re.Match[bytes]) -> Record | None:
+        """The record of a line that is final if its dates are good ones."""
+        if not self._oldest <= draft.date_created <= self._newest:
+            return None
+        day = find_day(head[1].decode())
+        if day is None or find_day(head[2].decode()) is None:
+            return None
         return Record(draft.account_sid, day, line)
 
     def _read(self, text: bytes) -> Record:
@@ -114,9 +139,31 @@ class RecordReader:
         return day
 
 
+def _has_same_length(line: bytes, text: bytes) -> bool:
+    """Whether a text was as short as the line that was written from what was read of it: then it said no more."""
+    # The encoder writes every value in its shortest form, without white space, and each name once: it can only shorten.
+    return len(line) == len(text) + 1
+
+
+def _says_as_much(line: bytes, text: bytes) -> bool:
+    """Whether a line that was written from what was read of a text has as many names and values as the text.
+
+    If not, a name stood twice in the text, which the decoder does not see: it keeps the last.
+    """
+    if _has_same_length(line, text):
+        return True
+    # Count the quotes around them. One within a value is escaped in the line, and escaped or spelled as \u0022 in the
+    # text. A closing one after a backslash is taken for such; if it is in the text, it is in the line, unless it stands
+    # around what is lost: then the opening one tells.
+    quotes = text.count(b'"') - line.count(b'"')
+    if b"\\" in line:
+        quotes -= text.count(b'\\"') - line.count(b'\\"')
+    return quotes == 0
+
+
 def _line(fields: dict[str, Value]) -> bytes:
     try:
-        line = encode_lines((fields,))
+        line = encode_lines([fields])
     except UnicodeEncodeError as error:
         raise _half_a_pair(fields) from error
     except RecursionError as error:
@@ -128,11 +175,11 @@ def _line(fields: dict[str, Value]) -> bytes:
 def _half_a_pair(fields: dict[str, Value]) -> InvalidRecord:
     """Name the field whose text has a surrogate without its other half: no UTF-8 can hold it."""
     rule = "must not have half a surrogate pair (\\ud800 to \\udfff): send the whole character"
-    name = next(name for name, value in fields.items() if not _is_unicode(name, value))
+    name = next(name for name, value in fields.items() if not _is_unicode([name, value]))
     return InvalidRecord(None, f"{rule}; look at {shown(name)}")
 
 
-def _is_unicode(*values: Value) -> bool:
+def _is_unicode(values: list[Value]) -> bool:
     try:
         encode_lines(values)
     except UnicodeEncodeError:
