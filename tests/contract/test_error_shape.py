@@ -172,8 +172,8 @@ def test_a_form_that_is_sent_without_its_length_is_bounded_too(client: httpx2.Cl
         ("GET", "/v1/Exports/Messages/Days/%00", 400, 20001, "NUL"),
         ("GET", "/nothing/here", 404, 20404, "The requested resource /nothing/here was not found"),
         ("GET", "/" + "x" * 5000, 404, 20404, "… was not found"),
-        ("PUT", JOBS, 405, 20004, "PUT is not allowed here: use GET, HEAD, POST"),
-        ("POST", f"/v1/Exports/Jobs/{NO_SID}", 405, 20004, "use DELETE, GET, HEAD"),
+        ("PUT", JOBS, 405, 20004, "PUT is not allowed here: use GET, HEAD, OPTIONS, POST"),
+        ("POST", f"/v1/Exports/Jobs/{NO_SID}", 405, 20004, "use DELETE, GET, HEAD, OPTIONS"),
         ("GET", "/v1/Downloads/anything", 403, 20403, "not a link that was given out here"),
         ("GET", "/errors/1", 404, 20404, "knows no error with the code '1'"),
         ("GET", "/v1/Raised/bug", 500, 20500, "Internal error"),
@@ -199,7 +199,7 @@ def test_what_is_worth_another_try_says_when(face: Face, name: str, seconds: str
 
 def test_a_method_that_is_not_known_is_told_which_are(client: httpx2.Client) -> None:
     """All of the address, though several routes share it."""
-    assert client.put(JOBS).headers["allow"] == "GET, HEAD, POST"
+    assert client.put(JOBS).headers["allow"] == "GET, HEAD, OPTIONS, POST"
 
 
 def basic(text: bytes) -> str:

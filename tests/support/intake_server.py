@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from dayfile.model.credential import Scope
+from dayfile.model.secret import Randomness
 from dayfile.service import Service
 from dayfile.settings import Settings
 from tests.support.clock import FakeClock
@@ -54,10 +55,11 @@ class Server:
 
 
 @contextmanager
-def served(folder: Path, **settings: Any) -> Iterator[Server]:
+def served(folder: Path, *, randomness: Randomness | None = None, **settings: Any) -> Iterator[Server]:
     """The service on a new instance."""
     read = Settings.read(data_dir=folder, max_body_bytes=MAX_BODY_BYTES, **settings)
     with Service.open(read, clock=FakeClock()) as service, recorded_log() as log:
+        service.randomness = randomness or service.randomness
         administration = service.administration
         key = administration.create_key(account=None, scopes=[Scope.INTAKE])
         account = administration.create_account()

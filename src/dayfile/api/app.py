@@ -55,7 +55,7 @@ def create_app(context: Context, *, pages: Iterable[APIRouter] = ()) -> FastAPI:
     app = FastAPI(
         openapi_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(Edge, context=context, answer=partial(answer, context))],
+        middleware=[Middleware(Edge, context=context, answer=partial(answer, context), allowed=_allowed)],
         exception_handlers={DayfileError: answered, HTTPException: answered},
     )
     app.state.context = context
@@ -86,14 +86,14 @@ def _ours(error: Exception, scope: Scope) -> Exception:
     if not isinstance(error, HTTPException):
         return error
     if error.status_code == 405:  # noqa: PLR2004 - the framework knows no name for it
-        return MethodNotAllowed(scope["method"], _allowed(scope))
+        return MethodNotAllowed(scope["method"], allowed=_allowed(scope))
     return NotFound("") if error.status_code == 404 else Invalid(error.detail)  # noqa: PLR2004 - the same
 
 
-def _allowed(scope: Scope) -> set[str]:
+def _allowed(scope: Scope) -> str:
     """All methods of an address: several routes may share it, and the framework names only those of the first."""
-    routes = [route for route in scope["app"].state.routes if route.matches(scope)[0] is Match.PARTIAL]
-    return {method for route in routes for method in getattr(route, "methods", ())}
+    routes = [route for route in scope["app"].state.routes if route.matches(scope)[0] is not Match.NONE]
+    return ", ".join(sorted({"OPTIONS"}.union(*(getattr(route, "methods", ()) for route in routes))))
 
 
 def _message(error: Exception, meaning: Meaning, scope: Scope) -> str:

@@ -47,8 +47,9 @@ Answer = Callable[[Scope, Exception], ASGIApp]
 class Edge:
     """The outermost layer of the app."""
 
-    def __init__(self, app: ASGIApp, *, context: Context, answer: Answer) -> None:
+    def __init__(self, app: ASGIApp, *, context: Context, answer: Answer, allowed: Callable[[Scope], str]) -> None:
         self._app = app
+        self._allowed = allowed
         self._context = context
         self._answer = answer
 
@@ -79,7 +80,7 @@ class Edge:
 
     def _route(self, scope: Scope) -> ASGIApp:
         if scope["method"] == "OPTIONS":
-            return _preflight
+            return _Preflight(self._allowed(scope))
         try:
             check_path(scope.get("raw_path", b""))
         except Invalid as error:
@@ -147,8 +148,12 @@ class _Exchange:
         return [*headers, *CORS] if self._path.startswith(FOR_SCRIPTS) else headers
 
 
-async def _preflight(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - an ASGI app
-    """What a browser asks before it lets a script ask; it brings no credentials and learns nothing."""
-    headers = [(b"allow", METHODS), (b"access-control-max-age", b"86400")]
-    await send({"type": "http.response.start", "status": 204, "headers": headers})
-    await send({"type": "http.response.body", "body": b""})
+class _Preflight:
+    """What a browser asks before it lets a script ask; it brings no credentials and learns only the methods."""
+
+    def __init__(self, allowed: str) -> None:
+        self._headers = [(b"allow", allowed.encode()), (b"access-control-max-age", b"86400")]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": self._headers})
+        await send({"type": "http.response.body", "body": b""})

@@ -6,7 +6,7 @@ no line is a bug, says "internal error" outside and everything in the log.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from dayfile.api.ranges import RangeNotSatisfiable
@@ -28,9 +28,9 @@ from dayfile.errors import (
 class MethodNotAllowed(DayfileError):
     """There is such an address, and it does not know this method; `allowed` are those that it knows."""
 
-    def __init__(self, method: str, allowed: Iterable[str]) -> None:
-        self.allowed = ", ".join(sorted(allowed))
-        super().__init__(f"{method[:20]} is not allowed here: use {self.allowed}")
+    def __init__(self, method: str, *, allowed: str) -> None:
+        super().__init__(f"{method[:20]} is not allowed here: use {allowed}")
+        self.allowed = allowed
 
 
 class Meaning(NamedTuple):

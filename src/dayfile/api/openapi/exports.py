@@ -107,7 +107,10 @@ OPERATIONS = (
                         "FetchExportConfiguration",
                         says="It is there to be fetched.",
                         ResourceType="$request.path.ResourceType",
-                    )
+                    ),
+                    "ListDay": link(
+                        "ListDay", says="Where daily files come in.", ResourceType="$request.path.ResourceType"
+                    ),
                 },
             )
         },

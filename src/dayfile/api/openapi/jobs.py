@@ -31,6 +31,12 @@ OPERATIONS = (
                 links={
                     "FetchJob": link("FetchJob", says="Follow it.", JobSid="$response.body#/job_sid"),
                     "DeleteJob": link("DeleteJob", says="Stop it.", JobSid="$response.body#/job_sid"),
+                    "ListExportCustomJob": link(
+                        "ListExportCustomJob", says="It comes first.", ResourceType="$request.path.ResourceType"
+                    ),
+                    "ListDay": link(
+                        "ListDay", says="Where its days come in.", ResourceType="$request.path.ResourceType"
+                    ),
                 },
             )
         },

@@ -76,6 +76,7 @@ PAGES = (
         "PageToken",
         {
             "type": "string",
+            "pattern": "^[A-Za-z0-9_-]*$",
             "description": "Where the page begins: from next_page_url or previous_page_url of the list, unchanged.",
         },
     ),
@@ -83,6 +84,7 @@ PAGES = (
 
 _WEBHOOK_URL = {
     "maxLength": LONGEST_URL,
+    "pattern": "^([Hh][Tt][Tt][Pp][Ss]?://[!-~]+)?$",
     "description": "Who is told when it is done: an absolute http or https URL.",
 }
 _WEBHOOK_METHOD = {"enum": [*WEBHOOK_METHODS, ""], "description": "How the webhook is called."}
@@ -121,13 +123,14 @@ JOB_FORM = form(
                 "type": "string",
                 "minLength": 1,
                 "maxLength": LONGEST_NAME,
+                "pattern": r"^[^\u0000]*$",
                 "description": "Any name; the days that the job publishes are listed with it.",
             },
             "WebhookUrl": {"type": "string", **_WEBHOOK_URL},
             "WebhookMethod": {"type": "string", **_WEBHOOK_METHOD},
             "Email": {
                 "type": "string",
-                "format": "email",
+                "pattern": r"^([!-?A-~]+@[!-?A-~]+)?$",
                 "maxLength": LONGEST_EMAIL,
                 "description": "Who is written to when it is done.",
             },
