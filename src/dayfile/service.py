@@ -43,7 +43,6 @@ from dayfile.intake.file import FileIntake
 from dayfile.intake.fold import Folding
 from dayfile.model.job import RetryRule
 from dayfile.model.secret import KEY_BYTES, InstanceKey, Randomness
-from dayfile.sealing.plan import SealingRule
 from dayfile.sealing.seal import Sealing
 from dayfile.settings import Settings
 from dayfile.store import schema
@@ -239,12 +238,8 @@ class Service:
             ),
             sweep=Sweep(self.database, self.storage, clock=self.clock),
             dispatch=self._dispatch,
-            notice_lifetime=timedelta(days=self.settings.notice_lifetime_days),
-            rule=SealingRule(
-                grace=timedelta(minutes=self.settings.day_grace_minutes),
-                quiet=timedelta(minutes=self.settings.late_quiet_minutes),
-                limit=timedelta(minutes=self.settings.late_limit_minutes),
-            ),
+            notice_lifetime=self.settings.notice_lifetime,
+            rule=self.settings.sealing_rule,
             lease=self.settings.lease,
         )
 
@@ -265,6 +260,7 @@ class Service:
             custom_jobs=self.custom_jobs,
             given_links=GivenLinks(self.database),
             configuring=Configuring(self.database, clock=self.clock),
+            replay=self.replay,
             links=LinkSigner(self.key.subkey("links")),
             page_tokens=PageTokens(self.key.subkey("page tokens")),
             public_url=self.settings.base_url,
@@ -277,7 +273,7 @@ class Service:
     @property
     def check(self) -> Check:
         """Looks for what must never happen."""
-        return Check(self.database, self.storage, clock=self.clock)
+        return Check(self.database, self.storage, clock=self.clock, notice_lifetime=self.settings.notice_lifetime)
 
     def _wake(self) -> None:
         if "worker" in vars(self):  # made here, and perhaps at work; otherwise some other process has one

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dayfile.errors import Unusable
+from dayfile.sealing.plan import SealingRule
 
 
 class Settings(BaseSettings):
@@ -131,6 +132,20 @@ class Settings(BaseSettings):
     def sweep_delay(self) -> timedelta:
         """How long objects are kept that nothing refers to."""
         return timedelta(days=self.sweep_delay_days)
+
+    @property
+    def sealing_rule(self) -> SealingRule:
+        """When a day is due to be sealed."""
+        return SealingRule(
+            grace=timedelta(minutes=self.day_grace_minutes),
+            quiet=timedelta(minutes=self.late_quiet_minutes),
+            limit=timedelta(minutes=self.late_limit_minutes),
+        )
+
+    @property
+    def notice_lifetime(self) -> timedelta:
+        """How long a notice and its attempts are kept once it has ended."""
+        return timedelta(days=self.notice_lifetime_days)
 
     @property
     def file_lifetime(self) -> timedelta:

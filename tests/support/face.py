@@ -25,6 +25,7 @@ from dayfile.accounts.authenticate import Authenticator
 from dayfile.api.app import create_app
 from dayfile.api.context import Context
 from dayfile.api.paging import PageTokens
+from dayfile.delivery.replay import Replay
 from dayfile.exports.configuration import Configuring
 from dayfile.exports.custom import CustomJobs
 from dayfile.exports.given import GivenLinks
@@ -179,6 +180,7 @@ class Face:
             custom_jobs=custom_jobs,
             given_links=GivenLinks(self.database),
             configuring=Configuring(self.database, clock=self.clock),
+            replay=Replay(self.database, clock=self.clock, wake=lambda: None),
             links=LinkSigner(KEY.subkey("links")),
             page_tokens=PageTokens(KEY.subkey("pages")),
             public_url=public_url or self.url,

@@ -33,7 +33,12 @@ def a_sid(prefix: str, name: str) -> str:
 
 
 def an_account(
-    database: Database, name: str = "acme", *, parent: AccountSid | None = None, now: datetime = NOON
+    database: Database,
+    name: str = "acme",
+    *,
+    parent: AccountSid | None = None,
+    email: str | None = None,
+    now: datetime = NOON,
 ) -> Account:
     """An account that is there."""
     account = Account(
@@ -41,7 +46,7 @@ def an_account(
         parent=parent,
         state=AccountState.ACTIVE,
         friendly_name=name,
-        email=None,
+        email=email,
         created_at=now,
     )
     token = encrypt(KEY, sid=account.sid, secret=AUTH_TOKEN, nonce=b"n" * 12)

@@ -45,6 +45,7 @@ from tests.support.steps import Died, SteppingDatabase, SteppingStorage, Steps
 
 OPERATOR = Caller(credential="SK" + "0" * 32, account=None, scopes=frozenset(Scope), permissions=frozenset())
 LEASE = timedelta(seconds=60)
+NOTICE_LIFETIME = timedelta(days=30)
 SWEEP_DELAY = STALE_AFTER = LOOK_AGAIN_AFTER = timedelta(minutes=30)
 
 
@@ -59,11 +60,14 @@ class World:
         steps: Steps | None = None,
         process: int = 1,
         transport: Transport | None = None,
+        attempts: int = 1000,
+        start_mails: bool = True,
     ) -> None:
         self.folder = folder
         self.clock = clock or FakeClock()
         self.steps = steps or Steps()
         self.transport = transport or RecordingTransport()
+        self._attempts = attempts  # of a job day
         self._process = process
         is_there = (folder / "dayfile.sqlite").exists()
         self._real_database = Database.connect(f"sqlite:///{folder / 'dayfile.sqlite'}")
@@ -74,6 +78,7 @@ class World:
         self.objects = LocalStorage(folder / "objects")
         self.storage = SteppingStorage(self.objects, self.steps)
         self.randomness = SeededRandomness(f"process {process}")
+        self.outbox = an_outbox(self.randomness, start_mails=start_mails)
         self._executor = ThreadPoolExecutor(1)
         self.intake = self._intake()
         self._make_stages()
@@ -112,9 +117,10 @@ class World:
                 return
         raise AssertionError(f"the worker still finds work after {rounds} rounds")
 
-    def enable(self, account: AccountSid, *, enabled: bool = True) -> None:
+    def enable(self, account: AccountSid, *, enabled: bool = True, webhook_url: str | None = None) -> None:
         """Have every day of Messages exported by itself for an account, or no more."""
-        change = ConfigurationChange(enabled=enabled, webhook_url=None, webhook_method=None)
+        method = None if webhook_url is None else "POST"
+        change = ConfigurationChange(enabled=enabled, webhook_url=webhook_url, webhook_method=method)
         Configuring(self.database, clock=self.clock).change(account, MESSAGES, change, actor="test")
 
     def listed(self, account: AccountSid) -> list[DayFile]:
@@ -147,7 +153,7 @@ class World:
 
     def findings(self) -> list[str]:
         """What `dayfile check --deep` finds wrong."""
-        check = Check(self._real_database, self.objects, clock=self.clock)
+        check = Check(self._real_database, self.objects, clock=self.clock, notice_lifetime=NOTICE_LIFETIME)
         return [f"{finding.invariant}: {finding.subject}: {finding.detail}" for finding in check.run(deep=True)]
 
     def referred_keys(self) -> set[str]:
@@ -192,7 +198,7 @@ class World:
             randomness=self.randomness,
             quota_days=0,
             job_lifetime=timedelta(days=7),
-            outbox=an_outbox(self.randomness),
+            outbox=self.outbox,
             wake=lambda: None,
         )
         self.folding = Folding(
@@ -227,15 +233,15 @@ class World:
         self.publishing = Publishing(
             self.database,
             clock=self.clock,
-            outbox=an_outbox(self.randomness),
+            outbox=self.outbox,
             lease=LEASE,
             file_lifetime=timedelta(days=7),
-            retry=RetryRule(attempts=1000),
+            retry=RetryRule(attempts=self._attempts),
         )
         self.daily = DailyExports(
             self.database,
             clock=self.clock,
-            outbox=an_outbox(self.randomness),
+            outbox=self.outbox,
             file_lifetime=timedelta(days=7),
             accounts_per_commit=2,
         )
@@ -267,7 +273,7 @@ class World:
             folding=self.folding,
             sweep=self.sweep,
             dispatch=self.dispatch,
-            notice_lifetime=timedelta(days=30),
+            notice_lifetime=NOTICE_LIFETIME,
             rule=SealingRule(grace=timedelta(hours=1), quiet=timedelta(minutes=10), limit=timedelta(hours=6)),
             lease=LEASE,
         )

@@ -21,6 +21,7 @@ from dayfile.api import (
     health,
     jobs,
     manifests,
+    notices,
     records,
     reference,
 )
@@ -39,6 +40,7 @@ ROUTERS = (
     exports.router,
     manifests.router,
     downloads.router,
+    notices.router,
     records.router,
     explanations.router,
     reference.router,

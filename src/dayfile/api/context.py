@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 from dayfile.accounts.authenticate import Authenticator
 from dayfile.api.paging import PageTokens
 from dayfile.clock import Clock
+from dayfile.delivery.replay import Replay
 from dayfile.exports.configuration import Configuring
 from dayfile.exports.custom import CustomJobs
 from dayfile.exports.given import GivenLinks
@@ -34,6 +35,7 @@ class Context:
     custom_jobs: CustomJobs
     given_links: GivenLinks
     configuring: Configuring
+    replay: Replay
     links: LinkSigner
     page_tokens: PageTokens
     public_url: str  # scheme, host and port as clients reach this server, without a slash at the end

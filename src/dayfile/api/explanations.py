@@ -72,9 +72,10 @@ EXPLANATIONS: Mapping[int, Explanation] = {
     ),
     20409: Explanation(
         "Conflict",
-        "The idempotency key was used before, with another body, or by a request that is still being worked on.",
+        "The idempotency key was used before, with another body, or by a request that is still being worked on. Or a "
+        "notice that is pending was to be told again.",
         "If there is a Retry-After header, send the same request again after that many seconds. Otherwise use a new "
-        "key for a new body.",
+        "key for a new body; a pending notice is tried by itself.",
     ),
     20413: Explanation(
         "Too large",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from dayfile.api.urls import Urls
 from dayfile.model.day import Day
 from dayfile.model.empty import EMPTY_ENCODER, EMPTY_FILE, EMPTY_PLAIN_SHA256, EMPTY_SHA256
 from dayfile.model.export import DayFile, ExportConfiguration, SealedDay
 from dayfile.model.job import Job, JobDay, group_by_status
+from dayfile.model.notice import Attempt, Notice
 from dayfile.model.resource import ResourceType
 
 Body = Mapping[str, object]
@@ -107,6 +108,45 @@ def manifest_shape(urls: Urls, day_file: DayFile) -> Body:
         "date_created": _moment(day_file.created_at),
         "date_expires": _moment(day_file.expires_at),
         "url": urls.manifest(day_file.resource_type, day_file.day),
+    }
+
+
+def notice_shape(urls: Urls, notice: Notice) -> Body:
+    """A notice as it is listed: ours, not Twilio's."""
+    return {
+        "event_sid": notice.sid,
+        "account_sid": notice.account,
+        "event_type": notice.event.value,
+        "channel": notice.channel.value,
+        "receiver": notice.receiver,
+        "method": notice.method,
+        "resource_type": notice.resource_type.name,
+        "friendly_name": notice.content.friendly_name,
+        "job_sid": notice.job_sid,
+        "day": None if notice.day is None else str(notice.day),
+        "state": notice.state.value,
+        "attempt_count": notice.attempts,
+        "date_created": _moment(notice.created_at),
+        "date_next_attempt": None if notice.next_attempt_at is None else _moment(notice.next_attempt_at),
+        "date_ended": None if notice.ended_at is None else _moment(notice.ended_at),
+        "url": urls.notice(notice.sid),
+    }
+
+
+def fetched_notice_shape(urls: Urls, notice: Notice, attempts: Iterable[Attempt]) -> Body:
+    """A notice as it is fetched by its sid, with every attempt."""
+    return {**notice_shape(urls, notice), "attempts": [_attempt(attempt) for attempt in attempts]}
+
+
+def _attempt(attempt: Attempt) -> Body:
+    return {
+        "number": attempt.number,
+        "date_began": _moment(attempt.began_at),
+        "duration_ms": None if attempt.took is None else attempt.took // timedelta(milliseconds=1),
+        "outcome": "begun" if attempt.result is None else attempt.result.value,
+        "status_code": attempt.status,
+        "error": attempt.error,
+        "answer": attempt.answer.decode(errors="replace"),
     }
 
 

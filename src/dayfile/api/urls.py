@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from dayfile.model.day import Day
 from dayfile.model.job import JobSid
+from dayfile.model.notice import EventSid
 from dayfile.model.resource import ResourceType
 
 DOWNLOADS = "/v1/Downloads"
@@ -52,6 +53,13 @@ class Urls:
 
     def job(self, sid: JobSid) -> str:
         return f"{self.jobs}/{sid}"
+
+    @property
+    def notices(self) -> str:
+        return f"{self.public}/v1/Notices"
+
+    def notice(self, sid: EventSid) -> str:
+        return f"{self.notices}/{sid}"
 
     def download(self, signed: str) -> str:
         return f"{self.public}{DOWNLOADS}/{signed}"

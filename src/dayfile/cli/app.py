@@ -8,7 +8,20 @@ import typer
 from typer.core import TyperGroup
 
 from dayfile import __version__
-from dayfile.cli import accounts, audit, check, configuration, days, intake, jobs, keys, rejections, seal, serve
+from dayfile.cli import (
+    accounts,
+    audit,
+    check,
+    configuration,
+    days,
+    intake,
+    jobs,
+    keys,
+    notices,
+    rejections,
+    seal,
+    serve,
+)
 from dayfile.cli.demo import command
 from dayfile.cli.options import CUSTOMER_PANEL, OPERATOR_PANEL
 from dayfile.cli.outcome import Outcome, outcome_of
@@ -71,6 +84,7 @@ app.add_typer(accounts.app, name="accounts", rich_help_panel=OPERATOR_PANEL)
 app.add_typer(keys.app, name="keys", rich_help_panel=OPERATOR_PANEL)
 app.add_typer(rejections.app, name="rejections", rich_help_panel=OPERATOR_PANEL)
 app.add_typer(audit.app, name="audit", rich_help_panel=OPERATOR_PANEL)
+app.add_typer(notices.app, name="notices", rich_help_panel=OPERATOR_PANEL)
 app.command("check", rich_help_panel=OPERATOR_PANEL)(check.check)
 app.command("demo", rich_help_panel=OPERATOR_PANEL)(command.demo)
 app.add_typer(jobs.app, name="jobs", rich_help_panel=CUSTOMER_PANEL)

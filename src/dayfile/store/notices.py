@@ -16,6 +16,7 @@ from sqlalchemy.sql import ColumnElement
 from dayfile.errors import NotFound
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
+from dayfile.model.job import JobSid
 from dayfile.model.lane import GIVE_UP_AFTER, LaneKey, Standing
 from dayfile.model.notice import (
     Attempt,
@@ -32,6 +33,7 @@ from dayfile.model.notice import (
 from dayfile.model.resource import parse_resource_type
 from dayfile.store.columns import Moment
 from dayfile.store.dialect import insert
+from dayfile.store.tables.exports import job
 from dayfile.store.tables.notices import attempt, lane
 from dayfile.store.tables.notices import notice as table
 
@@ -148,6 +150,27 @@ class Notices:
         idle = lane.c.due_at.is_(None), lane.c.claim_token.is_(None)
         self._connection.execute(delete(lane).where(lane.c.id.in_(set(lanes)), *idle, unused))
         return len(lanes)
+
+    def untold(self, *, over_since: datetime, limit: int) -> list[tuple[JobSid, Channel]]:
+        """Jobs that are over since then and not deleted, with the channel whose notice is missing: there are none."""
+        missing: list[tuple[JobSid, Channel]] = []
+        for channel, receiver in ((Channel.WEBHOOK, job.c.webhook_url), (Channel.MAIL, job.c.email)):
+            told = select(table.c.number).where(
+                table.c.job_sid == job.c.sid,
+                table.c.event == NoticeEvent.JOB_FINISHED.value,
+                table.c.channel == channel.value,
+            )
+            over = job.c.over_at > over_since, job.c.deleted_at.is_(None), receiver.is_not(None)
+            query = select(job.c.sid).where(*over, ~told.exists()).limit(limit)
+            missing += [(sid, channel) for sid in self._connection.execute(query).scalars()]
+        return missing
+
+    def forgotten(self, *, limit: int) -> list[EventSid]:
+        """Notices that are pending and that no claim will ever find: there must be none."""
+        idle = lane.c.due_at.is_(None), lane.c.claim_token.is_(None)
+        pending = table.c.state == NoticeState.PENDING.value
+        query = select(table.c.sid).join(lane, lane.c.id == table.c.lane_id).where(pending, *idle).limit(limit)
+        return list(self._connection.execute(query).scalars())
 
     def _wake_lane(self, key: LaneKey, *, now: datetime) -> int:
         """The lane of that key, made if need be, locked, and due as soon as it need not rest."""

@@ -31,8 +31,9 @@ class Finding:
 class Check:
     """Looks for what must never happen."""
 
-    def __init__(self, database: Database, storage: Storage, *, clock: Clock) -> None:
+    def __init__(self, database: Database, storage: Storage, *, clock: Clock, notice_lifetime: timedelta) -> None:
         self._database = database
+        self._notice_lifetime = notice_lifetime
         self._storage = storage
         self._clock = clock
 
@@ -45,6 +46,7 @@ class Check:
         yield from self._waiting_segments(on_object)
         yield from self._sealed_days(deep=deep, on_object=on_object)
         yield from self._jobs()
+        yield from self._notices()
 
     def objects(self) -> int:
         """How many objects `run` will look at."""
@@ -126,4 +128,31 @@ class Check:
         for sid in unsettled:
             yield Finding(
                 invariant="a finished job is over", subject=sid, detail="all its days are final: a bug, report it"
+            )
+
+    def _notices(self) -> Iterator[Finding]:
+        now = self._clock.now()
+        with self._database.snapshot() as tx:
+            # Those of older jobs may have been forgotten by now.
+            untold = tx.notices.untold(over_since=now - self._notice_lifetime, limit=_PAGE)
+            forgotten = tx.notices.forgotten(limit=_PAGE)
+            overdue = tx.lanes.overdue(before=now - OVERDUE_AFTER, limit=_PAGE)
+        for sid, channel in untold:
+            yield Finding(
+                invariant="who waits for a job is told",
+                subject=sid,
+                detail=f"there is no {channel.value}: a bug, report it",
+            )
+        for event in forgotten:
+            yield Finding(
+                invariant="a notice is not forgotten",
+                subject=event,
+                detail="nothing will attempt it, though it is pending: a bug, report it",
+            )
+        for key, due_at in overdue:
+            yield Finding(
+                invariant="a notice does not hang",
+                subject=f"{key.account} {key.host}",
+                detail=f"an attempt has been due since {due_at:%Y-%m-%d %H:%M:%S} UTC and no worker has made it: "
+                "is one running?",
             )

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from dayfile.errors import NotFound
 from dayfile.model.day import Day
@@ -156,3 +156,15 @@ def test_a_replayed_notice_is_given_its_whole_time_again(database: Database) -> 
         tx.notices.replay(new.sid, now=later)
     attempted(database, new.account, now=later, fails=True)
     assert _find(database, new).state is NoticeState.PENDING
+
+
+def test_a_notice_that_no_claim_would_find_is_found(database: Database) -> None:
+    """A lane that is not due while something in it is pending would be silent for ever: `dayfile check` looks for it."""
+    new = a_notice(an_account(database).sid)
+    told(database, new)
+    with database.snapshot() as tx:
+        assert tx.notices.forgotten(limit=9) == []
+    with database.exclusively() as connection:
+        connection.execute(update(lane).values(due_at=None))
+    with database.snapshot() as tx:
+        assert tx.notices.forgotten(limit=9) == [new.sid]

@@ -12,11 +12,11 @@ from http import HTTPStatus
 
 from dayfile.api.explanations import EXPLANATIONS
 from dayfile.api.meanings import BUG, ERRORS
-from dayfile.api.openapi import exports, files, jobs, records, server
+from dayfile.api.openapi import exports, files, jobs, notices, records, server
 from dayfile.api.openapi.operation import ACCOUNT, OPERATOR, Node, Operation, answer, ref, schema
 from dayfile.api.openapi.schemas import SCHEMAS, SHA256, text
 
-FAMILIES = (exports, jobs, files, records, server)
+FAMILIES = (exports, jobs, files, notices, records, server)
 """In the order in which a reader needs them."""
 
 OPERATIONS: tuple[Operation, ...] = tuple(operation for family in FAMILIES for operation in family.OPERATIONS)

@@ -8,11 +8,14 @@ from dayfile.api.openapi.operation import Node, schema
 from dayfile.api.paging import LARGEST_NUMBER, LARGEST_SIZE
 from dayfile.api.shapes import LARGEST_SIZE as LARGEST_FILE_SIZE
 from dayfile.model.job import Status
+from dayfile.model.notice import Channel, NoticeEvent, NoticeState
 from dayfile.model.receipt import LISTED_REJECTIONS
 from dayfile.model.resource import RESOURCE_TYPES
 
 JOB_SID_PATTERN = "^JS[0-9a-fA-F]{32}$"
 DAY_PATTERN = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+EVENT_SID_PATTERN = "^EV[0-9a-fA-F]{32}$"
+EVENT_SID = "EV0123456789abcdef0123456789abcdef"
 JOB_SID = "JS0123456789abcdef0123456789abcdef"
 ACCOUNT_SID = "AC0123456789abcdef0123456789abcdef"
 SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -98,6 +101,31 @@ _FETCHED_JOB = (
     *("resource_type", "job_queue_position", "estimated_completion_time"),
 )
 
+_NOTICE: dict[str, Node] = {
+    "event_sid": text("Names the event, on every attempt to tell it.", EVENT_SID, pattern=EVENT_SID_PATTERN),
+    "account_sid": text("The account.", ACCOUNT_SID),
+    "event_type": text("What happened.", "job.finished", enum=[event.value for event in NoticeEvent]),
+    "channel": text("How it is told.", "webhook", enum=[channel.value for channel in Channel]),
+    "receiver": text("Who is told: a URL or an e-mail address.", "https://example.com/hook"),
+    "method": or_null(text("How a webhook is called.", "POST", enum=["GET", "POST"])),
+    "resource_type": RESOURCE_TYPE,
+    "friendly_name": text("Of the job, or of the daily file.", "october"),
+    "job_sid": or_null(text("The job; null for a daily file.", JOB_SID, pattern=JOB_SID_PATTERN)),
+    "day": or_null(day("The day of a daily file; null for a job.")),
+    "state": text(
+        "Pending until it is delivered, or stopped by the receiver, or exhausted: tried as often as the schedule says.",
+        "delivered",
+        enum=[state.value for state in NoticeState],
+    ),
+    "attempt_count": number("Attempts since it was written, or last told again.", 1, minimum=0),
+    "date_created": text("When it happened.", "2026-10-03T08:12:44Z", format="date-time"),
+    "date_next_attempt": or_null(
+        text("When it is tried next, at the earliest; null when it has ended.", "2026-10-03T08:12:49Z")
+    ),
+    "date_ended": or_null(text("When it ended; null while it is pending.", "2026-10-03T08:12:44Z")),
+    "url": url("The address of this notice.", f"/v1/Notices/{EVENT_SID}"),
+}
+
 SCHEMAS: Mapping[str, Node] = {
     "Export": body(
         "A resource type, and where its days and jobs are.",
@@ -163,7 +191,7 @@ SCHEMAS: Mapping[str, Node] = {
         previous_page_url=or_null(url("The page before; null on the first.", "/v1/Exports/Messages/Days?PageSize=50")),
         url=url("This page.", "/v1/Exports/Messages/Days?PageSize=50&Page=0"),
         next_page_url=or_null(url("The page after; null on the last.", "/v1/Exports/Messages/Days?PageSize=50")),
-        key=text("The member that has the items.", "days", enum=["days", "jobs"]),
+        key=text("The member that has the items.", "days", enum=["days", "jobs", "notices"]),
     ),
     "Manifest": open_body(
         "What proves a day complete: the file that a link to it gives now.",
@@ -184,6 +212,27 @@ SCHEMAS: Mapping[str, Node] = {
         date_created=text("When the day was published.", "2026-10-03T08:12:44Z", format="date-time"),
         date_expires=text("When it leaves the Days list.", "2026-10-10T08:12:44Z", format="date-time"),
         url=url("The address of this manifest.", "/v1/Exports/Messages/Days/2026-10-01/Manifest"),
+    ),
+    "Notice": open_body("Something that was told to somebody.", **_NOTICE),
+    "NoticeList": page("One page of the notices, newest first.", "notices", "Notice"),
+    "FetchedNotice": open_body(
+        "A notice, with every attempt.",
+        **_NOTICE,
+        attempts={"type": "array", "description": "The attempts, in order.", "items": schema("Attempt")},
+    ),
+    "Attempt": open_body(
+        "One try to tell a receiver.",
+        number=number("1 for the first.", 1, minimum=1),
+        date_began=text("When it was made.", "2026-10-03T08:12:44Z", format="date-time"),
+        duration_ms=or_null(number("How long it took, in milliseconds; null while nobody knows.", 184, minimum=0)),
+        outcome=text(
+            "What came of it. `begun` for one that is under way, or whose end is not known and that was made again.",
+            "delivered",
+            enum=["begun", "delivered", "failed", "stopped"],
+        ),
+        status_code=or_null(number("The status of the answer, if one came.", 200)),
+        error=or_null(text("What went wrong, if anything did.", "no answer within 15 seconds")),
+        answer=text("The first bytes of the answer, as text.", "thank you"),
     ),
     "Record": {
         "type": "object",

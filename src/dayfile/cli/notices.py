@@ -1,0 +1,163 @@
+"""The operator's commands about notices: what was told to whom, what came of it, and telling it again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dayfile.accounts.administer import OPERATOR
+from dayfile.cli import instance
+from dayfile.cli.options import JsonOption, read_account, screen_of
+from dayfile.cli.show import Column, count_text
+from dayfile.model.account import AccountSid
+from dayfile.model.lane import LaneKey
+from dayfile.model.notice import Channel, NoticeState, Result, parse_event_sid
+
+if TYPE_CHECKING:
+    from dayfile.model.notice import Attempt, Notice
+
+app = typer.Typer(no_args_is_help=True, help="Notices to webhooks and e-mail addresses: what became of them.")
+
+_LIMIT = 100
+_LARGEST_LIMIT = 100_000
+_SHOWN_CHARACTERS = 400
+
+_COLUMNS = (
+    Column("EVENT", whole=True),
+    Column("STATE", whole=True),
+    Column("TRIES", right=True, whole=True),
+    Column("WHEN", whole=True),
+    Column("WHAT"),
+    Column("WHO"),
+)
+
+EventArgument = Annotated[
+    str, typer.Argument(metavar="EVENT", help="The notice, by its event sid, EV…", show_default=False)
+]
+AccountOption = Annotated[
+    AccountSid | None,
+    typer.Option("--account", metavar="ACCOUNT", help="Only notices of this account.", parser=read_account),
+]
+StateOption = Annotated[NoticeState | None, typer.Option("--state", help="Only notices that stand so.")]
+LimitOption = Annotated[
+    int, typer.Option("--limit", metavar="N", min=1, max=_LARGEST_LIMIT, help="At most so many notices.")
+]
+BeforeOption = Annotated[
+    str | None, typer.Option("--before", metavar="EVENT", help="Only notices older than this one, EV….")
+]
+
+
+@app.command("list")
+def list_notices(
+    ctx: typer.Context,
+    *,
+    account: AccountOption = None,
+    state: StateOption = None,
+    before: BeforeOption = None,
+    limit: LimitOption = _LIMIT,
+    as_json: JsonOption = False,
+) -> None:
+    """List notices, newest first."""
+    with instance.opened() as service, service.database.snapshot() as tx:
+        number = None if before is None else tx.notices.get(parse_event_sid(before)).number
+        # One more than is shown tells whether there are more.
+        found = tx.notices.page(account=account, state=state, before=number, limit=limit + 1)
+        base_url = service.settings.base_url
+    screen, notices = screen_of(ctx), found[:limit]
+    if as_json:
+        screen.json([_as_json(notice, None, base_url) for notice in notices])
+        return
+    rows = (_line(notice) for notice in notices)
+    screen.table(_COLUMNS, rows, empty="There is no notice of that kind.")
+    if len(found) > limit:
+        screen.note(f"There are older ones: add --before {notices[-1].sid}")
+
+
+@app.command("show")
+def show(ctx: typer.Context, *, event: EventArgument, as_json: JsonOption = False) -> None:
+    """Show one notice with every attempt to deliver it."""
+    sid = parse_event_sid(event)
+    with instance.opened() as service, service.database.snapshot() as tx:
+        notice, attempts = tx.notices.get(sid), tx.notices.attempts(sid)
+        base_url = service.settings.base_url
+    screen = screen_of(ctx)
+    if as_json:
+        screen.json(_as_json(notice, attempts, base_url))
+        return
+    screen.facts(_facts(notice))
+    if attempts:
+        screen.heading(count_text(len(attempts), "attempt"))
+    columns = (
+        Column("#", right=True, whole=True),
+        Column("WHEN", whole=True),
+        Column("TOOK", right=True, whole=True),
+        Column("OUTCOME", whole=True),
+        Column("STATUS", right=True, whole=True),
+        Column("WHY", wraps=True),
+    )
+    screen.table(columns, (_row(attempt) for attempt in attempts), empty="It was not attempted yet.")
+
+
+@app.command("replay")
+def replay(ctx: typer.Context, *, event: EventArgument) -> None:
+    """Tell it again, at once and under the same event sid; only a notice that is not pending."""
+    with instance.opened() as service:
+        notice = service.replay.replay(parse_event_sid(event), actor=OPERATOR)
+    screen_of(ctx).note(f"{notice.sid} is pending again: the next worker that looks delivers it.")
+
+
+def _line(notice: Notice) -> tuple[object, ...]:
+    return (
+        notice.sid,
+        notice.state.value,
+        notice.attempts,
+        f"{notice.created_at:%m-%d %H:%M}",
+        notice.event.value,
+        notice.receiver if notice.channel is Channel.MAIL else _host(notice),
+    )
+
+
+def _facts(notice: Notice) -> dict[str, str]:
+    facts = {
+        "event": f"{notice.sid}  {notice.event.value}",
+        "account": notice.account,
+        "of": notice.job_sid or f"{notice.resource_type} {notice.day}",
+        "name": notice.content.friendly_name,
+        "to": f"{notice.receiver} ({notice.method or notice.channel.value})",
+        "state": notice.state.value,
+        "written": f"{notice.created_at:%Y-%m-%d %H:%M:%S} UTC",
+    }
+    if notice.next_attempt_at:
+        facts["next"] = f"{notice.next_attempt_at:%Y-%m-%d %H:%M:%S} UTC, or later while its host rests"
+    if notice.ended_at:
+        facts["ended"] = f"{notice.ended_at:%Y-%m-%d %H:%M:%S} UTC"
+    return facts
+
+
+def _row(attempt: Attempt) -> tuple[object, ...]:
+    reason = attempt.error or ("no end is known: under way, or its worker was lost" if attempt.result is None else "")
+    answer = attempt.answer.decode(errors="replace") if attempt.result is not Result.DELIVERED else ""
+    return (
+        str(attempt.number),
+        f"{attempt.began_at:%m-%d %H:%M:%S}",
+        None if attempt.took is None else f"{attempt.took / timedelta(seconds=1):.2f} s",
+        None if attempt.result is None else attempt.result.value,
+        None if attempt.status is None else str(attempt.status),
+        " ".join(part for part in (reason, answer[:_SHOWN_CHARACTERS]) if part) or None,
+    )
+
+
+def _host(notice: Notice) -> str:
+    # An address may carry a token; which host it is, is enough in a list.
+    return LaneKey.of(notice.account, notice.channel, notice.receiver).host
+
+
+def _as_json(notice: Notice, attempts: list[Attempt] | None, base_url: str) -> object:
+    # The same body as over HTTP: a script reads either.
+    from dayfile.api.shapes import fetched_notice_shape, notice_shape
+    from dayfile.api.urls import Urls
+
+    urls = Urls(base_url)
+    return notice_shape(urls, notice) if attempts is None else fetched_notice_shape(urls, notice, attempts)

@@ -1,0 +1,85 @@
+"""The operator's view of notices, on an instance of its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dayfile.cli.outcome import Outcome
+from dayfile.model.account import AccountSid
+from dayfile.model.notice import Channel, Result
+from dayfile.store.database import Database
+from tests.support.lanes import attempted, claimed, concluded
+from tests.support.notices import a_notice, an_outcome, told
+from tests.support.state import a_sid
+
+NONE = a_sid("EV", "none")
+
+
+@pytest.fixture
+def account(run: Any) -> AccountSid:
+    """An account of a new instance."""
+    return AccountSid(json.loads(run("accounts", "create", "--json").stdout)["account_sid"])
+
+
+@pytest.fixture
+def sids(account: AccountSid, data_folder: Path) -> list[str]:
+    """Two notices: one that failed, then one that was delivered."""
+    database = Database.connect(f"sqlite:///{data_folder / 'dayfile.sqlite'}")
+    hook = a_notice(account, "hook", receiver="https://user:pass@example.com/hook?token=secret")
+    mail = a_notice(account, "mail", receiver="someone@example.com", channel=Channel.MAIL)
+    told(database, hook)
+    told(database, mail)
+    attempted(database, account, fails=True)
+    turn = claimed(database, account)
+    assert turn is not None
+    concluded(database, turn, an_outcome(Result.DELIVERED))
+    database.close()
+    return [hook.sid, mail.sid]
+
+
+def test_notices_are_listed_by_account_and_state(run: Any, account: AccountSid, sids: list[str]) -> None:
+    """Which customer was not told, and where that customer's server is; what is secret in an address stays out."""
+    hook, mail = sids
+    table = run("notices", "list").stdout
+    assert [line.split()[:3] for line in table.splitlines()[1:]] == [[mail, "delivered", "1"], [hook, "pending", "1"]]
+    assert "https://example.com" in table
+    assert "secret" not in table
+
+    def listed(*options: str) -> list[str]:
+        return [notice["event_sid"] for notice in json.loads(run("notices", "list", "--json", *options).stdout)]
+
+    assert listed() == [mail, hook]
+    assert listed("--state", "pending", "--account", account) == [hook]
+    assert listed("--account", "AC" + "0" * 32) == []
+    assert listed("--before", mail) == [hook]
+    assert listed("--limit", "1") == [mail]
+    assert f"--before {mail}" in run("notices", "list", "--limit", "1").stderr
+    assert run("notices", "list", "--before", NONE).exit_code == Outcome.NOT_FOUND
+
+
+def test_a_notice_is_shown_with_every_attempt(run: Any, sids: list[str]) -> None:
+    """What the receiver answered is what the operator is asked about."""
+    shown = run("notices", "show", sids[0]).stdout
+    assert "it answered 500" in shown
+    body = json.loads(run("notices", "show", sids[0], "--json").stdout)
+    assert [attempt["status_code"] for attempt in body["attempts"]] == [500]
+    assert run("notices", "show", NONE).exit_code == Outcome.NOT_FOUND
+
+
+def test_only_what_has_ended_is_told_again(run: Any, sids: list[str]) -> None:
+    """What is pending is tried by itself."""
+    hook, mail = sids
+    assert run("notices", "replay", hook).exit_code == Outcome.FAILED
+    assert run("notices", "replay", mail).exit_code == Outcome.DONE
+    assert json.loads(run("notices", "show", mail, "--json").stdout)["state"] == "pending"
+    assert "notice.replayed" in run("audit", "list").stdout
+
+
+def test_check_finds_notices_that_nobody_delivers(run: Any, sids: list[str]) -> None:
+    """No worker runs on this instance, and the failed notice is from long ago."""
+    found = json.loads(run("check", "--json").stdout)
+    assert [finding["invariant"] for finding in found] == ["a notice does not hang"]
