@@ -159,7 +159,7 @@ def test_a_replayed_notice_is_given_its_whole_time_again(database: Database) -> 
 
 
 def test_a_notice_that_no_claim_would_find_is_found(database: Database) -> None:
-    """A lane that is not due while something in it is pending would be silent for ever: `dayfile check` looks for it."""
+    """A lane that is not due while something in it is pending would be silent for ever: `dayfile check` looks."""
     new = a_notice(an_account(database).sid)
     told(database, new)
     with database.snapshot() as tx:
