@@ -54,7 +54,7 @@ def test_the_table_of_clients_has_the_cells_that_the_tests_run() -> None:
         for operation in OPERATIONS
     ]
     table = [_row(header), _row(["---"] * len(header)), *map(_row, rows)]
-    assert re.findall(r"^\| (?:operation|---|`\w+`) \|.*", DOCUMENT, flags=re.MULTILINE) == table
+    assert "\n\n" + "\n".join(table) + "\n\n" in DOCUMENT, "\n".join(table)
     assert len(OPERATIONS) == 9
 
 

@@ -62,7 +62,7 @@ def audited(face: Face, account: Login) -> list[tuple[str, str]]:
         return [(row.actor, row.action) for row in connection.execute(query)]
 
 
-@pytest.mark.compat(58, 59, 60)
+@pytest.mark.compat(58, 59)
 def test_a_configuration_is_there_before_anybody_made_one(face: Face, client: httpx2.Client) -> None:
     """Clients fetch it first; what is not set is an empty text, and no member is missing."""
     body = client.get(PATH).json()
@@ -75,7 +75,7 @@ def test_a_configuration_is_there_before_anybody_made_one(face: Face, client: ht
     ]
 
 
-@pytest.mark.compat(58, 60)
+@pytest.mark.compat(58)
 def test_what_is_not_given_stays(client: httpx2.Client) -> None:
     """Each part is changed by itself, however many parts a request has."""
     assert change(client, Enabled="true")["enabled"] is True

@@ -54,6 +54,7 @@ def bodies(world: World, account: AccountSid = ACME) -> list[list[str]]:
     return [sorted(str(record["body"]) for record in of_day) for of_day in lines]
 
 
+@pytest.mark.compat(60, 61)
 def test_a_day_comes_by_itself_after_midnight_and_the_grace_time(world: World) -> None:
     """Not a moment before: the stragglers of the day are to be in it."""
     world.enable(ACME)
@@ -75,6 +76,7 @@ def test_a_day_comes_by_itself_after_midnight_and_the_grace_time(world: World) -
     )
 
 
+@pytest.mark.compat(61)
 def test_late_records_do_not_publish_a_day_again(world: World) -> None:
     """A published day keeps its revision: nobody finds another file under a name that was downloaded already."""
     world.enable(ACME)
@@ -87,6 +89,7 @@ def test_late_records_do_not_publish_a_day_again(world: World) -> None:
     assert world.listed(ACME) == before
 
 
+@pytest.mark.compat(61)
 def test_a_day_without_records_comes_all_the_same(world: World) -> None:
     """A customer who fetches a file every day must not take a quiet day for a failure."""
     world.enable(ACME)
@@ -118,6 +121,7 @@ def test_days_that_were_slept_through_come_oldest_first_and_once(world: World) -
 
 
 @pytest.mark.parametrize(("enabled_at", "first"), [(MIDNIGHT - MICROSECOND, "2026-11-23"), (MIDNIGHT, "2026-11-24")])
+@pytest.mark.compat(61)
 def test_the_first_day_is_that_in_which_it_was_enabled(world: World, enabled_at: datetime, first: str) -> None:
     """Midnight belongs to the next day; enabling in the grace time does not reach back."""
     a_message(world, "there from the start", "2026-11-23")
@@ -129,6 +133,7 @@ def test_the_first_day_is_that_in_which_it_was_enabled(world: World, enabled_at:
     assert days(world)[-1] == "2026-11-24"
 
 
+@pytest.mark.compat(61)
 def test_a_day_that_was_disabled_before_it_is_due_does_not_come(world: World) -> None:
     """Nobody is sent what they have said they no longer want; the files that they have stay."""
     world.enable(ACME)

@@ -50,6 +50,7 @@ def test_what_is_due_is_told_in_order_with_the_secrets_of_its_account(office: Of
     assert not office.dispatch.round()
 
 
+@pytest.mark.compat(63)
 def test_a_failing_notice_is_tried_ten_times_by_the_schedule_then_exhausted(office: Office) -> None:
     """A receiver that is away for a day misses nothing, and one that never comes back costs ten attempts."""
     office.transport.answer = _failing()
@@ -67,6 +68,7 @@ def test_a_failing_notice_is_tried_ten_times_by_the_schedule_then_exhausted(offi
     assert [one.number for one in office.attempts(new)] == list(range(1, len(RETRY_DELAYS) + 2))
 
 
+@pytest.mark.compat(63)
 def test_a_receiver_that_wants_no_more_is_left_alone(office: Office) -> None:
     """Gone is an answer."""
     office.transport.answer = lambda _: an_outcome(Result.STOPPED, status=410)

@@ -52,6 +52,7 @@ def _notices(world: World) -> list[Notice]:
         return tx.notices.page(limit=99)[::-1]
 
 
+@pytest.mark.compat(62)
 def test_everybody_who_asked_is_told_once_when_the_last_day_is_done(world: World) -> None:
     """One for the job, not one a day; each with an event sid of its own."""
     sealed_days(world.database, _submit(world).account, [FIRST, THIRD], now=world.clock.now())
@@ -122,6 +123,7 @@ def test_a_job_that_failed_is_told_of_as_failed(tmp_path: Path, ended: object) -
         assert (content.days_failed, content.has_failed) == (3, True)
 
 
+@pytest.mark.compat(62)
 def test_a_deleted_job_tells_nobody(world: World) -> None:
     """Neither one that waits nor one that runs: it is over when its worker reports, whatever it reports."""
     job = _submit(world)
@@ -149,6 +151,7 @@ def test_deleting_a_job_that_is_over_takes_no_notice_back(world: World) -> None:
     assert len(_notices(world)) == 2
 
 
+@pytest.mark.compat(62)
 def test_a_daily_file_is_told_of_to_the_webhook_of_its_configuration(world: World) -> None:
     """One for each file, also for a day without records; none where nobody is named."""
     accounts = [an_account(world.database, name, now=world.clock.now()).sid for name in ("hooked", "silent")]
@@ -165,6 +168,7 @@ def test_a_daily_file_is_told_of_to_the_webhook_of_its_configuration(world: Worl
     assert notice.content == DayContent(friendly_name="Daily export", size_bytes=20)
 
 
+@pytest.mark.compat(64)
 def test_the_owner_is_told_that_a_job_has_started(world: World) -> None:
     """Somebody with the credentials asks for all records: whose they are may want to know."""
     owner = an_account(world.database, "owned", email="owner@example.com", now=world.clock.now())
@@ -180,6 +184,7 @@ def test_the_owner_is_told_that_a_job_has_started(world: World) -> None:
     assert len(_notices(world)) == 1, "no address is known there"
 
 
+@pytest.mark.compat(64)
 def test_nobody_is_told_of_a_start_where_that_is_turned_off(tmp_path: Path) -> None:
     """An operator's setting, for all accounts."""
     world = World(tmp_path, start_mails=False)
