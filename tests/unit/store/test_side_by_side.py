@@ -135,14 +135,15 @@ def test_a_seal_that_meets_a_fold_takes_what_is_there_afterwards(database: Datab
         assert [segment.key for segment in tx.segments.of_day(MESSAGES, DAY)] == ["segments/folded"]
 
 
-def test_two_last_days_that_finish_side_by_side_end_their_job(database: Database) -> None:
+@pytest.mark.parametrize("ends_well", [True, False])
+def test_two_last_days_that_finish_side_by_side_end_their_job(database: Database, *, ends_well: bool) -> None:
     """Neither would see the other: the job would never be over, and nobody would be told that it is."""
     request = a_job_request(an_account(database), "2026-11-01", "2026-11-02")
     job = a_job(database, replace(request, webhook_url="https://example.com/", webhook_method="POST"))
     with database.transaction() as tx:
         claims = [tx.job_days.claim(worker=f"w{n}", leased_until=NOON + LEASE, limit=1, now=NOON) for n in range(2)]
 
-    def publish(over: Database, number: int) -> None:
+    def end(over: Database, number: int) -> None:
         claim = claims[number]
         assert claim is not None
         desk = Publishing(
@@ -151,11 +152,15 @@ def test_two_last_days_that_finish_side_by_side_end_their_job(database: Database
             outbox=an_outbox(SeededRandomness(f"desk {number}")),
             lease=LEASE,
             file_lifetime=timedelta(days=7),
-            retry=RetryRule(),
+            retry=RetryRule(attempts=1),
         )
-        desk.publish(claim, [job_day.day for job_day in claim.days])
+        days = [job_day.day for job_day in claim.days]
+        if ends_well:
+            desk.publish(claim, days)
+        else:
+            desk.fail(claim, days, error="it was the last attempt")
 
-    _while_held(database, lambda held: publish(held, 0), lambda: publish(database, 1))
+    _while_held(database, lambda held: end(held, 0), lambda: end(database, 1))
     with database.snapshot() as tx:
         assert tx.jobs.get(job.sid).over_at == NOON
         assert [notice.job_sid for notice in tx.notices.page(limit=9)] == [job.sid]
