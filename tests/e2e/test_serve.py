@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from dayfile.cli.outcome import Outcome
 from tests.e2e.cli_instance import Instance, Server, serving
 from tests.support.endless import send_head_without_end
 
@@ -30,3 +33,19 @@ def test_a_host_name_that_some_clients_mangle_is_warned_of(tmp_path: Path) -> No
     with serving(instance):
         pass
     assert "Warning: Twilio's libraries for Node, Java and Go" in instance.log()
+
+
+def test_a_data_folder_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    """After a downgrade: told what to do, and nothing that the newer version needs is touched."""
+    instance = Instance(tmp_path)
+    instance.run("accounts", "create")
+    database = tmp_path / "data" / "dayfile.sqlite"
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+        before = list(connection.iterdump())
+    refused = instance.run("serve", "--port", "0", expect=Outcome.FAILED)
+    assert "newer version" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    with closing(sqlite3.connect(database)) as connection:
+        assert list(connection.iterdump()) == before

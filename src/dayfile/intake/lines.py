@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from dayfile.errors import TooLarge
+from dayfile.errors import InvalidBody, TooLarge
 from dayfile.intake.elements import Elements
 from dayfile.intake.inflate import Inflater
 from dayfile.model.record import MAX_LINE_BYTES
@@ -25,6 +25,7 @@ BATCH_BYTES = 1024 * 1024
 
 _SPACE = b" \t\r\n"
 _ARRAY = b"["
+_GZIP = b"\x1f"  # the first byte of its magic number, which no text begins with
 
 
 def read_lines(blocks: Iterable[bytes], *, is_gzip: bool, max_bytes: int | None) -> Iterator[Line]:
@@ -100,6 +101,8 @@ class LineSplitter:
         text = self._without_blank(block)
         if not text:
             return []
+        if text.startswith(_GZIP):
+            raise self._unexpected_gzip()
         if text.startswith(_ARRAY):
             self._form = Elements(before_first=self._mark, max_bytes=self._max_line_bytes)
             return self._form.split(text[len(_ARRAY) :])
@@ -107,6 +110,11 @@ class LineSplitter:
         if self._mark and self._blank_lines:
             return [(1, self._mark), *self._form.split(text)]
         return self._form.split(self._mark + text)
+
+    def _unexpected_gzip(self) -> InvalidBody:
+        if self._inflater is not None:
+            return InvalidBody("the body is gzip within gzip: compress it once")
+        return InvalidBody("the body is gzip and does not say so: send it with Content-Encoding: gzip")
 
     def _without_blank(self, block: bytes) -> bytes:
         """The text from the first byte on that is not white space, when there was none before."""

@@ -13,7 +13,7 @@ import msgspec
 
 from dayfile.errors import InvalidRecord
 from dayfile.model.moment import canonical_moment
-from dayfile.model.resource import Kind
+from dayfile.model.resource import RESOURCE_TYPES, Kind
 from dayfile.model.strictjson import Value, shown
 
 Read = Callable[[str, Value], Value]
@@ -21,6 +21,11 @@ Read = Callable[[str, Value], Value]
 
 MIN_INTEGER: Final = -(2**63)
 MAX_INTEGER: Final = 2**63 - 1
+
+_TYPES: Final = {
+    prefix: kind.name for kind in RESOURCE_TYPES if len(kind.key_fields) == 1 for prefix in kind.key_fields[0].prefixes
+}
+"""By the prefix of a sid: the resource type whose records it names."""
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 
@@ -34,11 +39,16 @@ def sid_reader(prefixes: tuple[str, ...]) -> Read:
     """Read a sid that must be there."""
     matches = re.compile(sid_pattern(prefixes)).fullmatch
     rule = f"must be {' or '.join(prefixes)} followed by 32 lower-case hexadecimal digits"
+    elsewhere = {prefix: kind for prefix, kind in _TYPES.items() if prefix not in prefixes}
 
     def read_sid(name: str, value: Value) -> str:
         if type(value) is str and matches(value):
             return value
-        raise _absent(name, rule) if value is None else _refusal(name, rule, value)
+        if value is None:
+            raise _absent(name, rule)
+        prefix = value[:2] if isinstance(value, str) else ""
+        hint = f"; {prefix} stands for {elsewhere[prefix]}: send it as one of them" if prefix in elsewhere else ""
+        raise _refusal(name, rule + hint, value)
 
     return read_sid
 

@@ -33,6 +33,10 @@ def parse_object(line: bytes) -> dict[str, Value]:
     try:
         value, end = _DECODER.raw_decode(text)
     except json.JSONDecodeError as error:
+        if text and error.pos >= len(text):
+            raise InvalidRecord(
+                None, "must be a JSON object on one line: it is not over where the line ends"
+            ) from error
         raise InvalidRecord(None, f"must be a JSON object: {error.msg} at character {error.pos + 1}") from error
     except RecursionError as error:
         raise too_deep() from error

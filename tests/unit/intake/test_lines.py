@@ -118,6 +118,7 @@ def test_a_gzip_body_that_is_cut_off_anywhere_is_refused() -> None:
     ("body", "reason"),
     [
         (b"a\nb\n", "is not gzip"),
+        (gzip.compress(gzip.compress(b"a\n")), "gzip within gzip: compress it once"),
         (gzip.compress(b"a\n", mtime=0) + b"\n", "has something else after its end"),
         (gzip.compress(b"a\n", mtime=0) + b"\x00" * 512, "has something else after its end"),
         (gzip.compress(b"a\n", mtime=0)[:-8] + b"\x00" * 8, "damaged"),
@@ -129,6 +130,12 @@ def test_a_gzip_body_with_anything_wrong_is_refused(body: bytes, reason: str) ->
     """The checksum is there to be believed."""
     with pytest.raises(InvalidBody, match=reason):
         _lines(body, is_gzip=True)
+
+
+def test_gzip_that_is_not_said_to_be_is_recognised() -> None:
+    """Else it would be cut at bytes that happen to be newlines, and kept as refused lines."""
+    with pytest.raises(InvalidBody, match="does not say so: send it with Content-Encoding: gzip"):
+        _lines(b"\n" + gzip.compress(b"a\n"))
 
 
 @pytest.mark.parametrize("is_gzip", [False, True])
