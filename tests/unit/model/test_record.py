@@ -2,52 +2,22 @@
 
 import json
 import sys
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from dayfile.errors import InvalidRecord
-from dayfile.model import record
 from dayfile.model.day import Day
-from dayfile.model.record import MAX_LINE_BYTES, Record, RecordReader
+from dayfile.model.record import MAX_LINE_BYTES, RecordReader
 from dayfile.model.resource import CALLS, CONFERENCES, MESSAGES, PARTICIPANTS, RESOURCE_TYPES, Kind, ResourceType
-
-NOW = datetime(2026, 10, 2, 12, tzinfo=UTC)
-LINES = Path(__file__).parents[2] / "golden" / "records"
-ABSENT = object()
+from tests.support.record_lines import ABSENT, LINES, NOW, a_record, line_with, parse, refusal_of
 
 each_type = pytest.mark.parametrize("resource_type", RESOURCE_TYPES, ids=str)
-
-
-def _a_record(resource_type: ResourceType, /, **changes: object) -> dict[str, Any]:
-    members = json.loads((LINES / f"{resource_type.name.lower()}.line.json").read_bytes()) | changes
-    return {name: value for name, value in members.items() if value is not ABSENT}
-
-
-def _parse(resource_type: ResourceType, line: dict[str, Any] | bytes, *, keep_dropped: bool = False) -> Record:
-    raw = line if isinstance(line, bytes) else json.dumps(line).encode()
-    return RecordReader(resource_type, keep_dropped=keep_dropped, now=NOW).parse(raw)
-
-
-def _refusal(resource_type: ResourceType, line: dict[str, Any] | bytes, rule: str) -> InvalidRecord:
-    with pytest.raises(InvalidRecord, match=rule) as caught:
-        _parse(resource_type, line)
-    assert len(caught.value.reason) < 250, "a reason quotes at most a little of the value"
-    return caught.value
-
-
-def _with(extra: bytes, resource_type: ResourceType = MESSAGES) -> bytes:
-    """A record's line with raw text as further members."""
-    return json.dumps(_a_record(resource_type)).encode()[:-1] + b"," + extra + b"}"
 
 
 @each_type
 @pytest.mark.compat(51)
 def test_a_record_knows_its_account_its_day_and_one_line(resource_type: ResourceType) -> None:
     """Batches are grouped by account and day, and the line ends with the only newline that it has."""
-    record = _parse(resource_type, _a_record(resource_type, date_created="2026-09-30T23:30:00-02:00"))
+    record = parse(resource_type, a_record(resource_type, date_created="2026-09-30T23:30:00-02:00"))
     assert (record.account, record.day) == ("AC" + "1" * 32, Day.parse("2026-10-01"))
     assert record.line.endswith(b"}\n")
     assert record.line.count(b"\n") == 1
@@ -58,8 +28,8 @@ def test_a_record_knows_its_account_its_day_and_one_line(resource_type: Resource
 def test_every_documented_field_is_there_and_null_when_it_is_unknown(resource_type: ResourceType) -> None:
     """Loading a file into a table must not depend on what the first record happened to have."""
     known = [key.name for key in resource_type.key_fields] + ["account_sid", "date_created", "date_updated"]
-    full = _a_record(resource_type)
-    line = json.loads(_parse(resource_type, {name: full[name] for name in known}).line)
+    full = a_record(resource_type)
+    line = json.loads(parse(resource_type, {name: full[name] for name in known}).line)
     assert list(line) == known + [field.name for field in resource_type.fields]
     assert all(line[field.name] is None for field in resource_type.fields)
 
@@ -90,7 +60,7 @@ def test_lines_as_the_rest_api_writes_them_take_the_second_way(
 def test_reading_records_leaves_nothing_behind() -> None:
     """Intake runs for months: an object a record that nobody frees would end it."""
     reader = RecordReader(MESSAGES, now=NOW)
-    forms = [json.dumps(_a_record(MESSAGES) | more).encode() for more in ({}, {"uri": "/"}, {"unknown": 1})]
+    forms = [json.dumps(a_record(MESSAGES) | more).encode() for more in ({}, {"uri": "/"}, {"unknown": 1})]
     forms.append((LINES / "messages.line.json").read_bytes())
     for form in forms:
         reader.parse(form)
@@ -127,16 +97,16 @@ def test_a_value_is_taken_where_nothing_is_lost(
     resource_type: ResourceType, field: str, given: object, kept: object
 ) -> None:
     """Numbers as text and text as numbers are what the two forms differ in; an unknown status is news, not an error."""
-    line = json.loads(_parse(resource_type, _a_record(resource_type, **{field: given})).line)
+    line = json.loads(parse(resource_type, a_record(resource_type, **{field: given})).line)
     assert (line[field], type(line[field])) == (kept, type(kept))
 
 
 @pytest.mark.parametrize("number", ["-0.00750", "1e-3", "0.10", "-0", "12345678901234567890.10"])
 def test_an_amount_given_as_a_number_keeps_its_digits(number: str) -> None:
     """A price that went through a float is another price."""
-    without = _a_record(MESSAGES, price=ABSENT)
+    without = a_record(MESSAGES, price=ABSENT)
     raw = json.dumps(without)[:-1] + f',"price":{number}}}'
-    assert json.loads(_parse(MESSAGES, raw.encode()).line)["price"] == number
+    assert json.loads(parse(MESSAGES, raw.encode()).line)["price"] == number
 
 
 @pytest.mark.parametrize(
@@ -184,7 +154,7 @@ def test_a_value_that_would_be_guessed_is_refused_by_name_and_rule(
     resource_type: ResourceType, field: str, value: object, rule: str
 ) -> None:
     """The sender reads this message and nothing else; it must be enough to repair the record."""
-    assert _refusal(resource_type, _a_record(resource_type, **{field: value}), rule).field == field
+    assert refusal_of(resource_type, a_record(resource_type, **{field: value}), rule).field == field
 
 
 @pytest.mark.parametrize(
@@ -202,11 +172,11 @@ def test_a_record_was_created_between_2010_and_this_time_tomorrow(
     resource_type: ResourceType, created: str, taken: bool
 ) -> None:
     """A wrong clock would otherwise open a day of the year 2106, which is sealed then."""
-    members = _a_record(resource_type, date_created=created)
+    members = a_record(resource_type, date_created=created)
     if taken:
-        _parse(resource_type, members)
+        parse(resource_type, members)
     else:
-        refusal = _refusal(resource_type, members, "from 2010-01-01T00:00:00Z to 2026-10-03T12:00:00Z, 24 hours")
+        refusal = refusal_of(resource_type, members, "from 2010-01-01T00:00:00Z to 2026-10-03T12:00:00Z, 24 hours")
         assert refusal.field == "date_created"
 
 
@@ -214,7 +184,7 @@ def test_a_record_was_created_between_2010_and_this_time_tomorrow(
 def test_unknown_fields_follow_in_the_order_given_with_their_digits() -> None:
     """What a platform adds is evidence too: nothing of it is rounded, sorted or dropped."""
     extra = b'"zeta":1.10,"alpha" : {"n":[ 1E+2 ,\n-0 , 12345678901234567890.0]\t,"t":"\\u00e9\\/"},"none":null,"":true'
-    line = _parse(MESSAGES, _with(extra)).line
+    line = parse(MESSAGES, line_with(extra)).line
     assert line.endswith(
         ',"zeta":1.10,"alpha":{"n":[1E+2,-0,12345678901234567890.0],"t":"é/"},"none":null,"":true}\n'.encode()
     )
@@ -224,88 +194,34 @@ def test_unknown_fields_follow_in_the_order_given_with_their_digits() -> None:
 def test_dropped_fields_go_or_stand_last(resource_type: ResourceType) -> None:
     """An export does not have them; an operator who wants them gets them where no reader of exports looks."""
     dropped = {name: {"is": ["kept", 1]} for name in reversed(resource_type.dropped)}
-    plain = _a_record(resource_type)
+    plain = a_record(resource_type)
     given = json.dumps(dropped | {"unknown": "x"} | plain).encode()
-    assert json.loads(_parse(resource_type, given).line) == plain | {"unknown": "x"}
-    kept = json.loads(_parse(resource_type, given, keep_dropped=True).line)
+    assert json.loads(parse(resource_type, given).line) == plain | {"unknown": "x"}
+    kept = json.loads(parse(resource_type, given, keep_dropped=True).line)
     assert kept == plain | {"unknown": "x"} | dropped
     assert list(kept)[-len(dropped) - 1 :] == ["unknown", *resource_type.dropped]
 
 
-@pytest.mark.parametrize(
-    ("line", "reason"),
-    [
-        (b"", "must be a JSON object: Expecting value at character 1"),
-        (b" \r\n", "must be a JSON object"),
-        (b"[]", "must be a JSON object; got an array"),
-        (b"null", "must be a JSON object; got null"),
-        (b"true", "must be a JSON object; got true"),
-        (b"7", "must be a JSON object; got 7"),
-        (b'"x"', "must be a JSON object; got 'x'"),
-        (b'{"sid":', "on one line: it is not over where the line ends"),
-        (b"{", "on one line: it is not over where the line ends"),
-        (b'{"sid":}', "Expecting value at character 8"),
-        (b"{} {}", "more follows it at character 3"),
-        (b"\xef\xbb\xbf{}", "byte order mark"),
-        (_with(b'"x":NaN'), "NaN is not JSON"),
-        (_with(b'"x":-Infinity'), "-Infinity is not JSON"),
-        (_with(b'"x":01'), "must be a JSON object"),
-        (_with(b'"x":"a\nb"'), "Invalid control character"),
-        (_with(b'"x":"\xff"'), "must be UTF-8"),
-        (_with(b'"x":"\xed\xa0\x80"'), "must be UTF-8"),
-        (_with(b'"x":"\\ud800"'), "half a surrogate pair .* look at 'x'"),
-        (_with(b'"\\udfff":1'), r"half a surrogate pair .* look at '\\udfff'"),
-        (_with(b'"x":{"y":["\\ude00\\ud83d"]}'), "half a surrogate pair"),
-        (_with(b'"sid":"SM22222222222222222222222222222222"'), "'sid' twice"),
-        (_with(b'"\\u0073id":1'), "'sid' twice"),
-        (_with(b'"x":1,"x":1'), "'x' twice"),
-        (_with(b'"uri":[{"a":1, "b":2, "a" :1}]'), "'a' twice"),
-        (_with(b'"x":' + b"[" * 100_000 + b"]" * 100_000), "nested too deeply"),
-        (_with(b'"x":' + b'{"y":' * 100_000 + b"1" + b"}" * 100_000), "nested too deeply"),
-    ],
-)
-def test_what_is_not_one_sound_json_object_is_refused(line: bytes, reason: str) -> None:
-    """A line that two readers understand differently proves nothing."""
-    assert _refusal(MESSAGES, line, reason).field is None
-
-
-def test_no_depth_of_nesting_brings_the_reader_down() -> None:
-    """Reading and writing run out of depth at different points; each must end in a refusal or a record."""
-    outcomes: set[object] = set()
-    for depth in range(100, 2000, 25):
-        line = _with(b'"x":' + b"[" * depth + b"]" * depth)
-        try:
-            outcomes.add(_parse(MESSAGES, line).line.count(b"[") == depth)
-        except InvalidRecord as error:
-            outcomes.add(error.reason)
-    assert outcomes == {True, "is nested too deeply: send flatter values"}
-    deep: list[Any] = []
-    for _ in range(100_000):
-        deep = [deep]
-    with pytest.raises(InvalidRecord, match="nested too deeply"):
-        record._line({"x": deep})
-
-
 def test_a_line_has_at_most_one_mebibyte_as_it_comes_and_as_it_is_kept() -> None:
     """Whoever reads a day file line by line can do so with a buffer of that size."""
-    empty = _parse(MESSAGES, _a_record(MESSAGES, body="")).line
+    empty = parse(MESSAGES, a_record(MESSAGES, body="")).line
     room = MAX_LINE_BYTES - len(empty)
-    largest = _parse(MESSAGES, empty.replace(b'"body":""', b'"body":"' + b"x" * room + b'"'))
+    largest = parse(MESSAGES, empty.replace(b'"body":""', b'"body":"' + b"x" * room + b'"'))
     assert len(largest.line) == MAX_LINE_BYTES
-    assert _parse(MESSAGES, largest.line) == largest
-    assert _parse(MESSAGES, largest.line[:-1]) == largest
+    assert parse(MESSAGES, largest.line) == largest
+    assert parse(MESSAGES, largest.line[:-1]) == largest
     longer = empty.replace(b'"body":""', b'"body":"' + b"x" * (room + 10) + b'"')
-    _refusal(MESSAGES, longer, "at most 1048576 bytes long, its newline included")
-    _refusal(MESSAGES, empty.strip() + b" " * MAX_LINE_BYTES, "at most 1048576 bytes long")
+    refusal_of(MESSAGES, longer, "at most 1048576 bytes long, its newline included")
+    refusal_of(MESSAGES, empty.strip() + b" " * MAX_LINE_BYTES, "at most 1048576 bytes long")
     grows = longer.replace(b',"price":"-0.00790"', b"")
     assert len(grows) < MAX_LINE_BYTES
-    _refusal(MESSAGES, grows, "at most 1048576 bytes long")
+    refusal_of(MESSAGES, grows, "at most 1048576 bytes long")
 
 
 def test_a_view_of_a_buffer_is_as_good_as_bytes() -> None:
     """Intake hands on slices of what it received, without copying them first."""
-    line = json.dumps(_a_record(CALLS)).encode()
-    assert RecordReader(CALLS, now=NOW).parse(memoryview(b"xx" + line)[2:]) == _parse(CALLS, line)
+    line = json.dumps(a_record(CALLS)).encode()
+    assert RecordReader(CALLS, now=NOW).parse(memoryview(b"xx" + line)[2:]) == parse(CALLS, line)
 
 
 def test_every_kind_of_field_is_tried_here() -> None:
