@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from dayfile.model.credential import Permission
 from tests.compat.client import Refused
 from tests.compat.conftest import Customer
 from tests.compat.installed import each_client
@@ -123,6 +124,18 @@ def test_an_api_key_signs_in(customer: Customer, face: Face, acme: Login) -> Non
     face.publish(acme, "2026-11-01")
     by_key = replace(customer, login=face.api_key(acme))
     assert [day["day"] for day in by_key("list_days", "Messages")] == ["2026-11-01"]
+
+
+@pytest.mark.compat(65)
+@pytest.mark.parametrize("client_name", each_client())
+def test_a_restricted_key_may_what_its_permissions_say(customer: Customer, face: Face, acme: Login) -> None:
+    """Who only collects files cannot ask for more of them; the refusal names what is lacking."""
+    face.publish(acme, "2026-11-01")
+    collector = replace(customer, login=face.api_key(acme, Permission.EXPORTS_READ, Permission.DOWNLOADS_READ))
+    assert [day["day"] for day in collector("list_days", "Messages")] == ["2026-11-01"]
+    refused = _refusal(collector, "create_job", "Messages", **NOVEMBER)
+    assert (refused.status, refused.code) == (403, 20403)
+    assert "jobs:write" in refused.message
 
 
 @pytest.mark.compat(9)

@@ -54,7 +54,7 @@ def bodies(world: World, account: AccountSid = ACME) -> list[list[str]]:
     return [sorted(str(record["body"]) for record in of_day) for of_day in lines]
 
 
-@pytest.mark.compat(60, 61)
+@pytest.mark.compat(35, 60, 61)
 def test_a_day_comes_by_itself_after_midnight_and_the_grace_time(world: World) -> None:
     """Not a moment before: the stragglers of the day are to be in it."""
     world.enable(ACME)

@@ -34,6 +34,7 @@ from dayfile.files.links import LinkSigner
 from dayfile.files.storage import LocalStorage
 from dayfile.intake.accept import Intake
 from dayfile.model.account import AccountSid
+from dayfile.model.credential import KeyKind, Permission
 from dayfile.model.day import Day, DayRange
 from dayfile.model.export import NewSealedDay, SealedDay
 from dayfile.model.job import JobRequest, JobSid, RetryRule
@@ -205,9 +206,10 @@ class Face:
         new = self.administration.create_account(parent=parent)
         return Login(sid=new.account.sid, username=new.account.sid, password=new.auth_token)
 
-    def api_key(self, account: Login) -> Login:
-        """A new API key of an account."""
-        new = self.administration.create_key(account=account.sid)
+    def api_key(self, account: Login, *permissions: Permission) -> Login:
+        """A new API key of an account: restricted to these permissions, or standard without any."""
+        kind = KeyKind.RESTRICTED if permissions else KeyKind.STANDARD
+        new = self.administration.create_key(account=account.sid, kind=kind, permissions=permissions)
         return Login(sid=account.sid, username=new.key.sid, password=new.secret)
 
     def seal(self, account: Login, day: str, text: bytes, *, resource_type: ResourceType = MESSAGES) -> SealedDay:
