@@ -100,6 +100,8 @@ def newest_lines(
         "autoload_known_extensions": False,
     }
     with closing(duckdb.connect(config=settings)) as connection:
+        # Else a query of more than two seconds draws on standard output, wherever that leads.
+        connection.execute("SET enable_progress_bar = false")
         with _reported():
             _open(connection, segments, accounts)
             _rank(connection, key_columns(resource_type))
