@@ -20,7 +20,7 @@ from dayfile.clock import SystemClock
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange, last_custom_day
 from dayfile.model.resource import MESSAGES
-from tests.e2e.cli_instance import Instance, Server, serving
+from tests.e2e.cli_instance import PATIENCE_SECONDS, Instance, Server, ready_address, serving
 
 LAST = last_custom_day(SystemClock().now())
 DAYS = DayRange(first=LAST - 2, last=LAST)
@@ -187,6 +187,16 @@ def test_a_process_that_dies_is_replaced(instance: Instance) -> None:
             os.kill(pid, signal.SIGKILL)
         assert httpx2.get(f"{running.url}/healthz", timeout=60).status_code == 200
     assert instance.log().count("process.restarted") == 3
+
+
+def test_processes_end_with_the_one_that_watches_over_them(instance: Instance) -> None:
+    """It was killed and could not tell them: left behind, they would hold the port, and no new server could start."""
+    process = instance.start("serve", "--port", "0", "--processes", "2")
+    port = ready_address(process).rpartition(":")[2]
+    process.kill()
+    process.communicate(timeout=PATIENCE_SECONDS)  # they hold the pipe, too: it ends when all of them have ended
+    with serving(instance, "--port", port) as again:
+        assert httpx2.get(f"{again.url}/healthz").status_code == 200
 
 
 def test_a_worker_works_beside_a_server_that_does_not(instance: Instance) -> None:

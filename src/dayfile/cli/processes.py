@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Semaphore
 from typing import Any, Final
 
@@ -96,11 +99,30 @@ class _Member:
 
 def _answer(settings: Settings, listening: socket.socket, ready: Semaphore) -> None:
     log_everything()
-    with told_by_signals(by_terminal=False) as stop, Service.open(settings) as service:
+    with _told_to_stop() as stop, Service.open(settings) as service:
         answer(service, listening, stop=stop, with_worker=False, on_ready=ready.release)
 
 
 def _work(settings: Settings) -> None:
     log_everything()
-    with told_by_signals(by_terminal=False) as stop, Service.open(settings) as service:
+    with _told_to_stop() as stop, Service.open(settings) as service:
         work(service, stop=stop)
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[Stop]:
+    """A Stop for one of the processes, which the end of the one that watches over it gives, too.
+
+    That one may be killed, and cannot tell then: those it leaves behind would hold the port for ever.
+    """
+    with told_by_signals(by_terminal=False) as stop:
+        watching = multiprocessing.parent_process()
+        if watching is not None:
+            threading.Thread(target=_stop_with, args=(watching, stop), name="watching", daemon=True).start()
+        yield stop
+
+
+def _stop_with(watching: BaseProcess, stop: Stop) -> None:
+    watching.join()
+    with suppress(OSError):  # stopped already
+        stop.tell()
