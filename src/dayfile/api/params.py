@@ -27,18 +27,15 @@ _URL = re.compile(r"https?://[!-~]+", re.ASCII | re.IGNORECASE)
 
 def parse_parameters(encoded: bytes, *, known: Collection[str]) -> dict[str, str]:
     """The known parameters of a query or form, decoded; raises Invalid or InvalidParameter."""
-    if _BROKEN_ESCAPE.search(encoded):
-        raise Invalid(
-            "The parameters are not percent-encoded: a % must be followed by two hexadecimal digits, or be %25"
-        )
     found: dict[str, str] = {}
     for pair in encoded.split(b"&"):
         encoded_name, _, encoded_value = pair.partition(b"=")
-        name, value = _decode(encoded_name), _decode(encoded_value)
+        name = _decode(encoded_name, of="The name of a parameter")
+        value = _decode(encoded_value, of=name[:80])
         if name not in known:
             continue
         if name in found:
-            raise InvalidParameter(name, "must be given once, and is given more often")
+            raise InvalidParameter(name, "must be given once, and is given again", value)
         if "\0" in value:
             raise InvalidParameter(name, "must not contain the character NUL", value)
         found[name] = value
@@ -110,17 +107,19 @@ def check_path(raw_path: bytes) -> None:
     """Raises Invalid for a path that no server could have meant: broken escapes, not UTF-8, or NUL in it."""
     if b"%" not in raw_path and raw_path.isascii():
         return
-    if _BROKEN_ESCAPE.search(raw_path):
-        raise Invalid("The path is not percent-encoded: a % must be followed by two hexadecimal digits")
-    if "\0" in _decode(raw_path):
+    if "\0" in _decode(raw_path, of="The path"):
         raise Invalid("The path must not contain the character NUL")
 
 
-def _decode(encoded: bytes) -> str:
+def _decode(encoded: bytes, *, of: str) -> str:
+    shown = encoded.decode("latin-1")
+    if _BROKEN_ESCAPE.search(encoded):
+        rule = "must be percent-encoded: a % must be followed by two hexadecimal digits, or be %25"
+        raise InvalidParameter(of, rule, shown)
     try:
         return unquote_to_bytes(encoded.replace(b"+", b" ")).decode()
     except UnicodeDecodeError as error:
-        raise Invalid(f"What is percent-encoded here is not UTF-8: {encoded[:80].decode('latin-1')!r}") from error
+        raise InvalidParameter(of, "must be UTF-8 where it is percent-encoded", shown) from error
 
 
 def _check_content_type(request: Request) -> None:

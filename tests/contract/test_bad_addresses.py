@@ -1,0 +1,228 @@
+"""Bad input in addresses: each variable and each parameter of a query, in every way in which it can be wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+
+from dayfile.api.openapi.document import OPERATIONS
+from tests.support.documented import READING
+from tests.support.intake_server import Server, served
+from tests.support.refusal import ask, nothing_changes
+
+DAY = "2026-11-01"
+JOB_SID = "JS" + "0" * 32
+JOBS, DAYS = "/v1/Exports/Messages/Jobs", "/v1/Exports/Messages/Days"
+GOOD = {"ResourceType": "Messages", "Day": DAY, "JobSid": JOB_SID, "Code": "20404", "Link": "x"}
+BODIES = {"post": b"StartDay=2026-11-01&EndDay=2026-11-01&FriendlyName=never"}
+
+UNREADABLE = {
+    "%zz": "must be percent-encoded",
+    "%": "must be percent-encoded",
+    "Messages%4": "must be percent-encoded",
+    "%ff": "must be UTF-8",
+    "%c0%ae%c0%ae": "must be UTF-8",  # two dots for those who decode too kindly
+    "%ed%a0%80": "must be UTF-8",  # half of a surrogate pair
+    "Messages%00": "must not contain the character NUL",
+    "%00": "must not contain the character NUL",
+}
+"""What is no text at all, and what is said of it."""
+
+CLIMBING = ("..", "%2e%2e", "..%2f..%2fetc%2fpasswd", "%2e%2e%2f%2e%2e%2fetc%2fpasswd", "%2fetc%2fpasswd", "..%5c..")
+"""Ways out of a folder, if this were one."""
+
+NO_RESOURCE_TYPE = (
+    *("messages", "MESSAGES", "Message", "Jobs", "Faxes", "Messages%20", "%20Messages", "Messages%0a"),
+    *("Messages,Calls", "Messages;v=1", "%EF%BC%ADessages", "*", "null", "x" * 5000),
+)
+NO_DAY = (
+    *("2026-02-30", "2026-02-29", "2026-04-31", "2026-13-01", "2026-00-01", "2026-11-00", "0000-01-01", "20261101"),
+    *("2026-11-1", "26-11-01", "2026-W45-1", "2026-305", "2026-11-01T00:00:00Z", "01-11-2026", "today"),
+    *("2026-11-01%20", "%202026-11-01", "2026-11-01%0a", "-2026-11-01", "+2026-11-01", "2026-11-01Z", "1st"),
+    *("%D9%A2%D9%A0%D9%A2%D9%A6-11-01", "2026%E2%88%9211%E2%88%9201", "1" * 5000),
+)
+NOT_EXPORTED = ("2009-12-31", "2026-10-31", "2026-11-22", "2026-11-23", "2099-01-01", "9999-12-31", "0001-01-01")
+NO_JOB = (
+    *(JOB_SID, "JS" + "F" * 32, "JS" + "0" * 31, "JS" + "0" * 33, "js" + "0" * 32, "Js" + "0" * 32, "SK" + "0" * 32),
+    *("JS" + "g" * 32, "JS" + "0" * 32 + "%0a", "JS", "Days", "JS" + "%D9%A0" * 32, "x" * 5000),
+)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One instance: nothing here may change it."""
+    with served(tmp_path_factory.mktemp("bad")) as server:
+        yield server
+
+
+def addresses(variable: str) -> list[tuple[str, str]]:
+    """Method and path of each operation that has the variable, all others filled in."""
+    found = []
+    for operation in OPERATIONS:
+        if f"{{{variable}}}" in operation.path:
+            path = operation.path
+            for name in set(GOOD) - {variable}:
+                path = path.replace(f"{{{name}}}", GOOD[name])
+            found.append((operation.method, path))
+    return found
+
+
+def refused(server: Server, variable: str, value: str, *, status: int, code: int, says: str) -> None:
+    """Every operation refuses a value of a variable, in the same way, and nothing comes of it."""
+    with nothing_changes(server):
+        for method, path in addresses(variable):
+            answer = ask(server, method.upper(), path.replace(f"{{{variable}}}", value), body=BODIES.get(method))
+            assert (answer.status, answer.code) == (status, code), (method, path, value, answer.body)
+            assert says in answer.message, (method, path, answer.message)
+
+
+@pytest.mark.parametrize(("value", "says"), list(UNREADABLE.items()))
+@pytest.mark.parametrize("variable", list(GOOD))
+def test_an_address_that_is_no_text_is_refused(server: Server, variable: str, value: str, says: str) -> None:
+    """Before anything is looked up, and before anybody is asked who they are: no server could have meant it."""
+    refused(server, variable, value, status=400, code=20001, says=f"The path {says}")
+
+
+@pytest.mark.parametrize("value", CLIMBING)
+@pytest.mark.parametrize("variable", ["ResourceType", "Day", "JobSid"])
+def test_there_is_no_way_out_of_an_address(server: Server, variable: str, value: str) -> None:
+    """A dot or a slash in a value makes another address, or a value that is none; never a path in a storage."""
+    with nothing_changes(server):
+        for method, path in addresses(variable):
+            answer = ask(server, method.upper(), path.replace(f"{{{variable}}}", value), body=BODIES.get(method))
+            assert (answer.status, answer.code) in {(404, 20404), (400, 20001)}, (method, path, answer.body)
+            assert answer.status == 404 or answer.message.startswith("Day must be"), answer.message
+
+
+@pytest.mark.parametrize("value", NO_RESOURCE_TYPE, ids=lambda value: value[:20])
+def test_what_is_no_resource_type_is_not_found(server: Server, value: str) -> None:
+    """Case and all: a client that spells it otherwise learns it now, and not from a file that stays empty."""
+    refused(server, "ResourceType", value, status=404, code=20404, says="was not found")
+
+
+@pytest.mark.parametrize("value", NO_DAY, ids=lambda value: value[:25])
+def test_what_is_no_day_is_refused(server: Server, value: str) -> None:
+    """One spelling of each day, and only days that the calendar has."""
+    refused(server, "Day", value, status=400, code=20001, says="Day must be a ")
+
+
+@pytest.mark.parametrize("value", NOT_EXPORTED)
+def test_a_day_that_is_not_exported_is_not_found(server: Server, value: str) -> None:
+    """However far away: it is a day, and there is no file of it."""
+    refused(server, "Day", value, status=404, code=20404, says=f"no file of Messages for {value} is published")
+
+
+@pytest.mark.parametrize("value", NO_JOB, ids=lambda value: value[:40])
+def test_what_is_no_job_is_not_found(server: Server, value: str) -> None:
+    """To fetch and to delete alike."""
+    refused(server, "JobSid", value, status=404, code=20404, says="was not found: there is no job")
+
+
+def test_a_job_of_another_account_or_a_deleted_one_is_not_found(server: Server) -> None:
+    """compat-18: the two look like one that never was, and asking for them changes nothing."""
+    stranger = server.service.administration.create_account()
+    logins = ((stranger.account.sid, stranger.auth_token), server.account)
+    form = {"StartDay": DAY, "EndDay": DAY, "FriendlyName": "somebody's"}
+    foreign, ours = (server.client.post(JOBS, data=form, auth=login).json()["job_sid"] for login in logins)
+    assert server.client.delete(f"/v1/Exports/Jobs/{ours}", auth=server.account).status_code == 204
+    with nothing_changes(server):
+        for sid in (foreign, ours):
+            for method in ("GET", "DELETE"):
+                answer = ask(server, method, f"/v1/Exports/Jobs/{sid}")
+                assert (answer.status, answer.code) == (404, 20404)
+                assert (
+                    answer.message
+                    == f"The requested resource /v1/Exports/Jobs/{sid} was not found: there is no job {sid}"
+                )
+
+
+@pytest.mark.parametrize("value", ["1", "0", "-20404", "20404x", "020404", "%32%30%34%30", "Not%20found", "9" * 5000])
+def test_what_is_no_code_is_not_found(server: Server, value: str) -> None:
+    """The page of an error is found under one spelling."""
+    refused(server, "Code", value, status=404, code=20404, says="knows no error with the code")
+
+
+QUERIES = {
+    "PageSize": (
+        *("0", "00", "-1", "1.5", "1e3", "0x10", "", "+5", "%205", "5%20", "five", "%D9%A5", "1,000", "%EF%BC%95"),
+        "NaN",
+    ),
+    "Page": ("-1", "1.5", "", "+1", "one", "%D9%A1", "2147483648", "9" * 5000, "0x1", "1%0a"),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(name, value) for name, values in QUERIES.items() for value in values],
+    ids=lambda text: text[:12],
+)
+@pytest.mark.parametrize("path", [DAYS, JOBS])
+def test_a_number_that_is_none_is_named_with_its_rule(server: Server, path: str, name: str, value: str) -> None:
+    """Taking it for another one would give a list that nobody asked for."""
+    with nothing_changes(server):
+        answer = ask(server, "GET", f"{path}?{name}={value}")
+    assert (answer.status, answer.code) == (400, 20001)
+    assert answer.message.startswith(f"{name} must be a whole number from ")
+    assert "; got '" in answer.message
+    assert len(answer.message) < 300
+
+
+@pytest.mark.parametrize("name", ["PageSize", "Page", "PageToken"])
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        (("1", "2"), "must be given once, and is given again; got '2'"),
+        (("1", "1"), "must be given once, and is given again; got '1'"),
+        (("%zz",), "must be percent-encoded"),
+        (("%ff",), "must be UTF-8 where it is percent-encoded; got '%ff'"),
+        (("1%00",), "must not contain the character NUL; got '1\\x00'"),
+    ],
+)
+@pytest.mark.parametrize("path", [DAYS, JOBS])
+def test_a_query_that_cannot_be_read_names_the_parameter(
+    server: Server, path: str, name: str, *, values: tuple[str, ...], says: str
+) -> None:
+    """Twice, broken, not UTF-8, NUL: the same words for each."""
+    with nothing_changes(server):
+        answer = ask(server, "GET", f"{path}?{'&'.join(f'{name}={value}' for value in values)}")
+    assert (answer.status, answer.code) == (400, 20001)
+    assert f"{name} {says}" in answer.message
+
+
+def a_token(server: Server, path: str) -> str:
+    """The token of the second page of a list with at least two items."""
+    url = server.client.get(f"{path}?PageSize=1", auth=server.account).json()["meta"]["next_page_url"]
+    return str(url).partition("PageToken=")[2]
+
+
+def test_a_token_is_good_for_the_list_that_gave_it_only(server: Server) -> None:
+    """Of another list or another account it would show a place in something else."""
+    for number in range(2):
+        form = {"StartDay": DAY, "EndDay": DAY, "FriendlyName": str(number)}
+        assert server.client.post(JOBS, data=form, auth=server.account).status_code == 201
+    good = a_token(server, JOBS)
+    assert server.client.get(f"{JOBS}?PageSize=1&PageToken={good}", auth=server.account).status_code == 200
+    other = (good[:-1] + ("A" if good[-1] != "A" else "B"), good.lower(), good + "=", good[2:], "PT", quote("PT" + "ü"))
+    with nothing_changes(server):
+        for path, token in [*((JOBS, token) for token in other), (DAYS, good), ("/v1/Exports/Calls/Jobs", good)]:
+            answer = ask(server, "GET", f"{path}?PageToken={token}")
+            assert (answer.status, answer.code) == (400, 21481), (path, token)
+            assert answer.message.startswith("Invalid PageToken: take it from next_page_url")
+
+
+def test_names_of_parameters_are_spelled_as_documented(server: Server) -> None:
+    """In another case they are other parameters, which are left alone; also what PHP and Ruby would make lists of."""
+    for query in ("pagesize=0", "PAGE=-1", "PageSize[]=0", "page_token=x", "PageSize%20=0", "=0", "&&", "a=b=c"):
+        assert server.client.get(f"{DAYS}?{query}", auth=server.account).status_code == 200
+
+
+def test_every_variable_and_every_query_is_in_these_tables() -> None:
+    """A new one gets its rows."""
+    rows = [row for operation in OPERATIONS for row in READING.parameters({"parameters": operation.parameters})]
+    assert {row.name for row in rows if row.note == "in the address"} == set(GOOD)
+    assert {row.name for row in rows if row.note == "in the query"} == {
+        *("PageSize", "Page", "PageToken"),
+        *("SealedDay", "Expires", "Signature"),  # of links, in tests/unit/files/test_links.py: any change is a forgery
+    }
