@@ -13,9 +13,9 @@ from tests.support.intake_server import Server, served
 from tests.support.refusal import ask, nothing_changes
 
 DAY = "2026-11-01"
-JOB_SID = "JS" + "0" * 32
+JOB_SID, EVENT_SID = "JS" + "0" * 32, "EV" + "0" * 32
 JOBS, DAYS = "/v1/Exports/Messages/Jobs", "/v1/Exports/Messages/Days"
-GOOD = {"ResourceType": "Messages", "Day": DAY, "JobSid": JOB_SID, "Code": "20404", "Link": "x"}
+GOOD = {"ResourceType": "Messages", "Day": DAY, "JobSid": JOB_SID, "EventSid": EVENT_SID, "Code": "20404", "Link": "x"}
 BODIES = {"post": b"StartDay=2026-11-01&EndDay=2026-11-01&FriendlyName=never"}
 
 UNREADABLE = {
@@ -48,6 +48,8 @@ NO_JOB = (
     *(JOB_SID, "JS" + "F" * 32, "JS" + "0" * 31, "JS" + "0" * 33, "js" + "0" * 32, "Js" + "0" * 32, "SK" + "0" * 32),
     *("JS" + "g" * 32, "JS" + "0" * 32 + "%0a", "JS", "Days", "JS" + "%D9%A0" * 32, "x" * 5000),
 )
+
+NO_NOTICE = (EVENT_SID, "EV" + "F" * 32, "EV" + "0" * 31, "EV" + "0" * 33, "ev" + "0" * 32, JOB_SID, "EV", "x" * 5000)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +88,7 @@ def test_an_address_that_is_no_text_is_refused(server: Server, variable: str, va
 
 
 @pytest.mark.parametrize("value", CLIMBING)
-@pytest.mark.parametrize("variable", ["ResourceType", "Day", "JobSid"])
+@pytest.mark.parametrize("variable", ["ResourceType", "Day", "JobSid", "EventSid"])
 def test_there_is_no_way_out_of_an_address(server: Server, variable: str, value: str) -> None:
     """A dot or a slash in a value makes another address, or a value that is none; never a path in a storage."""
     with nothing_changes(server):
@@ -120,6 +122,12 @@ def test_what_is_no_job_is_not_found(server: Server, value: str) -> None:
     refused(server, "JobSid", value, status=404, code=20404, says="was not found: there is no job")
 
 
+@pytest.mark.parametrize("value", NO_NOTICE, ids=lambda value: value[:40])
+def test_what_is_no_notice_is_not_found(server: Server, value: str) -> None:
+    """To fetch and to tell again alike."""
+    refused(server, "EventSid", value, status=404, code=20404, says="was not found: there is no notice")
+
+
 def test_a_job_of_another_account_or_a_deleted_one_is_not_found(server: Server) -> None:
     """compat-18: the two look like one that never was, and asking for them changes nothing."""
     stranger = server.service.administration.create_account()
@@ -144,6 +152,7 @@ def test_what_is_no_code_is_not_found(server: Server, value: str) -> None:
     refused(server, "Code", value, status=404, code=20404, says="knows no error with the code")
 
 
+LISTS = (DAYS, JOBS, "/v1/Notices")
 QUERIES = {
     "PageSize": (
         *("0", "00", "-1", "1.5", "1e3", "0x10", "", "+5", "%205", "5%20", "five", "%D9%A5", "1,000", "%EF%BC%95"),
@@ -158,7 +167,7 @@ QUERIES = {
     [(name, value) for name, values in QUERIES.items() for value in values],
     ids=lambda text: text[:12],
 )
-@pytest.mark.parametrize("path", [DAYS, JOBS])
+@pytest.mark.parametrize("path", LISTS)
 def test_a_number_that_is_none_is_named_with_its_rule(server: Server, path: str, name: str, value: str) -> None:
     """Taking it for another one would give a list that nobody asked for."""
     with nothing_changes(server):
@@ -180,7 +189,7 @@ def test_a_number_that_is_none_is_named_with_its_rule(server: Server, path: str,
         (("1%00",), "must not contain the character NUL; got '1\\x00'"),
     ],
 )
-@pytest.mark.parametrize("path", [DAYS, JOBS])
+@pytest.mark.parametrize("path", LISTS)
 def test_a_query_that_cannot_be_read_names_the_parameter(
     server: Server, path: str, name: str, *, values: tuple[str, ...], says: str
 ) -> None:

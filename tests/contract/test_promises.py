@@ -28,6 +28,8 @@ from dayfile.store.database import Database
 from tests.support import documented
 from tests.support.clock import FakeClock
 from tests.support.intake_server import MAX_BODY_BYTES, Server, served
+from tests.support.lanes import claimed, concluded
+from tests.support.notices import a_notice, told
 
 DAY = "2026-11-01"
 JOB = {"StartDay": DAY, "EndDay": "2026-11-02", "FriendlyName": "november"}
@@ -80,6 +82,16 @@ def a_job(server: Server) -> JobSid:
     return JobSid(answer.json()["job_sid"])
 
 
+def an_event(server: Server, *, has_ended: bool) -> str:
+    """A notice of the account, delivered or still pending; its sid."""
+    database, account = server.service.database, AccountSid(server.account[0])
+    new = a_notice(account, server.service.randomness.hex(8))
+    told(database, new)
+    while has_ended and (turn := claimed(database, account)):
+        concluded(database, turn)
+    return new.sid
+
+
 def good(server: Server, name: str) -> Asked:
     """A request for an operation that succeeds."""
     operation = BY_NAME[name]
@@ -88,6 +100,8 @@ def good(server: Server, name: str) -> Asked:
         given["auth"] = server.operator if name == "AcceptRecords" else server.account
     if "{JobSid}" in operation.path:
         values["JobSid"] = a_job(server)
+    if "{EventSid}" in operation.path:
+        values["EventSid"] = an_event(server, has_ended=True)
     if name == "Download":
         location = server.client.get(f"/v1/Exports/Messages/Days/{DAY}", auth=server.account).headers["location"]
         values["Link"], _, query = location.partition("/v1/Downloads/")[2].partition("?")
@@ -118,16 +132,24 @@ def spoiled(server: Server, asked: Asked, status: int) -> httpx2.Response:
     if status == 404 and name == "Download":
         path, _, query = link_to_nothing(server).partition("?")
         return asked.send(server, values={"Link": path}, query=f"?{query}")
+    if status == 409 and name == "CreateAttempt":
+        return asked.send(server, values={"EventSid": an_event(server, has_ended=False)})
     if status == 409:
         key = {"Idempotency-Key": "used-before"}
         asked.send(server, headers=key)
         return asked.send(server, headers=key, content=b"[]")
-    nothing = {"ResourceType": "Faxes", "JobSid": "JS" + "0" * 32, "Code": "1", "Link": "forged"}
+    nothing = {
+        "ResourceType": "Faxes",
+        "JobSid": "JS" + "0" * 32,
+        "EventSid": "EV" + "0" * 32,
+        "Code": "1",
+        "Link": "forged",
+    }
     anothers = server.account if name == "AcceptRecords" else server.operator
     too_large = {"content": b" " * (MAX_BODY_BYTES + 1)} if name == "AcceptRecords" else {"data": FORM_OF_64_KIB}
     changes: Mapping[int, Mapping[str, Any]] = {
         206: {"headers": {"Range": "bytes=1-2"}},
-        400: {"values": {variables[0]: "%zz"}} if variables else {},
+        400: {"values": {variables[0]: "%zz"}} if variables else {"query": "?PageSize=0"},
         401: {"auth": None},
         403: {"values": nothing} if name == "Download" else {"auth": anothers},
         404: {"values": {variables[0]: nothing[variables[0]]}} if variables else {},
@@ -174,6 +196,8 @@ def test_every_link_leads_somewhere(server: Server, source: str, status: str, na
     assert str(answer.status_code) == status
     link = asked.operation.answers[answer.status_code]["links"][name]
     values = {variable: _evaluated(told, asked, answer) for variable, told in link["parameters"].items()}
+    if link["operationId"] == "CreateAttempt":
+        an_event(server, has_ended=True)  # and with it whatever is pending: only what has ended is told again
     target = Asked(operation=BY_NAME[link["operationId"]], values=values, given={"auth": server.account})
     found = target.send(server).status_code
     assert found == 404 if (source, name) == ("DeleteJob", "FetchJob") else found in target.operation.answers

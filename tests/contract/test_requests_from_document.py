@@ -14,11 +14,13 @@ from typing import Any, NamedTuple
 import pytest
 
 from dayfile.api.openapi.document import OPERATIONS
+from dayfile.model.account import AccountSid
 from dayfile.model.resource import RESOURCE_TYPES
 from tests.conftest import ROOT
 from tests.support.documented import DOCUMENT
 from tests.support.face import SharedRandomness
 from tests.support.intake_server import Server, served
+from tests.support.notices import a_notice, told
 from tests.support.requests_from_document import CHECK
 
 DAYS = {"StartDay": "2026-11-01", "EndDay": "2026-11-03", "FriendlyName": "published before the requests"}
@@ -39,6 +41,8 @@ WARNED = {
     ("missing_test_data", "DELETE /v1/Exports/Jobs/{JobSid}"),  # the same
     ("missing_test_data", "GET /v1/Exports/{ResourceType}/Days/{Day}"),  # nor is a made-up day a published one
     ("missing_test_data", "GET /v1/Exports/{ResourceType}/Days/{Day}/Manifest"),  # the same
+    ("missing_test_data", "GET /v1/Notices/{EventSid}"),  # nor is a made-up event one that happened
+    ("missing_test_data", "POST /v1/Notices/{EventSid}/Attempts"),  # the same
     ("missing_test_data", "GET /errors/{Code}"),  # nor a made-up number a code
 }
 
@@ -89,6 +93,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             assert made.status_code == 201
         while server.service.worker.round():
             pass
+        told(server.service.database, a_notice(AccountSid(server.account[0])))
         yield server
 
 

@@ -26,7 +26,7 @@ SOME_DAYS = 21
 class Refusal(NamedTuple):
     """An answer with 400 that a request may get although the document has nothing against it."""
 
-    operation: str
+    operation: str  # its method and path; a star stands for anything
     message: str  # a pattern
     reason: str
 
@@ -53,14 +53,9 @@ REFUSALS = (
         "the pair is checked after the change, and no schema knows what was there before",
     ),
     Refusal(
-        "POST /v1/Exports/{ResourceType}/Jobs",
+        "POST /v1/Exports/*",
         r"WebhookUrl must be an absolute http or https URL",
         "the pattern says the form; a port above 65535 and a bracket that does not close are beyond it",
-    ),
-    Refusal(
-        "POST /v1/Exports/{ResourceType}/Configuration",
-        r"WebhookUrl must be an absolute http or https URL",
-        "the same",
     ),
     Refusal(
         "POST /v1/Exports/{ResourceType}/Jobs",
@@ -78,14 +73,9 @@ REFUSALS = (
         "whose records they are, and what a line must have, is in docs/format.md: the answer is a receipt",
     ),
     Refusal(
-        "GET /v1/Exports/{ResourceType}/Days",
+        "GET *",
         r"Invalid PageToken",
         "only the server knows which tokens it gave",
-    ),
-    Refusal(
-        "GET /v1/Exports/{ResourceType}/Jobs",
-        r"Invalid PageToken",
-        "the same",
     ),
 )
 
@@ -104,7 +94,11 @@ def is_accepted_unless_a_rule_is_broken_that_no_schema_can_say(
 
 
 def _is(refusal: Refusal, response: schemathesis.Response, case: schemathesis.Case[Any]) -> bool:
-    is_here = refusal.operation == case.operation.label and response.status_code == 400
+    # Not fnmatch: braces and brackets are part of the paths.
+    start, star, end = refusal.operation.partition("*")
+    label = case.operation.label
+    is_here = label.startswith(start) and label.endswith(end) if star else label == start
+    is_here = is_here and response.status_code == 400
     return is_here and re.search(refusal.message, response.text) is not None
 
 
