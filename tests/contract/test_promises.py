@@ -37,6 +37,12 @@ BY_NAME = {operation.name: operation for operation in OPERATIONS}
 PROMISED = [
     (operation.name, status) for operation in OPERATIONS for status in (*operation.answers, *operation.failures)
 ]
+NOTHING = {
+    **{"ResourceType": "Faxes", "Code": "1", "Link": "forged"},
+    **{"JobSid": "JS" + "0" * 32, "EventSid": "EV" + "0" * 32},
+}
+"""Values of variables under which there is nothing."""
+
 FORM_OF_64_KIB = {"FriendlyName": "x" * 70_000}
 
 
@@ -138,21 +144,14 @@ def spoiled(server: Server, asked: Asked, status: int) -> httpx2.Response:
         key = {"Idempotency-Key": "used-before"}
         asked.send(server, headers=key)
         return asked.send(server, headers=key, content=b"[]")
-    nothing = {
-        "ResourceType": "Faxes",
-        "JobSid": "JS" + "0" * 32,
-        "EventSid": "EV" + "0" * 32,
-        "Code": "1",
-        "Link": "forged",
-    }
-    anothers = server.account if name == "AcceptRecords" else server.operator
+    not_theirs = server.account if name == "AcceptRecords" else server.operator
     too_large = {"content": b" " * (MAX_BODY_BYTES + 1)} if name == "AcceptRecords" else {"data": FORM_OF_64_KIB}
     changes: Mapping[int, Mapping[str, Any]] = {
         206: {"headers": {"Range": "bytes=1-2"}},
         400: {"values": {variables[0]: "%zz"}} if variables else {"query": "?PageSize=0"},
         401: {"auth": None},
-        403: {"values": nothing} if name == "Download" else {"auth": anothers},
-        404: {"values": {variables[0]: nothing[variables[0]]}} if variables else {},
+        403: {"values": NOTHING} if name == "Download" else {"auth": not_theirs},
+        404: {"values": {variables[0]: NOTHING[variables[0]]}} if variables else {},
         413: too_large,
         416: {"headers": {"Range": "bytes=999999-"}},
     }
