@@ -46,6 +46,13 @@ def _empty_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     os.chdir(before)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests have recorded with `record_property`, also those that ran in other processes."""
+    passed = (report for report in terminalreporter.getreports("passed") if report.when == "call")
+    for name, value in (told for report in passed for told in report.user_properties):
+        terminalreporter.write_line(f"{name}: {value}")
+
+
 def _stay_on_this_machine(event: str, args: tuple[object, ...]) -> None:
     if event in {"socket.connect", "socket.bind", "socket.sendto"}:
         given, address = args

@@ -51,7 +51,7 @@ def job_with(**changes: str | None) -> bytes:
         (b"%s=a%%00b&%s", "must not contain the character NUL; got 'a\\x00b'"),
         (b"%s=%%zz&x%s=", "must be percent-encoded: a % must be followed by two hexadecimal digits, or be %25"),
         (b"%s=%%ff&x%s=", "must be UTF-8 where it is percent-encoded; got '%ff'"),
-        (b"%s=caf\xe9&x%s=", "must be UTF-8 where it is percent-encoded; got 'caf\u00e9'"),
+        (b"%s=\xe9&x%s=", "must be UTF-8 where it is percent-encoded; got '\u00e9'"),
         (b"%s=%%c0%%80&x%s=", "must be UTF-8 where it is percent-encoded; got '%c0%80'"),
     ],
     ids=["twice", "NUL", "broken", "not UTF-8", "Latin-1", "overlong NUL"],

@@ -38,8 +38,11 @@ PROMISED = [
     (operation.name, status) for operation in OPERATIONS for status in (*operation.answers, *operation.failures)
 ]
 NOTHING = {
-    **{"ResourceType": "Faxes", "Code": "1", "Link": "forged"},
-    **{"JobSid": "JS" + "0" * 32, "EventSid": "EV" + "0" * 32},
+    "ResourceType": "Faxes",
+    "Code": "1",
+    "Link": "forged",
+    "JobSid": "JS" + "0" * 32,
+    "EventSid": "EV" + "0" * 32,
 }
 """Values of variables under which there is nothing."""
 
