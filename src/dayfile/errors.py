@@ -10,7 +10,7 @@
     ├── Forbidden               these credentials may not do this
     │   └── AccountSuspended    the account is not active
     ├── NotFound                there is no such thing, or not for you
-    ├── Conflict                the same idempotency key stands for something else
+    ├── Conflict                it contradicts what is there: a key used before, an account that is closed
     │   └── InFlight            the same request is being worked on right now
     ├── TooLarge                send it in smaller parts
     ├── TooManyRequests         wait, then send it again

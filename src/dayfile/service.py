@@ -39,7 +39,6 @@ from dayfile.files.links import LinkSigner
 from dayfile.files.scratch import scratch_folder
 from dayfile.files.storage import LocalStorage, Storage
 from dayfile.intake.accept import Intake
-from dayfile.intake.file import FileIntake
 from dayfile.intake.fold import Folding
 from dayfile.model.job import RetryRule
 from dayfile.model.secret import KEY_BYTES, InstanceKey, Randomness
@@ -154,10 +153,6 @@ class Service:
         return intake
 
     @cached_property
-    def file_intake(self) -> FileIntake:
-        return FileIntake(self.intake)
-
-    @cached_property
     def custom_jobs(self) -> CustomJobs:
         return CustomJobs(
             self.database,
@@ -256,6 +251,7 @@ class Service:
             clock=self.clock,
             randomness=self.randomness,
             authenticator=self.authenticator,
+            administration=self.administration,
             intake=self.intake,
             custom_jobs=self.custom_jobs,
             given_links=GivenLinks(self.database),
@@ -266,7 +262,7 @@ class Service:
             public_url=self.settings.base_url,
             link_lifetime=timedelta(seconds=self.settings.link_lifetime_seconds),
             job_lifetime=timedelta(days=self.settings.job_lifetime_days),
-            accounts_may_write=self.settings.accounts_may_write,
+            concurrent_requests=self.settings.concurrent_requests,
             max_body_bytes=self.settings.max_body_bytes,
         )
 

@@ -82,6 +82,9 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[
         int, Field(ge=1048576, description="Largest request body of records, in bytes after decompression")
     ] = 1 << 30
+    concurrent_requests: Annotated[
+        int, Field(ge=0, le=1000, description="Requests of one account answered at once by one process; 0 lifts it")
+    ] = 20
     sweep_delay_days: Annotated[
         int,
         Field(ge=0, le=365, description="Days that objects nothing refers to are kept, for restoring older backups"),

@@ -75,13 +75,15 @@ class Login:
 
 
 @contextmanager
-def served_face(folder: Path, *, quota_days: int = 366, pages: Iterable[APIRouter] = ()) -> Iterator[Face]:
+def served_face(
+    folder: Path, *, quota_days: int = 366, concurrent_requests: int = 0, pages: Iterable[APIRouter] = ()
+) -> Iterator[Face]:
     """A new instance in a folder, its app served at `face.url`."""
     face = Face(folder)
 
     def make_app(url: str) -> FastAPI:
         face.url = url
-        return face.app(quota_days=quota_days, pages=pages)
+        return face.app(quota_days=quota_days, concurrent_requests=concurrent_requests, pages=pages)
 
     try:
         with recorded_log(), serving(make_app):
@@ -159,7 +161,14 @@ class Face:
             retry=RetryRule(),
         )
 
-    def app(self, *, quota_days: int, pages: Iterable[APIRouter] = (), public_url: str | None = None) -> FastAPI:
+    def app(
+        self,
+        *,
+        quota_days: int,
+        concurrent_requests: int = 0,
+        pages: Iterable[APIRouter] = (),
+        public_url: str | None = None,
+    ) -> FastAPI:
         """The app, as clients reach it at `url`, or at another public address."""
         job_lifetime = timedelta(days=7)
         custom_jobs = CustomJobs(
@@ -176,6 +185,7 @@ class Face:
             storage=self.storage,
             clock=self.clock,
             randomness=self.randomness,
+            administration=self.administration,
             authenticator=Authenticator(self.database, key=KEY, clock=self.clock),
             intake=cast("Intake", None),  # no test of these routes sends records
             custom_jobs=custom_jobs,
@@ -187,7 +197,7 @@ class Face:
             public_url=public_url or self.url,
             link_lifetime=timedelta(hours=1),
             job_lifetime=job_lifetime,
-            accounts_may_write=False,
+            concurrent_requests=concurrent_requests,
             max_body_bytes=1 << 20,
         )
         app = create_app(context, pages=pages)

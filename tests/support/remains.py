@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dayfile.clock import SystemClock
+from dayfile.intake.file import FileIntake
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import Scope
 from dayfile.model.day import Day, last_custom_day
@@ -42,7 +43,7 @@ class Remains:
 
     def take_in(self, sent: Sequence[Sent]) -> None:
         """Take in records as a file."""
-        receipt = self._service.file_intake.run(io.BytesIO(body_of(sent)), MESSAGES, source="a file")
+        receipt = FileIntake(self._service.intake).run(io.BytesIO(body_of(sent)), MESSAGES, source="a file")
         assert receipt.accepted == len(sent)
 
     def rejected(self) -> list[tuple[str, int]]:

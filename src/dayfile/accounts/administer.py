@@ -68,7 +68,7 @@ class Administration:
     def create_account(
         self, *, parent: AccountSid | None = None, friendly_name: str = "", email: str | None = None
     ) -> NewAccount:
-        """Make an account, or a subaccount of a parent; raises InvalidParameter about the parent."""
+        """Make an account, or a subaccount of a parent; raises EntriesRefused about the parent."""
         entry = AccountEntry(
             sid=self.new_sid(), token=None, parent=parent, state=None, friendly_name=friendly_name, email=email
         )

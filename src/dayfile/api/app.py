@@ -14,18 +14,21 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from dayfile.api import (
+    accounts,
     configurations,
     downloads,
     explanations,
     exports,
     health,
     jobs,
+    keys,
     manifests,
     notices,
     records,
     reference,
 )
 from dayfile.api.answers import error_answer
+from dayfile.api.concurrency import Concurrency
 from dayfile.api.context import Context
 from dayfile.api.edge import Edge
 from dayfile.api.health import Readiness
@@ -42,6 +45,8 @@ ROUTERS = (
     downloads.router,
     notices.router,
     records.router,
+    accounts.router,
+    keys.router,
     explanations.router,
     reference.router,
     health.router,
@@ -62,6 +67,7 @@ def create_app(context: Context, *, pages: Iterable[APIRouter] = ()) -> FastAPI:
     )
     app.state.context = context
     app.state.readiness = Readiness()
+    app.state.concurrency = Concurrency(context.concurrent_requests)
     routers = (*ROUTERS, *pages)
     app.state.routes = [route for router in routers for route in router.routes]
     for router in routers:

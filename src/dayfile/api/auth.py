@@ -8,10 +8,11 @@ import re
 
 from starlette.requests import Request
 
+from dayfile.api.concurrency import concurrency_of
 from dayfile.api.context import context_of
 from dayfile.errors import Unauthorized
 from dayfile.model.account import Account
-from dayfile.model.credential import Caller, Permission
+from dayfile.model.credential import Caller, Permission, Scope
 
 _SID = re.compile(r"[A-Z]{2}[0-9a-f]{32}", re.ASCII)
 
@@ -27,12 +28,30 @@ def caller(request: Request) -> Caller:
     return found
 
 
+def admitted(request: Request) -> Caller:
+    """As `caller`, and counted among the requests of the caller's account until it is answered.
+
+    Raises TooManyRequests when there are as many of them as may be. An operator's are not counted.
+    """
+    found = caller(request)
+    if found.account is not None:
+        concurrency_of(request.scope).enter(request.scope, found.account.sid)
+    return found
+
+
 def customer(request: Request, permission: Permission) -> Account:
     """The account whose exports a request is about.
 
-    As `caller`, and raises Forbidden for a key without the permission and for an operator's.
+    As `admitted`, and raises Forbidden for a key without the permission and for an operator's.
     """
-    return caller(request).customer(permission)
+    return admitted(request).customer(permission)
+
+
+def operator(request: Request, scope: Scope) -> Caller:
+    """The operator's key that a request brings; as `caller`, and raises Forbidden for one without the scope."""
+    found = caller(request)
+    found.require(scope)
+    return found
 
 
 def read_basic(authorization: str) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from typing import cast
 
 from starlette.requests import HTTPConnection
 
+from dayfile.accounts.administer import Administration
 from dayfile.accounts.authenticate import Authenticator
 from dayfile.api.paging import PageTokens
 from dayfile.clock import Clock
@@ -31,6 +32,7 @@ class Context:
     clock: Clock
     randomness: Randomness
     authenticator: Authenticator
+    administration: Administration
     intake: Intake
     custom_jobs: CustomJobs
     given_links: GivenLinks
@@ -41,7 +43,7 @@ class Context:
     public_url: str  # scheme, host and port as clients reach this server, without a slash at the end
     link_lifetime: timedelta
     job_lifetime: timedelta  # so long a job is shown after it is over
-    accounts_may_write: bool
+    concurrent_requests: int  # of one account in one process; 0: any number
     max_body_bytes: int  # of records, after decompression
 
 

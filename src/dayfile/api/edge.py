@@ -12,6 +12,7 @@ import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dayfile.api.concurrency import concurrency_of, concurrent_requests
 from dayfile.api.context import Context
 from dayfile.api.params import check_path
 from dayfile.errors import Invalid
@@ -26,8 +27,8 @@ _ACCEPTED = b"""
     If-Unmodified-Since Range
 """
 _EXPOSED = b"""
-    Accept-Ranges Content-Disposition Content-Range ETag Location Repr-Digest Retry-After Twilio-Request-Duration
-    Twilio-Request-Id
+    Accept-Ranges Content-Disposition Content-Range ETag Location Repr-Digest Retry-After
+    Twilio-Concurrent-Requests Twilio-Request-Duration Twilio-Request-Id
 """
 CORS = (
     (b"access-control-allow-origin", b"*"),
@@ -61,6 +62,7 @@ class Edge:
         try:
             await self._serve(exchange, receive)
         finally:
+            concurrency_of(scope).leave(scope)
             exchange.log()
 
     async def _serve(self, exchange: _Exchange, receive: Receive) -> None:
@@ -144,6 +146,8 @@ class _Exchange:
             (b"twilio-request-id", self._request_id.encode()),
             (b"twilio-request-duration", duration.encode()),
         ]
+        if (concurrent := concurrent_requests(self.scope)) is not None:
+            headers.append((b"twilio-concurrent-requests", b"%d" % concurrent))
         # Other sites' scripts may use the API with credentials that they hold; the console is nobody else's.
         return [*headers, *CORS] if self._path.startswith(FOR_SCRIPTS) else headers
 

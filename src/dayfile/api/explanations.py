@@ -73,9 +73,10 @@ EXPLANATIONS: Mapping[int, Explanation] = {
     20409: Explanation(
         "Conflict",
         "The idempotency key was used before, with another body, or by a request that is still being worked on. Or a "
-        "notice that is pending was to be told again.",
+        "notice that is pending was to be told again; or the request contradicts an account as it is: one that is "
+        "closed, or has subaccounts, or another parent.",
         "If there is a Retry-After header, send the same request again after that many seconds. Otherwise use a new "
-        "key for a new body; a pending notice is tried by itself.",
+        "key for a new body; a pending notice is tried by itself; of an account, the message says what is in the way.",
     ),
     20413: Explanation(
         "Too large",
@@ -89,7 +90,7 @@ EXPLANATIONS: Mapping[int, Explanation] = {
     ),
     20429: Explanation(
         "Too many requests",
-        "The request came on top of too many others and was not looked at.",
+        "The request came on top of too many others, of the same account or of all, and nothing of it was done.",
         "Send it again after the number of seconds in the Retry-After header, then more slowly.",
     ),
     20500: Explanation(

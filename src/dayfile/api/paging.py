@@ -29,7 +29,7 @@ LARGEST_NUMBER = 2**31 - 1  # clients bind it to 32 bits
 _POSITIVE = re.compile(r"0*[1-9][0-9]*", re.ASCII)
 _NUMBER = re.compile(r"0*[0-9]{1,10}", re.ASCII)
 _TOKEN = re.compile(r"PT[A-Za-z0-9_-]{20,120}", re.ASCII)
-_CURSOR = re.compile(r"(?P<side>[ab])(?P<rank>[0-9]{1,18})\.(?P<detail>[0-9-]{0,10})", re.ASCII)
+_CURSOR = re.compile(r"(?P<side>[ab])(?P<rank>[0-9]{1,18})\.(?P<detail>[0-9a-f-]{0,32})", re.ASCII)
 _TAG_BYTES = 12
 
 

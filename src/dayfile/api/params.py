@@ -10,12 +10,15 @@ import re
 from collections.abc import Collection, Mapping
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from msgspec import Raw
 from starlette.requests import Request
 
-from dayfile.errors import Invalid, InvalidBody, InvalidParameter, TooLarge
+from dayfile.errors import Invalid, InvalidBody, InvalidParameter, InvalidRecord, TooLarge
 from dayfile.model.email import parse_email
+from dayfile.model.strictjson import Value, parse_object, shown
 
 FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
 FORM_LIMIT_BYTES = 64 * 1024
 LONGEST_URL = 2048
 WEBHOOK_METHODS = ("GET", "POST")
@@ -45,6 +48,49 @@ def parse_parameters(encoded: bytes, *, known: Collection[str]) -> dict[str, str
 async def read_form(request: Request) -> bytes:
     """The body of a request that must be a form; raises InvalidBody for another kind, TooLarge beyond the limit."""
     _check_content_type(request)
+    return await _read_bounded(request)
+
+
+async def read_json(request: Request) -> bytes:
+    """The body of a request that must be JSON; raises InvalidBody for another kind, TooLarge beyond the limit."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip()
+    if kind.lower() != JSON:
+        raise InvalidBody(f"The body must be a JSON object, so Content-Type must be {JSON}, not {kind[:80]!r}")
+    _check_not_encoded(request)
+    return await _read_bounded(request)
+
+
+def parse_members(body: bytes, *, known: Collection[str]) -> dict[str, Value]:
+    """The members of a body that must be a JSON object, without those that are null; raises Invalid.
+
+    Unlike Twilio's forms, what is ours is strict: a member that is not known is a mistake.
+    """
+    try:
+        members = parse_object(body.strip(b" \t\r\n"))
+    except InvalidRecord as error:
+        raise InvalidBody(f"The body {error}") from error
+    for name in members:
+        if name not in known:
+            raise InvalidParameter(name[:80], f"is not known here: use {', '.join(known)}")
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def text_member(name: str, value: Value) -> str:
+    """The value of a member that must be text; raises InvalidParameter."""
+    if not isinstance(value, str):
+        raise InvalidParameter(name, f"must be text; got {shown(value)}")
+    return value
+
+
+def number_member(name: str, value: Value, *, largest: int) -> int:
+    """The value of a member that must be a whole number from 0 on; raises InvalidParameter."""
+    text = shown(value) if isinstance(value, Raw) else ""
+    if not text.isdecimal() or len(text) > len(str(largest)) or int(text) > largest:
+        raise InvalidParameter(name, f"must be a whole number from 0 to {largest}; got {shown(value)}")
+    return int(text)
+
+
+async def _read_bounded(request: Request) -> bytes:
     announced = request.headers.get("content-length", "0")
     if announced.isdecimal() and int(announced[:20]) > FORM_LIMIT_BYTES:
         raise _too_large()
@@ -130,6 +176,10 @@ def _check_content_type(request: Request) -> None:
     charset = re.search(r"charset\s*=\s*\"?([\w-]+)", rest, re.ASCII | re.IGNORECASE)
     if charset and charset[1].lower() not in {"utf-8", "utf8", "us-ascii"}:
         raise InvalidBody(f"The body must be a form in UTF-8, not in {charset[1][:40]}")
+    _check_not_encoded(request)
+
+
+def _check_not_encoded(request: Request) -> None:
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise InvalidBody("The body must be sent as it is, without Content-Encoding")
 
@@ -143,4 +193,4 @@ def _has_host(url: str) -> bool:
 
 
 def _too_large() -> TooLarge:
-    return TooLarge(f"The form is larger than {FORM_LIMIT_BYTES} bytes, which no set of parameters here needs")
+    return TooLarge(f"The body is larger than {FORM_LIMIT_BYTES} bytes, which no set of parameters here needs")

@@ -105,8 +105,8 @@ def manifest_shape(urls: Urls, day_file: DayFile) -> Body:
         "day": str(day_file.day),
         **(_empty_manifest() if sealed is None else _sealed_manifest(sealed)),
         "friendly_name": day_file.friendly_name,
-        "date_created": _moment(day_file.created_at),
-        "date_expires": _moment(day_file.expires_at),
+        "date_created": moment_text(day_file.created_at),
+        "date_expires": moment_text(day_file.expires_at),
         "url": urls.manifest(day_file.resource_type, day_file.day),
     }
 
@@ -126,9 +126,9 @@ def notice_shape(urls: Urls, notice: Notice) -> Body:
         "day": None if notice.day is None else str(notice.day),
         "state": notice.state.value,
         "attempt_count": notice.attempts,
-        "date_created": _moment(notice.created_at),
-        "date_next_attempt": None if notice.next_attempt_at is None else _moment(notice.next_attempt_at),
-        "date_ended": None if notice.ended_at is None else _moment(notice.ended_at),
+        "date_created": moment_text(notice.created_at),
+        "date_next_attempt": None if notice.next_attempt_at is None else moment_text(notice.next_attempt_at),
+        "date_ended": None if notice.ended_at is None else moment_text(notice.ended_at),
         "url": urls.notice(notice.sid),
     }
 
@@ -141,7 +141,7 @@ def fetched_notice_shape(urls: Urls, notice: Notice, attempts: Iterable[Attempt]
 def _attempt(attempt: Attempt) -> Body:
     return {
         "number": attempt.number,
-        "date_began": _moment(attempt.began_at),
+        "date_began": moment_text(attempt.began_at),
         "duration_ms": None if attempt.took is None else attempt.took // timedelta(milliseconds=1),
         "outcome": "begun" if attempt.result is None else attempt.result.value,
         "status_code": attempt.status,
@@ -158,9 +158,9 @@ def _sealed_manifest(sealed: SealedDay) -> Body:
         "sha256": sealed.sha256,
         "plain_bytes": sealed.plain_bytes,
         "plain_sha256": sealed.plain_sha256,
-        "first_date_created": _moment(sealed.first_created_at),
-        "last_date_created": _moment(sealed.last_created_at),
-        "date_sealed": _moment(sealed.sealed_at),
+        "first_date_created": moment_text(sealed.first_created_at),
+        "last_date_created": moment_text(sealed.last_created_at),
+        "date_sealed": moment_text(sealed.sealed_at),
         "encoder": sealed.encoder,
     }
 
@@ -198,5 +198,6 @@ def _standing(standing: Standing) -> Body:
     }
 
 
-def _moment(moment: datetime) -> str:
+def moment_text(moment: datetime) -> str:
+    """A moment in UTC, to the second."""
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
 from dayfile.model.job import JobSid
 from dayfile.model.notice import EventSid
@@ -28,6 +29,16 @@ class Urls:
     """Addresses below one public base."""
 
     public: str  # scheme, host and port, without a slash at the end
+
+    @property
+    def accounts(self) -> str:
+        return f"{self.public}/v1/Accounts"
+
+    def account(self, sid: AccountSid) -> str:
+        return f"{self.accounts}/{sid}"
+
+    def keys(self, sid: AccountSid) -> str:
+        return f"{self.account(sid)}/Keys"
 
     def export(self, resource_type: ResourceType) -> str:
         return f"{self.public}/v1/Exports/{resource_type}"

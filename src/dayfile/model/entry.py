@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import Final
 
 from dayfile.errors import Conflict, Invalid, InvalidParameter
-from dayfile.model.account import Account, AccountSid, AccountState
+from dayfile.model.account import Account, AccountSid, AccountState, parse_auth_token
+from dayfile.model.email import parse_email
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +25,47 @@ class AccountEntry:
     state: AccountState | None  # not CLOSED: closing is an act of its own
     friendly_name: str | None
     email: str | None  # empty: none
+
+
+FIELDS: Final = ("sid", "token", "parent", "state", "friendly_name", "email")
+LONGEST_NAME: Final = 256
+
+_STATES: Final = {state.value: state for state in (AccountState.ACTIVE, AccountState.SUSPENDED)}
+
+
+def parse_entry(
+    fields: Mapping[str, str], *, names: Mapping[str, str], read_sid: Callable[[str, str], AccountSid]
+) -> AccountEntry:
+    """Read an entry from the texts of its fields; raises InvalidParameter.
+
+    `names` says how a field is called where the texts come from; `read_sid` reads one, given such a name for messages.
+    An empty text is as good as none, but for the e-mail address: there it means that there is none.
+    """
+    token, parent, state, name = (fields.get(field) or None for field in ("token", "parent", "state", "friendly_name"))
+    email = fields.get("email")
+    return AccountEntry(
+        sid=read_sid(fields.get("sid", ""), names["sid"]),
+        token=None if token is None else parse_auth_token(token, name=names["token"]),
+        parent=None if parent is None else read_sid(parent, names["parent"]),
+        state=None if state is None else _parse_state(state, name=names["state"]),
+        friendly_name=None if name is None else _parse_name(name, name=names["friendly_name"]),
+        email=parse_email(email, name=names["email"]) if email else email,
+    )
+
+
+def _parse_state(text: str, *, name: str) -> AccountState:
+    if text not in _STATES:
+        raise InvalidParameter(name, f"must be {' or '.join(_STATES)}", text)
+    return _STATES[text]
+
+
+def _parse_name(text: str, *, name: str) -> str:
+    if len(text) > LONGEST_NAME:
+        raise InvalidParameter(name, f"must have at most {LONGEST_NAME} characters, not {len(text)}")
+    # What no database can hold: NUL, and halves of characters, which JSON can spell.
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise InvalidParameter(name, "must not contain the character NUL or half a character")
+    return text
 
 
 class Action(Enum):

@@ -12,11 +12,11 @@ from http import HTTPStatus
 
 from dayfile.api.explanations import EXPLANATIONS
 from dayfile.api.meanings import BUG, ERRORS
-from dayfile.api.openapi import exports, files, jobs, notices, records, server
+from dayfile.api.openapi import account_schemas, accounts, exports, files, jobs, notices, records, server
 from dayfile.api.openapi.operation import ACCOUNT, OPERATOR, Node, Operation, answer, ref, schema
 from dayfile.api.openapi.schemas import SCHEMAS, SHA256, text
 
-FAMILIES = (exports, jobs, files, notices, records, server)
+FAMILIES = (exports, jobs, files, notices, records, accounts, server)
 """In the order in which a reader needs them."""
 
 OPERATIONS: tuple[Operation, ...] = tuple(operation for family in FAMILIES for operation in family.OPERATIONS)
@@ -32,7 +32,8 @@ those of Twilio's BulkExports API, so that its libraries work with another base 
 **Credentials.** HTTP Basic: an account sid (`AC...`) with its auth token, or the sid of an API key (`SK...`) with its \
 secret. Which account a request is about follows from them; a subaccount has its own.
 
-**Requests.** Parameters of a `POST` are sent as a form, in UTF-8. Names and resource types are spelled exactly as \
+**Requests.** Parameters of a `POST` are sent as a form, in UTF-8; what is sent to `Accounts` is JSON. Names and \
+resource types are spelled exactly as \
 here. A parameter that is not known is left alone; a known one that is given twice is refused. A slash at the end of \
 an address is accepted, and wherever there is `GET`, there is `HEAD`.
 
@@ -52,6 +53,9 @@ _HEADERS: Mapping[str, Node] = {
     ),
     "Twilio-Request-Duration": text("Seconds until the answer began.", "0.008", pattern=r"^[0-9]+\.[0-9]{3}$"),
     "Location": text("The same address as in the body.", "http://localhost:8080/v1/Downloads/...", format="uri"),
+    "Twilio-Concurrent-Requests": text(
+        "How many requests of the account there were at once, with this one.", "1", pattern="^[1-9][0-9]*$"
+    ),
     "Retry-After": text("Seconds to wait before the same request is sent again.", "5", pattern="^[0-9]+$"),
     "WWW-Authenticate": text("Which credentials are asked for.", 'Basic realm="Dayfile", charset="UTF-8"'),
     "ETag": text("Names the bytes of the file.", f'"{SHA256}"'),
@@ -85,7 +89,7 @@ def create_document(public_url: str) -> Node:
         "tags": [family.TAG for family in FAMILIES],
         "paths": _paths(),
         "components": {
-            "schemas": SCHEMAS,
+            "schemas": {**SCHEMAS, **account_schemas.SCHEMAS},
             "responses": {name: _failure(status) for status, name in FAILURES.items()},
             "headers": {name: _header(name, node) for name, node in _HEADERS.items()},
             "securitySchemes": {

@@ -11,7 +11,7 @@ TAG = {
     "description": "The days of an account: one gzip file of JSON lines per resource type and UTC day.",
 }
 
-_READING = (400, 401, 403, 404, 500, 503)
+_READING = (400, 401, 403, 404, 429, 500, 503)
 
 OPERATIONS = (
     Operation(

@@ -28,7 +28,7 @@ OPERATIONS = (
         who=(account(Permission.EXPORTS_READ),),
         parameters=(RESOURCE_TYPE_IN_PATH, DAY_IN_PATH),
         answers={200: json_of("Manifest", says="The manifest.")},
-        failures=(400, 401, 403, 404, 500, 503),
+        failures=(400, 401, 403, 404, 429, 500, 503),
     ),
     Operation(
         name="Download",

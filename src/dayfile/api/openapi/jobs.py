@@ -40,7 +40,7 @@ OPERATIONS = (
                 },
             )
         },
-        failures=(400, 401, 403, 404, 413, 500, 503),
+        failures=(400, 401, 403, 404, 413, 429, 500, 503),
     ),
     Operation(
         name="ListExportCustomJob",
@@ -62,7 +62,7 @@ OPERATIONS = (
                 },
             )
         },
-        failures=(400, 401, 403, 404, 500, 503),
+        failures=(400, 401, 403, 404, 429, 500, 503),
     ),
     Operation(
         name="FetchJob",
@@ -80,7 +80,7 @@ OPERATIONS = (
                 links={"DeleteJob": link("DeleteJob", says="Stop it.", JobSid="$request.path.JobSid")},
             )
         },
-        failures=(400, 401, 403, 404, 500, 503),
+        failures=(400, 401, 403, 404, 429, 500, 503),
     ),
     Operation(
         name="DeleteJob",
@@ -97,6 +97,6 @@ OPERATIONS = (
                 links={"FetchJob": link("FetchJob", says="Is answered with 404.", JobSid="$request.path.JobSid")},
             )
         },
-        failures=(400, 401, 403, 404, 500, 503),
+        failures=(400, 401, 403, 404, 429, 500, 503),
     ),
 )

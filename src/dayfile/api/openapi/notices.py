@@ -60,7 +60,7 @@ OPERATIONS = (
                 },
             )
         },
-        failures=(400, 401, 403, 404, 500, 503),
+        failures=(400, 401, 403, 404, 429, 500, 503),
     ),
     Operation(
         name="CreateAttempt",
@@ -81,6 +81,6 @@ OPERATIONS = (
                 },
             )
         },
-        failures=(400, 401, 403, 404, 409, 500, 503),
+        failures=(400, 401, 403, 404, 409, 429, 500, 503),
     ),
 )

@@ -191,7 +191,7 @@ SCHEMAS: Mapping[str, Node] = {
         previous_page_url=or_null(url("The page before; null on the first.", "/v1/Exports/Messages/Days?PageSize=50")),
         url=url("This page.", "/v1/Exports/Messages/Days?PageSize=50&Page=0"),
         next_page_url=or_null(url("The page after; null on the last.", "/v1/Exports/Messages/Days?PageSize=50")),
-        key=text("The member that has the items.", "days", enum=["days", "jobs", "notices"]),
+        key=text("The member that has the items.", "days", enum=["days", "jobs", "notices", "accounts"]),
     ),
     "Manifest": open_body(
         "What proves a day complete: the file that a link to it gives now.",

@@ -1,0 +1,63 @@
+"""How many requests of one account are worked on at once, in this process.
+
+A request counts from the moment its sender is known until its answer has ended, however it ends. One that comes on top
+of as many as may be is turned away at once, so that an account at its limit takes nothing from the others.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import cast
+
+from starlette.types import Scope
+
+from dayfile.errors import TooManyRequests
+from dayfile.model.account import AccountSid
+
+RETRY_AFTER_SECONDS = 1
+
+_COUNTED = "counted"
+_CONCURRENT = "concurrent"
+
+
+class Concurrency:
+    """Counts requests by account. Safe to share between threads."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit  # 0: none
+        self._lock = threading.Lock()
+        self._running: dict[AccountSid, int] = {}
+
+    def enter(self, scope: Scope, account: AccountSid) -> None:
+        """Count a request of the account; raises TooManyRequests, and then it is not counted."""
+        with self._lock:
+            running = self._running.get(account, 0)
+            if self._limit and running >= self._limit:
+                raise TooManyRequests(
+                    f"{running} requests of this account are being worked on, and there may be {self._limit} at once: "
+                    "send it again in a moment",
+                    retry_after=RETRY_AFTER_SECONDS,
+                )
+            self._running[account] = running + 1
+        scope["state"] |= {_COUNTED: account, _CONCURRENT: running + 1}
+
+    def leave(self, scope: Scope) -> None:
+        """The request has ended: whatever it was counted for is free again."""
+        account = scope["state"].pop(_COUNTED, None)
+        if account is None:
+            return
+        with self._lock:
+            left = self._running.pop(account) - 1
+            if left:
+                self._running[account] = left
+
+
+def concurrency_of(scope: Scope) -> Concurrency:
+    """What counts the requests of the app that one came to."""
+    return cast("Concurrency", scope["app"].state.concurrency)
+
+
+def concurrent_requests(scope: Scope) -> int | None:
+    """How many requests of the account there were with this one when it was counted; None if it was not."""
+    found = scope["state"].get(_CONCURRENT)
+    return found if isinstance(found, int) else None

@@ -1,0 +1,104 @@
+"""API keys of an account, for the operator and for the account itself: list, create, revoke. Ours; bodies are JSON."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final, TypeVar
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from dayfile.api import auth
+from dayfile.api.account_shapes import key_shape
+from dayfile.api.accounts import known_sid
+from dayfile.api.answers import json_answer
+from dayfile.api.context import context_of
+from dayfile.api.exports import READ
+from dayfile.api.params import check_length, parse_members, read_json, text_member
+from dayfile.errors import InvalidParameter, NotFound
+from dayfile.model.account import AccountSid
+from dayfile.model.credential import KeyKind, Permission, Scope
+from dayfile.model.entry import LONGEST_NAME
+from dayfile.model.strictjson import Value
+
+_MEMBERS: Final = ("friendly_name", "kind", "permissions")
+E = TypeVar("E", bound=Enum)
+
+router = APIRouter()
+
+
+@router.api_route("/v1/Accounts/{account_sid}/Keys", methods=READ)
+def list_keys(request: Request, account_sid: str) -> Response:
+    """The account's keys, oldest first; revoked ones too."""
+    sid = _account(request, account_sid)
+    with context_of(request).database.snapshot() as tx:
+        tx.accounts.get(sid)
+        keys = tx.keys.listed(account=sid)
+    return json_answer({"keys": [key_shape(key) for key in keys]})
+
+
+@router.post("/v1/Accounts/{account_sid}/Keys")
+async def create_key(request: Request, account_sid: str) -> Response:
+    """Make a key of the account; its secret is in this answer and in no other."""
+    body = await read_json(request)
+    return await run_in_threadpool(_create_key, request, account_sid, body)
+
+
+@router.delete("/v1/Accounts/{account_sid}/Keys/{key_sid}")
+def revoke_key(request: Request, account_sid: str, key_sid: str) -> Response:
+    """From now on the key opens nothing."""
+    sid = _account(request, account_sid)
+    administration = context_of(request).administration.by(request.state.caller)
+    administration.revoke_key(key_sid, account=sid)
+    return Response(status_code=204)
+
+
+def _create_key(request: Request, account_sid: str, body: bytes) -> Response:
+    sid = _account(request, account_sid)
+    members = parse_members(body, known=_MEMBERS)
+    name = text_member("friendly_name", members.get("friendly_name", ""))
+    permissions = [_read("permissions", Permission, one) for one in _list(members.get("permissions", []))]
+    default = KeyKind.RESTRICTED if permissions else KeyKind.STANDARD
+    new = (
+        context_of(request)
+        .administration.by(request.state.caller)
+        .create_key(
+            account=sid,
+            kind=_read("kind", KeyKind, members["kind"]) if "kind" in members else default,
+            permissions=permissions,
+            friendly_name=check_length("friendly_name", name, longest=LONGEST_NAME) if name else "",
+        )
+    )
+    shape = dict(key_shape(new.key)) | {"secret": new.secret}
+    return json_answer(shape, status=201, headers={"Cache-Control": "no-store"})
+
+
+def _account(request: Request, account_sid: str) -> AccountSid:
+    """The account in the address, whose keys the caller may see and change.
+
+    Raises Forbidden for who may not do that at all, and NotFound for an account that is not theirs, as for none.
+    """
+    caller = auth.admitted(request)
+    if caller.account is None:
+        caller.require(Scope.ACCOUNTS)
+        return known_sid(account_sid)
+    own = caller.customer(Permission.KEYS_WRITE).sid
+    if account_sid != own:
+        raise NotFound("")
+    return own
+
+
+def _list(value: Value) -> list[Value]:
+    if not isinstance(value, list):
+        raise InvalidParameter("permissions", "must be a list of texts")
+    return value
+
+
+def _read(name: str, kind: type[E], value: Value) -> E:
+    text = text_member(name, value)
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise InvalidParameter(name, f"must be one of {', '.join(one.value for one in kind)}", text) from error
