@@ -170,13 +170,12 @@ class Face:
         public_url: str | None = None,
     ) -> FastAPI:
         """The app, as clients reach it at `url`, or at another public address."""
-        job_lifetime = timedelta(days=7)
         custom_jobs = CustomJobs(
             self.database,
             clock=self.clock,
             randomness=self.randomness,
             quota_days=quota_days,
-            job_lifetime=job_lifetime,
+            job_lifetime=JOB_LIFETIME,
             outbox=an_outbox(self.randomness),
             wake=lambda: None,
         )
@@ -196,7 +195,7 @@ class Face:
             page_tokens=PageTokens(KEY.subkey("pages")),
             public_url=public_url or self.url,
             link_lifetime=timedelta(hours=1),
-            job_lifetime=job_lifetime,
+            job_lifetime=JOB_LIFETIME,
             concurrent_requests=concurrent_requests,
             max_body_bytes=1 << 20,
         )
