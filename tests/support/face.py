@@ -46,6 +46,8 @@ from tests.support.randomness import SeededRandomness
 from tests.support.server import serving
 from tests.support.state import KEY, a_database
 
+JOB_LIFETIME = timedelta(days=7)
+
 
 class SharedRandomness(SeededRandomness):
     """Seeded values for several threads: no two of them draw the same."""
