@@ -201,7 +201,9 @@ class Face:
             concurrent_requests=concurrent_requests,
             max_body_bytes=1 << 20,
         )
-        app = create_app(context, pages=pages)
+        return self._watched(create_app(context, pages=pages))
+
+    def _watched(self, app: FastAPI) -> FastAPI:
         app.add_middleware(_Watched, face=self)
         return app
 
