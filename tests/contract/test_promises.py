@@ -14,13 +14,16 @@ from typing import Any
 
 import httpx2
 import pytest
+from starlette.types import Scope
 
 from dayfile.api import records
+from dayfile.api.concurrency import Concurrency
 from dayfile.api.openapi.document import OPERATIONS
 from dayfile.api.openapi.operation import Operation
-from dayfile.errors import DatabaseUnavailable
+from dayfile.errors import DatabaseUnavailable, TooManyRequests
 from dayfile.files.links import Link
 from dayfile.model.account import AccountSid
+from dayfile.model.credential import Scope as KeyScope
 from dayfile.model.day import Day
 from dayfile.model.job import JobSid
 from dayfile.model.resource import MESSAGES
@@ -43,6 +46,7 @@ NOTHING = {
     "Link": "forged",
     "JobSid": "JS" + "0" * 32,
     "EventSid": "EV" + "0" * 32,
+    "AccountSid": "AC" + "0" * 32,
 }
 """Values of variables under which there is nothing."""
 
@@ -104,6 +108,8 @@ def an_event(server: Server, *, has_ended: bool) -> str:
 def good(server: Server, name: str) -> Asked:
     """A request for an operation that succeeds."""
     operation = BY_NAME[name]
+    if operation.tag == "Accounts":
+        return good_of_accounts(server, operation)
     values, given, query = {"ResourceType": "Messages", "Day": DAY, "Code": "20404"}, dict[str, Any](), ""
     if operation.who:
         given["auth"] = server.operator if name == "AcceptRecords" else server.account
@@ -117,6 +123,36 @@ def good(server: Server, name: str) -> Asked:
     forms = {"CreateExportCustomJob": {"data": JOB}, "UpdateExportConfiguration": {"data": {"Enabled": "true"}}}
     bodies = forms | {"AcceptRecords": {"content": a_line(server)}}
     return Asked(operation=operation, values=values, given=given | bodies.get(name, {}), query=query and f"?{query}")
+
+
+def good_of_accounts(server: Server, operation: Operation) -> Asked:
+    """The same for what the operator's platform asks: about an account that no other test knows."""
+    administration = server.service.administration
+    sid, scope = AccountSid(server.new_account()), KeyScope.ACCOUNTS
+    operator, key = administration.create_key(account=None, scopes=[scope]), administration.create_key(account=sid)
+    given: dict[str, Any] = {"auth": (operator.key.sid, operator.secret)}
+    if operation.body:
+        given |= {"content": b"{}", "headers": {"Content-Type": "application/json"}}
+    return Asked(operation=operation, values={"AccountSid": sid, "KeySid": key.key.sid}, given=given)
+
+
+def spoiling_accounts(server: Server, asked: Asked, status: int) -> Mapping[str, Any]:
+    """What to change of such a request so that it gets a status."""
+    name, administration, sid = asked.operation.name, server.service.administration, asked.values["AccountSid"]
+    if status == 409 and name == "CloseAccount":
+        administration.create_account(parent=AccountSid(sid))
+    elif status == 409:
+        administration.close(AccountSid(sid))
+    if status == 201 and name == "PutAccount":
+        return {"values": {"AccountSid": "AC" + server.service.randomness.hex(32)}}
+    bad = {"content": b"["} if asked.operation.body else {"query": "?PageSize=0"}
+    changes: Mapping[int, Mapping[str, Any]] = {
+        400: {"values": {"AccountSid": "%zz"}} if "{" in asked.operation.path else bad,
+        403: {"auth": server.operator},  # a key that may send records
+        413: {"content": b" " * 70_000},
+        429: {"auth": server.account},
+    }
+    return changes.get(status, {})
 
 
 def link_to_nothing(server: Server) -> str:
@@ -136,6 +172,8 @@ def link_to_nothing(server: Server) -> str:
 def spoiled(server: Server, asked: Asked, status: int) -> httpx2.Response:
     """The answer to a request that is spoiled so that it gets a status; some need more than the request."""
     name, variables = asked.operation.name, re.findall(r"\{(\w+)\}", asked.operation.path)
+    if asked.operation.tag == "Accounts" and status in {201, 400, 403, 409, 413, 429}:
+        return asked.send(server, **spoiling_accounts(server, asked, status))
     if status == 304:
         return asked.send(server, headers={"If-None-Match": asked.send(server).headers["etag"]})
     if status == 404 and name == "Download":
@@ -179,7 +217,13 @@ def test_every_status_that_is_promised_can_be_had(
         monkeypatch.setattr(Database, "snapshot", fail)
     if status == 429:
         monkeypatch.setattr(records, "HELD_BYTES_LIMIT", 0)
+        monkeypatch.setattr(Concurrency, "enter", enter_in_vain)
     assert spoiled(server, asked, status).status_code == status
+
+
+def enter_in_vain(concurrency: Concurrency, scope: Scope, account: AccountSid) -> None:
+    """What an account at its limit meets."""
+    raise TooManyRequests("as many as may be are being worked on", retry_after=1)
 
 
 def links() -> Iterator[tuple[str, str, str]]:
@@ -200,7 +244,7 @@ def test_every_link_leads_somewhere(server: Server, source: str, status: str, na
     values = {variable: _evaluated(told, asked, answer) for variable, told in link["parameters"].items()}
     if link["operationId"] == "CreateAttempt":
         an_event(server, has_ended=True)  # and with it whatever is pending: only what has ended is told again
-    target = Asked(operation=BY_NAME[link["operationId"]], values=values, given={"auth": server.account})
+    target = Asked(operation=BY_NAME[link["operationId"]], values=values, given={"auth": asked.given["auth"]})
     found = target.send(server).status_code
     assert found == 404 if (source, name) == ("DeleteJob", "FetchJob") else found in target.operation.answers
 
