@@ -32,7 +32,7 @@ from dayfile.errors import InvalidParameter, NotFound
 from dayfile.model.account import Account
 from dayfile.model.credential import Permission
 from dayfile.model.day import custom_range
-from dayfile.model.job import RATE_WINDOW, Job, JobRequest, Queue, parse_job_sid
+from dayfile.model.job import RATE_DAYS, RATE_WINDOW, Job, JobRequest, Queue, days_per_second, parse_job_sid
 from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.store.transaction import Transaction
 
@@ -164,10 +164,11 @@ class _Standings:
 
     @classmethod
     def of(cls, jobs: list[Job], tx: Transaction, *, now: datetime) -> _Standings:
-        if all(job.over_at for job in jobs):
+        numbers = [job.submit_number for job in jobs if job.over_at is None]
+        if not numbers:
             return cls(Queue.of(()), None, now)  # nobody will ask
-        finished = tx.jobs.finished_days(since=now - RATE_WINDOW)
-        return cls(tx.jobs.queue(), finished / RATE_WINDOW.total_seconds() or None, now)
+        rate = days_per_second(tx.jobs.worked(since=now - RATE_WINDOW, limit=RATE_DAYS))
+        return cls(tx.jobs.queue(first=min(numbers), last=max(numbers)), rate, now)
 
     def standing(self, job: Job) -> Standing:
         return Standing(

@@ -105,7 +105,7 @@ def figures_of(instance: Instance) -> Figures:
             oldest_waiting=min((day.first_accepted_at for day in waiting), default=None),
             sealed_days=tx.seals.count(),
             sealed_files=tx.sealed_days.count(),
-            unfinished_jobs=len(tx.jobs.queue().numbers),
+            unfinished_jobs=tx.jobs.unfinished(),
             rejections=tx.rejections.count(),
         )
 

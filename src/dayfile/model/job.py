@@ -195,28 +195,58 @@ class RetryRule:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """All jobs that are not over, in order of submission: where one stands among them, and how much is ahead of it."""
+    """The jobs that are not over, in order of submission: where one stands among them, and how much is ahead of it.
 
+    Of those submitted before any that is asked for, their number and that of their days is enough.
+    """
+
+    before: int  # how many jobs are ahead of all that are named
     numbers: tuple[int, ...]  # submit numbers, rising
-    days: tuple[int, ...]  # unfinished days up to and including each job's own
+    days: tuple[
+        int, ...
+    ]  # unfinished days up to each of `numbers`: first those of the jobs before, then with each job's
 
     @classmethod
-    def of(cls, unfinished: Iterable[tuple[int, int]]) -> Queue:
+    def of(cls, unfinished: Iterable[tuple[int, int]], *, before: int = 0, days_before: int = 0) -> Queue:
         """From pairs of a job's submit number and the count of its unfinished days, numbers rising."""
         pairs = list(unfinished)
-        return cls(tuple(number for number, _ in pairs), tuple(accumulate(days for _, days in pairs)))
+        days = accumulate((days for _, days in pairs), initial=days_before)
+        return cls(before, tuple(number for number, _ in pairs), tuple(days))
 
     def position(self, job: Job) -> int | None:
         """1 for the first in line, and never rising; None once the job is over."""
-        return None if job.over_at else 1 + bisect_left(self.numbers, job.submit_number)
+        return None if job.over_at else 1 + self.before + bisect_left(self.numbers, job.submit_number)
 
     def estimated_completion(self, job: Job, *, days_per_second: float | None, now: datetime) -> datetime | None:
         """When the job's last day should be done at the measured rate, if there is one; None once it is over."""
         if job.over_at:
             return None
-        up_to = bisect_right(self.numbers, job.submit_number)
-        ahead = self.days[up_to - 1] if up_to else 0
+        ahead = self.days[bisect_right(self.numbers, job.submit_number)]
         return now + timedelta(seconds=ahead / (days_per_second or DAYS_PER_SECOND_AT_START))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """From when to when a day was worked on until it was finished."""
+
+    began_at: datetime
+    ended_at: datetime
+
+
+def days_per_second(stretches: Iterable[Stretch]) -> float | None:
+    """The rate at which days are finished while there are any to work on; None if it cannot be told from these.
+
+    Days side by side count as often as they are, and the time in which nobody worked counts for nothing: an instance
+    that had little to do is not a slow one.
+    """
+    days, busy = 0, timedelta(0)
+    reached: datetime | None = None
+    for stretch in sorted(stretches, key=lambda one: one.began_at):
+        days += 1
+        began_at = stretch.began_at if reached is None else max(stretch.began_at, reached)
+        busy += max(stretch.ended_at - began_at, timedelta(0))
+        reached = max(began_at, stretch.ended_at)
+    return days / busy.total_seconds() if busy else None
 
 
 DAYS_PER_SECOND_AT_START = 50.0
@@ -224,3 +254,6 @@ DAYS_PER_SECOND_AT_START = 50.0
 
 RATE_WINDOW = timedelta(minutes=5)
 """Over how long that rate is measured."""
+
+RATE_DAYS = 1000
+"""It is measured on so many days at most, the last ones."""

@@ -8,18 +8,17 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from dayfile.errors import LostClaim
 from dayfile.model.day import Day
-from dayfile.model.job import Claim, Event, Job, JobDay, JobSid, Status, after, is_claimable
+from dayfile.model.job import Claim, Event, JobDay, JobSid, Status, after
 from dayfile.store.dialect import next_number
-from dayfile.store.jobs import Jobs, read_job, read_job_day
+from dayfile.store.jobs import CLAIMABLE, Jobs, read_job_day
 from dayfile.store.tables.accounts import account
 from dayfile.store.tables.exports import job
 from dayfile.store.tables.exports import job_day as table
 
-_CLAIMABLE = [status.value for status in Status if is_claimable(status)]
 _CLAIMED = [Status.RUNNING.value, Status.RUNNING_TO_BE_DELETED.value]
 
 
@@ -38,7 +37,7 @@ class JobDays:
         if chosen is None:
             return None
         token = next_number(self._connection, "claim")
-        due = table.c.job_sid == chosen.sid, table.c.status.in_(_CLAIMABLE), table.c.not_before <= now
+        due = table.c.job_sid == chosen.sid, table.c.status.in_(CLAIMABLE), table.c.not_before <= now
         days = self._connection.execute(select(table.c.day).where(*due).order_by(table.c.day).limit(limit)).scalars()
         statement = update(table).where(*due, table.c.day.in_(days.all()))
         self._connection.execute(
@@ -49,13 +48,14 @@ class JobDays:
                 worker=worker,
                 claim_token=token,
                 leased_until=leased_until,
+                claimed_at=now,
             )
         )
         self._connection.execute(update(account).where(account.c.sid == chosen.account).values(served=token))
-        claimed = select(table).where(table.c.claim_token == token).order_by(table.c.day)
+        claimed = select(table).where(table.c.job_sid == chosen.sid, table.c.claim_token == token)
         return Claim(
-            job=chosen,
-            days=tuple(read_job_day(row) for row in self._connection.execute(claimed)),
+            job=Jobs(self._connection).settle(chosen.sid, now=now),
+            days=tuple(read_job_day(row) for row in self._connection.execute(claimed.order_by(table.c.day))),
             worker=worker,
             token=token,
             leased_until=leased_until,
@@ -143,7 +143,8 @@ class JobDays:
         return leased_until is not None and leased_until <= now
 
     def _claim(self, sid: JobSid, token: int, worker: str, leased_until: datetime) -> Claim:
-        rows = self._connection.execute(select(table).where(table.c.claim_token == token).order_by(table.c.day))
+        query = select(table).where(table.c.job_sid == sid, table.c.claim_token == token).order_by(table.c.day)
+        rows = self._connection.execute(query)
         return Claim(
             job=Jobs(self._connection).get(sid),
             days=tuple(read_job_day(row) for row in rows),
@@ -152,22 +153,16 @@ class JobDays:
             leased_until=leased_until,
         )
 
-    def _next_job(self, *, now: datetime) -> Job | None:
-        due = (
-            select(table.c.day)
-            .where(table.c.job_sid == job.c.sid, table.c.status.in_(_CLAIMABLE), table.c.not_before <= now)
-            .exists()
-        )
+    def _next_job(self, *, now: datetime) -> Row[Any, Any] | None:
         query = (
-            select(job)
+            select(job.c.sid, job.c.account)
             .join(account, account.c.sid == job.c.account)
-            .where(job.c.over_at.is_(None), due)
+            .where(job.c.over_at.is_(None), job.c.due_at <= now)
             .order_by(account.c.served, job.c.submit_number)
             .limit(1)
             .with_for_update(of=job, skip_locked=True)
         )
-        row = self._connection.execute(query).one_or_none()
-        return None if row is None else read_job(row)
+        return self._connection.execute(query).one_or_none()
 
     def _held(self, claim: Claim, days: Collection[Day]) -> dict[Day, Status]:
         query = select(table.c.day, table.c.status).where(

@@ -6,19 +6,20 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, case, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.sql import ColumnElement
 
 from dayfile.errors import NotFound
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
-from dayfile.model.job import Job, JobDay, JobRequest, JobSid, Queue, Status
+from dayfile.model.job import Job, JobDay, JobRequest, JobSid, Queue, Status, Stretch, is_claimable
 from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.store.dialect import in_batches, insert_missing, next_number
 from dayfile.store.tables.exports import job as table
 from dayfile.store.tables.exports import job_day, quota_day
 
 FINAL = [status.value for status in Status if status.is_final]
+CLAIMABLE = [status.value for status in Status if is_claimable(status)]
 
 
 class Jobs:
@@ -55,6 +56,8 @@ class Jobs:
             "email": request.email,
             "submit_number": next_number(self._connection, "submit"),
             "submitted_at": now,
+            "unfinished_days": len(request.days),
+            "due_at": now,
         }
         self._connection.execute(insert(table).values(values))
         rows = [
@@ -127,38 +130,71 @@ class Jobs:
                 found[row.job_sid].append(read_job_day(row))
         return {sid: tuple(days) for sid, days in found.items()}
 
-    def queue(self) -> Queue:
-        """All jobs that are not over, with the number of their days that are not final, in order of submission."""
-        query = (
-            select(table.c.submit_number, func.count())
-            .join(job_day, job_day.c.job_sid == table.c.sid)
-            .where(table.c.over_at.is_(None), job_day.c.status.not_in(FINAL))
-            .group_by(table.c.submit_number)
-            .order_by(table.c.submit_number)
-        )
-        return Queue.of((row[0], row[1]) for row in self._connection.execute(query))
+    def queue(self, *, first: int, last: int) -> Queue:
+        """The jobs that are not over, for asking about those with submit numbers from `first` to `last`."""
+        unfinished, number = table.c.over_at.is_(None), table.c.submit_number
+        ahead = select(func.count(), func.coalesce(func.sum(table.c.unfinished_days), 0))
+        before, days_before = self._connection.execute(ahead.where(unfinished, number < first)).one()
+        named = select(number, table.c.unfinished_days).where(unfinished, number.between(first, last))
+        pairs = self._connection.execute(named.order_by(number)).all()
+        return Queue.of(pairs, before=before, days_before=int(days_before))
 
-    def finished_days(self, *, since: datetime) -> int:
-        """How many job days of any job became final since then, for estimating how long others will take."""
-        query = select(func.count()).select_from(job_day).where(job_day.c.finished_at > since)
+    def unfinished(self) -> int:
+        """How many jobs are not over."""
+        query = select(func.count()).select_from(table).where(table.c.over_at.is_(None))
         return self._connection.execute(query).scalar_one()
+
+    def worked(self, *, since: datetime, limit: int) -> list[Stretch]:
+        """When days of any job were worked on that were finished since then, the last `limit` of them."""
+        done = [status.value for status in Status if status.is_final and status is not Status.DELETED_BY_USER_REQUEST]
+        query = (
+            select(job_day.c.claimed_at, job_day.c.finished_at)
+            .where(job_day.c.finished_at > since, job_day.c.claimed_at.is_not(None), job_day.c.status.in_(done))
+            .order_by(job_day.c.finished_at.desc())
+            .limit(limit)
+        )
+        return [Stretch(began_at=row.claimed_at, ended_at=row.finished_at) for row in self._connection.execute(query)]
 
     def mark_deleted(self, sid: JobSid, *, now: datetime) -> None:
         """Its owner has deleted the job: it is no longer shown, once none of its days runs."""
         self._connection.execute(update(table).where(table.c.sid == sid).values(deleted_at=now))
 
     def settle(self, sid: JobSid, *, now: datetime) -> Job:
-        """Note that a locked job is over, if every day of it is final; the job as it stands."""
-        unfinished = select(func.count()).where(job_day.c.job_sid == sid, job_day.c.status.not_in(FINAL))
-        if self._connection.execute(unfinished).scalar_one() == 0:
-            over = update(table).where(table.c.sid == sid, table.c.over_at.is_(None)).values(over_at=now)
-            self._connection.execute(over)
+        """Note of a locked job how many of its days are not final, from when one may be claimed, and if all are final,
+        that it is over; the job as it stands. Every transaction that changes days of a job ends with this.
+        """
+        open_days = job_day.c.job_sid == sid, job_day.c.status.not_in(FINAL)
+        may_run = job_day.c.status.in_(CLAIMABLE)
+        query = select(func.count(), func.min(case((may_run, job_day.c.not_before)))).where(*open_days)
+        unfinished, due_at = self._connection.execute(query).one()
+        values = {"unfinished_days": unfinished, "due_at": due_at, "over_at": None if unfinished else now}
+        not_over = update(table).where(table.c.sid == sid, table.c.over_at.is_(None))
+        self._connection.execute(not_over.values(values))
         return self.get(sid)
 
+    def forget(self, *, over_before: datetime, limit: int) -> int:
+        """Drop jobs that were over before that, and their days; how many."""
+        old = select(table.c.sid).where(table.c.over_at < over_before).order_by(table.c.over_at).limit(limit)
+        return self._connection.execute(delete(table).where(table.c.sid.in_(old))).rowcount
+
+    def count_over(self, *, before: datetime) -> int:
+        """How many jobs were over before then."""
+        query = select(func.count()).select_from(table).where(table.c.over_at < before)
+        return self._connection.execute(query).scalar_one()
+
+    def forget_quota(self, *, before: Day, limit: int) -> int:
+        """Drop what was drawn from the quotas of days that are over; how many."""
+        key = quota_day.c.root_account, quota_day.c.day
+        old = select(*key).where(quota_day.c.day < before).limit(limit)
+        return self._connection.execute(delete(quota_day).where(tuple_(*key).in_(old))).rowcount
+
     def unsettled(self, *, limit: int) -> list[JobSid]:
-        """Jobs whose days are all final and that are not over: there must be none."""
-        open_day = select(job_day.c.day).where(job_day.c.job_sid == table.c.sid, job_day.c.status.not_in(FINAL))
-        query = select(table.c.sid).where(table.c.over_at.is_(None), ~open_day.exists()).limit(limit)
+        """Jobs that are not over and say otherwise of their days than these do themselves: there must be none."""
+        of_job = job_day.c.job_sid == table.c.sid
+        open_days = select(func.count()).where(of_job, job_day.c.status.not_in(FINAL)).scalar_subquery()
+        due_at = select(func.min(job_day.c.not_before)).where(of_job, job_day.c.status.in_(CLAIMABLE)).scalar_subquery()
+        wrong = or_(open_days == 0, open_days != table.c.unfinished_days, due_at.is_distinct_from(table.c.due_at))
+        query = select(table.c.sid).where(table.c.over_at.is_(None), wrong).limit(limit)
         return list(self._connection.execute(query).scalars())
 
 

@@ -22,7 +22,9 @@ from dayfile.model.job import (
     Queue,
     RetryRule,
     Status,
+    Stretch,
     after,
+    days_per_second,
     group_by_status,
     is_claimable,
     parse_job_sid,
@@ -139,6 +141,41 @@ def test_the_estimate_follows_the_measured_rate() -> None:
     assert queue.estimated_completion(_job(2), days_per_second=2.0, now=NOW) == NOW + timedelta(seconds=2.5)
     assert queue.estimated_completion(_job(2, is_over=True), days_per_second=2.0, now=NOW) is None
     assert queue.position(_job(2, is_over=True)) is None
+
+
+def test_jobs_ahead_of_all_that_are_asked_for_need_no_names() -> None:
+    """A queue of ten thousand is not read to tell where the last one stands."""
+    whole = Queue.of([(1, 2), (2, 3), (5, 100), (7, 1)])
+    part = Queue.of([(5, 100), (7, 1)], before=2, days_before=5)
+    for number in (5, 6, 7, 8):
+        assert part.position(_job(number)) == whole.position(_job(number))
+        estimates = {queue.estimated_completion(_job(number), days_per_second=1.0, now=NOW) for queue in (whole, part)}
+        assert len(estimates) == 1
+
+
+def _stretch(began: float, ended: float) -> Stretch:
+    return Stretch(began_at=NOW + timedelta(seconds=began), ended_at=NOW + timedelta(seconds=ended))
+
+
+@pytest.mark.parametrize(
+    ("stretches", "rate"),
+    [
+        ([], None),
+        ([(0, 0)], None),  # too fast to be measured
+        ([(0, 2)], 0.5),
+        ([(0, 2), (2, 4)], 0.5),
+        ([(0, 2), (0, 2), (0, 2)], 1.5),  # side by side, or published by one commit
+        ([(0, 2), (290, 292)], 0.5),  # nobody worked in between, for there was nothing to do
+        ([(290, 292), (1, 3), (0, 2)], 3 / 5),
+        ([(0, 10), (2, 3)], 0.2),
+        ([(5, 1)], None),  # the clock was set back
+    ],
+)
+def test_the_rate_is_that_of_the_time_in_which_there_was_work(
+    stretches: list[tuple[float, float]], rate: float | None
+) -> None:
+    """Five days in a second, after minutes with nothing to do, are five a second and not five in five minutes."""
+    assert days_per_second(_stretch(*one) for one in stretches) == rate
 
 
 @pytest.mark.compat(44)

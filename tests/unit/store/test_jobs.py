@@ -104,6 +104,7 @@ def test_an_error_waits_until_its_time(database: Database) -> None:
         tx.jobs.lock(held.job.sid)
         events = {job_day.day: Event.ERROR for job_day in held.days}
         tx.job_days.report(held, events, now=NOON, not_before=NOON + timedelta(seconds=5), error="why")
+        tx.jobs.settle(held.job.sid, now=NOON)
     assert _claim(database) is None
     with database.transaction() as tx:
         later = NOON + timedelta(seconds=5)
@@ -153,14 +154,14 @@ def test_the_position_counts_older_unfinished_jobs(database: Database) -> None:
     account = an_account(database)
     jobs = [a_job(database, a_job_request(account), f"job {number}") for number in range(3)]
     with database.snapshot() as tx:
-        queue = tx.jobs.queue()
+        queue = tx.jobs.queue(first=1, last=100)
     assert [queue.position(job) for job in jobs] == [1, 2, 3]
     held = _claim(database)
     assert held is not None
     _report(database, held, Event.COMPLETE)
     a_job(database, a_job_request(account), "a later one")
     with database.snapshot() as tx:
-        queue = tx.jobs.queue()
+        queue = tx.jobs.queue(first=1, last=100)
         assert [queue.position(tx.jobs.get(job.sid)) for job in jobs] == [None, 1, 2]
 
 

@@ -63,7 +63,9 @@ job = Table(
     Column("email", Text),
     Column("submit_number", BigInteger, nullable=False, unique=True),
     Column("submitted_at", Moment, nullable=False),
-    Column("over_at", Moment),  # when its last day became final
+    Column("unfinished_days", Integer, nullable=False, server_default="0"),  # those that are not final
+    Column("due_at", Moment),  # from when a day of it may be claimed; null: none may
+    Column("over_at", Moment, index=True),  # when its last day became final
     Column("deleted_at", Moment),  # when its owner deleted it: no longer shown
     Index("ix_job_account", "account", "resource_type", "submit_number"),
     Index(
@@ -86,7 +88,14 @@ job_day = Table(
     Column("worker", Text),
     Column("claim_token", BigInteger),  # unlike any other claim's
     Column("leased_until", Moment),
+    Column("claimed_at", Moment),  # by whoever finished it, or holds it now
     Column("finished_at", Moment, index=True),
+    Index(
+        "ix_job_day_leased",
+        "leased_until",
+        sqlite_where=text("leased_until IS NOT NULL"),
+        postgresql_where=text("leased_until IS NOT NULL"),
+    ),
 )
 
 quota_day = Table(

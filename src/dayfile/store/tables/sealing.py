@@ -62,6 +62,14 @@ sealed_day = Table(
     Column("first_created_at", Moment, nullable=False),
     Column("last_created_at", Moment, nullable=False),
     Column("sealed_at", Moment, nullable=False),
+    Column("superseded_by", BigInteger),  # the seal that made the next revision; counts once that is committed
+    Column("unpublished_at", Moment),  # when a day file last went on to another revision: links may outlive that
+    Index(
+        "ix_sealed_day_superseded",
+        "superseded_by",
+        sqlite_where=text("superseded_by IS NOT NULL"),
+        postgresql_where=text("superseded_by IS NOT NULL"),
+    ),
     Index("ix_sealed_day_account", "account", "resource_type", "day", "revision"),
     Index("ix_sealed_day_day", "resource_type", "day", "account"),
     sqlite_autoincrement=True,

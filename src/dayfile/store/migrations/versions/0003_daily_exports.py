@@ -1,4 +1,4 @@
-"""Daily exports."""
+"""Daily exports, retention, and a queue that need not be counted."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -54,4 +54,34 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("finished_at IS NULL"),
         postgresql_where=sa.text("finished_at IS NULL"),
+    )
+    op.add_column("job", sa.Column("unfinished_days", sa.Integer(), nullable=False, server_default="0"))
+    op.add_column("job", sa.Column("due_at", _MOMENT, nullable=True))
+    op.execute(
+        "UPDATE job SET unfinished_days = (SELECT count(*) FROM job_day WHERE job_day.job_sid = job.sid"
+        " AND job_day.status NOT IN ('Completed', 'CompletedEmptyRecords', 'Failed', 'DeletedByUserRequest'))"
+    )
+    op.execute(
+        "UPDATE job SET due_at = (SELECT min(not_before) FROM job_day WHERE job_day.job_sid = job.sid"
+        " AND job_day.status IN ('Submitted', 'ErrorDuringRun'))"
+    )
+    op.create_index(op.f("ix_job_over_at"), "job", ["over_at"], unique=False)
+    op.add_column("job_day", sa.Column("claimed_at", _MOMENT, nullable=True))
+    op.create_index(
+        "ix_job_day_leased",
+        "job_day",
+        ["leased_until"],
+        unique=False,
+        sqlite_where=sa.text("leased_until IS NOT NULL"),
+        postgresql_where=sa.text("leased_until IS NOT NULL"),
+    )
+    op.add_column("sealed_day", sa.Column("superseded_by", sa.BigInteger(), nullable=True))
+    op.add_column("sealed_day", sa.Column("unpublished_at", _MOMENT, nullable=True))
+    op.create_index(
+        "ix_sealed_day_superseded",
+        "sealed_day",
+        ["superseded_by"],
+        unique=False,
+        sqlite_where=sa.text("superseded_by IS NOT NULL"),
+        postgresql_where=sa.text("superseded_by IS NOT NULL"),
     )
