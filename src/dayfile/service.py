@@ -34,6 +34,7 @@ from dayfile.exports.daily import DailyExports
 from dayfile.exports.given import GivenLinks
 from dayfile.exports.outbox import Outbox
 from dayfile.exports.publish import Publishing
+from dayfile.exports.retention import Retention
 from dayfile.files.key_file import read_or_make
 from dayfile.files.links import LinkSigner
 from dayfile.files.scratch import scratch_folder
@@ -120,15 +121,7 @@ class Service:
 
     @cached_property
     def storage(self) -> Storage:
-        folder = self.settings.storage_folder
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise Unusable(
-                f"the storage folder {folder} cannot be used: {error.strerror}. "
-                "Make it writable for this user, or set DAYFILE_STORAGE_URL to another one"
-            ) from error
-        return LocalStorage(folder)
+        return LocalStorage.open(self.settings.storage_folder)
 
     @cached_property
     def authenticator(self) -> Authenticator:
@@ -159,7 +152,7 @@ class Service:
             clock=self.clock,
             randomness=self.randomness,
             quota_days=self.settings.quota_days,
-            job_lifetime=timedelta(days=self.settings.job_lifetime_days),
+            job_lifetime=self.settings.job_lifetime,
             outbox=self._outbox,
             wake=self._wake,
         )
@@ -233,7 +226,13 @@ class Service:
             ),
             sweep=Sweep(self.database, self.storage, clock=self.clock),
             dispatch=self._dispatch,
-            notice_lifetime=self.settings.notice_lifetime,
+            retention=Retention(
+                self.database,
+                clock=self.clock,
+                job_lifetime=self.settings.job_lifetime,
+                notice_lifetime=self.settings.notice_lifetime,
+                sweep_delay=self.settings.sweep_delay,
+            ),
             rule=self.settings.sealing_rule,
             lease=self.settings.lease,
         )
@@ -261,7 +260,7 @@ class Service:
             page_tokens=PageTokens(self.key.subkey("page tokens")),
             public_url=self.settings.base_url,
             link_lifetime=timedelta(seconds=self.settings.link_lifetime_seconds),
-            job_lifetime=timedelta(days=self.settings.job_lifetime_days),
+            job_lifetime=self.settings.job_lifetime,
             concurrent_requests=self.settings.concurrent_requests,
             max_body_bytes=self.settings.max_body_bytes,
         )
@@ -269,7 +268,8 @@ class Service:
     @property
     def check(self) -> Check:
         """Looks for what must never happen."""
-        return Check(self.database, self.storage, clock=self.clock, notice_lifetime=self.settings.notice_lifetime)
+        lifetimes = {"job_lifetime": self.settings.job_lifetime, "notice_lifetime": self.settings.notice_lifetime}
+        return Check(self.database, self.storage, clock=self.clock, **lifetimes)
 
     def _wake(self) -> None:
         if "worker" in vars(self):  # made here, and perhaps at work; otherwise some other process has one

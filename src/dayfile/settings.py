@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dayfile.errors import Unusable
+from dayfile.model.export import LONGEST_LINK
 from dayfile.sealing.plan import SealingRule
 
 
@@ -58,9 +59,9 @@ class Settings(BaseSettings):
     late_limit_minutes: Annotated[
         int, Field(ge=0, le=10080, description="Minutes after the first late record when the day is sealed anyway")
     ] = 360
-    link_lifetime_seconds: Annotated[int, Field(ge=1, le=604800, description="Seconds that a download link works")] = (
-        3600
-    )
+    link_lifetime_seconds: Annotated[
+        int, Field(ge=1, le=int(LONGEST_LINK.total_seconds()), description="Seconds that a download link works")
+    ] = 3600
     file_lifetime_days: Annotated[
         int, Field(ge=1, le=3650, description="Days that a published day file stays on the list")
     ] = 7
@@ -154,6 +155,11 @@ class Settings(BaseSettings):
     def file_lifetime(self) -> timedelta:
         """How long a published day file stays on the list."""
         return timedelta(days=self.file_lifetime_days)
+
+    @property
+    def job_lifetime(self) -> timedelta:
+        """How long a job stays on the list once it is over."""
+        return timedelta(days=self.job_lifetime_days)
 
     @property
     def base_url(self) -> str:

@@ -72,7 +72,7 @@ def _check(world: World) -> None:
     assert world.findings() == []
 
 
-@pytest.mark.parametrize("recovers", [False, True])
+@pytest.mark.parametrize("recovers", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_every_file_is_published_once_whatever_step_it_is_cut_off_at(
     beginning: Path, tmp_path: Path, *, recovers: bool
 ) -> None:

@@ -18,6 +18,7 @@ from dayfile.exports.configuration import Configuring
 from dayfile.exports.custom import CustomJobs
 from dayfile.exports.daily import DailyExports
 from dayfile.exports.publish import Publishing
+from dayfile.exports.retention import Retention
 from dayfile.files.storage import LocalStorage
 from dayfile.intake.accept import Delivery, Intake
 from dayfile.intake.fold import Folding, FoldingRule
@@ -83,6 +84,7 @@ class World:
         self.intake = self._intake()
         self._make_stages()
         self._make_worker_parts()
+        self._make_exports()
         self.worker = self._worker()
 
     def restarted(self, *, steps: Steps | None = None) -> World:
@@ -153,7 +155,13 @@ class World:
 
     def findings(self) -> list[str]:
         """What `dayfile check --deep` finds wrong."""
-        check = Check(self._real_database, self.objects, clock=self.clock, notice_lifetime=NOTICE_LIFETIME)
+        check = Check(
+            self._real_database,
+            self.objects,
+            clock=self.clock,
+            job_lifetime=timedelta(days=7),
+            notice_lifetime=NOTICE_LIFETIME,
+        )
         return [f"{finding.invariant}: {finding.subject}: {finding.detail}" for finding in check.run(deep=True)]
 
     def referred_keys(self) -> set[str]:
@@ -230,22 +238,6 @@ class World:
             lease=LEASE,
             sweep_delay=SWEEP_DELAY,
         )
-        self.publishing = Publishing(
-            self.database,
-            clock=self.clock,
-            outbox=self.outbox,
-            lease=LEASE,
-            file_lifetime=timedelta(days=7),
-            retry=RetryRule(attempts=self._attempts),
-        )
-        self.daily = DailyExports(
-            self.database,
-            clock=self.clock,
-            outbox=self.outbox,
-            file_lifetime=timedelta(days=7),
-            accounts_per_commit=2,
-        )
-
         self.dispatch = Dispatch(
             self.database,
             worker=f"worker {self._process}",
@@ -255,6 +247,30 @@ class World:
             transports=dict.fromkeys(Channel, self.transport),
             executor=AtOnce(),
             wake=lambda: None,
+        )
+
+    def _make_exports(self) -> None:
+        self.publishing = Publishing(
+            self.database,
+            clock=self.clock,
+            outbox=self.outbox,
+            lease=LEASE,
+            file_lifetime=timedelta(days=7),
+            retry=RetryRule(attempts=self._attempts),
+        )
+        self.retention = Retention(
+            self.database,
+            clock=self.clock,
+            job_lifetime=timedelta(days=7),
+            notice_lifetime=NOTICE_LIFETIME,
+            sweep_delay=SWEEP_DELAY,
+        )
+        self.daily = DailyExports(
+            self.database,
+            clock=self.clock,
+            outbox=self.outbox,
+            file_lifetime=timedelta(days=7),
+            accounts_per_commit=2,
         )
 
     def _scratch(self) -> Path:
@@ -273,7 +289,7 @@ class World:
             folding=self.folding,
             sweep=self.sweep,
             dispatch=self.dispatch,
-            notice_lifetime=NOTICE_LIFETIME,
+            retention=self.retention,
             rule=SealingRule(grace=timedelta(hours=1), quiet=timedelta(minutes=10), limit=timedelta(hours=6)),
             lease=LEASE,
         )

@@ -109,6 +109,6 @@ class DailyExports:
             )
             for account in accounts
         ]
-        tx.day_files.publish(files)
+        tx.day_files.publish(files, now=now)
         self._outbox.days_exported(tx, zip(files, configurations, strict=True), now=now)
         tx.daily_runs.advance(run, cursor=accounts[-1], published=len(files))

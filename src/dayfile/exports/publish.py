@@ -74,7 +74,7 @@ class Publishing:
             done = tx.job_days.report(claim, events, now=now)
             # A day that was deleted while it ran publishes nothing.
             published = [job_day.day for job_day in done if job_day.status in _PUBLISHED]
-            tx.day_files.publish(self._files(tx, job, {day: sealed.get(day) for day in published}, now=now))
+            tx.day_files.publish(self._files(tx, job, {day: sealed.get(day) for day in published}, now=now), now=now)
             job = self._settle(tx, job, now=now)
         self._outbox.wake()
         return job

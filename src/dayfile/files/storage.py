@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
-from dayfile.errors import NotFound, StorageUnavailable
+from dayfile.errors import NotFound, StorageUnavailable, Unusable
 from dayfile.files import disk
 
 Bytes = bytes | bytearray | memoryview
@@ -95,6 +95,18 @@ class LocalStorage:
     """Objects as files in a folder, at the paths that their keys spell."""
 
     root: Path
+
+    @classmethod
+    def open(cls, root: Path) -> Self:
+        """The storage in a folder, which is made if need be; raises Unusable if it cannot be."""
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Unusable(
+                f"the storage folder {root} cannot be used: {error.strerror}. "
+                "Make it writable for this user, or set DAYFILE_STORAGE_URL to another one"
+            ) from error
+        return cls(root)
 
     def put(self, key: str, chunks: Iterable[Bytes]) -> int:
         path = self._path(key)

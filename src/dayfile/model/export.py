@@ -5,12 +5,15 @@ by which that happens every day.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from dayfile.errors import InvalidParameter
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
 from dayfile.model.resource import ResourceType
+
+LONGEST_LINK = timedelta(days=7)
+"""No link to a file is given for longer, whatever is set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, or_, select
+from sqlalchemy import Connection, Row, and_, delete, func, or_, select, tuple_, update
 from sqlalchemy.sql import Select
 
 from dayfile.model.account import AccountSid
@@ -25,7 +25,7 @@ class DayFiles:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def publish(self, files: Sequence[DayFile]) -> None:
+    def publish(self, files: Sequence[DayFile], *, now: datetime) -> None:
         """Put files on the list; one for the same account, type and day is replaced."""
         rows = [
             {
@@ -41,7 +41,11 @@ class DayFiles:
             for file in files
         ]
         for batch in in_batches(rows):
+            replaced = self._replaced(batch)
             upsert(self._connection, table, batch)
+            # Links to what is no longer on the list go on working for a while.
+            gone = update(sealed_table).where(sealed_table.c.id.in_(replaced))
+            self._connection.execute(gone.values(unpublished_at=now))
 
     def find(self, account: AccountSid, resource_type: ResourceType, day: Day, *, now: datetime) -> DayFile | None:
         """The published file of the day, or None."""
@@ -74,6 +78,17 @@ class DayFiles:
         backwards = self._connection.execute(query.order_by(table.c.generation.desc(), table.c.day.desc()))
         return [_day_file(row) for row in backwards][::-1]
 
+    def forget_expired(self, *, now: datetime, limit: int) -> int:
+        """Drop files that are on no list any more, and to which no link leads; how many."""
+        key = table.c.account, table.c.resource_type, table.c.day
+        expired = table.c.expires_at <= now
+        # In the order in which others lock them, who publish such a day anew right now.
+        query = select(*key).where(expired).order_by(*key).limit(limit).with_for_update(skip_locked=True)
+        rows = [tuple(row) for row in self._connection.execute(query)]
+        if not rows:
+            return 0
+        return self._connection.execute(delete(table).where(tuple_(*key).in_(rows), expired)).rowcount
+
     def walk(self, *, after: tuple[str, str, Day] | None, limit: int) -> list[DayFile]:
         """All published files of all accounts in the order of their keys, for checking them."""
         query = _with_sealed()
@@ -88,6 +103,22 @@ class DayFiles:
             )
         query = query.order_by(table.c.account, table.c.resource_type, table.c.day).limit(limit)
         return [_day_file(row) for row in self._connection.execute(query)]
+
+    def count_expired(self, *, before: datetime) -> int:
+        """How many rows expired before then."""
+        query = select(func.count()).select_from(table).where(table.c.expires_at < before)
+        return self._connection.execute(query).scalar_one()
+
+    def _replaced(self, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+        """The revisions that these rows take off the list."""
+        becomes = {(row["account"], row["resource_type"], row["day"]): row["sealed_day_id"] for row in rows}
+        key = tuple_(table.c.account, table.c.resource_type, table.c.day)
+        query = select(table).where(key.in_(list(becomes)), table.c.sealed_day_id.is_not(None))
+        return [
+            row.sealed_day_id
+            for row in self._connection.execute(query)
+            if row.sealed_day_id != becomes[row.account, row.resource_type, row.day]
+        ]
 
 
 def _with_sealed() -> Select[Any]:

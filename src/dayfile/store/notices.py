@@ -133,11 +133,6 @@ class Notices:
         self._connection.execute(update(lane).where(lane.c.id == lane_id).values(fresh))
         return True
 
-    def has_ended(self, *, before: datetime) -> bool:
-        """Whether some notice ended before then."""
-        query = select(table.c.number).where(table.c.ended_at < before).limit(1)
-        return self._connection.execute(query).one_or_none() is not None
-
     def forget(self, *, ended_before: datetime, limit: int) -> int:
         """Forget some notices that ended before then, with their attempts, and lanes that are empty; how many."""
         old = select(table.c.number).where(table.c.ended_at < ended_before).order_by(table.c.ended_at).limit(limit)

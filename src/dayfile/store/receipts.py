@@ -58,13 +58,7 @@ class Receipts:
         except IntegrityError as error:
             raise Conflict(f"the idempotency key {receipt.idempotency_key!r} was used before") from error
 
-    def has_older(self, *, before: datetime) -> bool:
-        """Whether there is something to forget."""
-        return (
-            self._connection.execute(select(table.c.sid).where(table.c.received_at < before).limit(1)).first()
-            is not None
-        )
-
-    def forget(self, *, before: datetime) -> int:
-        """Drop the receipts of requests older than that; how many."""
-        return self._connection.execute(delete(table).where(table.c.received_at < before)).rowcount
+    def forget(self, *, received_before: datetime, limit: int) -> int:
+        """Drop receipts of requests older than that, the oldest first; how many."""
+        old = select(table.c.sid).where(table.c.received_at < received_before).order_by(table.c.received_at)
+        return self._connection.execute(delete(table).where(table.c.sid.in_(old.limit(limit)))).rowcount

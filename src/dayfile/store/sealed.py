@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.sql import Select
 
 from dayfile.errors import NotFound
@@ -16,6 +16,7 @@ from dayfile.model.export import NewSealedDay, SealedDay
 from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.store.dialect import in_batches
 from dayfile.store.seals import COMMITTED, SealClaim
+from dayfile.store.tables.exports import day_file
 from dayfile.store.tables.sealing import seal
 from dayfile.store.tables.sealing import sealed_day as table
 
@@ -27,7 +28,7 @@ class SealedDays:
         self._connection = connection
 
     def add(self, claim: SealClaim, new: Iterable[NewSealedDay], *, now: datetime) -> None:
-        """Note what a seal has made; it counts once the seal is committed."""
+        """Note what a seal has made, and what of the day it supersedes; both count once the seal is committed."""
         for batch in in_batches(new):
             rows = [
                 {
@@ -49,6 +50,14 @@ class SealedDays:
                 }
                 for sealed in batch
             ]
+            older = update(table).where(
+                table.c.resource_type == claim.resource_type.name,
+                table.c.day == claim.day,
+                table.c.account.in_([sealed.account for sealed in batch]),
+                # Who was first to make a newer one, and was committed, stays: the time since then counts.
+                ~select(seal.c.id).where(seal.c.id == table.c.superseded_by, seal.c.state == COMMITTED).exists(),
+            )
+            self._connection.execute(older.values(superseded_by=claim.id))
             self._connection.execute(insert(table), rows)
 
     def get(self, sealed_day_id: int) -> SealedDay:
@@ -91,6 +100,45 @@ class SealedDays:
         query = _committed().where(table.c.id > sealed_day_id).order_by(table.c.id).limit(limit)
         return [sealed_day(row) for row in self._connection.execute(query)]
 
+    def disused(
+        self, *, superseded_before: datetime, unpublished_before: datetime, limit: int
+    ) -> list[tuple[int, str]]:
+        """Ids and object keys of revisions that are of no more use: superseded, on no list, and not for some time.
+
+        They are locked until this transaction ends; those that somebody else has locked are left out.
+        """
+        query = _disused(superseded_before, unpublished_before).order_by(table.c.id).limit(limit)
+        rows = self._connection.execute(query.with_for_update(of=table, skip_locked=True))
+        return [(row.id, row.object_key) for row in rows]
+
+    def count_disused(self, *, superseded_before: datetime, unpublished_before: datetime) -> int:
+        """How many those are."""
+        query = select(func.count()).select_from(_disused(superseded_before, unpublished_before).subquery())
+        return self._connection.execute(query).scalar_one()
+
+    def forget(self, sealed_day_ids: Collection[int]) -> None:
+        """Drop revisions; the caller sees to their objects in the same commit."""
+        for batch in in_batches(sealed_day_ids):
+            self._connection.execute(delete(table).where(table.c.id.in_(batch)))
+
+    def of_ids(self, sealed_day_ids: Collection[int]) -> dict[int, SealedDay]:
+        """Sealed days by their ids; those that do not count are left out."""
+        found: dict[int, SealedDay] = {}
+        for batch in in_batches(sealed_day_ids):
+            query = _committed().where(table.c.id.in_(batch))
+            found |= {row.id: sealed_day(row) for row in self._connection.execute(query)}
+        return found
+
+    def keys_of(self, places: Collection[tuple[AccountSid, str, Day]]) -> set[str]:
+        """The object keys of all revisions of some accounts' days of a type (by its name), counting yet or not."""
+        found: set[str] = set()
+        for batch in in_batches(places):
+            query = select(table.c.object_key).where(
+                tuple_(table.c.account, table.c.resource_type, table.c.day).in_(batch)
+            )
+            found.update(self._connection.execute(query).scalars())
+        return found
+
     def count(self) -> int:
         """How many files there are, all revisions."""
         query = select(func.count()).select_from(table).join(seal).where(seal.c.state == COMMITTED)
@@ -115,6 +163,19 @@ def sealed_day(row: Row[Any]) -> SealedDay:
         first_created_at=row.first_created_at,
         last_created_at=row.last_created_at,
         sealed_at=row.sealed_at,
+    )
+
+
+def _disused(superseded_before: datetime, unpublished_before: datetime) -> Select[Any]:
+    return (
+        select(table.c.id, table.c.object_key)
+        .join(seal, seal.c.id == table.c.superseded_by)
+        .where(
+            seal.c.state == COMMITTED,
+            seal.c.committed_at < superseded_before,
+            or_(table.c.unpublished_at.is_(None), table.c.unpublished_at < unpublished_before),
+            ~select(day_file.c.day).where(day_file.c.sealed_day_id == table.c.id).exists(),
+        )
     )
 
 

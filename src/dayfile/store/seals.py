@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, text, update
+from sqlalchemy import Connection, and_, delete, func, or_, select, text, update
 
 from dayfile.errors import LostClaim
 from dayfile.model.day import Day
@@ -135,6 +135,27 @@ class Seals:
     def abandon(self, claim: SealClaim, *, now: datetime) -> None:
         """Give the day back with nothing done; fine if it is no longer held."""
         self._put_aside([claim.id], [claim.upload_id], now=now)
+
+    def forget(self, *, begun_before: datetime, limit: int) -> int:
+        """Drop seals that came to nothing, or whose revisions are all gone; how many.
+
+        What stands in the ledger for the objects of one goes with it: there are none any more.
+        """
+        made = select(sealed_day.c.id).where(sealed_day.c.seal_id == seal.c.id).exists()
+        superseded = select(sealed_day.c.id).where(sealed_day.c.superseded_by == seal.c.id).exists()
+        query = (
+            select(seal.c.id, seal.c.upload_id)
+            .where(
+                seal.c.started_at < begun_before,
+                or_(seal.c.state == ABANDONED, and_(seal.c.state == COMMITTED, ~superseded)),
+                ~made,
+            )
+            .limit(limit)
+        )
+        rows = self._connection.execute(query).all()
+        self._connection.execute(delete(seal).where(seal.c.id.in_([row.id for row in rows])))
+        uploads.Uploads(self._connection).forget_empty([row.upload_id for row in rows])
+        return len(rows)
 
     def running(self, *, now: datetime) -> list[tuple[ResourceType, Day]]:
         """The days that somebody is sealing under a lease that has not run out."""

@@ -90,6 +90,15 @@ class Segments:
         """Whether the segment still waits."""
         return self._connection.execute(select(table.c.id).where(table.c.id == segment_id)).first() is not None
 
+    def keys_among(self, keys: Collection[str]) -> set[str]:
+        """Those of the object keys that a waiting segment has."""
+        found: set[str] = set()
+        for batch in in_batches(keys):
+            found.update(
+                self._connection.execute(select(table.c.object_key).where(table.c.object_key.in_(batch))).scalars()
+            )
+        return found
+
     def inline(self, segment_ids: Collection[int]) -> dict[int, bytes]:
         """The bytes of inline segments by id; segments that have none are left out."""
         found: dict[int, bytes] = {}

@@ -62,6 +62,17 @@ class Uploads:
             statement = update(table).where(table.c.prefix.in_(batch), table.c.mark == "", table.c.state == LIVE)
             self._connection.execute(statement.values(state=GARBAGE, changed_at=now, delete_after=delete_after))
 
+    def condemn(self, keys: Collection[str], *, now: datetime, delete_after: datetime) -> None:
+        """The same for objects that went live with others, under an entry for all of them, which stays."""
+        for batch in in_batches(keys):
+            garbage = {"mark": "", "state": GARBAGE, "changed_at": now, "delete_after": delete_after}
+            self._connection.execute(insert(table), [{"prefix": key, **garbage} for key in batch])
+
+    def forget_empty(self, upload_ids: Collection[int]) -> None:
+        """Drop live entries whose objects are all gone, or condemned on their own."""
+        for batch in in_batches(upload_ids):
+            self._connection.execute(delete(table).where(table.c.id.in_(batch), table.c.state == LIVE))
+
     def give_up(self, upload_ids: Collection[int], *, now: datetime) -> None:
         """The writer itself will not go on: its pending objects are garbage at once."""
         for batch in in_batches(upload_ids):
@@ -98,6 +109,18 @@ class Uploads:
         """Drop swept entries: their objects were deleted twice."""
         for batch in in_batches(upload_ids):
             self._connection.execute(delete(table).where(table.c.id.in_(batch), table.c.state == SWEPT))
+
+    def answered_for(self, keys: Collection[str]) -> set[str]:
+        """Those of the objects that somebody is writing, or that will be swept: entries that are live say neither."""
+        found: set[str] = set()
+        for batch in in_batches(keys):
+            prefixes = {*batch, *(key.rpartition("/account=")[0] + "/" for key in batch)}
+            query = select(table.c.prefix, table.c.mark).where(table.c.prefix.in_(prefixes), table.c.state != LIVE)
+            entries = self._connection.execute(query).all()
+            found.update(
+                key for key in batch for entry in entries if key.startswith(entry.prefix) and entry.mark in key
+            )
+        return found
 
     def find(self, prefix: str) -> Upload | None:
         """The newest entry with exactly this prefix, or None."""

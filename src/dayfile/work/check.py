@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 
 from dayfile.clock import Clock
 from dayfile.errors import NotFound
 from dayfile.files.storage import Storage
-from dayfile.model.export import SealedDay
+from dayfile.model.day import Day
+from dayfile.model.export import DayFile, SealedDay
 from dayfile.store.database import Database
+from dayfile.work.finding import Finding
+from dayfile.work.left_over import LeftOver
+from dayfile.work.overdue import Overdue
 
 _PAGE = 500
 
@@ -19,34 +22,39 @@ OVERDUE_AFTER = timedelta(minutes=5)
 """A lease that ran out so long ago should have been taken back by a worker."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """Something that must not be: which invariant it breaks, what it is about, and what to do."""
-
-    invariant: str
-    subject: str
-    detail: str
-
-
 class Check:
     """Looks for what must never happen."""
 
-    def __init__(self, database: Database, storage: Storage, *, clock: Clock, notice_lifetime: timedelta) -> None:
+    def __init__(
+        self,
+        database: Database,
+        storage: Storage,
+        *,
+        clock: Clock,
+        job_lifetime: timedelta,
+        notice_lifetime: timedelta,
+    ) -> None:
         self._database = database
         self._notice_lifetime = notice_lifetime
         self._storage = storage
         self._clock = clock
+        self._overdue = Overdue(database, clock=clock, job_lifetime=job_lifetime)
+        self._left_over = LeftOver(database, storage)
 
     def run(self, *, deep: bool, on_object: Callable[[], None] = lambda: None) -> Iterator[Finding]:
         """Yield what is wrong; nothing, when all is well.
 
-        `deep` reads every sealed file and compares its SHA-256; else existence and size are looked at. `on_object` is
-        called after each object.
+        `deep` reads every sealed file and compares its SHA-256, and looks for objects that nothing refers to; else
+        existence and size are looked at. `on_object` is called after each object.
         """
         yield from self._waiting_segments(on_object)
         yield from self._sealed_days(deep=deep, on_object=on_object)
+        yield from self._published()
         yield from self._jobs()
         yield from self._notices()
+        yield from self._overdue.find()
+        if deep:
+            yield from self._left_over.find()
 
     def objects(self) -> int:
         """How many objects `run` will look at."""
@@ -95,6 +103,24 @@ class Check:
                 on_object()
             after = page[-1].id
 
+    def _published(self) -> Iterator[Finding]:
+        """Day files that show what is not, or no longer, a sealed day of theirs."""
+        after: tuple[str, str, Day] | None = None
+        while True:
+            with self._database.snapshot() as tx:
+                page = tx.day_files.walk(after=after, limit=_PAGE)
+                sealed = tx.sealed_days.of_ids([file.sealed.id for file in page if file.sealed])
+            if not page:
+                return
+            for file in page:
+                if file.sealed and not _is_of(sealed.get(file.sealed.id), file):
+                    yield Finding(
+                        invariant="a published day is a sealed day",
+                        subject=f"{file.account} {file.resource_type} {file.day}",
+                        detail="what its links lead to is not the account's own file of that day: a bug, report it",
+                    )
+            after = (page[-1].account, page[-1].resource_type.name, page[-1].day)
+
     def _size_finding(self, key: str, size_bytes: int, invariant: str) -> Finding | None:
         try:
             actual = self._storage.size(key)
@@ -127,7 +153,9 @@ class Check:
             )
         for sid in unsettled:
             yield Finding(
-                invariant="a finished job is over", subject=sid, detail="all its days are final: a bug, report it"
+                invariant="a job is what its days say",
+                subject=sid,
+                detail="it is not over, and its days stand otherwise than it says: a bug, report it",
             )
 
     def _notices(self) -> Iterator[Finding]:
@@ -156,3 +184,8 @@ class Check:
                 detail=f"an attempt has been due since {due_at:%Y-%m-%d %H:%M:%S} UTC and no worker has made it: "
                 "is one running?",
             )
+
+
+def _is_of(sealed: SealedDay | None, file: DayFile) -> bool:
+    place = file.account, file.resource_type, file.day
+    return sealed is not None and (sealed.account, sealed.resource_type, sealed.day) == place

@@ -16,10 +16,10 @@ from dayfile.delivery.dispatch import Dispatch
 from dayfile.errors import LostClaim, Transient
 from dayfile.exports.daily import DailyExports
 from dayfile.exports.publish import BUSY_DELAY, Publishing
+from dayfile.exports.retention import Retention
 from dayfile.intake.fold import Folding
 from dayfile.model.day import Day
 from dayfile.model.job import Claim
-from dayfile.model.receipt import RECEIPT_LIFETIME
 from dayfile.model.resource import ResourceType
 from dayfile.sealing.plan import SealingRule, due_days, missing_days
 from dayfile.sealing.seal import Sealing, SealOutcome
@@ -35,9 +35,6 @@ BLAMELESS_FOR = timedelta(hours=24)
 
 FAILED_DAY_RESTS_FOR = timedelta(minutes=5)
 """How long a day whose seal failed is left alone."""
-
-FORGOTTEN_AT_ONCE = 500
-"""So many notices at most are forgotten in one commit."""
 
 AWAY_DELAY = timedelta(seconds=30)
 """How long a day rests after such an attempt."""
@@ -58,7 +55,7 @@ class Worker:
         folding: Folding,
         sweep: Sweep,
         dispatch: Dispatch,
-        notice_lifetime: timedelta,
+        retention: Retention,
         rule: SealingRule,
         lease: timedelta,
     ) -> None:
@@ -71,7 +68,7 @@ class Worker:
         self._folding = folding
         self._sweep = sweep
         self._dispatch = dispatch
-        self._notice_lifetime = notice_lifetime
+        self._retention = retention
         self._rule = rule
         self._lease = lease
         self._resting: dict[tuple[ResourceType, Day], datetime] = {}
@@ -125,9 +122,16 @@ class Worker:
         return self._daily.round()
 
     def days_round(self) -> bool:
-        """Open new days, seal one that is due, fold, sweep, forget; False when there was nothing to do."""
+        """Open new days, seal one that is due, fold, forget, sweep; False when there was nothing to do."""
         self.open_days()
-        return any([self._seal_due(), self._folding.round(), self._sweep.round(), self._forget()])
+        steps = (
+            self._seal_due,
+            self._folding.round,
+            self._retention.round,
+            self._sweep.round,
+        )
+        done = [step() for step in steps]
+        return any(done)
 
     def open_days(self) -> None:
         """Make the days up to today known, so that each is sealed at its time even if no record ever comes."""
@@ -215,22 +219,3 @@ class Worker:
             log.exception("day.seal_failed", resource_type=resource_type.name, day=str(day))
         self._resting[resource_type, day] = self._clock.now() + FAILED_DAY_RESTS_FOR
         return False
-
-    def _forget(self) -> bool:
-        return any([self._forget_receipts(), self._forget_notices()])
-
-    def _forget_receipts(self) -> bool:
-        before = self._clock.now() - RECEIPT_LIFETIME
-        with self._database.snapshot() as tx:
-            if not tx.receipts.has_older(before=before):
-                return False
-        with self._database.transaction() as tx:
-            return tx.receipts.forget(before=before) > 0
-
-    def _forget_notices(self) -> bool:
-        before = self._clock.now() - self._notice_lifetime
-        with self._database.snapshot() as tx:
-            if not tx.notices.has_ended(before=before):
-                return False
-        with self._database.transaction() as tx:
-            return tx.notices.forget(ended_before=before, limit=FORGOTTEN_AT_ONCE) > 0

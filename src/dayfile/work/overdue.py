@@ -1,0 +1,80 @@
+"""What should have happened by now and has not: the part of a check that looks at the time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from dayfile.clock import Clock
+from dayfile.exports.retention import SUPERSEDED_RESTS_FOR
+from dayfile.model.day import Day
+from dayfile.model.export import LONGEST_LINK
+from dayfile.store.database import Database
+from dayfile.work.finding import Finding
+
+RUN_OVERDUE_AFTER: Final = timedelta(hours=1)
+"""A daily run takes seconds; one that failed is tried again every five minutes."""
+
+DAY_OVERDUE_AFTER: Final = timedelta(days=2)
+"""More than the longest grace time, and a day to seal it."""
+
+FORGETTING_OVERDUE_AFTER: Final = timedelta(days=1)
+
+_SHOWN: Final = 100
+
+
+class Overdue:
+    """Looks for days, daily runs and rows whose time came long ago."""
+
+    def __init__(self, database: Database, *, clock: Clock, job_lifetime: timedelta) -> None:
+        self._database = database
+        self._clock = clock
+        self._job_lifetime = job_lifetime
+
+    def find(self) -> Iterator[Finding]:
+        """Yield what is overdue."""
+        now = self._clock.now()
+        yield from self._days(now)
+        yield from self._runs(now)
+        yield from self._forgetting(now)
+
+    def _days(self, now: datetime) -> Iterator[Finding]:
+        with self._database.snapshot() as tx:
+            overdue = tx.seals.still_open(before=Day.of(now - DAY_OVERDUE_AFTER))
+        for resource_type, day in overdue[:_SHOWN]:
+            yield Finding(
+                invariant="a day is sealed in time",
+                subject=f"{resource_type} {day}",
+                detail="it ended long ago and was not sealed: is a worker running, and what does its log say?",
+            )
+
+    def _runs(self, now: datetime) -> Iterator[Finding]:
+        with self._database.snapshot() as tx:
+            overdue = tx.daily_runs.overdue(started_before=now - RUN_OVERDUE_AFTER, limit=_SHOWN)
+        for run in overdue:
+            yield Finding(
+                invariant="a day that is sealed is exported",
+                subject=f"{run.resource_type} {run.day}",
+                detail=f"its daily exports are due since {run.started_at:%Y-%m-%d %H:%M:%S} UTC, and {run.published} "
+                "files are published: is a worker running, and what does its log say?",
+            )
+
+    def _forgetting(self, now: datetime) -> Iterator[Finding]:
+        before = now - FORGETTING_OVERDUE_AFTER
+        rested = before - SUPERSEDED_RESTS_FOR
+        with self._database.snapshot() as tx:
+            kept = {
+                "published days": tx.day_files.count_expired(before=before),
+                "jobs": tx.jobs.count_over(before=before - self._job_lifetime),
+                "revisions": tx.sealed_days.count_disused(
+                    superseded_before=rested, unpublished_before=rested - LONGEST_LINK
+                ),
+            }
+        for what, count in kept.items():
+            if count:
+                yield Finding(
+                    invariant="what has had its time is forgotten",
+                    subject=what,
+                    detail=f"{count} should be gone since a day ago: is a worker running, and what does its log say?",
+                )

@@ -1,0 +1,98 @@
+"""Retention that is cut off at every step: in the end what goes is gone with all that belonged to it, and no more."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from dayfile.errors import Transient
+from dayfile.model.account import AccountSid
+from tests.support.clock import FakeClock
+from tests.support.records import Sent
+from tests.support.state import a_job_request, a_sid, an_account
+from tests.support.steps import Died, Steps
+from tests.support.world import World
+
+DAY = "2026-11-01"
+NAMES = ("acme", "bravo")
+ACCOUNTS = [AccountSid(a_sid("AC", name)) for name in NAMES]
+SWEPT_AFTER = timedelta(minutes=31)
+LEAST_STEPS = 40
+
+
+def _revise(world: World, version: int) -> None:
+    world.accept(
+        [
+            Sent(account=account, name="m", created=f"{DAY}T10:00:00Z", updated=f"{DAY}T10:00:0{version}Z", body="b")
+            for account in ACCOUNTS
+        ]
+    )
+    world.seal(DAY)
+
+
+def _publish(world: World) -> None:
+    with world.database.snapshot() as tx:
+        accounts = [tx.accounts.get(account) for account in ACCOUNTS]
+    for account in accounts:
+        world.jobs.submit(a_job_request(account, DAY, DAY))
+    while world.worker.jobs_round():
+        pass
+
+
+@pytest.fixture(scope="module")
+def beginning(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """An instance in which much has had its time: a superseded revision that was published, day files, jobs."""
+    world = World(tmp_path_factory.mktemp("beginning"))
+    for name in NAMES:
+        an_account(world.database, name)
+    for version in (1, 2):
+        _revise(world, version)
+        _publish(world)
+    world.clock.pass_by(timedelta(days=8))
+    world.close()
+    return world
+
+
+def _forget(world: World) -> None:
+    """What the worker does for retention, until there is nothing left to do."""
+    for _ in range(3):
+        while world.retention.round() | world.sweep.round():
+            pass
+        world.clock.pass_by(SWEPT_AFTER)
+
+
+def _check(world: World) -> None:
+    assert [len(world.records(account, DAY)) for account in ACCOUNTS] == [1, 1], "the records stay"
+    assert len(world.stored_keys()) == len(ACCOUNTS)
+    assert world.stored_keys() == world.referred_keys(), "no object is missing, none is left over"
+    with world.database.snapshot() as tx:
+        assert tx.jobs.recent(limit=10) == []
+        assert tx.day_files.walk(after=None, limit=9) == []
+    assert world.findings() == []
+
+
+@pytest.mark.parametrize("recovers", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_retention_that_is_cut_off_at_any_step_ends_the_same(
+    beginning: World, tmp_path: Path, *, recovers: bool
+) -> None:
+    """An object without a row would stay for ever, a row without an object would be a lost file: neither may be."""
+    for step in itertools.count(1):
+        folder = tmp_path / str(step)
+        shutil.copytree(beginning.folder, folder)
+        steps = Steps(at=step, recovers=recovers)
+        world = World(folder, clock=FakeClock(beginning.clock.now()), steps=steps, process=2)
+        try:
+            _forget(world)
+        except (Died, Transient):
+            world = world.restarted()
+            _forget(world)
+        _check(world)
+        world.close()
+        shutil.rmtree(folder)
+        if not steps.was_reached:
+            break
+    assert step > LEAST_STEPS
