@@ -1,0 +1,147 @@
+"""Which addresses webhooks may go to: those that anybody on the Internet can reach, and those that the operator allows.
+
+The URL is a customer's and the machine is the operator's: without this, a customer reads what only this machine can
+reach. A name is resolved once, every address that it has is checked, and the connection is made to one that was
+checked: a name that leads elsewhere a moment later leads nowhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Final, Protocol
+
+from dayfile.delivery.destination import Destination, RefusedDestination, parse_destination
+from dayfile.errors import Transient
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+SUBMIT_SECONDS: Final = 2.0
+"""So long a name may take to resolve while a customer waits; one that takes longer is looked up when it is called."""
+
+# Written out from IANA's registries of special-purpose addresses: what Python calls global changes with its releases.
+_SPECIAL_IPV4: Final = tuple(
+    IPv4Network(text)
+    for text in (
+        "0.0.0.0/8",  # this network, and the unspecified address
+        "10.0.0.0/8",  # private
+        "100.64.0.0/10",  # shared with the customers of a carrier (CGNAT)
+        "127.0.0.0/8",  # this machine
+        "168.63.129.16/32",  # Azure's own services, as each of its machines sees them
+        "169.254.0.0/16",  # this link, and the metadata of most clouds
+        "172.16.0.0/12",  # private
+        "192.0.0.0/24",  # protocol assignments
+        "192.0.2.0/24",  # documentation
+        "192.31.196.0/24",  # AS112
+        "192.52.193.0/24",  # AMT
+        "192.88.99.0/24",  # relays to 6to4
+        "192.168.0.0/16",  # private
+        "192.175.48.0/24",  # AS112
+        "198.18.0.0/15",  # measurements inside a network
+        "198.51.100.0/24",  # documentation
+        "203.0.113.0/24",  # documentation
+        "224.0.0.0/4",  # multicast
+        "240.0.0.0/4",  # reserved, and broadcast
+    )
+)
+# Of IPv6 only this part is given out. Loopback, private, link-local, multicast, and addresses that hold an IPv4 address
+# (mapped, compatible, locally translated) are outside of it.
+_GIVEN_OUT_IPV6: Final = IPv6Network("2000::/3")
+_SPECIAL_IPV6: Final = tuple(
+    IPv6Network(text)
+    for text in (
+        "2001::/23",  # protocol assignments, among them Teredo, which holds an IPv4 address
+        "2001:db8::/32",  # documentation
+        "2002::/16",  # 6to4, which holds an IPv4 address
+        "3fff::/20",  # documentation
+    )
+)
+_NAT64: Final = IPv6Network("64:ff9b::/96")  # what the Internet's IPv4 is called where there is only IPv6
+
+
+class UnresolvedName(Transient):
+    """The host name has no address now; it may have one later."""
+
+
+class Resolver(Protocol):
+    """Where the addresses of names come from."""
+
+    def resolve(self, host: str, *, seconds: float) -> Sequence[str]:
+        """The addresses of a name, as text; raises UnresolvedName, at the latest after so many seconds."""
+        ...
+
+
+class Destinations:
+    """Knows where webhooks may go."""
+
+    def __init__(self, *, allow: Sequence[Network], resolver: Resolver) -> None:
+        self._allow = tuple(allow)
+        self._resolver = resolver
+
+    def check(self, url: str) -> Destination:
+        """Where the URL points; raises RefusedDestination if webhooks may not go there.
+
+        A name that does not resolve now passes: name servers are away at times, and it is asked again at every attempt.
+        """
+        destination = parse_destination(url)
+        with contextlib.suppress(UnresolvedName):
+            self.addresses(destination.host, seconds=SUBMIT_SECONDS)
+        return destination
+
+    def addresses(self, host: str, *, seconds: float) -> tuple[Address, ...]:
+        """The addresses of a host, all of them checked; raises RefusedDestination, UnresolvedName."""
+        try:
+            found: tuple[Address, ...] = (ip_address(host),)
+        except ValueError:
+            found = tuple(ip_address(text) for text in self._resolver.resolve(host, seconds=seconds))
+        if not all(map(self.permits, found)):
+            # Not which address: what a name of the operator's own network leads to is not the customer's business.
+            raise RefusedDestination("must lead to public addresses only")
+        return tuple(dict.fromkeys(found))
+
+    def permits(self, address: Address) -> bool:
+        """Whether webhooks may go to the address."""
+        return is_public(address) or any(address in network for network in self._allow)
+
+
+def is_public(address: Address) -> bool:
+    """Whether the address is one that anybody on the Internet can reach, and nobody's in particular."""
+    if isinstance(address, IPv4Address):
+        return not any(address in network for network in _SPECIAL_IPV4)
+    if address in _NAT64:
+        return is_public(IPv4Address(address.packed[-4:]))
+    return address in _GIVEN_OUT_IPV6 and not any(address in network for network in _SPECIAL_IPV6)
+
+
+class SystemResolver:
+    """Asks this machine's resolver, which knows no time limit, from threads that can be left behind."""
+
+    def __init__(self, *, lookups: int = 64) -> None:
+        self._free = threading.BoundedSemaphore(lookups)
+
+    def resolve(self, host: str, *, seconds: float) -> Sequence[str]:
+        if not self._free.acquire(blocking=False):
+            raise UnresolvedName("too many host names wait for the name servers")
+        answer: Future[list[str]] = Future()
+        # A daemon, so that a process that stops does not wait for a name server that does not answer.
+        threading.Thread(target=self._look_up, args=(host, answer), name="lookup", daemon=True).start()
+        try:
+            return answer.result(timeout=seconds)
+        except TimeoutError as error:
+            raise UnresolvedName("the name servers took too long to resolve the host name") from error
+        except (OSError, UnicodeError) as error:  # the second for names that no name server would take
+            raise UnresolvedName("the host name does not resolve") from error
+
+    def _look_up(self, host: str, answer: Future[list[str]]) -> None:
+        try:
+            found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+            answer.set_result([str(address[0]) for *_, address in found])
+        except BaseException as error:  # noqa: BLE001 - it is raised again where the answer is waited for
+            answer.set_exception(error)
+        finally:
+            self._free.release()

@@ -1,0 +1,41 @@
+"""The channels of one process, made of what its settings say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import structlog
+
+from dayfile.clock import Clock
+from dayfile.delivery.addresses import Destinations, SystemResolver
+from dayfile.delivery.connections import trusted_authorities
+from dayfile.delivery.letter import Letters
+from dayfile.delivery.mail import SmtpTransport
+from dayfile.delivery.mail_folder import MailFolder
+from dayfile.delivery.relay import Mailing
+from dayfile.delivery.transport import Transport
+from dayfile.delivery.webhook import WebhookTransport
+from dayfile.model.notice import Channel
+
+log = structlog.get_logger()
+
+
+class Channels:
+    """One transport for each way to tell a receiver. Says once, in the log, when e-mail goes nowhere."""
+
+    def __init__(self, destinations: Destinations, mailing: Mailing, *, ca_file: Path | None, clock: Clock) -> None:
+        trusted = trusted_authorities(ca_file)
+        letters = Letters(sender=mailing.sender, public_url=mailing.public_url)
+        self._webhooks = WebhookTransport(destinations, trusted=trusted, clock=clock)
+        mail: Transport
+        if mailing.relay is None:
+            log.info("mail.kept_in_folder", folder=str(mailing.folder), instead="set DAYFILE_SMTP_URL to send it")
+            mail = MailFolder(mailing.folder, letters)
+        else:
+            mail = SmtpTransport(mailing.relay, letters, trusted=trusted, resolver=SystemResolver(), clock=clock)
+        self.transports: Mapping[Channel, Transport] = {Channel.WEBHOOK: self._webhooks, Channel.MAIL: mail}
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._webhooks.close()

@@ -1,0 +1,123 @@
+"""Connections of webhooks: made only to addresses that were checked, and never in use for longer than an attempt."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpcore2
+
+from dayfile.delivery.addresses import Address, Destinations
+from dayfile.delivery.authorities import load_authorities
+from dayfile.delivery.deadline import Deadline
+
+_KEPT_OPEN = 32  # connections that wait for the next notice to the same receiver
+_KEPT_OPEN_SECONDS = 30.0
+
+
+def trusted_authorities(ca_file: Path | None) -> ssl.SSLContext:
+    """What certificates are checked with: the authorities of this system, and those of a file. Raises Unusable."""
+    context = httpcore2.default_ssl_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if ca_file is not None:
+        load_authorities(context, ca_file)
+    return context
+
+
+class Connections:
+    """A pool of connections. It follows no redirect, knows no proxy and reads no credentials from the environment."""
+
+    def __init__(self, destinations: Destinations, *, trusted: ssl.SSLContext) -> None:
+        self._attempt = _Attempt()
+        self._pool = httpcore2.ConnectionPool(
+            ssl_context=trusted,
+            max_connections=None,  # as many as there are attempts at once, which the dispatcher bounds
+            max_keepalive_connections=_KEPT_OPEN,
+            keepalive_expiry=_KEPT_OPEN_SECONDS,
+            network_backend=_CheckedNetwork(destinations, self._attempt),
+        )
+
+    @contextmanager
+    def answer(self, request: httpcore2.Request, *, deadline: Deadline) -> Iterator[httpcore2.Response]:
+        """Send a request; its answer, whose body can be read as long as the block runs.
+
+        Raises what the destinations raise, TimeoutError, and httpcore2's errors.
+        """
+        self._attempt.deadline = deadline
+        response = self._pool.handle_request(request)
+        try:
+            yield response
+        finally:
+            response.close()
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._pool.close()
+
+
+class _Attempt(threading.local):
+    """The attempt of this thread: a pooled connection serves another one each time."""
+
+    deadline: Deadline
+
+
+class _CheckedNetwork(httpcore2.NetworkBackend):
+    """Resolves a host once and connects to what was checked; the certificate is checked against the host's name."""
+
+    def __init__(self, destinations: Destinations, attempt: _Attempt) -> None:
+        self._destinations = destinations
+        self._attempt = attempt
+        self._network = httpcore2.SyncBackend()
+
+    def connect_tcp(  # noqa: PLR0917 - the signature is httpcore2's
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.NetworkStream:
+        deadline = self._attempt.deadline
+        addresses = self._destinations.addresses(host, seconds=deadline.remaining())
+        failure: Exception = httpcore2.ConnectError("the host name has no address")
+        # An address that does not answer leaves the others their share of the time.
+        for address, seconds in zip(addresses, deadline.shares(len(addresses)), strict=True):
+            try:
+                return self._connect(address, port, seconds=seconds)
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+    def _connect(self, address: Address, port: int, *, seconds: float) -> httpcore2.NetworkStream:
+        stream = self._network.connect_tcp(str(address), port, timeout=seconds)
+        return _LimitedStream(stream, self._attempt)
+
+
+class _LimitedStream(httpcore2.NetworkStream):
+    """A stream whose every step has as long as the attempt has left: a byte a second does not make it longer."""
+
+    def __init__(self, stream: httpcore2.NetworkStream, attempt: _Attempt) -> None:
+        self._stream = stream
+        self._attempt = attempt
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, timeout=self._attempt.deadline.remaining())
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, timeout=self._attempt.deadline.remaining())
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore2.NetworkStream:
+        seconds = self._attempt.deadline.remaining()
+        return _LimitedStream(self._stream.start_tls(ssl_context, server_hostname, timeout=seconds), self._attempt)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+    def close(self) -> None:
+        self._stream.close()

@@ -1,0 +1,51 @@
+"""E-mail without a server: letters are put into a folder, where the operator finds them, one file for each notice."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from dayfile.delivery.letter import Letters
+from dayfile.delivery.transport import Credentials
+from dayfile.errors import StorageUnavailable
+from dayfile.files import disk
+from dayfile.model.notice import Notice, Outcome, Result
+
+
+class MailFolder:
+    """Puts letters into a folder, each whole and durable or not at all, and once however often it is tried."""
+
+    def __init__(self, folder: Path, letters: Letters) -> None:
+        self._folder = folder
+        self._letters = letters
+
+    def deliver(self, notice: Notice, *, attempt: int, credentials: Credentials, now: datetime) -> Outcome:
+        letter = self._letters.write(notice)
+        path = self._folder / f"{notice.sid}.eml"
+        with disk.reported("put a letter into the mail folder"):
+            folders = self._make_folder()
+            descriptor, name = tempfile.mkstemp(prefix=f".{notice.sid}.", dir=self._folder)
+            draft = Path(name)
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(letter.content)
+                    file.flush()
+                    os.fsync(descriptor)
+                with suppress(FileExistsError):  # an earlier attempt was not written down as made
+                    disk.publish(draft, path)
+            finally:
+                disk.discard([draft])
+            for folder in folders:
+                disk.sync_folder(folder)
+        return Outcome(result=Result.DELIVERED, status=None, error=None, answer=b"", retry_after=None)
+
+    def _make_folder(self) -> list[Path]:
+        """Make the folder where it is missing; the folders that will have a new name in them."""
+        try:
+            return [*disk.make_folders(self._folder), self._folder]
+        except FileExistsError as error:
+            message = "cannot put a letter into the mail folder: a file is in its place"
+            raise StorageUnavailable(message) from error

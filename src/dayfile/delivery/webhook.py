@@ -1,0 +1,160 @@
+"""Webhooks: one HTTP request per attempt, signed, and an outcome whatever the receiver does."""
+
+from __future__ import annotations
+
+import email.utils
+import re
+import ssl
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from urllib.parse import quote, urlencode
+
+import httpcore2
+
+from dayfile import __version__
+from dayfile.clock import Clock
+from dayfile.delivery.addresses import Destinations, UnresolvedName
+from dayfile.delivery.connections import Connections
+from dayfile.delivery.deadline import Deadline
+from dayfile.delivery.destination import Destination, RefusedDestination, parse_destination
+from dayfile.delivery.failure import failed, reason
+from dayfile.delivery.fields import fields_of
+from dayfile.delivery.signatures import standard_signatures, timestamp, twilio_signature
+from dayfile.delivery.transport import Credentials
+from dayfile.model.notice import ANSWER_BYTES, ATTEMPT_SECONDS, LONGEST_RETRY_AFTER, Notice, Outcome, Result
+
+USER_AGENT: Final = f"Dayfile/{__version__}"
+
+_SUCCESS: Final = range(200, 300)
+_REDIRECTION: Final = range(300, 400)
+_GONE: Final = 410
+_ASK_TO_WAIT: Final = frozenset({429, 503})
+_SECONDS: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+
+class WebhookTransport:
+    """Calls receivers, each within one limit for everything from the look-up of its name to the end of its answer."""
+
+    def __init__(
+        self,
+        destinations: Destinations,
+        *,
+        trusted: ssl.SSLContext,
+        clock: Clock,
+        seconds: float = ATTEMPT_SECONDS,
+    ) -> None:
+        self._connections = Connections(destinations, trusted=trusted)
+        self._clock = clock
+        self._seconds = seconds
+
+    def deliver(self, notice: Notice, *, attempt: int, credentials: Credentials, now: datetime) -> Outcome:
+        deadline = Deadline(self._clock, seconds=self._seconds)
+        try:
+            request = webhook_request(notice, credentials=credentials, now=now)
+            with self._connections.answer(request, deadline=deadline) as response:
+                return outcome_of(response, now=now)
+        except RefusedDestination as refused:
+            return failed(str(refused))
+        except UnresolvedName as unresolved:
+            return failed(str(unresolved))
+        except (httpcore2.TimeoutException, TimeoutError):
+            return failed(f"no answer within {self._seconds:g} seconds")
+        except httpcore2.ConnectError as error:
+            return failed(f"no connection: {reason(_cause(error))}")
+        except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
+            return failed(f"no answer: {reason(_cause(error))}")
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._connections.close()
+
+
+def webhook_request(notice: Notice, *, credentials: Credentials, now: datetime) -> httpcore2.Request:
+    """The whole request of an attempt; raises RefusedDestination."""
+    destination, fields = parse_destination(notice.receiver), fields_of(notice)
+    form: list[tuple[str, str]] = []
+    headers = [("Host", destination.authority), ("User-Agent", USER_AGENT), ("Accept", "*/*")]
+    headers += [("Accept-Encoding", "identity")]  # what is kept of an answer is shown as it came
+    if notice.method == "GET":
+        destination = _with_query(destination, urlencode(fields, quote_via=quote))
+        payload, body = destination.query, b""
+    else:
+        form, payload = list(fields), urlencode(fields)
+        body = payload.encode()
+        headers += [("Content-Type", "application/x-www-form-urlencoded"), ("Content-Length", str(len(body)))]
+    headers += [
+        ("X-Twilio-Signature", twilio_signature(credentials.auth_token, url=destination.url, form=tuple(form))),
+        ("I-Twilio-Idempotency-Token", notice.sid),
+        ("webhook-id", notice.sid),
+        ("webhook-timestamp", timestamp(now)),
+        (
+            "webhook-signature",
+            standard_signatures(credentials.webhook_secrets, message_id=notice.sid, at=now, payload=payload),
+        ),
+    ]
+    url = httpcore2.URL(
+        scheme=destination.scheme, host=destination.host, port=destination.port, target=destination.target
+    )
+    return httpcore2.Request(notice.method or "POST", url, headers=headers, content=body)
+
+
+def outcome_of(response: httpcore2.Response, *, now: datetime) -> Outcome:
+    """What an answer means. Its status counts, however its body goes on."""
+    status, answer = response.status, _first_bytes(response)
+    if status in _SUCCESS:
+        return Outcome(result=Result.DELIVERED, status=status, error=None, answer=answer, retry_after=None)
+    if status == _GONE:
+        error = "the receiver answered 410: it wants no more notices"
+        return Outcome(result=Result.STOPPED, status=status, error=error, answer=answer, retry_after=None)
+    not_followed = ", and redirects are not followed" if status in _REDIRECTION else ""
+    return Outcome(
+        result=Result.FAILED,
+        status=status,
+        error=f"the receiver answered {status}{not_followed}",
+        answer=answer,
+        retry_after=_retry_after(response.headers, now=now) if status in _ASK_TO_WAIT else None,
+    )
+
+
+def _with_query(destination: Destination, encoded: str) -> Destination:
+    query = f"{destination.query}&{encoded}" if destination.query else encoded
+    return Destination(
+        scheme=destination.scheme,
+        host=destination.host,
+        port=destination.port,
+        path=destination.path,
+        query=query,
+    )
+
+
+def _first_bytes(response: httpcore2.Response) -> bytes:
+    answer = bytearray()
+    try:
+        for chunk in response.iter_stream():
+            answer += chunk
+            if len(answer) > ANSWER_BYTES:
+                break
+    except (httpcore2.TimeoutException, TimeoutError, httpcore2.NetworkError, httpcore2.ProtocolError):
+        pass  # what came before is kept, and the status has been said
+    return bytes(answer[:ANSWER_BYTES])
+
+
+def _retry_after(headers: Sequence[tuple[bytes, bytes]], *, now: datetime) -> timedelta | None:
+    """What a receiver asks for, in seconds or as a date; None for what is neither."""
+    text = next((value for name, value in headers if name.lower() == b"retry-after"), b"").decode("latin-1").strip()
+    if _SECONDS.fullmatch(text):
+        return min(timedelta(seconds=int(text)), LONGEST_RETRY_AFTER)
+    try:
+        until = email.utils.parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    # A date without a zone is in UTC: HTTP knows no other.
+    asked = until.replace(tzinfo=until.tzinfo or UTC) - now
+    return min(max(asked, timedelta()), LONGEST_RETRY_AFTER)
+
+
+def _cause(error: Exception) -> Exception:
+    """What httpcore2 has made an error of its own of."""
+    cause = error.args[0] if error.args else None
+    return cause if isinstance(cause, Exception) else error
