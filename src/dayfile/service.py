@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cached_property
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -24,6 +23,8 @@ from dayfile.api.app import create_app
 from dayfile.api.context import Context
 from dayfile.api.paging import PageTokens
 from dayfile.clock import Clock, SystemClock
+from dayfile.delivery.addresses import Destinations, Resolver, SystemResolver
+from dayfile.delivery.channels import Channels
 from dayfile.delivery.dispatch import Dispatch
 from dayfile.delivery.replay import Replay
 from dayfile.delivery.room import THREADS
@@ -77,6 +78,7 @@ class Service:
         self.key = key
         self.clock = clock
         self.randomness: Randomness = SystemRandomness()
+        self.resolver: Resolver = SystemResolver()
         self._closing = contextlib.ExitStack()
         self._closing.callback(database.close)
 
@@ -173,7 +175,7 @@ class Service:
             clock=self.clock,
             randomness=self.randomness,
             executor=self._closing.enter_context(local_engine()),
-            scratch=self._scratch(),
+            scratch=self._closing.enter_context(scratch_folder(self.settings.scratch, self.randomness.hex(16))),
             memory_bytes=self.settings.seal_memory_mb * 1_000_000,
             threads=cores(),
             lease=self.settings.lease,
@@ -182,6 +184,8 @@ class Service:
 
     @cached_property
     def _dispatch(self) -> Dispatch:
+        channels = Channels(self.destinations, self.settings.mailing, ca_file=self.settings.ca_file, clock=self.clock)
+        self._closing.callback(channels.close)
         executor = ThreadPoolExecutor(THREADS, thread_name_prefix="notice")
         self._closing.callback(executor.shutdown)
         return Dispatch(
@@ -190,10 +194,14 @@ class Service:
             clock=self.clock,
             randomness=self.randomness,
             key=self.key,
-            transports={},
+            transports=channels.transports,
             executor=executor,
             wake=self._wake_for_notices,
         )
+
+    @cached_property
+    def destinations(self) -> Destinations:
+        return Destinations(allow=self.settings.webhook_allow or (), resolver=self.resolver)
 
     @cached_property
     def _worker_name(self) -> str:
@@ -256,6 +264,7 @@ class Service:
             given_links=GivenLinks(self.database),
             configuring=Configuring(self.database, clock=self.clock),
             replay=self.replay,
+            destinations=self.destinations,
             links=LinkSigner(self.key.subkey("links")),
             page_tokens=PageTokens(self.key.subkey("page tokens")),
             public_url=self.settings.base_url,
@@ -278,10 +287,6 @@ class Service:
     def _wake_for_notices(self) -> None:
         if "worker" in vars(self):
             self.worker.wake_for_notices()
-
-    def _scratch(self) -> Path:
-        parent = self.settings.data_dir.absolute() / "scratch"
-        return self._closing.enter_context(scratch_folder(parent, self.randomness.hex(16)))
 
 
 def _instance_key(settings: Settings) -> InstanceKey:

@@ -2,16 +2,67 @@
 
 from __future__ import annotations
 
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from dayfile.delivery.authorities import load_authorities
+from dayfile.delivery.relay import Mailing, Sender, parse_relay, parse_sender
 from dayfile.errors import Unusable
 from dayfile.model.export import LONGEST_LINK
 from dayfile.sealing.plan import SealingRule
+
+Network = IPv4Network | IPv6Network
+
+
+# What pydantic calls a problem is a ValueError; it names the setting, and these say the rule.
+
+
+def _networks(given: object) -> object:
+    """CIDRs as they are written, with commas between them."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return tuple(ip_network(text.strip()) for text in given.split(","))
+    except ValueError as error:
+        raise ValueError(f"must be CIDRs such as 10.1.0.0/16 with commas between them: {error}") from error
+
+
+def _authorities(given: Path | None) -> Path | None:
+    if given is not None:
+        with _as_value_error():
+            load_authorities(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), given)
+    return given
+
+
+def _relay(given: SecretStr | None) -> SecretStr | None:
+    if given is not None:
+        with _as_value_error():
+            parse_relay(given.get_secret_value())
+    return given
+
+
+def _sender(given: str | None) -> str | None:
+    if given is not None:
+        with _as_value_error():
+            parse_sender(given)
+    return given
+
+
+@contextmanager
+def _as_value_error() -> Iterator[None]:
+    try:
+        yield
+    except Unusable as error:
+        raise ValueError(str(error)) from error
 
 
 class Settings(BaseSettings):
@@ -43,6 +94,27 @@ class Settings(BaseSettings):
     ] = None
     storage_url: Annotated[
         str | None, Field(description="file:// URL of the object storage; default a folder in the data folder")
+    ] = None
+    webhook_allow: Annotated[
+        tuple[Network, ...] | None,
+        NoDecode,
+        BeforeValidator(_networks),
+        Field(description="Networks that webhooks may go to beside the Internet, CIDRs with commas between them"),
+    ] = None
+    ca_file: Annotated[
+        Path | None,
+        AfterValidator(_authorities),
+        Field(description="PEM file of certificate authorities to trust beside the system's"),
+    ] = None
+    smtp_url: Annotated[
+        SecretStr | None,
+        AfterValidator(_relay),
+        Field(description="Server that takes e-mail, smtp:, smtp+starttls: or smtps://USER:PASSWORD@HOST:PORT"),
+    ] = None
+    mail_from: Annotated[
+        str | None,
+        AfterValidator(_sender),
+        Field(description="Sender of e-mail, an address or NAME <ADDRESS>; default dayfile at the public host"),
     ] = None
     secret_key: Annotated[
         SecretStr | None,
@@ -126,6 +198,24 @@ class Settings(BaseSettings):
         if not self.storage_url.startswith("file:///"):
             raise Unusable(f"DAYFILE_STORAGE_URL must begin with file:///, not {self.storage_url.partition(':')[0]}:")
         return Path(self.storage_url.removeprefix("file://"))
+
+    @property
+    def scratch(self) -> Path:
+        """The folder of what work in progress spills."""
+        return self.data_dir.absolute() / "scratch"
+
+    @property
+    def mailing(self) -> Mailing:
+        """How e-mail leaves this instance."""
+        host = urlsplit(self.base_url).hostname or "localhost"
+        return Mailing(
+            relay=parse_relay(self.smtp_url.get_secret_value()) if self.smtp_url else None,
+            folder=self.data_dir.absolute() / "mail",
+            sender=parse_sender(self.mail_from)
+            if self.mail_from
+            else Sender(name="Dayfile", address=f"dayfile@{host}"),
+            public_url=self.base_url,
+        )
 
     @property
     def lease(self) -> timedelta:

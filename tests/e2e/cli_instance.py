@@ -62,6 +62,18 @@ class Instance:
                 text=True,
             )
 
+    def logged(self) -> Iterator[dict[str, Any]]:
+        """What the processes that stay have logged and go on to log, event by event, for as long as it is asked for."""
+        command = ["tail", "-n", "+1", "-F", str(self.folder / "log")]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as tail:
+            assert tail.stdout is not None
+            try:
+                for line in tail.stdout:
+                    if line.startswith("{"):
+                        yield json.loads(line)
+            finally:
+                tail.kill()
+
     def log(self) -> str:
         """What the processes that stay have logged."""
         return (self.folder / "log").read_text()

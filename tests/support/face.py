@@ -25,6 +25,7 @@ from dayfile.accounts.authenticate import Authenticator
 from dayfile.api.app import create_app
 from dayfile.api.context import Context
 from dayfile.api.paging import PageTokens
+from dayfile.delivery.addresses import Destinations
 from dayfile.delivery.replay import Replay
 from dayfile.exports.configuration import Configuring
 from dayfile.exports.custom import CustomJobs
@@ -45,6 +46,7 @@ from tests.support.notices import an_outbox
 from tests.support.randomness import SeededRandomness
 from tests.support.server import serving
 from tests.support.state import KEY, a_database
+from tests.support.told import NamesOf
 
 JOB_LIFETIME = timedelta(days=7)
 
@@ -153,6 +155,7 @@ class Face:
         self.randomness = SharedRandomness()
         self.database = a_database(folder)
         self.storage = LocalStorage(folder / "objects")
+        self.names = NamesOf({"inside.example": [["10.0.0.1"]]})
         self.administration = Administration(self.database, key=KEY, randomness=self.randomness, clock=self.clock)
         self.publishing = Publishing(
             self.database,
@@ -193,6 +196,7 @@ class Face:
             given_links=GivenLinks(self.database),
             configuring=Configuring(self.database, clock=self.clock),
             replay=Replay(self.database, clock=self.clock, wake=lambda: None),
+            destinations=Destinations(allow=[], resolver=self.names),
             links=LinkSigner(KEY.subkey("links")),
             page_tokens=PageTokens(KEY.subkey("pages")),
             public_url=public_url or self.url,

@@ -21,6 +21,7 @@ from tests.support.clock import FakeClock
 from tests.support.face import RecordedLog, recorded_log
 from tests.support.intake import Place
 from tests.support.server import serving
+from tests.support.told import NamesOf
 
 PATH = "/v1/Records/Messages"
 DAY = "2026-11-01"
@@ -60,6 +61,7 @@ def served(folder: Path, *, randomness: Randomness | None = None, **settings: An
     read = Settings.read(data_dir=folder, max_body_bytes=MAX_BODY_BYTES, **settings)
     with Service.open(read, clock=FakeClock()) as service, recorded_log() as log:
         service.randomness = randomness or service.randomness
+        service.resolver = NamesOf({})  # the real one asks name servers, which are beyond this machine
         administration = service.administration
         key = administration.create_key(account=None, scopes=[Scope.INTAKE])
         account = administration.create_account()

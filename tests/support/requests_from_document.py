@@ -54,8 +54,8 @@ REFUSALS = (
     ),
     Refusal(
         "POST /v1/Exports/*",
-        r"WebhookUrl must be an absolute http or https URL",
-        "the pattern says the form; a port above 65535 and a bracket that does not close are beyond it",
+        r"WebhookUrl must (?!be given)",
+        "the pattern says the form; which of them have one reading, and where they lead, is beyond it",
     ),
     Refusal(
         "POST /v1/Exports/{ResourceType}/Jobs",

@@ -12,6 +12,7 @@ from dayfile.api.answers import json_answer
 from dayfile.api.context import context_of
 from dayfile.api.exports import READ
 from dayfile.api.params import check_url, check_webhook_method, parse_flag, parse_parameters, read_form
+from dayfile.api.receivers import check_receiver
 from dayfile.api.urls import Urls
 from dayfile.model.credential import Permission
 from dayfile.model.export import ConfigurationChange
@@ -43,6 +44,7 @@ def _update_configuration(request: Request, resource_type: str, form: bytes) -> 
     context, account = context_of(request), auth.customer(request, Permission.CONFIGURATION_WRITE)
     kind = parse_resource_type(resource_type)
     change = parse_configuration_change(form)
+    check_receiver(change.webhook_url, context.destinations)
     configuration = context.configuring.change(account.sid, kind, change, actor=request.state.caller)
     return json_answer(shapes.configuration_shape(Urls(context.public_url), configuration))
 

@@ -12,6 +12,7 @@ from dayfile.accounts.administer import Administration
 from dayfile.accounts.authenticate import Authenticator
 from dayfile.api.paging import PageTokens
 from dayfile.clock import Clock
+from dayfile.delivery.addresses import Destinations
 from dayfile.delivery.replay import Replay
 from dayfile.exports.configuration import Configuring
 from dayfile.exports.custom import CustomJobs
@@ -38,6 +39,7 @@ class Context:
     given_links: GivenLinks
     configuring: Configuring
     replay: Replay
+    destinations: Destinations
     links: LinkSigner
     page_tokens: PageTokens
     public_url: str  # scheme, host and port as clients reach this server, without a slash at the end

@@ -26,6 +26,7 @@ from dayfile.api.params import (
     read_form,
     required,
 )
+from dayfile.api.receivers import check_receiver
 from dayfile.api.shapes import Standing
 from dayfile.api.urls import Urls
 from dayfile.errors import InvalidParameter, NotFound
@@ -91,7 +92,9 @@ async def create_job(request: Request, resource_type: str) -> Response:
 def _create_job(request: Request, resource_type: str, form: bytes) -> Response:
     context, account = context_of(request), auth.customer(request, Permission.JOBS_WRITE)
     kind, now = parse_resource_type(resource_type), context.clock.now()
-    job = context.custom_jobs.submit(parse_job_request(form, account, kind, now=now))
+    asked = parse_job_request(form, account, kind, now=now)
+    check_receiver(asked.webhook_url, context.destinations)
+    job = context.custom_jobs.submit(asked)
     with context.database.snapshot() as tx:
         # Of the job as it was submitted: a worker may have finished it since, and position and estimate are due.
         standing = _Standings.of([job], tx, now=now).standing(job)
