@@ -48,6 +48,7 @@ from dayfile.sealing.seal import Sealing
 from dayfile.settings import Settings
 from dayfile.store import schema
 from dayfile.store.database import Database
+from dayfile.work.awaited import Awaited
 from dayfile.work.check import Check
 from dayfile.work.engine import cores, local_engine
 from dayfile.work.sweep import Sweep
@@ -233,6 +234,7 @@ class Service:
                 sweep_delay=self.settings.sweep_delay,
             ),
             sweep=Sweep(self.database, self.storage, clock=self.clock),
+            awaited=Awaited(self.database, retry=self.intake.retry_of_account),
             dispatch=self._dispatch,
             retention=Retention(
                 self.database,

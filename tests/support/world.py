@@ -34,6 +34,7 @@ from dayfile.sealing.plan import SealingRule
 from dayfile.sealing.seal import Sealing
 from dayfile.store import schema
 from dayfile.store.database import Database
+from dayfile.work.awaited import Awaited
 from dayfile.work.check import Check
 from dayfile.work.sweep import Sweep
 from dayfile.work.worker import Worker
@@ -288,6 +289,7 @@ class World:
             daily=self.daily,
             folding=self.folding,
             sweep=self.sweep,
+            awaited=Awaited(self.database, retry=self.intake.retry_of_account),
             dispatch=self.dispatch,
             retention=self.retention,
             rule=SealingRule(grace=timedelta(hours=1), quiet=timedelta(minutes=10), limit=timedelta(hours=6)),

@@ -129,7 +129,7 @@ class Intake:
         return self._retries.retry(rejection_ids)
 
     def retry_of_account(self, account: AccountSid) -> Retried:
-        """Try all lines again that were refused because the account did not exist; raises Transient."""
+        """Try some of the lines again that waited for the account; all 0 when there are none. Raises Transient."""
         return self._retries.retry_of_account(account)
 
     def close(self) -> None:

@@ -56,17 +56,13 @@ class Retries:
         return _sum(outcomes)
 
     def retry_of_account(self, account: AccountSid) -> Retried:
-        """Try all those again that waited for the account; raises Transient when they cannot be written now."""
-        outcomes = []
-        after_id = 0
-        while rejections := self._waiting_for(account, after_id=after_id):
-            after_id = rejections[-1].id
-            outcomes.append(self._retry(rejections))
-        return _sum(outcomes)
+        """Try some of those again that waited for the account: none are left when there were none.
 
-    def _waiting_for(self, account: AccountSid, *, after_id: int) -> list[Rejection]:
+        Raises Transient when they cannot be written now.
+        """
         with self._database.snapshot() as tx:
-            return tx.rejections.listed(account=account, after_id=after_id, limit=_AT_ONCE)
+            rejections = tx.rejections.listed(account=account, limit=_AT_ONCE)
+        return self._retry(rejections)
 
     def _retry(self, rejections: Iterable[Rejection]) -> Retried:
         by_type = sorted(rejections, key=_type_name)  # stable: of one type, older lines stay first
@@ -82,6 +78,11 @@ class Retries:
         accepted = tuple(rejection.id for rejection in rejections if rejection.id not in refused)
         if accepted:
             self._commit(replace(batch, refusals=(), retried=accepted)).result()
+        no_longer_waiting = [refusal for refusal in batch.refusals if refusal.account is None]
+        if no_longer_waiting:
+            with self._database.transaction() as tx:
+                # The account is there, and something else is wrong: nobody tries them again by themselves.
+                tx.rejections.revise(no_longer_waiting)
         return Retried(accepted=len(accepted), rejected=len(refused))
 
 

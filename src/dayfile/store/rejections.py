@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from dayfile.errors import NotFound
 from dayfile.model.account import AccountSid
@@ -53,6 +53,24 @@ class Rejections:
         if account is not None:
             query = query.where(table.c.account == account)
         return [_rejection(row) for row in self._connection.execute(query)]
+
+    def awaited(self, *, after: AccountSid | None, limit: int) -> list[AccountSid]:
+        """The accounts that rejections wait for, in the order of their sids: those that follow one.
+
+        It steps from account to account through the index, however many rejections each of them has.
+        """
+        first = select(func.min(table.c.account).label("account")).where(table.c.account > (after or ""))
+        step = first.cte("awaited", recursive=True)
+        following = select(func.min(table.c.account)).where(table.c.account > step.c.account).scalar_subquery()
+        steps = step.union_all(select(following).where(step.c.account.is_not(None)))
+        query = select(steps.c.account).where(steps.c.account.is_not(None)).limit(limit)
+        return list(self._connection.execute(query).scalars())
+
+    def revise(self, refusals: Iterable[Refusal]) -> None:
+        """What is wrong with rejections, by their ids in place of line numbers, is something else by now."""
+        for refusal in refusals:
+            values = {"field": refusal.field, "reason": refusal.reason, "account": refusal.account}
+            self._connection.execute(update(table).where(table.c.id == refusal.line_number).values(values))
 
     def count(self) -> int:
         """How many are kept."""

@@ -24,6 +24,7 @@ from dayfile.model.resource import ResourceType
 from dayfile.sealing.plan import SealingRule, due_days, missing_days
 from dayfile.sealing.seal import Sealing, SealOutcome
 from dayfile.store.database import Database
+from dayfile.work.awaited import Awaited
 from dayfile.work.lease import KeptLease
 from dayfile.work.loop import Loop
 from dayfile.work.sweep import Sweep
@@ -54,6 +55,7 @@ class Worker:
         daily: DailyExports,
         folding: Folding,
         sweep: Sweep,
+        awaited: Awaited,
         dispatch: Dispatch,
         retention: Retention,
         rule: SealingRule,
@@ -67,6 +69,7 @@ class Worker:
         self._daily = daily
         self._folding = folding
         self._sweep = sweep
+        self._awaited = awaited
         self._dispatch = dispatch
         self._retention = retention
         self._rule = rule
@@ -122,9 +125,13 @@ class Worker:
         return self._daily.round()
 
     def days_round(self) -> bool:
-        """Open new days, seal one that is due, fold, forget, sweep; False when there was nothing to do."""
+        """Open new days, try lines again whose account has appeared, seal a day that is due, fold, forget, sweep.
+
+        False when there was nothing to do.
+        """
         self.open_days()
         steps = (
+            self._awaited.round,
             self._seal_due,
             self._folding.round,
             self._retention.round,
