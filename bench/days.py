@@ -17,44 +17,10 @@ import duckdb
 from dayfile.files import segments
 from dayfile.model.resource import MESSAGES
 
-_WORDS = [
-    "your",
-    "code",
-    "is",
-    "order",
-    "has",
-    "shipped",
-    "and",
-    "will",
-    "arrive",
-    "today",
-    "between",
-    "appointment",
-    "reminder",
-    "reply",
-    "stop",
-    "to",
-    "opt",
-    "out",
-    "thanks",
-    "for",
-    "booking",
-    "with",
-    "us",
-    "please",
-    "confirm",
-    "the",
-    "meeting",
-    "at",
-    "delivery",
-    "driver",
-    "near",
-    "call",
-    "back",
-    "café",
-    "straße",
-    "日本",
-]
+_WORDS = (
+    "your code is order has shipped and will arrive today between appointment reminder reply stop to opt out thanks "
+    "for booking with us please confirm the meeting at delivery driver near call back café straße 日本"
+)
 _WORDS_IN_A_BODY = 14
 
 _FIELDS = """
@@ -103,7 +69,7 @@ def write_segments(day: MadeUpDay, folder: Path) -> list[Path]:
 
 def write_clean_table(day: MadeUpDay, path: Path) -> None:
     """The last version of every record, as typed columns in a DuckDB database: what others begin with."""
-    with duckdb.connect(path) as connection:
+    with _quiet(duckdb.connect(path)) as connection:
         newest = f"SELECT range AS record, {day.versions - 1} AS version FROM range({day.records})"  # noqa: S608
         connection.execute(f"CREATE TABLE message AS {_records(day, newest)}")
 
@@ -111,7 +77,7 @@ def write_clean_table(day: MadeUpDay, path: Path) -> None:
 def _batches(day: MadeUpDay) -> Iterator[list[bytes]]:
     """Lines in order of arrival, shuffled by a step that has no divisor in common with their number."""
     step = next(step for step in range(int(day.lines * 0.618), day.lines * 2) if math.gcd(step, day.lines) == 1)
-    with duckdb.connect() as connection:
+    with _quiet(duckdb.connect()) as connection:
         for start in range(0, day.lines, day.lines_per_segment):
             stop = min(start + day.lines_per_segment, day.lines)
             arriving = f"SELECT (range * {step}) % {day.lines} AS place FROM range({start}, {stop})"  # noqa: S608
@@ -120,12 +86,17 @@ def _batches(day: MadeUpDay) -> Iterator[list[bytes]]:
             yield [f"{line}\n".encode() for (line,) in connection.execute(query).fetchall()]
 
 
+def _quiet(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    connection.execute("SET enable_progress_bar = false")
+    return connection
+
+
 def _records(day: MadeUpDay, versions: str) -> str:
     """The query for records with their fields, for records and versions."""
     account = f"pow({day.accounts + 1}, share)" if day.is_uneven else f"1 + record % {day.accounts}"
-    words = "[" + ", ".join(f"'{word}'" for word in _WORDS) + "]"
+    words = "[" + ", ".join(f"'{word}'" for word in _WORDS.split()) + "]"
     body = " || ' ' || ".join(
-        f"word[(1 + (chance >> {4 * number}) % {len(_WORDS)})::INTEGER]" for number in range(_WORDS_IN_A_BODY)
+        f"word[(1 + (chance >> {4 * number}) % {len(_WORDS.split())})::INTEGER]" for number in range(_WORDS_IN_A_BODY)
     )
     return f"""
         WITH version AS ({versions}),

@@ -1,30 +1,29 @@
 """How fast records come in over HTTP, each answered only when it is durable.
 
-Starts the real server and sends to it from two other processes: gzip batches of 5,000 lines on one connection each,
-then single records on 32 connections each. The same goes to two simple servers (`intake_peer.py`).
+    python bench/intake.py [--seconds 6]
 
-    PYTHONPATH=src python bench/intake.py [--seconds 6] [--processes 1]
+Starts the real server, first with one process that answers, then with two, and sends to it from two other processes:
+gzip batches of 5,000 lines on one connection each, in the form of an export and in that of the REST API, then single
+records on 32 connections each. The same goes to two simple servers (`intake_peer.py`). The clients run on the same
+cores; `cores` is what the server alone kept busy, and `% of file` compares with the one that only syncs bytes.
 """
 
 from __future__ import annotations
 
 import argparse
 import base64
-import contextlib
 import gzip
 import multiprocessing
-import os
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
 
 from intake_clients import Load, send
 from intake_records import as_rest, records
+from servers import DAYFILE, started
+from targets import at_least
 
 from dayfile.model.credential import Scope
 from dayfile.service import Service
@@ -62,36 +61,43 @@ class Row:
 
 def main() -> None:
     """Measure and print the table."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=float, default=6)
-    parser.add_argument("--processes", type=int, default=1)
-    options = parser.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=6, help="for each line of the table; the first is not counted")
+    seconds = parser.parse_args().seconds
     with tempfile.TemporaryDirectory(prefix="dayfile-bench-") as name:
         print(
-            f"{'server':<22} {'load':<28} {'requests/s':>10} {'records/s':>10} {'p50 ms':>8} {'p99 ms':>8} {'cores':>6}"
+            f"{'server':<20} {'load':<26} {'requests/s':>10} {'records/s':>10} "
+            f"{'p50 ms':>7} {'p99 ms':>7} {'cores':>6} {'/core s':>8}",
+            flush=True,
         )
-        measure_dayfile(Path(name), seconds=options.seconds, processes=options.processes)
-        measure_peers(Path(name), seconds=options.seconds)
+        batches, rest_form, single = measure_dayfile(Path(name) / "one", seconds=seconds, processes=1)
+        measure_dayfile(Path(name) / "two", seconds=seconds, processes=2)
+        measure_peers(Path(name), seconds=seconds)
+    at_least(60_000, batches.records, "records/s in batches, one process")
+    at_least(60_000, rest_form.records, "records/s in batches in REST form, one process")
+    at_least(1_000, single.requests, "requests/s of one record each, one process")
 
 
-def measure_dayfile(folder: Path, *, seconds: float, processes: int) -> None:
+def measure_dayfile(folder: Path, *, seconds: float, processes: int) -> tuple[Row, Row, Row]:
     """The real server, on a new instance."""
     with Service.open(Settings.read(data_dir=folder / "data")) as service:
         accounts = [service.administration.create_account().account.sid for _ in range(ACCOUNTS)]
         key = service.administration.create_key(account=None, scopes=[Scope.INTAKE])
     basic = base64.b64encode(f"{key.key.sid}:{key.secret}".encode()).decode()
     batches = [records(accounts, lines=LINES, seed=seed) for seed in range(BATCHES)]
-    with started(["-m", "dayfile", "serve", "--port", "0", "--processes", str(processes)], folder) as (url, pid):
+    with started([*DAYFILE, "--processes", str(processes)], folder) as (url, pid):
         target = Target(
-            name=f"dayfile, {processes} process{'es' if processes > 1 else ''}",
+            name=f"Dayfile, {processes} process{'es' if processes > 1 else ''}",
             url=f"{url}/v1/Records/Messages",
             headers={"Authorization": f"Basic {basic}"},
             pid=pid,
         )
         rest_form = [[as_rest(line) for line in batch] for batch in batches]
-        show(batch_row(target, "gzip batches of 5,000", batches, seconds=seconds))
-        show(batch_row(target, "the same in REST form", rest_form, seconds=seconds))
-        show(single_row(target, batches[0], seconds=seconds))
+        return (
+            batch_row(target, "gzip batches of 5,000", batches, seconds=seconds),
+            batch_row(target, "the same in REST form", rest_form, seconds=seconds),
+            single_row(target, batches[0], seconds=seconds),
+        )
 
 
 def measure_peers(folder: Path, *, seconds: float) -> None:
@@ -102,8 +108,8 @@ def measure_peers(folder: Path, *, seconds: float) -> None:
         script = str(Path(__file__).with_name("intake_peer.py"))
         with started([script, kind, str(folder / kind)], folder) as (url, pid):
             target = Target(name=f"peer: {kind}", url=f"{url}/", headers={}, pid=pid)
-            show(batch_row(target, "gzip batches of 5,000", batches, seconds=seconds))
-            show(single_row(target, batches[0], seconds=seconds))
+            batch_row(target, "gzip batches of 5,000", batches, seconds=seconds)
+            single_row(target, batches[0], seconds=seconds)
 
 
 def batch_row(target: Target, name: str, batches: Sequence[Batch], *, seconds: float) -> Row:
@@ -111,7 +117,7 @@ def batch_row(target: Target, name: str, batches: Sequence[Batch], *, seconds: f
     bodies = [gzip.compress(b"".join(batch), 6) for batch in batches]
     headers = target.headers | {"Content-Encoding": "gzip"}
     loads = [
-        Load(url=target.url, headers=headers, bodies=bodies[part::2], connections=1, seconds=seconds)
+        Load(url=target.url, headers=headers, bodies=bodies[part::2], connections=1, seconds=seconds, server=target.pid)
         for part in range(2)
     ]
     return measured(target, name, loads, records_each=len(batches[0]))
@@ -120,61 +126,46 @@ def batch_row(target: Target, name: str, batches: Sequence[Batch], *, seconds: f
 def single_row(target: Target, batch: Batch, *, seconds: float) -> Row:
     """Sixty-four clients, a record after the other."""
     loads = [
-        Load(url=target.url, headers=target.headers, bodies=batch[part::2], connections=32, seconds=seconds)
+        Load(
+            url=target.url,
+            headers=target.headers,
+            bodies=batch[part::2],
+            connections=32,
+            seconds=seconds,
+            server=target.pid,
+        )
         for part in range(2)
     ]
     return measured(target, "single records, 64 clients", loads, records_each=1)
 
 
 def measured(target: Target, name: str, loads: Sequence[Load], *, records_each: int) -> Row:
-    """Run the clients; the first second is not counted."""
-    began_cpu, began = cpu_seconds(target.pid), time.perf_counter()
+    """Run the clients and print what they saw; their first second is not counted."""
     with multiprocessing.get_context("spawn").Pool(len(loads)) as pool:
-        times = [one for part in pool.map(send, loads) for one in part]
-    cores = (cpu_seconds(target.pid) - began_cpu) / (time.perf_counter() - began)
+        sent = pool.map(send, loads)
+    times = [one for part in sent for one in part.times]
     start = min(began for began, _ in times) + 1
     took = [seconds for began, seconds in times if began >= start]
     span = max(began + seconds for began, seconds in times) - start
     cuts = quantiles(took, n=100, method="inclusive")
-    return Row(
+    row = Row(
         target=target.name,
         load=name,
         requests=len(took) / span,
         records=len(took) * records_each / span,
         p50_ms=cuts[49] * 1000,
         p99_ms=cuts[98] * 1000,
-        cores=cores,
+        cores=max(part.server_cores for part in sent),
     )
-
-
-@contextlib.contextmanager
-def started(arguments: Sequence[str], folder: Path) -> Iterator[tuple[str, int]]:
-    """A server in a process of its own, once it says that it is ready; its address and its process."""
-    environment = os.environ | {"DAYFILE_DATA_DIR": str(folder / "data")}
-    with (folder / "server.log").open("w") as log:
-        command = [sys.executable, *arguments]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment) as process:
-            try:
-                line = process.stdout.readline() if process.stdout else ""
-                yield line.partition("ready: ")[2].split()[0], process.pid
-            finally:
-                process.terminate()
-
-
-def cpu_seconds(pid: int) -> float:
-    """What a process and its children have used of the processors so far (Linux)."""
-    total = 0.0
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        total += cpu_seconds(int(child))
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-    return total + (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    show(row)
+    return row
 
 
 def show(row: Row) -> None:
     """Print a line of the table."""
     print(
-        f"{row.target:<22} {row.load:<28} {row.requests:>10,.0f} {row.records:>10,.0f} "
-        f"{row.p50_ms:>8.1f} {row.p99_ms:>8.1f} {row.cores:>6.2f}",
+        f"{row.target:<20} {row.load:<26} {row.requests:>10,.0f} {row.records:>10,.0f} "
+        f"{row.p50_ms:>7.1f} {row.p99_ms:>7.1f} {row.cores:>6.2f} {row.records / row.cores:>8,.0f}",
         flush=True,
     )
 

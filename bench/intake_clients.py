@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from servers import cpu_seconds
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
@@ -18,20 +20,31 @@ class Load:
     bodies: Sequence[bytes]  # sent round and round, by each connection from another place on
     connections: int
     seconds: float
+    server: int  # its process
 
 
-def send(load: Load) -> list[tuple[float, float]]:
-    """Send for so many seconds, on each connection one after the other; when each began and how long it took."""
-    return asyncio.run(_send(load))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What came of it."""
+
+    times: list[tuple[float, float]]  # when each request began and how long it took
+    server_cores: float  # that the server kept busy meanwhile
 
 
-async def _send(load: Load) -> list[tuple[float, float]]:
+def send(load: Load) -> Sent:
+    """Send for so many seconds, on each connection one after the other."""
     times: list[tuple[float, float]] = []
+    began, began_cpu = time.perf_counter(), cpu_seconds(load.server)
+    asyncio.run(_send(load, times))
+    cores = (cpu_seconds(load.server) - began_cpu) / (time.perf_counter() - began)
+    return Sent(times=times, server_cores=cores)
+
+
+async def _send(load: Load, times: list[tuple[float, float]]) -> None:
     stop_at = time.perf_counter() + load.seconds
     async with asyncio.TaskGroup() as group:
         for number in range(load.connections):
             group.create_task(_connection(load, number, stop_at, times))
-    return times
 
 
 async def _connection(load: Load, number: int, stop_at: float, times: list[tuple[float, float]]) -> None:

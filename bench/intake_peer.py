@@ -4,16 +4,16 @@
 disk and gzip allow. `sqlite` parses every line and inserts it by its sid, one commit a request: what the records need
 to be of any use, the usual way.
 
-    python bench/intake_peer.py file|sqlite FOLDER
+    python bench/intake_peer.py file|sqlite FOLDER   (bench/intake.py starts it)
 """
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import json
 import os
 import sqlite3
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -89,4 +89,8 @@ def main(kind: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=["file", "sqlite"])
+    parser.add_argument("folder", type=Path)
+    options = parser.parse_args()
+    main(options.kind, options.folder)

@@ -25,6 +25,7 @@ def prepare(table: Path) -> None:
 def duckdb_copy(table: Path, target: Path) -> None:
     """DuckDB's COPY of its own table."""
     with duckdb.connect(table, read_only=True, config={"threads": THREADS}) as connection:
+        connection.execute("SET enable_progress_bar = false")
         connection.execute(f"COPY (SELECT * FROM message) TO '{target}' (FORMAT json, COMPRESSION gzip)")  # noqa: S608
 
 

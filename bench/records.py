@@ -1,6 +1,6 @@
 """How much processor time one record takes at the door, by type and by the form it comes in.
 
-    PYTHONPATH=src python bench/records.py [--records 20000]
+    python bench/records.py [--records 20000]
 
 Beside it, in the same run, what the JSON library takes to read and write a record that is final already and to check
 nothing: no reader that is made of it can be faster. The lines differ in sids, accounts and times, ten in a second and
