@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dayfile.cli import instance
+from dayfile.cli.family import Family
 from dayfile.cli.options import JsonOption, read_account, read_duration, screen_of
 from dayfile.cli.show import Column
 from dayfile.errors import InvalidParameter
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from dayfile.model.account import Account
     from dayfile.store.database import Database
 
-app = typer.Typer(no_args_is_help=True, help="Accounts: whose records there are.")
+app = Family(help="Accounts: whose records there are.")
 
 _PAGE = 500
 

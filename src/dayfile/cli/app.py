@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from dayfile import __version__
 from dayfile.cli import (
@@ -23,13 +22,14 @@ from dayfile.cli import (
     serve,
 )
 from dayfile.cli.demo import command
+from dayfile.cli.family import Family, Group
 from dayfile.cli.options import CUSTOMER_PANEL, OPERATOR_PANEL
 from dayfile.cli.outcome import Outcome, outcome_of
 from dayfile.cli.show import Screen
 from dayfile.errors import DayfileError
 
 
-class Commands(TyperGroup):
+class Commands(Group):
     """All commands; errors that were raised on purpose end as one message and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -45,10 +45,9 @@ class Commands(TyperGroup):
             raise typer.Exit(Outcome.FAILED) from error
 
 
-app = typer.Typer(
+app = Family(
     cls=Commands,
     name="dayfile",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},

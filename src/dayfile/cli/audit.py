@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dayfile.cli import instance
+from dayfile.cli.family import Family
 from dayfile.cli.options import JsonOption, screen_of
 from dayfile.cli.show import Column
 
 if TYPE_CHECKING:
     from dayfile.store.audit import AuditLine
 
-app = typer.Typer(no_args_is_help=True, help="Who did what, and when: accounts, keys, links to files.")
+app = Family(help="Who did what, and when: accounts, keys, links to files.")
 
 _LIMIT = 100
 _LARGEST_LIMIT = 100_000

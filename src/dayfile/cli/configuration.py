@@ -8,12 +8,13 @@ import typer
 
 from dayfile.cli.answers import RemoteConfiguration
 from dayfile.cli.client import BulkExports, Login
+from dayfile.cli.family import Family
 from dayfile.cli.options import JsonOption, Password, TypeArgument, Url, Username, screen_of
 from dayfile.cli.show import Screen
 from dayfile.clock import SystemClock
 from dayfile.model.resource import ResourceType
 
-app = typer.Typer(no_args_is_help=True, help="Daily exports: have every day by itself, and be told.")
+app = Family(help="Daily exports: have every day by itself, and be told.")
 
 
 @app.command("show")

@@ -11,6 +11,7 @@ import typer
 from dayfile.cli.client import BulkExports, Login
 from dayfile.cli.daygrid import range_text
 from dayfile.cli.download import Downloaded, Downloader
+from dayfile.cli.family import Family
 from dayfile.cli.options import DayArgument, DaysArgument, JsonOption, Password, TypeArgument, Url, Username, screen_of
 from dayfile.cli.outcome import Outcome
 from dayfile.cli.show import Column, Screen, count_text, size_text
@@ -19,7 +20,7 @@ from dayfile.errors import NotFound
 from dayfile.model.day import Day, DayRange
 from dayfile.model.resource import ResourceType
 
-app = typer.Typer(no_args_is_help=True, help="Published days: list and download them.")
+app = Family(help="Published days: list and download them.")
 
 FolderOption = Annotated[
     Path,

@@ -10,12 +10,13 @@ import typer
 from dayfile.cli.answers import RemoteJob
 from dayfile.cli.client import BulkExports, Login
 from dayfile.cli.daygrid import counts_text, draw_job, headline, range_text
+from dayfile.cli.family import Family
 from dayfile.cli.options import DaysArgument, JsonOption, Password, TypeArgument, Url, Username, screen_of
 from dayfile.cli.outcome import Outcome
 from dayfile.cli.show import Column, Screen
 from dayfile.clock import Clock, SystemClock
 
-app = typer.Typer(no_args_is_help=True, help="Custom jobs: ask for a range of days, and follow them.")
+app = Family(help="Custom jobs: ask for a range of days, and follow them.")
 
 _FIRST_WAIT_SECONDS = 0.1
 _LONGEST_WAIT_SECONDS = 5.0

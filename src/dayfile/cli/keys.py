@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dayfile.cli import instance
+from dayfile.cli.family import Family
 from dayfile.cli.options import JsonOption, read_account, screen_of
 from dayfile.cli.show import Column
 from dayfile.errors import Invalid
@@ -16,7 +17,7 @@ from dayfile.model.credential import GRANTABLE, KeyKind, Permission, Scope, chec
 if TYPE_CHECKING:
     from dayfile.model.credential import ApiKey
 
-app = typer.Typer(no_args_is_help=True, help="API keys, of an account or of the operator.")
+app = Family(help="API keys, of an account or of the operator.")
 
 _OPERATOR = "operator"
 _SCOPES = ", ".join(scope.value for scope in Scope)

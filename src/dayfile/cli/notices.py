@@ -9,6 +9,7 @@ import typer
 
 from dayfile.accounts.administer import OPERATOR
 from dayfile.cli import instance
+from dayfile.cli.family import Family
 from dayfile.cli.options import JsonOption, read_account, screen_of
 from dayfile.cli.show import Column, count_text
 from dayfile.model.account import AccountSid
@@ -18,7 +19,7 @@ from dayfile.model.notice import Channel, NoticeState, Result, parse_event_sid
 if TYPE_CHECKING:
     from dayfile.model.notice import Attempt, Notice
 
-app = typer.Typer(no_args_is_help=True, help="Notices to webhooks and e-mail addresses: what became of them.")
+app = Family(help="Notices to webhooks and e-mail addresses: what became of them.")
 
 _LIMIT = 100
 _LARGEST_LIMIT = 100_000

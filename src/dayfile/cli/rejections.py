@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dayfile.cli import instance
+from dayfile.cli.family import Family
 from dayfile.cli.options import JsonOption, read_account, screen_of
 from dayfile.cli.outcome import Outcome
 from dayfile.cli.show import Column, count_text
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from dayfile.model.receipt import Rejection
     from dayfile.service import Service
 
-app = typer.Typer(no_args_is_help=True, help="Lines that were not accepted: look at them, try them again, drop them.")
+app = Family(help="Lines that were not accepted: look at them, try them again, drop them.")
 
 _PAGE = 200
 _SHOWN_CHARACTERS = 4000

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -15,6 +16,22 @@ def test_the_help_tells_whose_command_is_whose(run: Any) -> None:
     shown = run("--help").output
     operator, customer = shown.index("Operator (acts on the instance)"), shown.index("Customer (speaks HTTP")
     assert operator < shown.index(" intake ") < customer < shown.index(" jobs ")
+
+
+@pytest.mark.parametrize(
+    ("words", "usage"),
+    [
+        ("intake", "dayfile intake [OPTIONS] TYPE FILE..."),
+        ("jobs create", "dayfile jobs create [OPTIONS] TYPE DAYS"),
+        ("rejections retry", "dayfile rejections retry [OPTIONS] [NUMBER...]"),
+        ("", "dayfile [OPTIONS] COMMAND [ARGS]..."),
+    ],
+)
+def test_the_help_names_what_to_write_and_no_type_of_python(words: str, usage: str, run: Any) -> None:
+    """`<bool>` behind a flag asks for something that must not be given."""
+    shown = run(*words.split(), "--help").output
+    assert f"Usage: {usage} " in shown
+    assert not re.search(r"<\w+>|<list", shown)
 
 
 def test_the_version_is_shown(run: Any) -> None:

@@ -1,0 +1,56 @@
+"""A family of commands, whose help names what to write and not what Python makes of it.
+
+typer 0.29 shows the type of every parameter, `<bool>` and `<ResourceType>`, and braces around arguments: nothing that
+somebody at a terminal could use. A flag takes nothing, and an argument is its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import typer
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+
+class Command(TyperCommand):
+    """A command with plain help."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return [_plain(parameter) for parameter in super().get_params(ctx)]
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        arguments = (parameter for parameter in self.params if isinstance(parameter, TyperArgument))
+        return ["[OPTIONS]", *(argument.metavar or argument.name.upper() for argument in arguments)]
+
+
+class Group(TyperGroup):
+    """A group of commands with plain help."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return [_plain(parameter) for parameter in super().get_params(ctx)]
+
+
+class Family(typer.Typer):
+    """Commands about one thing."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{"cls": Group, "no_args_is_help": True, **settings})
+
+    def command(self, name: str | None = None, **settings: Any) -> Callable[[C], C]:
+        """As typer's, for a command with plain help."""
+        return super().command(name, **{"cls": Command, **settings})
+
+
+def _plain(parameter: Any) -> Any:
+    if isinstance(parameter, TyperArgument):
+        vars(parameter)["display_type_rich"] = _nothing
+    elif isinstance(parameter, TyperOption) and parameter.metavar is None:
+        parameter.metavar = "" if parameter.is_flag else parameter.name.upper().replace("_", "-")
+    return parameter
+
+
+def _nothing(*, ctx: Any) -> None:
+    """What is shown of an argument's type."""
