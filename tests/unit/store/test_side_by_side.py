@@ -7,26 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
 import pytest
 
 from dayfile.errors import LostClaim
-from dayfile.exports.publish import Publishing
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
-from dayfile.model.job import RetryRule
 from dayfile.model.resource import MESSAGES
 from dayfile.store.database import Database
+from dayfile.store.jobs import Jobs
 from dayfile.store.transaction import Transaction
-from tests.support.clock import NOON, FakeClock
+from tests.support.clock import NOON
 from tests.support.held import HeldDatabase
-from tests.support.notices import an_outbox
 from tests.support.postgres import a_postgres_database
-from tests.support.randomness import SeededRandomness
-from tests.support.state import a_job, a_job_request, a_segment, a_sid, an_account
+from tests.support.race import Ending, a_desk, a_job_for_two, give_up, publish
+from tests.support.state import a_segment, a_sid, an_account
 
 ACME = AccountSid(a_sid("AC", "acme"))
 DAY = Day.parse("2026-11-01")
@@ -135,32 +132,32 @@ def test_a_seal_that_meets_a_fold_takes_what_is_there_afterwards(database: Datab
         assert [segment.key for segment in tx.segments.of_day(MESSAGES, DAY)] == ["segments/folded"]
 
 
-@pytest.mark.parametrize("ends_well", [True, False])
-def test_two_last_days_that_finish_side_by_side_end_their_job(database: Database, *, ends_well: bool) -> None:
+@pytest.mark.parametrize("first", [publish, give_up])
+@pytest.mark.parametrize("second", [publish, give_up])
+def test_two_last_days_that_finish_side_by_side_end_their_job(
+    database: Database, first: Ending, second: Ending
+) -> None:
     """Neither would see the other: the job would never be over, and nobody would be told that it is."""
-    request = a_job_request(an_account(database), "2026-11-01", "2026-11-02")
-    job = a_job(database, replace(request, webhook_url="https://example.com/", webhook_method="POST"))
-    with database.transaction() as tx:
-        claims = [tx.job_days.claim(worker=f"w{n}", leased_until=NOON + LEASE, limit=1, now=NOON) for n in range(2)]
-
-    def end(over: Database, number: int) -> None:
-        claim = claims[number]
-        assert claim is not None
-        desk = Publishing(
-            over,
-            clock=FakeClock(),
-            outbox=an_outbox(SeededRandomness(f"desk {number}")),
-            lease=LEASE,
-            file_lifetime=timedelta(days=7),
-            retry=RetryRule(attempts=1),
-        )
-        days = [job_day.day for job_day in claim.days]
-        if ends_well:
-            desk.publish(claim, days)
-        else:
-            desk.fail(claim, days, error="it was the last attempt")
-
-    _while_held(database, lambda held: end(held, 0), lambda: end(database, 1))
+    job, claims = a_job_for_two(database, an_account(database), "job")
+    _while_held(
+        database,
+        lambda held: first(a_desk(held, "first"), claims[0]),
+        lambda: second(a_desk(database, "second"), claims[1]),
+    )
     with database.snapshot() as tx:
         assert tx.jobs.get(job.sid).over_at == NOON
         assert [notice.job_sid for notice in tx.notices.page(limit=9)] == [job.sid]
+
+
+def test_without_the_lock_of_the_job_nobody_is_told(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the tests of the lock prove, they prove only if the job is lost without it."""
+    job, claims = a_job_for_two(database, an_account(database), "job")
+    monkeypatch.setattr(Jobs, "lock", Jobs.get)
+    _while_held(
+        database,
+        lambda held: give_up(a_desk(held, "first"), claims[0]),
+        lambda: give_up(a_desk(database, "second"), claims[1]),
+    )
+    with database.snapshot() as tx:
+        assert tx.jobs.get(job.sid).over_at is None
+        assert tx.notices.page(limit=9) == []
