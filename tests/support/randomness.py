@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 
 
 class SeededRandomness:
-    """The same values in the same order for the same seed; no value comes twice."""
+    """The same values in the same order for the same seed; no value comes twice, to whichever thread."""
 
     def __init__(self, seed: str = "dayfile") -> None:
         self._seed = seed
-        self._drawn = 0
+        self._numbers = itertools.count(1)
 
     def hex(self, digits: int) -> str:
         return self.octets((digits + 1) // 2).hex()[:digits]
@@ -19,5 +20,4 @@ class SeededRandomness:
         return self.hex(length)
 
     def octets(self, count: int) -> bytes:
-        self._drawn += 1
-        return hashlib.shake_256(f"{self._seed}/{self._drawn}".encode()).digest(count)
+        return hashlib.shake_256(f"{self._seed}/{next(self._numbers)}".encode()).digest(count)
