@@ -12,7 +12,7 @@ from dayfile.store.lanes import Conclusion, Eligible
 from tests.support.clock import NOON
 from tests.support.notices import an_outcome
 
-EVERY = Eligible(standings=tuple(Standing), not_accounts=(), not_hosts=())
+ANY_OF = {standing: Eligible(standing=standing, not_accounts=(), not_hosts=()) for standing in Standing}
 LEASE = timedelta(minutes=1)
 QUICK = timedelta(milliseconds=20)
 
@@ -23,11 +23,14 @@ def claimed(
     *,
     worker: str = "w",
     now: datetime = NOON,
-    eligible: Eligible = EVERY,
+    eligible: Eligible | None = None,
 ) -> Turn | None:
-    """Claim a lane of the account."""
+    """Claim a lane of the account, of whichever standing."""
     with database.transaction() as tx:
-        return tx.lanes.claim(account, eligible, worker=worker, leased_until=now + LEASE, now=now)
+        for one in ANY_OF.values() if eligible is None else [eligible]:
+            if turn := tx.lanes.claim(account, one, worker=worker, leased_until=now + LEASE, now=now):
+                return turn
+    return None
 
 
 def conclusion(turn: Turn, outcome: Outcome, *, took: timedelta = QUICK, now: datetime = NOON) -> Conclusion:

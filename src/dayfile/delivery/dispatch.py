@@ -17,11 +17,11 @@ import structlog
 
 from dayfile.clock import Clock
 from dayfile.delivery.credentials import credentials_of
-from dayfile.delivery.room import THREADS, Room
+from dayfile.delivery.room import Room
 from dayfile.delivery.transport import Transport
 from dayfile.errors import DayfileError, LostClaim, Transient
 from dayfile.model.account import AccountSid
-from dayfile.model.lane import Turn, lane_after
+from dayfile.model.lane import Standing, Turn, lane_after
 from dayfile.model.notice import ATTEMPT_SECONDS, Channel, Outcome, Result, after
 from dayfile.model.secret import InstanceKey, Randomness
 from dayfile.store.database import Database
@@ -89,35 +89,38 @@ class Dispatch:
 
     def _claim(self) -> list[Turn]:
         now = self._clock.now()
-        with self._changed:
-            eligible = None if self._stopping else self._room.eligible()
-        if eligible is None:
-            return []
         with self._database.snapshot() as tx:  # most looks find nothing, and cost no writing transaction
-            accounts = tx.lanes.due_accounts(eligible, limit=THREADS, now=now)
-        if not accounts:
+            wanted = [(standing, account) for standing in Standing for account in self._due(tx, standing, now=now)]
+        if not wanted:
             return []
         turns: list[Turn] = []
         try:
             with self._database.transaction() as tx:
-                for account in accounts:
-                    turns += self._claim_one(tx, account, now=now)
+                for standing, account in wanted:
+                    turns += self._claim_one(tx, standing, account, now=now)
         except Exception:
             for turn in turns:
                 self._leave(turn)
             raise
         return turns
 
-    def _claim_one(self, tx: Transaction, account: AccountSid, *, now: datetime) -> list[Turn]:
+    def _due(self, tx: Transaction, standing: Standing, *, now: datetime) -> list[AccountSid]:
+        """Accounts whose turn it is, no more of them than there is room for."""
         with self._changed:
-            eligible = self._room.eligible()
-            if eligible is None or account in eligible.not_accounts:
-                return []
+            at = self._clock.monotonic()
+            eligible = None if self._stopping else self._room.eligible(standing, at=at)
+            free = self._room.free(standing, at=at)
+        return [] if eligible is None else tx.lanes.due_accounts(eligible, limit=free, now=now)
+
+    def _claim_one(self, tx: Transaction, standing: Standing, account: AccountSid, *, now: datetime) -> list[Turn]:
+        with self._changed:
+            eligible = self._room.eligible(standing, at=self._clock.monotonic())
+        if eligible is None or account in eligible.not_accounts:
+            return []
         turn = tx.lanes.claim(account, eligible, worker=self._worker, leased_until=now + LEASE, now=now)
         if turn is None:
             return []
-        with self._changed:
-            self._room.enter(turn)
+        self._enter(turn)
         return [turn]
 
     def _run(self, turn: Turn) -> None:
@@ -146,8 +149,7 @@ class Dispatch:
             log.exception("notice.record_failed", event_sid=turn.notice.sid)
         else:
             if following is not None:
-                with self._changed:
-                    self._room.enter(following)
+                self._enter(following)
                 return following
         self._leave(turn)
         return None
@@ -203,6 +205,10 @@ class Dispatch:
             self._leave(turn)
             recorded = True
         return recorded
+
+    def _enter(self, turn: Turn) -> None:
+        with self._changed:
+            self._room.enter(turn, at=self._clock.monotonic())
 
     def _leave(self, turn: Turn) -> None:
         with self._changed:

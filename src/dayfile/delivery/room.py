@@ -1,74 +1,82 @@
-"""How many attempts are under way, and which lanes may still join: why a slow receiver delays nobody else.
+"""How many attempts are under way, and which lanes may still begin one: why a slow receiver delays nobody else.
 
-A thread is held by one attempt, at most ATTEMPT_SECONDS, or by a few quick ones. What could fill all threads is many
-slow receivers at once, so three bounds hold, in every process by itself:
+An attempt takes up to ATTEMPT_SECONDS, and nobody knows beforehand. But a receiver that answers does so within
+PROMPT_FOR, so what is bounded is how many attempts are in that first while of theirs, by what is known of their lanes:
+those that answered soon the last time, those never asked, those that failed or took long. An attempt that lingers gives
+its place to the next one and goes on; so
 
-- An account and a host have at most IN_FLIGHT_PER_ACCOUNT and IN_FLIGHT_PER_HOST attempts under way.
-- Lanes whose last attempt failed or took long hold at most half of the threads. Those that hang cost each
-  15 of every 315 seconds at most (see `rest`), so half of the threads is enough for well over a hundred of them; more
-  are asked less often, and nobody else waits for them.
-- With those that were never asked, they hold at most three quarters. A lane is new once: whoever wants to fill these
-  threads with hanging receivers needs as many accounts as there are threads left over, and a new host for each attempt.
+- in each of the three, a place is free again after PROMPT_FOR at the latest, whatever the receivers do. Prompt ones do
+  not wait for those in trouble at all, nor for unknown ones.
+- threads are never short: a place is used once in PROMPT_FOR by attempts that linger, so there are at most PLACES times
+  ATTEMPT_SECONDS / PROMPT_FOR of them. Threads are made as they are needed; mostly there are a few.
+- those that hang are begun so seldom, one a second, that they cost next to nothing. Each of them asks for a place every
+  five minutes (see `rest`), so there is enough of that for hundreds.
 
-The last quarter is always there for those who answered soon the last time.
+Beside that, an account and a host have a few attempts under way at most, so that neither a customer with many receivers
+nor a host with many customers has all the places.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from dayfile.model.lane import Standing, Turn
+from dayfile.model.lane import PROMPT_FOR, Standing, Turn
+from dayfile.model.notice import ATTEMPT_SECONDS
 from dayfile.store.lanes import Eligible
 
-THREADS = 16
 IN_FLIGHT_PER_ACCOUNT = 2
 IN_FLIGHT_PER_HOST = 4
 
-CEILINGS: Mapping[Standing, int] = {
-    Standing.TROUBLED: THREADS // 2,
-    Standing.NEW: THREADS * 3 // 4,
-    Standing.PROMPT: THREADS,
-}
-"""How many threads those of a standing and of all worse ones may hold together; the worst comes first."""
+PLACES: Mapping[Standing, int] = {Standing.PROMPT: 12, Standing.NEW: 4, Standing.TROUBLED: 2}
+"""How many attempts of lanes of a standing may be in their first PROMPT_FOR."""
+
+THREADS = math.ceil(sum(PLACES.values()) * (ATTEMPT_SECONDS / PROMPT_FOR.total_seconds() + 1))
+"""More than this are never at work: each place, and all that lingers of those who had it before."""
+
+
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    turn: Turn
+    since: float
 
 
 class Room:
-    """The turns that are under way. Not safe between threads by itself."""
+    """The attempts that are under way. `at` is a monotonic count of seconds. Not safe between threads by itself."""
 
     def __init__(self) -> None:
-        self._turns: dict[int, Turn] = {}
+        self._under_way: dict[int, _UnderWay] = {}
 
     def __len__(self) -> int:
-        return len(self._turns)
+        return len(self._under_way)
 
-    def enter(self, turn: Turn) -> None:
-        """A turn has begun, or goes on with another notice."""
-        self._turns[turn.lane_id] = turn
+    def enter(self, turn: Turn, *, at: float) -> None:
+        """An attempt begins, the first of a turn or its next."""
+        self._under_way[turn.lane_id] = _UnderWay(turn, at)
 
     def leave(self, turn: Turn) -> None:
         """A turn has ended."""
-        del self._turns[turn.lane_id]
+        del self._under_way[turn.lane_id]
 
-    def eligible(self) -> Eligible | None:
-        """Which lanes may join; None while there is no room for any."""
-        standings = self._standings()
-        if not standings:
+    def free(self, standing: Standing, *, at: float) -> int:
+        """How many places are free for lanes of a standing."""
+        taken = [
+            one
+            for one in self._under_way.values()
+            if one.turn.standing is standing and at - one.since < PROMPT_FOR.total_seconds()
+        ]
+        return max(PLACES[standing] - len(taken), 0)
+
+    def eligible(self, standing: Standing, *, at: float) -> Eligible | None:
+        """Which lanes of a standing may begin an attempt; None while no place is free."""
+        if not self.free(standing, at=at):
             return None
-        turns = self._turns.values()
-        accounts = Counter(turn.key.account for turn in turns)
-        hosts = Counter(turn.key.host for turn in turns)
+        keys = [one.turn.key for one in self._under_way.values()]
+        accounts, hosts = Counter(key.account for key in keys), Counter(key.host for key in keys)
         return Eligible(
-            standings=standings,
+            standing=standing,
             not_accounts=[account for account, count in accounts.items() if count >= IN_FLIGHT_PER_ACCOUNT],
             not_hosts=[host for host, count in hosts.items() if count >= IN_FLIGHT_PER_HOST],
         )
-
-    def _standings(self) -> list[Standing]:
-        count = Counter(turn.standing for turn in self._turns.values())
-        worse_or_equal, free = 0, []
-        for standing, ceiling in CEILINGS.items():
-            worse_or_equal += count[standing]
-            free.append((standing, worse_or_equal < ceiling))
-        # A lane counts under its own ceiling and under all that are above it.
-        return [standing for at, (standing, _) in enumerate(free) if all(is_free for _, is_free in free[at:])]

@@ -36,7 +36,7 @@ PROMPT_FOR = timedelta(seconds=2)
 
 
 class Standing(Enum):
-    """What is known of a lane from its last attempt; the worse it is, the fewer threads such lanes may hold."""
+    """What is known of a lane from its last attempt. Lanes of each standing have places of their own."""
 
     PROMPT = "prompt"  # answered, and soon
     NEW = "new"  # not asked yet

@@ -29,7 +29,7 @@ _EXHAUSTED_AT_ONCE = 500
 class Eligible:
     """Which lanes may be claimed now, beside that they are due."""
 
-    standings: Collection[Standing]
+    standing: Standing
     not_accounts: Collection[AccountSid]
     not_hosts: Collection[str]
 
@@ -51,11 +51,19 @@ class Lanes:
         self._connection = connection
 
     def due_accounts(self, eligible: Eligible, *, limit: int, now: datetime) -> list[AccountSid]:
-        """Accounts with a lane that may be claimed, the one that was served longest ago first."""
-        served = table.alias()
-        last = select(func.max(served.c.served)).where(served.c.account == table.c.account).scalar_subquery()
+        """Accounts with a lane that may be claimed: the one that was served longest ago first.
+
+        Of lanes that were never asked, the one that became due last comes first: nobody can tell which of them will
+        answer, and what has just happened must not wait for all who have waited for long.
+        """
         query = select(table.c.account).where(_may_be_claimed(eligible, now)).group_by(table.c.account)
-        return list(self._connection.execute(query.order_by(last).limit(limit)).scalars())
+        if eligible.standing is Standing.NEW:
+            query = query.order_by(func.max(table.c.due_at).desc())
+        else:
+            served = table.alias()
+            last = select(func.max(served.c.served)).where(served.c.account == table.c.account).scalar_subquery()
+            query = query.order_by(last)
+        return list(self._connection.execute(query.limit(limit)).scalars())
 
     def claim(
         self, account: AccountSid, eligible: Eligible, *, worker: str, leased_until: datetime, now: datetime
@@ -205,7 +213,7 @@ def _may_be_claimed(eligible: Eligible, now: datetime) -> ColumnElement[bool]:
     return and_(
         table.c.due_at <= now,
         or_(table.c.claim_token.is_(None), table.c.leased_until <= now),
-        table.c.standing.in_([standing.value for standing in eligible.standings]),
+        table.c.standing == eligible.standing.value,
         table.c.account.not_in(eligible.not_accounts),
         table.c.host.not_in(eligible.not_hosts),
     )

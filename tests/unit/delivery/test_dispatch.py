@@ -13,9 +13,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from dayfile.delivery.dispatch import LEASE
-from dayfile.delivery.room import IN_FLIGHT_PER_HOST
+from dayfile.delivery.room import IN_FLIGHT_PER_HOST, PLACES, THREADS
 from dayfile.errors import DatabaseUnavailable
-from dayfile.model.lane import LONGEST_REST
+from dayfile.model.lane import LONGEST_REST, PROMPT_FOR, Standing
 from dayfile.model.notice import RETRY_DELAYS, Notice, NoticeState, Outcome, Result
 from tests.support.clock import NOON
 from tests.support.lanes import claimed
@@ -207,6 +207,34 @@ def test_slow_receivers_do_not_delay_a_prompt_one(office: Office) -> None:
         office.dispatch.stop()
         office.dispatch.join()
     assert {one.result for one in office.attempts(prompt)} == {Result.DELIVERED}
+
+
+def test_a_crowd_of_unknown_hosts_that_hang_keeps_nobody_waiting_for_long(office: Office) -> None:
+    """After an outage everybody's receivers may be new, and dead: what happens then still goes out within seconds."""
+    released = threading.Event()
+
+    def answer(notice: Notice) -> Outcome:
+        if "slow" in notice.receiver:
+            released.wait()
+        return an_outcome()
+
+    office.transport.answer = answer
+    slow = []
+    for number in range(4 * PLACES[Standing.NEW]):
+        account = an_account(office.database, f"slow {number}").sid
+        slow.append(office.tell(f"s{number}", account=account, receiver=f"https://slow{number}.example.com/"))
+    with ThreadPoolExecutor(THREADS) as pool:
+        office.dispatch = office.dispatcher(pool)
+        office.deliver()
+        office.clock.pass_by(PROMPT_FOR)
+        latest = office.tell("latest")
+        while office.find(latest).state is NoticeState.PENDING:
+            office.dispatch.round()
+        ended = [one for new in slow for one in office.attempts(new) if one.result is not None]
+        released.set()
+        office.dispatch.stop()
+        office.dispatch.join()
+    assert ended == [], "all of them hung meanwhile"
 
 
 def test_a_stop_waits_for_what_is_begun_and_begins_nothing(office: Office) -> None:

@@ -1,18 +1,20 @@
-"""Who may join the attempts that are under way: slow receivers never hold every thread."""
+"""Who may begin an attempt beside those that are under way: slow receivers never keep others waiting."""
 
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from dataclasses import replace
 
-from dayfile.delivery.room import CEILINGS, IN_FLIGHT_PER_ACCOUNT, IN_FLIGHT_PER_HOST, THREADS, Room
+from dayfile.delivery.room import IN_FLIGHT_PER_ACCOUNT, IN_FLIGHT_PER_HOST, PLACES, THREADS, Room
 from dayfile.model.account import AccountSid
-from dayfile.model.lane import LaneKey, Standing, Turn
-from dayfile.model.notice import Channel
+from dayfile.model.lane import PROMPT_FOR, LaneKey, Standing, Turn
+from dayfile.model.notice import ATTEMPT_SECONDS, Channel
 from dayfile.store.lanes import Eligible
 from tests.support.notices import a_read_notice
 from tests.support.state import a_sid
 
+WHILE = PROMPT_FOR.total_seconds()
 _numbers = itertools.count(1)
 
 
@@ -31,66 +33,73 @@ def _turn(standing: Standing, *, account: str | None = None, host: str | None = 
     )
 
 
-def _fill(room: Room, standing: Standing) -> int:
-    """Let as many in as may join; how many that were."""
+def _fill(room: Room, standing: Standing, *, at: float = 0.0) -> int:
+    """Let as many in as may begin; how many that were."""
     for count in itertools.count():
-        eligible = room.eligible()
-        if eligible is None or standing not in eligible.standings:
+        if room.eligible(standing, at=at) is None:
             return count
-        room.enter(_turn(standing))
+        room.enter(_turn(standing), at=at)
     raise AssertionError
 
 
 def _eligible(room: Room) -> Eligible:
-    eligible = room.eligible()
+    eligible = room.eligible(Standing.PROMPT, at=0.0)
     assert eligible is not None
     return eligible
 
 
-def test_slow_receivers_leave_room_for_new_ones_and_for_those_that_answer() -> None:
-    """However many hang: an account's first notice, and every prompt receiver, find a thread."""
-    room = Room()
-    assert _fill(room, Standing.TROUBLED) == CEILINGS[Standing.TROUBLED]
-    assert _fill(room, Standing.NEW) == CEILINGS[Standing.NEW] - CEILINGS[Standing.TROUBLED]
-    assert _fill(room, Standing.PROMPT) == THREADS - CEILINGS[Standing.NEW]
-    assert room.eligible() is None
-    assert len(room) == THREADS
-
-
-def test_prompt_receivers_may_have_all_threads() -> None:
-    """Nothing is kept free for trouble."""
-    room = Room()
-    assert _fill(room, Standing.PROMPT) == THREADS
-    assert room.eligible() is None
-
-
-def test_room_that_prompt_ones_take_is_not_there_for_others() -> None:
-    """All of them together are never more than there are threads."""
-    for first, then in itertools.permutations(Standing, 2):
+def test_each_standing_has_places_of_its_own() -> None:
+    """However many are in trouble, or unknown: those that answer do not even share with them."""
+    for order in itertools.permutations(Standing):
         room = Room()
-        filled = _fill(room, first) + _fill(room, then)
-        assert filled == len(room) <= THREADS
+        assert {standing: _fill(room, standing) for standing in order} == dict(PLACES)
 
 
-def test_a_receiver_that_turns_slow_counts_as_slow_from_then_on() -> None:
-    """A turn that goes on enters anew."""
+def test_a_place_is_free_again_soon_whatever_the_receivers_do() -> None:
+    """Attempts that linger go on without it."""
+    room = Room()
+    for standing in Standing:
+        _fill(room, standing)
+        assert room.free(standing, at=WHILE - 0.001) == 0
+        assert room.free(standing, at=WHILE) == PLACES[standing]
+
+
+def test_threads_are_never_short() -> None:
+    """Everybody hangs for as long as an attempt may, for hours: each place has the threads that it needs."""
+    room, running, most = Room(), deque[tuple[float, Turn]](), 0
+    for tick in range(1000):
+        at = tick * 0.5
+        while running and running[0][0] <= at:
+            room.leave(running.popleft()[1])
+        for standing in Standing:
+            while room.free(standing, at=at):
+                turn = _turn(standing)
+                room.enter(turn, at=at)
+                running.append((at + ATTEMPT_SECONDS, turn))
+        most = max(most, len(room))
+    assert THREADS / 2 < most <= THREADS
+
+
+def test_an_attempt_that_goes_on_with_the_next_notice_has_its_place_anew() -> None:
+    """It may hang as well as the first one, and counts by what is known by then."""
     room, turn = Room(), _turn(Standing.NEW)
-    room.enter(turn)
-    room.enter(replace(turn, standing=Standing.TROUBLED))
+    room.enter(turn, at=0.0)
+    room.enter(replace(turn, standing=Standing.PROMPT), at=WHILE)
     assert len(room) == 1
-    assert _fill(room, Standing.TROUBLED) == CEILINGS[Standing.TROUBLED] - 1
+    assert room.free(Standing.NEW, at=WHILE) == PLACES[Standing.NEW]
+    assert room.free(Standing.PROMPT, at=WHILE) == PLACES[Standing.PROMPT] - 1
     room.leave(turn)
-    assert _fill(room, Standing.TROUBLED) == 1
+    assert len(room) == 0
 
 
-def test_an_account_and_a_host_hold_a_few_threads_at_most() -> None:
-    """Neither a customer with many receivers nor a host with many customers fills the room."""
+def test_an_account_and_a_host_have_a_few_attempts_at_most() -> None:
+    """Neither a customer with many receivers nor a host with many customers has all the places, lingering or not."""
     room = Room()
     for _ in range(IN_FLIGHT_PER_ACCOUNT - 1):
-        room.enter(_turn(Standing.PROMPT, account="acme"))
+        room.enter(_turn(Standing.TROUBLED, account="acme"), at=-WHILE)
     assert _eligible(room).not_accounts == []
-    room.enter(_turn(Standing.PROMPT, account="acme"))
+    room.enter(_turn(Standing.PROMPT, account="acme"), at=0.0)
     assert _eligible(room).not_accounts == [a_sid("AC", "acme")]
     for _ in range(IN_FLIGHT_PER_HOST):
-        room.enter(_turn(Standing.PROMPT, host="https://example.com"))
+        room.enter(_turn(Standing.NEW, host="https://example.com"), at=0.0)
     assert _eligible(room).not_hosts == ["https://example.com"]

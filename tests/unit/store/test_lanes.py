@@ -15,7 +15,7 @@ from dayfile.model.notice import RETRY_DELAYS, Attempt, NewNotice, NoticeState, 
 from dayfile.store.database import Database
 from dayfile.store.lanes import Eligible
 from tests.support.clock import NOON
-from tests.support.lanes import EVERY, LEASE, QUICK, attempted, claimed, concluded
+from tests.support.lanes import ANY_OF, LEASE, QUICK, attempted, claimed, concluded
 from tests.support.notices import a_notice, an_outcome, told
 from tests.support.state import an_account
 
@@ -36,9 +36,10 @@ def _names(database: Database, account: AccountSid, count: int) -> list[NewNotic
     return news
 
 
-def _due_accounts(database: Database, eligible: Eligible = EVERY, *, now: datetime = NOON) -> list[AccountSid]:
+def _due_accounts(database: Database, eligible: Eligible | None = None, *, now: datetime = NOON) -> list[AccountSid]:
     with database.snapshot() as tx:
-        return tx.lanes.due_accounts(eligible, limit=99, now=now)
+        every = ANY_OF.values() if eligible is None else [eligible]
+        return [account for one in every for account in tx.lanes.due_accounts(one, limit=99, now=now)]
 
 
 def _attempts(database: Database, new: NewNotice) -> list[Attempt]:
@@ -152,36 +153,53 @@ def test_what_waited_for_a_dead_host_for_days_is_exhausted(database: Database) -
 def test_claims_go_round_the_accounts(database: Database) -> None:
     """Who has thousands of lanes comes no more often than who has one."""
     many, few = an_account(database, "many").sid, an_account(database, "few").sid
-    told(database, *[a_notice(many, f"m{n}", receiver=f"https://{n}.example.com") for n in range(9)])
-    attempted(database, many)
+    hosts = [f"https://{number}.example.com" for number in range(9)]
+    told(database, *[a_notice(many, f"m{number}", receiver=host) for number, host in enumerate(hosts)])
     told(database, a_notice(few, "f"))
-    assert _due_accounts(database) == [few, many]
+    for account in (few, *[many] * len(hosts)):
+        attempted(database, account)
+    told(database, *[a_notice(many, f"again {number}", receiver=host) for number, host in enumerate(hosts)])
+    told(database, a_notice(few, "again"))
+    prompt = ANY_OF[Standing.PROMPT]
+    assert _due_accounts(database, prompt) == [few, many]
     attempted(database, few)
-    told(database, a_notice(few, "g"))
-    assert _due_accounts(database) == [many, few]
+    told(database, a_notice(few, "and again"))
+    assert _due_accounts(database, prompt) == [many, few]
+
+
+def test_of_hosts_never_asked_the_latest_comes_first(database: Database) -> None:
+    """A crowd of unknown hosts, of which many may hang, must not keep what has just happened waiting."""
+    accounts = [an_account(database, name).sid for name in ("first", "second", "third")]
+    for number, account in enumerate(accounts):
+        told(database, a_notice(account, account), now=NOON + number * SECOND)
+    assert _due_accounts(database, ANY_OF[Standing.NEW], now=NOON + LEASE) == accounts[::-1]
 
 
 def test_lanes_of_an_account_take_turns(database: Database) -> None:
     """A long queue for one host does not hold up another's first notice."""
     acme = an_account(database).sid
+    told(database, a_notice(acme, "o0", receiver="https://other.example.com"))
+    attempted(database, acme)
     _names(database, acme, 3)
     attempted(database, acme)
-    told(database, a_notice(acme, "other", receiver="https://other.example.com"))
-    assert _claim(database, acme).notice.content.friendly_name == "other"
+    told(database, a_notice(acme, "o1", receiver="https://other.example.com"))
+    assert [attempted(database, acme).notice.content.friendly_name for _ in range(3)] == ["o1", "n1", "n2"]
 
 
 @pytest.mark.parametrize(
     "eligible",
     [
-        replace(EVERY, standings=[Standing.PROMPT, Standing.TROUBLED]),
-        replace(EVERY, not_hosts=["https://example.com"]),
+        ANY_OF[Standing.PROMPT],
+        ANY_OF[Standing.TROUBLED],
+        replace(ANY_OF[Standing.NEW], not_hosts=["https://example.com"]),
     ],
+    ids=["prompt", "troubled", "other hosts"],
 )
 def test_only_what_there_is_room_for_is_claimed(database: Database, eligible: Eligible) -> None:
     """The dispatcher says what may join; whoever is looked for and whoever is taken are the same."""
     acme = an_account(database).sid
     _names(database, acme, 1)
-    assert _due_accounts(database, replace(EVERY, not_accounts=[acme])) == []
+    assert _due_accounts(database, replace(ANY_OF[Standing.NEW], not_accounts=[acme])) == []
     assert _due_accounts(database, eligible) == []
     assert claimed(database, acme, eligible=eligible) is None
     assert _due_accounts(database) == [acme]
