@@ -80,6 +80,7 @@ def refused(server: Server, variable: str, value: str, *, status: int, code: int
             assert says in answer.message, (method, path, answer.message)
 
 
+@pytest.mark.compat(67)
 @pytest.mark.parametrize(("value", "says"), list(UNREADABLE.items()))
 @pytest.mark.parametrize("variable", list(GOOD))
 def test_an_address_that_is_no_text_is_refused(server: Server, variable: str, value: str, says: str) -> None:
@@ -98,12 +99,14 @@ def test_there_is_no_way_out_of_an_address(server: Server, variable: str, value:
             assert answer.status == 404 or answer.message.startswith("Day must be"), answer.message
 
 
+@pytest.mark.compat(5)
 @pytest.mark.parametrize("value", NO_RESOURCE_TYPE, ids=lambda value: value[:20])
 def test_what_is_no_resource_type_is_not_found(server: Server, value: str) -> None:
     """Case and all: a client that spells it otherwise learns it now, and not from a file that stays empty."""
     refused(server, "ResourceType", value, status=404, code=20404, says="was not found")
 
 
+@pytest.mark.compat(39)
 @pytest.mark.parametrize("value", NO_DAY, ids=lambda value: value[:25])
 def test_what_is_no_day_is_refused(server: Server, value: str) -> None:
     """One spelling of each day, and only days that the calendar has."""
@@ -128,8 +131,29 @@ def test_what_is_no_notice_is_not_found(server: Server, value: str) -> None:
     refused(server, "EventSid", value, status=404, code=20404, says="was not found: there is no notice")
 
 
+NEARLY = (
+    *("/v1", "/v1/Exports", "/v1/Exports/", "/v1//Exports/Messages", "/V1/Exports/Messages", "/v1/exports/Messages"),
+    *("/v2/Exports/Messages", "/2010-04-01/Exports/Messages", "/v1/Exports/Messages.json", "/v1/Exports/Messages/days"),
+    *("/v1/Exports/Jobs", "/v1/Exports/Jobs/", "/v1/Exports/Jobs/Jobs", "/v1/Exports/Jobs/Days"),
+    *(f"/v1/Exports/Jobs/Days/{DAY}", f"/v1/Exports/Jobs/Days/{DAY}/Manifest", "/v1/Exports/Jobs/Configuration"),
+    *(f"{JOBS}/{JOB_SID}", f"{JOBS}/{JOB_SID}/Media", f"/v1/Exports/Jobs/{JOB_SID}/Days", f"{DAYS}/{DAY}/manifest"),
+    *("/v1/Records", "/v1/Downloads", "/errors", "/errors/", "/healthz/", "/openapi.yaml"),
+)
+
+
+@pytest.mark.compat(18, 49)
+@pytest.mark.compat(2)
+@pytest.mark.parametrize("path", NEARLY)
+def test_an_address_that_nearly_exists_does_not(server: Server, path: str) -> None:
+    """Where a resource type stands, Jobs is none; and what published code has tried is not there, either."""
+    with nothing_changes(server):
+        answer = ask(server, "GET", path)
+    assert (answer.status, answer.code) == (404, 20404)
+    assert answer.message.startswith(f"The requested resource {path.removesuffix('/') if '/v1/' in path else path} ")
+
+
 def test_a_job_of_another_account_or_a_deleted_one_is_not_found(server: Server) -> None:
-    """compat-18: the two look like one that never was, and asking for them changes nothing."""
+    """The two look like one that never was, and asking for them changes nothing."""
     stranger = server.service.administration.create_account()
     logins = ((stranger.account.sid, stranger.auth_token), server.account)
     form = {"StartDay": DAY, "EndDay": DAY, "FriendlyName": "somebody's"}
@@ -162,6 +186,7 @@ QUERIES = {
 }
 
 
+@pytest.mark.compat(23)
 @pytest.mark.parametrize(
     ("name", "value"),
     [(name, value) for name, values in QUERIES.items() for value in values],
@@ -200,6 +225,8 @@ def test_a_query_that_cannot_be_read_names_the_parameter(
     assert f"{name} {says}" in answer.message
 
 
+@pytest.mark.compat(17)
+@pytest.mark.compat(25)
 def a_token(server: Server, path: str) -> str:
     """The token of the second page of a list with at least two items."""
     url = server.client.get(f"{path}?PageSize=1", auth=server.account).json()["meta"]["next_page_url"]

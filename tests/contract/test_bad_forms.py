@@ -44,6 +44,7 @@ def job_with(**changes: str | None) -> bytes:
     return urlencode({name: value for name, value in (JOB | changes).items() if value is not None}).encode()
 
 
+@pytest.mark.compat(17, 67)
 @pytest.mark.parametrize(
     ("twisted", "says"),
     [
@@ -68,10 +69,11 @@ def test_a_parameter_that_cannot_be_read_is_named(
     assert f"{parameter} {says}" in answer.message
 
 
+@pytest.mark.compat(16)
 @pytest.mark.parametrize("parameter", list(JOB))
 @pytest.mark.parametrize("how", ["left out", "in another case", "with a space", "as a list"])
 def test_a_parameter_that_is_missing_is_named_in_twilio_s_words(server: Server, parameter: str, how: str) -> None:
-    """compat-16: under any other name it is another parameter."""
+    """Under any other name it is another parameter."""
     other = {"in another case": parameter.lower(), "with a space": f"{parameter} ", "as a list": f"{parameter}[]"}
     given = {} if how == "left out" else {other[how]: JOB[parameter]}
     answer = send(server, "CreateExportCustomJob", job_with(**{parameter: None}, **given))
@@ -105,6 +107,7 @@ def test_a_date_that_is_none_is_named_with_rule_and_value(server: Server, parame
     assert len(answer.message) < 300
 
 
+@pytest.mark.compat(45, 46)
 @pytest.mark.parametrize(
     ("start", "end", "says"),
     [
@@ -172,6 +175,7 @@ def test_a_webhook_method_is_one_of_two(server: Server, name: str, method: str) 
     assert answer.message.startswith(f"WebhookMethod must be GET or POST; got {method[:20]!r}"[:-1])
 
 
+@pytest.mark.compat(47)
 @pytest.mark.parametrize(
     ("given", "missing"),
     [
@@ -183,7 +187,7 @@ def test_a_webhook_method_is_one_of_two(server: Server, name: str, method: str) 
 )
 @pytest.mark.parametrize("name", list(FORMS))
 def test_half_a_webhook_is_none(server: Server, name: str, given: dict[str, str], missing: str) -> None:
-    """compat-47: an empty text counts as none."""
+    """An empty text counts as none."""
     form = urlencode((JOB if name == "CreateExportCustomJob" else {}) | given)
     answer = send(server, name, form.encode())
     assert (answer.status, answer.code) == (400, 20001)
@@ -237,6 +241,7 @@ BODIES = [
 ]
 
 
+@pytest.mark.compat(67)
 @pytest.mark.parametrize(("body", "headers", "says", "status"), BODIES, ids=[says for _, _, says, _ in BODIES])
 @pytest.mark.parametrize("name", list(FORMS))
 def test_a_body_that_is_no_form_is_refused(

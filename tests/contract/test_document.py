@@ -36,6 +36,7 @@ def spelled(path: str) -> str:
     )
 
 
+@pytest.mark.compat(68)
 def test_the_document_is_openapi() -> None:
     """Tools refuse what is not, and say something about line 1."""
     OpenAPIV31SpecValidator(json.loads(json.dumps(DOCUMENT))).validate()

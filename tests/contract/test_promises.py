@@ -199,6 +199,7 @@ def spoiled(server: Server, asked: Asked, status: int) -> httpx2.Response:
     return asked.send(server, **changes.get(status, {}))
 
 
+@pytest.mark.compat(19)
 @pytest.mark.parametrize(("name", "status"), PROMISED, ids=str)
 def test_every_status_that_is_promised_can_be_had(
     server: Server, monkeypatch: pytest.MonkeyPatch, *, name: str, status: int
@@ -258,6 +259,7 @@ def _evaluated(told: str, asked: Asked, answer: httpx2.Response) -> str:
     return str(found)
 
 
+@pytest.mark.compat(19, 66)
 @pytest.mark.parametrize("path", sorted({operation.path for operation in OPERATIONS}))
 def test_an_address_names_its_methods_and_refuses_all_others(server: Server, path: str) -> None:
     """OPTIONS without credentials, and 405 to the rest: both name the same methods, which are those of the document."""
@@ -275,6 +277,7 @@ def test_an_address_names_its_methods_and_refuses_all_others(server: Server, pat
             assert (refused.json()["code"], refused.json()["status"]) == (20004, 405)
 
 
+@pytest.mark.compat(66)
 @pytest.mark.parametrize("name", [operation.name for operation in OPERATIONS if operation.method == "get"])
 def test_wherever_there_is_get_there_is_head(server: Server, name: str) -> None:
     """The same answer without its body; its length is told."""
@@ -285,6 +288,7 @@ def test_wherever_there_is_get_there_is_head(server: Server, name: str) -> None:
     assert head.headers.get("content-type") == whole.headers.get("content-type")
 
 
+@pytest.mark.compat(3)
 @pytest.mark.parametrize("name", [operation.name for operation in OPERATIONS if operation.path.startswith("/v1/")])
 def test_a_slash_at_the_end_changes_nothing(server: Server, name: str) -> None:
     """Clients that put one there put it everywhere."""
