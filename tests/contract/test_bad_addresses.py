@@ -1,13 +1,13 @@
-"""Bad input in addresses: each variable and each parameter of a query, in every way in which it can be wrong."""
+"""Bad input in addresses: each variable of each operation, in every way in which it can be wrong."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import quote
 
 import pytest
 
 from dayfile.api.openapi.document import OPERATIONS
+from dayfile.model.credential import Scope
 from tests.support.documented import READING
 from tests.support.intake_server import Server, served
 from tests.support.refusal import ask, nothing_changes
@@ -15,7 +15,21 @@ from tests.support.refusal import ask, nothing_changes
 DAY = "2026-11-01"
 JOB_SID, EVENT_SID = "JS" + "0" * 32, "EV" + "0" * 32
 JOBS, DAYS = "/v1/Exports/Messages/Jobs", "/v1/Exports/Messages/Days"
-GOOD = {"ResourceType": "Messages", "Day": DAY, "JobSid": JOB_SID, "EventSid": EVENT_SID, "Code": "20404", "Link": "x"}
+NO_ACCOUNT = (
+    *("AC" + "0" * 32, "AC" + "F" * 32, "AC" + "0" * 31, "AC" + "0" * 33, "ac" + "0" * 32, "SK" + "0" * 32, "AC"),
+    *("AC" + "g" * 32, "AC" + "0" * 32 + "%0a", "x" * 5000),
+)
+NO_KEY = ("SK" + "0" * 32, "theirs", "SK" + "0" * 31, "sk" + "0" * 32, "AC" + "0" * 32, "SK", "%20", "x" * 5000)
+GOOD = {
+    "ResourceType": "Messages",
+    "Day": DAY,
+    "JobSid": JOB_SID,
+    "EventSid": EVENT_SID,
+    "AccountSid": NO_ACCOUNT[0],
+    "KeySid": NO_KEY[0],
+    "Code": "20404",
+    "Link": "x",
+}
 BODIES = {"post": b"StartDay=2026-11-01&EndDay=2026-11-01&FriendlyName=never"}
 
 UNREADABLE = {
@@ -48,7 +62,6 @@ NO_JOB = (
     *(JOB_SID, "JS" + "F" * 32, "JS" + "0" * 31, "JS" + "0" * 33, "js" + "0" * 32, "Js" + "0" * 32, "SK" + "0" * 32),
     *("JS" + "g" * 32, "JS" + "0" * 32 + "%0a", "JS", "Days", "JS" + "%D9%A0" * 32, "x" * 5000),
 )
-
 NO_NOTICE = (EVENT_SID, "EV" + "F" * 32, "EV" + "0" * 31, "EV" + "0" * 33, "ev" + "0" * 32, JOB_SID, "EV", "x" * 5000)
 
 
@@ -57,6 +70,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One instance: nothing here may change it."""
     with served(tmp_path_factory.mktemp("bad")) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def office(server: Server) -> tuple[str, str]:
+    """The login of an operator who manages accounts."""
+    new = server.service.administration.create_key(account=None, scopes=[Scope.ACCOUNTS])
+    return new.key.sid, new.secret
 
 
 def addresses(variable: str) -> list[tuple[str, str]]:
@@ -170,95 +190,36 @@ def test_a_job_of_another_account_or_a_deleted_one_is_not_found(server: Server) 
                 )
 
 
+@pytest.mark.parametrize("value", NO_ACCOUNT, ids=lambda value: value[:40])
+def test_what_is_no_account_is_not_found(server: Server, office: tuple[str, str], value: str) -> None:
+    """By the operator, who may see all of them. A PUT of a sound sid would make it; else it says what is wrong."""
+    json = {"Content-Type": "application/json"}
+    with nothing_changes(server):
+        for method, path in addresses("AccountSid"):
+            if (method, value) == ("put", NO_ACCOUNT[0]):
+                continue
+            asked = path.replace("{AccountSid}", value)
+            answer = ask(server, method.upper(), asked, body=b"{}", headers=json, login=office)
+            expected = (400, 20001) if method == "put" else (404, 20404)
+            assert (answer.status, answer.code) == expected, (method, path, answer.body)
+
+
+@pytest.mark.parametrize("value", NO_KEY, ids=lambda value: value[:40])
+def test_what_is_no_key_is_not_found(server: Server, office: tuple[str, str], value: str) -> None:
+    """Of this account: also one that is somebody else's."""
+    value = office[0] if value == "theirs" else value
+    with nothing_changes(server):
+        answer = ask(server, "DELETE", f"/v1/Accounts/{server.account[0]}/Keys/{value}", login=office)
+    assert (answer.status, answer.code) == (404, 20404)
+
+
 @pytest.mark.parametrize("value", ["1", "0", "-20404", "20404x", "020404", "%32%30%34%30", "Not%20found", "9" * 5000])
 def test_what_is_no_code_is_not_found(server: Server, value: str) -> None:
     """The page of an error is found under one spelling."""
     refused(server, "Code", value, status=404, code=20404, says="knows no error with the code")
 
 
-LISTS = (DAYS, JOBS, "/v1/Notices")
-QUERIES = {
-    "PageSize": (
-        *("0", "00", "-1", "1.5", "1e3", "0x10", "", "+5", "%205", "5%20", "five", "%D9%A5", "1,000", "%EF%BC%95"),
-        "NaN",
-    ),
-    "Page": ("-1", "1.5", "", "+1", "one", "%D9%A1", "2147483648", "9" * 5000, "0x1", "1%0a"),
-}
-
-
-@pytest.mark.compat(23)
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [(name, value) for name, values in QUERIES.items() for value in values],
-    ids=lambda text: text[:12],
-)
-@pytest.mark.parametrize("path", LISTS)
-def test_a_number_that_is_none_is_named_with_its_rule(server: Server, path: str, name: str, value: str) -> None:
-    """Taking it for another one would give a list that nobody asked for."""
-    with nothing_changes(server):
-        answer = ask(server, "GET", f"{path}?{name}={value}")
-    assert (answer.status, answer.code) == (400, 20001)
-    assert answer.message.startswith(f"{name} must be a whole number from ")
-    assert "; got '" in answer.message
-    assert len(answer.message) < 300
-
-
-@pytest.mark.parametrize("name", ["PageSize", "Page", "PageToken"])
-@pytest.mark.parametrize(
-    ("values", "says"),
-    [
-        (("1", "2"), "must be given once, and is given again; got '2'"),
-        (("1", "1"), "must be given once, and is given again; got '1'"),
-        (("%zz",), "must be percent-encoded"),
-        (("%ff",), "must be UTF-8 where it is percent-encoded; got '%ff'"),
-        (("1%00",), "must not contain the character NUL; got '1\\x00'"),
-    ],
-)
-@pytest.mark.parametrize("path", LISTS)
-def test_a_query_that_cannot_be_read_names_the_parameter(
-    server: Server, path: str, name: str, *, values: tuple[str, ...], says: str
-) -> None:
-    """Twice, broken, not UTF-8, NUL: the same words for each."""
-    with nothing_changes(server):
-        answer = ask(server, "GET", f"{path}?{'&'.join(f'{name}={value}' for value in values)}")
-    assert (answer.status, answer.code) == (400, 20001)
-    assert f"{name} {says}" in answer.message
-
-
-@pytest.mark.compat(17)
-@pytest.mark.compat(25)
-def a_token(server: Server, path: str) -> str:
-    """The token of the second page of a list with at least two items."""
-    url = server.client.get(f"{path}?PageSize=1", auth=server.account).json()["meta"]["next_page_url"]
-    return str(url).partition("PageToken=")[2]
-
-
-def test_a_token_is_good_for_the_list_that_gave_it_only(server: Server) -> None:
-    """Of another list or another account it would show a place in something else."""
-    for number in range(2):
-        form = {"StartDay": DAY, "EndDay": DAY, "FriendlyName": str(number)}
-        assert server.client.post(JOBS, data=form, auth=server.account).status_code == 201
-    good = a_token(server, JOBS)
-    assert server.client.get(f"{JOBS}?PageSize=1&PageToken={good}", auth=server.account).status_code == 200
-    other = (good[:-1] + ("A" if good[-1] != "A" else "B"), good.lower(), good + "=", good[2:], "PT", quote("PT" + "ü"))
-    with nothing_changes(server):
-        for path, token in [*((JOBS, token) for token in other), (DAYS, good), ("/v1/Exports/Calls/Jobs", good)]:
-            answer = ask(server, "GET", f"{path}?PageToken={token}")
-            assert (answer.status, answer.code) == (400, 21481), (path, token)
-            assert answer.message.startswith("Invalid PageToken: take it from next_page_url")
-
-
-def test_names_of_parameters_are_spelled_as_documented(server: Server) -> None:
-    """In another case they are other parameters, which are left alone; also what PHP and Ruby would make lists of."""
-    for query in ("pagesize=0", "PAGE=-1", "PageSize[]=0", "page_token=x", "PageSize%20=0", "=0", "&&", "a=b=c"):
-        assert server.client.get(f"{DAYS}?{query}", auth=server.account).status_code == 200
-
-
-def test_every_variable_and_every_query_is_in_these_tables() -> None:
+def test_every_variable_is_in_these_tables() -> None:
     """A new one gets its rows."""
     rows = [row for operation in OPERATIONS for row in READING.parameters({"parameters": operation.parameters})]
     assert {row.name for row in rows if row.note == "in the address"} == set(GOOD)
-    assert {row.name for row in rows if row.note == "in the query"} == {
-        *("PageSize", "Page", "PageToken"),
-        *("SealedDay", "Expires", "Signature"),  # of links, in tests/unit/files/test_links.py: any change is a forgery
-    }

@@ -129,7 +129,7 @@ def requests(server: Server, tmp_path: Path) -> Callable[[int], Run]:
     ("cases", "least"),
     [
         (8, 800),
-        pytest.param(200, 8_000, marks=[pytest.mark.slow, pytest.mark.timeout(1_800)]),
+        pytest.param(120, 3_000, marks=[pytest.mark.slow, pytest.mark.timeout(1_800)]),
     ],
 )
 def test_no_request_made_from_the_document_is_answered_in_another_way(

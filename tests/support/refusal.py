@@ -36,17 +36,23 @@ class Refusal(NamedTuple):
 
 
 def ask(
-    server: Server, method: str, path: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    server: Server,
+    method: str,
+    path: str,
+    *,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    login: tuple[str, str] | None = None,
 ) -> Refusal:
     """Send a request as the account, its path as it is written: a client of the better kind would put it right first.
 
     Fails unless the answer is an error of the one shape.
     """
     with closing(http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=30)) as connection:
-        login = base64.b64encode(":".join(server.account).encode()).decode()
+        basic = base64.b64encode(":".join(login or server.account).encode()).decode()
         kind = {"Content-Type": FORM} if body is not None else {}
         connection.request(
-            method, path, body=body, headers={"Authorization": f"Basic {login}", **kind, **(headers or {})}
+            method, path, body=body, headers={"Authorization": f"Basic {basic}", **kind, **(headers or {})}
         )
         answer = connection.getresponse()
         text = answer.read()

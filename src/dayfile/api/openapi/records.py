@@ -46,7 +46,7 @@ OPERATIONS = (
             "description": "The batch. Its form is recognised from its first byte, whatever Content-Type says.",
             "required": False,  # nothing is a batch of nothing
             "content": {
-                "application/x-ndjson": {"schema": {"type": "string"}, "example": _LINE},
+                "application/x-ndjson": {"example": _LINE},
                 "application/json": {"schema": {"type": "array", "items": schema("Record")}},
             },
         },
