@@ -27,6 +27,7 @@ def client(face: Face) -> Iterator[httpx2.Client]:
         yield client
 
 
+@pytest.mark.compat(47)
 @pytest.mark.parametrize("place", FORMS)
 @pytest.mark.parametrize(
     ("url", "rule"),

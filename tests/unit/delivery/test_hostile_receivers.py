@@ -1,6 +1,6 @@
 """What receivers do that mean harm, or are broken: each has its outcome, and none holds an attempt beyond its limit.
 
-The limit is a third of a second here. A test that hangs shows that a limit does not hold.
+A test that hangs shows that a limit does not hold.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from tests.support.receiver import Behaviour, Connection, Receiver, answers, rec
 from tests.support.told import LOOPBACK, deliver, destinations
 
 LIMIT_SECONDS = 0.3
+LIMIT_AFTER_AN_ANSWER = 2.0  # so long that a busy machine gets as far as the answer
 TOO_LATE = f"no answer within {LIMIT_SECONDS:g} seconds"
 OK_HEAD = "HTTP/1.1 200 OK\r\n"
 
@@ -82,7 +83,7 @@ def does_not_speak_http(connection: Connection) -> None:
 def test_a_receiver_that_gives_no_answer_has_failed(behaviour: Behaviour, error: str) -> None:
     """And the next one is served by this thread: no receiver holds it longer than the limit."""
     with receiving(behaviour) as receiver:
-        outcome = deliver(receiver.url, seconds=LIMIT_SECONDS)
+        outcome = deliver(receiver.url, seconds=LIMIT_SECONDS if error is TOO_LATE else 10)
     assert (outcome.result, outcome.status, outcome.answer) == (Result.FAILED, None, b"")
     assert outcome.error is not None
     assert outcome.error.startswith(error)
@@ -120,7 +121,7 @@ def a_broken_body(connection: Connection) -> None:
 def test_what_follows_a_good_status_does_not_matter(behaviour: Behaviour) -> None:
     """The receiver has the notice and said so; telling it again because its body is odd would only double it."""
     with receiving(behaviour) as receiver:
-        outcome = deliver(receiver.url, seconds=LIMIT_SECONDS)
+        outcome = deliver(receiver.url, seconds=LIMIT_AFTER_AN_ANSWER)
     assert (outcome.result, outcome.status) == (Result.DELIVERED, 200)
     assert outcome.answer.startswith(b"thank")
     assert len(outcome.answer) <= ANSWER_BYTES
@@ -180,7 +181,7 @@ def test_a_name_is_resolved_once_for_each_attempt() -> None:
 def test_one_private_address_among_public_ones_is_enough_to_refuse(canary: Receiver) -> None:
     """Otherwise whoever owns the name only has to make the public one not answer."""
     to = destinations(mixed_example=[["93.184.215.14", "127.0.0.1"]])
-    outcome = deliver(f"http://mixed.example:{canary.port}/", to=to, seconds=LIMIT_SECONDS)
+    outcome = deliver(f"http://mixed.example:{canary.port}/", to=to)
     assert outcome.error == "the URL of a webhook must lead to public addresses only"
     assert canary.connections == 0
 

@@ -85,7 +85,8 @@ PAGES = (
 _WEBHOOK_URL = {
     "maxLength": LONGEST_URL,
     "pattern": "^([Hh][Tt][Tt][Pp][Ss]?://[!-~]+)?$",
-    "description": "Who is told when it is done: an absolute http or https URL.",
+    "description": "Who is told when it is done: an absolute http or https URL. It leads to public addresses, has no "
+    "user name in it, and port 80, 443, or one from 1024 on that is not known for another protocol.",
 }
 _WEBHOOK_METHOD = {"enum": [*WEBHOOK_METHODS, ""], "description": "How the webhook is called."}
 _BOTH_OR_NONE = {"dependentRequired": {"WebhookUrl": ["WebhookMethod"], "WebhookMethod": ["WebhookUrl"]}}
