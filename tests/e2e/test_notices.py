@@ -49,6 +49,7 @@ def submit(instance: Instance, *options: str, expect: Outcome = Outcome.DONE) ->
     return done.stdout + done.stderr
 
 
+@pytest.mark.compat(62, 67, 70)
 def test_a_job_tells_its_webhook_and_its_address_once(server: Server, receiver: Receiver) -> None:
     """One event, with three signatures that verify, and one e-mail in the folder: nobody is told twice, or never."""
     instance = server.instance
@@ -81,6 +82,7 @@ def test_a_server_without_a_mail_server_says_so_when_it_starts(server: Server) -
     assert said["folder"] == str(server.instance.folder / "data" / "mail")
 
 
+@pytest.mark.compat(69)
 def test_a_webhook_that_leads_inside_is_refused_when_the_job_is_made(server: Server) -> None:
     """The customer reads which rule it breaks; nothing is submitted."""
     said = submit(server.instance, "--webhook-url", "http://169.254.169.254/latest/meta-data/", expect=Outcome.FAILED)
