@@ -37,7 +37,7 @@ def check(
         screen.table(columns, ((found.invariant, found.subject, found.detail) for found in findings), empty="")
     else:
         read = "read and compared" if deep else "looked at"
-        screen.line(f"All is well: {count_text(objects, 'object')} {read}, and all jobs.")
+        screen.line(f"All is well: {count_text(objects, 'object')} {read}, and all jobs and notices.")
     if findings:
         screen.problem(f"{count_text(len(findings), 'finding')}: see docs/operations.md, “When something is wrong”")
         raise typer.Exit(Outcome.FAILED)
