@@ -21,7 +21,7 @@ DAY = "2026-11-01"
 NAMES = ("acme", "bravo")
 ACCOUNTS = [AccountSid(a_sid("AC", name)) for name in NAMES]
 SWEPT_AFTER = timedelta(minutes=31)
-LEAST_STEPS = 40
+LEAST_STEPS = 15
 
 
 def _revise(world: World, version: int) -> None:
@@ -58,8 +58,8 @@ def beginning(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 def _forget(world: World) -> None:
-    """What the worker does for retention, until there is nothing left to do."""
-    for _ in range(3):
+    """What the worker does for retention, until there is nothing left to do, and once more when objects have rested."""
+    for _ in range(2):
         while world.retention.round() | world.sweep.round():
             pass
         world.clock.pass_by(SWEPT_AFTER)

@@ -1,15 +1,14 @@
 """Retention: what has had its time is forgotten, step by step, and what nothing refers to any more goes.
 
 A day file is out of sight from the moment at which it expires, and links to it are dead, for none is given beyond that
-moment; rows follow here, in small commits, each of which can be repeated. Sealed days are the records and stay: all
-that goes of them are revisions that were superseded, that no list shows, and that no link leads to any more. Their
-objects are condemned in the commit that drops their rows, and rest before they are swept, so that an older database
-that is restored finds them.
+moment; rows follow here, some of everything in a small commit that can be repeated. Sealed days are the records and
+stay: all that goes of them are revisions that were superseded, that no list shows, and that no link leads to any more.
+Their objects are condemned in the commit that drops their rows, and rest before they are swept, so that an older
+database that is restored finds them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -18,8 +17,9 @@ from dayfile.model.day import Day
 from dayfile.model.export import LONGEST_LINK
 from dayfile.model.receipt import RECEIPT_LIFETIME
 from dayfile.store.database import Database
+from dayfile.store.transaction import Transaction
 
-ROWS_AT_ONCE: Final = 500
+ROWS_AT_ONCE: Final = 200
 JOBS_AT_ONCE: Final = 20  # each has up to thousands of days
 
 RESTS_FOR_SECONDS: Final = 60.0
@@ -52,54 +52,39 @@ class Retention:
         """Forget some of everything that has had its time; False when there was nothing, or not long ago."""
         if self._clock.monotonic() < self._rests_until:
             return False
-        steps: tuple[Callable[[datetime], bool], ...] = (
-            self._forget_day_files,
-            self._forget_jobs,
-            self._forget_revisions,
-            self._forget_seals,
-            self._forget_runs,
-            self._forget_receipts,
-            self._forget_notices,
-        )
         now = self._clock.now()
-        forgot = [step(now) for step in steps]
-        if not any(forgot):
+        with self._database.transaction() as tx:
+            # Day files before revisions, as whoever publishes locks them: the other order would deadlock on PostgreSQL.
+            forgot = self._forget_published(tx, now) + self._forget_revisions(tx, now) + self._forget_work(tx, now)
+        if not forgot:
             self._rests_until = self._clock.monotonic() + RESTS_FOR_SECONDS
-        return any(forgot)
+        return forgot > 0
 
-    def _forget_day_files(self, now: datetime) -> bool:
-        with self._database.transaction() as tx:
-            return tx.day_files.forget_expired(now=now, limit=ROWS_AT_ONCE) > 0
+    def _forget_published(self, tx: Transaction, now: datetime) -> int:
+        return tx.day_files.forget_expired(now=now, limit=ROWS_AT_ONCE) + tx.jobs.forget(
+            over_before=now - self._job_lifetime, limit=JOBS_AT_ONCE
+        )
 
-    def _forget_jobs(self, now: datetime) -> bool:
-        with self._database.transaction() as tx:
-            jobs = tx.jobs.forget(over_before=now - self._job_lifetime, limit=JOBS_AT_ONCE)
-            # Yesterday's stay a day longer, for a host whose clock is behind.
-            return tx.jobs.forget_quota(before=Day.of(now) - 1, limit=ROWS_AT_ONCE) + jobs > 0
-
-    def _forget_revisions(self, now: datetime) -> bool:
+    def _forget_revisions(self, tx: Transaction, now: datetime) -> int:
         rested = now - SUPERSEDED_RESTS_FOR
-        with self._database.transaction() as tx:
-            disused = tx.sealed_days.disused(
-                superseded_before=rested, unpublished_before=rested - LONGEST_LINK, limit=ROWS_AT_ONCE
+        disused = tx.sealed_days.disused(
+            superseded_before=rested, unpublished_before=rested - LONGEST_LINK, limit=ROWS_AT_ONCE
+        )
+        tx.sealed_days.forget([sealed_day_id for sealed_day_id, _ in disused])
+        # In the same commit: an object without a row and without an entry in the ledger would stay for ever.
+        tx.uploads.condemn([key for _, key in disused], now=now, delete_after=now + self._sweep_delay)
+        return len(disused)
+
+    def _forget_work(self, tx: Transaction, now: datetime) -> int:
+        """What was kept of work that is done, for those who look back."""
+        limit, done_before = ROWS_AT_ONCE, now - self._job_lifetime
+        return sum(
+            (
+                tx.seals.forget(begun_before=done_before, limit=limit),
+                tx.daily_runs.forget(finished_before=done_before, limit=limit),
+                # Yesterday's stay a day longer, for a host whose clock is behind.
+                tx.jobs.forget_quota(before=Day.of(now) - 1, limit=limit),
+                tx.receipts.forget(received_before=now - RECEIPT_LIFETIME, limit=limit),
+                tx.notices.forget(ended_before=now - self._notice_lifetime, limit=limit),
             )
-            tx.sealed_days.forget([sealed_day_id for sealed_day_id, _ in disused])
-            # In the same commit: an object without a row and without an entry in the ledger would stay for ever.
-            tx.uploads.condemn([key for _, key in disused], now=now, delete_after=now + self._sweep_delay)
-        return bool(disused)
-
-    def _forget_seals(self, now: datetime) -> bool:
-        with self._database.transaction() as tx:
-            return tx.seals.forget(begun_before=now - self._job_lifetime, limit=ROWS_AT_ONCE) > 0
-
-    def _forget_runs(self, now: datetime) -> bool:
-        with self._database.transaction() as tx:
-            return tx.daily_runs.forget(finished_before=now - self._job_lifetime, limit=ROWS_AT_ONCE) > 0
-
-    def _forget_receipts(self, now: datetime) -> bool:
-        with self._database.transaction() as tx:
-            return tx.receipts.forget(received_before=now - RECEIPT_LIFETIME, limit=ROWS_AT_ONCE) > 0
-
-    def _forget_notices(self, now: datetime) -> bool:
-        with self._database.transaction() as tx:
-            return tx.notices.forget(ended_before=now - self._notice_lifetime, limit=ROWS_AT_ONCE) > 0
+        )
