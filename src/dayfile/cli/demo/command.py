@@ -52,7 +52,7 @@ def demo(
     last = last_custom_day(clock.now())
     days = DayRange(first=last - (_DAYS - 1), last=last)
     with _folder(data_dir) as folder:
-        cast = make_cast(folder)
+        cast = make_cast(folder, records=records // _DAYS)
         with serving(folder, port=port) as server:
             screen.line(f"A server of the demo's own is ready: {server.url} (data in {folder})")
             proofs = _play(screen, server.url, cast, days, folder=folder, records=records, clock=clock)
@@ -87,6 +87,7 @@ def _play(
         story.everybody_downloads_everything()
         story.records_come_late(platform)
         story.a_year_is_asked_for()
+        story.a_day_came_by_itself()
     screen.heading(f"What was proven, in {clock.monotonic() - started:.1f} s")
     return story.proofs
 

@@ -15,6 +15,8 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from dayfile.cli.client import Login
+from dayfile.cli.demo.expectation import Expectation
+from dayfile.cli.demo.yesterday import DayAgo, live_through
 from dayfile.errors import Unusable
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import Scope
@@ -26,7 +28,8 @@ _STOP_SECONDS = 40
 _LOG_LINES = 20
 
 # A year-long job on top of all others is more than a customer may ask for on one day.
-_OWN: dict[str, Any] = {"host": "127.0.0.1", "quota_days": 0, "accounts_may_write": True}
+# Yesterday is to be exported even if it is just over.
+_OWN: dict[str, Any] = {"host": "127.0.0.1", "quota_days": 0, "accounts_may_write": True, "day_grace_minutes": 0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,7 @@ class Cast:
     subaccounts: tuple[Member, ...]
     key_sid: str
     key_secret: str = field(repr=False)
+    yesterday: Expectation = field(repr=False)  # what must be exported by itself of the day before
 
     @property
     def members(self) -> tuple[Member, ...]:
@@ -53,23 +57,32 @@ class Cast:
         return self.parent, *self.subaccounts
 
 
-def make_cast(folder: Path) -> Cast:
-    """Make the instance in the folder, and its accounts and key."""
+def make_cast(folder: Path, *, records: int) -> Cast:
+    """Make the instance in the folder, its accounts and its key, all a day ago; about so many records are a day's."""
     # The defaults and nothing else: neither the environment nor a .env file may lead the demo to a real instance.
     defaults = {name: known.default for name, known in Settings.model_fields.items()}
     settings = Settings.read(_env_file=None, **defaults | _OWN | {"data_dir": folder})
-    with Service.open(settings) as service:
+    with Service.open(settings, clock=DayAgo()) as service:
         parent = service.administration.create_account(friendly_name="Acme")
         made = [
             service.administration.create_account(parent=parent.account.sid, friendly_name=name)
             for name in ("Acme Europe", "Acme Asia")
         ]
         key = service.administration.create_key(account=None, scopes=[Scope.INTAKE], friendly_name="platform")
+        platform = service.authenticator.authenticate(key.key.sid, key.secret)
+        sids = [new.account.sid for new in (parent, *made)]
+        yesterday = live_through(service, platform, sids, records=records)
     members = [
         Member(sid=new.account.sid, auth_token=new.auth_token, name=new.account.friendly_name)
         for new in (parent, *made)
     ]
-    return Cast(parent=members[0], subaccounts=tuple(members[1:]), key_sid=key.key.sid, key_secret=key.secret)
+    return Cast(
+        parent=members[0],
+        subaccounts=tuple(members[1:]),
+        key_sid=key.key.sid,
+        key_secret=key.secret,
+        yesterday=yesterday,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -129,6 +129,22 @@ class Story:
         claim = f"days done of a year-long job, in {milliseconds:.0f} ms"
         self._prove(claim, expected=len(year), found=job.finished - job.failed)
 
+    def a_day_came_by_itself(self) -> None:
+        """Act 6: yesterday, all accounts enabled daily exports of messages; nobody has asked for that day."""
+        expected = self._cast.yesterday
+        yesterday = next(day for _, _, day in expected.places())
+        self._screen.heading(f"Daily exports were enabled the day before: {yesterday} has come by itself")
+        for member in self._cast.members:
+            server = self._customers.server(member)
+            while yesterday not in {published.day for published in server.days(MESSAGES)}:
+                self._clock.wait(threading.Event(), _LOOK_SECONDS)
+        places = [(member.sid, MESSAGES, yesterday) for member in self._cast.members]
+        compared = self._customers.compare(places, expected, progress=lambda _: None)
+        content = f"{count_text(len(places), 'file')} with {count_text(compared.records, 'record')}"
+        self._screen.line(f"  {content}, published as soon as the day was sealed")
+        right = compared.count(compared.has_expected_text)
+        self._prove("daily files whose text is the expected one", expected=len(places), found=right)
+
     def _send(
         self, platform: Platform, all_batches: Iterable[Batch], *, claim: str
     ) -> list[tuple[Batch, dict[str, object]]]:
