@@ -100,7 +100,7 @@ def test_the_check_of_standard_webhooks_tells_ours_from_others(
 
 
 @pytest.mark.parametrize("language", [twilio_in_python, twilio_in_node], ids=["Python", "Node"])
-@pytest.mark.compat(67)
+@pytest.mark.compat(72)
 def test_the_check_with_twilios_library_tells_ours_from_others(
     language: Callable[[], Check], delivered: tuple[str, Received]
 ) -> None:

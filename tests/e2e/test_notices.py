@@ -49,7 +49,7 @@ def submit(instance: Instance, *options: str, expect: Outcome = Outcome.DONE) ->
     return done.stdout + done.stderr
 
 
-@pytest.mark.compat(62, 67, 70)
+@pytest.mark.compat(62, 70, 72)
 def test_a_job_tells_its_webhook_and_its_address_once(server: Server, receiver: Receiver) -> None:
     """One event, with three signatures that verify, and one e-mail in the folder: nobody is told twice, or never."""
     instance = server.instance

@@ -31,7 +31,7 @@ def received(path: str, method: str) -> tuple[str, Received]:
 @pytest.mark.compat(62)
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("method", ["GET", "POST"])
-@pytest.mark.compat(67)
+@pytest.mark.compat(72)
 def test_twilios_validator_takes_the_signature(path: str, method: str) -> None:
     """Receivers that check Twilio's webhooks check these without a change, with the account's auth token."""
     url, request = received(path, method)
@@ -44,7 +44,7 @@ def test_twilios_validator_takes_the_signature(path: str, method: str) -> None:
     assert not RequestValidator("another token").validate(url + request.target, form, signature)
 
 
-@pytest.mark.compat(67)
+@pytest.mark.compat(72)
 def test_twilios_own_example_is_signed_as_twilio_signs_it() -> None:
     """The example of Twilio's documentation, so that not only two readings of the same code agree."""
     form = (

@@ -30,7 +30,7 @@ FIELDS = {
 }
 
 
-@pytest.mark.compat(66)
+@pytest.mark.compat(71)
 def test_a_receiver_of_posts_gets_a_form() -> None:
     """Receivers are written against these names; whatever is in a friendly name comes through."""
     with receiving() as receiver:
@@ -47,7 +47,7 @@ def test_a_receiver_of_posts_gets_a_form() -> None:
     ("given", "before"),
     [("", ""), ("/", ""), ("/hook", ""), ("/hook?", ""), ("/hook?a=1&b=%26", "a=1&b=%26&"), ("/hook?a#part", "a&")],
 )
-@pytest.mark.compat(66)
+@pytest.mark.compat(71)
 def test_a_receiver_of_gets_finds_the_fields_behind_its_own_query(given: str, before: str) -> None:
     """A query that it chose itself must arrive untouched: it may tell tenants apart, or be signed."""
     with receiving() as receiver:
@@ -60,7 +60,7 @@ def test_a_receiver_of_gets_finds_the_fields_behind_its_own_query(given: str, be
     assert "content-length" not in request.headers
 
 
-@pytest.mark.compat(66)
+@pytest.mark.compat(71)
 def test_a_daily_file_is_told_with_its_day_and_size() -> None:
     """The second kind of notice has no job."""
     content = DayContent(friendly_name="Daily export", size_bytes=3_000_000_000)
@@ -80,7 +80,7 @@ def test_a_daily_file_is_told_with_its_day_and_size() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
-@pytest.mark.compat(68)
+@pytest.mark.compat(73)
 def test_every_2xx_is_a_delivery(status: int) -> None:
     """Whatever the receiver's framework makes of a function without an answer."""
     with receiving(answers(status)) as receiver:
@@ -88,7 +88,7 @@ def test_every_2xx_is_a_delivery(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 400, 401, 404, 500, 599])
-@pytest.mark.compat(68)
+@pytest.mark.compat(73)
 def test_every_other_answer_is_a_failure_that_names_it(status: int) -> None:
     """Its owner reads in the log what the receiver said, and it is tried again."""
     with receiving(answers(status, "no such hook")) as receiver:
@@ -124,7 +124,7 @@ def test_410_stops() -> None:
         ("", None),
     ],
 )
-@pytest.mark.compat(68)
+@pytest.mark.compat(73)
 def test_a_receiver_may_ask_for_time(status: int, asked: str, granted: timedelta | None) -> None:
     """In seconds or as a date; what is neither is as if it had not been said, and nobody waits for years."""
     with receiving(answers(status, Retry_After=asked)) as receiver:
