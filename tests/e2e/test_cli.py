@@ -30,7 +30,7 @@ ASKED = f"{DAYS.first}..{DAYS.last}"
 @pytest.fixture
 def instance(tmp_path: Path) -> Instance:
     """An instance that nobody has started yet."""
-    return Instance(tmp_path)
+    return Instance(tmp_path, {"DAYFILE_WEBHOOK_ALLOW": "127.0.0.0/8"})
 
 
 @pytest.fixture
@@ -107,11 +107,11 @@ def test_daily_exports_are_switched_and_shown(server: Server) -> None:
     """Each part by itself: a script that sets the webhook must not have to know whether exports are on."""
     run, json_of = server.instance.run, server.instance.json
     assert "is not exported" in run("configuration", "show", "Calls").stdout
-    run("configuration", "set", "Calls", "--webhook-url", "https://example.com/hook")
+    run("configuration", "set", "Calls", "--webhook-url", "http://127.0.0.1:9999/hook")
     assert json_of("configuration", "set", "Calls", "--enable")["webhook_method"] == "POST"
     shown = run("configuration", "show", "Calls").stdout
     assert "is exported by itself" in shown
-    assert "POST https://example.com/hook" in shown
+    assert "POST http://127.0.0.1:9999/hook" in shown
     cleared = json_of("configuration", "set", "Calls", "--no-webhook")
     assert (cleared["enabled"], cleared["webhook_url"], cleared["webhook_method"]) == (True, "", "")
     assert json_of("configuration", "set", "Calls", "--disable")["enabled"] is False
