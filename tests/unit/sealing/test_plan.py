@@ -108,6 +108,22 @@ def test_an_archive_of_days_before_the_installation_counts_as_late(database: Dat
     assert old in _due(database, INSTALLED + timedelta(minutes=10))
 
 
+def test_an_archive_that_is_sealed_first_of_all_opens_no_days_since(tmp_path: Path) -> None:
+    """Taken for the newest day that was opened, one of 2015 would have every day since sealed and exported."""
+    database = a_database(tmp_path)
+    _accept(database, "2015-01-01", now=INSTALLED)
+    _seal(database, "2015-01-01", now=INSTALLED)
+    assert _open_days(database, INSTALLED) == ["2026-11-20"]
+
+
+def test_a_day_that_is_sealed_before_its_end_is_due_all_the_same(database: Database) -> None:
+    """More of it was still to come: only the seal after its end is the one that its exports wait for."""
+    _seal(database, "2026-11-20", now=INSTALLED)
+    _seal(database, "2026-11-21", now=INSTALLED)  # records may be a day ahead
+    assert ("Messages", "2026-11-20") in _due(database, MIDNIGHT + timedelta(minutes=60))
+    assert _open_days(database, MIDNIGHT) == ["2026-11-21"]
+
+
 def test_records_of_today_and_tomorrow_wait_for_their_day(database: Database) -> None:
     """A platform's clock may be ahead."""
     for day in ("2026-11-20", "2026-11-21"):
