@@ -71,11 +71,13 @@ def ordered_text(
             held -= buckets[current].held_bytes
             yield from buckets[current].pour()
             current += 1
+            pa.default_memory_pool().release_unused()  # it keeps what was freed, in ever more and smaller parts
         held += lines.nbytes
         _deal(lines, buckets)
         if held > memory_bytes:
-            list(pool.map(Bucket.spill, buckets[current + 1 :]))
-            held = buckets[current].held_bytes
+            # The current one, too: what is held of a row group, however little, holds all of it in memory.
+            list(pool.map(Bucket.spill, buckets[current:]))
+            held = 0
     for bucket in buckets[current:]:
         yield from bucket.pour()
 

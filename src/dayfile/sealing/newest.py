@@ -20,6 +20,10 @@ from dayfile.files.segments import MAX_LINES, key_columns
 from dayfile.model.account import AccountSid
 from dayfile.model.resource import ResourceType
 
+MEMORY_SHARES: Final = 6
+"""Once lines are ranked, DuckDB keeps one of so many shares of the memory; the others are for the lines themselves, so
+that bringing them into order takes no more than ranking them, however many there are."""
+
 _ROWS_AT_ONCE: Final = 100_000
 _YEAR_ONE: Final = 62_135_596_800  # seconds from the year 1 to 1970: no date is below it, so versions shift up safely
 _GLOB: Final = re.compile(r"([*?\[])")
@@ -89,8 +93,11 @@ def newest_lines(
 ) -> Iterator[NewestLines]:
     """Find the newest version of every record of these accounts; of two that are equally new, the later arrival.
 
-    Lines of other accounts are ignored. Raises Corrupt for segments that contradict one another or cannot be read,
-    StorageUnavailable if the scratch folder fails or is full, Unusable if the memory does not suffice.
+    Lines of other accounts are ignored. Ranking them takes up to `memory_bytes`; inside the block, one share in
+    MEMORY_SHARES of that.
+
+    Raises Corrupt for segments that contradict one another or cannot be read, StorageUnavailable if the scratch folder
+    fails or is full, Unusable if the memory does not suffice.
     """
     settings: dict[str, str | bool | int | float | list[str]] = {
         "threads": threads,
@@ -105,6 +112,8 @@ def newest_lines(
         with _reported():
             _open(connection, segments, accounts)
             _rank(connection, key_columns(resource_type))
+            # Ranking is over, and lines will be held beside what is still asked: both together may take what it took.
+            connection.execute(f"SET memory_limit = '{memory_bytes // MEMORY_SHARES}B'")
         yield NewestLines(connection)
 
 

@@ -23,7 +23,7 @@ from dayfile.model.resource import ResourceType
 from dayfile.sealing.bring import file_of, segments_of
 from dayfile.sealing.day_files import Target, store_day_files
 from dayfile.sealing.gather import ordered_text
-from dayfile.sealing.newest import Accounts, Waiting, newest_lines
+from dayfile.sealing.newest import MEMORY_SHARES, Accounts, Waiting, newest_lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,8 @@ def seal_piece(
             threads=threads,
         ) as newest:
             paths = [segment.path for segment in segments]
-            text = ordered_text(newest, paths, scratch=folder, memory_bytes=memory_bytes, pool=pool)
+            held_bytes = memory_bytes // MEMORY_SHARES  # most is on its way: read, spilled, poured, compressed, stored
+            text = ordered_text(newest, paths, scratch=folder, memory_bytes=held_bytes, pool=pool)
             return list(store_day_files(newest.totals(), text, _targets(piece), storage=storage, pool=pool))
 
 
