@@ -29,10 +29,10 @@ class Bucket:
         self._files = 0
         self._held: list[Any] = []
 
-    def add(self, lines: Any) -> None:
-        """Take some of its lines."""
+    def add(self, lines: Any, *, size_bytes: int) -> None:
+        """Take some of its lines, which are about so large."""
         self._held.append(lines)
-        self.held_bytes += lines.nbytes
+        self.held_bytes += size_bytes
 
     def spill(self) -> None:
         """Move what is held to a file; raises StorageUnavailable."""

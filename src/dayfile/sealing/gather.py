@@ -31,6 +31,7 @@ from dayfile.sealing.newest import NewestLines
 
 _BUCKET_BYTES: Final = 16 * 1024 * 1024
 _AHEAD: Final = 8  # row groups that may be on their way through the pool
+_POURED_AHEAD: Final = 2  # buckets that are poured while the text of another is compressed
 _LAYOUTS: Final = 64  # segments whose row groups are remembered
 
 
@@ -66,20 +67,31 @@ def ordered_text(
     ]
     read = partial(_read, lru_cache(maxsize=_LAYOUTS)(_layout))
     current, held = 0, 0
+    pouring: deque[Future[list[memoryview]]] = deque()
     for group, lines in _ahead(read, _row_groups(newest.places(), paths), pool):
         while group.lowest >= buckets[current].stop:
             held -= buckets[current].held_bytes
-            yield from buckets[current].pour()
+            pouring.append(pool.submit(_poured, buckets[current]))
             current += 1
-            pa.default_memory_pool().release_unused()  # it keeps what was freed, in ever more and smaller parts
-        held += lines.nbytes
-        _deal(lines, buckets)
+            if len(pouring) > _POURED_AHEAD:
+                yield from pouring.popleft().result()
+        held += _deal(lines, buckets)
         if held > memory_bytes:
             # The current one, too: what is held of a row group, however little, holds all of it in memory.
             list(pool.map(Bucket.spill, buckets[current:]))
             held = 0
     for bucket in buckets[current:]:
-        yield from bucket.pour()
+        pouring.append(pool.submit(_poured, bucket))
+        if len(pouring) > _POURED_AHEAD:
+            yield from pouring.popleft().result()
+    for last in pouring:
+        yield from last.result()
+
+
+def _poured(bucket: Bucket) -> list[memoryview]:
+    text = list(bucket.pour())
+    pa.default_memory_pool().release_unused()  # it keeps what was freed, in ever more and smaller parts
+    return text
 
 
 def _borders(lengths: Iterator[Any]) -> Iterator[int]:
@@ -145,16 +157,19 @@ def _read(layout_of: Callable[[Path], _Layout], group: _RowGroup) -> Any:
     return batch if is_ordered is not False else batch.sort_by("rank")
 
 
-def _deal(lines: Any, buckets: Sequence[Bucket]) -> None:
-    """Put lines that are in order into their buckets; nothing is copied."""
+def _deal(lines: Any, buckets: Sequence[Bucket]) -> int:
+    """Put lines that are in order into their buckets; nothing is copied. About how many bytes they are."""
     ranks = lines["rank"]
+    size: int = lines.nbytes
     start = 0
     while start < len(ranks):
         rank = ranks[start].as_py()
         bucket = buckets[bisect_right(buckets, rank, key=lambda bucket: bucket.start) - 1]
         stop = bisect_left(ranks, bucket.stop, start, key=lambda rank: rank.as_py())
-        bucket.add(lines.slice(start, stop - start))
+        # Asking a slice for its bytes takes as long as all the rest of this.
+        bucket.add(lines.slice(start, stop - start), size_bytes=size * (stop - start) // len(ranks))
         start = stop
+    return size
 
 
 def _runs(values: Any) -> Iterator[tuple[int, int]]:
