@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dayfile.cli import instance
+from dayfile.cli import accounts_import, instance
 from dayfile.cli.family import Family
-from dayfile.cli.options import JsonOption, read_account, read_duration, screen_of
+from dayfile.cli.options import JsonOption, KeepOption, read_account, screen_of
 from dayfile.cli.show import Column
 from dayfile.errors import InvalidParameter
 from dayfile.model.account import KEEP_OLD_FOR, AccountSid
@@ -29,17 +29,6 @@ _PAGE = 500
 AccountArgument = Annotated[
     AccountSid,
     typer.Argument(metavar="ACCOUNT", help="Account sid, AC…", parser=read_account, show_default=False),
-]
-
-KeepOption = Annotated[
-    timedelta | None,
-    typer.Option(
-        "--keep-old-for",
-        metavar="DURATION",
-        help="How long an old token works beside the new one: 90s, 30m, 24h, 7d.",
-        parser=read_duration,
-        show_default="24h",
-    ),
 ]
 
 
@@ -74,6 +63,9 @@ def create(
         return
     screen.facts({"account_sid": new.account.sid, "auth_token": new.auth_token})
     screen.note("Keep the auth token: it is not shown again. `dayfile accounts rotate` makes another.")
+
+
+app.command("import")(accounts_import.import_accounts)
 
 
 @app.command("list")

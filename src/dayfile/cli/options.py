@@ -84,6 +84,16 @@ DaysArgument = Annotated[
     DayRange,
     typer.Argument(metavar="DAYS", help="One UTC day, or a range FROM..TO.", parser=_read_days, show_default=False),
 ]
+KeepOption = Annotated[
+    timedelta | None,
+    typer.Option(
+        "--keep-old-for",
+        metavar="DURATION",
+        help="How long an old token works beside the new one: 90s, 30m, 24h, 7d.",
+        parser=read_duration,
+        show_default="24h",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 Url = Annotated[
