@@ -196,6 +196,7 @@ def test_more_than_fits_in_memory_is_asked_to_wait(
     server: Server, acme: str, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
     """A server that takes everything at once dies, and then it takes nothing."""
+    assert server.post(body_of(_messages(acme, "first"))).status_code == 200  # what the limits apply to is there
     monkeypatch.setattr(records, "READ_WHOLE_BYTES", 10)
     monkeypatch.setattr(records, limit, 0)
     answer = server.post(body_of(_messages(acme, "a")))
