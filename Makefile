@@ -15,7 +15,7 @@ INSTALL := $(PIP) install --require-hashes
 INSTALL_CHECKOUT := $(PIP) install --no-deps --no-build-isolation --editable .
 UV_VERSION := 0.13.9
 # As many test processes as cores, up to four: more would mostly start up.
-WORKERS := --numprocesses logical --maxprocesses 4
+WORKERS := --numprocesses logical --maxprocesses 4 --dist worksteal
 
 # Empty: the newest Python on the PATH that can make virtual environments.
 PYTHON ?=

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from dayfile.cli.logs import log_trouble
-
 if TYPE_CHECKING:
     from dayfile.service import Service
 
@@ -16,6 +14,7 @@ if TYPE_CHECKING:
 def opened() -> Iterator[Service]:
     """The instance, open as long as the block runs; raises Unusable with what to do."""
     # Imported when it is needed: everything that Dayfile is made of hangs from it, and the help needs nothing of it.
+    from dayfile.cli.logs import log_trouble
     from dayfile.service import Service
     from dayfile.settings import Settings
 

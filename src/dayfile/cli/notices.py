@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dayfile.accounts.administer import OPERATOR
 from dayfile.cli import instance
 from dayfile.cli.family import Family
 from dayfile.cli.options import JsonOption, read_account, screen_of
@@ -104,6 +103,8 @@ def show(ctx: typer.Context, *, event: EventArgument, as_json: JsonOption = Fals
 @app.command("replay")
 def replay(ctx: typer.Context, *, event: EventArgument) -> None:
     """Tell it again, at once and under the same event sid; only a notice that is not pending."""
+    from dayfile.accounts.administer import OPERATOR
+
     with instance.opened() as service:
         notice = service.replay.replay(parse_event_sid(event), actor=OPERATOR)
     screen_of(ctx).note(f"{notice.sid} is pending again: the next worker that looks delivers it.")

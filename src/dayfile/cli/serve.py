@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dayfile import __version__
-from dayfile.cli.logs import log_everything
 from dayfile.cli.options import screen_of
 
 if TYPE_CHECKING:
@@ -43,6 +42,7 @@ def serve(
     """Answer HTTP, and work, until told to stop. Prints one line with its address when it is ready."""
     from dayfile.cli.answering import answer
     from dayfile.cli.listening import listen
+    from dayfile.cli.logs import log_everything
     from dayfile.cli.processes import Processes
     from dayfile.cli.stopping import told_by_signals
     from dayfile.service import Service
@@ -66,6 +66,7 @@ def serve(
 def work(ctx: typer.Context) -> None:
     """Only work, until told to stop: seal, produce jobs, sweep. As many of these as you like."""
     from dayfile.cli import answering
+    from dayfile.cli.logs import log_everything
     from dayfile.cli.stopping import told_by_signals
     from dayfile.service import Service
     from dayfile.settings import Settings

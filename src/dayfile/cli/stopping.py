@@ -20,10 +20,17 @@ class Stop:
 
     def __init__(self) -> None:
         self._hear, self._say = os.pipe()
+        os.set_blocking(self._say, False)  # as Python wants it of what it writes to when a signal comes
+        self.is_told = False
 
     def tell(self) -> None:
         """Say that it is time to stop; from any thread, and from a signal."""
+        self.is_told = True
         os.write(self._say, b".")
+
+    def fileno(self) -> int:
+        """Where a byte gives the word, too."""
+        return self._say
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait for the word, so long or as long as it takes; whether it was given."""
@@ -45,15 +52,18 @@ def told_by_signals(*, by_terminal: bool = True) -> Iterator[Stop]:
     stop = Stop()
 
     def on_signal(number: int, _: FrameType | None) -> None:
-        if stop.wait(0):
+        if stop.is_told:
             os._exit(_BY_SIGNAL + number)
         stop.tell()
 
     wanted = {signal.SIGTERM: on_signal, signal.SIGINT: on_signal if by_terminal else signal.SIG_IGN}
     former = {number: signal.signal(number, action) for number, action in wanted.items()}
+    # A signal that comes between the last step of Python and the wait in the system would be noted, and waited past.
+    former_descriptor = signal.set_wakeup_fd(stop.fileno(), warn_on_full_buffer=False)
     try:
         yield stop
     finally:
+        signal.set_wakeup_fd(former_descriptor)
         for number, action in former.items():
             signal.signal(number, action)
         stop.close()

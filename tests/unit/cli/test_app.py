@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -32,6 +34,15 @@ def test_the_help_names_what_to_write_and_no_type_of_python(words: str, usage: s
     shown = run(*words.split(), "--help").output
     assert f"Usage: {usage} " in shown
     assert not re.search(r"<\w+>|<list", shown)
+
+
+def test_the_help_waits_for_nothing_that_it_does_not_need() -> None:
+    """Whoever looks up an option, or presses Tab, waits for every import."""
+    asked = (
+        "import sys, dayfile.cli.app; print(sorted({'duckdb', 'fastapi', 'pyarrow', 'sqlalchemy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_the_version_is_shown(run: Any) -> None:

@@ -20,6 +20,14 @@ def test_a_signal_is_heard_and_leaves_what_was_there_before(number: signal.Signa
     assert signal.getsignal(number) is before
 
 
+def test_a_signal_is_heard_even_if_python_has_not_come_to_it() -> None:
+    """One that comes just before the wait begins runs its handler only after the wait, which would never end."""
+    with told_by_signals() as stop:
+        signal.signal(signal.SIGTERM, lambda *_: None)  # as if its turn had not come
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.wait(0)
+
+
 def test_a_watched_process_leaves_ctrl_c_to_its_watcher() -> None:
     """The terminal tells both; the second word, from the watcher, would otherwise end it at once."""
     with told_by_signals(by_terminal=False) as stop:
