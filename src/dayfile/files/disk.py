@@ -111,7 +111,9 @@ def make_folders(folder: Path) -> list[Path]:
         missing.append(at)
         at = at.parent
     for path in reversed(missing):
-        path.mkdir(exist_ok=True)
+        # Path.mkdir(exist_ok=True) would look whether it is still there, and fail when it has just vanished again.
+        with suppress(FileExistsError):
+            path.mkdir()
     return [path.parent for path in missing]
 
 

@@ -139,6 +139,23 @@ def test_a_folder_may_vanish_while_it_is_being_used(storage: LocalStorage) -> No
     assert list(storage.scan("")) == []
 
 
+def test_a_folder_that_vanishes_again_is_no_error(storage: LocalStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process may make the folder just before us, and remove it just after."""
+    make = os.mkdir
+    vanished: list[Path] = []
+
+    def too_late(path: Path, mode: int = 0o777) -> None:
+        if Path(path).name == "b" and not vanished:
+            vanished.append(path)
+            raise FileExistsError(errno.EEXIST, "File exists", str(path))
+        make(path, mode)
+
+    monkeypatch.setattr(os, "mkdir", too_late)
+    storage.put("a/b/x", [b"x"])
+    assert vanished
+    assert list(storage.scan("")) == ["a/b/x"]
+
+
 def test_what_a_killed_process_left_is_never_seen_and_can_be_removed(storage: LocalStorage) -> None:
     """A crash must cost nothing but space, and not even that for long."""
     storage.put("a/whole", [b"x"])
