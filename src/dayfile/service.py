@@ -11,21 +11,13 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cached_property
-from types import TracebackType
-from typing import Self
-
-from fastapi import APIRouter
-from starlette.types import ASGIApp
+from typing import TYPE_CHECKING
 
 from dayfile.accounts.administer import Administration
 from dayfile.accounts.authenticate import Authenticator
-from dayfile.api.app import create_app
-from dayfile.api.context import Context
-from dayfile.api.paging import PageTokens
+from dayfile.accounts.settle_key import settle_key
 from dayfile.clock import Clock, SystemClock
 from dayfile.delivery.addresses import Destinations, Resolver, SystemResolver
-from dayfile.delivery.channels import Channels
-from dayfile.delivery.dispatch import Dispatch
 from dayfile.delivery.replay import Replay
 from dayfile.delivery.room import THREADS
 from dayfile.errors import DatabaseUnavailable, Unusable
@@ -40,19 +32,25 @@ from dayfile.files.key_file import read_or_make
 from dayfile.files.links import LinkSigner
 from dayfile.files.scratch import scratch_folder
 from dayfile.files.storage import LocalStorage, Storage
-from dayfile.intake.accept import Intake
-from dayfile.intake.fold import Folding
 from dayfile.model.job import RetryRule
 from dayfile.model.secret import KEY_BYTES, InstanceKey, Randomness
-from dayfile.sealing.seal import Sealing
 from dayfile.settings import Settings
 from dayfile.store import schema
 from dayfile.store.database import Database
-from dayfile.work.awaited import Awaited
 from dayfile.work.check import Check
 from dayfile.work.engine import cores, local_engine
 from dayfile.work.sweep import Sweep
-from dayfile.work.worker import Worker
+
+# Most commands do without the web framework, DuckDB and Arrow, which take long to load: imported where they are used.
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+    from starlette.types import ASGIApp
+
+    from dayfile.api.context import Context
+    from dayfile.delivery.dispatch import Dispatch
+    from dayfile.intake.accept import Intake
+    from dayfile.sealing.seal import Sealing
+    from dayfile.work.worker import Worker
 
 _ALPHANUMERIC = string.ascii_letters + string.digits
 
@@ -70,7 +68,7 @@ class SystemRandomness:
         return secrets.token_bytes(count)
 
 
-class Service:
+class Service(contextlib.AbstractContextManager["Service"]):
     """One process's view of an instance: everything is made when first asked for, and closed together."""
 
     def __init__(self, settings: Settings, *, database: Database, key: InstanceKey, clock: Clock) -> None:
@@ -91,31 +89,18 @@ class Service:
         is not the one this instance was made with.
         """
         key = _instance_key(settings)
-        database = Database.connect(settings.database)
-        try:
-            schema.migrate(database)
-            with database.transaction() as tx:
-                settled = tx.instance.settle("key_check", key.check_value())
-        except DatabaseUnavailable as error:
-            database.close()
-            raise Unusable(f"{error} (DAYFILE_DATA_DIR is {settings.data_dir.absolute()})") from error
-        except Unusable:
-            database.close()
-            raise
-        if settled != key.check_value():
-            database.close()
-            raise Unusable(
-                "the secret key is not the one this instance was made with: every login would fail. "
-                "Set DAYFILE_SECRET_KEY to that key, or put its secret.key file back into the data folder"
-            )
+        with contextlib.ExitStack() as on_failure:
+            database = Database.connect(settings.database)
+            on_failure.callback(database.close)
+            try:
+                schema.migrate(database)
+                settle_key(database, key)
+            except DatabaseUnavailable as error:
+                raise Unusable(f"{error} (DAYFILE_DATA_DIR is {settings.data_dir.absolute()})") from error
+            on_failure.pop_all()
         return cls(settings, database=database, key=key, clock=clock or SystemClock())
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -136,6 +121,8 @@ class Service:
 
     @cached_property
     def intake(self) -> Intake:
+        from dayfile.intake.accept import Intake
+
         intake = Intake(
             self.database,
             self.storage,
@@ -170,6 +157,8 @@ class Service:
 
     @cached_property
     def sealing(self) -> Sealing:
+        from dayfile.sealing.seal import Sealing
+
         return Sealing(
             self.database,
             self.storage,
@@ -185,6 +174,9 @@ class Service:
 
     @cached_property
     def _dispatch(self) -> Dispatch:
+        from dayfile.delivery.channels import Channels
+        from dayfile.delivery.dispatch import Dispatch
+
         channels = Channels(self.destinations, self.settings.mailing, ca_file=self.settings.ca_file, clock=self.clock)
         self._closing.callback(channels.close)
         executor = ThreadPoolExecutor(THREADS, thread_name_prefix="notice")
@@ -210,50 +202,54 @@ class Service:
 
     @cached_property
     def worker(self) -> Worker:
+        from dayfile.intake.fold import Folding
+        from dayfile.work.awaited import Awaited
+        from dayfile.work.worker import Worker
+
+        settings, clock = self.settings, self.clock
         return Worker(
             self._worker_name,
             database=self.database,
-            clock=self.clock,
+            clock=clock,
             sealing=self.sealing,
             publishing=Publishing(
                 self.database,
-                clock=self.clock,
+                clock=clock,
                 outbox=self._outbox,
-                lease=self.settings.lease,
-                file_lifetime=self.settings.file_lifetime,
+                lease=settings.lease,
+                file_lifetime=settings.file_lifetime,
                 retry=RetryRule(),
             ),
-            daily=DailyExports(
-                self.database, clock=self.clock, outbox=self._outbox, file_lifetime=self.settings.file_lifetime
-            ),
+            daily=DailyExports(self.database, clock=clock, outbox=self._outbox, file_lifetime=settings.file_lifetime),
             folding=Folding(
-                self.database,
-                self.storage,
-                clock=self.clock,
-                randomness=self.randomness,
-                sweep_delay=self.settings.sweep_delay,
+                self.database, self.storage, clock=clock, randomness=self.randomness, sweep_delay=settings.sweep_delay
             ),
-            sweep=Sweep(self.database, self.storage, clock=self.clock),
+            sweep=Sweep(self.database, self.storage, clock=clock),
             awaited=Awaited(self.database, retry=self.intake.retry_of_account),
             dispatch=self._dispatch,
             retention=Retention(
                 self.database,
-                clock=self.clock,
-                job_lifetime=self.settings.job_lifetime,
-                notice_lifetime=self.settings.notice_lifetime,
-                sweep_delay=self.settings.sweep_delay,
+                clock=clock,
+                job_lifetime=settings.job_lifetime,
+                notice_lifetime=settings.notice_lifetime,
+                sweep_delay=settings.sweep_delay,
             ),
-            rule=self.settings.sealing_rule,
-            lease=self.settings.lease,
+            rule=settings.sealing_rule,
+            lease=settings.lease,
         )
 
     def api(self, *, pages: Iterable[APIRouter] = ()) -> ASGIApp:
         """The web application; `pages` are other faces under the same roof."""
+        from dayfile.api.app import create_app
+
         return create_app(self.context, pages=pages)
 
     @cached_property
     def context(self) -> Context:
         """What the routes of the web application work with."""
+        from dayfile.api.context import Context
+        from dayfile.api.paging import PageTokens
+
         return Context(
             database=self.database,
             storage=self.storage,

@@ -14,7 +14,6 @@ from dayfile.cli.show import Column
 from dayfile.errors import InvalidParameter
 from dayfile.model.account import KEEP_OLD_FOR, AccountSid
 from dayfile.model.email import parse_email
-from dayfile.model.webhook_secret import secret_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -205,6 +204,8 @@ def webhook_secret(
     as_json: JsonOption = False,
 ) -> None:
     """Show the secrets that sign an account's webhooks as Standard Webhooks has it, newest first."""
+    from dayfile.model.webhook_secret import secret_text
+
     with instance.opened() as service:
         administration = service.administration
         secrets = administration.rotate_webhook_secret(account) if rotate else administration.webhook_secrets(account)

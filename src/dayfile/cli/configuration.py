@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dayfile.cli.answers import RemoteConfiguration
-from dayfile.cli.client import BulkExports, Login
 from dayfile.cli.family import Family
 from dayfile.cli.options import JsonOption, Password, TypeArgument, Url, Username, screen_of
 from dayfile.cli.show import Screen
 from dayfile.clock import SystemClock
 from dayfile.model.resource import ResourceType
+
+if TYPE_CHECKING:
+    from dayfile.cli.client import BulkExports
 
 app = Family(help="Daily exports: have every day by itself, and be told.")
 
@@ -86,4 +88,6 @@ def _show(screen: Screen, resource_type: ResourceType, configuration: RemoteConf
 
 
 def _server(url: str, account_sid: str, auth_token: str) -> BulkExports:
+    from dayfile.cli.client import BulkExports, Login
+
     return BulkExports(Login(url=url, username=account_sid, password=auth_token), clock=SystemClock())

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dayfile.cli.client import BulkExports, Login
 from dayfile.cli.daygrid import range_text
-from dayfile.cli.download import Downloaded, Downloader
 from dayfile.cli.family import Family
 from dayfile.cli.options import DayArgument, DaysArgument, JsonOption, Password, TypeArgument, Url, Username, screen_of
 from dayfile.cli.outcome import Outcome
@@ -19,6 +17,10 @@ from dayfile.clock import SystemClock
 from dayfile.errors import NotFound
 from dayfile.model.day import Day, DayRange
 from dayfile.model.resource import ResourceType
+
+if TYPE_CHECKING:
+    from dayfile.cli.client import BulkExports
+    from dayfile.cli.download import Downloaded, Downloader
 
 app = Family(help="Published days: list and download them.")
 
@@ -101,6 +103,8 @@ def download(
     What broke off is taken up where it stopped when the command is run again; a file that is here already and is what
     the server's manifest says is left alone. Exit code 3 when a day of the range is not published.
     """
+    from dayfile.cli.download import Downloader
+
     screen = screen_of(ctx)
     folder.mkdir(parents=True, exist_ok=True)
     with _server(url, account_sid, auth_token) as server:
@@ -174,4 +178,6 @@ def _not_published(resource_type: ResourceType, missing: Sequence[Day]) -> str:
 
 
 def _server(url: str, account_sid: str, auth_token: str) -> BulkExports:
+    from dayfile.cli.client import BulkExports, Login
+
     return BulkExports(Login(url=url, username=account_sid, password=auth_token), clock=SystemClock())

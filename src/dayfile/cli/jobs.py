@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import threading
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dayfile.cli.answers import RemoteJob
-from dayfile.cli.client import BulkExports, Login
 from dayfile.cli.daygrid import counts_text, draw_job, headline, range_text
 from dayfile.cli.family import Family
 from dayfile.cli.options import DaysArgument, JsonOption, Password, TypeArgument, Url, Username, screen_of
 from dayfile.cli.outcome import Outcome
 from dayfile.cli.show import Column, Screen
 from dayfile.clock import Clock, SystemClock
+
+if TYPE_CHECKING:
+    from dayfile.cli.client import BulkExports
 
 app = Family(help="Custom jobs: ask for a range of days, and follow them.")
 
@@ -166,4 +168,6 @@ def _end(screen: Screen, job: RemoteJob, *, say: bool) -> None:
 
 
 def _server(url: str, account_sid: str, auth_token: str) -> BulkExports:
+    from dayfile.cli.client import BulkExports, Login
+
     return BulkExports(Login(url=url, username=account_sid, password=auth_token), clock=SystemClock())

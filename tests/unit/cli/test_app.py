@@ -93,3 +93,11 @@ def test_a_wrong_setting_is_told_and_not_traced(run: Any) -> None:
     assert "DAYFILE_PORT" in done.stderr
     assert "DAYFILE_QUOTA_DAYS" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_command_loads_only_what_it_needs() -> None:
+    """Whoever types a command waits for every library that it loads: what only the server needs takes a second."""
+    heavy = {"alembic", "duckdb", "fastapi", "httpcore2", "httpx2", "jinja2", "pyarrow", "starlette", "uvicorn"}
+    program = "import sys, dayfile.cli.app, dayfile.service; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert heavy.intersection(done.stdout.split()) == set()

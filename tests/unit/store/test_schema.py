@@ -23,6 +23,21 @@ def test_migrations_end_in_the_tables_as_they_are_written(database: Database) ->
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
+def test_the_schema_is_up_to_date_where_alembic_would_stop(database: Database) -> None:
+    """Alembic is not asked when nothing is to be done, so both must mean the same by it."""
+    with database.exclusively() as connection:
+        stopped_at = MigrationContext.configure(connection).get_current_revision()
+        assert schema.version(connection) == schema.newest() == stopped_at
+
+
+def test_an_empty_database_has_no_version(tmp_path: Path) -> None:
+    """It is made, not upgraded."""
+    database = Database.connect(f"sqlite:///{tmp_path / 'dayfile.sqlite'}")
+    with database.exclusively() as connection:
+        assert schema.version(connection) is None
+    database.close()
+
+
 def test_many_processes_may_start_at_once(tmp_path: Path) -> None:
     """`serve --processes` does: one migrates, the others find it done."""
 

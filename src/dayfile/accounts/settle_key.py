@@ -1,0 +1,18 @@
+"""The key that an instance was made with: every login and every secret in its database depends on it."""
+
+from __future__ import annotations
+
+from dayfile.errors import Unusable
+from dayfile.model.secret import InstanceKey
+from dayfile.store.database import Database
+
+
+def settle_key(database: Database, key: InstanceKey) -> None:
+    """Make this the instance's key, once and for all; raises Unusable when it has another one."""
+    with database.transaction() as tx:
+        settled = tx.instance.settle("key_check", key.check_value())
+    if settled != key.check_value():
+        raise Unusable(
+            "the secret key is not the one this instance was made with: every login would fail. "
+            "Set DAYFILE_SECRET_KEY to that key, or put its secret.key file back into the data folder"
+        )
