@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,30 +10,10 @@ import pytest
 from sqlalchemy import select
 
 from dayfile.store.tables.instance import audit
-from tests.support.face import Face, Login, served_face
+from tests.support.face import Face, Login
 
 PATH = "/v1/Exports/Messages/Configuration"
 HOOK = {"WebhookUrl": "https://example.com/hook?a=1", "WebhookMethod": "POST"}
-
-
-@pytest.fixture(scope="module")
-def face(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Face]:
-    """One instance for all of these tests."""
-    with served_face(tmp_path_factory.mktemp("face")) as face:
-        yield face
-
-
-@pytest.fixture
-def acme(face: Face) -> Login:
-    """An account that nobody else uses."""
-    return face.account()
-
-
-@pytest.fixture
-def client(face: Face, acme: Login) -> Iterator[httpx2.Client]:
-    """Its HTTP client."""
-    with face.client(acme) as client:
-        yield client
 
 
 def change(client: httpx2.Client, **form: str) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,26 +14,6 @@ from tests.support.face import Face, Login, served_face
 TWO_DAYS = {"StartDay": "2026-11-01", "EndDay": "2026-11-02", "FriendlyName": "november"}
 JOBS = "/v1/Exports/Messages/Jobs"
 DAYS = "/v1/Exports/Messages/Days"
-
-
-@pytest.fixture(scope="module")
-def face(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Face]:
-    """One instance for all tests that leave its clock alone."""
-    with served_face(tmp_path_factory.mktemp("face")) as face:
-        yield face
-
-
-@pytest.fixture
-def acme(face: Face) -> Login:
-    """An account that nobody else uses."""
-    return face.account()
-
-
-@pytest.fixture
-def client(face: Face, acme: Login) -> Iterator[httpx2.Client]:
-    """Its HTTP client."""
-    with face.client(acme) as client:
-        yield client
 
 
 def members(body: dict[str, Any]) -> list[str]:
