@@ -27,7 +27,15 @@ from tests.support.world import World
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 
 LANES = 4
-"""The steps are dealt out to so many tests, which can run side by side."""
+"""The steps are dealt out to so many tests, which can run side by side.
+
+A transaction has three steps, and four is no multiple of three: so every lane dies before commits, within and after
+them, and in every chapter. One lane runs every time, all of them with `make test-all`.
+"""
+
+dealt_out = pytest.mark.parametrize(
+    "lane", [pytest.param(lane, marks=[pytest.mark.slow] if lane else []) for lane in range(LANES)]
+)
 
 LEAST_STEPS = 100
 """A story with fewer steps would have left a part of the house out."""
@@ -157,7 +165,7 @@ def test_the_story_has_steps_in_every_part_of_the_house(beginning: Path, tmp_pat
     world.close()
 
 
-@pytest.mark.parametrize("lane", range(LANES))
+@dealt_out
 def test_dying_at_any_step_loses_and_doubles_nothing(beginning: Path, tmp_path: Path, lane: int) -> None:
     """Everything acknowledged is in its file once, in its newest version, whatever dies when."""
     for step in itertools.count(1 + lane, LANES):
@@ -175,7 +183,7 @@ def test_dying_at_any_step_loses_and_doubles_nothing(beginning: Path, tmp_path: 
         world.close()
 
 
-@pytest.mark.parametrize("lane", range(LANES))
+@dealt_out
 def test_failing_at_any_step_is_retried_to_the_end(beginning: Path, tmp_path: Path, lane: int) -> None:
     """A full disk or a busy database: the sender is told to try again, and the worker does by itself."""
     for step in itertools.count(1 + lane, LANES):
