@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, NoReturn
 
 import msgspec
@@ -27,6 +28,8 @@ _TYPES: Final = {
 }
 """By the prefix of a sid: the resource type whose records it names."""
 
+# Segments, media and seconds are few and small. What is remembered is bounded in length by the pattern, too.
+_INTEGERS_REMEMBERED = 4096
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 
 
@@ -75,11 +78,18 @@ def _read_text(name: str, value: Value) -> NoReturn:
 
 def _read_integer(name: str, value: Value) -> int:
     digits = bytes(value).decode() if type(value) is msgspec.Raw else value
-    if type(digits) is str and _INTEGER.fullmatch(digits):
-        number = int(digits)
-        if MIN_INTEGER <= number <= MAX_INTEGER:
-            return number
-    raise _refusal(name, "must be an integer of at most 64 bits, or null", value)
+    try:
+        return integer_of(digits if type(digits) is str else "")
+    except ValueError as error:
+        raise _refusal(name, str(error), value) from error
+
+
+@lru_cache(maxsize=_INTEGERS_REMEMBERED)
+def integer_of(digits: str) -> int:
+    """The integer that a text spells as JSON does; raises ValueError with the rule it breaks."""
+    if _INTEGER.fullmatch(digits) and MIN_INTEGER <= (number := int(digits)) <= MAX_INTEGER:
+        return number
+    raise ValueError("must be an integer of at most 64 bits, or null")
 
 
 def _read_amount(name: str, value: Value) -> str:
@@ -110,3 +120,9 @@ READERS: Final[dict[Kind, tuple[type | None, Read]]] = {
     Kind.MOMENT: (None, _read_moment),
 }
 """By kind: the type whose values stand in the line as they came, if there is one, and how others but null are read."""
+
+RESPELLERS: Final[dict[Kind, Callable[[str], Value]]] = {Kind.INTEGER: integer_of, Kind.MOMENT: canonical_moment}
+"""By kind: how text in the REST form becomes the value of the canonical line, told in the fewest steps; or ValueError.
+
+The same values as by `READERS`; what is wrong with the others is for those to say.
+"""

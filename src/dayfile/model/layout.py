@@ -15,12 +15,13 @@ from dayfile.model.fields import (
     MAX_INTEGER,
     MIN_INTEGER,
     READERS,
+    RESPELLERS,
     Read,
     read_needed_moment,
     sid_pattern,
     sid_reader,
 )
-from dayfile.model.moment import CANONICAL
+from dayfile.model.moment import CANONICAL, canonical_moment
 from dayfile.model.resource import Kind, ResourceType
 from dayfile.model.strictjson import Value
 
@@ -52,7 +53,8 @@ class Layout:
     moments: tuple[str, ...]  # the attributes of that struct that hold a time or None
     # The same for an object that may have fields which an export drops, too, and may have integers as text.
     decode_spelled: Callable[[bytes], Any]
-    spelled: tuple[tuple[str, Read], ...]  # the attributes of that struct whose texts are to be read: times, integers
+    # The attributes of that struct whose texts are to be respelled, times and integers; how, raising ValueError.
+    spelled: tuple[tuple[str, Callable[[str], Value]], ...]
     match_head: Callable[[bytes], re.Match[bytes] | None]  # the fixed part of a line; groups: created day, updated day
 
 
@@ -66,7 +68,7 @@ def layout_of(resource_type: ResourceType) -> Layout:
         ("date_updated", read_needed_moment),
     )
     needed_names = [name for name, _ in needed]
-    spelled = [field for field in resource_type.fields if field.kind in _SPELLED]
+    spelled = [field for field in resource_type.fields if field.kind in RESPELLERS]
     return Layout(
         blank=dict.fromkeys(needed_names + [field.name for field in resource_type.fields]),
         needed=needed,
@@ -74,7 +76,11 @@ def layout_of(resource_type: ResourceType) -> Layout:
         decode=_decoder(resource_type, needed_names, _TYPES),
         moments=tuple(_attribute(field.name) for field in resource_type.fields if field.kind is Kind.MOMENT),
         decode_spelled=_decoder(resource_type, needed_names, _TYPES | _SPELLED, dropped=resource_type.dropped),
-        spelled=needed[-2:] + tuple((_attribute(field.name), READERS[field.kind][1]) for field in spelled),
+        spelled=(
+            ("date_created", canonical_moment),
+            ("date_updated", canonical_moment),
+            *((_attribute(field.name), RESPELLERS[field.kind]) for field in spelled),
+        ),
         match_head=_head(resource_type).match,
     )
 

@@ -90,11 +90,11 @@ class RecordReader:
             draft = layout.decode_spelled(text)
             if not _says_as_much(encode_lines([draft]), text):
                 return None
-            for name, read in layout.spelled:
+            for name, respell in layout.spelled:
                 value = getattr(draft, name)
                 if type(value) is str:
-                    setattr(draft, name, read(name, value))
-        except (ValueError, RecursionError, InvalidRecord):
+                    setattr(draft, name, respell(value))
+        except (ValueError, RecursionError):
             return None
         if not self._keep_dropped:
             for name in self._dropped:
