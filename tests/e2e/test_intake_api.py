@@ -14,6 +14,7 @@ import pytest
 
 from dayfile.api import records
 from dayfile.intake.repeats import RepeatKey, Repeats
+from dayfile.model.credential import Scope
 from tests.support.intake_server import DAY, MAX_BODY_BYTES, PATH, Server, SlowRequest, served
 from tests.support.records import Sent, body_of
 from tests.support.state import a_sid
@@ -239,3 +240,29 @@ def test_many_senders_at_once_are_all_taken(server: Server, acme: str) -> None:
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.json()["sid"] for answer in answers}) == len(names)
     assert sorted(server.waiting(acme)) == sorted(names)
+
+
+def test_senders_side_by_side_are_each_judged_by_their_own(server: Server, acme: str) -> None:
+    """They share their way in: a stranger must not come in beside an operator, nor turn one away."""
+    no_password = (server.operator[0], "x" * 32)
+    logins = {f"{n}": (server.operator, no_password, server.account)[n % 3] for n in range(99)}
+    with ThreadPoolExecutor(16) as pool:
+        sent = {
+            name: pool.submit(server.client.post, PATH, content=body_of(_messages(acme, name)), auth=login)
+            for name, login in logins.items()
+        }
+    wanted = {server.operator: 200, no_password: 401, server.account: 403}
+    assert {name: answer.result().status_code for name, answer in sent.items()} == {
+        name: wanted[login] for name, login in logins.items()
+    }
+    assert sorted(server.waiting(acme)) == sorted(name for name, login in logins.items() if login == server.operator)
+
+
+def test_a_revoked_key_does_not_send_one_record_more(server: Server, acme: str) -> None:
+    """Nothing of an earlier request is remembered for the next."""
+    key = server.service.administration.create_key(account=None, scopes=[Scope.INTAKE])
+    login = (key.key.sid, key.secret)
+    assert server.client.post(PATH, content=body_of(_messages(acme, "a")), auth=login).status_code == 200
+    server.service.administration.revoke_key(key.key.sid)
+    assert server.client.post(PATH, content=body_of(_messages(acme, "b")), auth=login).status_code == 401
+    assert server.waiting(acme) == ["a"]

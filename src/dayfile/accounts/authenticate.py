@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dayfile.clock import Clock
 from dayfile.errors import AccountSuspended, Unauthorized
 from dayfile.model.account import AccountState
@@ -25,12 +27,29 @@ class Authenticator:
         Raises Unauthorized if they are not known here, without saying which half is wrong, and AccountSuspended if
         they are right and the account, or its parent, is not active.
         """
+        outcome = self.authenticate_all([(username, password)])[0]
+        if isinstance(outcome, Caller):
+            return outcome
+        raise outcome
+
+    def authenticate_all(self, logins: Sequence[tuple[str, str]]) -> list[Caller | Unauthorized | AccountSuspended]:
+        """As `authenticate` for each user name and password; what it would raise is in the place of the owner.
+
+        All are judged by the same moment, which is after this was called: nothing is remembered from one call to the
+        next, so what was revoked before does not work.
+        """
         with self._database.snapshot() as tx:
-            stored = tx.logins.find(username)
+            stored = {username: tx.logins.find(username) for username in {username for username, _ in logins}}
+        return [self._judged(username, password, stored[username]) for username, password in logins]
+
+    def _judged(
+        self, username: str, password: str, stored: StoredLogin | None
+    ) -> Caller | Unauthorized | AccountSuspended:
         # An unknown user name is hashed and compared like any other: how long it takes tells nothing.
         if not login_matches(self._key, sid=username, secret=password, stored=self._secrets(stored)) or stored is None:
-            raise Unauthorized("Authenticate")
-        _check_active(stored)
+            return Unauthorized("Authenticate")
+        if (suspended := _find_suspension(stored)) is not None:
+            return suspended
         return Caller(
             credential=username,
             account=stored.account,
@@ -46,10 +65,11 @@ class Authenticator:
         return [stored.secret_hash, stored.former_hash]
 
 
-def _check_active(stored: StoredLogin) -> None:
+def _find_suspension(stored: StoredLogin) -> AccountSuspended | None:
     if stored.account is None:
-        return
+        return None
     if stored.account.state is not AccountState.ACTIVE:
-        raise AccountSuspended(f"the account {stored.account.sid} is {stored.account.state.value}: ask its operator")
+        return AccountSuspended(f"the account {stored.account.sid} is {stored.account.state.value}: ask its operator")
     if stored.parent_state not in {None, AccountState.ACTIVE}:
-        raise AccountSuspended(f"the parent of the account {stored.account.sid} is suspended: ask its operator")
+        return AccountSuspended(f"the parent of the account {stored.account.sid} is suspended: ask its operator")
+    return None

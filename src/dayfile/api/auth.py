@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Sequence
 
 from starlette.requests import Request
 
 from dayfile.api.concurrency import concurrency_of
 from dayfile.api.context import context_of
-from dayfile.errors import Unauthorized
+from dayfile.errors import DayfileError, Unauthorized
 from dayfile.model.account import Account
 from dayfile.model.credential import Caller, Permission, Scope
 
@@ -22,9 +23,21 @@ def caller(request: Request) -> Caller:
 
     Raises Unauthorized where there are none or they are not known here, AccountSuspended where they are not good now.
     """
-    username, password = read_basic(request.headers.get("authorization", ""))
-    found = context_of(request).authenticator.authenticate(username, password)
-    request.state.caller = found.credential  # for the line in the log
+    found = callers([request])[0]
+    if isinstance(found, Caller):
+        return found
+    raise found
+
+
+def callers(requests: Sequence[Request]) -> list[Caller | DayfileError]:
+    """As `caller` for each of some requests to one app, in one question; what it would raise is in its place."""
+    logins = [_login_or_not(request) for request in requests]
+    known = [login for login in logins if isinstance(login, tuple)]
+    owners = iter(context_of(requests[0]).authenticator.authenticate_all(known) if known else ())
+    found: list[Caller | DayfileError] = [next(owners) if isinstance(login, tuple) else login for login in logins]
+    for request, owner in zip(requests, found, strict=True):
+        if isinstance(owner, Caller):
+            request.state.caller = owner.credential  # for the line in the log
     return found
 
 
@@ -52,6 +65,13 @@ def operator(request: Request, scope: Scope) -> Caller:
     found = caller(request)
     found.require(scope)
     return found
+
+
+def _login_or_not(request: Request) -> tuple[str, str] | Unauthorized:
+    try:
+        return read_basic(request.headers.get("authorization", ""))
+    except Unauthorized as error:
+        return error
 
 
 def read_basic(authorization: str) -> tuple[str, str]:

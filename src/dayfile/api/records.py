@@ -1,14 +1,15 @@
 """Records come in: a request body becomes one batch, and the receipt is the answer. Ours, not Twilio's.
 
-The body is never looked into here. A small one is read whole by the event loop and costs one hop to a thread; a large
-one is read by the thread as it comes, so its memory is bounded however long it is.
+The body is never looked into here. A small one is read whole by the event loop and shares its way through a thread with
+those beside it (`rounds.py`); a larger one has a thread for itself, and a large one is read by that as it comes, so its
+memory is bounded however long it is.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import TypeVar, cast
@@ -18,14 +19,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dayfile.api.answers import json_answer
-from dayfile.api.auth import caller
+from dayfile.api.auth import caller, callers
 from dayfile.api.context import context_of
+from dayfile.api.rounds import Rounds
 from dayfile.api.shapes import Body
-from dayfile.errors import InvalidBody, InvalidParameter, TooLarge, TooManyRequests
+from dayfile.errors import DayfileError, InvalidBody, InvalidParameter, TooLarge, TooManyRequests
 from dayfile.intake.accept import Delivery
 from dayfile.model.credential import Caller
 from dayfile.model.receipt import Receipt
 from dayfile.model.resource import parse_resource_type
+
+ROUND_BYTES = 16 * 1024
+"""A plain body of at most this many bytes is taken in together with others: reading it keeps none of them waiting."""
 
 READ_WHOLE_BYTES = 8 * 1024 * 1024
 """A body of at most this many bytes, as it is sent, is read whole."""
@@ -67,6 +72,7 @@ class _Door:
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="intake")
         self._stream_threads = ThreadPoolExecutor(STREAMS_LIMIT, thread_name_prefix="intake-stream")
+        self._rounds = Rounds(_submit_all, name="intake-round")
         self._held_bytes = 0
         self._streams = 0
 
@@ -90,6 +96,8 @@ class _Door:
         # Those that are read at once are over before a timer would be set.
         async with _patience() if sender is not None else nullcontext():
             start, is_whole = await _read_start(stream)
+        if is_whole and sender is None and _fits_a_round(request, start):
+            return await self._rounds.ask((request, start))
         if is_whole:
             answer = await self._in_thread(lambda: _submit(request, sender, iter(start)))
         else:
@@ -126,16 +134,47 @@ def _door_of(request: Request) -> _Door:
     return cast("_Door", state.records_door)
 
 
+def _fits_a_round(request: Request, body: Sequence[bytes]) -> bool:
+    return sum(map(len, body)) <= ROUND_BYTES and not _is_gzip(request)
+
+
+def _submit_all(asked: Sequence[tuple[Request, Sequence[bytes]]]) -> list[Receipt | Exception]:
+    """The receipts of small bodies when all are durable; what is wrong with one is in the place of its receipt."""
+    owners = callers([request for request, _ in asked])
+    deliveries = [_delivery_or_not(request, owner, body) for (request, body), owner in zip(asked, owners, strict=True)]
+    ready = [delivery for delivery in deliveries if isinstance(delivery, Delivery)]
+    answers = context_of(asked[0][0]).intake.submit_all(ready)
+    # The last is answered last: waiting for it first, this thread is woken once.
+    receipts = iter([_receipt_or_not(answer) for answer in reversed(answers)][::-1])
+    return [next(receipts) if isinstance(one, Delivery) else one for one in deliveries]
+
+
+def _delivery_or_not(request: Request, owner: Caller | DayfileError, body: Sequence[bytes]) -> Delivery | DayfileError:
+    try:
+        return _delivery(request, owner, body) if isinstance(owner, Caller) else owner
+    except DayfileError as error:
+        return error
+
+
+def _receipt_or_not(answer: Future[Receipt]) -> Receipt | Exception:
+    try:
+        return answer.result()
+    except Exception as error:  # noqa: BLE001 - it is handed to whoever sent the batch
+        return error
+
+
 def _submit(request: Request, sender: Caller | None, blocks: Iterator[bytes]) -> Future[Receipt]:
-    context = context_of(request)
-    delivery = Delivery(
-        caller=sender or caller(request),
+    return context_of(request).intake.submit(_delivery(request, sender or caller(request), blocks))
+
+
+def _delivery(request: Request, sender: Caller, blocks: Iterable[bytes]) -> Delivery:
+    return Delivery(
+        caller=sender,
         resource_type=parse_resource_type(request.path_params["resource_type"]),
         blocks=blocks,
         is_gzip=_is_gzip(request),
         idempotency_key=_idempotency_key(request),
     )
-    return context.intake.submit(delivery)
 
 
 async def _read_start(stream: AsyncIterator[bytes]) -> tuple[list[bytes], bool]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from dayfile.clock import Clock
 from dayfile.files.storage import Storage
 from dayfile.intake.admission import Admission, Gate
+from dayfile.intake.batch import Batch
 from dayfile.intake.commit import GroupCommit
 from dayfile.intake.committer import Committer
 from dayfile.intake.lines import Line, read_lines
@@ -93,18 +94,14 @@ class Intake:
         Raises Forbidden, InvalidBody, TooLarge, TooManyRequests, InFlight, Conflict or Transient, or the answer does.
         Nothing of the batch was taken then.
         """
-        gate = self._admission.gate(delivery.caller)
-        self._committer.check_room()
-        lines = read_lines(delivery.blocks, is_gzip=delivery.is_gzip, max_bytes=self._max_body_bytes)
-        if delivery.idempotency_key is None:
-            return self._committer.submit(self._taking.batch(lines, delivery.resource_type, gate))
-        key = RepeatKey(credential=delivery.caller.credential, idempotency_key=delivery.idempotency_key)
-        self._repeats.begin(key)
-        try:
-            return self._submit_once(lines, delivery.resource_type, gate, key)
-        except BaseException:
-            self._repeats.end(key)
-            raise
+        return self._handed_over([self._prepare(delivery)])[0]
+
+    def submit_all(self, deliveries: Sequence[Delivery]) -> list[Future[Receipt]]:
+        """As `submit` for each, in one go: what is wrong with one its answer raises, and the others share a commit.
+
+        Raises Transient when no more is taken at all.
+        """
+        return self._handed_over([self._prepared(delivery) for delivery in deliveries])
 
     def find_chunk(self, digest: str) -> Receipt | None:
         """The receipt of a chunk of a file that was taken in before, or None."""
@@ -136,20 +133,49 @@ class Intake:
         """Take nothing more, answer what was handed over, and return when that is done."""
         self._committer.close()
 
-    def _submit_once(
+    def _prepared(self, delivery: Delivery) -> Batch | Future[Receipt]:
+        """A batch that is read to its end, or the answer to one that needs no commit, or cannot have one."""
+        try:
+            return self._prepare(delivery)
+        except Exception as error:  # noqa: BLE001 - it is handed to whoever sent the batch
+            failed: Future[Receipt] = Future()
+            failed.set_exception(error)
+            return failed
+
+    def _prepare(self, delivery: Delivery) -> Batch | Future[Receipt]:
+        gate = self._admission.gate(delivery.caller)
+        self._committer.check_room()
+        lines = read_lines(delivery.blocks, is_gzip=delivery.is_gzip, max_bytes=self._max_body_bytes)
+        if delivery.idempotency_key is None:
+            return self._taking.batch(lines, delivery.resource_type, gate)
+        key = RepeatKey(credential=delivery.caller.credential, idempotency_key=delivery.idempotency_key)
+        self._repeats.begin(key)
+        try:
+            return self._prepare_once(lines, delivery.resource_type, gate, key)
+        except BaseException:
+            self._repeats.end(key)
+            raise
+
+    def _prepare_once(
         self, lines: Iterator[Line], resource_type: ResourceType, gate: Gate, key: RepeatKey
-    ) -> Future[Receipt]:
+    ) -> Batch | Future[Receipt]:
         fingerprint = Fingerprint(resource_type)
         lines = fingerprint.watch(lines)
         kept = self._repeats.find(key)
         if kept is None:
             repeat = Repeat(key=key, digest=fingerprint.hexdigest)
-            return self._committer.submit(self._taking.batch(lines, resource_type, gate, repeat=repeat))
+            return self._taking.batch(lines, resource_type, gate, repeat=repeat)
         deque(lines, maxlen=0)  # only to know whether it is the same body
         answer: Future[Receipt] = Future()
         answer.set_result(repeated(kept, body_sha256=fingerprint.hexdigest()))
         self._repeats.end(key)
         return answer
+
+    def _handed_over(self, prepared: Sequence[Batch | Future[Receipt]]) -> list[Future[Receipt]]:
+        """The answers to all of them, those that wait for the commit and those that were there before."""
+        batches = [batch for batch in prepared if isinstance(batch, Batch)]
+        answers = iter(self._committer.submit_all(batches))
+        return [next(answers) if isinstance(one, Batch) else one for one in prepared]
 
 
 def _chunk_key(digest: str) -> RepeatKey:

@@ -75,19 +75,25 @@ class Committer:
 
     def submit(self, batch: Batch) -> Future[Receipt]:
         """Hand over a batch; its receipt comes when it is durable, or the reason why nothing of it was taken."""
-        waiting = _Waiting(batch=batch, bytes=batch.waiting_bytes)
-        waiting.answer.set_running_or_notify_cancel()  # who stops waiting does not stop the commit
+        return self.submit_all([batch])[0]
+
+    def submit_all(self, batches: Sequence[Batch]) -> list[Future[Receipt]]:
+        """As `submit` for each, in one go: they wait for the same commit, and its thread is woken once."""
+        added = [_Waiting(batch=batch, bytes=batch.waiting_bytes) for batch in batches]
+        for waiting in added:
+            waiting.answer.set_running_or_notify_cancel()  # who stops waiting does not stop the commit
         with self._changed:
             if self._is_closed:
-                self._give_up(batch.parts)
+                for batch in batches:
+                    self._give_up(batch.parts)
             self._check_open()
-            self._waiting.append(waiting)
-            self._waiting_bytes += waiting.bytes
+            self._waiting += added
+            self._waiting_bytes += sum(waiting.bytes for waiting in added)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="intake-committer", daemon=True)
                 self._thread.start()
             self._changed.notify_all()
-        return waiting.answer
+        return [waiting.answer for waiting in added]
 
     def close(self) -> None:
         """Take nothing more, answer everything that waits, and stop. Closing twice is fine."""

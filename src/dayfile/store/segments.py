@@ -20,6 +20,10 @@ from dayfile.store.tables.records import segment as table
 from dayfile.store.tables.records import segment_inline
 from dayfile.store.tables.sealing import seal
 
+# Made once: to make one of them, and to see that it is the same as before, takes longer than to run it.
+_ADD = insert(table).returning(table.c.id)
+_ADD_INLINE = insert(segment_inline)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingDay:
@@ -44,11 +48,10 @@ class Segments:
         """Keep segments, in order of arrival; their ids. From the commit on, every line in them is accepted."""
         ids = []
         for segment in new:
-            statement = insert(table).values(**_values(segment), accepted_at=now, seal_id=None).returning(table.c.id)
-            segment_id = int(self._connection.execute(statement).scalar_one())
+            row = _values(segment) | {"accepted_at": now, "seal_id": None}
+            segment_id = int(self._connection.execute(_ADD, row).scalar_one())
             if segment.inline is not None:
-                row = {"segment_id": segment_id, "data": segment.inline}
-                self._connection.execute(insert(segment_inline).values(row))
+                self._connection.execute(_ADD_INLINE, {"segment_id": segment_id, "data": segment.inline})
             ids.append(segment_id)
         return ids
 

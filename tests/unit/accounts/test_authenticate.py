@@ -9,7 +9,7 @@ from sqlalchemy import event
 
 from dayfile.errors import AccountSuspended, Conflict, Forbidden, Invalid, NotFound, Unauthorized
 from dayfile.model.account import AccountSid
-from dayfile.model.credential import EVERYTHING, GRANTABLE, KeyKind, Permission, Scope
+from dayfile.model.credential import EVERYTHING, GRANTABLE, Caller, KeyKind, Permission, Scope
 from tests.unit.accounts.conftest import Office
 
 DAY = timedelta(hours=24)
@@ -190,3 +190,35 @@ def test_a_login_is_one_read(office: Office) -> None:
         asked.clear()
         _works(office, username, password)
         assert len([statement for statement in asked if statement.startswith("SELECT")]) == 1
+
+
+def test_many_are_judged_at_once_each_for_themselves(office: Office) -> None:
+    """Senders of a round share one look into the database: a wrong secret must not ride along with a right one."""
+    administration = office.administration
+    good, closed = administration.create_account(), administration.create_account()
+    key = administration.create_key(account=None, scopes=[Scope.INTAKE])
+    revoked = administration.create_key(account=None, scopes=[Scope.INTAKE])
+    administration.suspend(closed.account.sid)
+    administration.revoke_key(revoked.key.sid)
+    logins = [
+        (good.account.sid, good.auth_token),
+        (good.account.sid, closed.auth_token),
+        (closed.account.sid, closed.auth_token),
+        (key.key.sid, key.secret),
+        (revoked.key.sid, revoked.secret),
+        (good.account.sid, good.auth_token),
+    ]
+    outcomes = office.authenticator.authenticate_all(logins)
+    kinds = [Caller, Unauthorized, AccountSuspended, Caller, Unauthorized, Caller]
+    assert [type(outcome) for outcome in outcomes] == kinds
+    assert outcomes[0] == office.authenticator.authenticate(*logins[0])
+    assert outcomes[3] == office.authenticator.authenticate(*logins[3])
+
+
+def test_nothing_is_remembered_from_one_question_to_the_next(office: Office) -> None:
+    """A key that was revoked is one that somebody else may have."""
+    key = office.administration.create_key(account=None, scopes=[Scope.INTAKE])
+    login = (key.key.sid, key.secret)
+    assert isinstance(office.authenticator.authenticate_all([login, login])[1], Caller)
+    office.administration.revoke_key(key.key.sid)
+    assert [type(outcome) for outcome in office.authenticator.authenticate_all([login, login])] == [Unauthorized] * 2

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dayfile.errors import Forbidden, InvalidBody, TooLarge
+from dayfile.errors import Forbidden, InFlight, InvalidBody, TooLarge
 from dayfile.intake import sorting
 from dayfile.intake.accept import Intake
 from dayfile.model.account import Account, AccountSid, AccountState
@@ -224,3 +224,21 @@ def test_a_segment_says_whose_records_are_in_it(place: Place, intake: Intake, ac
     with place.database.snapshot() as tx:
         days = [tx.segments.days_waiting(sid, MESSAGES, accepted_by=place.clock.now()) for sid in (acme.sid, other.sid)]
     assert [sorted(map(str, found)) for found in days] == [[DAY], [NEXT]]
+
+
+def test_what_is_wrong_with_one_of_many_is_told_to_that_one(place: Place, intake: Intake, acme: Account) -> None:
+    """Batches that are handed over together share a commit and nothing else."""
+    many = [
+        a_delivery([_message(acme.sid, "a")]),
+        a_delivery([_message(acme.sid, "b")], caller=caller_of(acme)),
+        a_delivery(b"not gzip", is_gzip=True),
+        a_delivery([_message(acme.sid, "c")], key="k"),
+        a_delivery([_message(acme.sid, "d")], key="k"),
+        a_delivery([_message(acme.sid, "e")]),
+    ]
+    answers = intake.submit_all(many)
+    errors = [type(answer.exception(30)) for answer in answers]
+    assert errors == [type(None), Forbidden, InvalidBody, type(None), InFlight, type(None)]
+    assert [answers[number].result().accepted for number in (0, 3, 5)] == [1, 1, 1]
+    assert sum(map(len, place.waiting().values())) == 3
+    assert sum(len(place.segments(day)) for day in place.waiting()) == len(place.waiting())
