@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,6 +34,8 @@ except ImportError:  # no wheel for this platform: slower, and the same text
 
 Bytes = bytes | bytearray | memoryview
 
+crc32: Final = _igzip.crc32 if _igzip else zlib.crc32
+
 BLOCK_BYTES: Final = 256 * 1024
 """How much text is compressed in one call. Part of the format: with another size the same text gives other bytes."""
 
@@ -42,7 +45,8 @@ _GZIP: Final = 31
 _HEADER: Final = bytes.fromhex("1f8b08000000000000ff")  # deflate, no flags, no time, unknown system
 _END: Final = bytes.fromhex("0300")  # an empty last block
 _PLAIN_BYTES: Final = 1024 * 1024
-_AHEAD: Final = 16  # blocks that may be on their way through the pool
+_TASK_BLOCKS: Final = 4  # compressed one after the other: handing work over costs, too
+_AHEAD: Final = 6  # tasks that may be on their way through the pool
 _ERRORS: Final[tuple[type[Exception], ...]] = (zlib.error, _igzip.error) if _igzip else (zlib.error,)
 _VECTOR_UNITS: Final = (("avx512bw", "avx512"), ("avx2", "avx2"), ("sse4_2", "sse4"))
 
@@ -87,16 +91,16 @@ class Member:
 
     def __iter__(self) -> Iterator[bytes]:
         coded = _Coded(self._encoder)
-        compressing: deque[Future[bytes]] = deque()
+        compressing: deque[Future[list[bytes]]] = deque()
+        blocks = _blocks(map(coded.read, self._chunks))
         try:
             yield coded.add(_HEADER)
-            for block in _blocks(self._chunks):
-                compressing.append(self._pool.submit(self._encoder.deflate, block))
-                coded.read(block)
+            while task := list(islice(blocks, _TASK_BLOCKS)):
+                compressing.append(self._pool.submit(_deflated, task, self._encoder))
                 if len(compressing) >= _AHEAD:
-                    yield coded.add(compressing.popleft().result())
+                    yield from map(coded.add, compressing.popleft().result())
             while compressing:
-                yield coded.add(compressing.popleft().result())
+                yield from map(coded.add, compressing.popleft().result())
             yield coded.add(coded.end())
         finally:
             for future in compressing:  # only after an error, or when nobody wants the rest
@@ -104,15 +108,12 @@ class Member:
         self._digest = coded.digest()
 
 
-def compress(text: Bytes, *, encoder: Encoder | None = None) -> tuple[bytes, Digest]:
+def compress(chunks: Iterable[Bytes], *, encoder: Encoder | None = None) -> tuple[bytes, Digest]:
     """A text that is small enough to be held as one gzip member: the same bytes as a Member's, in this thread."""
     encoder = encoder or best_encoder()
     coded = _Coded(encoder)
-    parts = [coded.add(_HEADER)]
-    for block in _blocks([text]):
-        coded.read(block)
-        parts.append(coded.add(encoder.deflate(block)))
-    parts.append(coded.add(coded.end()))
+    blocks = _blocks(map(coded.read, chunks))
+    parts = [coded.add(_HEADER), *map(coded.add, _deflated(blocks, encoder)), coded.add(coded.end())]
     return b"".join(parts), coded.digest()
 
 
@@ -171,11 +172,13 @@ class _Coded:
         self._plain_hash = hashlib.sha256()
         self._hash = hashlib.sha256()
 
-    def read(self, block: Bytes) -> None:
-        """Take the next block of text into account."""
-        self._crc = self._encoder.crc32(block, self._crc)
-        self._plain_bytes += len(block)
-        self._plain_hash.update(block)
+    def read(self, chunk: Bytes) -> memoryview:
+        """Take the next chunk of text into account; it is what is returned."""
+        view = memoryview(chunk).cast("B")
+        self._crc = self._encoder.crc32(view, self._crc)
+        self._plain_bytes += len(view)
+        self._plain_hash.update(view)
+        return view
 
     def add(self, coded: bytes) -> bytes:
         """Take the next bytes of the file into account; they are what is returned."""
@@ -198,11 +201,15 @@ class _Coded:
         )
 
 
-def _blocks(chunks: Iterable[Bytes]) -> Iterator[Bytes]:
+def _deflated(blocks: Iterable[Bytes], encoder: Encoder) -> list[bytes]:
+    return list(map(encoder.deflate, blocks))
+
+
+def _blocks(chunks: Iterable[memoryview]) -> Iterator[Bytes]:
     """Cut text into blocks of the fixed size, the last one shorter: each one buffer, copied only where chunks meet."""
     partial = bytearray()
     for chunk in chunks:
-        view = memoryview(chunk).cast("B")
+        view = chunk
         if partial:
             missing = BLOCK_BYTES - len(partial)
             partial += view[:missing]

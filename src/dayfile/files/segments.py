@@ -1,8 +1,10 @@
 """Segments: canonical lines of one resource type and day, packed to wait for their sealing.
 
 A segment is a Parquet file with a row a line, or, if it is small, the lines themselves in one zstd frame. What sealing
-asks for (whose a record is, its key, its times) stands in columns of its own, cut out of the lines by position; nothing
-here parses. The column `line` is text as the day file has it, newlines included.
+asks for (whose a record is, its key, its times, how long the line is) stands in columns, and nothing else is read to
+find the newest versions and their order. The lines are no column: they stand before the rows in blocks, each an Arrow
+IPC stream of one record batch, and the metadata of the file say where. So a block is, once it is decompressed, text as
+the day file has it, newlines included. Lines and rows are in the same order, that of the day file.
 
 Arrival is the order in which records were accepted. Within a segment it is the number of the line; in a segment that
 was folded from others it is, for every row, the id of the segment it came in and its number there, in one integer. Ids
@@ -11,36 +13,33 @@ begin at 1, so the two cannot be taken for one another.
 
 from __future__ import annotations
 
-import binascii
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, Final, Self
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import zstandard
 
 from dayfile.errors import Corrupt
-from dayfile.model.resource import ResourceType, Span
+from dayfile.files import blocks
+from dayfile.files.arrow import intact
+from dayfile.files.key_columns import cut, fields, key_columns
+from dayfile.model.resource import ResourceType
 
 ARRIVAL_BITS: Final = 24
 """Arrivals below two to this power are numbers within the segment; above it, they begin with an id."""
 
 MAX_LINES: Final = 2**ARRIVAL_BITS
 
-_GROUP_BYTES: Final = 2 * 1024 * 1024
-"""How much text is in a row group: what sealing reads to get at one line, and holds of every segment at a time."""
-
 _FOLD_BYTES: Final = 32 * 1024 * 1024
 """How much text is folded at once."""
 
-_PREFIX_BYTES: Final = 2
-_DIGITS: Final = 32
 _ZSTD_MAGIC: Final = bytes.fromhex("28b52ffd")
 
 
@@ -56,15 +55,6 @@ class Source:
             raise ValueError(f"segment ids begin at 1; got {self.id}")
 
 
-def key_columns(resource_type: ResourceType) -> tuple[str, ...]:
-    """The columns that together name a record within its account; they sort as the texts of its keys do."""
-    return tuple(
-        column
-        for number, key in enumerate(resource_type.key_fields)
-        for column in ((f"prefix_{number}", f"key_{number}") if len(key.prefixes) > 1 else (f"key_{number}",))
-    )
-
-
 def encode(lines: Sequence[bytes], resource_type: ResourceType) -> bytes:
     """Canonical lines, in order of arrival, as a Parquet segment; at least one, and less than 2 GiB of text."""
     sink = pa.BufferOutputStream()
@@ -75,10 +65,10 @@ def encode(lines: Sequence[bytes], resource_type: ResourceType) -> bytes:
 
 def decode(data: bytes | Path) -> list[bytes]:
     """The lines of a segment in either form, in order of arrival; raises Corrupt."""
-    pairs: list[tuple[int, str]] = []
+    pairs: list[tuple[int, bytes]] = []
     for lines, arrivals in _portions(Source(id=1, data=data)):
         pairs += zip(arrivals.to_pylist(), lines.to_pylist(), strict=True)
-    return [line.encode() for _, line in sorted(pairs)]
+    return [line for _, line in sorted(pairs)]
 
 
 def encode_inline(lines: Sequence[bytes]) -> bytes:
@@ -100,22 +90,11 @@ def fold(sources: Iterable[Source], resource_type: ResourceType) -> Iterator[byt
     Raises Corrupt if a source is damaged.
     """
     sink = _Sink()
-    with _Writer(sink, resource_type) as writer:
+    with _Writer(pa.PythonFile(sink, mode="w"), resource_type) as writer:
         for lines, arrivals in _together(sources):
             writer.write(lines, arrivals)
             yield from sink.take()
     yield from sink.take()
-
-
-@contextmanager
-def intact(what: str) -> Iterator[None]:
-    """Raise Corrupt for what Arrow cannot read; errors of the system stay what they are."""
-    try:
-        yield
-    except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        raise Corrupt(f"the segment {what} is damaged: {error}") from error
 
 
 class _Sink:
@@ -153,36 +132,33 @@ class _Writer:
         self._resource_type = resource_type
         self._order = [(name, "ascending") for name in ("account", "created", *key_columns(resource_type))]
         self._schema = _schema(resource_type)
+        self._sink = sink
         self._parquet = _parquet_writer(sink, self._schema)
-        self._groups = 0
+        self._places: list[blocks.Place] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._parquet.add_key_value_metadata({blocks.PLACES_KEY: msgspec.json.encode(self._places)})
         self._parquet.close()
 
     def write(self, lines: Any, arrivals: Any) -> None:
         """Write a portion of lines, ordered by itself."""
-        columns = {**_cut(lines, self._resource_type), "length": pc.binary_length(lines)}
-        rows = pa.table({**columns, "arrival": arrivals, "line": lines})
-        rows = rows.take(pc.sort_indices(rows, self._order))
-        start = 0
-        for stop in _group_ends(rows["length"]):
-            group = rows.slice(start, stop - start)
-            group = group.append_column("row_group", pa.repeat(pa.scalar(self._groups, pa.int32()), stop - start))
-            self._parquet.write_table(_typed(group, self._schema))
-            self._groups += 1
-            start = stop
+        columns = {"arrival": arrivals, "length": pc.binary_length(lines), **cut(lines, self._resource_type)}
+        rows = pa.table(columns)
+        order = pc.sort_indices(rows, self._order)
+        rows, lines = rows.take(order), lines.take(order)
+        numbers = array("i")
+        for start, stop in pairwise(blocks.borders(rows["length"])):
+            numbers.extend([len(self._places)] * (stop - start))
+            self._places.append(blocks.write(self._sink, lines.slice(start, stop - start)))
+        self._parquet.write_table(_typed(rows.append_column("block", pa.array(numbers)), self._schema))
 
 
 def _schema(resource_type: ResourceType) -> Any:
-    kinds = {"prefix": pa.int8(), "key": pa.uuid()}
-    fields = [("account", pa.uuid())]
-    fields += [(name, kinds[name.partition("_")[0]]) for name in key_columns(resource_type)]
-    fields += [("created", pa.int64()), ("updated", pa.int64())]  # seconds since 1970
-    fields += [("length", pa.int32()), ("arrival", pa.int64()), ("row_group", pa.int32()), ("line", pa.string())]
-    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in fields])
+    columns = [*fields(resource_type), ("length", pa.int32()), ("arrival", pa.int64()), ("block", pa.int32())]
+    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns])
 
 
 def _parquet_writer(sink: Any, schema: Any) -> Any:
@@ -190,42 +166,13 @@ def _parquet_writer(sink: Any, schema: Any) -> Any:
     return pq.ParquetWriter(
         sink,
         schema,
-        # Lengths apart from the text: it compresses better and is read twice as fast.
-        column_encoding={"line": "DELTA_LENGTH_BYTE_ARRAY", "arrival": "DELTA_BINARY_PACKED"},
-        # Lines are read once more, all versions of them, and soon gone: lz4 takes more room and half the time.
-        compression={name: "none" if name in sids else "zstd" for name in schema.names} | {"line": "lz4"},
-        compression_level={name: 1 for name in schema.names if name not in sids and name != "line"},
-        use_dictionary=["account", "created", "updated", "row_group"],
+        column_encoding={"arrival": "DELTA_BINARY_PACKED"},
+        compression={name: "none" if name in sids else "zstd" for name in schema.names},
+        compression_level={name: 1 for name in schema.names if name not in sids},
+        use_dictionary=["account", "created", "updated", "block"],
         write_statistics=["account"],  # a piece of a seal skips the row groups of other pieces' accounts
         store_schema=False,
     )
-
-
-def _cut(lines: Any, resource_type: ResourceType) -> dict[str, Any]:
-    """The columns that are cut out of lines: where they stand is the same in each."""
-    text = lines.view(pa.binary())
-    columns = {"account": _hexadecimal(text, resource_type.account_span)}
-    for number, (key, span) in enumerate(zip(resource_type.key_fields, resource_type.key_spans, strict=True)):
-        columns[f"key_{number}"] = _hexadecimal(text, span)
-        if len(key.prefixes) > 1:
-            prefixes = pa.array(sorted(prefix.encode() for prefix in key.prefixes), pa.binary())
-            prefix = pc.binary_slice(text, span[0], span[0] + _PREFIX_BYTES)
-            columns[f"prefix_{number}"] = pc.index_in(prefix, value_set=prefixes).cast(pa.int8())
-    columns["created"] = _seconds(text, resource_type.created_span)
-    columns["updated"] = _seconds(text, resource_type.updated_span)
-    return columns
-
-
-def _hexadecimal(text: Any, span: Span) -> Any:
-    """The digits of sids as 16 bytes each; they sort as the digits do."""
-    digits = pc.binary_slice(text, span[0] + _PREFIX_BYTES, span[1])
-    packed = binascii.unhexlify(digits.buffers()[2][: len(digits) * _DIGITS])
-    return pa.Array.from_buffers(pa.binary(_DIGITS // 2), len(digits), [None, pa.py_buffer(packed)])
-
-
-def _seconds(text: Any, span: Span) -> Any:
-    moments = pc.binary_slice(text, *span).view(pa.string())
-    return moments.cast(pa.timestamp("s", "UTC")).cast(pa.int64())
 
 
 def _typed(rows: Any, schema: Any) -> Any:
@@ -235,13 +182,6 @@ def _typed(rows: Any, schema: Any) -> Any:
         column = rows[field.name].combine_chunks()
         columns.append(pa.ExtensionArray.from_storage(field.type, column) if field.type == pa.uuid() else column)
     return pa.Table.from_arrays(columns, schema=schema)
-
-
-def _group_ends(lengths: Any) -> list[int]:
-    """Where row groups end that hold about as much text each."""
-    groups = pc.divide(pc.cumulative_sum(lengths.cast(pa.int64())), _GROUP_BYTES).combine_chunks()
-    ends: list[int] = pc.run_end_encode(groups).run_ends.to_pylist()
-    return ends
 
 
 def _together(sources: Iterable[Source]) -> Iterator[tuple[Any, Any]]:
@@ -269,11 +209,16 @@ def _portions(source: Source) -> Iterator[tuple[Any, Any]]:
         lines = decode_inline(source.data)
         yield _joined(lines), _absolute(_numbers(len(lines)), source.id)
         return
-    with intact(str(source.id)):
-        file = pq.ParquetFile(pa.BufferReader(source.data) if isinstance(source.data, bytes) else source.data)
-        for number in range(file.num_row_groups):
-            group = file.read_row_group(number, columns=["line", "arrival"], use_threads=False).combine_chunks()
-            yield group["line"].chunk(0), _absolute(group["arrival"].chunk(0), source.id)
+    with intact(str(source.id)), _opened(source.data) as file:
+        parquet = pq.ParquetFile(file)
+        places = blocks.places(parquet.metadata)
+        arrivals = parquet.read(columns=["arrival"], use_threads=False)["arrival"].combine_chunks()
+        for place, first_row in zip(places, blocks.first_rows(places), strict=True):
+            yield blocks.read(file, place), _absolute(arrivals.slice(first_row, place.lines), source.id)
+
+
+def _opened(data: bytes | Path) -> Any:
+    return pa.BufferReader(data) if isinstance(data, bytes) else pa.OSFile(str(data), "rb")
 
 
 def _absolute(arrivals: Any, segment_id: int) -> Any:
@@ -290,4 +235,4 @@ def _numbers(count: int) -> Any:
 def _joined(lines: Sequence[bytes]) -> Any:
     """Lines as one Arrow array, twice as fast as Arrow makes it of a list."""
     offsets = array("i", accumulate(map(len, lines), initial=0))
-    return pa.Array.from_buffers(pa.string(), len(lines), [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(lines))])
+    return pa.Array.from_buffers(pa.binary(), len(lines), [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(lines))])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,10 +11,8 @@ import pyarrow.compute as pc
 from dayfile.errors import Corrupt
 from dayfile.files import disk
 
-LINES: Final = pa.schema([("rank", pa.int64()), ("line", pa.string())])
+LINES: Final = pa.schema([("rank", pa.int64()), ("line", pa.binary())])
 """What is collected: record batches like this."""
-
-_PORTION_BYTES: Final = 4 * 1024 * 1024
 
 
 class Bucket:
@@ -48,14 +45,11 @@ class Bucket:
             writer.write_table(lines.combine_chunks())
         self._files += 1
 
-    def pour(self) -> Iterator[memoryview]:
-        """The text of all its lines by rank, some at a time. Nothing is left; raises Corrupt if a line is missing."""
+    def pour(self) -> memoryview:
+        """The text of all its lines by rank. Nothing is left; raises Corrupt if a line is missing."""
         lines, order = self._load()
-        at_once = max(1, len(order) * _PORTION_BYTES // max(lines.nbytes, 1))
-        for start in range(0, len(order), at_once):
-            portion = lines.take(order.slice(start, at_once))
-            _, offsets, text = portion.buffers()
-            yield memoryview(text)[: memoryview(offsets).cast("i")[len(portion)]]
+        _, offsets, text = lines.take(order).buffers()
+        return memoryview(text)[: memoryview(offsets).cast("i")[len(order)]]
 
     def _load(self) -> tuple[Any, Any]:
         """All lines as they came, and for each rank where its line is among them."""
@@ -65,10 +59,14 @@ class Bucket:
                 batches += pa.ipc.open_stream(file)
             Path(self._file(number)).unlink()
         lines = pa.Table.from_batches(batches, LINES).combine_chunks()
-        order = pc.inverse_permutation(pc.subtract(lines["rank"].combine_chunks(), self.start))
+        ranks, text = (lines[name].chunk(0) for name in LINES.names)
+        try:
+            order = pc.inverse_permutation(pc.subtract(ranks, self.start))
+        except pa.ArrowIndexError:
+            order = pa.nulls(0)
         if len(order) != self.stop - self.start or order.null_count:
             raise Corrupt("a segment changed while it was being sealed")
-        return lines["line"].combine_chunks(), order
+        return text, order
 
     def _file(self, number: int) -> str:
         return f"{self._path}.{number}"

@@ -18,12 +18,12 @@ from dayfile.files.storage import Storage
 from dayfile.model.account import AccountSid
 from dayfile.model.export import NewSealedDay
 
-_SMALL_BYTES: Final = 1024 * 1024  # of text: one thread compresses it
+_SMALL_BYTES: Final = 4 * 1024 * 1024  # of text: one thread compresses it
 _LARGE_BYTES: Final = 64 * 1024 * 1024  # of text: not held, but streamed
 _TASK_BYTES: Final = 1024 * 1024
 _TASK_FILES: Final = 200
 _AHEAD: Final = 8
-_STORED_BYTES: Final = 32 * 1024 * 1024
+_STORED_BYTES: Final = 8 * 1024 * 1024
 _STORED_FILES: Final = 2000
 
 
@@ -199,7 +199,7 @@ def _day_files(totals: Iterable[Any], target_of: Callable[[AccountSid], Target])
 def _compress(files: Iterable[tuple[_DayFile, list[memoryview]]]) -> list[_Made]:
     made = []
     for file, parts in files:
-        data, digest = gzip.compress(parts[0] if len(parts) == 1 else b"".join(parts))
+        data, digest = gzip.compress(parts)
         if digest.plain_sha256 != file.target.former_plain_sha256:
             made.append((file.sealed(digest), data))
     return made

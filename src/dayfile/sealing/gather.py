@@ -1,12 +1,14 @@
 """The text of the day files: the newest lines, brought into their order.
 
-A segment is in the order of the day file, so each of its row groups has the lines of a short stretch of ranks. They are
-read in the order of their lowest ranks, each once, and their lines are dealt into buckets by rank. As soon as no row
-group that is still to come can have a line of a bucket, the bucket is poured out. So what is in memory is a row group
-of each segment, more or less, however many lines there are; if even that is too much, the buckets that are not due yet
-go to the scratch folder for a while.
+A segment is in the order of the day file, so each of its blocks has the lines of a short stretch of ranks. They are
+read in the order of their lowest ranks, each once, and their lines are dealt into buckets by rank. As soon as no block
+that is still to come can have a line of a bucket, the bucket is poured out. So what is in memory is a block of each
+segment, more or less, however many lines there are; if even that is too much, the buckets that are not due yet go to
+the scratch folder for a while.
 
-Lines stay in Arrow's buffers from the segment to the compressor: no Python object is made of them.
+Lines stay in Arrow's buffers from the segment to the compressor: no Python object is made of them. While the threads of
+the pool work on them, nothing may hold Python's lock for long, and handing work over costs as much as a little work: so
+it is handed over in tasks of some milliseconds.
 """
 
 from __future__ import annotations
@@ -16,42 +18,35 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from itertools import accumulate, pairwise
+from functools import lru_cache
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from dayfile.files.segments import intact
+from dayfile.files.arrow import intact
+from dayfile.files.blocks import Blocks
 from dayfile.sealing.bucket import LINES, Bucket
 from dayfile.sealing.newest import NewestLines
 
-_BUCKET_BYTES: Final = 16 * 1024 * 1024
-_AHEAD: Final = 8  # row groups that may be on their way through the pool
-_POURED_AHEAD: Final = 2  # buckets that are poured while the text of another is compressed
-_LAYOUTS: Final = 64  # segments whose row groups are remembered
+_BUCKET_BYTES: Final = 4 * 1024 * 1024
+_TASK_BLOCKS: Final = 4  # that are read one after the other by one thread
+_AHEAD: Final = 5  # such tasks that may be on their way through the pool
+_POURED_AHEAD: Final = 8  # buckets that are poured while the text of others is compressed
+_OPENED: Final = 64  # segments whose blocks are remembered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _RowGroup:
-    """One row group of a segment and which of its lines are wanted."""
+class _Visit:
+    """A block that is to be read, and which of its lines are wanted."""
 
     path: Path
-    number: int
+    block: int
     lowest: int  # the lowest rank in it
     rows: Any  # counted from the beginning of the segment
     ranks: Any
-
-
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """The row groups of a segment, and the number of the first row of each."""
-
-    metadata: Any
-    first_rows: tuple[int, ...]
 
 
 def ordered_text(
@@ -65,33 +60,27 @@ def ordered_text(
         Bucket(start, stop, path=scratch / f"bucket-{number}")
         for number, (start, stop) in enumerate(pairwise(_borders(newest.lengths())))
     ]
-    read = partial(_read, lru_cache(maxsize=_LAYOUTS)(_layout))
+    starts = [bucket.start for bucket in buckets]
+    pouring: deque[Future[memoryview]] = deque()
     current, held = 0, 0
-    pouring: deque[Future[list[memoryview]]] = deque()
-    for group, lines in _ahead(read, _row_groups(newest.places(), paths), pool):
-        while group.lowest >= buckets[current].stop:
+    for visit, lines in _read_ahead(_visits(newest.places(), paths), pool):
+        while visit.lowest >= buckets[current].stop:
             held -= buckets[current].held_bytes
-            pouring.append(pool.submit(_poured, buckets[current]))
+            pouring.append(pool.submit(Bucket.pour, buckets[current]))
             current += 1
             if len(pouring) > _POURED_AHEAD:
-                yield from pouring.popleft().result()
-        held += _deal(lines, buckets)
+                yield pouring.popleft().result()
+        held += _deal(lines, buckets, starts)
         if held > memory_bytes:
-            # The current one, too: what is held of a row group, however little, holds all of it in memory.
+            # The current one, too: what is held of a block, however little, holds all of it in memory.
             list(pool.map(Bucket.spill, buckets[current:]))
             held = 0
     for bucket in buckets[current:]:
-        pouring.append(pool.submit(_poured, bucket))
+        pouring.append(pool.submit(Bucket.pour, bucket))
         if len(pouring) > _POURED_AHEAD:
-            yield from pouring.popleft().result()
-    for last in pouring:
-        yield from last.result()
-
-
-def _poured(bucket: Bucket) -> list[memoryview]:
-    text = list(bucket.pour())
-    pa.default_memory_pool().release_unused()  # it keeps what was freed, in ever more and smaller parts
-    return text
+            yield pouring.popleft().result()
+    for poured in pouring:
+        yield poured.result()
 
 
 def _borders(lengths: Iterator[Any]) -> Iterator[int]:
@@ -110,64 +99,57 @@ def _borders(lengths: Iterator[Any]) -> Iterator[int]:
     yield rank
 
 
-def _row_groups(places: Iterator[Any], paths: Sequence[Path]) -> Iterator[_RowGroup]:
-    """What there is to read, in the order of the lowest ranks. One that spans two batches comes twice."""
+def _visits(places: Iterator[Any], paths: Sequence[Path]) -> Iterator[_Visit]:
+    """What there is to read, in the order of the lowest ranks. A block that spans two batches comes twice."""
     for batch in places:
-        start = 0
-        for lowest, stop in _runs(batch["lowest"]):
-            yield _RowGroup(
-                path=paths[batch["segment"][start].as_py()],
-                number=batch["row_group"][start].as_py(),
+        runs = list(_runs(batch["lowest"]))
+        starts = [0, *(stop for _, stop in runs[:-1])]
+        blocks = zip(*(batch[name].take(pa.array(starts)).to_pylist() for name in ("segment", "block")), strict=True)
+        for start, (lowest, stop), (segment, block) in zip(starts, runs, blocks, strict=True):
+            yield _Visit(
+                path=paths[segment],
+                block=block,
                 lowest=lowest,
-                rows=batch["row"][start:stop],
-                ranks=batch["rank"][start:stop],
+                rows=batch["row"].slice(start, stop - start),
+                ranks=batch["rank"].slice(start, stop - start),
             )
-            start = stop
 
 
-def _ahead(
-    read: Callable[[_RowGroup], Any], groups: Iterator[_RowGroup], pool: Executor
-) -> Iterator[tuple[_RowGroup, Any]]:
-    """Each row group with its lines, some of them read ahead."""
-    reading: deque[tuple[_RowGroup, Future[Any]]] = deque()
-    for group in groups:
-        reading.append((group, pool.submit(read, group)))
+def _read_ahead(visits: Iterator[_Visit], pool: Executor) -> Iterator[tuple[_Visit, Any]]:
+    """The visits, each with the wanted lines by rank; some of them are read ahead."""
+    blocks_of = lru_cache(maxsize=_OPENED)(Blocks)
+    reading: deque[Future[list[tuple[_Visit, Any]]]] = deque()
+    while task := list(islice(visits, _TASK_BLOCKS)):
+        reading.append(pool.submit(_read, task, blocks_of))
         if len(reading) > _AHEAD:
-            first, future = reading.popleft()
-            yield first, future.result()
-    for first, future in reading:
-        yield first, future.result()
+            yield from reading.popleft().result()
+    for read in reading:
+        yield from read.result()
 
 
-def _layout(path: Path) -> _Layout:
-    metadata = pq.read_metadata(path)
-    rows = (metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
-    return _Layout(metadata, tuple(accumulate(rows, initial=0)))
+def _read(visits: Sequence[_Visit], blocks_of: Callable[[Path], Blocks]) -> list[tuple[_Visit, Any]]:
+    return [(visit, _wanted(visit, blocks_of(visit.path))) for visit in visits]
 
 
-def _read(layout_of: Callable[[Path], _Layout], group: _RowGroup) -> Any:
-    """The wanted lines of a row group, by rank."""
-    with intact(group.path.name):
-        layout = layout_of(group.path)
-        with pq.ParquetFile(group.path, metadata=layout.metadata) as file:
-            lines = file.read_row_group(group.number, columns=["line"], use_threads=False)["line"].combine_chunks()
-    wanted = lines.take(pc.subtract(group.rows, layout.first_rows[group.number]))
-    batch = pa.record_batch([group.ranks, wanted], schema=LINES)
-    is_ordered = pc.all(pc.less(group.ranks[:-1], group.ranks[1:])).as_py()
-    return batch if is_ordered is not False else batch.sort_by("rank")
+def _wanted(visit: _Visit, blocks: Blocks) -> Any:
+    with intact(visit.path.name):
+        lines = blocks.lines(visit.block).take(pc.subtract(visit.rows, blocks.first_rows[visit.block]))
+    return pa.record_batch([visit.ranks, lines], schema=LINES)
 
 
-def _deal(lines: Any, buckets: Sequence[Bucket]) -> int:
+def _deal(lines: Any, buckets: Sequence[Bucket], starts: Sequence[int]) -> int:
     """Put lines that are in order into their buckets; nothing is copied. About how many bytes they are."""
-    ranks = lines["rank"]
+    column = lines["rank"]
+    ranks = memoryview(column.buffers()[1]).cast("q")[column.offset : column.offset + len(column)]
     size: int = lines.nbytes
     start = 0
-    while start < len(ranks):
-        rank = ranks[start].as_py()
-        bucket = buckets[bisect_right(buckets, rank, key=lambda bucket: bucket.start) - 1]
-        stop = bisect_left(ranks, bucket.stop, start, key=lambda rank: rank.as_py())
-        # Asking a slice for its bytes takes as long as all the rest of this.
-        bucket.add(lines.slice(start, stop - start), size_bytes=size * (stop - start) // len(ranks))
+    for bucket in islice(buckets, bisect_right(starts, ranks[0]) - 1, None):
+        stop = bisect_left(ranks, bucket.stop, start)
+        if stop > start:
+            # Asking a slice for its bytes takes as long as all the rest of this.
+            bucket.add(lines.slice(start, stop - start), size_bytes=size * (stop - start) // len(ranks))
+        if stop == len(ranks):
+            break
         start = stop
     return size
 

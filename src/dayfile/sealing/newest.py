@@ -16,7 +16,8 @@ from uuid import UUID
 import duckdb
 
 from dayfile.errors import Corrupt, StorageUnavailable, Unusable
-from dayfile.files.segments import MAX_LINES, key_columns
+from dayfile.files.key_columns import key_columns
+from dayfile.files.segments import MAX_LINES
 from dayfile.model.account import AccountSid
 from dayfile.model.resource import ResourceType
 
@@ -64,15 +65,15 @@ class NewestLines:
         return self._batches("SELECT length FROM ranked ORDER BY rowid")
 
     def places(self) -> Iterator[Any]:
-        """Record batches: lowest, segment (its number), row_group, row, rank.
+        """Record batches: lowest, segment (its number), block, row, rank.
 
-        Those of a row group stand together, in the order of their rows; row groups are in the order of `lowest`, their
-        lowest rank.
+        Those of a block stand together, in the order of their rows; blocks are in the order of `lowest`, their lowest
+        rank.
         """
         return self._batches(
-            """WITH place AS (SELECT segment, row_group, row, rowid AS rank FROM ranked),
-                    visit AS (SELECT segment, row_group, min(rank) AS lowest FROM place GROUP BY ALL)
-               SELECT lowest, segment, row_group, row, rank FROM place JOIN visit USING (segment, row_group)
+            """WITH place AS (SELECT segment, block, row, rowid AS rank FROM ranked),
+                    visit AS (SELECT segment, block, min(rank) AS lowest FROM place GROUP BY ALL)
+               SELECT lowest, segment, block, row, rank FROM place JOIN visit USING (segment, block)
                 ORDER BY lowest, row"""
         )
 
@@ -128,7 +129,7 @@ def _open(connection: duckdb.DuckDBPyConnection, segments: Sequence[Waiting], ac
     connection.execute("SET VARIABLE last = ?::UUID", [_uuid(accounts.last or "AC".ljust(34, "f"))])
     connection.execute(
         f"""CREATE VIEW line AS
-            SELECT * EXCLUDE (updated, arrival, line),
+            SELECT * EXCLUDE (updated, arrival),
                    file_index::INTEGER AS segment, file_row_number::INTEGER AS row,
                    ((updated + {_YEAR_ONE})::HUGEINT << 64) + CASE
                        WHEN arrival >= {MAX_LINES} THEN arrival
@@ -152,7 +153,7 @@ def _rank(connection: duckdb.DuckDBPyConnection, keys: Sequence[str]) -> None:
     )
     connection.execute(
         f"""CREATE TABLE ranked AS
-            SELECT account, created, length, segment, row_group, row FROM line SEMI JOIN newest USING (version)
+            SELECT account, created, length, segment, block, row FROM line SEMI JOIN newest USING (version)
              ORDER BY account, created, {key}"""  # noqa: S608 - names of columns
     )
     [(records, lines)] = connection.sql(

@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from dayfile.files import disk
+from dayfile.files.arrow import allocate_small_pages
 from dayfile.files.storage import Storage
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
@@ -68,6 +69,7 @@ def seal_piece(
     Raises NotFound for an object that is gone (somebody else has sealed the day), Corrupt for one that is damaged,
     StorageUnavailable when the storage or the scratch folder fails, Unusable when the memory is too little.
     """
+    allocate_small_pages()
     threads = threads or len(os.sched_getaffinity(0))
     with _own_folder(scratch) as folder, ThreadPoolExecutor(threads) as pool:
         segments = _waiting(piece, storage=storage, scratch=folder)

@@ -127,5 +127,5 @@ def test_details_group_days_by_status_and_count_all_of_them() -> None:
 
 def test_the_empty_file_is_what_sealing_nothing_would_give() -> None:
     """Two spellings of nothing would be two revisions of the same."""
-    coded, digest = compress(b"")
+    coded, digest = compress([])
     assert (coded, digest.sha256, digest.plain_sha256) == (EMPTY_FILE, EMPTY_SHA256, EMPTY_PLAIN_SHA256)

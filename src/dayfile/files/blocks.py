@@ -1,0 +1,101 @@
+"""Blocks: the lines of a segment, a few megabytes at a time, as the compressor of the day file wants them.
+
+A block is an Arrow IPC stream of one record batch. The blocks of a Parquet file stand between its columns, where no
+reader of Parquet looks; the file's metadata say where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from dayfile.files.arrow import intact
+from dayfile.files.gzip import crc32
+
+PLACES_KEY: Final = b"dayfile.blocks"
+"""Under which the metadata of the file have the places of its blocks, in JSON."""
+
+_BLOCK_BYTES: Final = 2 * 1024 * 1024
+"""How much text is in a block: what sealing reads to get at one line, and holds of every segment at a time."""
+
+_SCHEMA: Final = pa.schema([pa.field("line", pa.binary(), nullable=False)])
+# Lines are read once more, all versions of them, and soon gone: zstd takes half the room and three times as long.
+_WRITING: Final = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
+_READING: Final = pa.ipc.IpcReadOptions(use_threads=False)
+
+
+class Place(msgspec.Struct, frozen=True, array_like=True):
+    """Where a block is in its file."""
+
+    start: int
+    stop: int
+    lines: int
+    crc32: int  # of its bytes: lz4 does not notice when they have changed
+
+
+class Blocks:
+    """The blocks of a segment on this machine. Threads may share it."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises Corrupt."""
+        self._path = path
+        with intact(path.name):
+            self._places = places(pq.read_metadata(path))
+        self.first_rows = first_rows(self._places)
+        """For each, the number of its first line in the segment."""
+
+    def lines(self, number: int) -> Any:
+        """The lines of one, a binary array; raises Corrupt."""
+        with intact(self._path.name), pa.OSFile(str(self._path), "rb") as file:
+            return read(file, self._places[number])
+
+
+def borders(lengths: Any) -> list[int]:
+    """Where blocks begin if lines have these lengths, and where the last one ends."""
+    blocks = pc.divide(pc.cumulative_sum(lengths.cast(pa.int64())), _BLOCK_BYTES).combine_chunks()
+    return [0, *pc.run_end_encode(blocks).run_ends.to_pylist()]
+
+
+def write(file: Any, lines: Any) -> Place:
+    """Write lines, a binary array, as a block."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, _SCHEMA, options=_WRITING) as stream:
+        stream.write_batch(pa.record_batch([lines], schema=_SCHEMA))
+    data = sink.getvalue()
+    start = file.tell()
+    file.write(data)
+    return Place(start, start + data.size, len(lines), crc32(data))
+
+
+def read(file: Any, place: Place) -> Any:
+    """The lines of a block, a binary array; raises pyarrow.ArrowInvalid if its bytes are others than were written."""
+    file.seek(place.start)
+    data = file.read_buffer(place.stop - place.start)
+    if crc32(data) != place.crc32:
+        raise pa.ArrowInvalid("the bytes of a block have changed")
+    [batch] = pa.ipc.open_stream(data, options=_READING)
+    return batch["line"]
+
+
+def places(metadata: Any) -> list[Place]:
+    """Where the blocks of a Parquet file are; raises pyarrow.ArrowInvalid."""
+    text = (metadata.metadata or {}).get(PLACES_KEY, b"")
+    try:
+        found = msgspec.json.decode(text, type=list[Place])
+    except msgspec.MsgspecError as error:
+        raise pa.ArrowInvalid(f"it does not say where its blocks are: {error}") from error
+    if sum(place.lines for place in found) != metadata.num_rows:
+        raise pa.ArrowInvalid("it has not as many lines as rows")
+    return found
+
+
+def first_rows(places: Sequence[Place]) -> list[int]:
+    """For each block, the number of its first line in the file."""
+    return list(accumulate((place.lines for place in places[:-1]), initial=0))
