@@ -34,7 +34,8 @@ except ImportError:  # no wheel for this platform: slower, and the same text
 
 Bytes = bytes | bytearray | memoryview
 
-crc32: Final = _igzip.crc32 if _igzip else zlib.crc32
+crc32: Final[Callable[..., int]] = (_igzip or zlib).crc32
+"""The checksum of bytes, and, if that is given, of others before them."""
 
 BLOCK_BYTES: Final = 256 * 1024
 """How much text is compressed in one call. Part of the format: with another size the same text gives other bytes."""
@@ -57,7 +58,6 @@ class Encoder:
 
     name: str
     deflate: Callable[[Bytes], bytes]  # one block to raw deflate that ends with a full flush
-    crc32: Callable[[Bytes, int], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +147,7 @@ def igzip_encoder() -> Encoder | None:
 
     # igzip picks its code by the CPU, and may find other matches with it.
     name = f"isa-l {ISAL_VERSION} level {_LEVEL} {platform.machine()} {_vector_unit()}"
-    return Encoder(name=name.strip(), deflate=deflate, crc32=_igzip.crc32)
+    return Encoder(name=name.strip(), deflate=deflate)
 
 
 def zlib_encoder() -> Encoder:
@@ -158,7 +158,7 @@ def zlib_encoder() -> Encoder:
         return compressor.compress(block) + compressor.flush(zlib.Z_FULL_FLUSH)
 
     name = f"zlib {zlib.ZLIB_RUNTIME_VERSION} level {_LEVEL} {platform.machine()}"
-    return Encoder(name=name, deflate=deflate, crc32=zlib.crc32)
+    return Encoder(name=name, deflate=deflate)
 
 
 class _Coded:
@@ -175,7 +175,7 @@ class _Coded:
     def read(self, chunk: Bytes) -> memoryview:
         """Take the next chunk of text into account; it is what is returned."""
         view = memoryview(chunk).cast("B")
-        self._crc = self._encoder.crc32(view, self._crc)
+        self._crc = crc32(view, self._crc)
         self._plain_bytes += len(view)
         self._plain_hash.update(view)
         return view
