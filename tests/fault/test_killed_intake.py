@@ -180,15 +180,15 @@ def test_a_server_that_dies_while_it_writes_leaves_no_half_batch(tmp_path: Path,
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("number", [*range(9, 60, 3), *range(75, 200, 25)])
 @pytest.mark.parametrize("step", STEPS)
-def test_a_server_may_die_at_any_step(tmp_path: Path, step: str) -> None:
+def test_a_server_may_die_at_any_step(tmp_path: Path, step: str, number: int) -> None:
     """As above, at many more points."""
-    for number in [*range(9, 60, 3), *range(75, 200, 25)]:
-        _kill_and_check(tmp_path / str(number), doomed_at=f"{step}:{number}")
+    _kill_and_check(tmp_path, doomed_at=f"{step}:{number}")
 
 
 @pytest.mark.slow
-def test_a_server_may_be_killed_after_any_receipt(tmp_path: Path) -> None:
+@pytest.mark.parametrize("after", [*range(1, 30), *range(40, 400, 30)])
+def test_a_server_may_be_killed_after_any_receipt(tmp_path: Path, after: int) -> None:
     """As above, with many more moments."""
-    for after in [*range(1, 30), *range(40, 400, 30)]:
-        _kill_and_check(tmp_path / str(after), after=after)
+    _kill_and_check(tmp_path, after=after)
