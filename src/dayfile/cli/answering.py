@@ -5,7 +5,6 @@ HTTP is answered in a thread of its own, so that the main thread is free to be t
 
 from __future__ import annotations
 
-import gc
 import socket
 import threading
 from collections.abc import Callable
@@ -28,7 +27,6 @@ def answer(
     server.start()
     if with_worker:
         service.worker.start()
-    _settle()
     on_ready()
     stop.wait()
     server.stop()
@@ -42,12 +40,6 @@ def work(service: Service, *, stop: Stop) -> None:
     service.worker.start()
     stop.wait()
     service.worker.stop()
-
-
-def _settle() -> None:
-    """Spare the garbage collector what is there for good: looking through it again made some requests wait."""
-    gc.collect()
-    gc.freeze()
 
 
 class _Server:
