@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from dayfile.cli.answers import RemoteConfiguration
 from dayfile.cli.family import Family
 from dayfile.cli.options import JsonOption, Password, TypeArgument, Url, Username, screen_of
+from dayfile.cli.remote import server_at
 from dayfile.cli.show import Screen
-from dayfile.clock import SystemClock
 from dayfile.model.resource import ResourceType
-
-if TYPE_CHECKING:
-    from dayfile.cli.client import BulkExports
 
 app = Family(help="Daily exports: have every day by itself, and be told.")
 
@@ -30,7 +27,7 @@ def show(
     auth_token: Password,
 ) -> None:
     """Show whether every day of a resource type is exported by itself, and who is told."""
-    with _server(url, account_sid, auth_token) as server:
+    with server_at(url, account_sid, auth_token) as server:
         configuration = server.configuration(resource_type)
     _show(screen_of(ctx), resource_type, configuration, as_json=as_json)
 
@@ -69,7 +66,7 @@ def set_configuration(
         form["WebhookMethod"] = webhook_method
     if not form:
         raise typer.BadParameter("nothing to change: give --enable, --disable, --webhook-url or --no-webhook")
-    with _server(url, account_sid, auth_token) as server:
+    with server_at(url, account_sid, auth_token) as server:
         configuration = server.configure(resource_type, form)
     _show(screen_of(ctx), resource_type, configuration, as_json=as_json)
 
@@ -85,9 +82,3 @@ def _show(screen: Screen, resource_type: ResourceType, configuration: RemoteConf
             "Webhook": " ".join(text for text in told if text) or "none",
         }
     )
-
-
-def _server(url: str, account_sid: str, auth_token: str) -> BulkExports:
-    from dayfile.cli.client import BulkExports, Login
-
-    return BulkExports(Login(url=url, username=account_sid, password=auth_token), clock=SystemClock())

@@ -12,6 +12,7 @@ from dayfile.cli.daygrid import range_text
 from dayfile.cli.family import Family
 from dayfile.cli.options import DayArgument, DaysArgument, JsonOption, Password, TypeArgument, Url, Username, screen_of
 from dayfile.cli.outcome import Outcome
+from dayfile.cli.remote import server_at
 from dayfile.cli.show import Column, Screen, count_text, size_text
 from dayfile.clock import SystemClock
 from dayfile.errors import NotFound
@@ -19,7 +20,6 @@ from dayfile.model.day import Day, DayRange
 from dayfile.model.resource import ResourceType
 
 if TYPE_CHECKING:
-    from dayfile.cli.client import BulkExports
     from dayfile.cli.download import Downloaded, Downloader
 
 app = Family(help="Published days: list and download them.")
@@ -49,7 +49,7 @@ def list_days(
 ) -> None:
     """List the published days of a resource type."""
     screen = screen_of(ctx)
-    with _server(url, account_sid, auth_token) as server:
+    with server_at(url, account_sid, auth_token) as server:
         days = list(server.days(resource_type))
     if as_json:
         screen.json([day.answer for day in days])
@@ -77,7 +77,7 @@ def fetch(
 ) -> None:
     """Print a link to the file of one day. It works for some minutes, without credentials."""
     screen = screen_of(ctx)
-    with _server(url, account_sid, auth_token) as server:
+    with server_at(url, account_sid, auth_token) as server:
         link = server.link(resource_type, day)
         if not as_json:
             screen.line(link)
@@ -107,7 +107,7 @@ def download(
 
     screen = screen_of(ctx)
     folder.mkdir(parents=True, exist_ok=True)
-    with _server(url, account_sid, auth_token) as server:
+    with server_at(url, account_sid, auth_token) as server:
         downloader = Downloader(server, folder, clock=SystemClock())
         files, missing = _download(screen, downloader, resource_type, days)
     if as_json:
@@ -175,9 +175,3 @@ def _not_published(resource_type: ResourceType, missing: Sequence[Day]) -> str:
     named = ", ".join(map(str, missing[:5])) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")  # noqa: PLR2004
     asked = range_text(missing[0], missing[-1])
     return f"not published: {named}. Ask for it: dayfile jobs create {resource_type} {asked}"
-
-
-def _server(url: str, account_sid: str, auth_token: str) -> BulkExports:
-    from dayfile.cli.client import BulkExports, Login
-
-    return BulkExports(Login(url=url, username=account_sid, password=auth_token), clock=SystemClock())

@@ -12,6 +12,7 @@ from dayfile.cli.daygrid import counts_text, draw_job, headline, range_text
 from dayfile.cli.family import Family
 from dayfile.cli.options import DaysArgument, JsonOption, Password, TypeArgument, Url, Username, screen_of
 from dayfile.cli.outcome import Outcome
+from dayfile.cli.remote import server_at
 from dayfile.cli.show import Column, Screen
 from dayfile.clock import Clock, SystemClock
 
@@ -59,7 +60,7 @@ def create(
         form |= {"WebhookUrl": webhook_url, "WebhookMethod": webhook_method}
     if email:
         form["Email"] = email
-    with _server(url, account_sid, auth_token) as server:
+    with server_at(url, account_sid, auth_token) as server:
         job = server.create_job(resource_type, form)
         if as_json:
             screen.json(job.answer)
@@ -82,7 +83,7 @@ def list_jobs(
 ) -> None:
     """List the jobs of a resource type, as long as the server shows them."""
     screen = screen_of(ctx)
-    with _server(url, account_sid, auth_token) as server:
+    with server_at(url, account_sid, auth_token) as server:
         jobs = list(server.jobs(resource_type))
     if as_json:
         screen.json([job.answer for job in jobs])
@@ -104,7 +105,7 @@ def show(
 ) -> None:
     """Show one job and where each of its days stands."""
     screen = screen_of(ctx)
-    with _server(url, account_sid, auth_token) as server:
+    with server_at(url, account_sid, auth_token) as server:
         job = server.job(sid)
     if as_json:
         screen.json(job.answer)
@@ -123,7 +124,7 @@ def watch(
 ) -> None:
     """Follow a job until it is over; the exit code says whether all of its days could be exported."""
     screen = screen_of(ctx)
-    with _server(url, account_sid, auth_token) as server:
+    with server_at(url, account_sid, auth_token) as server:
         job = server.job(sid)
         _end(screen, follow(screen, server, job, clock=SystemClock()), say=True)
 
@@ -138,7 +139,7 @@ def delete(
     auth_token: Password,
 ) -> None:
     """Stop a job and take it off the list. Files that it has published stay."""
-    with _server(url, account_sid, auth_token) as server:
+    with server_at(url, account_sid, auth_token) as server:
         server.delete_job(sid)
     screen_of(ctx).note(f"Deleted {sid}.")
 
@@ -165,9 +166,3 @@ def _end(screen: Screen, job: RemoteJob, *, say: bool) -> None:
     if job.failed:
         screen.problem(f"{job.failed} of {len(job.days)} days could not be exported")
         raise typer.Exit(Outcome.FAILED)
-
-
-def _server(url: str, account_sid: str, auth_token: str) -> BulkExports:
-    from dayfile.cli.client import BulkExports, Login
-
-    return BulkExports(Login(url=url, username=account_sid, password=auth_token), clock=SystemClock())
