@@ -1,4 +1,7 @@
-"""What holds for every test: no setting and no folder of the developer, no network beyond this machine."""
+"""What holds for every test: no setting and no folder of the developer, no network beyond this machine.
+
+And what many ask for: Twilio's face, an account, its client. Who needs another face makes one of the same name.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
+
+from tests.support.face import Face, Login, served_face
 
 ROOT = Path(__file__).parents[1]
 
@@ -44,6 +50,26 @@ def _empty_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     os.chdir(tmp_path_factory.mktemp("cwd"))
     yield
     os.chdir(before)
+
+
+@pytest.fixture(scope="module")
+def face(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Face]:
+    """One instance for all tests of a module that leave its clock alone."""
+    with served_face(tmp_path_factory.mktemp("face")) as face:
+        yield face
+
+
+@pytest.fixture
+def acme(face: Face) -> Login:
+    """An account that nobody else uses."""
+    return face.account()
+
+
+@pytest.fixture
+def client(face: Face, acme: Login) -> Iterator[httpx2.Client]:
+    """Its HTTP client."""
+    with face.client(acme) as client:
+        yield client
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

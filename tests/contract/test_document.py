@@ -16,17 +16,10 @@ from dayfile.api.explanations import EXPLANATIONS
 from dayfile.api.openapi.document import OPERATIONS, codes_of
 from dayfile.api.openapi.operation import Node
 from tests.support.documented import DOCUMENT, READING, complaints
-from tests.support.face import Face, served_face
+from tests.support.face import Face
 
 HEAD_IS_GET = {"HEAD"}
 """Said once, in the introduction: an operation of its own for each would tell nobody anything."""
-
-
-@pytest.fixture(scope="module")
-def face(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Face]:
-    """One instance for all of these tests."""
-    with served_face(tmp_path_factory.mktemp("face")) as face:
-        yield face
 
 
 def spelled(path: str) -> str:

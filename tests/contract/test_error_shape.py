@@ -59,13 +59,6 @@ def acme(face: Face) -> Login:
     return acme
 
 
-@pytest.fixture
-def client(face: Face, acme: Login) -> Iterator[httpx2.Client]:
-    """Its HTTP client."""
-    with face.client(acme) as client:
-        yield client
-
-
 def check_shape(answer: httpx2.Response, status: int, code: int) -> str:
     """The one shape of an error; the message."""
     body: dict[str, Any] = answer.json()

@@ -8,20 +8,7 @@ import httpx2
 import pytest
 
 from tests.support.endless import send_head_without_end
-from tests.support.face import Face, Login, served_face
-
-
-@pytest.fixture(scope="module")
-def face(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Face]:
-    """One instance for all of these tests."""
-    with served_face(tmp_path_factory.mktemp("face")) as face:
-        yield face
-
-
-@pytest.fixture
-def acme(face: Face) -> Login:
-    """An account."""
-    return face.account()
+from tests.support.face import Face, Login
 
 
 @pytest.fixture

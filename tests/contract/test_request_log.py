@@ -43,13 +43,6 @@ def acme(face: Face) -> Login:
     return acme
 
 
-@pytest.fixture
-def client(face: Face, acme: Login) -> Iterator[httpx2.Client]:
-    """Its HTTP client."""
-    with face.client(acme) as client:
-        yield client
-
-
 def test_one_line_is_logged_for_every_request(client: httpx2.Client, acme: Login) -> None:
     """Who, what, how it went, how long: enough to answer a customer's question."""
     with recorded_log() as log:

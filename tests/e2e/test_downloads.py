@@ -24,13 +24,6 @@ TEXT = b"".join(hashlib.sha256(b"%d" % n).hexdigest().encode() + b"\n" for n in 
 
 
 @pytest.fixture(scope="module")
-def face(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Face]:
-    """One instance for all tests that leave its clock alone."""
-    with served_face(tmp_path_factory.mktemp("face")) as face:
-        yield face
-
-
-@pytest.fixture(scope="module")
 def acme(face: Face) -> Login:
     """An account with one large day, one small and one without records."""
     acme = face.account()

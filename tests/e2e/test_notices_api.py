@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -14,30 +13,10 @@ from sqlalchemy import select
 from dayfile.model.credential import KeyKind, Permission
 from dayfile.model.notice import Result
 from dayfile.store.tables.instance import audit
-from tests.support.face import Face, Login, served_face
+from tests.support.face import Face, Login
 from tests.support.lanes import claimed, concluded
 from tests.support.notices import a_notice, an_outcome, told
 from tests.support.state import a_sid
-
-
-@pytest.fixture(scope="module")
-def face(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Face]:
-    """One instance for all of these tests."""
-    with served_face(tmp_path_factory.mktemp("face")) as face:
-        yield face
-
-
-@pytest.fixture
-def acme(face: Face) -> Login:
-    """An account that nobody else uses."""
-    return face.account()
-
-
-@pytest.fixture
-def client(face: Face, acme: Login) -> Iterator[httpx2.Client]:
-    """Its HTTP client."""
-    with face.client(acme) as client:
-        yield client
 
 
 def tell(face: Face, account: Login, *names: str) -> list[str]:

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import html
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
@@ -17,17 +16,10 @@ from dayfile.api.explanations import EXPLANATIONS
 from dayfile.api.openapi.document import OPERATIONS
 from tests.support.browser import look
 from tests.support.documented import DOCUMENT
-from tests.support.face import Face, served_face
+from tests.support.face import Face
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 PAGES = ("/docs", *(f"/errors/{code}" for code in EXPLANATIONS))
-
-
-@pytest.fixture(scope="module")
-def face(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Face]:
-    """One instance for all of these tests."""
-    with served_face(tmp_path_factory.mktemp("face")) as face:
-        yield face
 
 
 def page(face: Face, path: str) -> httpx2.Response:
