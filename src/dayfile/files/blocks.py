@@ -46,8 +46,8 @@ class Blocks:
     def __init__(self, path: Path) -> None:
         """Raises Corrupt."""
         self._path = path
-        with intact(path.name):
-            self._places = places(pq.read_metadata(path))
+        with intact(path.name), pa.OSFile(str(path), "rb") as file:  # for a path, Arrow asks what filesystem it is of
+            self._places = places(pq.read_metadata(file))
         self.first_rows = first_rows(self._places)
         """For each, the number of its first line in the segment."""
 

@@ -92,11 +92,10 @@ class Member:
     def __iter__(self) -> Iterator[bytes]:
         coded = _Coded(self._encoder)
         compressing: deque[Future[list[bytes]]] = deque()
-        blocks = _blocks(map(coded.read, self._chunks))
         try:
             yield coded.add(_HEADER)
-            while task := list(islice(blocks, _TASK_BLOCKS)):
-                compressing.append(self._pool.submit(_deflated, task, self._encoder))
+            for future in _submitted(map(coded.read, self._chunks), self._pool, self._encoder):
+                compressing.append(future)
                 if len(compressing) >= _AHEAD:
                     yield from map(coded.add, compressing.popleft().result())
             while compressing:
@@ -112,9 +111,17 @@ def compress(chunks: Iterable[Bytes], *, encoder: Encoder | None = None) -> tupl
     """A text that is small enough to be held as one gzip member: the same bytes as a Member's, in this thread."""
     encoder = encoder or best_encoder()
     coded = _Coded(encoder)
-    blocks = _blocks(map(coded.read, chunks))
-    parts = [coded.add(_HEADER), *map(coded.add, _deflated(blocks, encoder)), coded.add(coded.end())]
-    return b"".join(parts), coded.digest()
+    return coded.whole(_deflated(_blocks(map(coded.read, chunks)), encoder))
+
+
+def begin(
+    chunks: Iterable[Bytes], *, pool: Executor, encoder: Encoder | None = None
+) -> Callable[[], tuple[bytes, Digest]]:
+    """Read such a text to its end, and let the pool compress it; what waits for the member. So the next can begin."""
+    encoder = encoder or best_encoder()
+    coded = _Coded(encoder)
+    compressing = list(_submitted(map(coded.read, chunks), pool, encoder))
+    return lambda: coded.whole(block for future in compressing for block in future.result())
 
 
 def plain(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -186,6 +193,11 @@ class _Coded:
         self._hash.update(coded)
         return coded
 
+    def whole(self, blocks: Iterable[bytes]) -> tuple[bytes, Digest]:
+        """The member of all that has been read, which gives these blocks, and what it is."""
+        parts = [self.add(_HEADER), *map(self.add, blocks), self.add(self.end())]
+        return b"".join(parts), self.digest()
+
     def end(self) -> bytes:
         """The last block and the trailer."""
         return _END + struct.pack("<II", self._crc, self._plain_bytes % 2**32)
@@ -199,6 +211,13 @@ class _Coded:
             plain_sha256=self._plain_hash.hexdigest(),
             encoder=self._encoder.name,
         )
+
+
+def _submitted(chunks: Iterable[memoryview], pool: Executor, encoder: Encoder) -> Iterator[Future[list[bytes]]]:
+    """The tasks that compress a text, in the order of their blocks."""
+    blocks = _blocks(chunks)
+    while task := list(islice(blocks, _TASK_BLOCKS)):
+        yield pool.submit(_deflated, task, encoder)
 
 
 def _deflated(blocks: Iterable[Bytes], encoder: Encoder) -> list[bytes]:

@@ -61,7 +61,7 @@ class Bucket:
         lines = pa.Table.from_batches(batches, LINES).combine_chunks()
         ranks, text = (lines[name].chunk(0) for name in LINES.names)
         try:
-            order = pc.inverse_permutation(pc.subtract(ranks, self.start))
+            order = pc.inverse_permutation(pc.subtract(ranks, pa.scalar(self.start, pa.int64())))
         except pa.ArrowIndexError:
             order = pa.nulls(0)
         if len(order) != self.stop - self.start or order.null_count:

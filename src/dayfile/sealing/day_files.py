@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from dayfile.files import gzip
@@ -22,7 +23,7 @@ _SMALL_BYTES: Final = 4 * 1024 * 1024  # of text: one thread compresses it
 _LARGE_BYTES: Final = 64 * 1024 * 1024  # of text: not held, but streamed
 _TASK_BYTES: Final = 1024 * 1024
 _TASK_FILES: Final = 200
-_AHEAD: Final = 8
+_AHEAD_BYTES: Final = 8 * 1024 * 1024  # of text that may be on its way while more is read
 _STORED_BYTES: Final = 8 * 1024 * 1024
 _STORED_FILES: Final = 2000
 
@@ -86,15 +87,13 @@ def store_day_files(
     cut = _Text(text)
     with ThreadPoolExecutor(1) as writer:
         shelf = _Shelf(storage, writer)
-        small = _Small(pool)
+        making = _Making(pool)
         for file in _day_files(totals, target_of):
             if file.plain_bytes > _LARGE_BYTES:
                 yield from _stream(file, cut.take(file.plain_bytes), storage=storage, pool=pool)
-            elif file.plain_bytes > _SMALL_BYTES:
-                yield from shelf.add(_made(file, cut.take(file.plain_bytes), pool))
             else:
-                yield from shelf.add(small.add(file, list(cut.take(file.plain_bytes))))
-        yield from shelf.add(small.finish())
+                yield from shelf.add(making.add(file, cut.take(file.plain_bytes)))
+        yield from shelf.add(making.finish())
         yield from shelf.finish()
 
 
@@ -116,31 +115,47 @@ class _Text:
             yield part
 
 
-class _Small:
-    """Files that are compressed one in a thread, some at a time."""
+class _Making:
+    """Files that are compressed while the text of the next ones is read; the small ones some at a time in a thread."""
 
     def __init__(self, pool: Executor) -> None:
         self._pool = pool
         self._task: list[tuple[_DayFile, list[memoryview]]] = []
         self._task_bytes = 0
-        self._running: deque[Future[list[_Made]]] = deque()
+        self._running: deque[tuple[int, Callable[[], list[_Made]]]] = deque()
+        self._running_bytes = 0
 
-    def add(self, file: _DayFile, parts: list[memoryview]) -> list[_Made]:
+    def add(self, file: _DayFile, text: Iterator[memoryview]) -> list[_Made]:
         """Take a file to be made; files that are made now, this or others."""
-        self._task.append((file, parts))
-        self._task_bytes += file.plain_bytes
-        if self._task_bytes >= _TASK_BYTES or len(self._task) >= _TASK_FILES:
-            self._submit()
-        return self._running.popleft().result() if len(self._running) > _AHEAD else []
+        if file.plain_bytes > _SMALL_BYTES:
+            self._run(file.plain_bytes, partial(_made_of, file, gzip.begin(text, pool=self._pool)))
+        else:
+            self._task.append((file, list(text)))
+            self._task_bytes += file.plain_bytes
+            if self._task_bytes >= _TASK_BYTES or len(self._task) >= _TASK_FILES:
+                self._submit()
+        made: list[_Made] = []
+        while self._running_bytes > _AHEAD_BYTES and len(self._running) > 1:  # the last has only just begun
+            made += self._ended()
+        return made
 
     def finish(self) -> list[_Made]:
         """All that are not made yet."""
         self._submit()
-        return [made for task in self._running for made in task.result()]
+        return [made for _ in range(len(self._running)) for made in self._ended()]
 
     def _submit(self) -> None:
-        self._running.append(self._pool.submit(_compress, self._task))
+        self._run(self._task_bytes, self._pool.submit(_compress, self._task).result)
         self._task, self._task_bytes = [], 0
+
+    def _run(self, size: int, made: Callable[[], list[_Made]]) -> None:
+        self._running.append((size, made))
+        self._running_bytes += size
+
+    def _ended(self) -> list[_Made]:
+        size, made = self._running.popleft()
+        self._running_bytes -= size
+        return made()
 
 
 class _Shelf:
@@ -197,19 +212,13 @@ def _day_files(totals: Iterable[Any], target_of: Callable[[AccountSid], Target])
 
 
 def _compress(files: Iterable[tuple[_DayFile, list[memoryview]]]) -> list[_Made]:
-    made = []
-    for file, parts in files:
-        data, digest = gzip.compress(parts)
-        if digest.plain_sha256 != file.target.former_plain_sha256:
-            made.append((file.sealed(digest), data))
-    return made
+    return [made for file, parts in files for made in _made_of(file, partial(gzip.compress, parts))]
 
 
-def _made(file: _DayFile, text: Iterator[memoryview], pool: Executor) -> list[_Made]:
-    member = gzip.Member(text, pool=pool)
-    data = b"".join(member)
-    is_new = member.digest.plain_sha256 != file.target.former_plain_sha256
-    return [(file.sealed(member.digest), data)] if is_new else []
+def _made_of(file: _DayFile, member: Callable[[], tuple[bytes, gzip.Digest]]) -> list[_Made]:
+    """The file, if it is new."""
+    data, digest = member()
+    return [] if digest.plain_sha256 == file.target.former_plain_sha256 else [(file.sealed(digest), data)]
 
 
 def _stream(file: _DayFile, text: Iterator[memoryview], *, storage: Storage, pool: Executor) -> Iterator[NewSealedDay]:

@@ -29,13 +29,16 @@ import pyarrow.compute as pc
 from dayfile.files.arrow import intact
 from dayfile.files.blocks import Blocks
 from dayfile.sealing.bucket import LINES, Bucket
-from dayfile.sealing.newest import NewestLines
+from dayfile.sealing.newest import ROW_BITS, NewestLines
 
 _BUCKET_BYTES: Final = 4 * 1024 * 1024
 _TASK_BLOCKS: Final = 4  # that are read one after the other by one thread
 _AHEAD: Final = 5  # such tasks that may be on their way through the pool
-_POURED_AHEAD: Final = 8  # buckets that are poured while the text of others is compressed
-_OPENED: Final = 64  # segments whose blocks are remembered
+_POURED_AHEAD: Final = 4  # buckets that are poured while the text of others is compressed
+# With a Python number, Arrow looks for modules that are not installed, each time anew.
+_SHIFT: Final = pa.scalar(ROW_BITS, pa.int64())
+_MASK: Final = pa.scalar(2**ROW_BITS - 1, pa.int64())
+_OPENED: Final = 4096  # segments whose blocks are remembered; they come in turns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,14 +59,15 @@ def ordered_text(
 
     Raises Corrupt for a damaged segment, StorageUnavailable when the scratch folder fails.
     """
+    places = _one_ahead(newest.places(), pool)
     buckets = [
         Bucket(start, stop, path=scratch / f"bucket-{number}")
-        for number, (start, stop) in enumerate(pairwise(_borders(newest.lengths())))
+        for number, (start, stop) in enumerate(pairwise(_borders(newest.sizes())))
     ]
     starts = [bucket.start for bucket in buckets]
     pouring: deque[Future[memoryview]] = deque()
     current, held = 0, 0
-    for visit, lines in _read_ahead(_visits(newest.places(), paths), pool):
+    for visit, lines in _read_ahead(_visits(newest.visits(), places, paths), pool):
         while visit.lowest >= buckets[current].stop:
             held -= buckets[current].held_bytes
             pouring.append(pool.submit(Bucket.pour, buckets[current]))
@@ -83,36 +87,48 @@ def ordered_text(
         yield poured.result()
 
 
-def _borders(lengths: Iterator[Any]) -> Iterator[int]:
+def _borders(sizes: Iterator[Any]) -> Iterator[int]:
     """The ranks at which buckets begin, and the one after the last: each bucket has about as much text."""
     yield 0
     rank, size, bucket = 0, 0, 0
-    for batch in lengths:
-        sizes = pc.add(pc.cumulative_sum(batch["length"].cast(pa.int64())), size)
-        start = 0
-        for number, stop in _runs(pc.divide(sizes, _BUCKET_BYTES)):
-            if number != bucket and rank + start > 0:
-                yield rank + start
-            bucket, start = number, stop
-        rank += batch.num_rows
-        size = sizes[-1].as_py()
+    for batch in sizes:
+        for lines, size_bytes in zip(batch["lines"].to_pylist(), batch["bytes"].to_pylist(), strict=True):
+            if size // _BUCKET_BYTES != bucket:
+                bucket = size // _BUCKET_BYTES
+                yield rank
+            rank += lines
+            size += size_bytes
     yield rank
 
 
-def _visits(places: Iterator[Any], paths: Sequence[Path]) -> Iterator[_Visit]:
+def _visits(blocks: Sequence[tuple[int, int, int]], places: Iterator[Any], paths: Sequence[Path]) -> Iterator[_Visit]:
     """What there is to read, in the order of the lowest ranks. A block that spans two batches comes twice."""
     for batch in places:
-        runs = list(_runs(batch["lowest"]))
-        starts = [0, *(stop for _, stop in runs[:-1])]
-        blocks = zip(*(batch[name].take(pa.array(starts)).to_pylist() for name in ("segment", "block")), strict=True)
-        for start, (lowest, stop), (segment, block) in zip(starts, runs, blocks, strict=True):
+        rows = pc.bit_wise_and(batch["place"], _MASK)
+        start = 0
+        for number, stop in _runs(pc.shift_right(batch["place"], _SHIFT)):
+            segment, block, lowest = blocks[number]
             yield _Visit(
                 path=paths[segment],
                 block=block,
                 lowest=lowest,
-                rows=batch["row"].slice(start, stop - start),
+                rows=rows.slice(start, stop - start),
                 ranks=batch["rank"].slice(start, stop - start),
             )
+            start = stop
+
+
+def _one_ahead(batches: Iterator[Any], pool: Executor) -> Iterator[Any]:
+    """The same batches; the next is on its way already, from now on."""
+    ahead = pool.submit(next, batches, None)
+
+    def rest() -> Iterator[Any]:
+        nonlocal ahead
+        while (batch := ahead.result()) is not None:
+            ahead = pool.submit(next, batches, None)
+            yield batch
+
+    return rest()
 
 
 def _read_ahead(visits: Iterator[_Visit], pool: Executor) -> Iterator[tuple[_Visit, Any]]:
@@ -132,8 +148,9 @@ def _read(visits: Sequence[_Visit], blocks_of: Callable[[Path], Blocks]) -> list
 
 
 def _wanted(visit: _Visit, blocks: Blocks) -> Any:
+    first_row = pa.scalar(blocks.first_rows[visit.block], pa.int64())
     with intact(visit.path.name):
-        lines = blocks.lines(visit.block).take(pc.subtract(visit.rows, blocks.first_rows[visit.block]))
+        lines = blocks.lines(visit.block).take(pc.subtract(visit.rows, first_row))
     return pa.record_batch([visit.ranks, lines], schema=LINES)
 
 
