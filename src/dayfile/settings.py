@@ -167,7 +167,7 @@ class Settings(BaseSettings):
     ] = 60
     seal_memory_mb: Annotated[
         int, Field(ge=128, le=1 << 20, description="Megabytes the seal engine may use before it spills to disk")
-    ] = 450
+    ] = 280
     fields: Annotated[
         Literal["export", "full"],
         Field(description="`export` drops the fields that Twilio leaves out of exports; `full` keeps them at the end"),

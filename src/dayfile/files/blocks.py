@@ -1,4 +1,4 @@
-"""Blocks: the lines of a segment, a few megabytes at a time, as the compressor of the day file wants them.
+"""Blocks: the lines of a segment, a megabyte at a time, as the compressor of the day file wants them.
 
 A block is an Arrow IPC stream of one record batch. The blocks of a Parquet file stand between its columns, where no
 reader of Parquet looks; the file's metadata say where.
@@ -22,7 +22,7 @@ from dayfile.files.gzip import crc32
 PLACES_KEY: Final = b"dayfile.blocks"
 """Under which the metadata of the file have the places of its blocks, in JSON."""
 
-_BLOCK_BYTES: Final = 2 * 1024 * 1024
+_BLOCK_BYTES: Final = 1024 * 1024
 """How much text is in a block: what sealing reads to get at one line, and holds of every segment at a time."""
 
 _SCHEMA: Final = pa.schema([pa.field("line", pa.binary(), nullable=False)])

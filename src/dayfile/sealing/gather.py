@@ -15,8 +15,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Executor, Future, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice, pairwise
@@ -54,20 +55,29 @@ class _Visit:
 
 def ordered_text(
     newest: NewestLines, paths: Sequence[Path], *, scratch: Path, memory_bytes: int, pool: Executor
-) -> Iterator[memoryview]:
+) -> Generator[memoryview]:
     """The text of all newest lines by rank, in portions of whole lines, while about `memory_bytes` of lines are held.
 
-    Raises Corrupt for a damaged segment, StorageUnavailable when the scratch folder fails.
+    To be closed before `newest` is. Raises Corrupt for a damaged segment, StorageUnavailable when the scratch folder
+    fails.
     """
-    places = _one_ahead(newest.places(), pool)
     buckets = [
         Bucket(start, stop, path=scratch / f"bucket-{number}")
         for number, (start, stop) in enumerate(pairwise(_borders(newest.sizes())))
     ]
+    with _one_ahead(newest.places(), pool) as places:
+        lines = _read_ahead(_visits(newest.visits(), places, paths), pool)
+        yield from _poured(lines, buckets, memory_bytes=memory_bytes, pool=pool)
+
+
+def _poured(
+    lines_of: Iterator[tuple[_Visit, Any]], buckets: Sequence[Bucket], *, memory_bytes: int, pool: Executor
+) -> Iterator[memoryview]:
+    """The text of all buckets, each as soon as no visit is to come that can have a line of it."""
     starts = [bucket.start for bucket in buckets]
     pouring: deque[Future[memoryview]] = deque()
     current, held = 0, 0
-    for visit, lines in _read_ahead(_visits(newest.visits(), places, paths), pool):
+    for visit, lines in lines_of:
         while visit.lowest >= buckets[current].stop:
             held -= buckets[current].held_bytes
             pouring.append(pool.submit(Bucket.pour, buckets[current]))
@@ -118,8 +128,9 @@ def _visits(blocks: Sequence[tuple[int, int, int]], places: Iterator[Any], paths
             start = stop
 
 
-def _one_ahead(batches: Iterator[Any], pool: Executor) -> Iterator[Any]:
-    """The same batches; the next is on its way already, from now on."""
+@contextmanager
+def _one_ahead(batches: Iterator[Any], pool: Executor) -> Iterator[Iterator[Any]]:
+    """The same batches, of which the pool gets the next while one is used. Nothing is under way any more at the end."""
     ahead = pool.submit(next, batches, None)
 
     def rest() -> Iterator[Any]:
@@ -128,7 +139,11 @@ def _one_ahead(batches: Iterator[Any], pool: Executor) -> Iterator[Any]:
             ahead = pool.submit(next, batches, None)
             yield batch
 
-    return rest()
+    try:
+        yield rest()
+    finally:
+        if not ahead.cancel():
+            wait([ahead])  # DuckDB does not close what is in use
 
 
 def _read_ahead(visits: Iterator[_Visit], pool: Executor) -> Iterator[tuple[_Visit, Any]]:

@@ -21,12 +21,13 @@ from dayfile.files.segments import MAX_LINES
 from dayfile.model.account import AccountSid
 from dayfile.model.resource import ResourceType
 
-MEMORY_SHARES: Final = 6
+MEMORY_SHARES: Final = 4
 """Once lines are ranked, DuckDB keeps one of so many shares of the memory; the others are for the lines themselves, so
 that bringing them into order takes no more than ranking them, however many there are."""
 
 ROW_BITS: Final = 32
 
+_LEAST_BYTES: Final = 64_000_000  # with less, DuckDB gives up sorting what does not fit
 _LINES_TOGETHER: Final = 64  # each is up to 1 MiB
 _ROWS_AT_ONCE: Final = 100_000
 _YEAR_ONE: Final = 62_135_596_800  # seconds from the year 1 to 1970: no date is below it, so versions shift up safely
@@ -124,7 +125,8 @@ def newest_lines(
             _open(connection, segments, accounts)
             _rank(connection, key_columns(resource_type))
             # Ranking is over, and lines will be held beside what is still asked: both together may take what it took.
-            connection.execute(f"SET memory_limit = '{memory_bytes // MEMORY_SHARES}B'")
+            share = max(memory_bytes // MEMORY_SHARES, _LEAST_BYTES)
+            connection.execute(f"SET memory_limit = '{share}B'")
         yield NewestLines(connection)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -86,7 +86,8 @@ def seal_piece(
             paths = [segment.path for segment in segments]
             held_bytes = memory_bytes // MEMORY_SHARES  # most is on its way: read, spilled, poured, compressed, stored
             text = ordered_text(newest, paths, scratch=folder, memory_bytes=held_bytes, pool=pool)
-            return list(store_day_files(newest.totals(), text, _targets(piece), storage=storage, pool=pool))
+            with closing(text):
+                return list(store_day_files(newest.totals(), text, _targets(piece), storage=storage, pool=pool))
 
 
 @contextmanager

@@ -59,6 +59,7 @@ def test_a_small_text_gives_the_bytes_of_a_streamed_one(pool: Executor) -> None:
     for text in (b"", b"x\n", TEXT[: BLOCK_BYTES - 1], TEXT[:BLOCK_BYTES], TEXT[: BLOCK_BYTES + 1], TEXT):
         member = Member([text], pool=pool)
         assert gzip.compress([text]) == (b"".join(member), member.digest)
+        assert gzip.begin([text], pool=pool)() == gzip.compress([text])
 
 
 def test_nothing_is_a_file_too() -> None:

@@ -1,0 +1,49 @@
+"""What is read ahead while the text of the day files is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+from dayfile.sealing.gather import _one_ahead
+
+
+def test_what_is_under_way_is_over_when_the_text_is() -> None:
+    """DuckDB does not close what is in use, and its saying so would hide the error that ended the text."""
+    begun, ended = Event(), []
+
+    def batches() -> Iterator[str]:
+        yield "first"
+        begun.set()
+        ended.append(sum(range(3_000_000)))  # takes longer than to leave the block
+        yield "second"
+
+    with ThreadPoolExecutor(1) as pool:
+        with _one_ahead(batches(), pool) as ahead:
+            assert next(ahead) == "first"
+            begun.wait()
+        assert ended
+
+
+def test_what_has_not_begun_when_the_text_ends_does_not_begin() -> None:
+    """Behind it in the pool may be work of others that takes long."""
+    asked = []
+
+    def batches() -> Iterator[str]:
+        yield "first"
+        asked.append("second")
+
+    gate = Event()
+    with ThreadPoolExecutor(1) as pool:
+        with _one_ahead(batches(), pool) as ahead:
+            pool.submit(gate.wait)
+            assert next(ahead) == "first"
+        gate.set()
+    assert asked == []
+
+
+def test_batches_come_as_they_are() -> None:
+    """Being read ahead must not show."""
+    with ThreadPoolExecutor(1) as pool, _one_ahead(iter("abc"), pool) as ahead:
+        assert list(ahead) == ["a", "b", "c"]
