@@ -24,8 +24,9 @@ _LARGE_BYTES: Final = 64 * 1024 * 1024  # of text: not held, but streamed
 _TASK_BYTES: Final = 1024 * 1024
 _TASK_FILES: Final = 200
 _AHEAD_BYTES: Final = 8 * 1024 * 1024  # of text that may be on its way while more is read
-_STORED_BYTES: Final = 8 * 1024 * 1024
+_STORED_BYTES: Final = 4 * 1024 * 1024
 _STORED_FILES: Final = 2000
+_STORING: Final = 3  # times of storing that may be on their way: a disk that others write to is slow now and then
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +167,7 @@ class _Shelf:
         self._writer = writer
         self._made: list[_Made] = []
         self._bytes = 0
-        self._storing: tuple[Future[None], list[NewSealedDay]] | None = None
+        self._storing: deque[tuple[Future[None], list[NewSealedDay]]] = deque()
 
     def add(self, made: Iterable[_Made]) -> list[NewSealedDay]:
         """Take files to be stored; those that are durable now, these or others."""
@@ -174,27 +175,29 @@ class _Shelf:
             self._made.append((sealed, data))
             self._bytes += len(data)
         if self._bytes >= _STORED_BYTES or len(self._made) >= _STORED_FILES:
-            return self._store()
-        return []
+            self._store()
+        return self._stored(_STORING)
 
     def finish(self) -> list[NewSealedDay]:
         """All that are not durable yet."""
-        return self._store() + self._stored()
+        self._store()
+        return self._stored(0)
 
-    def _store(self) -> list[NewSealedDay]:
-        stored = self._stored()
+    def _store(self) -> None:
         objects = [(sealed.key, data) for sealed, data in self._made]
-        self._storing = self._writer.submit(self._storage.put_many, objects), [sealed for sealed, _ in self._made]
+        self._storing.append(
+            (self._writer.submit(self._storage.put_many, objects), [sealed for sealed, _ in self._made])
+        )
         self._made, self._bytes = [], 0
-        return stored
 
-    def _stored(self) -> list[NewSealedDay]:
-        if self._storing is None:
-            return []
-        future, sealed = self._storing
-        future.result()
-        self._storing = None
-        return sealed
+    def _stored(self, left: int) -> list[NewSealedDay]:
+        """Wait until only so many times of storing are left; what those before have stored."""
+        stored: list[NewSealedDay] = []
+        while len(self._storing) > left:
+            future, sealed = self._storing.popleft()
+            future.result()
+            stored += sealed
+        return stored
 
 
 def _day_files(totals: Iterable[Any], target_of: Callable[[AccountSid], Target]) -> Iterator[_DayFile]:
