@@ -5,10 +5,14 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
+import pytest
+
+from dayfile.errors import Unusable
 from dayfile.files import segments
 from dayfile.model.record import RecordReader
 from dayfile.model.resource import MESSAGES
-from dayfile.sealing.newest import Accounts, Waiting, newest_lines
+from dayfile.sealing.newest import Accounts, Waiting, _reported, newest_lines
 from tests.support.records import Sent
 from tests.support.state import a_sid
 
@@ -46,3 +50,14 @@ def test_a_long_query_draws_nothing_on_the_output(tmp_path: Path) -> None:
     command = [sys.executable, "-c", IN_ANOTHER_PROCESS, str(tmp_path)]
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert answer.stdout == "False\n"
+
+
+def test_too_little_memory_names_the_setting() -> None:
+    """DuckDB's own advice is about settings of its own, which nobody who runs Dayfile can change."""
+    with (
+        duckdb.connect(config={"memory_limit": "20MB", "temp_directory": ""}) as connection,
+        pytest.raises(Unusable, match="raise DAYFILE_SEAL_MEMORY_MB") as caught,
+        _reported(),
+    ):
+        connection.execute("CREATE TABLE large AS SELECT range::VARCHAR || repeat('x', 99) FROM range(1000000)")
+    assert "Possible solutions" not in str(caught.value)
