@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 
 from dayfile.cli.outcome import Outcome
 from tests.e2e.cli_instance import Instance
-from tests.support.intake_server import DAY, MAX_BODY_BYTES, Server, served
+from tests.support.intake_server import DAY, MAX_BODY_BYTES, Server
 from tests.support.records import Sent, body_of
 from tests.support.state import a_sid
 
@@ -79,13 +79,6 @@ BAD_BODIES: list[tuple[Callable[[bytes], bytes], dict[str, str], int, str]] = [
     (lambda good: good, {"Content_Encoding": "br"}, 400, "Content-Encoding must be gzip, or absent"),
     (lambda good: good, {"path": "/v1/Records/messages"}, 404, "use one of Messages, Calls"),
 ]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for everything that is wrong."""
-    with served(tmp_path_factory.mktemp("server")) as server:
-        yield server
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import socket
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,13 +17,6 @@ from dayfile.model.credential import Scope
 from tests.support.intake_server import DAY, MAX_BODY_BYTES, PATH, Server, SlowRequest, served
 from tests.support.records import Sent, body_of
 from tests.support.state import a_sid
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for all tests that need no other settings."""
-    with served(tmp_path_factory.mktemp("server")) as server:
-        yield server
 
 
 @pytest.fixture
