@@ -117,7 +117,10 @@ def compress(chunks: Iterable[Bytes], *, encoder: Encoder | None = None) -> tupl
 def begin(
     chunks: Iterable[Bytes], *, pool: Executor, encoder: Encoder | None = None
 ) -> Callable[[], tuple[bytes, Digest]]:
-    """Read such a text to its end, and let the pool compress it; what waits for the member. So the next can begin."""
+    """Read a text that is small enough to be held to its end, while the pool compresses it; what waits for the member.
+
+    So the next text can begin before this member is whole.
+    """
     encoder = encoder or best_encoder()
     coded = _Coded(encoder)
     compressing = list(_submitted(map(coded.read, chunks), pool, encoder))

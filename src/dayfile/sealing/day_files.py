@@ -149,13 +149,13 @@ class _Making:
         self._run(self._task_bytes, self._pool.submit(_compress, self._task).result)
         self._task, self._task_bytes = [], 0
 
-    def _run(self, size: int, made: Callable[[], list[_Made]]) -> None:
-        self._running.append((size, made))
-        self._running_bytes += size
+    def _run(self, plain_bytes: int, made: Callable[[], list[_Made]]) -> None:
+        self._running.append((plain_bytes, made))
+        self._running_bytes += plain_bytes
 
     def _ended(self) -> list[_Made]:
-        size, made = self._running.popleft()
-        self._running_bytes -= size
+        plain_bytes, made = self._running.popleft()
+        self._running_bytes -= plain_bytes
         return made()
 
 

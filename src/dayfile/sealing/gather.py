@@ -59,25 +59,25 @@ def ordered_text(
     """The text of all newest lines by rank, in portions of whole lines, while about `memory_bytes` of lines are held.
 
     To be closed before `newest` is. Raises Corrupt for a damaged segment, StorageUnavailable when the scratch folder
-    fails.
+    fails, Unusable when the memory of `newest` does not suffice.
     """
     buckets = [
         Bucket(start, stop, path=scratch / f"bucket-{number}")
         for number, (start, stop) in enumerate(pairwise(_borders(newest.sizes())))
     ]
     with _one_ahead(newest.places(), pool) as places:
-        lines = _read_ahead(_visits(newest.visits(), places, paths), pool)
-        yield from _poured(lines, buckets, memory_bytes=memory_bytes, pool=pool)
+        visits = _read_ahead(_visits(newest.visits(), places, paths), pool)
+        yield from _poured(visits, buckets, memory_bytes=memory_bytes, pool=pool)
 
 
 def _poured(
-    lines_of: Iterator[tuple[_Visit, Any]], buckets: Sequence[Bucket], *, memory_bytes: int, pool: Executor
+    visits: Iterator[tuple[_Visit, Any]], buckets: Sequence[Bucket], *, memory_bytes: int, pool: Executor
 ) -> Iterator[memoryview]:
-    """The text of all buckets, each as soon as no visit is to come that can have a line of it."""
+    """The text of all buckets, each as soon as no visit is still to come that can have a line of it."""
     starts = [bucket.start for bucket in buckets]
     pouring: deque[Future[memoryview]] = deque()
     current, held = 0, 0
-    for visit, lines in lines_of:
+    for visit, lines in visits:
         while visit.lowest >= buckets[current].stop:
             held -= buckets[current].held_bytes
             pouring.append(pool.submit(Bucket.pour, buckets[current]))

@@ -106,7 +106,7 @@ def newest_lines(
     """Find the newest version of every record of these accounts; of two that are equally new, the later arrival.
 
     Lines of other accounts are ignored. Ranking them takes up to `memory_bytes`; inside the block, one share in
-    MEMORY_SHARES of that.
+    MEMORY_SHARES of that, or 64 MB if that is more.
 
     Raises Corrupt for segments that contradict one another or cannot be read, StorageUnavailable if the scratch folder
     fails or is full, Unusable if the memory does not suffice.
