@@ -108,7 +108,8 @@ def _borders(sizes: Iterator[Any]) -> Iterator[int]:
                 yield rank
             rank += lines
             size += size_bytes
-    yield rank
+    if rank:  # else there are no lines, and no buckets
+        yield rank
 
 
 def _visits(blocks: Sequence[tuple[int, int, int]], places: Iterator[Any], paths: Sequence[Path]) -> Iterator[_Visit]:
