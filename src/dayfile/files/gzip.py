@@ -15,7 +15,7 @@ import platform
 import struct
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from functools import cache
@@ -229,22 +229,23 @@ def _deflated(blocks: Iterable[Bytes], encoder: Encoder) -> list[bytes]:
 
 def _blocks(chunks: Iterable[memoryview]) -> Iterator[Bytes]:
     """Cut text into blocks of the fixed size, the last one shorter: each one buffer, copied only where chunks meet."""
-    partial = bytearray()
+    parts: list[memoryview] = []
+    missing = BLOCK_BYTES
     for chunk in chunks:
-        view = chunk
-        if partial:
-            missing = BLOCK_BYTES - len(partial)
-            partial += view[:missing]
-            view = view[missing:]
-            if len(partial) == BLOCK_BYTES:
-                yield partial
-                partial = bytearray()
-        while len(view) >= BLOCK_BYTES:
-            yield view[:BLOCK_BYTES]
-            view = view[BLOCK_BYTES:]
-        partial += view
-    if partial:
-        yield partial
+        rest = chunk
+        while rest:
+            part, rest = rest[:missing], rest[missing:]
+            parts.append(part)
+            missing -= len(part)
+            if not missing:
+                yield _one(parts)
+                parts, missing = [], BLOCK_BYTES
+    if parts:
+        yield _one(parts)
+
+
+def _one(parts: Sequence[memoryview]) -> Bytes:
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _inflated(inflate: Any, chunk: bytes) -> Iterator[bytes]:
