@@ -80,8 +80,7 @@ def read(file: Any, place: Place) -> Any:
     data = file.read_buffer(place.stop - place.start)
     if crc32(data) != place.crc32:
         raise pa.ArrowInvalid("the bytes of a block have changed")
-    [batch] = pa.ipc.open_stream(data, options=_READING)
-    return batch["line"]
+    return pa.ipc.open_stream(data, options=_READING).read_next_batch()["line"]
 
 
 def places(metadata: Any) -> list[Place]:

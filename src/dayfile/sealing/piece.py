@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
 from dayfile.files import disk
 from dayfile.files.arrow import allocate_small_pages
@@ -24,7 +25,11 @@ from dayfile.model.resource import ResourceType
 from dayfile.sealing.bring import file_of, segments_of
 from dayfile.sealing.day_files import Target, store_day_files
 from dayfile.sealing.gather import ordered_text
-from dayfile.sealing.newest import MEMORY_SHARES, Accounts, Waiting, newest_lines
+from dayfile.sealing.newest import Accounts, Waiting, newest_lines
+
+_HELD_SHARES: Final = 6
+"""One of so many shares of the memory is for lines that wait for their bucket to be due; most others are on their way:
+read, spilled, poured, compressed, stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +89,7 @@ def seal_piece(
             threads=threads,
         ) as newest:
             paths = [segment.path for segment in segments]
-            held_bytes = memory_bytes // MEMORY_SHARES  # most is on its way: read, spilled, poured, compressed, stored
+            held_bytes = memory_bytes // _HELD_SHARES
             text = ordered_text(newest, paths, scratch=folder, memory_bytes=held_bytes, pool=pool)
             with closing(text):
                 return list(store_day_files(newest.totals(), text, _targets(piece), storage=storage, pool=pool))
