@@ -21,7 +21,7 @@ from dayfile.files.segments import MAX_LINES
 from dayfile.model.account import AccountSid
 from dayfile.model.resource import ResourceType
 
-_KEPT_SHARES: Final = 5
+_KEPT_SHARES: Final = 4
 """Once lines are ranked, DuckDB keeps one of so many shares of the memory; the others are for the lines themselves, so
 that bringing them into order takes no more than ranking them, however many there are."""
 
@@ -105,7 +105,7 @@ def newest_lines(
 ) -> Iterator[NewestLines]:
     """Find the newest version of every record of these accounts; of two that are equally new, the later arrival.
 
-    Lines of other accounts are ignored. Ranking them takes up to `memory_bytes`; inside the block, a fifth of that,
+    Lines of other accounts are ignored. Ranking them takes up to `memory_bytes`; inside the block, a quarter of that,
     or 64 MB if that is more.
 
     Raises Corrupt for segments that contradict one another or cannot be read, StorageUnavailable if the scratch folder
