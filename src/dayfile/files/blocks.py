@@ -80,7 +80,8 @@ def read(file: Any, place: Place) -> Any:
     data = file.read_buffer(place.stop - place.start)
     if crc32(data) != place.crc32:
         raise pa.ArrowInvalid("the bytes of a block have changed")
-    return pa.ipc.open_stream(data, options=_READING).read_next_batch()["line"]
+    [batch] = pa.ipc.open_stream(data, options=_READING)
+    return batch["line"]
 
 
 def places(metadata: Any) -> list[Place]:
