@@ -35,7 +35,7 @@ _BUCKET_BYTES: Final = 4 * 1024 * 1024
 _TASK_BLOCKS: Final = 4  # that are read one after the other by one thread
 _AHEAD: Final = 5  # such tasks that may be on their way through the pool
 _POURED_AHEAD: Final = 4  # buckets that are poured while the text of others is compressed
-_LOW_BITS: Final = 2**RANK_BITS - 1
+_LOW_BITS: Final = 2**RANK_BITS - 1  # of a place: a rank, or the bucket it is of
 # With a Python number, Arrow looks for modules that are not installed, each time anew.
 _LOW: Final = pa.scalar(_LOW_BITS, pa.int64())
 _HIGH: Final = pa.scalar(~_LOW_BITS, pa.int64())
@@ -130,16 +130,16 @@ def _visits(
         for number, of_visit in groupby(runs, key=lambda run: run[0] >> RANK_BITS):
             segment, block, lowest = blocks[number]
             cuts = [(value & _LOW_BITS, end - start) for value, end in of_visit]
-            lines = cuts[-1][1]
+            count = cuts[-1][1]
             yield _Visit(
                 path=paths[segment],
                 block=block,
                 lowest=lowest,
-                rows=batch["row"].slice(start, lines),
-                ranks=ranks.slice(start, lines),
+                rows=batch["row"].slice(start, count),
+                ranks=ranks.slice(start, count),
                 cuts=cuts,
             )
-            start += lines
+            start += count
 
 
 @contextmanager
