@@ -6,7 +6,7 @@ import select
 import socket
 from urllib.parse import urlsplit
 
-from dayfile.api.protocol import HEAD_LIMIT_BYTES
+from dayfile.web.protocol import HEAD_LIMIT_BYTES
 
 
 def send_head_without_end(url: str) -> bytes:

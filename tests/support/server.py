@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
-from dayfile.api.protocol import BoundedHttp
+from dayfile.web.protocol import BoundedHttp
 
 
 @contextmanager

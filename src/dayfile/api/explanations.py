@@ -16,7 +16,7 @@ from dayfile.api.answers import json_answer
 from dayfile.api.exports import READ
 from dayfile.api.meanings import BUG, ERRORS
 from dayfile.errors import NotFound
-from dayfile.frame.sheet import Sheet
+from dayfile.web.sheet import Sheet
 
 _TEMPLATES: Final = Path(__file__).with_name("templates")
 

@@ -17,7 +17,7 @@ from dayfile.api.exports import READ
 from dayfile.api.openapi.document import FAILURES, codes_of, create_document
 from dayfile.api.openapi.operation import OPERATOR
 from dayfile.api.openapi.reading import Reading, paragraphs
-from dayfile.frame.sheet import Sheet
+from dayfile.web.sheet import Sheet
 
 _TEMPLATES: Final = Path(__file__).with_name("templates")
 

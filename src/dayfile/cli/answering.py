@@ -11,10 +11,10 @@ from collections.abc import Callable
 
 import uvicorn
 
-from dayfile.api.protocol import BoundedHttp
 from dayfile.cli.stopping import Stop
 from dayfile.console.page import console_page
 from dayfile.service import Service
+from dayfile.web.protocol import BoundedHttp
 
 _FINISH_SECONDS = 30  # for answers that are under way; a download that is cut off continues elsewhere by itself
 

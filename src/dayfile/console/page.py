@@ -16,8 +16,8 @@ from dayfile import __version__
 from dayfile.console.audience import Audience, audience_of
 from dayfile.console.instance import Instance
 from dayfile.console.status import duration_text, figures_of, health_of, recent_jobs_of
-from dayfile.frame.sheet import Sheet
 from dayfile.model.day import last_custom_day
+from dayfile.web.sheet import Sheet
 
 _TEMPLATES: Final = Path(__file__).with_name("templates")
 _READ: Final = ["GET", "HEAD"]
