@@ -1,0 +1,99 @@
+"""Addresses of clients, also of those behind proxies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+MOST_PROXIES = 32
+"""Entries of X-Forwarded-For that are read, from the right: a chain of proxies has a few."""
+
+_IPV6_GROUP_BITS = 64  # what a provider gives one customer, at least
+
+# Listed here instead of asking `is_private`, which also counts addresses for documentation, reserved ones, and whatever
+# the Python of the day adds. 100.64.0.0/10 is the inside of carriers and clouds, where load balancers are.
+_LOCAL = tuple(
+    map(
+        ip_network,
+        (
+            "127.0.0.0/8",
+            "10.0.0.0/8",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "169.254.0.0/16",
+            "100.64.0.0/10",
+            "::1/128",
+            "fe80::/10",
+            "fc00::/7",
+        ),
+    )
+)
+# 192.0.2.1:443, [2001:db8::1]:443 and [2001:db8::1]; an IPv6 address without brackets has no port.
+_WITH_PORT = re.compile(r"(?:(?P<ipv4>[0-9.]+):[0-9]{1,5}|\[(?P<ipv6>[^\[\]]+)\](?::[0-9]{1,5})?)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedProxies:
+    """Proxies that are believed when they say who asks them. Without networks, none is."""
+
+    networks: tuple[Network, ...] = ()
+
+    def client_of(self, peer: str, forwarded_for: Sequence[str]) -> str:
+        """Return the address of the client: of the peer, unless the peer is a trusted proxy.
+
+        `forwarded_for` holds the values of the X-Forwarded-For lines, in their order. Each proxy adds on the right the
+        address that it was asked from, and what is further left came from there: so the client is the rightmost address
+        that is no trusted proxy. If all are, it is the leftmost. An entry that is no address ends the search at the
+        address before it. IPv6 addresses come without a zone, IPv4 ones in IPv6 as IPv4; a peer that is no address
+        comes back unchanged.
+        """
+        found = _find_address(peer)
+        if found is None:
+            return peer
+        for entry in reversed(",".join(forwarded_for).rsplit(",", MOST_PROXIES)[-MOST_PROXIES:]):
+            if not self._trusts(found) or (before := _find_address(entry)) is None:
+                break
+            found = before
+        return str(found)
+
+    def _trusts(self, address: Address) -> bool:
+        return any(address in network for network in self.networks)
+
+
+def group_of(address: str) -> str:
+    """Return the text that all addresses of one client share: the IPv4 address, or the /64 network of an IPv6 address.
+
+    Text that is no address is a group of its own.
+    """
+    found = _find_address(address)
+    if found is None:
+        return address
+    return str(found if found.version == 4 else ip_network((found, _IPV6_GROUP_BITS), strict=False))  # noqa: PLR2004
+
+
+def is_local(address: str) -> bool:
+    """Return whether a peer is near: loopback, private, link-local, or no address at all, as of a Unix socket.
+
+    A proxy that nobody named may have such an address, so many clients may share it.
+    """
+    found = _find_address(address)
+    return found is None or any(found in network for network in _LOCAL)
+
+
+def _find_address(text: str) -> Address | None:
+    text = text.strip()
+    if (with_port := _WITH_PORT.fullmatch(text)) is not None:
+        text = with_port["ipv4"] or with_port["ipv6"]
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, IPv4Address):
+        return address
+    # Without its zone, which is a name on the machine that wrote it, and any text at all when a client wrote it.
+    return address.ipv4_mapped or IPv6Address(int(address))
