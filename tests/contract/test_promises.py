@@ -16,12 +16,12 @@ import httpx2
 import pytest
 from starlette.types import Scope
 
-from dayfile.api import records
 from dayfile.api.concurrency import Concurrency
 from dayfile.api.openapi.document import OPERATIONS
 from dayfile.api.openapi.operation import Operation
 from dayfile.errors import DatabaseUnavailable, TooManyRequests
 from dayfile.files.links import Link
+from dayfile.intake.committer import Committer
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import Scope as KeyScope
 from dayfile.model.day import Day
@@ -217,9 +217,14 @@ def test_every_status_that_is_promised_can_be_had(
 
         monkeypatch.setattr(Database, "snapshot", fail)
     if status == 429:
-        monkeypatch.setattr(records, "HELD_BYTES_LIMIT", 0)
+        monkeypatch.setattr(Committer, "check_room", no_room)
         monkeypatch.setattr(Concurrency, "enter", enter_in_vain)
     assert spoiled(server, asked, status).status_code == status
+
+
+def no_room(committer: Committer) -> None:
+    """Raise as if more waited than fits in memory."""
+    raise TooManyRequests("more records wait than fit in memory", retry_after=1)
 
 
 def enter_in_vain(concurrency: Concurrency, scope: Scope, account: AccountSid) -> None:

@@ -23,6 +23,7 @@ class Instance:
 
     folder: Path
     variables: dict[str, str] = field(default_factory=dict)
+    open_files: tuple[int, int] | None = None  # the soft and the hard limit of processes that stay
 
     @property
     def environment(self) -> dict[str, str]:
@@ -50,11 +51,14 @@ class Instance:
 
     def start(self, *words: str, doomed_at: str = "") -> subprocess.Popen[str]:
         """Start a command that stays; `doomed_at` a step, it kills itself there (tests/support/doomed.py)."""
-        program = [str(DOOMED)] if doomed_at else ["-m", "dayfile"]
+        program = [sys.executable, *([str(DOOMED)] if doomed_at else ["-m", "dayfile"])]
+        if self.open_files is not None:
+            soft, hard = self.open_files
+            program = ["/bin/sh", "-c", f'ulimit -Sn {soft} && ulimit -Hn {hard} && exec "$0" "$@"', *program]
         # Its log goes to a file: a pipe that nobody reads would stop it when it is full.
         with (self.folder / "log").open("a") as log:
             return subprocess.Popen(
-                [sys.executable, *program, *words],
+                [*program, *words],
                 cwd=self.folder,
                 env={**self.environment, "DOOMED_AT": doomed_at},
                 stdout=subprocess.PIPE,

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from dayfile.api import records
+from dayfile.api import incoming, records
 from dayfile.intake.repeats import RepeatKey, Repeats
 from dayfile.model.credential import Scope
 from tests.support.intake_server import DAY, MAX_BODY_BYTES, PATH, Server, SlowRequest, served
@@ -132,6 +132,7 @@ def test_a_request_in_flight_is_not_begun_twice(server: Server, acme: str, monke
         begun.set()
 
     monkeypatch.setattr(Repeats, "begin", noticed)
+    monkeypatch.setattr(incoming, "START_BYTES", 10)
     monkeypatch.setattr(records, "READ_WHOLE_BYTES", 10)
     body = body_of(_messages(acme, "a", "b"))
     slow = SlowRequest(server, length=len(body), key="slow")
@@ -149,7 +150,8 @@ def test_a_request_in_flight_is_not_begun_twice(server: Server, acme: str, monke
 def test_a_body_that_is_cut_off_leaves_nothing(server: Server, acme: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A platform that dies in the middle sends all of it again: half of it must not be there, small or large."""
     body = body_of(_messages(acme, "a", "b"))
-    for read_whole in (records.READ_WHOLE_BYTES, 10):
+    for start, read_whole in ((incoming.START_BYTES, 0), (10, records.READ_WHOLE_BYTES), (10, 10)):
+        monkeypatch.setattr(incoming, "START_BYTES", start)
         monkeypatch.setattr(records, "READ_WHOLE_BYTES", read_whole)
         slow = SlowRequest(server, length=len(body), key=f"cut-{read_whole}")
         slow.socket.sendall(body[:-10])
@@ -184,17 +186,17 @@ def test_a_body_over_the_limit_is_too_large(server: Server, acme: str) -> None:
     assert str(MAX_BODY_BYTES) in answer.json()["message"]
 
 
-@pytest.mark.parametrize("limit", ["HELD_BYTES_LIMIT", "STREAMS_LIMIT"])
-def test_more_than_fits_in_memory_is_asked_to_wait(
-    server: Server, acme: str, monkeypatch: pytest.MonkeyPatch, limit: str
-) -> None:
-    """A server that takes everything at once dies, and then it takes nothing."""
-    assert server.post(body_of(_messages(acme, "first"))).status_code == 200  # what the limits apply to is there
-    monkeypatch.setattr(records, "READ_WHOLE_BYTES", 10)
-    monkeypatch.setattr(records, limit, 0)
-    answer = server.post(body_of(_messages(acme, "a")))
-    assert (answer.status_code, answer.json()["code"]) == (429, 20429)
-    assert int(answer.headers["Retry-After"]) >= 1
+def test_more_than_fits_in_memory_is_asked_to_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that takes everything at once dies, and then it takes nothing. Small bodies are taken all the same."""
+    monkeypatch.setattr(records, "HELD_BYTES_LIMIT", 50_000)
+    with served(tmp_path) as server:
+        account = server.new_account()
+        answer = server.post(body_of(_messages(account, "x" * 60_000)))
+        assert (answer.status_code, answer.json()["code"]) == (429, 20429)
+        assert int(answer.headers["Retry-After"]) >= 1
+        assert server.post(body_of(_messages(account, "y" * 40_000))).status_code == 200
+        assert server.post(body_of(_messages(account, "small"))).status_code == 200
+        assert server.waiting(account) == ["y" * 40_000, "small"]
 
 
 @pytest.mark.parametrize("read_whole", [10, 1000])
@@ -203,8 +205,8 @@ def test_a_sender_that_falls_silent_is_given_up(
 ) -> None:
     """The place that it takes is wanted by others; nothing of its body is taken."""
     monkeypatch.setattr(records, "READ_WHOLE_BYTES", read_whole)
-    monkeypatch.setattr(records, "AUTHENTICATE_FIRST_BYTES", 0)
-    monkeypatch.setattr(records, "SILENCE_SECONDS", 0.0)
+    monkeypatch.setattr(incoming, "START_BYTES", 10)
+    monkeypatch.setattr(incoming, "SILENCE_SECONDS", 0.0)
     silent = SlowRequest(server, length=500, key=f"silent-{read_whole}")
     silent.socket.sendall(body_of(_messages(acme, "a"))[:100])
     assert " 400 " in silent.finish()

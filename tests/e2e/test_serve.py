@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import resource
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dayfile.cli.outcome import Outcome
 from tests.e2e.cli_instance import Instance, Server, serving
 from tests.support.endless import send_head_without_end
+from tests.support.raw import many, raw
 
 
 @pytest.fixture
@@ -24,6 +27,35 @@ def server(tmp_path: Path) -> Iterator[Server]:
 def test_a_head_without_an_end_is_given_up(server: Server) -> None:
     """Anybody may send one, without credentials, and all of it would be remembered."""
     assert send_head_without_end(server.url).startswith(b"HTTP/1.1 431 ")
+
+
+def test_more_idle_connections_than_open_files_make_room_for_requests(tmp_path: Path) -> None:
+    """They cost nothing to whoever opens them, and once reset every further request without a word in the log."""
+    instance = Instance(tmp_path, open_files=(256, 1024))
+    with serving(instance) as server, plenty_of_files(), many(server.url, 1200) as idle:
+        with raw(server.url) as new:
+            new.send(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert new.status() == 200
+        assert idle[0].is_closed()
+        events: dict[str, dict[str, Any]] = {}
+        logged = instance.logged()
+        while not {"open_files.few", "connections.full"} <= set(events):
+            event = next(logged)
+            events[event["event"]] = event
+    # The soft limit was raised, or there would not be room for so many; and few files are something to know of.
+    assert events["open_files.few"]["limit"] == 1024
+    assert events["connections.full"]["limit"] > 256
+
+
+@contextmanager
+def plenty_of_files() -> Iterator[None]:
+    """Let this process open as many files as it may."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 @pytest.mark.compat(57)

@@ -6,7 +6,7 @@ import select
 import socket
 from urllib.parse import urlsplit
 
-from dayfile.web.protocol import HEAD_LIMIT_BYTES
+from dayfile.web.limits import Limits
 
 
 def send_head_without_end(url: str) -> bytes:
@@ -18,5 +18,5 @@ def send_head_without_end(url: str) -> bytes:
         # Each piece is waited for: what is still under way when the server closes would wash its answer away.
         while not select.select([connection], [], [], 0.05)[0]:
             sent += connection.send(b"X: y\r\n" * 2000)
-            assert sent < 10 * HEAD_LIMIT_BYTES
+            assert sent < 10 * Limits().head_bytes
         return connection.recv(100)

@@ -114,6 +114,12 @@ class RecordedLog:
             events.append(self._events.get(timeout=10))
         return events
 
+    def event(self, name: str) -> dict[str, Any]:
+        """Wait for the next event of that name."""
+        while (event := self._events.get(timeout=30))["event"] != name:
+            pass
+        return event
+
     def line_about(self, path: str) -> dict[str, Any]:
         """Wait for the next line about a request for a path."""
         while (event := self._events.get(timeout=10))["event"] != "request" or event["path"] != path:

@@ -10,17 +10,29 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
-from dayfile.web.protocol import BoundedHttp
+from dayfile.web.limits import Limits
+from dayfile.web.protocol import bounded_http
 
 
 @contextmanager
-def serving(make_app: Callable[[str], ASGIApp]) -> Iterator[str]:
+def serving(
+    make_app: Callable[[str], ASGIApp],
+    *,
+    limits: Limits | None = None,
+    is_bounded: Callable[[str], bool] | None = None,
+) -> Iterator[str]:
     """Serve the app that `make_app` makes for its public address, in a thread; the address, without a slash."""
     # The port is taken and listened on before anything is started: whoever connects is only kept waiting.
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         config = uvicorn.Config(
-            make_app(url), http=BoundedHttp, log_config=None, access_log=False, server_header=False, lifespan="off"
+            make_app(url),
+            http=bounded_http(limits, is_bounded=is_bounded),  # type: ignore[arg-type]  # a factory is as good as a class
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="off",
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="server")

@@ -18,10 +18,11 @@ from dayfile.accounts.bring import Brought, EntriesRefused
 from dayfile.api import auth
 from dayfile.api.account_shapes import account_shape
 from dayfile.api.answers import json_answer
+from dayfile.api.bodies import read_json
 from dayfile.api.context import context_of
 from dayfile.api.exports import READ
 from dayfile.api.paging import Cursor, PageUrls, Position, Side, parse_page_request, read_page
-from dayfile.api.params import number_member, parse_members, read_json, text_member
+from dayfile.api.params import number_member, parse_members, text_member
 from dayfile.api.urls import Urls
 from dayfile.errors import InvalidParameter, NotFound
 from dayfile.model.account import KEEP_OLD_FOR, Account, AccountSid, parse_account_sid

@@ -9,9 +9,10 @@ from starlette.responses import Response
 
 from dayfile.api import auth, shapes
 from dayfile.api.answers import json_answer
+from dayfile.api.bodies import read_form
 from dayfile.api.context import context_of
 from dayfile.api.exports import READ
-from dayfile.api.params import check_url, check_webhook_method, parse_flag, parse_parameters, read_form
+from dayfile.api.params import check_url, check_webhook_method, parse_flag, parse_parameters
 from dayfile.api.receivers import check_receiver
 from dayfile.api.urls import Urls
 from dayfile.model.credential import Permission

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from dayfile.api import auth, shapes
 from dayfile.api.answers import json_answer
+from dayfile.api.bodies import read_form
 from dayfile.api.context import context_of
 from dayfile.api.exports import READ
 from dayfile.api.paging import Cursor, PageUrls, Position, Side, parse_page_request, read_page
@@ -23,7 +24,6 @@ from dayfile.api.params import (
     check_webhook_method,
     optional,
     parse_parameters,
-    read_form,
     required,
 )
 from dayfile.api.receivers import check_receiver

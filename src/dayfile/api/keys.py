@@ -14,9 +14,10 @@ from dayfile.api import auth
 from dayfile.api.account_shapes import key_shape
 from dayfile.api.accounts import known_sid
 from dayfile.api.answers import json_answer
+from dayfile.api.bodies import read_json
 from dayfile.api.context import context_of
 from dayfile.api.exports import READ
-from dayfile.api.params import check_length, parse_members, read_json, text_member
+from dayfile.api.params import check_length, parse_members, text_member
 from dayfile.errors import InvalidParameter, NotFound
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import KeyKind, Permission, Scope

@@ -11,15 +11,11 @@ from collections.abc import Collection, Mapping
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from msgspec import Raw
-from starlette.requests import Request
 
-from dayfile.errors import Invalid, InvalidBody, InvalidParameter, InvalidRecord, TooLarge
+from dayfile.errors import Invalid, InvalidBody, InvalidParameter, InvalidRecord
 from dayfile.model.email import parse_email
 from dayfile.model.strictjson import Value, parse_object, shown
 
-FORM = "application/x-www-form-urlencoded"
-JSON = "application/json"
-FORM_LIMIT_BYTES = 64 * 1024
 LONGEST_URL = 2048
 WEBHOOK_METHODS = ("GET", "POST")
 
@@ -43,21 +39,6 @@ def parse_parameters(encoded: bytes, *, known: Collection[str]) -> dict[str, str
             raise InvalidParameter(name, "must not contain the character NUL", value)
         found[name] = value
     return found
-
-
-async def read_form(request: Request) -> bytes:
-    """The body of a request that must be a form; raises InvalidBody for another kind, TooLarge beyond the limit."""
-    _check_content_type(request)
-    return await _read_bounded(request)
-
-
-async def read_json(request: Request) -> bytes:
-    """The body of a request that must be JSON; raises InvalidBody for another kind, TooLarge beyond the limit."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip()
-    if kind.lower() != JSON:
-        raise InvalidBody(f"The body must be a JSON object, so Content-Type must be {JSON}, not {kind[:80]!r}")
-    _check_not_encoded(request)
-    return await _read_bounded(request)
 
 
 def parse_members(body: bytes, *, known: Collection[str]) -> dict[str, Value]:
@@ -88,18 +69,6 @@ def number_member(name: str, value: Value, *, largest: int) -> int:
     if not text.isdecimal() or len(text) > len(str(largest)) or int(text) > largest:
         raise InvalidParameter(name, f"must be a whole number from 0 to {largest}; got {shown(value)}")
     return int(text)
-
-
-async def _read_bounded(request: Request) -> bytes:
-    announced = request.headers.get("content-length", "0")
-    if announced.isdecimal() and int(announced[:20]) > FORM_LIMIT_BYTES:
-        raise _too_large()
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > FORM_LIMIT_BYTES:
-            raise _too_large()
-    return bytes(body)
 
 
 def required(parameters: Mapping[str, str], name: str) -> str:
@@ -168,29 +137,9 @@ def _decode(encoded: bytes, *, of: str) -> str:
         raise InvalidParameter(of, "must be UTF-8 where it is percent-encoded", shown) from error
 
 
-def _check_content_type(request: Request) -> None:
-    given = request.headers.get("content-type", FORM)
-    kind, _, rest = given.partition(";")
-    if kind.strip().lower() != FORM:
-        raise InvalidBody(f"The body must be a form, so Content-Type must be {FORM}, not {kind.strip()[:80]!r}")
-    charset = re.search(r"charset\s*=\s*\"?([\w-]+)", rest, re.ASCII | re.IGNORECASE)
-    if charset and charset[1].lower() not in {"utf-8", "utf8", "us-ascii"}:
-        raise InvalidBody(f"The body must be a form in UTF-8, not in {charset[1][:40]}")
-    _check_not_encoded(request)
-
-
-def _check_not_encoded(request: Request) -> None:
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise InvalidBody("The body must be sent as it is, without Content-Encoding")
-
-
 def _has_host(url: str) -> bool:
     try:
         parts = urlsplit(url)
         return bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:  # a port that is none, a bracket that does not close
         return False
-
-
-def _too_large() -> TooLarge:
-    return TooLarge(f"The body is larger than {FORM_LIMIT_BYTES} bytes, which no set of parameters here needs")

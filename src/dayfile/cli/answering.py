@@ -11,10 +11,12 @@ from collections.abc import Callable
 
 import uvicorn
 
+from dayfile.cli.open_files import open_files
 from dayfile.cli.stopping import Stop
 from dayfile.console.page import console_page
 from dayfile.service import Service
-from dayfile.web.protocol import BoundedHttp
+from dayfile.web.limits import Limits
+from dayfile.web.protocol import bounded_http
 
 _FINISH_SECONDS = 30  # for answers that are under way; a download that is cut off continues elsewhere by itself
 
@@ -46,9 +48,12 @@ class _Server:
     """The HTTP server of an instance."""
 
     def __init__(self, service: Service, listening: socket.socket, *, stop: Stop) -> None:
+        limits = Limits.within(open_files())
         config = uvicorn.Config(
             service.api(pages=[console_page(service.context)]),
-            http=BoundedHttp,
+            http=bounded_http(limits),  # type: ignore[arg-type]  # a factory is as good as a class
+            ws="none",
+            backlog=limits.backlog,
             log_config=None,  # the app writes one line a request itself
             access_log=False,
             server_header=False,

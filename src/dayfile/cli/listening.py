@@ -8,7 +8,6 @@ from typing import Final
 
 from dayfile.errors import Unusable
 
-_BACKLOG = 1024
 _REASONS: Final[dict[int, str]] = {
     errno.EADDRINUSE: "another process listens there. Stop it, or choose another port with --port or DAYFILE_PORT "
     "(0 picks a free one)",
@@ -18,14 +17,17 @@ _REASONS: Final[dict[int, str]] = {
 }
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens there; who connects waits until somebody answers. Raises Unusable with what to do."""
+def listen(host: str, port: int, *, backlog: int = 1024) -> socket.socket:
+    """Return a socket that listens there; up to `backlog` connections wait until somebody answers.
+
+    Raises Unusable with what to do.
+    """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except socket.gaierror as error:
         raise Unusable(f"cannot listen on {host!r}: it is no address of this machine (DAYFILE_HOST)") from error
     try:
-        return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+        return socket.create_server(address[:2], family=family, backlog=backlog)
     except OSError as error:
         reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
         raise Unusable(f"cannot listen on {host}:{port}: {reason}") from error

@@ -43,15 +43,19 @@ def serve(
     from dayfile.cli.answering import answer
     from dayfile.cli.listening import listen
     from dayfile.cli.logs import log_everything
+    from dayfile.cli.open_files import open_files, raise_open_files
     from dayfile.cli.processes import Processes
     from dayfile.cli.stopping import told_by_signals
     from dayfile.service import Service
     from dayfile.settings import Settings
+    from dayfile.web.limits import Limits
 
     given = {"host": host, "port": port}
     settings = Settings.read(**{name: value for name, value in given.items() if value is not None})
     log_everything()
-    with told_by_signals() as stop, listen(settings.host, settings.port) as listening:
+    raise_open_files()
+    backlog = Limits.within(open_files()).backlog
+    with told_by_signals() as stop, listen(settings.host, settings.port, backlog=backlog) as listening:
         # The port may have been picked just now, and addresses are made of it.
         settings = settings.model_copy(update={"port": listening.getsockname()[1]})
         on_ready = partial(_tell_ready, screen_of(ctx), settings)

@@ -84,6 +84,10 @@ class Intake:
         )
         self._retries = Retries(database, self._admission.operators_gate, self._taking, commit=self._committer.submit)
 
+    def authorize(self, caller: Caller) -> None:
+        """Raises Forbidden if the caller may not send records at all: to be asked before their body is read."""
+        self._admission.gate(caller)
+
     def accept(self, delivery: Delivery) -> Receipt:
         """Take in a batch and wait until it is durable; raises what `submit` and its answer raise."""
         return self.submit(delivery).result()

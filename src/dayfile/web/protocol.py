@@ -1,53 +1,236 @@
-"""uvicorn's HTTP with a limit to the head of a request.
+"""uvicorn's HTTP with bounds on what is read of a request before its sender is authorized.
 
-Without one, a client that never ends its headers makes the server remember all of them; it needs no credentials for
-that, since nobody has been asked yet.
+Without them a client that never ends its headers, its trailers or the announcement of a chunk makes the server remember
+all of it, and needs no credentials for that.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import structlog
+from starlette.types import Scope
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-HEAD_LIMIT_BYTES = 64 * 1024
+from dayfile.web.client_address import is_local
+from dayfile.web.connection import Connection
+from dayfile.web.connections import Connections
+from dayfile.web.limits import Limits
+from dayfile.web.stage import Stage
 
-_MESSAGE = b"The request line and the headers together are larger than this server reads."
-_ANSWER = b"\r\n".join(
-    (
-        b"HTTP/1.1 431 Request Header Fields Too Large",
-        b"Content-Type: text/plain; charset=utf-8",
-        b"Content-Length: %d" % len(_MESSAGE),
-        b"Connection: close",
-        b"",
-        _MESSAGE,
-    )
-)
+_ADMIT = "admit"
+_CHUNK_FRAMING_BYTES = 16  # of each chunk, not counted: its size and the line breaks around it
+_HEADER_FRAMING_BYTES = 4  # the colon, the space and the line break
+_FOR_WATCHERS = frozenset({"/healthz", "/readyz"})
+
+_log = structlog.get_logger()
+
+
+def bounded_http(
+    limits: Limits | None = None, *, is_bounded: Callable[[str], bool] | None = None
+) -> Callable[..., asyncio.BaseProtocol]:
+    """Return the factory to give to uvicorn as its `http`, for the connections of one server.
+
+    `is_bounded` says of an address, or of an IPv6 network, whether it may only have so many connections: by default all
+    may that are public.
+    """
+    made: list[Connections] = []  # with the first connection: it belongs to the loop that runs then
+
+    def connect(**of_server: Any) -> Connection:
+        if not made:
+            made.append(Connections(limits or Limits(), is_bounded=is_bounded or _is_public))
+        connections = made[0]
+        return Connection(lambda connection: BoundedHttp(connection, connections.limits, **of_server), connections)
+
+    return connect
+
+
+def admit(scope: Scope) -> None:
+    """Let the rest of a request's body be read: its sender is authorized. Nothing is read beyond its start before."""
+    scope["state"].get(_ADMIT, _nothing)()
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """Give it to uvicorn as its `http`. Up to two reads from the socket may come on top of the limit."""
+    """The HTTP of one connection."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._in_head = False
-        self._head_bytes = 0
+    def __init__(self, connection: Connection, limits: Limits, **of_server: Any) -> None:
+        super().__init__(**of_server)
+        self.timeout_keep_alive = int(limits.idle_for)
+        self._connection = connection
+        self._limits = limits
+        self._is_in_head = False
+        self._is_in_body = False
+        self._is_refused = False
+        self._is_kept = True  # the connection, after the request that is being read
+        self.is_admitted = False
+        self._head_bytes = 0  # of the message that is being read: all that is no body
+        self._body_bytes = 0
+        self._has_begun = False  # a message, in the read that is being parsed
 
-    def data_received(self, data: bytes) -> None:
-        # A read in which a head begins or ends may be full of bodies. One that lies within a head is all head.
-        was_in_head = self._in_head
+    @property
+    def stage(self) -> Stage:
+        """How far the request is that is being read or answered."""
+        cycle = self._cycle
+        if self.pipeline:
+            return Stage.WORK
+        if cycle is not None and not cycle.response_complete:
+            is_known = self.is_admitted or cycle.response_started
+            return Stage.BODY if self._is_in_body and not is_known else Stage.WORK
+        if self._is_in_body:
+            return Stage.BODY
+        return Stage.HEAD if self._is_in_head or cycle is None else Stage.IDLE
+
+    @property
+    def held_bytes(self) -> int:
+        """How much is kept of a request whose sender is not authorized."""
+        return max(self._head_bytes, self._is_in_head) + self._body_bytes
+
+    @property
+    def missing_bytes(self) -> int:
+        """How much more of such a request may be read."""
+        return self._limits.unadmitted_body_bytes - (self._body_bytes if self._is_in_body else 0)
+
+    def data_received(self, data: Any) -> None:
+        """Parse what was read, and count what of it is no body."""
+        self._has_begun = False
+        body_bytes = self._body_bytes
         super().data_received(data)
-        if was_in_head and self._in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > HEAD_LIMIT_BYTES and not self.transport.is_closing():
-                self.transport.write(_ANSWER)
-                self.transport.close()
+        if not self._has_begun:
+            # A read in which a message begins also has the end of the one before: there, items are counted one by one.
+            self._head_bytes += len(data) - (self._body_bytes - body_bytes)
+        if self._head_bytes > self._limits.head_bytes:
+            self.refuse(
+                HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "The request line, the headers and the trailers together are larger than this server reads.",
+            )
+
+    def refuse(self, status: int, message: str) -> None:
+        """Answer with an error of the connection, unless an answer has begun, and close."""
+        if self._is_refused:
+            return
+        self._is_refused = True
+        _log.info("request.refused", status=status, client=self.client and self.client[0])
+        if self._can_answer:
+            self._connection.write(_answer(status, message))
+            self._connection.close()
+        else:
+            self._connection.evict()
+
+    def shutdown(self) -> None:
+        """Close when the request that is being answered is done."""
+        self._is_kept = False
+        super().shutdown()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP."""
+        self.refuse(HTTPStatus.BAD_REQUEST, "This is no HTTP request that this server understands.")
+
+    # --- The parser's ---
 
     def on_message_begin(self) -> None:
-        self._in_head = True
-        self._head_bytes = 0
+        """Begin to count."""
         super().on_message_begin()
+        self._is_in_head = self._has_begun = True
+        self._is_in_body = self.is_admitted = False
+        self._head_bytes = self._body_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the address."""
+        super().on_url(url)
+        if self._has_begun:
+            self._head_bytes += len(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header. Trailers are dropped: they come after whatever was decided by the headers."""
+        if self._has_begun:
+            self._head_bytes += len(name) + len(value) + _HEADER_FRAMING_BYTES
+        if self._is_in_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
+        """Begin to answer."""
+        self._is_in_head = False
+        self._is_in_body = True
+        if self._is_refused or self._head_bytes > self._limits.head_bytes:
+            return
+        scope = self.scope
+        scope["state"][_ADMIT] = lambda: self._admit(scope)
+        if self._connection.is_in_reserve and self.url.partition(b"?")[0].decode("latin-1") not in _FOR_WATCHERS:
+            self.refuse(
+                HTTPStatus.SERVICE_UNAVAILABLE, "This server has as many connections as it can have: try again soon."
+            )
+            return
         super().on_headers_complete()
+        # An answer before the end of the body is the last one: the rest may be long, and who waits to be told to go on
+        # may never send it.
+        self._is_kept = self.cycle.keep_alive and not self._connection.is_in_reserve
+        self.cycle.keep_alive = False
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self._body_bytes += len(body)
+        if not self._is_refused and self._cycle is not None:
+            super().on_body(body)
+
+    def on_chunk_header(self) -> None:
+        """Leave out of the count what each chunk needs; what else stands beside its size is counted."""
+        self._head_bytes -= _CHUNK_FRAMING_BYTES
+
+    def on_message_complete(self) -> None:
+        """Take note that the request is whole."""
+        self._is_in_body = False
+        if self._is_refused or self._cycle is None:
+            return
+        super().on_message_complete()
+        if not self.cycle.response_started:
+            self.cycle.keep_alive = self._is_kept
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request."""
+        super().on_response_complete()
+        self._connection.settle()
+
+    @property
+    def _cycle(self) -> RequestResponseCycle | None:
+        """The newest request, which uvicorn does not say may be missing."""
+        return self.cycle
+
+    @property
+    def _can_answer(self) -> bool:
+        """Whether the next bytes that are written would be the answer to what is being read."""
+        cycle = self._cycle
+        if cycle is None or cycle.response_complete:
+            return True
+        return not (self._is_in_head or self.pipeline or cycle.response_started)
+
+    def _admit(self, scope: Any) -> None:
+        if scope is self.scope:
+            self.is_admitted = True
+            self._connection.settle()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: anybody can ask for any protocol, and is answered in this one."""
+
+
+def _answer(status: int, message: str) -> bytes:
+    """Return a whole answer, for a request that no route will see."""
+    head = (
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        "Content-Type: text/plain; charset=utf-8",
+        f"Content-Length: {len(message)}",
+        "X-Content-Type-Options: nosniff",
+        "Connection: close",
+        *(("Retry-After: 1",) if status == HTTPStatus.SERVICE_UNAVAILABLE else ()),
+    )
+    return "\r\n".join((*head, "", message)).encode("ascii")
+
+
+def _is_public(group: str) -> bool:
+    return not is_local(group.partition("/")[0])
+
+
+def _nothing() -> None:
+    """Admit a request that came by another server: it has its own bounds."""

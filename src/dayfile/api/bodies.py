@@ -1,0 +1,69 @@
+"""Bodies that are forms or JSON objects: small, and read no further than their sender is known."""
+
+from __future__ import annotations
+
+import re
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from dayfile.api.auth import caller
+from dayfile.api.incoming import IncomingBody
+from dayfile.errors import InvalidBody, TooLarge
+from dayfile.web.protocol import admit
+
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
+FORM_LIMIT_BYTES = 64 * 1024
+
+
+async def read_form(request: Request) -> bytes:
+    """The body of a request that must be a form; raises InvalidBody for another kind, TooLarge beyond the limit."""
+    _check_content_type(request)
+    return await _read_bounded(request)
+
+
+async def read_json(request: Request) -> bytes:
+    """The body of a request that must be JSON; raises InvalidBody for another kind, TooLarge beyond the limit."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip()
+    if kind.lower() != JSON:
+        raise InvalidBody(f"The body must be a JSON object, so Content-Type must be {JSON}, not {kind[:80]!r}")
+    _check_not_encoded(request)
+    return await _read_bounded(request)
+
+
+async def _read_bounded(request: Request) -> bytes:
+    announced = request.headers.get("content-length", "0")
+    if announced.isdecimal() and int(announced[:20]) > FORM_LIMIT_BYTES:
+        raise _too_large()
+    body = IncomingBody(request)
+    blocks = await body.start()
+    if not body.is_whole:
+        # Nobody's body is kept beyond its start; what a key may do is asked when the parameters are known.
+        await run_in_threadpool(caller, request)
+        admit(request.scope)
+    while not body.is_whole:
+        blocks.append(await body.next())
+        if body.size_bytes > FORM_LIMIT_BYTES:
+            raise _too_large()
+    return b"".join(blocks)
+
+
+def _check_content_type(request: Request) -> None:
+    given = request.headers.get("content-type", FORM)
+    kind, _, rest = given.partition(";")
+    if kind.strip().lower() != FORM:
+        raise InvalidBody(f"The body must be a form, so Content-Type must be {FORM}, not {kind.strip()[:80]!r}")
+    charset = re.search(r"charset\s*=\s*\"?([\w-]+)", rest, re.ASCII | re.IGNORECASE)
+    if charset and charset[1].lower() not in {"utf-8", "utf8", "us-ascii"}:
+        raise InvalidBody(f"The body must be a form in UTF-8, not in {charset[1][:40]}")
+    _check_not_encoded(request)
+
+
+def _check_not_encoded(request: Request) -> None:
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise InvalidBody("The body must be sent as it is, without Content-Encoding")
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"The body is larger than {FORM_LIMIT_BYTES} bytes, which no set of parameters here needs")

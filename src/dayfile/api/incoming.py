@@ -1,0 +1,79 @@
+"""A request body as it comes in: how much of it is there, and how long it may take."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import ClientDisconnect, Request
+
+from dayfile.api.context import context_of
+from dayfile.errors import InvalidBody
+
+START_BYTES = 16 * 1024
+"""As much of a body is read before its sender is authorized; the connection gives no more."""
+
+SILENCE_SECONDS = 60.0
+"""A sender who is silent for so long is given up: others wait for its place."""
+
+LEAST_BYTES_PER_SECOND = 1024
+"""A sender who is slower than that, on the average and after the first minute, is given up as well."""
+
+
+def expects_continue(request: Request) -> bool:
+    """Tell if the client sends its body only when told to go on: nobody is, before being authorized."""
+    return request.headers.get("expect", "").lower() == "100-continue"
+
+
+class IncomingBody:
+    """The body of one request, block by block."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._clock = context_of(request).clock
+        self._began = self._clock.monotonic()
+        self.size_bytes = 0  # so far
+        self.is_whole = False
+
+    async def start(self) -> list[bytes]:
+        """Return the blocks of a body that is small, or of the start of a larger one, which may be nothing.
+
+        The connection bounds how long that takes.
+        """
+        blocks: list[bytes] = []
+        length = self._request.headers.get("content-length", "0")
+        if expects_continue(self._request) or (length.isdecimal() and int(length[:20]) > START_BYTES):
+            return blocks
+        while not self.is_whole and self.size_bytes < START_BYTES:
+            blocks.append(await self._receive())
+        return blocks
+
+    async def next(self) -> bytes:
+        """Return the next bytes; none at the end.
+
+        Raises InvalidBody if the sender is silent or too slow, and ClientDisconnect if it went away.
+        """
+        try:
+            async with asyncio.timeout(SILENCE_SECONDS):
+                while not self.is_whole:
+                    if block := await self._receive():
+                        self._check_rate()
+                        return block
+        except TimeoutError as error:
+            raise InvalidBody(f"nothing of the body came for {SILENCE_SECONDS:.0f} seconds: send it again") from error
+        return b""
+
+    async def _receive(self) -> bytes:
+        message = await self._request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        block: bytes = message.get("body", b"")
+        self.size_bytes += len(block)
+        self.is_whole = not message.get("more_body", False)
+        return block
+
+    def _check_rate(self) -> None:
+        took = self._clock.monotonic() - self._began
+        if took > SILENCE_SECONDS and self.size_bytes < took * LEAST_BYTES_PER_SECOND:
+            raise InvalidBody(
+                f"the body comes at less than {LEAST_BYTES_PER_SECOND} bytes a second: send smaller parts"
+            )

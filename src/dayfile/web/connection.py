@@ -1,0 +1,256 @@
+"""One connection: what is read of it, for how long, and how it ends.
+
+It stands between the socket and uvicorn's HTTP: a protocol to the one, a transport to the other. So reads are as small
+as they must be before a sender is authorized, and an answer that comes before the end of a request reaches its client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Protocol, cast
+
+from dayfile.web.client_address import group_of
+from dayfile.web.connections import Connections
+from dayfile.web.stage import Stage
+
+TIMED_OUT = 408
+
+_NEVER = float("inf")
+
+
+class Http(Protocol):
+    """The HTTP of one connection, as uvicorn speaks it, and how far it is."""
+
+    @property
+    def stage(self) -> Stage:
+        """How far the request is that is being read or answered."""
+        ...
+
+    @property
+    def is_admitted(self) -> bool:
+        """Whether the sender of the request that is being read is authorized."""
+        ...
+
+    @property
+    def held_bytes(self) -> int:
+        """How much is kept of a request whose sender is not authorized."""
+        ...
+
+    @property
+    def missing_bytes(self) -> int:
+        """How much more of such a request may be read."""
+        ...
+
+    def connection_made(self, transport: Any) -> None: ...
+    def connection_lost(self, exc: Exception | None) -> None: ...
+    def data_received(self, data: Any) -> None: ...
+    def pause_writing(self) -> None: ...
+    def resume_writing(self) -> None: ...
+
+    def refuse(self, status: int, message: str) -> None:
+        """Answer with an error of the connection, unless an answer has begun, and close."""
+        ...
+
+
+class Connection(asyncio.BufferedProtocol):
+    """One open connection."""
+
+    write: Callable[[bytes], None]  # the socket's own, once there is one
+
+    def __init__(self, make_http: Callable[[Connection], Http], connections: Connections) -> None:
+        self.group = ""
+        self.is_in_reserve = False
+        self.held_bytes = 0
+        self._http = make_http(self)
+        self._connections = connections
+        self._limits = connections.limits
+        self._loop = asyncio.get_running_loop()
+        self._is_counted = False
+        self._stage = Stage.CLOSED
+        self._deadline = _NEVER
+        self._is_held_back = False  # not read from, because as much has come as may before its sender is authorized
+        self._is_paused = False  # not read from, because uvicorn has enough
+        self._drained_bytes = 0
+        self._unsent_bytes = 0
+        self._stalled_at: float | None = None  # the moment of the last byte taken by a client that does not keep up
+
+    # --- Towards the socket ---
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to read, unless there are too many connections."""
+        self._transport = cast("asyncio.Transport", transport)  # a stream's; the loop's own class may be no child of it
+        self.write = self._transport.write
+        peer = transport.get_extra_info("peername")
+        self.group = group_of(peer[0]) if isinstance(peer, tuple) else ""
+        self._is_counted = self._connections.enter(self)
+        if not self._is_counted:
+            self._transport.abort()
+            return
+        self._http.connection_made(self)
+        self._enter(Stage.HEAD)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of everything."""
+        self._connections.leave(self)
+        self._stage = Stage.CLOSED
+        if self._is_counted:
+            self._http.connection_lost(exc)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Give room for what may be read now."""
+        if self._http.is_admitted or self._stage is Stage.LINGER:
+            return self._connections.buffer
+        return self._connections.buffer[: max(1, self._http.missing_bytes)]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Pass on what was read, or drop it after the answer."""
+        if self._stage is Stage.LINGER:
+            self._drop(nbytes)
+        elif self._stage not in _ENDING:
+            self._http.data_received(self._connections.buffer[:nbytes])
+            self.settle()
+
+    def eof_received(self) -> None:
+        """Let the loop close the connection."""
+
+    def pause_writing(self) -> None:
+        """Wait for the client to take what it was sent."""
+        self._stalled_at = self._loop.time()
+        self._unsent_bytes = self._transport.get_write_buffer_size()
+        self._connections.wait(self)
+        self._http.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Go on answering."""
+        self._stalled_at = None
+        if self._stage is Stage.WORK:
+            self._connections.resume(self)
+        self._http.resume_writing()
+
+    # --- Towards HTTP ---
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Tell what the socket is."""
+        return self._transport.get_extra_info(name, default)
+
+    def is_closing(self) -> bool:
+        """Say if no more can be answered."""
+        return self._stage in _ENDING or self._transport.is_closing()
+
+    def pause_reading(self) -> None:
+        """Read nothing until HTTP wants more."""
+        self._is_paused = True
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read on, once that is allowed."""
+        self._is_paused = False
+        if not self._is_held_back:
+            self._transport.resume_reading()
+
+    def close(self) -> None:
+        """Close when all is sent. A client that may still be sending gets time to read its answer first.
+
+        A socket that is closed with bytes unread resets the connection, and that can destroy an answer on its way.
+        """
+        if self._stage in _ENDING:
+            return
+        stage = self._http.stage
+        may_send = stage is Stage.BODY or (stage is Stage.HEAD and self._http.held_bytes > 0)
+        if may_send and not self._transport.is_closing():
+            self._enter(Stage.LINGER)
+            self.write = _discard
+            self._transport.write_eof()
+        else:
+            self._close()
+
+    def settle(self) -> None:
+        """Set limits by how far the request is now: called after each read, each answer, and admission."""
+        if self._stage in _ENDING:
+            return
+        stage = self._http.stage
+        if stage is not self._stage:
+            self._enter(stage)
+        if stage in _BEFORE_ADMISSION:
+            self._connections.hold(self, self._http.held_bytes)
+            if stage is Stage.BODY and self._http.missing_bytes <= 0:
+                self._is_held_back = True
+                self._transport.pause_reading()
+        elif self._is_held_back:
+            self._is_held_back = False
+            if not self._is_paused:
+                self._transport.resume_reading()
+
+    # --- Towards the server ---
+
+    def look(self, now: float) -> None:
+        """Act on time limits that are over."""
+        if self._stalled_at is not None or self._stage is Stage.CLOSING:
+            self._look_at_writing(now)
+        if now < self._deadline:
+            return
+        if self._stage in _BEFORE_ADMISSION and self._http.held_bytes:
+            self._deadline = _NEVER
+            what = "headers" if self._stage is Stage.HEAD else "body"
+            self._http.refuse(TIMED_OUT, f"The {what} of the request did not come in time: send it again.")
+        else:
+            self._close()
+
+    def evict(self) -> None:
+        """Close at once, for the sake of others."""
+        self._stage = Stage.CLOSING
+        self.write = _discard
+        self._transport.abort()
+
+    def _look_at_writing(self, now: float) -> None:
+        unsent = self._transport.get_write_buffer_size()
+        if self._stalled_at is None or unsent < self._unsent_bytes:
+            self._stalled_at, self._unsent_bytes = now, unsent
+        elif now - self._stalled_at >= self._limits.stalled_for:
+            self._transport.abort()
+
+    def _enter(self, stage: Stage) -> None:
+        self._stage = stage
+        if stage is Stage.WORK:
+            self._connections.resume(self)
+        else:
+            self._connections.wait(self)
+        if stage not in _BEFORE_ADMISSION:
+            self._connections.hold(self, 0)
+        if stage is Stage.LINGER:
+            self._transport.resume_reading()
+        self._deadline = self._loop.time() + self._time_for(stage)
+
+    def _time_for(self, stage: Stage) -> float:
+        limits = self._limits
+        match stage:
+            case Stage.HEAD:
+                return limits.reserve_head_for if self.is_in_reserve else limits.head_for
+            case Stage.BODY:
+                return limits.body_for
+            case Stage.IDLE:
+                return limits.idle_for
+            case Stage.LINGER:
+                return limits.drain_for
+            case _:
+                return _NEVER
+
+    def _drop(self, size: int) -> None:
+        """Count what is read of a request that is answered; what is more than the limit stays in the socket."""
+        self._drained_bytes += size
+        if self._drained_bytes >= self._limits.drain_bytes:
+            self._transport.pause_reading()
+
+    def _close(self) -> None:
+        self._enter(Stage.CLOSING)
+        self.write = _discard
+        self._transport.close()
+
+
+def _discard(data: bytes) -> None:
+    """Drop an answer that nobody can get any more."""
+
+
+_BEFORE_ADMISSION = frozenset({Stage.HEAD, Stage.BODY})
+_ENDING = frozenset({Stage.LINGER, Stage.CLOSING, Stage.CLOSED})

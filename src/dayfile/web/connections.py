@@ -1,0 +1,165 @@
+"""All open connections of one server: how many there may be, and which one goes when there are too many.
+
+A connection waits while nothing is done for it: no request has come, its head or an unauthorized body is incomplete, or
+its client does not take the answer. Only waiting connections are closed for others: of the address that has most of
+them, the one that has waited longest. So a flood from a few addresses displaces itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+from dayfile.web.limits import Limits
+
+READ_BYTES = 256 * 1024
+"""So many bytes are read at once, at most."""
+
+_LOG_EVERY = 60.0
+
+_log = structlog.get_logger()
+
+
+class Open(Protocol):
+    """A connection as the server counts it."""
+
+    group: str  # whose it is: an address, or a network of them
+    is_in_reserve: bool
+    held_bytes: int  # of heads and bodies whose senders are not authorized
+
+    def look(self, now: float) -> None:
+        """Act on time limits that are over; `now` is the loop's time, in seconds."""
+        ...
+
+    def evict(self) -> None:
+        """Close at once, for the sake of others."""
+        ...
+
+
+class Connections:
+    """The connections of one event loop."""
+
+    def __init__(self, limits: Limits, *, is_bounded: Callable[[str], bool]) -> None:
+        """`is_bounded` says of a group whether it may only have so many: not of a proxy that many come through."""
+        self.limits = limits
+        self.buffer = memoryview(bytearray(READ_BYTES))  # shared: what is read is parsed before anything else is read
+        self._is_bounded = is_bounded
+        self._open: set[Open] = set()
+        self._in_reserve = 0
+        self._by_group: Counter[str] = Counter()
+        self._waiting: dict[str, dict[Open, None]] = {}  # by group, the longest waiting first
+        self._held_bytes = 0
+        self._evicted = self._refused = 0  # since the last line in the log
+        self._log_after = 0.0
+        self._ticking: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def enter(self, connection: Open) -> bool:
+        """Count a new connection, if need be at the expense of a waiting one; False if there is no room for it."""
+        has_room = True
+        if self._by_group[connection.group] >= self.limits.per_address and self._is_bounded(connection.group):
+            has_room = self._evict_of(connection.group)
+        elif len(self._open) - self._in_reserve >= self.limits.connections and not self._evict_any():
+            connection.is_in_reserve = has_room = self._in_reserve < self.limits.reserve
+        if not has_room:
+            self._refused += 1
+            self._log_full()
+            return False
+        self._open.add(connection)
+        self._by_group[connection.group] += 1
+        self._in_reserve += connection.is_in_reserve
+        if self._ticking is None:
+            self._ticking = asyncio.get_running_loop().call_later(self.limits.tick, self._tick)
+        return True
+
+    def leave(self, connection: Open) -> None:
+        """Stop counting a connection. No-op if it is not counted."""
+        if connection not in self._open:
+            return
+        self._open.remove(connection)
+        self._in_reserve -= connection.is_in_reserve
+        self._by_group[connection.group] -= 1
+        if not self._by_group[connection.group]:
+            del self._by_group[connection.group]
+        self.resume(connection)
+        self.hold(connection, 0)
+
+    def wait(self, connection: Open) -> None:
+        """Note that a connection waits from now on. In the reserve none makes room: it would not be there for long."""
+        if connection in self._open and not connection.is_in_reserve:
+            group = self._waiting.setdefault(connection.group, {})
+            group.pop(connection, None)
+            group[connection] = None
+
+    def resume(self, connection: Open) -> None:
+        """Note that a connection does not wait any more. No-op if it did not."""
+        group = self._waiting.get(connection.group)
+        if group is not None:
+            group.pop(connection, None)
+            if not group:
+                del self._waiting[connection.group]
+
+    def hold(self, connection: Open, size: int) -> None:
+        """Note how many bytes of an unauthorized request a connection holds; the largest goes when there are too many.
+
+        They count when they are there, not when they are announced.
+        """
+        if size == connection.held_bytes:
+            return
+        self._held_bytes += size - connection.held_bytes
+        connection.held_bytes = size
+        while self._held_bytes > self.limits.held_bytes:
+            self._evict(max(self._open, key=_held_bytes))
+
+    def _evict_any(self) -> bool:
+        if not self._waiting:
+            return False
+        return self._evict_of(max(self._waiting, key=lambda group: len(self._waiting[group])))
+
+    def _evict_of(self, group: str) -> bool:
+        oldest = next(iter(self._waiting.get(group, ())), None)
+        if oldest is None:
+            return False
+        self._evict(oldest)
+        return True
+
+    def _evict(self, connection: Open) -> None:
+        self._evicted += 1
+        self.leave(connection)
+        connection.evict()
+        self._log_full()
+
+    def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for connection in list(self._open):
+            connection.look(now)
+        self._log_full()
+        self._ticking = loop.call_later(self.limits.tick, self._tick) if self._open else None
+
+    def _log_full(self) -> None:
+        """Tell at most once a minute, so that a flood does not fill the log as well."""
+        now = asyncio.get_running_loop().time()
+        if not (self._evicted or self._refused) or now < self._log_after:
+            return
+        _log.warning(
+            "connections.full",
+            open=len(self._open),
+            limit=self.limits.connections,
+            evicted=self._evicted,
+            refused=self._refused,
+            held_bytes=self._held_bytes,
+            busiest=max(self._by_group, key=lambda group: self._by_group[group], default=None),
+        )
+        self._log_after = now + _LOG_EVERY
+        self._evicted = self._refused = 0
+
+
+def _held_bytes(connection: Open) -> int:
+    return connection.held_bytes

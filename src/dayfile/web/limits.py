@@ -1,0 +1,44 @@
+"""Bounds on connections and on requests whose sender is not known yet.
+
+Anybody can connect. Until the sender of a request is authorized, all that the server spends on it is bounded here, in
+bytes and in seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FILES_FOR_OTHERS = 320
+"""Open files that are left to the state database, segments and downloads."""
+
+_MOST_CONNECTIONS = 4096
+_RESERVE = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds on the connections of one process. Durations are seconds."""
+
+    connections: int = _MOST_CONNECTIONS  # beyond that, those that have waited longest are closed
+    reserve: int = _RESERVE  # connections more, when none can be closed, for whoever watches over the server
+    per_address: int = _MOST_CONNECTIONS // 4  # of one public address
+    backlog: int = 1024  # connections that the system keeps until they are accepted; they come in one burst
+    head_bytes: int = 64 * 1024  # everything in a request that is not body: request line, headers, trailers
+    unadmitted_body_bytes: int = 16 * 1024  # of a body, before its sender is authorized
+    held_bytes: int = 64 * 1024 * 1024  # of all heads and bodies together whose senders are not authorized
+    head_for: float = 10.0  # from the first byte of a request, or from the connection, to the end of its head
+    reserve_head_for: float = 2.0  # the same, of a connection in the reserve
+    body_for: float = 10.0  # from the end of the head to the end of a body whose sender is not authorized
+    idle_for: float = 60.0  # between two requests
+    stalled_for: float = 60.0  # without a byte taken by a client that is being answered
+    drain_for: float = 2.0  # reading on after an answer that came before the end of the body
+    drain_bytes: int = 1024 * 1024  # as much of that body is read, at most
+    tick: float = 0.25  # how often time limits are looked at
+
+    @classmethod
+    def within(cls, open_files: int) -> Limits:
+        """Return the limits of a process that may have so many open files; never less than can be worked with."""
+        backlog = max(16, min(1024, open_files // 8))
+        room = open_files - FILES_FOR_OTHERS - backlog - _RESERVE
+        connections = max(64, min(_MOST_CONNECTIONS, room))
+        return cls(connections=connections, per_address=max(16, connections // 4), backlog=backlog)

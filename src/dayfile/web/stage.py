@@ -1,0 +1,17 @@
+"""The stages of a connection, by which its limits are chosen."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+
+class Stage(Enum):
+    """How far a connection is with its request."""
+
+    HEAD = auto()  # no request yet, or a head that is not complete
+    BODY = auto()  # a body that is not complete, of a sender who is not authorized
+    WORK = auto()  # a request that is being answered
+    IDLE = auto()  # answered; another request may come
+    LINGER = auto()  # answered for the last time; what still comes is dropped
+    CLOSING = auto()  # closed as soon as everything is sent
+    CLOSED = auto()
