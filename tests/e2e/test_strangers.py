@@ -136,14 +136,14 @@ def test_a_sender_who_is_too_slow_is_given_up(server: Server) -> None:
     with raw(server.url) as slow:
         post(slow, PATH, server.operator, "Transfer-Encoding: chunked")
         slow.send(b"5000\r\n" + b"\n" * 0x5000 + b"\r\n")
-        _wait_until_admitted(server)
+        _wait_until_rest_of(server)
         clock.pass_by(timedelta(seconds=SILENCE_SECONDS + 1))
         slow.send(b"1\r\n\n\r\n")
         status, body = slow.answer()
         assert (status, b"1024 bytes a second" in body) == (400, True)
 
 
-def _wait_until_admitted(server: Server) -> None:
+def _wait_until_rest_of(server: Server) -> None:
     """Let a request that came later through: by then the one before is known."""
     for _ in range(3):
         assert server.post(a_body(server.new_account(), size=50_000)).status_code == 200

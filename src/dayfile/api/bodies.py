@@ -10,7 +10,7 @@ from starlette.requests import Request
 from dayfile.api.auth import caller
 from dayfile.api.incoming import IncomingBody
 from dayfile.errors import InvalidBody, TooLarge
-from dayfile.web.protocol import admit
+from dayfile.web.protocol import read_on
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -41,7 +41,7 @@ async def _read_bounded(request: Request) -> bytes:
     if not body.is_whole:
         # Nobody's body is kept beyond its start; what a key may do is asked when the parameters are known.
         await run_in_threadpool(caller, request)
-        admit(request.scope)
+        read_on(request.scope)
     while not body.is_whole:
         blocks.append(await body.next())
         if body.size_bytes > FORM_LIMIT_BYTES:

@@ -29,7 +29,7 @@ from dayfile.intake.accept import Delivery
 from dayfile.model.credential import Caller
 from dayfile.model.receipt import Receipt
 from dayfile.model.resource import parse_resource_type
-from dayfile.web.protocol import admit
+from dayfile.web.protocol import read_on
 
 ROUND_BYTES = 16 * 1024
 """A plain body of at most this many bytes is taken in together with others: reading it keeps none of them waiting."""
@@ -79,11 +79,11 @@ class _Door:
             answer = await self._in_thread(lambda: _submit(request, _authorized(request), iter(start)))
         else:
             sender = await self._in_thread(lambda: _authorized(request))
-            admit(request.scope)
-            answer = await self._admitted(request, sender, body, start)
+            read_on(request.scope)
+            answer = await self._rest_of(request, sender, body, start)
         return await asyncio.wrap_future(answer)
 
-    async def _admitted(
+    async def _rest_of(
         self, request: Request, sender: Caller, body: IncomingBody, start: list[bytes]
     ) -> Future[Receipt]:
         """Take in a body that is read as far as it may be while nobody knew whose it is."""

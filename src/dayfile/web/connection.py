@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, Protocol, cast
 
 from dayfile.web.client_address import group_of
 from dayfile.web.connections import Connections
 from dayfile.web.stage import Stage
-
-TIMED_OUT = 408
 
 _NEVER = float("inf")
 
@@ -28,7 +27,7 @@ class Http(Protocol):
         ...
 
     @property
-    def is_admitted(self) -> bool:
+    def is_authorized(self) -> bool:
         """Whether the sender of the request that is being read is authorized."""
         ...
 
@@ -99,7 +98,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Give room for what may be read now."""
-        if self._http.is_admitted or self._stage is Stage.LINGER:
+        if self._http.is_authorized or self._stage is Stage.LINGER:
             return self._connections.buffer
         return self._connections.buffer[: max(1, self._http.missing_bytes)]
 
@@ -166,13 +165,13 @@ class Connection(asyncio.BufferedProtocol):
             self._close()
 
     def settle(self) -> None:
-        """Set limits by how far the request is now: called after each read, each answer, and admission."""
+        """Set limits by how far the request is now: called after each read and answer, and when read on."""
         if self._stage in _ENDING:
             return
         stage = self._http.stage
         if stage is not self._stage:
             self._enter(stage)
-        if stage in _BEFORE_ADMISSION:
+        if stage in _UNAUTHORIZED:
             self._connections.hold(self, self._http.held_bytes)
             if stage is Stage.BODY and self._http.missing_bytes <= 0:
                 self._is_held_back = True
@@ -190,10 +189,11 @@ class Connection(asyncio.BufferedProtocol):
             self._look_at_writing(now)
         if now < self._deadline:
             return
-        if self._stage in _BEFORE_ADMISSION and self._http.held_bytes:
+        if self._stage in _UNAUTHORIZED and self._http.held_bytes:
             self._deadline = _NEVER
             what = "headers" if self._stage is Stage.HEAD else "body"
-            self._http.refuse(TIMED_OUT, f"The {what} of the request did not come in time: send it again.")
+            message = f"The {what} of the request did not come in time: send it again."
+            self._http.refuse(HTTPStatus.REQUEST_TIMEOUT, message)
         else:
             self._close()
 
@@ -216,7 +216,7 @@ class Connection(asyncio.BufferedProtocol):
             self._connections.resume(self)
         else:
             self._connections.wait(self)
-        if stage not in _BEFORE_ADMISSION:
+        if stage not in _UNAUTHORIZED:
             self._connections.hold(self, 0)
         if stage is Stage.LINGER:
             self._transport.resume_reading()
@@ -252,5 +252,5 @@ def _discard(data: bytes) -> None:
     """Drop an answer that nobody can get any more."""
 
 
-_BEFORE_ADMISSION = frozenset({Stage.HEAD, Stage.BODY})
+_UNAUTHORIZED = frozenset({Stage.HEAD, Stage.BODY})
 _ENDING = frozenset({Stage.LINGER, Stage.CLOSING, Stage.CLOSED})

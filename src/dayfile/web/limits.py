@@ -24,7 +24,7 @@ class Limits:
     per_address: int = _MOST_CONNECTIONS // 4  # of one public address
     backlog: int = 1024  # connections that the system keeps until they are accepted; they come in one burst
     head_bytes: int = 64 * 1024  # everything in a request that is not body: request line, headers, trailers
-    unadmitted_body_bytes: int = 16 * 1024  # of a body, before its sender is authorized
+    unauthorized_body_bytes: int = 16 * 1024  # of a body, before its sender is authorized
     held_bytes: int = 64 * 1024 * 1024  # of all heads and bodies together whose senders are not authorized
     head_for: float = 10.0  # from the first byte of a request, or from the connection, to the end of its head
     reserve_head_for: float = 2.0  # the same, of a connection in the reserve

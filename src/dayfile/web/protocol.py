@@ -21,8 +21,9 @@ from dayfile.web.connections import Connections
 from dayfile.web.limits import Limits
 from dayfile.web.stage import Stage
 
-_ADMIT = "admit"
+_READ_ON = "read_on"
 _CHUNK_FRAMING_BYTES = 16  # of each chunk, not counted: its size and the line breaks around it
+_MOST_FRAMING_BYTES = 64  # left over from one read for the next, which may begin within the framing of a chunk
 _HEADER_FRAMING_BYTES = 4  # the colon, the space and the line break
 _FOR_WATCHERS = frozenset({"/healthz", "/readyz"})
 
@@ -48,9 +49,9 @@ def bounded_http(
     return connect
 
 
-def admit(scope: Scope) -> None:
+def read_on(scope: Scope) -> None:
     """Let the rest of a request's body be read: its sender is authorized. Nothing is read beyond its start before."""
-    scope["state"].get(_ADMIT, _nothing)()
+    scope["state"].get(_READ_ON, _nothing)(scope)
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -65,9 +66,10 @@ class BoundedHttp(HttpToolsProtocol):
         self._is_in_body = False
         self._is_refused = False
         self._is_kept = True  # the connection, after the request that is being read
-        self.is_admitted = False
+        self.is_authorized = False
         self._head_bytes = 0  # of the message that is being read: all that is no body
         self._body_bytes = 0
+        self._framing_bytes = 0  # that chunks may still use
         self._has_begun = False  # a message, in the read that is being parsed
 
     @property
@@ -77,7 +79,7 @@ class BoundedHttp(HttpToolsProtocol):
         if self.pipeline:
             return Stage.WORK
         if cycle is not None and not cycle.response_complete:
-            is_known = self.is_admitted or cycle.response_started
+            is_known = self.is_authorized or cycle.response_started
             return Stage.BODY if self._is_in_body and not is_known else Stage.WORK
         if self._is_in_body:
             return Stage.BODY
@@ -91,16 +93,20 @@ class BoundedHttp(HttpToolsProtocol):
     @property
     def missing_bytes(self) -> int:
         """How much more of such a request may be read."""
-        return self._limits.unadmitted_body_bytes - (self._body_bytes if self._is_in_body else 0)
+        return self._limits.unauthorized_body_bytes - (self._body_bytes if self._is_in_body else 0)
 
     def data_received(self, data: Any) -> None:
         """Parse what was read, and count what of it is no body."""
         self._has_begun = False
         body_bytes = self._body_bytes
         super().data_received(data)
-        if not self._has_begun:
-            # A read in which a message begins also has the end of the one before: there, items are counted one by one.
-            self._head_bytes += len(data) - (self._body_bytes - body_bytes)
+        if self._has_begun:
+            # Such a read also has the end of the message before: there, items are counted one by one.
+            spare = _MOST_FRAMING_BYTES
+        else:
+            spare = self._framing_bytes - (len(data) - (self._body_bytes - body_bytes))
+            self._head_bytes += max(0, -spare)
+        self._framing_bytes = max(0, min(spare, _MOST_FRAMING_BYTES))
         if self._head_bytes > self._limits.head_bytes:
             self.refuse(
                 HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -112,7 +118,7 @@ class BoundedHttp(HttpToolsProtocol):
         if self._is_refused:
             return
         self._is_refused = True
-        _log.info("request.refused", status=status, client=self.client and self.client[0])
+        _log.info("request.refused", status=int(status), client=self.client and self.client[0])
         if self._can_answer:
             self._connection.write(_answer(status, message))
             self._connection.close()
@@ -134,7 +140,7 @@ class BoundedHttp(HttpToolsProtocol):
         """Begin to count."""
         super().on_message_begin()
         self._is_in_head = self._has_begun = True
-        self._is_in_body = self.is_admitted = False
+        self._is_in_body = self.is_authorized = False
         self._head_bytes = self._body_bytes = 0
 
     def on_url(self, url: bytes) -> None:
@@ -156,8 +162,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._is_in_body = True
         if self._is_refused or self._head_bytes > self._limits.head_bytes:
             return
-        scope = self.scope
-        scope["state"][_ADMIT] = lambda: self._admit(scope)
+        self.scope["state"][_READ_ON] = self._read_on
         if self._connection.is_in_reserve and self.url.partition(b"?")[0].decode("latin-1") not in _FOR_WATCHERS:
             self.refuse(
                 HTTPStatus.SERVICE_UNAVAILABLE, "This server has as many connections as it can have: try again soon."
@@ -177,11 +182,11 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_chunk_header(self) -> None:
         """Leave out of the count what each chunk needs; what else stands beside its size is counted."""
-        self._head_bytes -= _CHUNK_FRAMING_BYTES
+        self._framing_bytes += _CHUNK_FRAMING_BYTES
 
     def on_message_complete(self) -> None:
         """Take note that the request is whole."""
-        self._is_in_body = False
+        self._is_in_body = self.is_authorized = False
         if self._is_refused or self._cycle is None:
             return
         super().on_message_complete()
@@ -206,9 +211,9 @@ class BoundedHttp(HttpToolsProtocol):
             return True
         return not (self._is_in_head or self.pipeline or cycle.response_started)
 
-    def _admit(self, scope: Any) -> None:
+    def _read_on(self, scope: Any) -> None:
         if scope is self.scope:
-            self.is_admitted = True
+            self.is_authorized = True
             self._connection.settle()
 
     def _unsupported_upgrade_warning(self) -> None:
@@ -232,5 +237,5 @@ def _is_public(group: str) -> bool:
     return not is_local(group.partition("/")[0])
 
 
-def _nothing() -> None:
-    """Admit a request that came by another server: it has its own bounds."""
+def _nothing(scope: Scope) -> None:
+    """Leave a request alone that came by another server: it has bounds of its own."""

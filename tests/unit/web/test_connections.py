@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from dayfile.web.limits import Limits
-from dayfile.web.protocol import admit
+from dayfile.web.protocol import read_on
 from tests.support.face import RecordedLog, recorded_log
 from tests.support.raw import Raw, many, raw
 from tests.support.server import serving
@@ -42,8 +42,8 @@ class App:
             self.gone.set()
             return
         if scope["path"].startswith("/read"):
-            if scope["path"] == "/read/admitted":
-                admit(scope)
+            if scope["path"] == "/read/on":
+                read_on(scope)
             size, more = 0, True
             while more:
                 message = await receive()
@@ -225,7 +225,7 @@ def test_no_more_of_a_body_is_read_than_its_start(log: RecordedLog) -> None:
         body = bytes(60_000)
         stranger.send(b"POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n" + body)
         assert stranger.status() == 408
-        known.send(b"POST /read/admitted HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n" + body)
+        known.send(b"POST /read/on HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n" + body)
         assert known.status() == 200
 
 
@@ -251,7 +251,7 @@ def test_a_connection_goes_on_after_a_body_that_was_read() -> None:
     """Clients keep connections, because opening one costs more than most requests."""
     with server(PATIENT) as url, raw(url) as kept:
         for size in (0, 1, 16 * 1024, 100_000):
-            kept.send(b"POST /read/admitted HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))
+            kept.send(b"POST /read/on HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))
             assert kept.status() == 200
 
 
@@ -277,9 +277,17 @@ def test_a_body_in_tiny_chunks_is_no_head() -> None:
     """Some clients send each line as a chunk: what frames them adds up to more than any head may have."""
     body = b"1\r\nx\r\n" * 60_000 + b"0\r\n\r\n"
     with server(PATIENT) as url, raw(url) as client:
-        client.send(b"POST /read/admitted HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
+        client.send(b"POST /read/on HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
         assert client.status() == 200
         assert get(client) == 200
+
+
+def test_many_small_chunks_do_not_make_room_for_trailers() -> None:
+    """What chunks did not need of their framing is not saved up for something else."""
+    with server(PATIENT) as url, raw(url) as client:
+        client.send(b"POST /read/on HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        client.send(b"1\r\nx\r\n" * 60_000 + b"0\r\nX: " + b"x" * 600_000)
+        assert client.status() == 431
 
 
 def test_trailers_are_no_headers() -> None:
