@@ -12,6 +12,8 @@ from typing import Final
 
 DAYFILE: Final = ("-m", "dayfile", "serve", "--port", "0")
 
+_STOP_SECONDS: Final = 60.0  # more than any server needs that still listens to what it is told
+
 
 @contextlib.contextmanager
 def started(
@@ -31,6 +33,9 @@ def started(
                 yield line.partition("ready: ")[2].split()[0], process.pid
             finally:
                 process.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_STOP_SECONDS)
+                process.kill()
 
 
 def cpu_seconds(pid: int) -> float:
@@ -40,3 +45,9 @@ def cpu_seconds(pid: int) -> float:
         total += cpu_seconds(int(child))
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(") ")[2].split()
     return total + (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_bytes(pid: int) -> int:
+    """Return the memory that a process has now; none of its children (Linux)."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
