@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dayfile.api.answers import json_answer
-from dayfile.api.auth import caller, callers
+from dayfile.api.auth import caller, callers, read_basic
 from dayfile.api.body_room import BodyRoom
 from dayfile.api.context import context_of
 from dayfile.api.incoming import IncomingBody
@@ -71,6 +71,7 @@ class _Door:
 
     async def receive(self, request: Request) -> Receipt:
         """Read the body, as far as its sender is authorized, and wait for the receipt."""
+        read_basic(request.headers.get("authorization", ""))  # who brings nothing that could be credentials costs nobody
         body = IncomingBody(request)
         start = await body.start()
         if body.is_whole and _fits_a_round(request, start):
