@@ -37,6 +37,11 @@ class Http(Protocol):
         ...
 
     @property
+    def has_queue(self) -> bool:
+        """Whether requests wait for the answer to the one before."""
+        ...
+
+    @property
     def missing_bytes(self) -> int:
         """How much more of such a request may be read."""
         ...
@@ -68,7 +73,7 @@ class Connection(asyncio.BufferedProtocol):
         self._is_counted = False
         self._stage = Stage.CLOSED
         self._deadline = _NEVER
-        self._is_held_back = False  # not read from, because as much has come as may before its sender is authorized
+        self._is_held_back = False  # not read from, because as much has come as may for now
         self._is_paused = False  # not read from, because uvicorn has enough
         self._drained_bytes = 0
         self._unsent_bytes = 0
@@ -171,15 +176,9 @@ class Connection(asyncio.BufferedProtocol):
         stage = self._http.stage
         if stage is not self._stage:
             self._enter(stage)
-        if stage in _UNAUTHORIZED:
-            self._connections.hold(self, self._http.held_bytes)
-            if stage is Stage.BODY and self._http.missing_bytes <= 0:
-                self._is_held_back = True
-                self._transport.pause_reading()
-        elif self._is_held_back:
-            self._is_held_back = False
-            if not self._is_paused:
-                self._transport.resume_reading()
+        queues = self._http.has_queue
+        self._connections.hold(self, self._http.held_bytes if queues or stage in _UNAUTHORIZED else 0)
+        self._hold_back(queues or (stage is Stage.BODY and self._http.missing_bytes <= 0))
 
     # --- Towards the server ---
 
@@ -203,6 +202,13 @@ class Connection(asyncio.BufferedProtocol):
         self.write = _discard
         self._transport.abort()
 
+    def _hold_back(self, is_enough: bool) -> None:  # noqa: FBT001 - it is the new value
+        if is_enough:
+            self._transport.pause_reading()
+        elif self._is_held_back and not self._is_paused:
+            self._transport.resume_reading()
+        self._is_held_back = is_enough
+
     def _look_at_writing(self, now: float) -> None:
         unsent = self._transport.get_write_buffer_size()
         if self._stalled_at is None or unsent < self._unsent_bytes:
@@ -216,7 +222,7 @@ class Connection(asyncio.BufferedProtocol):
             self._connections.resume(self)
         else:
             self._connections.wait(self)
-        if stage not in _UNAUTHORIZED:
+        if stage in _ENDING:
             self._connections.hold(self, 0)
         if stage is Stage.LINGER:
             self._transport.resume_reading()

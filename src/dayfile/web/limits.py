@@ -24,8 +24,10 @@ class Limits:
     per_address: int = _MOST_CONNECTIONS // 4  # of one public address
     backlog: int = 1024  # connections that the system keeps until they are accepted; they come in one burst
     head_bytes: int = 64 * 1024  # everything in a request that is not body: request line, headers, trailers
+    header_lines: int = 128  # each takes much more memory than it has bytes
+    url_bytes: int = 8 * 1024  # of the address, percent-encoded
     unauthorized_body_bytes: int = 16 * 1024  # of a body, before its sender is authorized
-    held_bytes: int = 64 * 1024 * 1024  # of all heads and bodies together whose senders are not authorized
+    held_bytes: int = 64 * 1024 * 1024  # of all heads and unauthorized bodies together, and of requests that queue
     head_for: float = 10.0  # from the first byte of a request, or from the connection, to the end of its head
     reserve_head_for: float = 2.0  # the same, of a connection in the reserve
     body_for: float = 10.0  # from the end of the head to the end of a body whose sender is not authorized

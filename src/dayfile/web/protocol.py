@@ -23,6 +23,7 @@ from dayfile.web.stage import Stage
 
 _READ_ON = "read_on"
 _CHUNK_FRAMING_BYTES = 16  # of each chunk, not counted: its size and the line breaks around it
+_QUEUED_BYTES = 4096  # that a request takes while it waits for the answer to the one before, about
 _MOST_FRAMING_BYTES = 64  # left over from one read for the next, which may begin within the framing of a chunk
 _HEADER_FRAMING_BYTES = 4  # the colon, the space and the line break
 _FOR_WATCHERS = frozenset({"/healthz", "/readyz"})
@@ -68,6 +69,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._is_kept = True  # the connection, after the request that is being read
         self.is_authorized = False
         self._head_bytes = 0  # of the message that is being read: all that is no body
+        self._header_lines = 0
         self._body_bytes = 0
         self._framing_bytes = 0  # that chunks may still use
         self._has_begun = False  # a message, in the read that is being parsed
@@ -88,7 +90,15 @@ class BoundedHttp(HttpToolsProtocol):
     @property
     def held_bytes(self) -> int:
         """How much is kept of a request whose sender is not authorized."""
+        queued = len(self.pipeline)
+        if queued:
+            return queued * _QUEUED_BYTES
         return max(self._head_bytes, self._is_in_head) + self._body_bytes
+
+    @property
+    def has_queue(self) -> bool:
+        """Whether requests wait for the answer to the one before."""
+        return bool(self.pipeline)
 
     @property
     def missing_bytes(self) -> int:
@@ -107,10 +117,10 @@ class BoundedHttp(HttpToolsProtocol):
             spare = self._framing_bytes - (len(data) - (self._body_bytes - body_bytes))
             self._head_bytes += max(0, -spare)
         self._framing_bytes = max(0, min(spare, _MOST_FRAMING_BYTES))
-        if self._head_bytes > self._limits.head_bytes:
+        if self._is_head_too_large:
             self.refuse(
                 HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-                "The request line, the headers and the trailers together are larger than this server reads.",
+                "The request line, the headers and the trailers are larger, or more, than this server reads.",
             )
 
     def refuse(self, status: int, message: str) -> None:
@@ -141,7 +151,7 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_message_begin()
         self._is_in_head = self._has_begun = True
         self._is_in_body = self.is_authorized = False
-        self._head_bytes = self._body_bytes = 0
+        self._head_bytes = self._body_bytes = self._header_lines = 0
 
     def on_url(self, url: bytes) -> None:
         """Take a part of the address."""
@@ -153,14 +163,18 @@ class BoundedHttp(HttpToolsProtocol):
         """Take a header. Trailers are dropped: they come after whatever was decided by the headers."""
         if self._has_begun:
             self._head_bytes += len(name) + len(value) + _HEADER_FRAMING_BYTES
-        if self._is_in_head:
+        self._header_lines += 1
+        if self._is_in_head and not self._is_head_too_large:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Begin to answer."""
         self._is_in_head = False
         self._is_in_body = True
-        if self._is_refused or self._head_bytes > self._limits.head_bytes:
+        if self._is_refused or self._is_head_too_large:
+            return
+        if len(self.url) > self._limits.url_bytes:
+            self.refuse(HTTPStatus.REQUEST_URI_TOO_LONG, "The address is longer than any that this server has.")
             return
         self.scope["state"][_READ_ON] = self._read_on
         if self._connection.is_in_reserve and self.url.partition(b"?")[0].decode("latin-1") not in _FOR_WATCHERS:
@@ -197,6 +211,10 @@ class BoundedHttp(HttpToolsProtocol):
         """Wait for the next request."""
         super().on_response_complete()
         self._connection.settle()
+
+    @property
+    def _is_head_too_large(self) -> bool:
+        return self._head_bytes > self._limits.head_bytes or self._header_lines > self._limits.header_lines
 
     @property
     def _cycle(self) -> RequestResponseCycle | None:

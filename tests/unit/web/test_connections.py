@@ -219,6 +219,54 @@ def test_heads_of_strangers_share_a_bound(log: RecordedLog) -> None:
         assert get(small) == 200
 
 
+def test_requests_that_queue_are_not_read_without_end() -> None:
+    """Each answer once let another quarter of a megabyte of requests in, and each of those takes kilobytes."""
+    app = App()
+    with server(PATIENT, app) as url, raw(url) as client:
+        client.send(GET % b"/wait")
+        assert app.working.acquire(timeout=30)
+        client.socket.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            client.send_without_end(GET % b"/" * 100, at_most=1 << 26)
+        client.socket.settimeout(30)
+        app.go_on.set()
+        assert [client.status() for _ in range(1000)] == [200] * 1000
+
+
+def test_queues_of_strangers_share_a_bound(log: RecordedLog) -> None:
+    """Small requests, sent ahead on many connections, become many times as large in memory."""
+    app = App()
+    with server(replace(PATIENT, held_bytes=1 << 20), app) as url, many(url, 5) as clients, raw(url) as other:
+        for client in clients:
+            client.send(GET % b"/wait")
+            assert app.working.acquire(timeout=30)
+            client.send(GET % b"/" * 400)
+        assert log.event("connections.full")["evicted"] >= 1
+        assert get(other) == 200
+
+
+@pytest.mark.parametrize("lines", [127, 128])
+def test_a_head_of_very_many_lines_is_refused(lines: int) -> None:
+    """15,000 headers of three bytes each are two megabytes in memory."""
+    with server(PATIENT) as url, raw(url) as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: x\r\n" + b"a: b\r\n" * lines + b"\r\n")
+        assert client.status() == (200 if lines == 127 else 431)
+
+
+@pytest.mark.parametrize("size", [8192, 8193])
+def test_a_very_long_address_is_refused(size: int) -> None:
+    """To decode it, and to look for its route, takes milliseconds of everybody's time."""
+    with server(PATIENT) as url, raw(url) as client:
+        assert get(client, b"/".ljust(size, b"x")) == (200 if size == 8192 else 414)
+
+
+def test_blank_lines_without_end_are_no_request() -> None:
+    """They may come before a request, are part of none, and so once had no limit."""
+    with server(PATIENT) as url, raw(url) as client:
+        client.send(b"\r\n" * 40_000)
+        assert client.status() == 431
+
+
 def test_no_more_of_a_body_is_read_than_its_start(log: RecordedLog) -> None:
     """What the server does not read stays with its sender, who is not known yet."""
     with server(replace(PATIENT, body_for=0.3)) as url, raw(url) as stranger, raw(url) as known:
