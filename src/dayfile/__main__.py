@@ -6,6 +6,7 @@ import sys
 import traceback
 
 from dayfile.cli.app import app
+from dayfile.cli.controls import plain_lines
 from dayfile.cli.outcome import Outcome
 
 
@@ -17,7 +18,7 @@ def main() -> None:
     try:
         app(prog_name="dayfile")
     except Exception:  # noqa: BLE001 - the last resort
-        traceback.print_exc()
+        sys.stderr.write(plain_lines(traceback.format_exc()))
         sys.stderr.write("\nThis is a bug in Dayfile. Please report it with the lines above and your command.\n")
         sys.exit(Outcome.FAILED)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -21,6 +23,7 @@ from dayfile.cli import (
     seal,
     serve,
 )
+from dayfile.cli.controls import plain_lines
 from dayfile.cli.demo import command
 from dayfile.cli.family import Family, Group
 from dayfile.cli.options import CUSTOMER_PANEL, OPERATOR_PANEL
@@ -28,16 +31,27 @@ from dayfile.cli.outcome import Outcome, outcome_of
 from dayfile.cli.show import Screen
 from dayfile.errors import DayfileError
 
+_UsageError: Final[Any] = typer.BadParameter.__base__  # any mistake on the command line; typer has no name for it
+
 
 class Commands(Group):
     """All commands; errors that were raised on purpose end as one message and an exit code."""
 
+    def make_context(self, *args: Any, **settings: Any) -> Any:
+        with _mistakes_spelled_out():
+            return super().make_context(*args, **settings)
+
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with _mistakes_spelled_out():
+                return super().invoke(ctx)
         except DayfileError as error:
             _screen(ctx).problem(str(error))
             raise typer.Exit(outcome_of(error)) from error
+        except UnicodeEncodeError as error:
+            # Which text it is stays unsaid: it may be a password.
+            _screen(ctx).problem("a text that was given cannot be used: it holds bytes that are not UTF-8")
+            raise typer.Exit(Outcome.FAILED) from error
         except BrokenPipeError:
             raise  # whoever reads has seen enough
         except OSError as error:
@@ -89,6 +103,16 @@ app.command("demo", rich_help_panel=OPERATOR_PANEL)(command.demo)
 app.add_typer(jobs.app, name="jobs", rich_help_panel=CUSTOMER_PANEL)
 app.add_typer(configuration.app, name="configuration", rich_help_panel=CUSTOMER_PANEL)
 app.add_typer(days.app, name="days", rich_help_panel=CUSTOMER_PANEL)
+
+
+@contextmanager
+def _mistakes_spelled_out() -> Iterator[None]:
+    """What is wrong on the command line is shown by typer, which would repeat the words as they were given."""
+    try:
+        yield
+    except _UsageError as error:
+        error.message = plain_lines(error.message)
+        raise
 
 
 def _screen(ctx: Any) -> Screen:

@@ -162,7 +162,8 @@ class BulkExports:
                     f"the server's answer has no list of {key}: is this the URL of a BulkExports server?"
                 )
             yield from items
-            url = _local_part(meta.get("next_page_url"))
+            with _named_failures():
+                url = _local_part(meta.get("next_page_url"))
 
     def _read(self, path: str) -> Answer:
         return self._object(self._again(lambda: self._ask("GET", path)))
@@ -218,6 +219,8 @@ def _named_failures() -> Iterator[None]:
     """What can go wrong on the way, in words."""
     try:
         yield
+    except httpx2.InvalidURL as error:
+        raise Invalid(f"an address cannot be made of what was given, here or by the server: {error}") from error
     except httpx2.TimeoutException as error:
         raise Transient(f"{_server(error)} did not answer in time") from error
     except httpx2.ConnectError as error:

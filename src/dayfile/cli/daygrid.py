@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from dayfile.cli.answers import RemoteJob
-from dayfile.cli.show import count_text, plain
+from dayfile.cli.controls import plain
+from dayfile.cli.show import count_text
 from dayfile.model.day import Day
 from dayfile.model.job import Status
 

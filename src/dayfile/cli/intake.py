@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from dayfile.cli import instance
+from dayfile.cli.controls import plain
 from dayfile.cli.options import JsonOption, TypeArgument, screen_of
 from dayfile.cli.outcome import Outcome, outcome_of
 from dayfile.cli.show import Column, Screen, count_text
@@ -87,7 +88,8 @@ def _take_in(screen: Screen, resource_type: ResourceType, files: Sequence[str]) 
 
 
 def _source(name: str) -> str:
-    return "standard input" if name == _STDIN else name
+    # A name need not be text; what is kept of it must be.
+    return "standard input" if name == _STDIN else name.encode(errors="backslashreplace").decode()
 
 
 def _total_bytes(files: Sequence[str]) -> int | None:
@@ -119,7 +121,7 @@ def _show(screen: Screen, receipts: Sequence[tuple[str, FileReceipt]]) -> None:
     screen.warn(f"{count_text(rejected, 'line')} not accepted, and kept. See them with: dayfile rejections list")
     named = [(name, refusal) for name, receipt in receipts for refusal in receipt.refusals]
     for name, refusal in named[:_SHOWN_REFUSALS]:
-        screen.note(f"  {name}:{refusal.line_number}  {_reason(refusal)}")
+        screen.note(plain(f"  {name}:{refusal.line_number}  {_reason(refusal)}"))
     if rejected > _SHOWN_REFUSALS:
         screen.note(f"  and {count_text(rejected - _SHOWN_REFUSALS, 'more line')}")
 

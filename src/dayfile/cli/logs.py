@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
+from typing import TextIO
 
 import structlog
+
+from dayfile.cli.controls import json_text, plain, plain_lines
 
 
 def log_everything() -> None:
@@ -21,9 +25,9 @@ def log_trouble() -> None:
 def _configure(level: int) -> None:
     shown: list[structlog.typing.Processor] = (
         # Its own choice of traceback shows the values in every frame: records, tokens, links.
-        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        [_spelled_out, structlog.dev.ConsoleRenderer(exception_formatter=_traceback)]
         if sys.stderr.isatty()
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(json_text)]
     )
     structlog.configure(
         processors=[
@@ -36,3 +40,27 @@ def _configure(level: int) -> None:
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # the one that is there when something is logged
         cache_logger_on_first_use=False,
     )
+    # Libraries have loggers of their own; this is where their warnings go.
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(_PlainFormatter())
+
+
+def _spelled_out(_: object, __: str, facts: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    return {plain(name): fact if name == "exc_info" else _shown(fact) for name, fact in facts.items()}
+
+
+def _shown(fact: object) -> object:
+    if fact is None or isinstance(fact, bool | int | float):
+        return fact
+    return plain(fact if isinstance(fact, str) else repr(fact))
+
+
+def _traceback(log: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
+    written = io.StringIO()
+    structlog.dev.plain_traceback(written, exc_info)
+    log.write(plain_lines(written.getvalue()))
+
+
+class _PlainFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return plain_lines(super().format(record))

@@ -1,18 +1,16 @@
 """How the command line shows things: results on standard output, everything about them on standard error.
 
-Tables fit a terminal and are never cut in a pipe; progress is shown on a terminal only; texts that came from elsewhere
-cannot reach the terminal's controls.
+Tables fit a terminal and are never cut in a pipe; progress is shown on a terminal only; no text reaches the terminal's
+controls, wherever it came from (`controls.py`).
 """
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.live import Live
 from rich.progress import (
     BarColumn,
@@ -25,10 +23,12 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+from dayfile.cli.controls import json_text, plain, plain_lines
+
 _WIDTH_IN_A_PIPE = 10_000  # nothing is cut: what reads it decides
 _REFRESHES_PER_SECOND = 12
 
@@ -77,12 +77,13 @@ class Screen:
 
     def line(self, text: str | Text) -> None:
         """One line of the result."""
-        self.out.print(text, soft_wrap=True)
+        # Before the library sees it: it drops some controls, and what was in a name must be told.
+        self.out.print(plain_lines(text) if isinstance(text, str) else text, soft_wrap=True)
 
     def heading(self, text: str) -> None:
         """The beginning of a new part of a long result."""
         self.out.print()
-        self.out.print(Text.assemble(("● ", "green"), (text, "bold")), soft_wrap=True)
+        self.out.print(Text.assemble(("● ", "green"), (plain_lines(text), "bold")), soft_wrap=True)
 
     def draw(self, drawing: RenderableType) -> None:
         """Something of several lines, as part of the result."""
@@ -90,7 +91,7 @@ class Screen:
 
     def json(self, value: object) -> None:
         """The result, for programs."""
-        self.out.file.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+        self.out.file.write(json_text(value, indent=2) + "\n")
 
     def table(self, columns: Sequence[Column], rows: Iterable[Sequence[object]], *, empty: str) -> None:
         """The result as a table; without rows, `empty` is said beside it."""
@@ -119,17 +120,15 @@ class Screen:
 
     def note(self, text: str) -> None:
         """Something about the result, not part of it."""
-        self.err.print(Text(text, style="dim"), soft_wrap=not self.err.is_terminal)
+        self.err.print(Text(plain_lines(text), style="dim"), soft_wrap=not self.err.is_terminal)
 
     def warn(self, text: str) -> None:
         """Something that should not be overlooked."""
-        self.err.print(Text.assemble(("Warning: ", "bold yellow"), text), soft_wrap=not self.err.is_terminal)
+        self._tell("Warning: ", text, style="bold yellow")
 
     def problem(self, text: str) -> None:
         """Why there is no result."""
-        # Lines are kept: a list of wrong settings has one on each.
-        lines = "\n".join(plain(line) for line in text.splitlines())
-        self.err.print(Text.assemble(("Error: ", "bold red"), lines), soft_wrap=not self.err.is_terminal)
+        self._tell("Error: ", text, style="bold red")
 
     @contextmanager
     def counting(self, text: str, total: int | None) -> Iterator[Bar]:
@@ -151,6 +150,11 @@ class Screen:
             return
         with Live(drawing, console=self.err, auto_refresh=False, transient=True) as live:
             yield live
+
+    def _tell(self, word: str, text: str, *, style: str) -> None:
+        # Lines are kept: a list of wrong settings has one on each.
+        told = Text.assemble((word, style), plain_lines(text))
+        self.err.print(told, soft_wrap=not self.err.is_terminal)
 
     @contextmanager
     def _bar(self, text: str, total: int | None, *columns: ProgressColumn) -> Iterator[Bar]:
@@ -176,11 +180,6 @@ def new_table(columns: Sequence[Column]) -> Table:
     return table
 
 
-def plain(text: str) -> str:
-    """The text on one line, its control characters spelled out: nobody's message moves the cursor here."""
-    return _CONTROLS.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
-
-
 def size_text(size_bytes: int) -> str:
     """A size as people say it: 398 B, 1.8 kB, 12 MB."""
     size = float(size_bytes)
@@ -196,8 +195,16 @@ def count_text(count: int, thing: str) -> str:
     return f"{count:,} {thing if count == 1 else thing + 's'}"
 
 
+class _HarmlessConsole(Console):
+    """A console that writes the library's own controls and nobody else's."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(plain_lines(segment.text), segment.style)
+
+
 def _console(*, color: bool, stderr: bool) -> Console:
-    console = Console(
+    console = _HarmlessConsole(
         stderr=stderr, no_color=True if not color else None, markup=False, highlight=False, emoji=False, soft_wrap=False
     )
     if not console.is_terminal:

@@ -3,11 +3,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dayfile import __version__
+from dayfile.cli.controls import plain_lines
 from dayfile.cli.outcome import Outcome
 
 SERVER = {"DAYFILE_URL": "http://127.0.0.1:9", "DAYFILE_ACCOUNT_SID": "AC1", "DAYFILE_AUTH_TOKEN": "secret"}
@@ -74,6 +76,49 @@ def test_a_mistake_on_the_command_line_is_a_usage_error(words: tuple[str, ...], 
     assert "Usage: dayfile" in done.stderr
 
 
+NASTY = "a\x07\x1b[31m\x9b\u202e\ufeff\udcff"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (NASTY,),
+        ("jobs", NASTY),
+        (f"--{NASTY}",),
+        ("jobs", "list", NASTY),
+        ("jobs", "list", "Messages", NASTY),
+        ("jobs", "list", "Messages", f"--{NASTY}"),
+        ("jobs", "create", "Messages", NASTY),
+        ("days", "download", "Messages", "2026-10-01", "-o", NASTY),
+        ("accounts", "show", NASTY),
+        ("accounts", "rotate", "AC" + "0" * 32, "--keep-old-for", NASTY),
+        ("accounts", "import", NASTY),
+        ("keys", "create", "--account", NASTY),
+        ("keys", "create", "--operator", "--scope", NASTY),
+        ("keys", "revoke", NASTY),
+        ("notices", "show", NASTY),
+        ("rejections", "show", NASTY),
+        ("audit", "list", "--before", NASTY),
+        ("seal", "Messages", NASTY),
+        ("intake", "Messages", NASTY),
+        ("serve", "--port", NASTY),
+        ("jobs", "show", NASTY, "--url", NASTY),
+        ("jobs", "show", NASTY, "--url", f"http://{NASTY}"),
+    ],
+)
+def test_a_mistake_is_told_without_the_terminal_s_controls(
+    words: tuple[str, ...], run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A script gives names to a command that it got from somewhere, and its words come back in the message."""
+    monkeypatch.chdir(tmp_path)
+    done = run(*words, **SERVER)
+    assert done.exit_code in set(Outcome) - {Outcome.DONE}
+    assert not done.exception or isinstance(done.exception, SystemExit)
+    told = done.output
+    assert told
+    assert plain_lines(told) == told
+
+
 def test_a_missing_login_names_its_variable(run: Any) -> None:
     """A script sets variables; the message must say which."""
     assert "DAYFILE_URL" in run("jobs", "list", "Messages").stderr
@@ -101,3 +146,21 @@ def test_a_command_loads_only_what_it_needs() -> None:
     program = "import sys, dayfile.cli.app, dayfile.service; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert heavy.intersection(done.stdout.split()) == set()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("audit", "list", "--actor", "\udcff"),
+        ("accounts", "create", "--name", "\udcff"),
+        ("keys", "create", "--operator", "--name", "\udcff"),
+        ("jobs", "create", "Messages", "2026-10-01", "--name", "\udcff"),
+        ("jobs", "show", "\udcff"),
+        ("jobs", "list", "Messages", "--auth-token", "\udcff"),
+    ],
+)
+def test_bytes_that_are_no_text_are_a_mistake_and_no_bug(words: tuple[str, ...], run: Any) -> None:
+    """A shell passes on whatever it is given; neither a database nor a URL can hold it."""
+    done = run(*words, **SERVER)
+    assert (done.exit_code, done.stdout) == (Outcome.FAILED, "")
+    assert done.stderr == "Error: a text that was given cannot be used: it holds bytes that are not UTF-8\n"

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
 import io
+import json
+import logging
+import re
 from collections.abc import Callable
 
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dayfile.cli import logs
+from dayfile.cli.controls import plain_lines
 
 CONTENT = "my code is 4711"
 
@@ -41,3 +47,42 @@ def test_a_traceback_shows_where_it_happened_and_no_value_of_a_frame(
     assert "_fail_with" in log
     assert "a bug in 2 places" in log
     assert CONTENT.lower() not in log.lower()
+
+
+class Doubtful(Exception):
+    """An error whose texts came from elsewhere."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _doubt(text: str) -> None:
+    raise Doubtful(text)
+
+
+def everything_logged(stderr: io.StringIO, text: str) -> str:
+    """All that is written when a text of somebody else is in every part of a line, and in what libraries tell."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stderr", stderr)
+        patch.setattr("logging.lastResort", logging.StreamHandler(stderr))
+        logs.log_everything()
+        try:
+            _doubt(text)
+        except Doubtful as error:
+            structlog.get_logger().exception(text, path=text, error=error, members={text: [text]}, **{f"_{text}": text})
+        library = logging.Logger("a library")  # noqa: LOG001 - one that the tests have set up nothing for
+        library.warning("it says %s", text)
+    return stderr.getvalue()
+
+
+@given(text=st.text(st.sampled_from("ab \x00\x07\x1b\n\r\t\x7f\x85\x9b\u200b\u2028\u202e\u2066\ufeff\ud800\U000e0041")))
+def test_no_text_of_others_reaches_the_terminal_of_who_looks_at_the_log(text: str) -> None:
+    """A path that anybody may ask for is in the log, and the log is looked at with `tail`, or as it is written."""
+    written = everything_logged(io.StringIO(), text)
+    assert plain_lines(written) == written
+    line = json.loads(written.splitlines()[0])
+    assert (line["event"], line["path"], line[f"_{text}"]) == (text, text, text)
+    watched = re.sub(r"\x1b\[[0-9;]*m", "", everything_logged(Terminal(), text))
+    assert plain_lines(watched) == watched
+    written.encode()
+    watched.encode()

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from dayfile.cli.controls import plain_lines
 from dayfile.cli.demo.expectation import Expectation
 from dayfile.cli.demo.traffic import Traffic
 from dayfile.cli.outcome import Outcome
@@ -78,6 +79,17 @@ def test_lines_that_are_not_accepted_can_be_seen_tried_again_and_dropped(run: An
     assert run("rejections", "drop", str(first["number"])).stdout == "1 rejection dropped.\n"
     assert run("rejections", "drop", str(first["number"])).exit_code == Outcome.NOT_FOUND
     assert [found["number"] for found in json.loads(run("rejections", "list", "--json").stdout)] == [second["number"]]
+
+
+def test_a_file_whose_name_is_no_text_is_taken_in(run: Any, tmp_path: Path) -> None:
+    """A name is bytes to the system; what is kept of it with a refused line must be text, and is shown as text."""
+    name = tmp_path / "calls\udce9\x9b.json"
+    name.write_bytes(b"{}\n")
+    done = run("intake", "Messages", str(name))
+    assert (done.exit_code, "1 line not accepted" in done.stderr) == (Outcome.FAILED, True)
+    assert r"calls\udce9\x9b.json" in done.stdout
+    assert r"calls\udce9\x9b.json:1" in run("rejections", "list").stdout
+    assert plain_lines(done.output) == done.output
 
 
 def test_a_new_instance_is_well_and_has_nothing_to_seal(run: Any) -> None:
