@@ -164,6 +164,7 @@ def link_to_nothing(server: Server) -> str:
         day=Day.parse(DAY),
         created_at=now,
         sealed_day_id=999_999,
+        file_hash="0" * 32,
         expires_at=now + timedelta(hours=1),
     )
     return server.service.context.links.sign(link)

@@ -75,16 +75,20 @@ def _check(context: Context, path: str, query: str) -> Link:
 
 
 def _find(context: Context, link: Link) -> _File:
-    if link.sealed_day_id == EMPTY:
-        return _File(key=None, size_bytes=len(EMPTY_FILE), sha256=EMPTY_SHA256)
     gone = NotFound(f"The file behind this link was removed: fetch {link.resource_type} of {link.day} again.")
+    if link.sealed_day_id == EMPTY:
+        if not link.is_to(EMPTY_SHA256):  # another version of Dayfile gave it
+            raise gone
+        return _File(key=None, size_bytes=len(EMPTY_FILE), sha256=EMPTY_SHA256)
     with context.database.snapshot() as tx:
         try:
             sealed = tx.sealed_days.get(link.sealed_day_id)
         except NotFound as error:
             raise gone from error
-    # A database restored from a backup gives numbers a second time, perhaps to a day of somebody else.
-    if (sealed.account, sealed.resource_type, sealed.day) != (link.account, link.resource_type, link.day):
+    # A database restored from a backup gives numbers a second time, perhaps to a day of somebody else, or to another
+    # revision of the same day.
+    named = (link.account, link.resource_type, link.day)
+    if (sealed.account, sealed.resource_type, sealed.day) != named or not link.is_to(sealed.sha256):
         raise gone
     return _File(key=sealed.key, size_bytes=sealed.size_bytes, sha256=sealed.sha256)
 

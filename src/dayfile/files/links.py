@@ -1,20 +1,27 @@
 """Signed, expiring download links: sign, check. Pure: the moment comes in as an argument.
 
-A link names one sealed day (or the empty file) of one account and the second at which it dies. It is its own
-credential: whoever has it may download that one file until then, and nothing else. Because it names the revision, the
-bytes behind one link never change.
+A link names one sealed day (or the empty file) of one account, the hash of its file, and the second at which it dies.
+It is its own credential: whoever has it may download that one file until then, and nothing else. Because it names the
+revision and the hash, the bytes behind one link never change, not even after a restore that gives numbers again.
+
+A link is its decoded path and the set of its decoded query parameters. Clients sort the parameters of an address they
+follow, or spell them with other escapes: that is the same link.
 """
 
 from __future__ import annotations
 
 import hmac
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import unquote
 
 from dayfile.errors import Forbidden, Invalid, NotFound
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
+from dayfile.model.empty import EMPTY_SHA256
 from dayfile.model.export import DayFile
 from dayfile.model.resource import ResourceType, parse_resource_type
 
@@ -22,16 +29,20 @@ EMPTY = 0
 """Stands where the number of a sealed day would: the day has no records, its file is the empty one."""
 
 # The path reads like those of Twilio's bucket, Hive style, so that whatever takes day and type from it goes on working.
-# A plain "=" needs no percent-encoding there, and so has one spelling only.
+# A plain "=" needs no percent-encoding there.
 _PATH = re.compile(
     r"daily/day=(?P<day>[0-9-]{10})/type=(?P<type>[A-Za-z]{1,32})/account=(?P<account>AC[0-9a-f]{32})"
     r"/created_time=(?P<created>[0-9]{14})/(?P<name>[A-Za-z0-9.-]{1,64})",
     re.ASCII,
 )
-_QUERY = re.compile(
-    r"SealedDay=(?P<sealed_day>[0-9]{1,18})&Expires=(?P<expires>[0-9]{1,11})&Signature=(?P<signature>[0-9a-f]{64})",
-    re.ASCII,
-)
+_HASH_DIGITS: Final = 32  # 128 bits: nobody finds two files of his that share them
+_PARAMETERS: Final = {
+    "SealedDay": re.compile(r"[0-9]{1,18}", re.ASCII),
+    "File": re.compile(rf"[0-9a-f]{{{_HASH_DIGITS}}}", re.ASCII),
+    "Expires": re.compile(r"[0-9]{1,11}", re.ASCII),
+    "Signature": re.compile(r"[0-9a-f]{64}", re.ASCII),
+}
+_BEFORE_HASHES: Final = _PARAMETERS.keys() - {"File"}
 _CREATED = "%Y%m%d%H%M%S"
 
 
@@ -56,6 +67,7 @@ class Link:
     day: Day
     created_at: datetime
     sealed_day_id: int  # EMPTY for a day without records
+    file_hash: str | None  # how its SHA-256 begins; None in a link that was given before links had it
     expires_at: datetime
 
     @classmethod
@@ -67,8 +79,13 @@ class Link:
             day=day_file.day,
             created_at=day_file.created_at.replace(microsecond=0),
             sealed_day_id=day_file.sealed.id if day_file.sealed else EMPTY,
+            file_hash=(day_file.sealed.sha256 if day_file.sealed else EMPTY_SHA256)[:_HASH_DIGITS],
             expires_at=min(expires_at, day_file.expires_at).replace(microsecond=0),
         )
+
+    def is_to(self, sha256: str) -> bool:
+        """Whether a file with this SHA-256, in hexadecimal digits, may be the one that the link was given for."""
+        return self.file_hash is None or self.file_hash == sha256[:_HASH_DIGITS]
 
     @property
     def file_name(self) -> str:
@@ -95,29 +112,54 @@ class LinkSigner:
         return f"{link.path}?{self._query(link)}"
 
     def check(self, path: str, query: str, *, now: datetime) -> Link:
-        """What a link gives, from its path (percent-decoded) and its query, exactly as `sign` spelled them.
+        """What a link gives, from its path, which is decoded, and its query, which is not.
 
-        Raises ForgedLink for anything that was not signed here, character for character, and ExpiredLink from the
-        second of its expiry on.
+        Raises ForgedLink for anything that was not signed here: another path, or a parameter that is missing, changed,
+        given twice or unknown, also where its value would mean the same. Raises ExpiredLink from the second of its
+        expiry on.
         """
-        link = _parse(path, query)
-        # Signing what was understood and comparing the whole texts leaves no second spelling of a good link.
+        given = _parse_query(query)
+        link = _parse(path, given)
+        # Signing what was understood and comparing all of it leaves no second spelling of a good value.
         expected = f"{link.path}?{self._query(link)}"
-        if not hmac.compare_digest(expected, f"{path}?{query}"):
+        if not hmac.compare_digest(expected, f"{path}?{_joined(given)}"):
             raise _forged()
         if now >= link.expires_at:
             raise ExpiredLink(link)
         return link
 
     def _query(self, link: Link) -> str:
-        named = f"SealedDay={link.sealed_day_id}&Expires={int(link.expires_at.timestamp())}"
-        signature = hmac.digest(self._key, f"{link.path}?{named}".encode(), "sha256").hex()
-        return f"{named}&Signature={signature}"
+        named = {"SealedDay": str(link.sealed_day_id)}
+        if link.file_hash is not None:
+            named["File"] = link.file_hash
+        named["Expires"] = str(int(link.expires_at.timestamp()))
+        signature = hmac.digest(self._key, f"{link.path}?{_joined(named)}".encode(), "sha256").hex()
+        return _joined({**named, "Signature": signature})
 
 
-def _parse(path: str, query: str) -> Link:
-    in_path, in_query = _PATH.fullmatch(path), _QUERY.fullmatch(query)
-    if not in_path or not in_query:
+def _parse_query(query: str) -> dict[str, str]:
+    """The parameters of a query, decoded once; each has the form that it has in links, and none is another's text."""
+    given: dict[str, str] = {}
+    for pair in query.split("&"):
+        # Whatever is no escape stays as it is, and no name and no form has a percent sign or a plus.
+        name, _, value = (unquote(part, encoding="latin-1") for part in pair.partition("="))
+        form = _PARAMETERS.get(name)
+        if form is None or name in given or not form.fullmatch(value):
+            raise _forged()
+        given[name] = value
+    # A link that was given before links had the hash works until it expires, as it was promised.
+    if given.keys() not in (_PARAMETERS.keys(), _BEFORE_HASHES):
+        raise _forged()
+    return given
+
+
+def _joined(parameters: Mapping[str, str]) -> str:
+    return "&".join(f"{name}={parameters[name]}" for name in _PARAMETERS if name in parameters)
+
+
+def _parse(path: str, given: Mapping[str, str]) -> Link:
+    in_path = _PATH.fullmatch(path)
+    if not in_path:
         raise _forged()
     try:
         return Link(
@@ -125,8 +167,9 @@ def _parse(path: str, query: str) -> Link:
             resource_type=parse_resource_type(in_path["type"]),
             day=Day.parse(in_path["day"]),
             created_at=datetime.strptime(in_path["created"], _CREATED).replace(tzinfo=UTC),
-            sealed_day_id=int(in_query["sealed_day"]),
-            expires_at=datetime.fromtimestamp(int(in_query["expires"]), UTC),
+            sealed_day_id=int(given["SealedDay"]),
+            file_hash=given.get("File"),
+            expires_at=datetime.fromtimestamp(int(given["Expires"]), UTC),
         )
     except (Invalid, NotFound, ValueError) as error:  # of the right shape, and yet no such type, day or time
         raise _forged() from error
@@ -134,6 +177,6 @@ def _parse(path: str, query: str) -> Link:
 
 def _forged() -> ForgedLink:
     return ForgedLink(
-        "This is not a link that was given out here, or it was changed on the way: use it exactly as it was given, "
-        "or fetch the day again for a fresh one."
+        "This is not a link that was given out here, or it was changed on the way: use it with all that it was given "
+        "with, or fetch the day again for a fresh one."
     )

@@ -75,6 +75,18 @@ def test_a_token_with_any_bit_changed_is_refused(cursor: Cursor, at: int, bit: i
         TOKENS.parse(bad, of=OF)
 
 
+@given(cursors, st.permutations(["PageSize=7", "Page=2", "PageToken="]), st.data())
+def test_another_order_or_spelling_asks_for_the_same_page(
+    cursor: Cursor, order: list[str], data: st.DataObject
+) -> None:
+    """Clients take the address of the next page apart and put it together again, each in its own way."""
+    token = TOKENS.give(cursor, of=OF)
+    pairs = [pair + token if pair == "PageToken=" else pair for pair in order]
+    escaped = data.draw(st.sets(st.sampled_from(sorted(set(token + "PageSizeToken")))))
+    query = "&".join("".join(f"%{ord(c):02X}" if c in escaped else c for c in pair) for pair in pairs)
+    assert parse(query) == PageRequest(size=7, number=2, cursor=cursor, token=token)
+
+
 @given(cursors)
 def test_a_token_belongs_to_one_list_of_one_account(cursor: Cursor) -> None:
     """Another account's token would say where something of theirs stands."""

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from dayfile.files.links import EMPTY, ExpiredLink, ForgedLink, Link, LinkSigner
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
+from dayfile.model.empty import EMPTY_SHA256
 from dayfile.model.export import DayFile
 from dayfile.model.resource import CALLS, MESSAGES, RESOURCE_TYPES
 
@@ -25,6 +28,7 @@ def a_link(**changes: object) -> Link:
         "day": Day(date(2026, 10, 1)),
         "created_at": datetime(2026, 11, 23, 9, 30, 0, tzinfo=UTC),
         "sealed_day_id": 7,
+        "file_hash": "0a" * 16,
         "expires_at": datetime(2026, 11, 23, 11, 0, 0, tzinfo=UTC),
     }
     return Link(**{**values, **changes})  # type: ignore[arg-type]
@@ -44,6 +48,7 @@ links = st.builds(
     day=st.dates(date(2010, 1, 1), date(2090, 1, 1)).map(Day),
     created_at=moments,
     sealed_day_id=st.integers(EMPTY, 2**59),
+    file_hash=st.text("0123456789abcdef", min_size=32, max_size=32) | st.none(),
     expires_at=moments,
 )
 
@@ -52,6 +57,86 @@ links = st.builds(
 def test_a_link_says_again_what_it_was_signed_for(link: Link) -> None:
     """The row to read, the account and the expiry all come from the link: it is the whole of the credential."""
     assert check(SIGNER.sign(link), now=link.expires_at - timedelta(seconds=1)) == link
+
+
+def respelled(text: str, data: st.DataObject) -> str:
+    """The text with any of its characters percent-encoded, in either case: the same text once it is decoded."""
+    escapes = st.sampled_from(["{}", "%{:02x}", "%{:02X}"])
+    kinds = data.draw(st.lists(escapes, min_size=len(text), max_size=len(text)))
+    return "".join(
+        kind.format(character if kind == "{}" else ord(character)) for kind, character in zip(kinds, text, strict=True)
+    )
+
+
+def parameters(signed: str) -> list[tuple[str, str]]:
+    """The parameters of a link, decoded."""
+    return parse_qsl(signed.partition("?")[2], strict_parsing=True)
+
+
+def query_of(pairs: Iterable[tuple[str, str]]) -> str:
+    """A query of these parameters."""
+    return "&".join(f"{name}={value}" for name, value in pairs)
+
+
+@given(links, st.data())
+def test_another_order_or_spelling_of_a_link_is_the_same_link(link: Link, data: st.DataObject) -> None:
+    """Ruby's Faraday sorts the parameters of an address that it follows, and Go encodes them again."""
+    signed = SIGNER.sign(link)
+    pairs = data.draw(st.permutations(parameters(signed)))
+    query = query_of((respelled(name, data), respelled(value, data)) for name, value in pairs)
+    assert SIGNER.check(link.path, query, now=link.expires_at - timedelta(seconds=1)) == link
+
+
+@given(links, st.data())
+def test_other_parameters_are_another_link(link: Link, data: st.DataObject) -> None:
+    """One that is missing, given twice, unknown or changed: what it would mean is nobody's to guess."""
+    pairs = parameters(SIGNER.sign(link))
+    at = data.draw(st.integers(0, len(pairs) - 1))
+    name, value = pairs[at]
+    other = data.draw(st.text("0123456789abcdef+ %&=;\x00é", max_size=70).filter(lambda text: text != value))
+    for changed in (
+        pairs[:at] + pairs[at + 1 :],
+        [*pairs, pairs[at]],
+        [*pairs, (name, other)],
+        [*pairs, (other, value)],
+        [*pairs, ("", "")],
+        [*pairs[:at], (name, other), *pairs[at + 1 :]],
+        [*pairs[:at], (name.lower(), value), *pairs[at + 1 :]],
+    ):
+        with pytest.raises(ForgedLink):
+            SIGNER.check(link.path, urlencode(changed), now=link.expires_at - timedelta(seconds=1))
+
+
+@given(links, links, st.data())
+def test_parts_of_two_links_make_no_third(one: Link, other: Link, data: st.DataObject) -> None:
+    """A signature is over the whole: nothing of a link that somebody has opens another."""
+    ours, theirs = (dict(parameters(SIGNER.sign(link))) for link in (one, other))
+    mixed = {name: data.draw(st.sampled_from([ours, theirs])).get(name) for name in {*ours, *theirs}}
+    query = urlencode({name: value for name, value in mixed.items() if value is not None})
+    try:
+        found = SIGNER.check(one.path, query, now=min(one.expires_at, other.expires_at) - timedelta(seconds=1))
+    except ForgedLink:
+        return
+    assert found == one
+
+
+def test_a_link_that_was_given_before_links_had_a_hash_works() -> None:
+    """A link works until it expires: an upgrade must not break the downloads that are under way."""
+    old = a_link(file_hash=None)
+    assert SIGNER.sign(old) == (
+        f"{old.path}?SealedDay=7&Expires=1795431600"
+        "&Signature=fc82fd56a1ebd5e207b6d07d601d896709de20f9a427bd5c68afeec932346c6e"
+    )
+    assert check(SIGNER.sign(old)) == old
+    assert old.is_to("0a" * 32)
+    assert old.is_to("0b" * 32)
+
+
+def test_a_link_is_to_the_file_whose_hash_it_has() -> None:
+    """Numbers are given again after a restore; a hash of another file is not."""
+    assert a_link().is_to("0a" * 32)
+    assert not a_link().is_to("0b" + "0a" * 31)
+    assert not a_link().is_to("0a" * 15 + "0b" + "0a" * 16)
 
 
 @given(links, st.integers(0), st.integers(0, 7))
@@ -90,6 +175,18 @@ def test_no_text_at_all_makes_it_fail_in_another_way(path: str, query: str) -> N
         ("created_time=20261123093000", "created_time=20261123093060"),
         ("Expires=1795431600", "Expires=99999999999"),
         ("SealedDay=7", "SealedDay=007"),
+        ("SealedDay=7", "SealedDay=%EF%BC%97"),
+        ("SealedDay=7", "SealedDay=7;x=1"),
+        ("SealedDay=7", "SealedDay=7%00"),
+        ("SealedDay=7", "SealedDay=7%"),
+        ("SealedDay=7", "SealedDay=%2537"),
+        ("SealedDay=7", "SealedDay=+7"),
+        ("SealedDay=7", "SealedDay=7%26File=" + "0a" * 16),
+        ("SealedDay=7&", "SealedDay=7&&"),
+        ("SealedDay=7&", "SealedDay=7;"),
+        ("SealedDay=7", "sealedday=7"),
+        ("File=0a", "File=0A"),
+        ("File=0a", "File=%ff"),
         ("Signature=", "Signature=0"),
         ("daily/", "Daily/"),
     ],
@@ -148,7 +245,7 @@ def test_no_link_outlives_its_day_file(lifetime: timedelta, remaining: timedelta
 def test_a_link_to_a_day_without_records_names_the_empty_file() -> None:
     """There is one such file for everybody; the link is still its account's own."""
     link = Link.to(a_day_file(expires_at=NOW + timedelta(days=7)), expires_at=NOW + timedelta(hours=1))
-    assert link.sealed_day_id == EMPTY
+    assert (link.sealed_day_id, link.is_to(EMPTY_SHA256)) == (EMPTY, True)
     assert check(SIGNER.sign(link)) == link
 
 

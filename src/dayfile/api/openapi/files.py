@@ -43,8 +43,8 @@ OPERATIONS = (
         parameters=(
             in_path("Link", text("The path of the link after /v1/Downloads/.", "daily/day=2026-10-01/...")),
             *(
-                in_query(name, {"type": "string", "description": "As it stands in the link."})
-                for name in ("SealedDay", "Expires", "Signature")
+                in_query(name, {"type": "string", "description": "As it stands in the link; in any order."})
+                for name in ("SealedDay", "File", "Expires", "Signature")
             ),
             in_head("Range", text("The part that is wanted: one range of bytes.", "bytes=1000000-")),
             in_head("If-Range", text("The ETag of the file that the part must belong to.", f'"{SHA256}"')),
