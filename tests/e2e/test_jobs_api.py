@@ -114,6 +114,21 @@ def test_a_deleted_job_is_gone_and_its_files_stay(face: Face, acme: Login, clien
     assert len(client.get(DAYS).json()["days"]) == 2
 
 
+@pytest.mark.compat(49)
+def test_a_job_is_deleted_again_as_long_as_it_is_shown(face: Face, client: httpx2.Client) -> None:
+    """A client that lost the answer asks again, and must not be told that there never was such a job."""
+    face.work()  # nothing else is in the queue
+    sid = client.post(JOBS, data=TWO_DAYS).json()["job_sid"]
+    address = f"/v1/Exports/Jobs/{sid}"
+    claim = face.publishing.claim(worker="test")
+    assert claim is not None
+    for _ in range(3):
+        assert client.delete(address).status_code == 204
+        assert client.get(address).json()["details"][0]["status"] == "RunningToBeDeleted"
+    face.publishing.publish(claim, [job_day.day for job_day in claim.days])
+    assert client.get(address).status_code == client.delete(address).status_code == 404
+
+
 def test_two_requests_at_once_get_two_places(client: httpx2.Client) -> None:
     """Submit numbers are given under one lock: nobody shares a place, nobody loses a job."""
     with ThreadPoolExecutor(8) as pool:

@@ -67,13 +67,18 @@ class CustomJobs:
     def delete(self, account: AccountSid, sid: JobSid) -> None:
         """Stop what has not run yet and take the job off the list; raises NotFound for a job that is not shown.
 
-        Days that are being worked on end as soon as their worker reports; files that are published stay.
+        Days that are being worked on end as soon as their worker reports; files that are published stay. Until then the
+        job is shown, and deleting it again changes nothing.
         """
         now = self._clock.now()
         with self._database.transaction() as tx:
-            if tx.jobs.find(account, sid, over_since=now - self._job_lifetime) is None:
-                raise NotFound(f"there is no job {sid}")
+            # Locked before it is looked for: its last day may end meanwhile, and then it is not shown any more.
             tx.jobs.lock(sid)
+            job = tx.jobs.find(account, sid, over_since=now - self._job_lifetime)
+            if job is None:
+                raise NotFound(f"there is no job {sid}")
+            if job.deleted_at is not None:
+                return
             tx.job_days.delete(sid, now=now)
             tx.jobs.mark_deleted(sid, now=now)
             tx.jobs.settle(sid, now=now)

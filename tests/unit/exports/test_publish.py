@@ -67,6 +67,10 @@ class Desk:
         with self.database.snapshot() as tx:
             return {group.status: len(group.days) for group in group_by_status(tx.jobs.days([job.sid])[job.sid])}
 
+    def rows(self, job: Job) -> tuple[object, ...]:
+        with self.database.snapshot() as tx:
+            return tx.jobs.get(job.sid), tx.jobs.days([job.sid])
+
     def listed(self) -> list[tuple[str, str, bool]]:
         with self.database.snapshot() as tx:
             page = tx.day_files.page(self.account.sid, MESSAGES, limit=100, now=self.clock.now())
@@ -141,6 +145,23 @@ def test_a_job_deleted_while_it_runs_publishes_nothing(desk: Desk) -> None:
     desk.publishing.publish(claim, [FIRST, SECOND, THIRD])
     assert desk.listed() == []
     assert desk.statuses(job) == {Status.DELETED_BY_USER_REQUEST: 3}
+    with pytest.raises(NotFound):
+        desk.jobs.delete(desk.account.sid, job.sid)
+
+
+def test_deleting_a_job_again_while_it_runs_changes_nothing(desk: Desk) -> None:
+    """A client that lost the answer asks again: the job was deleted when it was, and its days are as they were."""
+    job = desk.submit()
+    claim = desk.claim()
+    desk.publishing.publish(claim, [FIRST])
+    desk.jobs.delete(desk.account.sid, job.sid)
+    before = desk.rows(job)
+    desk.clock.pass_by(timedelta(seconds=1))
+    desk.jobs.delete(desk.account.sid, job.sid)
+    assert desk.rows(job) == before
+    desk.publishing.publish(claim, [SECOND])
+    desk.jobs.delete(desk.account.sid, job.sid)  # one day still runs
+    desk.publishing.publish(claim, [THIRD])
     with pytest.raises(NotFound):
         desk.jobs.delete(desk.account.sid, job.sid)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 
 from sqlalchemy import update
 
+from dayfile.errors import NotFound
 from dayfile.exports.custom import CustomJobs
 from dayfile.exports.publish import Publishing
 from dayfile.model.account import Account
@@ -18,6 +20,7 @@ from dayfile.store.tables.exports import job as table
 from tests.support.clock import NOON, FakeClock
 from tests.support.face import SharedRandomness
 from tests.support.notices import an_outbox
+from tests.support.race import a_job_for_two, publish, race
 from tests.support.state import a_job, a_job_request, an_account
 
 LEASE = timedelta(minutes=1)
@@ -27,11 +30,11 @@ JOBS_EACH = 8
 class Crowd:
     """Customers, workers and onlookers of one instance, each in a thread of its own."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, clock: FakeClock | None = None) -> None:
         self.database = database
         self.jobs = CustomJobs(
             database,
-            clock=FakeClock(),
+            clock=clock or FakeClock(),
             randomness=SharedRandomness(),
             quota_days=0,
             outbox=an_outbox(),
@@ -177,3 +180,23 @@ def test_the_rate_is_measured_on_days_that_were_worked_on(database: Database) ->
         assert days_per_second(tx.jobs.worked(since=NOON, limit=100)) == 0.5
         assert len(tx.jobs.worked(since=NOON, limit=2)) == 2
         assert tx.jobs.worked(since=done, limit=100) == []
+
+
+def test_a_deletion_that_meets_the_end_of_the_last_day_is_done_or_not_found(database: Database) -> None:
+    """Whichever comes first, the job was deleted once, when it was, and is gone."""
+    account = an_account(database)
+    crowd = Crowd(database)
+    for number in range(12):
+        job, claims = a_job_for_two(database, account, f"job {number}")
+        crowd.jobs.delete(account.sid, job.sid)
+        later = Crowd(database, clock=FakeClock(NOON + timedelta(seconds=1)))
+
+        def delete_again(_: object, __: Claim, *, later: Crowd = later, sid: JobSid = job.sid) -> None:
+            with suppress(NotFound):
+                later.jobs.delete(account.sid, sid)
+
+        race([*((crowd.publishing, claim, publish) for claim in claims), (crowd.publishing, claims[0], delete_again)])
+        with database.snapshot() as tx:
+            deleted = tx.jobs.get(job.sid)
+            assert tx.jobs.find(account.sid, job.sid, over_since=NOON - timedelta(days=7)) is None
+        assert (deleted.deleted_at, deleted.over_at) == (NOON, NOON)

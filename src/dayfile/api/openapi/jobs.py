@@ -88,7 +88,8 @@ OPERATIONS = (
         path="/v1/Exports/Jobs/{JobSid}",
         tag=TAG["name"],
         summary="Delete a job",
-        description="Stop a job and take it off the list. Days that it has published stay; no quota is given back.",
+        description="Stop a job and take it off the list. Days that it has published stay; no quota is given back. "
+        "While days of it still run it is shown, and deleting it again is answered in the same way; then both are 404.",
         who=(account(Permission.JOBS_WRITE),),
         parameters=(JOB_SID_IN_PATH,),
         answers={
