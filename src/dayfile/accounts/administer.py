@@ -180,11 +180,14 @@ class Administration:
         return NewKey(key=key, secret=secret)
 
     def revoke_key(self, sid: str, *, account: AccountSid | None = None) -> None:
-        """From now on the key opens nothing; raises NotFound, with `account` also for a key of another one."""
+        """From now on the key opens nothing; raises NotFound, with `account` also for a key of another one.
+
+        Revoking twice is fine: the second time changes nothing.
+        """
         now = self._clock.now()
         with self._database.transaction() as tx:
-            tx.keys.revoke(sid, account=account, now=now)
-            tx.audit.add(actor=self._actor, action="key.revoked", subject=sid, now=now)
+            if tx.keys.revoke(sid, account=account, now=now):
+                tx.audit.add(actor=self._actor, action="key.revoked", subject=sid, now=now)
 
     def _set_state(self, sid: AccountSid, state: AccountState, *, action: str) -> None:
         with self._database.transaction() as tx:

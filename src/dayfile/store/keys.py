@@ -43,16 +43,18 @@ class Keys:
             query = query.where(table.c.account == account)
         return [read_key(row) for row in self._connection.execute(query)]
 
-    def revoke(self, sid: str, *, account: AccountSid | None = None, now: datetime) -> None:
-        """From the commit on, the key opens nothing; raises NotFound if there is none that could be revoked.
+    def revoke(self, sid: str, *, account: AccountSid | None = None, now: datetime) -> bool:
+        """From the commit on, the key opens nothing; whether it did before. Raises NotFound if there is none.
 
         With `account`, a key of another one is as good as none.
         """
-        statement = update(table).where(table.c.sid == sid, table.c.revoked_at.is_(None)).values(revoked_at=now)
-        if account is not None:
-            statement = statement.where(table.c.account == account)
-        if self._connection.execute(statement).rowcount != 1:
-            raise NotFound(f"there is no key {sid} that could be revoked")
+        named = [table.c.sid == sid, *([] if account is None else [table.c.account == account])]
+        statement = update(table).where(*named, table.c.revoked_at.is_(None)).values(revoked_at=now)
+        if self._connection.execute(statement).rowcount == 1:
+            return True
+        if self._connection.execute(select(table.c.sid).where(*named)).one_or_none() is None:
+            raise NotFound(f"there is no key {sid}")
+        return False
 
     def revoke_all(self, account: AccountSid, *, now: datetime) -> None:
         """From the commit on, no key of the account opens anything."""

@@ -61,8 +61,11 @@ def test_keys_are_created_listed_and_revoked(run: Any) -> None:
     made = json.loads(run("keys", "create", "--operator", "--scope", "intake", "--scope", "accounts", "--json").stdout)
     assert (made["scopes"], made["account_sid"]) == (["accounts", "intake"], None)
     assert set(made) >= {"sid", "secret"}
-    assert run("keys", "revoke", made["sid"]).exit_code == Outcome.DONE
-    assert run("keys", "revoke", made["sid"]).exit_code == Outcome.NOT_FOUND
+    for _ in range(2):
+        assert run("keys", "revoke", made["sid"]).exit_code == Outcome.DONE
+    told = json.loads(run("audit", "list", "--subject", made["sid"], "--json").stdout)
+    assert [line["action"] for line in told] == ["key.revoked", "key.created"]
+    assert run("keys", "revoke", "SK" + "0" * 32).exit_code == Outcome.NOT_FOUND
     assert json.loads(run("keys", "list", "--json").stdout)[0]["date_revoked"]
     assert "revoked" in run("keys", "list").stdout
 

@@ -141,7 +141,7 @@ OPERATIONS = (
         path="/v1/Accounts/{AccountSid}/Keys/{KeySid}",
         tag=TAG["name"],
         summary="Revoke an API key",
-        description="From now on the key opens nothing.",
+        description="From now on the key opens nothing. It stays on the list, and revoking it again changes nothing.",
         who=_OPERATOR_OR_OWNER,
         parameters=(_SID, _KEY_SID),
         answers={204: answer(says="It is revoked.")},
