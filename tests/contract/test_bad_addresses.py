@@ -196,7 +196,7 @@ def test_what_is_no_account_is_not_found(server: Server, office: tuple[str, str]
     json = {"Content-Type": "application/json"}
     with nothing_changes(server):
         for method, path in addresses("AccountSid"):
-            if (method, value) == ("put", NO_ACCOUNT[0]):
+            if method == "put" and value in NO_ACCOUNT[:2]:
                 continue
             asked = path.replace("{AccountSid}", value)
             answer = ask(server, method.upper(), asked, body=b"{}", headers=json, login=office)

@@ -156,7 +156,7 @@ def test_an_account_is_closed_for_good(face: Face, operator: httpx2.Client) -> N
         ({"friendly_name": "\ud800"}, "friendly_name must not contain the character NUL or half a character"),
         ({"FriendlyName": "x"}, "FriendlyName is not known here: use friendly_name, "),
         ({"account_sid": "AC" + "0" * 32}, "account_sid is not known here"),
-        ({"parent_account_sid": "AC1"}, "parent_account_sid must be AC followed by 32 lower-case"),
+        ({"parent_account_sid": "AC1"}, "parent_account_sid must be AC followed by 32 hexadecimal"),
         ({"parent_account_sid": "AC" + "0" * 32}, "is no account here"),
         ({"keep_old_token_for": -1}, "keep_old_token_for must be a whole number from 0 to 2592000; got -1"),
         ({"keep_old_token_for": 2592001}, "keep_old_token_for must be a whole number from 0 to 2592000"),

@@ -114,6 +114,19 @@ def test_a_deleted_job_is_gone_and_its_files_stay(face: Face, acme: Login, clien
     assert len(client.get(DAYS).json()["days"]) == 2
 
 
+@pytest.mark.compat(75)
+def test_a_job_has_one_sid_whichever_case_it_is_asked_for_in(face: Face, client: httpx2.Client) -> None:
+    """The specification's pattern allows both; the answer has the one spelling that it was given out with."""
+    face.work()
+    sid = client.post(JOBS, data=TWO_DAYS).json()["job_sid"]
+    upper = f"/v1/Exports/Jobs/JS{sid[2:].upper()}"
+    shown = client.get(upper).json()
+    assert (shown["job_sid"], shown["url"]) == (sid, f"{face.url}/v1/Exports/Jobs/{sid}")
+    assert client.delete(upper).status_code == 204
+    assert client.get(f"/v1/Exports/Jobs/{sid}").status_code == client.get(upper).status_code == 404
+    assert client.get(f"/v1/Exports/Jobs/js{sid[2:]}").status_code == 404
+
+
 @pytest.mark.compat(49)
 def test_a_job_is_deleted_again_as_long_as_it_is_shown(face: Face, client: httpx2.Client) -> None:
     """A client that lost the answer asks again, and must not be told that there never was such a job."""

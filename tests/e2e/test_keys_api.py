@@ -63,6 +63,33 @@ def test_keys_are_made_listed_and_revoked(face: Face, kind: str) -> None:
         assert works(face, login.username, login.password) == 200
 
 
+@pytest.mark.parametrize("kind", ["operator", "main", "token"])
+def test_upper_case_digits_name_the_same_account_and_key(face: Face, kind: str) -> None:
+    """A platform that keeps sids in upper case reaches them; the answer shows the one spelling."""
+    acme = face.account()
+    key = face.api_key(acme).username
+    with owner_of_keys(face, kind, acme) as client:
+        keys = f"{ACCOUNTS}/AC{acme.sid[2:].upper()}/Keys"
+        assert {found["account_sid"] for found in client.get(keys).json()["keys"]} == {acme.sid}
+        assert client.delete(f"{keys}/SK{key[2:].upper()}").status_code == 204
+        revoked = [found["sid"] for found in client.get(keys).json()["keys"] if found["date_revoked"]]
+    assert revoked == [key]
+
+
+def test_an_account_that_is_put_in_upper_case_is_the_one_that_is_there(face: Face) -> None:
+    """Two accounts that differ in case only would be two files for one customer."""
+    acme, child = face.account(), "AC" + "ab" * 16
+    with owner_of_keys(face, "operator", acme) as client:
+        upper = f"AC{acme.sid[2:].upper()}"
+        assert client.put(f"{ACCOUNTS}/{upper}", json={"friendly_name": "same"}).status_code == 200
+        assert client.get(f"{ACCOUNTS}/{upper}").json()["account_sid"] == acme.sid
+        made = client.put(f"{ACCOUNTS}/AC{'AB' * 16}", json={"parent_account_sid": upper})
+        assert (made.status_code, made.json()["account_sid"]) == (201, child)
+        assert made.json()["parent_account_sid"] == acme.sid
+        assert client.delete(f"{ACCOUNTS}/AC{'AB' * 16}").status_code == 204
+        assert client.get(f"{ACCOUNTS}/{child}").json()["status"] == "closed"
+
+
 def test_a_key_without_the_permission_says_which_it_lacks(face: Face) -> None:
     """In every operation: the message is what its owner acts on."""
     acme = face.account()

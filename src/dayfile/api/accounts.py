@@ -97,7 +97,7 @@ def known_sid(text: str) -> AccountSid:
     try:
         return parse_account_sid(text)
     except InvalidParameter as error:
-        raise NotFound("an account sid is AC followed by 32 lower-case hexadecimal digits") from error
+        raise NotFound("an account sid is AC followed by 32 hexadecimal digits") from error
 
 
 def _create_account(request: Request, body: bytes) -> Response:

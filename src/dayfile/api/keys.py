@@ -20,8 +20,9 @@ from dayfile.api.exports import READ
 from dayfile.api.params import check_length, parse_members, text_member
 from dayfile.errors import InvalidParameter, NotFound
 from dayfile.model.account import AccountSid
-from dayfile.model.credential import KeyKind, Permission, Scope
+from dayfile.model.credential import KeyKind, Permission, Scope, parse_key_sid
 from dayfile.model.entry import LONGEST_NAME
+from dayfile.model.sid import canonical_sid
 from dayfile.model.strictjson import Value
 
 _MEMBERS: Final = ("friendly_name", "kind", "permissions")
@@ -52,7 +53,7 @@ def revoke_key(request: Request, account_sid: str, key_sid: str) -> Response:
     """From now on the key opens nothing."""
     sid = _account(request, account_sid)
     administration = context_of(request).administration.by(request.state.caller)
-    administration.revoke_key(key_sid, account=sid)
+    administration.revoke_key(parse_key_sid(key_sid), account=sid)
     return Response(status_code=204)
 
 
@@ -86,7 +87,7 @@ def _account(request: Request, account_sid: str) -> AccountSid:
         caller.require(Scope.ACCOUNTS)
         return known_sid(account_sid)
     own = caller.customer(Permission.KEYS_WRITE).sid
-    if account_sid != own:
+    if canonical_sid(account_sid, prefix="AC") != own:
         raise NotFound("")
     return own
 

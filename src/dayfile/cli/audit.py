@@ -10,6 +10,7 @@ from dayfile.cli import instance
 from dayfile.cli.family import Family
 from dayfile.cli.options import JsonOption, screen_of
 from dayfile.cli.show import Column
+from dayfile.model.sid import canonical_sid
 
 if TYPE_CHECKING:
     from dayfile.store.audit import AuditLine
@@ -45,7 +46,7 @@ def list_audit(
     """List the audit log, newest first."""
     with instance.opened() as service, service.database.snapshot() as tx:
         # One more than is shown tells whether there are more.
-        found = tx.audit.newest(actor=actor, subject=subject, before=before, limit=limit + 1)
+        found = tx.audit.newest(actor=_as_kept(actor), subject=_as_kept(subject), before=before, limit=limit + 1)
     lines = found[:limit]
     screen = screen_of(ctx)
     if as_json:
@@ -65,6 +66,14 @@ def list_audit(
     screen.table(columns, rows, empty="Nothing of that kind is written in the audit log.")
     if len(found) > limit:
         screen.note(f"There are older lines: add --before {lines[-1].number}")
+
+
+def _as_kept(name: str | None) -> str | None:
+    """A name out of the command line as the log has it: a sid that it begins with is kept in one form."""
+    if name is None:
+        return None
+    sid, slash, rest = name.partition("/")
+    return f"{canonical_sid(sid) or sid}{slash}{rest}"
 
 
 def _as_json(line: AuditLine) -> dict[str, object]:

@@ -12,7 +12,7 @@ from dayfile.cli.options import JsonOption, read_account, screen_of
 from dayfile.cli.show import Column
 from dayfile.errors import Invalid
 from dayfile.model.account import AccountSid
-from dayfile.model.credential import GRANTABLE, KeyKind, Permission, Scope, check_key, permissions_of
+from dayfile.model.credential import GRANTABLE, KeyKind, Permission, Scope, check_key, parse_key_sid, permissions_of
 
 if TYPE_CHECKING:
     from dayfile.model.credential import ApiKey
@@ -137,9 +137,10 @@ def revoke(
     ctx: typer.Context, *, key: Annotated[str, typer.Argument(metavar="KEY", help="Key sid, SK…", show_default=False)]
 ) -> None:
     """Revoke a key: from now on it opens nothing."""
+    sid = parse_key_sid(key)
     with instance.opened() as service:
-        service.administration.revoke_key(key)
-    screen_of(ctx).note(f"Revoked {key}.")
+        service.administration.revoke_key(sid)
+    screen_of(ctx).note(f"Revoked {sid}.")
 
 
 def _may_do(key: ApiKey) -> str:

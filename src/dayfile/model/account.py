@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Final, NewType
 
 from dayfile.errors import InvalidParameter
+from dayfile.model.sid import canonical_sid
 
 AccountSid = NewType("AccountSid", str)
 
@@ -22,7 +23,6 @@ LONGEST_TOKEN = 128
 KEEP_OLD_FOR: Final = timedelta(hours=24)
 """How long a token that is replaced works beside the new one, unless somebody says otherwise."""
 
-_SHAPE = re.compile(r"AC[0-9a-f]{32}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|[0-9a-fA-F]{32}")
 _TOKEN = re.compile(rf"[!-~]{{{SHORTEST_TOKEN},{LONGEST_TOKEN}}}")
 _PACKED_BYTES = 8
@@ -54,10 +54,11 @@ class Account:
 
 
 def parse_account_sid(text: str, *, name: str = "AccountSid") -> AccountSid:
-    """Read `AC` and 32 lower-case hexadecimal digits; raises InvalidParameter naming `name`."""
-    if not _SHAPE.fullmatch(text):
-        raise InvalidParameter(name, "must be AC followed by 32 lower-case hexadecimal digits", text)
-    return AccountSid(text)
+    """Read `AC` and 32 hexadecimal digits; raises InvalidParameter naming `name`."""
+    sid = canonical_sid(text, prefix="AC")
+    if sid is None:
+        raise InvalidParameter(name, "must be AC followed by 32 hexadecimal digits", text)
+    return AccountSid(sid)
 
 
 def sid_of_uuid(prefix: str, text: str) -> str | None:

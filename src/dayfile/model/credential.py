@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from dayfile.errors import Forbidden, Invalid
+from dayfile.errors import Forbidden, Invalid, NotFound
 from dayfile.model.account import Account, AccountSid
+from dayfile.model.sid import canonical_sid
 
 
 class Scope(Enum):
@@ -89,6 +90,14 @@ class Caller:
                 f"this needs an operator key with the scope {scope.value!r}: make one with "
                 f"`dayfile keys create --operator --scope {scope.value}`"
             )
+
+
+def parse_key_sid(text: str) -> str:
+    """Read `SK` and 32 hexadecimal digits; raises NotFound, for no such key can exist."""
+    sid = canonical_sid(text, prefix="SK")
+    if sid is None:
+        raise NotFound(f"there is no key {text[:80]!r}: a key sid is SK followed by 32 hexadecimal digits")
+    return sid
 
 
 def permissions_of(key: ApiKey | None) -> frozenset[Permission]:

@@ -5,7 +5,6 @@ A job has no status of its own: it is what its days say. Whoever works on a day 
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,10 +17,9 @@ from dayfile.errors import DayfileError, NotFound
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
 from dayfile.model.resource import ResourceType
+from dayfile.model.sid import canonical_sid
 
 JobSid = NewType("JobSid", str)
-
-_SHAPE = re.compile(r"JS[0-9a-fA-F]{32}")
 
 
 class Status(Enum):
@@ -170,9 +168,10 @@ def group_by_status(days: Iterable[JobDay]) -> tuple[StatusGroup, ...]:
 
 def parse_job_sid(text: str) -> JobSid:
     """Read `JS` and 32 hexadecimal digits; raises NotFound, for no such job can exist."""
-    if not _SHAPE.fullmatch(text):
+    sid = canonical_sid(text, prefix="JS")
+    if sid is None:
         raise NotFound(f"there is no job {text[:80]!r}: a job sid is JS followed by 32 hexadecimal digits")
-    return JobSid(text.lower().replace("js", "JS", 1))
+    return JobSid(sid)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,6 @@ tried as often as the schedule says. Nothing here sends anything: an attempt com
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,10 +18,9 @@ from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
 from dayfile.model.job import Job, JobDay, JobSid, Status
 from dayfile.model.resource import ResourceType
+from dayfile.model.sid import canonical_sid
 
 EventSid = NewType("EventSid", str)  # EV and 32 hexadecimal digits, the same on every attempt
-
-_SHAPE = re.compile(r"EV[0-9a-fA-F]{32}")
 
 ATTEMPT_SECONDS = 15.0
 """An attempt takes at most so long, whatever the receiver does."""
@@ -206,6 +204,7 @@ def after(attempts: int, outcome: Outcome, *, now: datetime, chance: float) -> V
 
 def parse_event_sid(text: str) -> EventSid:
     """Read `EV` and 32 hexadecimal digits; raises NotFound, for no such notice can exist."""
-    if not _SHAPE.fullmatch(text):
+    sid = canonical_sid(text, prefix="EV")
+    if sid is None:
         raise NotFound(f"there is no notice {text[:80]!r}: an event sid is EV followed by 32 hexadecimal digits")
-    return EventSid("EV" + text[2:].lower())
+    return EventSid(sid)

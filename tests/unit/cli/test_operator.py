@@ -65,6 +65,9 @@ def test_keys_are_created_listed_and_revoked(run: Any) -> None:
         assert run("keys", "revoke", made["sid"]).exit_code == Outcome.DONE
     told = json.loads(run("audit", "list", "--subject", made["sid"], "--json").stdout)
     assert [line["action"] for line in told] == ["key.revoked", "key.created"]
+    upper = "SK" + made["sid"][2:].upper()
+    assert run("keys", "revoke", upper).stderr == f"Revoked {made['sid']}.\n"
+    assert run("audit", "list", "--subject", upper, "--json").stdout == json.dumps(told, indent=2) + "\n"
     assert run("keys", "revoke", "SK" + "0" * 32).exit_code == Outcome.NOT_FOUND
     assert json.loads(run("keys", "list", "--json").stdout)[0]["date_revoked"]
     assert "revoked" in run("keys", "list").stdout

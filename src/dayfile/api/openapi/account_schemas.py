@@ -12,6 +12,7 @@ from dayfile.model.email import LONGEST_EMAIL
 from dayfile.model.entry import LONGEST_NAME
 
 ACCOUNT_SID_PATTERN = "^AC[0-9a-f]{32}$"
+GIVEN_ACCOUNT_SID_PATTERN = "^AC[0-9a-fA-F]{32}$"  # upper-case digits name the same account
 KEY_SID = "SK0123456789abcdef0123456789abcdef"
 KEY_SID_PATTERN = "^SK[0-9a-f]{32}$"
 TOKEN = "0123456789abcdefghijABCDEFGHIJKL"  # noqa: S105 - an example, of nobody
@@ -74,7 +75,7 @@ _WANTED: Mapping[str, Node] = {
     },
     "parent_account_sid": {
         "type": "string",
-        "pattern": ACCOUNT_SID_PATTERN,
+        "pattern": GIVEN_ACCOUNT_SID_PATTERN,
         "description": "The parent, an account that has none. It never changes.",
     },
     "friendly_name": {"type": "string", "maxLength": LONGEST_NAME, "description": "Any name."},

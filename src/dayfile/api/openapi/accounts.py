@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dayfile.api.openapi.account_schemas import (
     ACCOUNT_BODY,
-    ACCOUNT_SID_PATTERN,
+    GIVEN_ACCOUNT_SID_PATTERN,
     KEY_BODY,
     KEY_SID,
     PUT_BODY,
@@ -20,7 +20,7 @@ TAG = {
     "are Dayfile's own; their bodies are JSON, and a member that is not known is refused.",
 }
 
-_SID = in_path("AccountSid", text("The account's sid.", ACCOUNT_SID, pattern=ACCOUNT_SID_PATTERN))
+_SID = in_path("AccountSid", text("The account's sid.", ACCOUNT_SID, pattern=GIVEN_ACCOUNT_SID_PATTERN))
 _KEY_SID = in_path("KeySid", text("The key's sid.", KEY_SID))
 _OPERATOR = (operator(Scope.ACCOUNTS),)
 _OPERATOR_OR_OWNER = (operator(Scope.ACCOUNTS), account(Permission.KEYS_WRITE))
