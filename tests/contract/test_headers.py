@@ -33,6 +33,33 @@ def test_every_answer_has_an_id_and_says_how_long_it_took(face: Face, path: str)
     assert first.headers["twilio-request-id"] != second.headers["twilio-request-id"]
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS"])
+@pytest.mark.parametrize(
+    "path", [*ANSWERED, "/", "/operator", "/readyz", "/v1/Records/Messages", "/%zz", "/v1/Accounts"]
+)
+def test_no_answer_is_taken_for_something_else_than_it_says(face: Face, path: str, method: str) -> None:
+    """A browser that guesses makes a page with scripts of a name in JSON, or of a file; it is told not to, once."""
+    answer = httpx2.request(method, face.url + path)
+    assert answer.headers.get_list("x-content-type-options") == ["nosniff"]
+
+
+def test_a_file_is_not_taken_for_something_else_than_it_says(face: Face) -> None:
+    """Nor its parts, nor the word that it did not change."""
+    acme = face.account()
+    face.publish(acme, "2026-11-01")
+    with face.client(acme) as client:
+        link = client.get("/v1/Exports/Messages/Days/2026-11-01").headers["location"]
+    whole = httpx2.get(link)
+    for headers, status in (
+        ({}, 200),
+        ({"Range": "bytes=0-3"}, 206),
+        ({"If-None-Match": whole.headers["etag"]}, 304),
+        ({"Range": "bytes=999-"}, 416),
+    ):
+        answer = httpx2.get(link, headers=headers)
+        assert (answer.status_code, answer.headers.get_list("x-content-type-options")) == (status, ["nosniff"])
+
+
 @pytest.mark.parametrize("path", ANSWERED)
 @pytest.mark.compat(7)
 def test_scripts_of_other_sites_may_use_the_api_and_nothing_else(face: Face, path: str) -> None:

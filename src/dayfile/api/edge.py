@@ -145,6 +145,7 @@ class _Exchange:
         headers = [
             (b"twilio-request-id", self._request_id.encode()),
             (b"twilio-request-duration", duration.encode()),
+            (b"x-content-type-options", b"nosniff"),  # what others wrote is what its Content-Type says, and no page
         ]
         if (concurrent := concurrent_requests(self.scope)) is not None:
             headers.append((b"twilio-concurrent-requests", b"%d" % concurrent))

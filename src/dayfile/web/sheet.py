@@ -45,7 +45,6 @@ class Sheet:
         self._headers = {
             "Content-Security-Policy": _policy(self._style, self._script, asks_again=asks_again),
             "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
         }
 
     def answer(self, *, status: int = 200, headers: Mapping[str, str] | None = None, **values: object) -> HTMLResponse:
