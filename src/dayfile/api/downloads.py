@@ -131,6 +131,8 @@ class _Stream(Response):
                 if gone.done():
                     raise ClientDisconnect
                 await send({"type": "http.response.body", "body": block, "more_body": True})
+                # Waits until the client has taken most of it: a second block would only be held meanwhile.
+                await send({"type": "http.response.body", "body": b"", "more_body": True})
             await send({"type": "http.response.body", "body": b""})
         finally:
             gone.cancel()

@@ -33,7 +33,11 @@ def fetch_document(request: Request) -> Response:
 @router.api_route("/docs", methods=READ, include_in_schema=False)
 def fetch_page(request: Request) -> Response:
     """The page."""
-    public_url = context_of(request).public_url
+    return _page(context_of(request).public_url)
+
+
+@cache  # it costs as much as a hundred other requests, and anybody may ask for it
+def _page(public_url: str) -> Response:
     return _sheet().answer(
         reading=Reading(create_document(public_url)),
         url=public_url,

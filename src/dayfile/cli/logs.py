@@ -11,6 +11,8 @@ import structlog
 
 from dayfile.cli.controls import json_text, plain, plain_lines
 
+_TOLD_ELSEWHERE = frozenset({"Invalid HTTP request received."})  # as request.refused, with the address
+
 
 def log_everything() -> None:
     """For processes that stay: every fact, with its time."""
@@ -41,8 +43,7 @@ def _configure(level: int) -> None:
         cache_logger_on_first_use=False,
     )
     # Libraries have loggers of their own; this is where their warnings go.
-    if logging.lastResort is not None:
-        logging.lastResort.setFormatter(_PlainFormatter())
+    logging.lastResort = _OfLibraries(logging.WARNING)
 
 
 def _spelled_out(_: object, __: str, facts: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -61,6 +62,16 @@ def _traceback(log: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
     log.write(plain_lines(written.getvalue()))
 
 
-class _PlainFormatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        return plain_lines(super().format(record))
+class _OfLibraries(logging.Handler):
+    """Makes a fact of what a library logs, so that all lines of the log can be read in one way."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.getMessage() in _TOLD_ELSEWHERE:
+            return
+        structlog.get_logger().log(
+            record.levelno,
+            "library.message",
+            logger=record.name,
+            message=record.getMessage(),
+            **({"exc_info": record.exc_info} if record.exc_info else {}),
+        )

@@ -66,6 +66,8 @@ class Connection(asyncio.BufferedProtocol):
         self.group = ""
         self.is_in_reserve = False
         self.held_bytes = 0
+        self.unsent_bytes = 0
+        self.stalled_at: float | None = None
         self._http = make_http(self)
         self._connections = connections
         self._limits = connections.limits
@@ -76,8 +78,6 @@ class Connection(asyncio.BufferedProtocol):
         self._is_held_back = False  # not read from, because as much has come as may for now
         self._is_paused = False  # not read from, because uvicorn has enough
         self._drained_bytes = 0
-        self._unsent_bytes = 0
-        self._stalled_at: float | None = None  # the moment of the last byte taken by a client that does not keep up
 
     # --- Towards the socket ---
 
@@ -120,14 +120,14 @@ class Connection(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         """Wait for the client to take what it was sent."""
-        self._stalled_at = self._loop.time()
-        self._unsent_bytes = self._transport.get_write_buffer_size()
+        self.stalled_at = self._loop.time()
+        self.unsent_bytes = self._transport.get_write_buffer_size()
         self._connections.wait(self)
         self._http.pause_writing()
 
     def resume_writing(self) -> None:
         """Go on answering."""
-        self._stalled_at = None
+        self.stalled_at, self.unsent_bytes = None, 0
         if self._stage is Stage.WORK:
             self._connections.resume(self)
         self._http.resume_writing()
@@ -184,7 +184,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def look(self, now: float) -> None:
         """Act on time limits that are over."""
-        if self._stalled_at is not None or self._stage is Stage.CLOSING:
+        if self.stalled_at is not None or self._stage is Stage.CLOSING:
             self._look_at_writing(now)
         if now < self._deadline:
             return
@@ -211,9 +211,9 @@ class Connection(asyncio.BufferedProtocol):
 
     def _look_at_writing(self, now: float) -> None:
         unsent = self._transport.get_write_buffer_size()
-        if self._stalled_at is None or unsent < self._unsent_bytes:
-            self._stalled_at, self._unsent_bytes = now, unsent
-        elif now - self._stalled_at >= self._limits.stalled_for:
+        if self.stalled_at is None or unsent < self.unsent_bytes:
+            self.stalled_at, self.unsent_bytes = now, unsent
+        elif now - self.stalled_at >= self._limits.stalled_for:
             self._transport.abort()
 
     def _enter(self, stage: Stage) -> None:

@@ -30,6 +30,8 @@ class Open(Protocol):
     group: str  # whose it is: an address, or a network of them
     is_in_reserve: bool
     held_bytes: int  # of heads and bodies whose senders are not authorized
+    unsent_bytes: int  # of an answer that its client does not keep up with
+    stalled_at: float | None  # the loop's time when such a client last took a byte
 
     def look(self, now: float) -> None:
         """Act on time limits that are over; `now` is the loop's time, in seconds."""
@@ -140,8 +142,26 @@ class Connections:
         now = loop.time()
         for connection in list(self._open):
             connection.look(now)
+        self._drop_unsent(now)
         self._log_full()
         self._ticking = loop.call_later(self.limits.tick, self._tick) if self._open else None
+
+    def _drop_unsent(self, now: float) -> None:
+        """Close for those whose answers take too much memory together, the longest without progress first.
+
+        Slow clients that go on taking their answers are left alone.
+        """
+        unsent_bytes = sum(connection.unsent_bytes for connection in self._open)
+        if unsent_bytes <= self.limits.unsent_bytes:
+            return
+        stalled = [
+            (connection.stalled_at, id(connection), connection) for connection in self._open if connection.stalled_at
+        ]
+        for stalled_at, _, connection in sorted(stalled):
+            if unsent_bytes <= self.limits.unsent_bytes or now - stalled_at < self.limits.progress_for:
+                return
+            unsent_bytes -= connection.unsent_bytes
+            self._evict(connection)
 
     def _log_full(self) -> None:
         """Tell at most once a minute, so that a flood does not fill the log as well."""

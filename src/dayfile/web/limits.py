@@ -33,6 +33,8 @@ class Limits:
     body_for: float = 10.0  # from the end of the head to the end of a body whose sender is not authorized
     idle_for: float = 60.0  # between two requests
     stalled_for: float = 60.0  # without a byte taken by a client that is being answered
+    unsent_bytes: int = 512 * 1024 * 1024  # of all answers together whose clients do not keep up
+    progress_for: float = 5.0  # without a byte taken, when they are more
     drain_for: float = 2.0  # reading on after an answer that came before the end of the body
     drain_bytes: int = 1024 * 1024  # as much of that body is read, at most
     tick: float = 0.25  # how often time limits are looked at

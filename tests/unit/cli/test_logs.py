@@ -86,3 +86,20 @@ def test_no_text_of_others_reaches_the_terminal_of_who_looks_at_the_log(text: st
     assert plain_lines(watched) == watched
     written.encode()
     watched.encode()
+
+
+def test_what_a_library_logs_is_a_fact_like_all_others() -> None:
+    """Whoever reads the log with a program must not stumble over lines of another form; strangers can cause some."""
+    stderr = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stderr", stderr)
+        patch.setattr("logging.lastResort", None)
+        logs.log_everything()
+        library = logging.Logger("a.library")  # noqa: LOG001 - one that the tests have set up nothing for
+        library.info("not worth a line")
+        library.warning("Invalid HTTP request received.")
+        library.error("cannot %s", "go on")
+    facts = [json.loads(line) for line in stderr.getvalue().splitlines()]
+    assert [(fact["event"], fact["level"], fact["logger"], fact["message"]) for fact in facts] == [
+        ("library.message", "error", "a.library", "cannot go on")
+    ]

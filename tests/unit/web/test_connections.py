@@ -134,6 +134,18 @@ def test_a_client_that_does_not_take_its_answer_is_given_up() -> None:
         assert get(other) == 200
 
 
+def test_answers_that_nobody_takes_share_a_bound(log: RecordedLog) -> None:
+    """Each of them is a block of a file in memory; one link is enough to ask for thousands."""
+    app = App()
+    limits = replace(PATIENT, unsent_bytes=100_000, progress_for=0.2)
+    with server(limits, app) as url, many(url, 4) as stalled, raw(url) as other:
+        for client in stalled:
+            client.send(GET % b"/endless")
+        assert app.gone.wait(30)
+        assert log.event("connections.full")["evicted"] >= 1
+        assert get(other) == 200
+
+
 def test_waiting_connections_make_room_for_new_ones(log: RecordedLog) -> None:
     """A thousand silent connections once reset every further request, and left no word in the log."""
     with server(replace(PATIENT, connections=10)) as url, many(url, 30) as silent, raw(url) as new:
@@ -146,10 +158,11 @@ def test_waiting_connections_make_room_for_new_ones(log: RecordedLog) -> None:
 def test_a_connection_that_is_being_answered_is_not_closed_for_others() -> None:
     """Those who wait are closed; work that is under way is not lost to a flood."""
     app = App()
-    with server(replace(PATIENT, connections=3), app) as url, raw(url) as working, many(url, 10) as silent:
+    with server(replace(PATIENT, connections=3), app) as url, raw(url) as working:
         working.send(GET % b"/wait")
         assert app.working.acquire(timeout=30)
-        assert get(silent[-1]) == 200
+        with many(url, 10) as silent:
+            assert get(silent[-1]) == 200
         app.go_on.set()
         assert working.status() == 200
 
