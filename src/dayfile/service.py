@@ -249,6 +249,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
         """What the routes of the web application work with."""
         from dayfile.api.context import Context
         from dayfile.api.paging import PageTokens
+        from dayfile.web.client_address import TrustedProxies
 
         return Context(
             database=self.database,
@@ -266,6 +267,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
             links=LinkSigner(self.key.subkey("links")),
             page_tokens=PageTokens(self.key.subkey("page tokens")),
             public_url=self.settings.base_url,
+            trusted_proxies=TrustedProxies(self.settings.trusted_proxies or ()),
             link_lifetime=timedelta(seconds=self.settings.link_lifetime_seconds),
             job_lifetime=self.settings.job_lifetime,
             concurrent_requests=self.settings.concurrent_requests,

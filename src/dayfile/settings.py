@@ -89,6 +89,12 @@ class Settings(BaseSettings):
             description="What clients call this server, scheme and host and port without a path; default http://HOST:PORT",
         ),
     ] = None
+    trusted_proxies: Annotated[
+        tuple[Network, ...] | None,
+        NoDecode,
+        BeforeValidator(_networks),
+        Field(description="Proxies whose X-Forwarded-For is believed, addresses and CIDRs with commas between them"),
+    ] = None
     database_url: Annotated[
         str | None, Field(description="SQLAlchemy URL of the state database; default SQLite in the data folder")
     ] = None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
+from ipaddress import ip_network
 from pathlib import Path
 
 import httpx2
@@ -24,6 +26,7 @@ from dayfile.model.resource import MESSAGES
 from dayfile.service import Service
 from dayfile.settings import Settings
 from dayfile.store.database import Database
+from dayfile.web.client_address import TrustedProxies
 from tests.support.browser import look
 from tests.support.server import serving
 
@@ -101,6 +104,7 @@ class Shown:
     service: Service
     public_url: str
     broken_storage: Storage | None = None
+    trusted_proxies: TrustedProxies = field(default_factory=TrustedProxies)
 
     @property
     def database(self) -> Database:
@@ -151,6 +155,18 @@ def test_others_do_not_pass_for_this_machine(headers: dict[str, str], near: Page
     page = near.get(headers=headers)
     assert page.status_code == 200
     assert [word for word in (*near.secrets, FIGURES, HOW_TO_RUN_IT, __version__) if word in page.text] == []
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-Forwarded-For": "127.0.0.1"}, {"X-Forwarded-For": "unknown"}])
+def test_nobody_behind_a_proxy_on_this_machine_passes_for_this_machine(
+    headers: dict[str, str], service: Service
+) -> None:
+    """Everybody comes from the proxy's address, and a proxy may leave no trace of itself or pass on anything."""
+    shown = partial(Shown, service, trusted_proxies=TrustedProxies((ip_network("127.0.0.1"),)))
+    with serving(lambda url: service.api(pages=[console_page(shown(url))])) as url:
+        page = httpx2.get(url, headers=headers, trust_env=False)
+    assert "Ready" in page.text
+    assert [word for word in (FIGURES, HOW_TO_RUN_IT, __version__) if word in page.text] == []
 
 
 def test_the_operator_sees_the_jobs_of_all_accounts(public: Page) -> None:

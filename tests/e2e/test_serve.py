@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from dayfile.cli.outcome import Outcome
@@ -81,3 +82,16 @@ def test_a_data_folder_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     assert "Traceback" not in refused.stderr
     with closing(sqlite3.connect(database)) as connection:
         assert list(connection.iterdump()) == before
+
+
+@pytest.mark.parametrize(
+    ("variables", "client"),
+    [({"FORWARDED_ALLOW_IPS": "*"}, "127.0.0.1"), ({"DAYFILE_TRUSTED_PROXIES": "127.0.0.1"}, "203.0.113.9")],
+)
+def test_only_trusted_proxies_say_who_asks(tmp_path: Path, variables: dict[str, str], client: str) -> None:
+    """The HTTP server underneath has a setting of its own for that, which would believe anybody."""
+    instance = Instance(tmp_path, variables)
+    with serving(instance) as server:
+        httpx2.get(f"{server.url}/healthz", headers={"X-Forwarded-For": "203.0.113.9"}, trust_env=False)
+        line = next(line for line in instance.logged() if line["event"] == "request")
+    assert line["client"] == client

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, cast
 
@@ -40,6 +41,7 @@ from dayfile.model.day import Day, DayRange
 from dayfile.model.export import NewSealedDay, SealedDay
 from dayfile.model.job import JobRequest, JobSid, RetryRule
 from dayfile.model.resource import MESSAGES, ResourceType
+from dayfile.web.client_address import TrustedProxies
 from tests.support import documented
 from tests.support.clock import FakeClock
 from tests.support.notices import an_outbox
@@ -80,14 +82,24 @@ class Login:
 
 @contextmanager
 def served_face(
-    folder: Path, *, quota_days: int = 366, concurrent_requests: int = 0, pages: Iterable[APIRouter] = ()
+    folder: Path,
+    *,
+    quota_days: int = 366,
+    concurrent_requests: int = 0,
+    pages: Iterable[APIRouter] = (),
+    trusted_proxies: str | None = None,
 ) -> Iterator[Face]:
     """A new instance in a folder, its app served at `face.url`."""
     face = Face(folder)
 
     def make_app(url: str) -> FastAPI:
         face.url = url
-        return face.app(quota_days=quota_days, concurrent_requests=concurrent_requests, pages=pages)
+        return face.app(
+            quota_days=quota_days,
+            concurrent_requests=concurrent_requests,
+            pages=pages,
+            trusted_proxies=trusted_proxies,
+        )
 
     try:
         with recorded_log(), serving(make_app):
@@ -179,17 +191,9 @@ class Face:
         concurrent_requests: int = 0,
         pages: Iterable[APIRouter] = (),
         public_url: str | None = None,
+        trusted_proxies: str | None = None,
     ) -> FastAPI:
         """The app, as clients reach it at `url`, or at another public address."""
-        custom_jobs = CustomJobs(
-            self.database,
-            clock=self.clock,
-            randomness=self.randomness,
-            quota_days=quota_days,
-            job_lifetime=JOB_LIFETIME,
-            outbox=an_outbox(self.randomness),
-            wake=lambda: None,
-        )
         context = Context(
             database=self.database,
             storage=self.storage,
@@ -198,7 +202,7 @@ class Face:
             administration=self.administration,
             authenticator=Authenticator(self.database, key=KEY, clock=self.clock),
             intake=cast("Intake", None),  # no test of these routes sends records
-            custom_jobs=custom_jobs,
+            custom_jobs=self._custom_jobs(quota_days),
             given_links=GivenLinks(self.database),
             configuring=Configuring(self.database, clock=self.clock),
             replay=Replay(self.database, clock=self.clock, wake=lambda: None),
@@ -206,12 +210,24 @@ class Face:
             links=LinkSigner(KEY.subkey("links")),
             page_tokens=PageTokens(KEY.subkey("pages")),
             public_url=public_url or self.url,
+            trusted_proxies=TrustedProxies((ip_network(trusted_proxies),) if trusted_proxies else ()),
             link_lifetime=timedelta(hours=1),
             job_lifetime=JOB_LIFETIME,
             concurrent_requests=concurrent_requests,
             max_body_bytes=1 << 20,
         )
         return self._watched(create_app(context, pages=pages))
+
+    def _custom_jobs(self, quota_days: int) -> CustomJobs:
+        return CustomJobs(
+            self.database,
+            clock=self.clock,
+            randomness=self.randomness,
+            quota_days=quota_days,
+            job_lifetime=JOB_LIFETIME,
+            outbox=an_outbox(self.randomness),
+            wake=lambda: None,
+        )
 
     def _watched(self, app: FastAPI) -> FastAPI:
         app.add_middleware(_Watched, face=self)

@@ -32,6 +32,7 @@ def serving(
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # as in the product: the app itself reads what proxies say
             lifespan="off",
         )
         server = uvicorn.Server(config)

@@ -32,12 +32,14 @@ def test_nothing_needs_to_be_set(set_to: pytest.MonkeyPatch) -> None:
     assert (mailing.relay, mailing.folder) == (None, Path("/var/lib/dayfile/mail"))
     assert str(mailing.sender) == "Dayfile <dayfile@logs.example.org>"
     assert Settings.read().webhook_allow is None
+    assert Settings.read().trusted_proxies is None
 
 
 def test_networks_are_given_with_commas(set_to: pytest.MonkeyPatch) -> None:
     """As operators know them from everywhere else."""
     allowed = read(set_to, WEBHOOK_ALLOW="10.1.0.0/16, fd00:1::/32,192.0.2.7").webhook_allow
-    assert allowed == tuple(map(ip_network, ("10.1.0.0/16", "fd00:1::/32", "192.0.2.7/32")))
+    trusted = read(set_to, TRUSTED_PROXIES="10.1.0.0/16, fd00:1::/32,192.0.2.7").trusted_proxies
+    assert allowed == trusted == tuple(map(ip_network, ("10.1.0.0/16", "fd00:1::/32", "192.0.2.7/32")))
 
 
 @pytest.mark.parametrize(
@@ -71,6 +73,7 @@ def test_a_sender_may_have_a_name(set_to: pytest.MonkeyPatch) -> None:
 
 WRONG = {
     "WEBHOOK_ALLOW": ["10.1.0.1/16", "everywhere", "10.0.0.0/8;10.1.0.0/16"],
+    "TRUSTED_PROXIES": ["10.1.0.1/16", "proxy.example", "*", "10.0.0.1,,10.0.0.2"],
     "CA_FILE": ["/nowhere/ca.pem"],
     "SMTP_URL": [
         "mail.example",

@@ -22,6 +22,7 @@ from dayfile.files.storage import Storage
 from dayfile.intake.accept import Intake
 from dayfile.model.secret import Randomness
 from dayfile.store.database import Database
+from dayfile.web.client_address import TrustedProxies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,7 @@ class Context:
     links: LinkSigner
     page_tokens: PageTokens
     public_url: str  # scheme, host and port as clients reach this server, without a slash at the end
+    trusted_proxies: TrustedProxies
     link_lifetime: timedelta
     job_lifetime: timedelta  # so long a job is shown after it is over
     concurrent_requests: int  # of one account in one process; 0: any number

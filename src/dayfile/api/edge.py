@@ -16,6 +16,7 @@ from dayfile.api.concurrency import concurrency_of, concurrent_requests
 from dayfile.api.context import Context
 from dayfile.api.params import check_path
 from dayfile.errors import Invalid
+from dayfile.web.client_address import TrustedProxies
 
 API = "/v1/"
 FOR_SCRIPTS = (API, "/openapi.json")
@@ -95,7 +96,10 @@ class Edge:
 class _Exchange:
     """One request and what has been answered to it so far."""
 
-    __slots__ = ("_began", "_clock", "_path", "_request_id", "_send", "_sent_bytes", "outcome", "scope", "status")
+    __slots__ = (
+        *("_began", "_client", "_clock", "_path", "_request_id", "_send", "_sent_bytes"),
+        *("outcome", "scope", "status"),
+    )
 
     def __init__(self, scope: Scope, send: Send, *, context: Context) -> None:
         self._began = context.clock.monotonic()
@@ -107,7 +111,8 @@ class _Exchange:
         self.scope = scope
         self.status: int | None = None
         self.outcome = "answered"
-        scope.setdefault("state", {})["request_id"] = self._request_id
+        self._client = _client_of(scope, context.trusted_proxies)
+        scope.setdefault("state", {}).update(request_id=self._request_id, client=self._client)
 
     async def send(self, message: Message) -> None:
         """Pass a message on to the client, with the headers that every answer has."""
@@ -136,6 +141,7 @@ class _Exchange:
             duration_ms=round((self._clock.monotonic() - self._began) * 1000, 3),
             sent_bytes=self._sent_bytes,
             caller=state.get("caller"),
+            client=self._client,
             request_id=self._request_id,
             **({"exc_info": error} if failed else {}),
         )
@@ -151,6 +157,12 @@ class _Exchange:
             headers.append((b"twilio-concurrent-requests", b"%d" % concurrent))
         # Other sites' scripts may use the API with credentials that they hold; the console is nobody else's.
         return [*headers, *CORS] if self._path.startswith(FOR_SCRIPTS) else headers
+
+
+def _client_of(scope: Scope, proxies: TrustedProxies) -> str:
+    """Return the address that a request comes from; none ("") where the connection has no address."""
+    forwarded_for = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    return proxies.client_of(scope["client"][0] if scope.get("client") else "", forwarded_for)
 
 
 class _Preflight:

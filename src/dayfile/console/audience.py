@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from dayfile.accounts.authenticate import Authenticator
 from dayfile.errors import AccountSuspended, Unauthorized
+from dayfile.web.client_address import TrustedProxies
 
 
 class Audience(IntEnum):
@@ -22,11 +23,14 @@ class Audience(IntEnum):
     OPERATOR = 2  # the jobs of all accounts
 
 
-def audience_of(request: Request, *, authenticator: Authenticator, public_url: str) -> Audience:
+def audience_of(
+    request: Request, *, authenticator: Authenticator, public_url: str, trusted_proxies: TrustedProxies
+) -> Audience:
     """Who is asking; wrong credentials are as good as none."""
     if _is_operator(request.headers.get("authorization", ""), authenticator):
         return Audience.OPERATOR
-    return Audience.THIS_MACHINE if _is_on_this_machine(request, public_url) else Audience.ANYBODY
+    is_near = _is_on_this_machine(request, public_url, trusted_proxies)
+    return Audience.THIS_MACHINE if is_near else Audience.ANYBODY
 
 
 def _is_operator(authorization: str, authenticator: Authenticator) -> bool:
@@ -40,15 +44,17 @@ def _is_operator(authorization: str, authenticator: Authenticator) -> bool:
         return False
 
 
-def _is_on_this_machine(request: Request, public_url: str) -> bool:
+def _is_on_this_machine(request: Request, public_url: str, trusted_proxies: TrustedProxies) -> bool:
     """Whether a developer looks at an instance of their own.
 
     That the connection comes from this machine is not enough. A proxy on it would make everybody look like that: where
-    there is one, the public URL names another host. A website that a browser here has open could ask in its name: the
-    browser then says so, or the Host header is the website's.
+    there is one, it is a trusted proxy, or the public URL names another host. A website that a browser here has open
+    could ask in its name: the browser then says so, or the Host header is the website's.
     """
     peer = request.client.host if request.client else ""
-    hosts = (peer, request.url.hostname or "", urlsplit(public_url).hostname or "")
+    if trusted_proxies.trusts(peer):
+        return False  # also when it says that it was asked from here, or does not say by whom
+    hosts = (peer, request.state.client, request.url.hostname or "", urlsplit(public_url).hostname or "")
     asked_by_a_website = request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
     forwarded = any(name == "via" or "forwarded" in name for name in request.headers)
     return all(map(_is_loopback, hosts)) and not forwarded and not asked_by_a_website

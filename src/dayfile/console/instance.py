@@ -8,6 +8,7 @@ from dayfile.accounts.authenticate import Authenticator
 from dayfile.clock import Clock
 from dayfile.files.storage import Storage
 from dayfile.store.database import Database
+from dayfile.web.client_address import TrustedProxies
 
 
 class Instance(Protocol):
@@ -36,4 +37,9 @@ class Instance(Protocol):
     @property
     def public_url(self) -> str:
         """What clients call this server."""
+        ...
+
+    @property
+    def trusted_proxies(self) -> TrustedProxies:
+        """The proxies that are believed when they say who asks them."""
         ...

@@ -86,4 +86,9 @@ class _Page:
 
 
 def _audience(request: Request, instance: Instance) -> Audience:
-    return audience_of(request, authenticator=instance.authenticator, public_url=instance.public_url)
+    return audience_of(
+        request,
+        authenticator=instance.authenticator,
+        public_url=instance.public_url,
+        trusted_proxies=instance.trusted_proxies,
+    )

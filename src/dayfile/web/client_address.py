@@ -61,6 +61,11 @@ class TrustedProxies:
             found = before
         return str(found)
 
+    def trusts(self, peer: str) -> bool:
+        """Return whether a peer is a trusted proxy."""
+        found = _find_address(peer)
+        return found is not None and self._trusts(found)
+
     def _trusts(self, address: Address) -> bool:
         return any(address in network for network in self.networks)
 

@@ -107,6 +107,15 @@ def test_a_proxy_is_known_on_a_socket_for_both_protocols() -> None:
     assert PROXIES.client_of("::ffff:203.0.113.1", ["10.0.0.1"]) == "203.0.113.1"
 
 
+@given(proxy=trusted, client=clients)
+def test_a_peer_is_a_trusted_proxy_or_none(proxy: object, client: object) -> None:
+    """Who is one may not pass for a person at this machine."""
+    assert PROXIES.trusts(str(proxy))
+    assert not PROXIES.trusts(str(client))
+    assert not PROXIES.trusts("")
+    assert not TrustedProxies().trusts(str(proxy))
+
+
 def test_a_peer_without_an_address_comes_back_unchanged() -> None:
     """A Unix socket has none, and there is nothing to make one of."""
     assert PROXIES.client_of("", ["203.0.113.9"]) == ""
