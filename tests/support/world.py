@@ -23,7 +23,7 @@ from dayfile.files.storage import LocalStorage
 from dayfile.intake.accept import Delivery, Intake
 from dayfile.intake.fold import Folding, FoldingRule
 from dayfile.model.account import AccountSid
-from dayfile.model.credential import Caller, Scope
+from dayfile.model.credential import Actor, Caller, Scope
 from dayfile.model.day import Day
 from dayfile.model.export import ConfigurationChange, DayFile, SealedDay
 from dayfile.model.job import RetryRule
@@ -124,7 +124,7 @@ class World:
         """Have every day of Messages exported by itself for an account, or no more."""
         method = None if webhook_url is None else "POST"
         change = ConfigurationChange(enabled=enabled, webhook_url=webhook_url, webhook_method=method)
-        Configuring(self.database, clock=self.clock).change(account, MESSAGES, change, actor="test")
+        Configuring(self.database, clock=self.clock).change(account, MESSAGES, change, actor=Actor(name="test"))
 
     def listed(self, account: AccountSid) -> list[DayFile]:
         """What an account finds on its Days list of Messages."""

@@ -11,13 +11,13 @@ from dayfile.accounts.tokens import Tokens
 from dayfile.clock import Clock
 from dayfile.errors import Conflict, NotFound
 from dayfile.model.account import KEEP_OLD_FOR, Account, AccountSid, AccountState
-from dayfile.model.credential import ApiKey, KeyKind, Permission, Scope, check_key
+from dayfile.model.credential import Actor, ApiKey, KeyKind, Permission, Scope, check_key
 from dayfile.model.entry import AccountEntry, Step
 from dayfile.model.secret import InstanceKey, Randomness
 from dayfile.model.webhook_secret import OVERLAP, webhook_secrets
 from dayfile.store.database import Database
 
-OPERATOR = "operator"
+OPERATOR = Actor(name="operator")
 """The actor in the audit log for what is done on the instance itself."""
 
 _SID_DIGITS = 32
@@ -49,7 +49,7 @@ class Administration:
         key: InstanceKey,
         randomness: Randomness,
         clock: Clock,
-        actor: str = OPERATOR,
+        actor: Actor = OPERATOR,
     ) -> None:
         self._database = database
         self._key = key
@@ -59,8 +59,8 @@ class Administration:
         self._tokens = Tokens(key=key, randomness=randomness)
         self._bringing = Bringing(database, tokens=self._tokens, clock=clock, actor=actor)
 
-    def by(self, actor: str) -> Administration:
-        """The same in the name of whoever asks for it: a credential's sid, in the audit log."""
+    def by(self, actor: Actor) -> Administration:
+        """Return the same in the name of another actor, for the audit log."""
         return Administration(
             self._database, key=self._key, randomness=self._randomness, clock=self._clock, actor=actor
         )

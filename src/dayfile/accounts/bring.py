@@ -13,6 +13,7 @@ from dayfile.accounts.tokens import Tokens
 from dayfile.clock import Clock
 from dayfile.errors import Invalid
 from dayfile.model.account import Account, AccountSid, AccountState
+from dayfile.model.credential import Actor
 from dayfile.model.entry import AccountEntry, Action, EntryProblem, Plan, Step, described, plan_entries
 from dayfile.store.accounts import StoredAccount, StoredToken
 from dayfile.store.audit import Deed
@@ -40,7 +41,7 @@ class Brought:
 class Bringing:
     """Creates and changes accounts as lists say."""
 
-    def __init__(self, database: Database, *, tokens: Tokens, clock: Clock, actor: str) -> None:
+    def __init__(self, database: Database, *, tokens: Tokens, clock: Clock, actor: Actor) -> None:
         self._database = database
         self._tokens = tokens
         self._clock = clock
@@ -94,7 +95,7 @@ class _Work:
         known: Mapping[AccountSid, StoredAccount],
         stored: Mapping[AccountSid, StoredToken],
         *,
-        actor: str,
+        actor: Actor,
         now: datetime,
     ) -> None:
         self._tx = tx
@@ -132,7 +133,7 @@ class _Work:
         self._note("account.changed", (step.entry.sid for step in steps if set(step.changes) - {"token"}))
 
     def _note(self, action: str, sids: Iterable[AccountSid]) -> None:
-        deeds = [Deed(at=self._now, actor=self._actor, action=action, subject=sid) for sid in sids]
+        deeds = [Deed.by(self._actor, action=action, subject=sid, at=self._now) for sid in sids]
         self._tx.audit.add_all(deeds)
 
 

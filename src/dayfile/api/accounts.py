@@ -87,8 +87,8 @@ async def put_account(request: Request, account_sid: str) -> Response:
 @router.delete("/v1/Accounts/{account_sid}")
 def close_account(request: Request, account_sid: str) -> Response:
     """Close the account for good: its credentials open nothing any more, its records stay."""
-    caller = auth.operator(request, Scope.ACCOUNTS)
-    context_of(request).administration.by(caller.credential).close(known_sid(account_sid))
+    auth.operator(request, Scope.ACCOUNTS)
+    context_of(request).administration.by(auth.actor(request)).close(known_sid(account_sid))
     return Response(status_code=204)
 
 
@@ -101,14 +101,14 @@ def known_sid(text: str) -> AccountSid:
 
 
 def _create_account(request: Request, body: bytes) -> Response:
-    caller, context = auth.operator(request, Scope.ACCOUNTS), context_of(request)
+    auth.operator(request, Scope.ACCOUNTS)
     members = parse_members(body, known=_MEMBERS)
-    entry = _entry(context.administration.new_sid(), members)
-    return _answer(request, entry, _bring(request, entry, actor=caller.credential, keep_old_for=KEEP_OLD_FOR))
+    entry = _entry(context_of(request).administration.new_sid(), members)
+    return _answer(request, entry, _bring(request, entry, keep_old_for=KEEP_OLD_FOR))
 
 
 def _put_account(request: Request, account_sid: str, body: bytes) -> Response:
-    caller = auth.operator(request, Scope.ACCOUNTS)
+    auth.operator(request, Scope.ACCOUNTS)
     sid = parse_account_sid(account_sid)
     members = parse_members(body, known=(*_MEMBERS, _KEEP))
     keep_old_for = KEEP_OLD_FOR
@@ -116,7 +116,7 @@ def _put_account(request: Request, account_sid: str, body: bytes) -> Response:
         longest = int(_LONGEST_KEEP.total_seconds())
         keep_old_for = timedelta(seconds=number_member(_KEEP, members.pop(_KEEP), largest=longest))
     entry = _entry(sid, members)
-    return _answer(request, entry, _bring(request, entry, actor=caller.credential, keep_old_for=keep_old_for))
+    return _answer(request, entry, _bring(request, entry, keep_old_for=keep_old_for))
 
 
 def _entry(sid: AccountSid, members: dict[str, Value]) -> AccountEntry:
@@ -126,9 +126,9 @@ def _entry(sid: AccountSid, members: dict[str, Value]) -> AccountEntry:
     )
 
 
-def _bring(request: Request, entry: AccountEntry, *, actor: str, keep_old_for: timedelta) -> Brought:
+def _bring(request: Request, entry: AccountEntry, *, keep_old_for: timedelta) -> Brought:
     try:
-        return context_of(request).administration.by(actor).bring([entry], keep_old_for=keep_old_for)
+        return context_of(request).administration.by(auth.actor(request)).bring([entry], keep_old_for=keep_old_for)
     except EntriesRefused as refused:
         problem = refused.problems[0]
         raise replace(problem, field=_NAMES[problem.field]).as_error() from refused

@@ -13,7 +13,7 @@ from dayfile.api.concurrency import concurrency_of
 from dayfile.api.context import context_of
 from dayfile.errors import DayfileError, Unauthorized
 from dayfile.model.account import Account
-from dayfile.model.credential import Caller, Permission, Scope
+from dayfile.model.credential import Actor, Caller, Permission, Scope
 
 _SID = re.compile(r"[A-Z]{2}[0-9a-f]{32}", re.ASCII)
 
@@ -65,6 +65,11 @@ def operator(request: Request, scope: Scope) -> Caller:
     found = caller(request)
     found.require(scope)
     return found
+
+
+def actor(request: Request) -> Actor:
+    """Return the author of what a request does, for the audit log; its caller is known already."""
+    return Actor(name=request.state.caller, address=request.state.client or None)
 
 
 def _login_or_not(request: Request) -> tuple[str, str] | Unauthorized:

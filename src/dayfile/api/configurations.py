@@ -46,7 +46,7 @@ def _update_configuration(request: Request, resource_type: str, form: bytes) -> 
     kind = parse_resource_type(resource_type)
     change = parse_configuration_change(form)
     check_receiver(change.webhook_url, context.destinations)
-    configuration = context.configuring.change(account.sid, kind, change, actor=request.state.caller)
+    configuration = context.configuring.change(account.sid, kind, change, actor=auth.actor(request))
     return json_answer(shapes.configuration_shape(Urls(context.public_url), configuration))
 
 

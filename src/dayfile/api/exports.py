@@ -60,7 +60,7 @@ def fetch_day(request: Request, resource_type: str, day: str) -> Response:
     context = context_of(request)
     day_file = published_day(request, resource_type, day, permission=Permission.DOWNLOADS_READ)
     now = context.clock.now()
-    context.given_links.record(day_file, caller=request.state.caller, now=now)
+    context.given_links.record(day_file, actor=auth.actor(request), now=now)
     link = Link.to(day_file, expires_at=now + context.link_lifetime)
     address = Urls(context.public_url).download(context.links.sign(link))
     _log.info(

@@ -52,7 +52,7 @@ async def create_key(request: Request, account_sid: str) -> Response:
 def revoke_key(request: Request, account_sid: str, key_sid: str) -> Response:
     """From now on the key opens nothing."""
     sid = _account(request, account_sid)
-    administration = context_of(request).administration.by(request.state.caller)
+    administration = context_of(request).administration.by(auth.actor(request))
     administration.revoke_key(parse_key_sid(key_sid), account=sid)
     return Response(status_code=204)
 
@@ -65,7 +65,7 @@ def _create_key(request: Request, account_sid: str, body: bytes) -> Response:
     default = KeyKind.RESTRICTED if permissions else KeyKind.STANDARD
     new = (
         context_of(request)
-        .administration.by(request.state.caller)
+        .administration.by(auth.actor(request))
         .create_key(
             account=sid,
             kind=_read("kind", KeyKind, members["kind"]) if "kind" in members else default,

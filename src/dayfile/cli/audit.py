@@ -56,14 +56,11 @@ def list_audit(
         Column("NUMBER", right=True, whole=True),
         Column("WHEN", whole=True),
         Column("WHO"),
+        Column("FROM", whole=True),
         Column("DID", whole=True),
         Column("TO", wraps=True),
     )
-    rows = (
-        (str(line.number), f"{line.deed.at:%Y-%m-%d %H:%M:%S}", line.deed.actor, line.deed.action, line.deed.subject)
-        for line in lines
-    )
-    screen.table(columns, rows, empty="Nothing of that kind is written in the audit log.")
+    screen.table(columns, map(_as_row, lines), empty="Nothing of that kind is written in the audit log.")
     if len(found) > limit:
         screen.note(f"There are older lines: add --before {lines[-1].number}")
 
@@ -76,11 +73,20 @@ def _as_kept(name: str | None) -> str | None:
     return f"{canonical_sid(sid) or sid}{slash}{rest}"
 
 
+def _as_row(line: AuditLine) -> tuple[str, ...]:
+    deed = line.deed
+    return (
+        *(str(line.number), f"{deed.at:%Y-%m-%d %H:%M:%S}"),
+        *(deed.actor, deed.address or "-", deed.action, deed.subject),
+    )
+
+
 def _as_json(line: AuditLine) -> dict[str, object]:
     return {
         "number": line.number,
         "date": f"{line.deed.at:%Y-%m-%dT%H:%M:%SZ}",
         "actor": line.deed.actor,
+        "address": line.deed.address,
         "action": line.deed.action,
         "subject": line.deed.subject,
     }

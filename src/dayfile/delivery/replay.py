@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dayfile.clock import Clock
 from dayfile.errors import Conflict, NotFound
 from dayfile.model.account import AccountSid
+from dayfile.model.credential import Actor
 from dayfile.model.notice import EventSid, Notice
 from dayfile.store.database import Database
 
@@ -19,7 +20,7 @@ class Replay:
         self._clock = clock
         self._wake = wake
 
-    def replay(self, sid: EventSid, *, actor: str, account: AccountSid | None = None) -> Notice:
+    def replay(self, sid: EventSid, *, actor: Actor, account: AccountSid | None = None) -> Notice:
         """The notice, pending again and due now; its attempts so far stay in the log.
 
         Raises NotFound, with `account` also for those of others, and Conflict for one that is pending anyway.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from dayfile.clock import Clock
 from dayfile.model.account import AccountSid
+from dayfile.model.credential import Actor
 from dayfile.model.export import ConfigurationChange, ExportConfiguration
 from dayfile.model.resource import ResourceType
 from dayfile.store.database import Database
@@ -19,9 +20,9 @@ class Configuring:
         self._clock = clock
 
     def change(
-        self, account: AccountSid, resource_type: ResourceType, change: ConfigurationChange, *, actor: str
+        self, account: AccountSid, resource_type: ResourceType, change: ConfigurationChange, *, actor: Actor
     ) -> ExportConfiguration:
-        """Apply a change to whatever the configuration is by then, and note that the credential `actor` did it.
+        """Apply a change to whatever the configuration is by then, and note that `actor` did it.
 
         Raises InvalidParameter, with nothing changed, if what came out would be no configuration.
         """

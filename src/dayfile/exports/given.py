@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from dayfile.model.credential import Actor
 from dayfile.model.export import DayFile
 from dayfile.store.audit import Deed
 from dayfile.store.database import Database
@@ -39,12 +40,12 @@ class GivenLinks:
         """How many wait for the commit after the one that runs."""
         return len(self._waiting)
 
-    def record(self, day_file: DayFile, *, caller: str, now: datetime) -> None:
-        """Return when it is durable that `caller` was given a link to this file.
+    def record(self, day_file: DayFile, *, actor: Actor, now: datetime) -> None:
+        """Return when it is durable that `actor` was given a link to this file.
 
         Raises DatabaseUnavailable; then the link must not be given.
         """
-        waiting = _Waiting(Deed(at=now, actor=caller, action=LINK_GIVEN, subject=_subject(day_file)))
+        waiting = _Waiting(Deed.by(actor, action=LINK_GIVEN, subject=_subject(day_file), at=now))
         self._waiting.append(waiting)
         with self._committing:
             # Whoever had the lock before may have written this one, too.

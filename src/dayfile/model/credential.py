@@ -12,6 +12,14 @@ from dayfile.model.account import Account, AccountSid
 from dayfile.model.sid import canonical_sid
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """The author of a deed in the audit log."""
+
+    name: str  # a credential's sid, or `operator` for what is done on the instance itself
+    address: str | None = None  # the client that a request came from; None: no request
+
+
 class Scope(Enum):
     """What an operator's key may do."""
 

@@ -8,22 +8,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import Connection, Row, func, insert, or_, select
 
+from dayfile.model.credential import Actor
 from dayfile.store.dialect import in_batches
 from dayfile.store.tables.instance import audit as table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deed:
-    """That `actor` (a sid, or `operator`) did `action` to `subject`; never a secret or a record's content."""
+    """One thing that was done: `actor` (a sid, or `operator`) did `action` to `subject`, from the client `address`.
+
+    Never a secret or a record's content.
+    """
 
     at: datetime
     actor: str
     action: str
     subject: str  # a sid, or one with more behind it: AC…/Messages/2026-11-01/revision-1
+    address: str | None = None  # None: it was done on the instance itself
+
+    @classmethod
+    def by(cls, actor: Actor, *, action: str, subject: str, at: datetime) -> Self:
+        """Return the deed of an actor."""
+        return cls(at=at, actor=actor.name, action=action, subject=subject, address=actor.address)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +50,22 @@ class Audit:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def add(self, *, actor: str, action: str, subject: str, now: datetime) -> None:
+    def add(self, *, actor: Actor, action: str, subject: str, now: datetime) -> None:
         """Note one deed."""
-        self.add_all([Deed(at=now, actor=actor, action=action, subject=subject)])
+        self.add_all([Deed.by(actor, action=action, subject=subject, at=now)])
 
     def add_all(self, deeds: Sequence[Deed]) -> None:
         """Note several, in this order."""
-        rows = [{"at": one.at, "actor": one.actor, "action": one.action, "subject": one.subject} for one in deeds]
+        rows = [
+            {
+                "at": one.at,
+                "actor": one.actor,
+                "action": one.action,
+                "subject": one.subject,
+                "address": one.address,
+            }
+            for one in deeds
+        ]
         for batch in in_batches(rows):
             self._connection.execute(insert(table), batch)
 
@@ -69,4 +88,5 @@ class Audit:
 
 
 def _line(row: Row[Any]) -> AuditLine:
-    return AuditLine(number=row.id, deed=Deed(at=row.at, actor=row.actor, action=row.action, subject=row.subject))
+    deed = Deed(at=row.at, actor=row.actor, action=row.action, subject=row.subject, address=row.address)
+    return AuditLine(number=row.id, deed=deed)

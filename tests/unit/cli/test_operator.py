@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,11 @@ from dayfile.cli.demo.expectation import Expectation
 from dayfile.cli.demo.traffic import Traffic
 from dayfile.cli.outcome import Outcome
 from dayfile.model.account import AccountSid
+from dayfile.model.credential import Actor
 from dayfile.model.day import Day, DayRange
 from dayfile.model.resource import CALLS
+from dayfile.store.database import Database
+from tests.support.clock import NOON
 
 DAYS = DayRange(first=Day.parse("2026-10-01"), last=Day.parse("2026-10-03"))
 
@@ -145,6 +149,7 @@ def test_the_audit_log_tells_who_did_what(run: Any) -> None:
         ("operator", "key.created", key),
         ("operator", "account.created", account),
     ]
+    assert {line["address"] for line in listed} == {None}
     assert len(json.loads(run("audit", "list", "--subject", account, "--json").stdout)) == 2
     assert json.loads(run("audit", "list", "--actor", account, "--json").stdout) == []
     first = run("audit", "list", "--limit", "1")
@@ -152,3 +157,15 @@ def test_the_audit_log_tells_who_did_what(run: Any) -> None:
     rest = run("audit", "list", "--before", first.stderr.split()[-1])
     assert [word for word in rest.stdout.split() if "." in word] == ["key.created", "account.created"]
     assert "Nothing" in run("audit", "list", "--before", "0").stderr
+
+
+def test_the_audit_log_tells_where_it_was_done_from(run: Any, data_folder: Path) -> None:
+    """A stolen key shows by the address that it was used from."""
+    run("accounts", "create")
+    actor = Actor(name="SK" + "0" * 32, address="2001:db8::9")
+    address = f"sqlite:///{data_folder / 'dayfile.sqlite'}"
+    with closing(Database.connect(address)) as database, database.transaction() as tx:
+        tx.audit.add(actor=actor, action="key.revoked", subject=actor.name, now=NOON)
+    assert json.loads(run("audit", "list", "--json").stdout)[0]["address"] == "2001:db8::9"
+    header, *lines = run("audit", "list").stdout.splitlines()
+    assert [line.split()[header.split().index("FROM") + 1] for line in lines] == ["2001:db8::9", "-"]

@@ -11,6 +11,7 @@ import pytest
 from dayfile.errors import DatabaseUnavailable
 from dayfile.exports.given import GivenLinks
 from dayfile.model.account import AccountSid
+from dayfile.model.credential import Actor
 from dayfile.model.day import Day
 from dayfile.model.export import DayFile
 from dayfile.model.resource import MESSAGES
@@ -66,9 +67,9 @@ def test_links_that_are_asked_for_during_a_commit_share_the_next(database: Datab
     held = HeldDatabase.of(database, hold)
     given = GivenLinks(held)
     with ThreadPoolExecutor(6) as pool:
-        one = pool.submit(given.record, _day_file(0), caller=ACME, now=NOON)
+        one = pool.submit(given.record, _day_file(0), actor=Actor(name=ACME), now=NOON)
         assert first_commits.wait(60)
-        others = [pool.submit(given.record, _day_file(n), caller=ACME, now=NOON) for n in range(1, 6)]
+        others = [pool.submit(given.record, _day_file(n), actor=Actor(name=ACME), now=NOON) for n in range(1, 6)]
         for future in [one, *others]:
             future.result()
     assert held.commits == 2
@@ -84,9 +85,9 @@ def test_a_commit_that_fails_gives_no_link_and_the_next_one_does(database: Datab
 
     given = GivenLinks(HeldDatabase.of(database, fail))
     with pytest.raises(DatabaseUnavailable, match="full"):
-        given.record(_day_file(0), caller=ACME, now=NOON)
+        given.record(_day_file(0), actor=Actor(name=ACME), now=NOON)
     assert _recorded(database) == []
-    given.record(_day_file(1), caller=ACME, now=NOON)
+    given.record(_day_file(1), actor=Actor(name=ACME), now=NOON)
     assert _recorded(database) == _subjects(1)
 
 
@@ -94,5 +95,5 @@ def test_many_threads_are_each_written_down_once(database: Database) -> None:
     """Whichever of them commits for the others."""
     given = GivenLinks(database)
     with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda n: given.record(_day_file(n), caller=ACME, now=NOON), range(200)))
+        list(pool.map(lambda n: given.record(_day_file(n), actor=Actor(name=ACME), now=NOON), range(200)))
     assert _recorded(database) == sorted(_subjects(*range(200)))

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from dayfile.model.credential import Actor
 from dayfile.store.audit import Deed
 from dayfile.store.database import Database
 from tests.support.clock import NOON
@@ -19,12 +20,16 @@ DEEDS = [
     (OTHER, "link.given", f"{OTHER}/Messages/2026-11-01/revision-1"),
 ]
 
+ADDRESSES = {ACME: "203.0.113.9", OTHER: "2001:db8::9"}
+"""Where requests came from; the operator and the key did it on the instance."""
+
 
 @pytest.fixture
 def log(database: Database) -> Database:
     """A database in which these were done, a second apart."""
     with database.transaction() as tx:
-        for second, (actor, action, subject) in enumerate(DEEDS):
+        for second, (name, action, subject) in enumerate(DEEDS):
+            actor = Actor(name=name, address=ADDRESSES.get(name))
             tx.audit.add(actor=actor, action=action, subject=subject, now=NOON + timedelta(seconds=second))
     return database
 
@@ -38,6 +43,7 @@ def test_what_was_done_last_is_read_first_page_by_page(log: Database) -> None:
             walked += page
             before = page[-1].number
     assert [(line.deed.actor, line.deed.action, line.deed.subject) for line in walked] == DEEDS[::-1]
+    assert [line.deed.address for line in walked] == [ADDRESSES.get(actor) for actor, _, _ in DEEDS[::-1]]
     assert [line.deed.at for line in walked] == [NOON + timedelta(seconds=second) for second in (4, 3, 2, 1, 0)]
 
 

@@ -11,6 +11,7 @@ import pytest
 from dayfile.errors import InvalidParameter
 from dayfile.exports.configuration import Configuring
 from dayfile.model.account import AccountSid
+from dayfile.model.credential import Actor
 from dayfile.model.day import Day
 from dayfile.model.export import ConfigurationChange, ExportConfiguration
 from dayfile.model.resource import MESSAGES
@@ -35,7 +36,7 @@ def test_the_first_changes_at_once_are_all_kept(database: Database) -> None:
     with ThreadPoolExecutor(8) as pool:
         for number in range(5):
             account = an_account(database, f"a{number}").sid
-            change = partial(configuring.change, account, MESSAGES, actor="test")
+            change = partial(configuring.change, account, MESSAGES, actor=Actor(name="test"))
             list(pool.map(change, [a_change(enabled=True), both, a_change(enabled=True), both]))
             with database.snapshot() as tx:
                 found = tx.configurations.get(account, MESSAGES)
@@ -46,11 +47,11 @@ def test_enabling_again_does_not_start_anew(database: Database) -> None:
     """A client that says true every day would otherwise never get the day on which it did."""
     clock, account = FakeClock(), an_account(database)
     configuring = Configuring(database, clock=clock)
-    first = configuring.change(account.sid, MESSAGES, a_change(enabled=True), actor="test")
+    first = configuring.change(account.sid, MESSAGES, a_change(enabled=True), actor=Actor(name="test"))
     clock.pass_by(timedelta(hours=1))
-    assert configuring.change(account.sid, MESSAGES, a_change(enabled=True), actor="test") == first
-    configuring.change(account.sid, MESSAGES, a_change(enabled=False), actor="test")
-    again = configuring.change(account.sid, MESSAGES, a_change(enabled=True), actor="test")
+    assert configuring.change(account.sid, MESSAGES, a_change(enabled=True), actor=Actor(name="test")) == first
+    configuring.change(account.sid, MESSAGES, a_change(enabled=False), actor=Actor(name="test"))
+    again = configuring.change(account.sid, MESSAGES, a_change(enabled=True), actor=Actor(name="test"))
     assert again.enabled_at == NOON + timedelta(hours=1)
 
 
@@ -59,7 +60,7 @@ def test_a_refused_change_leaves_no_row(database: Database) -> None:
     configuring = Configuring(database, clock=FakeClock())
     account = an_account(database).sid
     with pytest.raises(InvalidParameter, match="WebhookMethod"):
-        configuring.change(account, MESSAGES, a_change(enabled=True, webhook_url=URL), actor="test")
+        configuring.change(account, MESSAGES, a_change(enabled=True, webhook_url=URL), actor=Actor(name="test"))
     with database.snapshot() as tx:
         assert tx.configurations.get(account, MESSAGES) == ExportConfiguration.initial(account, MESSAGES)
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from dayfile.exports.configuration import Configuring
 from dayfile.exports.daily import DailyExports
 from dayfile.model.account import AccountSid
+from dayfile.model.credential import Actor
 from dayfile.model.day import Day
 from dayfile.model.export import ConfigurationChange
 from dayfile.model.resource import CALLS, MESSAGES
@@ -27,7 +28,7 @@ def _enabled(database: Database, count: int) -> list[AccountSid]:
     accounts = sorted(an_account(database, f"account {number}").sid for number in range(count))
     for account in accounts:
         for resource_type in (MESSAGES, CALLS):
-            Configuring(database, clock=clock).change(account, resource_type, ENABLE, actor="test")
+            Configuring(database, clock=clock).change(account, resource_type, ENABLE, actor=Actor(name="test"))
     return accounts
 
 

@@ -10,6 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from dayfile.errors import DatabaseUnavailable, Unusable
+from dayfile.model.credential import Actor
 from dayfile.store import schema
 from dayfile.store.database import Database
 from dayfile.store.tables.metadata import metadata
@@ -61,7 +62,7 @@ def test_a_commit_is_whole_or_nothing(database: Database) -> None:
 
     def fail_halfway() -> None:
         with database.transaction() as tx:
-            tx.audit.add(actor="operator", action="a", subject="b", now=NOON)
+            tx.audit.add(actor=Actor(name="operator"), action="a", subject="b", now=NOON)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -16,7 +16,7 @@ from dayfile.clock import SystemClock
 from dayfile.exports.configuration import Configuring
 from dayfile.intake.accept import Delivery
 from dayfile.model.account import AccountSid
-from dayfile.model.credential import Caller
+from dayfile.model.credential import Actor, Caller
 from dayfile.model.day import Day, DayRange
 from dayfile.model.export import ConfigurationChange
 from dayfile.model.resource import MESSAGES
@@ -38,7 +38,7 @@ def live_through(service: Service, platform: Caller, accounts: Iterable[AccountS
     service.worker.open_days()
     configuring = Configuring(service.database, clock=service.clock)
     for account in members:
-        configuring.change(account, MESSAGES, _ENABLED, actor=account)
+        configuring.change(account, MESSAGES, _ENABLED, actor=Actor(name=account))
     # Of two days the second is the quiet one.
     traffic = Traffic(seed="yesterday", accounts=members, days=DayRange(first=today, last=today + 1), records=records)
     expectation = Expectation()

@@ -33,5 +33,6 @@ audit = Table(
     Column("actor", Text, nullable=False),
     Column("action", Text, nullable=False),
     Column("subject", Text, nullable=False),
+    Column("address", Text, nullable=True),  # of the client; null: done on the instance, or before it was noted
     sqlite_autoincrement=True,
 )
