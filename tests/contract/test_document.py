@@ -125,3 +125,8 @@ def nodes(node: Any) -> Iterator[Node]:
     children = node.values() if isinstance(node, dict) else node if isinstance(node, list | tuple) else ()
     for child in children:
         yield from nodes(child)
+
+
+def test_whatever_asks_for_credentials_may_ask_to_wait() -> None:
+    """A client that does not know of 429 takes it for an error of its own."""
+    assert [operation.name for operation in OPERATIONS if operation.who and 429 not in operation.failures] == []

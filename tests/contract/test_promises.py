@@ -14,9 +14,9 @@ from typing import Any
 
 import httpx2
 import pytest
-from starlette.types import Scope
 
 from dayfile.api.concurrency import Concurrency
+from dayfile.api.failed_logins import Crowded, FailedLogins
 from dayfile.api.openapi.document import OPERATIONS
 from dayfile.api.openapi.operation import Operation
 from dayfile.errors import DatabaseUnavailable, TooManyRequests
@@ -150,7 +150,7 @@ def spoiling_accounts(server: Server, asked: Asked, status: int) -> Mapping[str,
         400: {"values": {"AccountSid": "%zz"}} if "{" in asked.operation.path else bad,
         403: {"auth": server.operator},  # a key that may send records
         413: {"content": b" " * 70_000},
-        429: {"auth": server.account},
+        429: {"auth": (server.operator[0], "wrong")},
     }
     return changes.get(status, {})
 
@@ -218,19 +218,19 @@ def test_every_status_that_is_promised_can_be_had(
 
         monkeypatch.setattr(Database, "snapshot", fail)
     if status == 429:
-        monkeypatch.setattr(Committer, "check_room", no_room)
+        monkeypatch.setattr(Committer, "check_room", enter_in_vain)
         monkeypatch.setattr(Concurrency, "enter", enter_in_vain)
+        monkeypatch.setattr(FailedLogins, "_hold_back", _wait_in_vain)
     assert spoiled(server, asked, status).status_code == status
 
 
-def no_room(committer: Committer) -> None:
-    """Raise as if more waited than fits in memory."""
-    raise TooManyRequests("more records wait than fit in memory", retry_after=1)
-
-
-def enter_in_vain(concurrency: Concurrency, scope: Scope, account: AccountSid) -> None:
+def enter_in_vain(*_: object) -> None:
     """What an account at its limit meets."""
     raise TooManyRequests("as many as may be are being worked on", retry_after=1)
+
+
+async def _wait_in_vain(*_: object) -> None:  # as wrong credentials do when too many answers are delayed
+    raise Crowded(TooManyRequests("too many wait", retry_after=1))
 
 
 def links() -> Iterator[tuple[str, str, str]]:

@@ -42,6 +42,7 @@ from dayfile.model.export import NewSealedDay, SealedDay
 from dayfile.model.job import JobRequest, JobSid, RetryRule
 from dayfile.model.resource import MESSAGES, ResourceType
 from dayfile.web.client_address import TrustedProxies
+from dayfile.web.login_delays import DelayRule
 from tests.support import documented
 from tests.support.clock import FakeClock
 from tests.support.notices import an_outbox
@@ -51,6 +52,7 @@ from tests.support.state import KEY, a_database
 from tests.support.told import NamesOf
 
 JOB_LIFETIME = timedelta(days=7)
+NO_DELAYS = DelayRule(longest_seconds=0.0)
 
 
 class SharedRandomness(SeededRandomness):
@@ -82,24 +84,14 @@ class Login:
 
 @contextmanager
 def served_face(
-    folder: Path,
-    *,
-    quota_days: int = 366,
-    concurrent_requests: int = 0,
-    pages: Iterable[APIRouter] = (),
-    trusted_proxies: str | None = None,
+    folder: Path, *, quota_days: int = 366, pages: Iterable[APIRouter] = (), **options: Any
 ) -> Iterator[Face]:
-    """A new instance in a folder, its app served at `face.url`."""
+    """A new instance in a folder, its app served at `face.url`; with options as `Face.app` has them."""
     face = Face(folder)
 
     def make_app(url: str) -> FastAPI:
         face.url = url
-        return face.app(
-            quota_days=quota_days,
-            concurrent_requests=concurrent_requests,
-            pages=pages,
-            trusted_proxies=trusted_proxies,
-        )
+        return face.app(quota_days=quota_days, pages=pages, **options)
 
     try:
         with recorded_log(), serving(make_app):
@@ -126,8 +118,8 @@ class RecordedLog:
             events.append(self._events.get(timeout=10))
         return events
 
-    def event(self, name: str) -> dict[str, Any]:
-        """Wait for the next event of that name."""
+    def next(self, name: str) -> dict[str, Any]:
+        """Wait for the next event of a name."""
         while (event := self._events.get(timeout=30))["event"] != name:
             pass
         return event
@@ -192,6 +184,7 @@ class Face:
         pages: Iterable[APIRouter] = (),
         public_url: str | None = None,
         trusted_proxies: str | None = None,
+        delay_rule: DelayRule = NO_DELAYS,
     ) -> FastAPI:
         """The app, as clients reach it at `url`, or at another public address."""
         context = Context(
@@ -216,7 +209,7 @@ class Face:
             concurrent_requests=concurrent_requests,
             max_body_bytes=1 << 20,
         )
-        return self._watched(create_app(context, pages=pages))
+        return self._watched(create_app(context, pages=pages, delay_rule=delay_rule))
 
     def _custom_jobs(self, quota_days: int) -> CustomJobs:
         return CustomJobs(

@@ -13,12 +13,13 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from dayfile.api.app import create_app
 from dayfile.model.credential import Scope
 from dayfile.model.secret import Randomness
 from dayfile.service import Service
 from dayfile.settings import Settings
 from tests.support.clock import FakeClock
-from tests.support.face import RecordedLog, recorded_log
+from tests.support.face import NO_DELAYS, RecordedLog, recorded_log
 from tests.support.intake import Place
 from tests.support.server import serving
 from tests.support.told import NamesOf
@@ -66,7 +67,9 @@ def served(folder: Path, *, randomness: Randomness | None = None, **settings: An
         key = administration.create_key(account=None, scopes=[Scope.INTAKE])
         account = administration.create_account()
         place = Place(folder)
-        with serving(lambda _: service.api()) as url, httpx2.Client(base_url=url, timeout=60) as client:
+        # Its clock stands still, so that failed logins would never be forgotten.
+        app = create_app(service.context, delay_rule=NO_DELAYS)
+        with serving(lambda _: app) as url, httpx2.Client(base_url=url, timeout=60) as client:
             yield Server(
                 service=service,
                 url=url,

@@ -36,6 +36,7 @@ from dayfile.api.meanings import BUG, ERRORS, Meaning, MethodNotAllowed
 from dayfile.api.ranges import RangeNotSatisfiable
 from dayfile.api.urls import Urls
 from dayfile.errors import DayfileError, Invalid, NotFound, Unauthorized
+from dayfile.web.login_delays import USUAL_DELAYS, DelayRule
 
 ROUTERS = (
     jobs.router,  # before the exports: where they have a resource type, Jobs is none
@@ -53,8 +54,11 @@ ROUTERS = (
 )
 
 
-def create_app(context: Context, *, pages: Iterable[APIRouter] = ()) -> FastAPI:
-    """The app on a context; `pages` are routers of other faces that live under the same roof."""
+def create_app(context: Context, *, pages: Iterable[APIRouter] = (), delay_rule: DelayRule = USUAL_DELAYS) -> FastAPI:
+    """The app on a context; `pages` are routers of other faces that live under the same roof.
+
+    Answers to failed logins are delayed by the rule.
+    """
 
     async def answered(request: Request, error: Exception) -> Response:
         return answer(context, request.scope, error)
@@ -62,7 +66,9 @@ def create_app(context: Context, *, pages: Iterable[APIRouter] = ()) -> FastAPI:
     app = FastAPI(
         openapi_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(Edge, context=context, answer=partial(answer, context), allowed=_allowed)],
+        middleware=[
+            Middleware(Edge, context=context, answer=partial(answer, context), allowed=_allowed, delay_rule=delay_rule)
+        ],
         exception_handlers={DayfileError: answered, HTTPException: answered},
     )
     app.state.context = context

@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from dayfile.api.concurrency import concurrency_of
 from dayfile.api.context import context_of
+from dayfile.api.failed_logins import FAILED
 from dayfile.errors import DayfileError, Unauthorized
 from dayfile.model.account import Account
 from dayfile.model.credential import Actor, Caller, Permission, Scope
@@ -35,9 +36,11 @@ def callers(requests: Sequence[Request]) -> list[Caller | DayfileError]:
     known = [login for login in logins if isinstance(login, tuple)]
     owners = iter(context_of(requests[0]).authenticator.authenticate_all(known) if known else ())
     found: list[Caller | DayfileError] = [next(owners) if isinstance(login, tuple) else login for login in logins]
-    for request, owner in zip(requests, found, strict=True):
+    for request, login, owner in zip(requests, logins, found, strict=True):
         if isinstance(owner, Caller):
             request.state.caller = owner.credential  # for the line in the log
+        elif isinstance(owner, Unauthorized) and isinstance(login, tuple):
+            request.scope["state"][FAILED] = login[0]
     return found
 
 
@@ -73,22 +76,23 @@ def actor(request: Request) -> Actor:
 
 
 def _login_or_not(request: Request) -> tuple[str, str] | Unauthorized:
-    try:
-        return read_basic(request.headers.get("authorization", ""))
-    except Unauthorized as error:
-        return error
+    authorization = request.headers.get("authorization", "")
+    username, password = read_basic(authorization)
+    # What cannot be a sid is not worth a question to the database, which need not even be able to hold it.
+    if _SID.fullmatch(username):
+        return username, password
+    if authorization:
+        request.scope["state"][FAILED] = username
+    return Unauthorized("Authenticate")
 
 
 def read_basic(authorization: str) -> tuple[str, str]:
-    """User name and password of an Authorization header; raises Unauthorized unless it can be one of ours."""
+    """Return user name and password of an Authorization header; empty ones if there are none that can be read."""
     scheme, _, encoded = authorization.partition(" ")
     if scheme.lower() != "basic":
-        raise Unauthorized("Authenticate")
+        return "", ""
     try:
         username, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, ValueError) as error:
-        raise Unauthorized("Authenticate") from error
-    # What cannot be a sid is not worth a question to the database, which need not even be able to hold it.
-    if not colon or not _SID.fullmatch(username):
-        raise Unauthorized("Authenticate")
-    return username, password
+    except (binascii.Error, ValueError):
+        return "", ""
+    return (username, password) if colon else ("", "")

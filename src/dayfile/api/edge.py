@@ -5,6 +5,7 @@ Plain ASGI around everything else, since each record that comes in passes here.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -14,9 +15,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dayfile.api.concurrency import concurrency_of, concurrent_requests
 from dayfile.api.context import Context
+from dayfile.api.failed_logins import Crowded, FailedLogins
 from dayfile.api.params import check_path
 from dayfile.errors import Invalid
 from dayfile.web.client_address import TrustedProxies
+from dayfile.web.login_delays import DelayRule, LoginDelays
 
 API = "/v1/"
 FOR_SCRIPTS = (API, "/openapi.json")
@@ -38,6 +41,10 @@ CORS = (
     (b"access-control-allow-credentials", b"true"),
     (b"access-control-expose-headers", b", ".join(_EXPOSED.split())),
 )
+ANSWERED, CLIENT_GONE, CUT_OFF = "answered", "client gone", "cut off"
+"""Outcomes of requests."""
+
+_ANNOUNCE_A_BODY = (b"content-length", b"transfer-encoding")
 _SERVER_ERROR = 500
 
 _log = structlog.get_logger()
@@ -49,37 +56,48 @@ Answer = Callable[[Scope, Exception], ASGIApp]
 class Edge:
     """The outermost layer of the app."""
 
-    def __init__(self, app: ASGIApp, *, context: Context, answer: Answer, allowed: Callable[[Scope], str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        context: Context,
+        answer: Answer,
+        allowed: Callable[[Scope], str],
+        delay_rule: DelayRule,
+    ) -> None:
         self._app = app
         self._allowed = allowed
         self._context = context
         self._answer = answer
+        delays = LoginDelays(delay_rule, proxies=context.trusted_proxies)
+        self._failed_logins = FailedLogins(delays, rule=delay_rule, clock=context.clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, send, context=self._context)
+        exchange = _Exchange(scope, receive, send, context=self._context, failed_logins=self._failed_logins)
         try:
-            await self._serve(exchange, receive)
+            await self._serve(exchange)
         finally:
             concurrency_of(scope).leave(scope)
             exchange.log()
 
-    async def _serve(self, exchange: _Exchange, receive: Receive) -> None:
+    async def _serve(self, exchange: _Exchange) -> None:
         scope = exchange.scope
         try:
-            await self._route(scope)(scope, receive, exchange.send)
+            await self._route(scope)(scope, exchange.receive, exchange.send)
         except ClientDisconnect:
-            exchange.outcome = "client gone"
-        except Exception as error:  # noqa: BLE001 - the last resort: no request goes without an answer and a line
+            exchange.outcome = CLIENT_GONE
+        except Exception as raised:  # noqa: BLE001 - the last resort: no request goes without an answer and a line
+            error = raised.refusal if isinstance(raised, Crowded) else raised
             scope["state"]["error"] = error
             if exchange.status is None:
-                await self._answer(scope, error)(scope, receive, exchange.send)
+                await self._answer(scope, error)(scope, exchange.receive, exchange.send)
             else:
                 # The headers are out. Not finishing the body makes the server cut the connection: the client sees
                 # that something is missing.
-                exchange.outcome = "cut off"
+                exchange.outcome = CUT_OFF
 
     def _route(self, scope: Scope) -> ASGIApp:
         if scope["method"] == "OPTIONS":
@@ -97,26 +115,48 @@ class _Exchange:
     """One request and what has been answered to it so far."""
 
     __slots__ = (
-        *("_began", "_client", "_clock", "_path", "_request_id", "_send", "_sent_bytes"),
-        *("outcome", "scope", "status"),
+        *("_began", "_client", "_clock", "_failed_logins", "_has_unread_body", "_path", "_receive", "_request_id"),
+        *("_send", "_sent_bytes", "outcome", "scope", "status"),
     )
 
-    def __init__(self, scope: Scope, send: Send, *, context: Context) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, *, context: Context, failed_logins: FailedLogins
+    ) -> None:
         self._began = context.clock.monotonic()
         self._clock = context.clock
         self._request_id = "RQ" + context.randomness.hex(32)
         self._path: str = scope["path"]
+        self._failed_logins = failed_logins
+        self._has_unread_body = any(name in _ANNOUNCE_A_BODY for name, _ in scope["headers"])
+        self._receive = receive
         self._send = send
         self._sent_bytes = 0
         self.scope = scope
         self.status: int | None = None
-        self.outcome = "answered"
+        self.outcome = ANSWERED
         self._client = _client_of(scope, context.trusted_proxies)
         scope.setdefault("state", {}).update(request_id=self._request_id, client=self._client)
 
+    async def receive(self) -> Message:
+        """Pass on what comes from the client."""
+        message = await self._receive()
+        self._has_unread_body = message.get("more_body", False)
+        return message
+
+    async def gone(self) -> None:
+        """Return when the client has gone away, or never if its body has not been read to the end.
+
+        Then it cannot be seen: nobody reads on, lest a body be asked for that nobody wants.
+        """
+        if self._has_unread_body:
+            await asyncio.Future[None]()
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+
     async def send(self, message: Message) -> None:
-        """Pass a message on to the client, with the headers that every answer has."""
+        """Pass a message on to the client, with the headers that every answer has, when it is time for an answer."""
         if message["type"] == "http.response.start":
+            await self._failed_logins.settle(self.scope, gone=self.gone)
             self.status = message["status"]
             message["headers"] = [*message["headers"], *self._headers()]
         else:
@@ -128,7 +168,8 @@ class _Exchange:
         state: dict[str, Any] = self.scope["state"]
         error = state.get("error")
         failed = error is not None and (
-            self.status is None or self.status >= _SERVER_ERROR or self.outcome != "answered"
+            self.outcome == CUT_OFF
+            or (self.outcome == ANSWERED and (self.status is None or self.status >= _SERVER_ERROR))
         )
         tell = _log.error if failed else _log.info
         tell(

@@ -45,7 +45,8 @@ EXPLANATIONS: Mapping[int, Explanation] = {
         "Authenticate",
         "The request brought no credentials, or none that are known here.",
         "Use HTTP Basic: an account sid (AC...) with its auth token, or the sid of an API key (SK...) with its secret. "
-        "A revoked key no longer works, nor does a token once the time after its rotation is over.",
+        "A revoked key no longer works, nor does a token once the time after its rotation is over. Wrong credentials "
+        "are answered later and later; right ones are answered at once, whatever was sent before.",
     ),
     20004: Explanation(
         "Method not allowed",
@@ -90,7 +91,8 @@ EXPLANATIONS: Mapping[int, Explanation] = {
     ),
     20429: Explanation(
         "Too many requests",
-        "The request came on top of too many others, of the same account or of all, and nothing of it was done.",
+        "The request came on top of too many others, of the same account or of all, and nothing of it was done. Or its "
+        "credentials are wrong, and too many answers to wrong ones are being delayed; the message says so.",
         "Send it again after the number of seconds in the Retry-After header, then more slowly.",
     ),
     20500: Explanation(

@@ -18,13 +18,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dayfile.api.answers import json_answer
-from dayfile.api.auth import caller, callers, read_basic
+from dayfile.api.auth import caller, callers
 from dayfile.api.body_room import BodyRoom
 from dayfile.api.context import context_of
 from dayfile.api.incoming import IncomingBody
 from dayfile.api.rounds import Rounds
 from dayfile.api.shapes import Body
-from dayfile.errors import DayfileError, InvalidBody, InvalidParameter, TooLarge
+from dayfile.errors import DayfileError, InvalidBody, InvalidParameter, TooLarge, Unauthorized
 from dayfile.intake.accept import Delivery
 from dayfile.model.credential import Caller
 from dayfile.model.receipt import Receipt

@@ -27,21 +27,27 @@ def audience_of(
     request: Request, *, authenticator: Authenticator, public_url: str, trusted_proxies: TrustedProxies
 ) -> Audience:
     """Who is asking; wrong credentials are as good as none."""
-    if _is_operator(request.headers.get("authorization", ""), authenticator):
+    if _is_operator(request, authenticator):
         return Audience.OPERATOR
     is_near = _is_on_this_machine(request, public_url, trusted_proxies)
     return Audience.THIS_MACHINE if is_near else Audience.ANYBODY
 
 
-def _is_operator(authorization: str, authenticator: Authenticator) -> bool:
-    scheme, _, encoded = authorization.partition(" ")
+def _is_operator(request: Request, authenticator: Authenticator) -> bool:
+    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
         return False
+    sid = ""
     try:
         sid, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
-        return sid.isascii() and authenticator.authenticate(sid, secret).account is None
-    except (binascii.Error, UnicodeDecodeError, Unauthorized, AccountSuspended):
+        if sid.isascii():
+            return authenticator.authenticate(sid, secret).account is None
+    except AccountSuspended:
         return False
+    except (binascii.Error, UnicodeDecodeError, Unauthorized):
+        pass
+    request.state.failed_login = sid  # the answer is delayed
+    return False
 
 
 def _is_on_this_machine(request: Request, public_url: str, trusted_proxies: TrustedProxies) -> bool:

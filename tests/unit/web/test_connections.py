@@ -142,7 +142,7 @@ def test_answers_that_nobody_takes_share_a_bound(log: RecordedLog) -> None:
         for client in stalled:
             client.send(GET % b"/endless")
         assert app.gone.wait(30)
-        assert log.event("connections.full")["evicted"] >= 1
+        assert log.next("connections.full")["evicted"] >= 1
         assert get(other) == 200
 
 
@@ -151,7 +151,7 @@ def test_waiting_connections_make_room_for_new_ones(log: RecordedLog) -> None:
     with server(replace(PATIENT, connections=10)) as url, many(url, 30) as silent, raw(url) as new:
         assert get(new) == 200
         assert silent[0].is_closed()
-        line = log.event("connections.full")
+        line = log.next("connections.full")
         assert (line["limit"], line["level"]) == (10, "warning")
 
 
@@ -228,7 +228,7 @@ def test_heads_of_strangers_share_a_bound(log: RecordedLog) -> None:
     with server(replace(PATIENT, held_bytes=200_000)) as url, many(url, 5) as large, raw(url) as small:
         for connection in large:
             connection.send(b"GET / HTTP/1.1\r\nX: " + b"x" * 60_000)
-        assert log.event("connections.full")["evicted"] >= 1
+        assert log.next("connections.full")["evicted"] >= 1
         assert get(small) == 200
 
 
@@ -254,7 +254,7 @@ def test_queues_of_strangers_share_a_bound(log: RecordedLog) -> None:
             client.send(GET % b"/wait")
             assert app.working.acquire(timeout=30)
             client.send(GET % b"/" * 400)
-        assert log.event("connections.full")["evicted"] >= 1
+        assert log.next("connections.full")["evicted"] >= 1
         assert get(other) == 200
 
 

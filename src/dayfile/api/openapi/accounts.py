@@ -44,7 +44,7 @@ OPERATIONS = (
                 links={"FetchAccount": link("FetchAccount", says="See it.", AccountSid="$response.body#/account_sid")},
             )
         },
-        failures=(400, 401, 403, 413, 500, 503),
+        failures=(400, 401, 403, 413, 429, 500, 503),
     ),
     Operation(
         name="ListAccount",
@@ -56,7 +56,7 @@ OPERATIONS = (
         who=_OPERATOR,
         parameters=PAGES,
         answers={200: json_of("AccountList", says="One page of them.")},
-        failures=(400, 401, 403, 500, 503),
+        failures=(400, 401, 403, 429, 500, 503),
     ),
     Operation(
         name="FetchAccount",
@@ -68,7 +68,7 @@ OPERATIONS = (
         who=_OPERATOR,
         parameters=(_SID,),
         answers={200: json_of("Account", says="The account.")},
-        failures=(400, 401, 403, 404, 500, 503),
+        failures=(400, 401, 403, 404, 429, 500, 503),
     ),
     Operation(
         name="PutAccount",
@@ -84,7 +84,7 @@ OPERATIONS = (
             200: json_of("Account", says="The account as it is now."),
             201: json_of("NewAccount", says="It was not there; it is now, with its token.", headers=("Location",)),
         },
-        failures=(400, 401, 403, 409, 413, 500, 503),
+        failures=(400, 401, 403, 409, 413, 429, 500, 503),
     ),
     Operation(
         name="CloseAccount",
@@ -97,7 +97,7 @@ OPERATIONS = (
         who=_OPERATOR,
         parameters=(_SID,),
         answers={204: answer(says="It is closed.")},
-        failures=(400, 401, 403, 404, 409, 500, 503),
+        failures=(400, 401, 403, 404, 409, 429, 500, 503),
     ),
     Operation(
         name="CreateKey",

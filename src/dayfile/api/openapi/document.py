@@ -30,7 +30,8 @@ publishes the days of a range; each day then has a link to its file. The address
 those of Twilio's BulkExports API, so that its libraries work with another base URL and nothing else.
 
 **Credentials.** HTTP Basic: an account sid (`AC...`) with its auth token, or the sid of an API key (`SK...`) with its \
-secret. Which account a request is about follows from them; a subaccount has its own.
+secret. Which account a request is about follows from them; a subaccount has its own. Wrong ones are answered later \
+and later, up to 8 seconds, or with 429 while too many wait; right ones at once.
 
 **Requests.** Parameters of a `POST` are sent as a form, in UTF-8; what is sent to `Accounts` is JSON. Names and \
 resource types are spelled exactly as \

@@ -40,7 +40,7 @@ OPERATIONS = (
                 },
             )
         },
-        failures=(400, 401, 403, 500, 503),
+        failures=(400, 401, 403, 429, 500, 503),
     ),
     Operation(
         name="FetchNotice",

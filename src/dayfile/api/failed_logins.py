@@ -1,0 +1,100 @@
+"""Answers to failed logins, held back for as long as `web/login_delays.py` says."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+from collections.abc import Awaitable, Callable
+
+import structlog
+from starlette.requests import ClientDisconnect
+from starlette.types import Scope
+
+from dayfile.clock import Clock
+from dayfile.errors import TooManyRequests
+from dayfile.web.login_delays import DelayRule, LoginDelays
+
+FAILED = "failed_login"
+"""The state of a request whose credentials were wrong has the user name under it; absent ones are not wrong."""
+
+_SHOWN = re.compile(r"[A-Z]{2}[0-9a-f]{32}", re.ASCII)
+_SHOWN_CHARACTERS = 8
+
+_log = structlog.get_logger()
+
+
+class Crowded(Exception):
+    """A failed login whose answer cannot be held back, since too many are; `refusal` is to be answered instead.
+
+    No DayfileError, since it is raised while the app answers one already.
+    """
+
+    def __init__(self, refusal: TooManyRequests) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
+
+
+class FailedLogins:
+    """Holds back answers without holding a thread. Belongs to one event loop."""
+
+    def __init__(self, delays: LoginDelays, *, rule: DelayRule, clock: Clock) -> None:
+        self._delays = delays
+        self._rule = rule
+        self._clock = clock
+        self._held_back = 0
+
+    async def settle(self, scope: Scope, *, gone: Callable[[], Awaitable[None]]) -> None:
+        """Wait before the first byte of an answer, if the request's login failed. Once for each request.
+
+        `gone` returns when the client has gone away, which ends the wait. Raises ClientDisconnect then, and Crowded
+        instead of waiting if too many wait.
+        """
+        state = scope["state"]
+        if (username := state.pop(FAILED, None)) is not None:
+            await self._hold_back(username, scope, gone)
+        elif (credential := state.get("caller")) is not None:
+            self._delays.succeed(credential, client=state["client"])
+
+    async def _hold_back(self, username: str, scope: Scope, gone: Callable[[], Awaitable[None]]) -> None:
+        state = scope["state"]
+        failed = self._delays.fail(username, client=state["client"], now=self._clock.monotonic())
+        is_crowded = failed.seconds > 0 and self._held_back >= self._rule.most_delayed
+        _log.warning(
+            "login.failed",
+            username=_shown(username),
+            client=state["client"],
+            failures=failed.failures,
+            delayed_ms=0 if is_crowded else round(failed.seconds * 1000),
+            request_id=state["request_id"],
+        )
+        if is_crowded:
+            seconds = math.ceil(failed.seconds)
+            raise Crowded(
+                TooManyRequests(
+                    "these credentials are wrong, and so are those of too many other requests right now: "
+                    f"put them right, or wait {seconds} seconds",
+                    retry_after=seconds,
+                )
+            )
+        if failed.seconds > 0:
+            await self._wait(failed.seconds, gone)
+
+    async def _wait(self, seconds: float, gone: Callable[[], Awaitable[None]]) -> None:
+        self._held_back += 1
+        try:
+            async with asyncio.timeout(seconds):
+                await gone()
+        except TimeoutError:
+            return
+        finally:
+            self._held_back -= 1
+        raise ClientDisconnect
+
+
+def _shown(username: str) -> str:
+    """Return a user name for the log: a sid whole, the beginning of anything else, which may be a secret."""
+    if _SHOWN.fullmatch(username):
+        return username
+    start = username[:_SHOWN_CHARACTERS].encode("unicode_escape").decode("ascii")
+    return start if len(username) <= _SHOWN_CHARACTERS else f"{start}..."
