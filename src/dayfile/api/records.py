@@ -71,9 +71,8 @@ class _Door:
 
     async def receive(self, request: Request) -> Receipt:
         """Read the body, as far as its sender is authorized, and wait for the receipt."""
-        read_basic(
-            request.headers.get("authorization", "")
-        )  # who brings nothing that could be credentials costs nobody
+        if "authorization" not in request.headers:
+            raise Unauthorized("Authenticate")  # before anything else is spent on it
         body = IncomingBody(request)
         start = await body.start()
         if body.is_whole and _fits_a_round(request, start):
