@@ -1,6 +1,7 @@
 """What is the same for every request: its id, its duration, CORS, one line in the log, and an answer come what may.
 
-Plain ASGI around everything else, since each record that comes in passes here.
+A request that may write and comes from a page of another site goes no further. Plain ASGI around everything else, since
+each record that comes in passes here.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from dayfile.api.concurrency import concurrency_of, concurrent_requests
 from dayfile.api.context import Context
 from dayfile.api.failed_logins import Crowded, FailedLogins
 from dayfile.api.params import check_path
-from dayfile.errors import Invalid
+from dayfile.errors import Forbidden, Invalid
 from dayfile.web.client_address import TrustedProxies
+from dayfile.web.cross_site import check_cross_site
 from dayfile.web.login_delays import DelayRule, LoginDelays
 
 API = "/v1/"
@@ -103,8 +105,9 @@ class Edge:
         if scope["method"] == "OPTIONS":
             return _Preflight(self._allowed(scope))
         try:
+            check_cross_site(scope["method"], scope["headers"], public_url=self._context.public_url)
             check_path(scope.get("raw_path", b""))
-        except Invalid as error:
+        except (Forbidden, Invalid) as error:
             return self._answer(scope, error)
         if scope["path"].startswith(API) and scope["path"].endswith("/"):
             scope["path"] = scope["path"].removesuffix("/")
@@ -196,7 +199,8 @@ class _Exchange:
         ]
         if (concurrent := concurrent_requests(self.scope)) is not None:
             headers.append((b"twilio-concurrent-requests", b"%d" % concurrent))
-        # Other sites' scripts may use the API with credentials that they hold; the console is nobody else's.
+        # Other sites' scripts may read the API with credentials that they hold, and whatever they are answered when
+        # they try to write; the console is nobody else's.
         return [*headers, *CORS] if self._path.startswith(FOR_SCRIPTS) else headers
 
 

@@ -61,9 +61,11 @@ EXPLANATIONS: Mapping[int, Explanation] = {
     20403: Explanation(
         "Forbidden",
         "The credentials are good, but not for this: a restricted key lacks a permission, or only the operator may. Or "
-        "a download link has expired, or is not as it was given out.",
-        "For a link: fetch the day again, each fetch gives a fresh one. Otherwise use credentials that reach this far: "
-        "the message says which.",
+        "a download link has expired, or is not as it was given out. Or a browser sent a request that may write from "
+        "a page of another site.",
+        "For a link: fetch the day again, each fetch gives a fresh one. From another site: send the request from a "
+        "server or a program, since a page there cannot write here, whatever credentials it holds. Otherwise use "
+        "credentials that reach this far: the message says which.",
     ),
     20404: Explanation(
         "Not found",

@@ -45,8 +45,9 @@ goes meanwhile.
 a page about the code. With 429 and 503, and where there is `Retry-After`, the same request may be sent again. Any \
 address answers 405 to a method that it does not know, and names those that it does in `Allow`.
 
-**Every answer** has `Twilio-Request-Id`, by which the operator finds it in the log. Scripts of other sites may use \
-everything under `/v1/`, with credentials that they hold themselves."""
+**Every answer** has `Twilio-Request-Id`, by which the operator finds it in the log. Scripts of other sites may read \
+everything under `/v1/`, with credentials that they hold themselves; in a browser, only pages of this server may \
+write."""
 
 _HEADERS: Mapping[str, Node] = {
     "Twilio-Request-Id": text(
