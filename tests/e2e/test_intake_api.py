@@ -56,6 +56,12 @@ def test_bodies_are_taken_in_every_form(server: Server, acme: str, encoding: str
     assert server.waiting(acme) == ["a", "b"]
 
 
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "application/json", "application/octet-stream"])
+def test_a_batch_is_what_its_bytes_are(server: Server, acme: str, kind: str) -> None:
+    """Curl and urllib say of everything that it is a form."""
+    assert server.post(body_of(_messages(acme, "a")), Content_Type=kind).json()["accepted"] == 1
+
+
 def test_a_batch_of_which_nothing_is_accepted_is_a_bad_request(server: Server) -> None:
     """A sender that only looks at the status must notice; the body is the same as ever."""
     answer = server.post(b"nonsense\n")
@@ -77,6 +83,9 @@ def test_an_empty_body_is_fine(server: Server) -> None:
         ({"Idempotency_Key": "two words"}, "Idempotency-Key"),
         ({"Idempotency_Key": "k" * 256}, "Idempotency-Key"),
         ({"Idempotency_Key": ""}, "Idempotency-Key"),
+        ({"Content_Type": "text/plain"}, "application/x-ndjson"),
+        ({"Content_Type": "TEXT/plain ; charset=UTF-8"}, "application/x-ndjson"),
+        ({"Content_Type": "multipart/form-data; boundary=x"}, "application/x-ndjson"),
     ],
 )
 def test_what_cannot_be_taken_is_refused_with_what_to_do(server: Server, headers: dict[str, str], word: str) -> None:

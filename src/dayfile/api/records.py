@@ -20,6 +20,7 @@ from starlette.responses import Response
 from dayfile.api.answers import json_answer
 from dayfile.api.auth import caller, callers
 from dayfile.api.body_room import BodyRoom
+from dayfile.api.content_type import check_batch_type
 from dayfile.api.context import context_of
 from dayfile.api.incoming import IncomingBody
 from dayfile.api.rounds import Rounds
@@ -52,6 +53,7 @@ T = TypeVar("T")
 
 async def accept_records(request: Request) -> Response:
     """Take in a batch of records of one resource type; the answer comes when they are durable."""
+    check_batch_type(request)
     _check_head(request)
     receipt = await _door_of(request).receive(request)
     return json_answer(_receipt_shape(receipt), status=400 if receipt.is_refused else 200)

@@ -43,7 +43,8 @@ OPERATIONS = (
             in_head("Content-Encoding", text("How the body is compressed.", "gzip", enum=["gzip", "identity"])),
         ),
         body={
-            "description": "The batch. Its form is recognised from its first byte, whatever Content-Type says.",
+            "description": "The batch. Its form is recognised from its first byte, whatever Content-Type says; "
+            "`text/plain` and `multipart/form-data`, which forms of a browser can have, are refused.",
             "required": False,  # nothing is a batch of nothing
             "content": {
                 "application/x-ndjson": {"example": _LINE},
