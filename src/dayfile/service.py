@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from dayfile.accounts.administer import Administration
 from dayfile.accounts.authenticate import Authenticator
+from dayfile.accounts.sessions import Sessions
 from dayfile.accounts.settle_key import settle_key
 from dayfile.clock import Clock, SystemClock
 from dayfile.delivery.addresses import Destinations, Resolver, SystemResolver
@@ -257,6 +258,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
             clock=self.clock,
             randomness=self.randomness,
             authenticator=self.authenticator,
+            sessions=Sessions(self.database, key=self.key, randomness=self.randomness, clock=self.clock),
             administration=self.administration,
             intake=self.intake,
             custom_jobs=self.custom_jobs,

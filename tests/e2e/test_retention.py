@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,8 @@ from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
 from dayfile.model.export import LONGEST_LINK, DayFile
 from dayfile.model.job import Job
+from dayfile.model.session import SESSION_LIFETIME, Session
+from dayfile.store.tables.accounts import session
 from dayfile.store.tables.exports import daily_run, day_file, job, job_day, quota_day
 from dayfile.store.tables.records import receipt, upload
 from dayfile.store.tables.sealing import seal, sealed_day
@@ -83,6 +85,23 @@ def linked(world: World, link: tuple[str, str]) -> list[object]:
     with world.database.snapshot() as tx:
         sealed = tx.sealed_days.get(found.sealed_day_id)
     return [record["body"] for record in world.records_of(sealed)]
+
+
+def a_session(now: datetime) -> Session:
+    """Somebody signs in."""
+    return Session(
+        token_hash=b"token", credential=ACME, secret_hash=b"secret", began_at=now, expires_at=now + SESSION_LIFETIME
+    )
+
+
+def test_a_session_goes_when_it_has_expired(world: World) -> None:
+    """Not before: whoever has it is signed in until then."""
+    with world.database.transaction() as tx:
+        tx.sessions.add(a_session(world.clock.now()))
+    after(world, SESSION_LIFETIME)
+    assert rows(world, session) == 1
+    after(world, timedelta(minutes=1) + MICROSECOND)
+    assert rows(world, session) == 0
 
 
 def test_a_published_day_goes_after_seven_days_and_its_records_stay(world: World) -> None:
@@ -169,7 +188,7 @@ def test_a_day_published_again_as_it_is_goes_on_as_it_is(world: World) -> None:
 
 
 def test_nothing_is_left_over_of_what_was_published_once(world: World) -> None:
-    """Later there are the records, and nothing that grows with what was done: no jobs, runs, seals, receipts."""
+    """Later there are the records, and nothing that grows with what was done: no jobs, receipts, sessions."""
     world.enable(ACME)
     for body in ("second", "third"):
         publish(world)
@@ -182,10 +201,12 @@ def test_nothing_is_left_over_of_what_was_published_once(world: World) -> None:
     world.enable(ACME, enabled=False)
     with world.database.transaction() as tx:
         tx.jobs.draw_quota(ACME, today=Day.of(world.clock.now()), days=1, limit=366)
+        tx.sessions.add(a_session(world.clock.now()))
     for _ in range(10):
         after(world, timedelta(days=1))
-    counts = {table.name: rows(world, table) for table in (day_file, job, job_day, quota_day, receipt, sealed_day)}
-    assert counts == {"day_file": 0, "job": 0, "job_day": 0, "quota_day": 0, "receipt": 0, "sealed_day": 1}
+    tables = (day_file, job, job_day, quota_day, receipt, sealed_day, session)
+    kept = {table.name: count for table in tables if (count := rows(world, table))}
+    assert kept == {"sealed_day": 1}
     # Of the last week: four types a day.
     assert rows(world, daily_run) <= 4 * 8
     assert rows(world, seal) <= 4 * 8 + 1

@@ -23,6 +23,7 @@ from structlog.typing import EventDict
 
 from dayfile.accounts.administer import Administration
 from dayfile.accounts.authenticate import Authenticator
+from dayfile.accounts.sessions import Sessions
 from dayfile.api.app import create_app
 from dayfile.api.context import Context
 from dayfile.api.paging import PageTokens
@@ -194,6 +195,7 @@ class Face:
             randomness=self.randomness,
             administration=self.administration,
             authenticator=Authenticator(self.database, key=KEY, clock=self.clock),
+            sessions=Sessions(self.database, key=KEY, randomness=self.randomness, clock=self.clock),
             intake=cast("Intake", None),  # no test of these routes sends records
             custom_jobs=self._custom_jobs(quota_days),
             given_links=GivenLinks(self.database),
@@ -210,6 +212,17 @@ class Face:
             max_body_bytes=1 << 20,
         )
         return self._watched(create_app(context, pages=pages, delay_rule=delay_rule))
+
+    def _custom_jobs(self, quota_days: int) -> CustomJobs:
+        return CustomJobs(
+            self.database,
+            clock=self.clock,
+            randomness=self.randomness,
+            quota_days=quota_days,
+            job_lifetime=JOB_LIFETIME,
+            outbox=an_outbox(self.randomness),
+            wake=lambda: None,
+        )
 
     def _custom_jobs(self, quota_days: int) -> CustomJobs:
         return CustomJobs(

@@ -48,14 +48,7 @@ class Authenticator:
         # An unknown user name is hashed and compared like any other: how long it takes tells nothing.
         if not login_matches(self._key, sid=username, secret=password, stored=self._secrets(stored)) or stored is None:
             return Unauthorized("Authenticate")
-        if (suspended := _find_suspension(stored)) is not None:
-            return suspended
-        return Caller(
-            credential=username,
-            account=stored.account,
-            scopes=frozenset() if stored.key is None else stored.key.scopes,
-            permissions=permissions_of(stored.key),
-        )
+        return judge(username, stored)
 
     def _secrets(self, stored: StoredLogin | None) -> list[bytes]:
         if stored is None:
@@ -63,6 +56,18 @@ class Authenticator:
         if stored.former_hash is None or stored.former_until is None or self._clock.now() >= stored.former_until:
             return [stored.secret_hash]
         return [stored.secret_hash, stored.former_hash]
+
+
+def judge(username: str, stored: StoredLogin) -> Caller | AccountSuspended:
+    """Return the owner of a login whose secret was right, or that the account, or its parent, is not active."""
+    if (suspended := _find_suspension(stored)) is not None:
+        return suspended
+    return Caller(
+        credential=username,
+        account=stored.account,
+        scopes=frozenset() if stored.key is None else stored.key.scopes,
+        permissions=permissions_of(stored.key),
+    )
 
 
 def _find_suspension(stored: StoredLogin) -> AccountSuspended | None:

@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 
 from dayfile.accounts.administer import Administration
 from dayfile.accounts.authenticate import Authenticator
+from dayfile.accounts.sessions import Sessions
 from dayfile.api.paging import PageTokens
 from dayfile.clock import Clock
 from dayfile.delivery.addresses import Destinations
@@ -34,6 +35,7 @@ class Context:
     clock: Clock
     randomness: Randomness
     authenticator: Authenticator
+    sessions: Sessions  # for the console; under /v1/ only Basic credentials count
     administration: Administration
     intake: Intake
     custom_jobs: CustomJobs

@@ -86,5 +86,6 @@ class Retention:
                 tx.jobs.forget_quota(before=Day.of(now) - 1, limit=limit),
                 tx.receipts.forget(received_before=now - RECEIPT_LIFETIME, limit=limit),
                 tx.notices.forget(ended_before=now - self._notice_lifetime, limit=limit),
+                tx.sessions.forget(expired_before=now, limit=limit),
             )
         )

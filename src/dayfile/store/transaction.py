@@ -23,6 +23,7 @@ from dayfile.store.rejections import Rejections
 from dayfile.store.sealed import SealedDays
 from dayfile.store.seals import Seals
 from dayfile.store.segments import Segments
+from dayfile.store.sessions import Sessions
 from dayfile.store.uploads import Uploads
 
 
@@ -43,6 +44,10 @@ class Transaction:
     @cached_property
     def logins(self) -> Logins:
         return Logins(self._connection)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        return Sessions(self._connection)
 
     @cached_property
     def receipts(self) -> Receipts:

@@ -1,4 +1,4 @@
-"""Tables of who there is: accounts and their API keys.
+"""Tables of who there is: accounts, their API keys, and sessions of either.
 
 What a row means is said here; what may happen to it, in the file of its family in the store.
 """
@@ -43,4 +43,14 @@ api_key = Table(
     Column("secret_hash", LargeBinary, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("revoked_at", Moment),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True),  # the token itself is in the browser only
+    Column("credential", SID, nullable=False),  # an API key's sid, or an account's
+    Column("secret_hash", LargeBinary, nullable=False),  # of the credential when it began: with another one it is over
+    Column("began_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False, index=True),
 )

@@ -1,0 +1,93 @@
+"""Sessions of those who sign in with a browser: begun with a secret, found by a token, over when the secret is.
+
+A session is no copy of what its credential may do. Each time, the credential is looked up as at a login: one that was
+revoked or suspended has no session any more, nor has one with another secret.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+
+from dayfile.accounts.authenticate import Authenticator, judge
+from dayfile.clock import Clock
+from dayfile.errors import Unauthorized
+from dayfile.model.credential import Caller
+from dayfile.model.secret import InstanceKey, Randomness, login_hash
+from dayfile.model.session import (
+    SESSION_LIFETIME,
+    TOKEN_DIGITS,
+    Session,
+    form_token,
+    is_form_token,
+    session_hash,
+)
+from dayfile.store.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedIn:
+    """Who has a session, and what the forms on its pages carry."""
+
+    caller: Caller
+    form_token: str
+
+
+class Sessions:
+    """Begins, finds and ends sessions; each beginning and end is one commit with its line in the audit log."""
+
+    def __init__(self, database: Database, *, key: InstanceKey, randomness: Randomness, clock: Clock) -> None:
+        self._database = database
+        self._authenticator = Authenticator(database, key=key, clock=clock)
+        self._key = key
+        self._randomness = randomness
+        self._clock = clock
+
+    def begin_for_operator(self, username: str, password: str) -> str:
+        """Begin a session of an operator's key and return its token, which is always a new one.
+
+        Raises Unauthorized if the credentials are not known here, without saying which half is wrong, or are an
+        account's.
+        """
+        outcome = self._authenticator.authenticate_all([(username, password)])[0]
+        if not isinstance(outcome, Caller) or outcome.account is not None:
+            raise Unauthorized("Authenticate")
+        return self._begin(username, password)
+
+    def find(self, token: str) -> SignedIn | None:
+        """Return who has the session with this token; None if it is over, however it ended, or never was."""
+        with self._database.snapshot() as tx:
+            session = tx.sessions.find(session_hash(self._key, token), now=self._clock.now())
+            stored = None if session is None else tx.logins.find(session.credential)
+        if session is None or stored is None or not hmac.compare_digest(session.secret_hash, stored.secret_hash):
+            return None
+        caller = judge(session.credential, stored)
+        if not isinstance(caller, Caller):
+            return None
+        return SignedIn(caller=caller, form_token=form_token(self._key, token))
+
+    def is_form_of(self, token: str, given: str) -> bool:
+        """Whether a form that carries `given` is on a page of the session with this token."""
+        return is_form_token(self._key, token, given)
+
+    def end(self, token: str) -> None:
+        """End the session with this token; one that is over already stays so."""
+        with self._database.transaction() as tx:
+            credential = tx.sessions.end(session_hash(self._key, token))
+            if credential is not None:
+                tx.audit.add(actor=credential, action="session.ended", subject=credential, now=self._clock.now())
+
+    def _begin(self, username: str, password: str) -> str:
+        token, now = self._randomness.hex(TOKEN_DIGITS), self._clock.now()
+        session = Session(
+            token_hash=session_hash(self._key, token),
+            credential=username,
+            # That of the secret that was given: if it was replaced a moment ago, the session is over already.
+            secret_hash=login_hash(self._key, sid=username, secret=password),
+            began_at=now,
+            expires_at=now + SESSION_LIFETIME,
+        )
+        with self._database.transaction() as tx:
+            tx.sessions.add(session)
+            tx.audit.add(actor=username, action="session.began", subject=username, now=now)
+        return token

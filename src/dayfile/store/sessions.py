@@ -1,0 +1,52 @@
+"""Rows of sessions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, insert, select
+
+from dayfile.model.session import Session
+from dayfile.store.tables.accounts import session as table
+
+
+class Sessions:
+    """The sessions, within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, session: Session) -> None:
+        """Keep a new session."""
+        values = {
+            "token_hash": session.token_hash,
+            "credential": session.credential,
+            "secret_hash": session.secret_hash,
+            "began_at": session.began_at,
+            "expires_at": session.expires_at,
+        }
+        self._connection.execute(insert(table).values(values))
+
+    def find(self, token_hash: bytes, *, now: datetime) -> Session | None:
+        """Return the session with this token, unless there is none or it has expired."""
+        query = select(table).where(table.c.token_hash == token_hash, table.c.expires_at > now)
+        row = self._connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        return Session(
+            token_hash=bytes(row.token_hash),
+            credential=row.credential,
+            secret_hash=bytes(row.secret_hash),
+            began_at=row.began_at,
+            expires_at=row.expires_at,
+        )
+
+    def end(self, token_hash: bytes) -> str | None:
+        """Delete a session; the sid of its credential, or None if there was none."""
+        statement = delete(table).where(table.c.token_hash == token_hash).returning(table.c.credential)
+        return self._connection.execute(statement).scalar_one_or_none()
+
+    def forget(self, *, expired_before: datetime, limit: int) -> int:
+        """Drop sessions that expired before a moment, the oldest first; how many."""
+        old = select(table.c.token_hash).where(table.c.expires_at < expired_before).order_by(table.c.expires_at)
+        return self._connection.execute(delete(table).where(table.c.token_hash.in_(old.limit(limit)))).rowcount
