@@ -79,8 +79,8 @@ def test_all_that_may_write_is_looked_at(server: Server) -> None:
         for operation in OPERATIONS
         if operation.method != "get"
     }
-    assert len(documented) > 8
-    assert documented == server.writing
+    assert documented < server.writing
+    assert server.writing - documented == {("POST", "/operator"), ("POST", "/operator/sign-out")}
 
 
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)

@@ -15,6 +15,7 @@ import pytest
 from dayfile import __version__
 from dayfile.accounts.administer import NewAccount
 from dayfile.accounts.authenticate import Authenticator
+from dayfile.accounts.sessions import Sessions
 from dayfile.clock import Clock
 from dayfile.console.page import console_page
 from dayfile.errors import StorageUnavailable
@@ -122,6 +123,10 @@ class Shown:
     def authenticator(self) -> Authenticator:
         return self.service.authenticator
 
+    @property
+    def sessions(self) -> Sessions:
+        return self.service.context.sessions
+
 
 def test_anybody_sees_whether_it_works_and_how_to_use_it(public: Page) -> None:
     """The port is open to the world: no figure, no version, and nothing of any account."""
@@ -170,9 +175,10 @@ def test_nobody_behind_a_proxy_on_this_machine_passes_for_this_machine(
 
 
 def test_the_operator_sees_the_jobs_of_all_accounts(public: Page) -> None:
-    """With a key of the operator, and on request of the browser, which asks for it."""
+    """With a key of the operator, which a program is asked for, and a browser's user in a form."""
     asked = public.get("/operator")
     assert (asked.status_code, asked.headers["www-authenticate"].partition(" ")[0]) == (401, "Basic")
+    assert 'action="/operator"' in asked.text
     page = public.get("/operator", login=public.operator)
     assert page.status_code == 200
     assert [word for word in (*public.secrets, FIGURES, "5 waiting") if word not in page.text] == []

@@ -233,3 +233,42 @@ def test_a_page_of_another_site_writes_nothing_with_basic_credentials(
                 answers = {way: attack(tab, evil, one, way=way, names=names, victim=victim) for way in WAYS}
                 assert {way: seen.status for way, seen in answers.items()} == dict.fromkeys(WAYS, 403)
                 assert answers["form"].has_credentials, "else it would be refused for another reason"
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_page_of_another_site_does_nothing_with_a_session(
+    victim: Victim, evil: EvilSite, tmp_path: Path, place: str
+) -> None:
+    """Not write, not sign the operator out, and not sign them in with a key that somebody else reads along with."""
+    names = PLACES[place]
+    page = f"http://{names.victim}:{victim.port}/operator"
+    sid, secret = victim.operator
+    forms = [
+        Attack("/operator", {"key_sid": sid, "key_secret": secret}, ENCODED),
+        Attack("/operator/sign-out", {"form_token": ""}, ENCODED),
+    ]
+    with a_tab(tmp_path, names=NAMES) as tab:
+        tab.open(page)
+        tab.submit(
+            f"key_sid.value = '{sid}'; key_secret.value = '{secret}'; document.querySelector('form button').click()"
+        )
+        assert victim.next_of("POST", "/operator").status == 303
+        with unchanged(victim):
+            for one in [*by_operator(victim), *forms]:
+                answers = {way: attack(tab, evil, one, way=way, names=names, victim=victim) for way in WAYS}
+                assert {way: seen.status for way, seen in answers.items()} == dict.fromkeys(WAYS, 403)
+                # Ports of one host are one site: there SameSite keeps nothing back.
+                assert answers["form"].has_cookie is (names.victim == names.evil)
+            tab.open(page)
+            assert sid in tab.run("document.body.textContent")
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_browser_is_not_made_to_keep_basic_credentials(victim: Victim, tmp_path: Path, place: str) -> None:
+    """Not even when they are in the address: it is not asked for them, and shows the form."""
+    address = f"{':'.join(victim.operator)}@{PLACES[place].victim}:{victim.port}"
+    with a_tab(tmp_path, names=NAMES) as tab:
+        for path in ("/operator", "/v1/Exports/Messages"):
+            for _ in range(2):
+                tab.open(f"http://{address}{path}")
+                assert victim.next_of("GET", path)[2:] == (401, False, False)

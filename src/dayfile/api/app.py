@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from fastapi import APIRouter, FastAPI
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -36,6 +37,7 @@ from dayfile.api.meanings import BUG, ERRORS, Meaning, MethodNotAllowed
 from dayfile.api.ranges import RangeNotSatisfiable
 from dayfile.api.urls import Urls
 from dayfile.errors import DayfileError, Invalid, NotFound, Unauthorized
+from dayfile.web.browser import is_browser
 from dayfile.web.login_delays import USUAL_DELAYS, DelayRule
 
 ROUTERS = (
@@ -94,7 +96,7 @@ def answer(context: Context, scope: Scope, error: Exception) -> Response:
         code=meaning.code,
         message=_message(error, meaning, scope),
         more_info=Urls(context.public_url).error(meaning.code),
-        headers=_headers(error),
+        headers=_headers(error, scope),
     )
 
 
@@ -124,9 +126,10 @@ def _message(error: Exception, meaning: Meaning, scope: Scope) -> str:
     return f"The requested resource {shown} was not found" + (f": {reason[:1].lower()}{reason[1:]}" if reason else "")
 
 
-def _headers(error: Exception) -> dict[str, str]:
+def _headers(error: Exception, scope: Scope) -> dict[str, str]:
     headers = {}
-    if isinstance(error, Unauthorized):
+    # A browser that is asked would keep the credentials, and send them along with whatever any page sends here.
+    if isinstance(error, Unauthorized) and not is_browser(Headers(scope=scope)):
         headers["WWW-Authenticate"] = 'Basic realm="Dayfile", charset="UTF-8"'
     if isinstance(error, MethodNotAllowed):
         headers["Allow"] = error.allowed

@@ -16,6 +16,7 @@ from dayfile.api.answers import json_answer
 from dayfile.api.exports import READ
 from dayfile.api.meanings import BUG, ERRORS
 from dayfile.errors import NotFound
+from dayfile.web.browser import prefers_html
 from dayfile.web.sheet import Sheet
 
 _TEMPLATES: Final = Path(__file__).with_name("templates")
@@ -123,7 +124,7 @@ def explain(request: Request, code: str) -> Response:
     found = EXPLANATIONS.get(number)
     if found is None:
         raise NotFound(f"This server knows no error with the code {code[:40]!r}.")
-    if "text/html" in request.headers.get("accept", ""):
+    if prefers_html(request.headers):
         return _sheet().answer(code=number, explanation=found, http_status=STATUSES[number])
     return json_answer({"code": number, "title": found.title, "happened": found.happened, "to_do": found.to_do})
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 import ipaddress
+from dataclasses import dataclass
 from enum import IntEnum
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
 from dayfile.accounts.authenticate import Authenticator
+from dayfile.console.instance import Instance
+from dayfile.console.session_cookie import SessionCookie
 from dayfile.errors import AccountSuspended, Unauthorized
 from dayfile.web.client_address import TrustedProxies
 
@@ -23,31 +26,49 @@ class Audience(IntEnum):
     OPERATOR = 2  # the jobs of all accounts
 
 
-def audience_of(
-    request: Request, *, authenticator: Authenticator, public_url: str, trusted_proxies: TrustedProxies
-) -> Audience:
-    """Who is asking; wrong credentials are as good as none."""
-    if _is_operator(request, authenticator):
-        return Audience.OPERATOR
-    is_near = _is_on_this_machine(request, public_url, trusted_proxies)
-    return Audience.THIS_MACHINE if is_near else Audience.ANYBODY
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visitor:
+    """One who looks, and by what they are known."""
+
+    audience: Audience
+    operator: str | None = None  # the sid of an operator's key
+    form_token: str | None = None  # what forms of the operator's session carry; None without a session
 
 
-def _is_operator(request: Request, authenticator: Authenticator) -> bool:
+def visitor_of(request: Request, instance: Instance) -> Visitor:
+    """Who is asking, by a session or by Basic credentials; wrong ones are as good as none."""
+    token = SessionCookie(instance.public_url).read(request)
+    signed_in = None if token is None else instance.sessions.find(token)
+    if signed_in is not None and signed_in.caller.account is None:
+        sid = signed_in.caller.credential
+        return Visitor(audience=Audience.OPERATOR, operator=sid, form_token=signed_in.form_token)
+    sid_of_key = _operator(request, instance.authenticator)
+    if sid_of_key is not None:
+        return Visitor(audience=Audience.OPERATOR, operator=sid_of_key)
+    return stranger(request, instance)
+
+
+def stranger(request: Request, instance: Instance) -> Visitor:
+    """Who is asking, where nobody can look up who they are: all that counts is from where."""
+    is_near = _is_on_this_machine(request, instance.public_url, instance.trusted_proxies)
+    return Visitor(audience=Audience.THIS_MACHINE if is_near else Audience.ANYBODY)
+
+
+def _operator(request: Request, authenticator: Authenticator) -> str | None:
     scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
-        return False
+        return None
     sid = ""
     try:
         sid, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
         if sid.isascii():
-            return authenticator.authenticate(sid, secret).account is None
+            return sid if authenticator.authenticate(sid, secret).account is None else None
     except AccountSuspended:
-        return False
+        return None
     except (binascii.Error, UnicodeDecodeError, Unauthorized):
         pass
     request.state.failed_login = sid  # the answer is delayed
-    return False
+    return None
 
 
 def _is_on_this_machine(request: Request, public_url: str, trusted_proxies: TrustedProxies) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from dayfile.accounts.authenticate import Authenticator
+from dayfile.accounts.sessions import Sessions
 from dayfile.clock import Clock
 from dayfile.files.storage import Storage
 from dayfile.store.database import Database
@@ -12,7 +13,7 @@ from dayfile.web.client_address import TrustedProxies
 
 
 class Instance(Protocol):
-    """The parts of an instance that the page reads; it changes nothing."""
+    """The parts of an instance that the page reads; all that it changes are sessions."""
 
     @property
     def database(self) -> Database:
@@ -32,6 +33,11 @@ class Instance(Protocol):
     @property
     def authenticator(self) -> Authenticator:
         """Who knows whose credentials these are."""
+        ...
+
+    @property
+    def sessions(self) -> Sessions:
+        """Who has signed in."""
         ...
 
     @property

@@ -1,6 +1,6 @@
 """The one page for browsers: whether it works, how much is in it, and what to do next.
 
-It reads and changes nothing. How much it shows depends on who is looking (`audience.py`).
+It shows what there is and changes nothing but sessions. How much it shows depends on who is looking (`audience.py`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from dayfile import __version__
-from dayfile.console.audience import Audience, audience_of
+from dayfile.console.audience import Audience, Visitor, stranger, visitor_of
 from dayfile.console.instance import Instance
+from dayfile.console.sign_in import OPERATOR_PATH, SignIn
 from dayfile.console.status import duration_text, figures_of, health_of, recent_jobs_of
+from dayfile.errors import DatabaseUnavailable
 from dayfile.model.day import last_custom_day
 from dayfile.web.sheet import Sheet
 
@@ -24,22 +26,22 @@ _READ: Final = ["GET", "HEAD"]
 
 
 def console_page(instance: Instance) -> APIRouter:
-    """The routes of the page: `/` for everybody, and `/operator`, which asks for an operator's key."""
+    """The routes of the page: `/` for everybody, and `/operator`, which asks operators to sign in."""
     router = APIRouter()
-    page = _Page(instance)
+    page, sign_in = _Page(instance), SignIn(instance)
+    sign_in.add_to(router)
 
     @router.api_route("/", methods=_READ, include_in_schema=False)
     def front(request: Request) -> Response:
-        return page.answer(_audience(request, instance))
+        try:
+            return page.answer(visitor_of(request, instance))
+        except DatabaseUnavailable:
+            return page.answer(stranger(request, instance))  # the page says so, whoever looks
 
-    @router.api_route("/operator", methods=_READ, include_in_schema=False)
+    @router.api_route(OPERATOR_PATH, methods=_READ, include_in_schema=False)
     def operator(request: Request) -> Response:
-        audience = _audience(request, instance)
-        if audience is Audience.OPERATOR:
-            return page.answer(audience)
-        answer = page.answer(audience, status=401)
-        answer.headers["WWW-Authenticate"] = 'Basic realm="Dayfile operator", charset="UTF-8"'
-        return answer
+        visitor = visitor_of(request, instance)
+        return page.answer(visitor) if visitor.audience is Audience.OPERATOR else sign_in.form(request)
 
     return router
 
@@ -48,34 +50,24 @@ class _Page:
     """The template, and what is filled into it."""
 
     def __init__(self, instance: Instance) -> None:
-        self._sheet = Sheet(
-            _TEMPLATES,
-            "page.html",
-            styles=("page.css",),
-            scripts=("copy.js", "page.js"),
-            asks_again=True,
-            filters={
-                "count": "{:,}".format,
-                "moment": "{:%Y-%m-%d %H:%M} UTC".format,
-                "duration": duration_text,
-            },
-        )
+        self._sheet, self._sheet_with_form = _sheet(has_forms=False), _sheet(has_forms=True)
         self._instance = instance
         self._started_at = instance.clock.now()
 
-    def answer(self, audience: Audience, *, status: int = 200) -> HTMLResponse:
-        """The page as this audience sees it."""
+    def answer(self, visitor: Visitor) -> HTMLResponse:
+        """The page as this visitor sees it."""
+        audience = visitor.audience
         health, now = health_of(self._instance), self._instance.clock.now()
         # What somebody does not see is not even looked up for them.
         figures = audience >= Audience.THIS_MACHINE and health.database is None
         jobs = audience >= Audience.OPERATOR and health.database is None
-        return self._sheet.answer(
-            status=status,
+        return (self._sheet_with_form if visitor.form_token else self._sheet).answer(
             headers={"Cache-Control": "no-store"},
             url=self._instance.public_url,
             health=health,
             is_near=audience >= Audience.THIS_MACHINE,
-            is_operator=audience >= Audience.OPERATOR,
+            operator=visitor.operator,
+            form_token=visitor.form_token,
             figures=figures_of(self._instance) if figures else None,
             jobs=recent_jobs_of(self._instance) if jobs else None,
             version=__version__,
@@ -85,10 +77,17 @@ class _Page:
         )
 
 
-def _audience(request: Request, instance: Instance) -> Audience:
-    return audience_of(
-        request,
-        authenticator=instance.authenticator,
-        public_url=instance.public_url,
-        trusted_proxies=instance.trusted_proxies,
+def _sheet(*, has_forms: bool) -> Sheet:
+    return Sheet(
+        _TEMPLATES,
+        "page.html",
+        styles=("page.css",),
+        scripts=("copy.js", "page.js"),
+        asks_again=True,
+        has_forms=has_forms,
+        filters={
+            "count": "{:,}".format,
+            "moment": "{:%Y-%m-%d %H:%M} UTC".format,
+            "duration": duration_text,
+        },
     )

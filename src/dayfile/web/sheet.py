@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse
 
 _TEMPLATES: Final = Path(__file__).with_name("templates")
 _NOBODY: Final = "'none'"
+_SELF: Final = "'self'"
 
 
 class Sheet:
@@ -29,6 +30,7 @@ class Sheet:
         styles: Sequence[str] = (),
         scripts: Sequence[str] = (),
         asks_again: bool = False,  # whether its script asks this server for anything
+        has_forms: bool = False,  # which this server is to be sent
         filters: Mapping[str, Callable[..., object]] | None = None,
     ) -> None:
         environment = Environment(
@@ -43,8 +45,9 @@ class Sheet:
         self._style = _joined(environment, ("frame.css", *styles))
         self._script = _joined(environment, scripts)
         self._headers = {
-            "Content-Security-Policy": _policy(self._style, self._script, asks_again=asks_again),
-            "Referrer-Policy": "no-referrer",
+            "Content-Security-Policy": _policy(self._style, self._script, asks_again=asks_again, has_forms=has_forms),
+            # With no-referrer a browser says that a form comes from the origin null, which may write nowhere.
+            "Referrer-Policy": "same-origin" if has_forms else "no-referrer",
         }
 
     def answer(self, *, status: int = 200, headers: Mapping[str, str] | None = None, **values: object) -> HTMLResponse:
@@ -57,12 +60,12 @@ def _joined(environment: Environment, names: Sequence[str]) -> str:
     return "".join(environment.get_template(name).render() for name in names)
 
 
-def _policy(style: str, script: str, *, asks_again: bool) -> str:
+def _policy(style: str, script: str, *, asks_again: bool, has_forms: bool) -> str:
     """What the browser may do for a page: run and apply what is in it, perhaps ask this server, and nothing else."""
-    scripts, asked = _hash(script) if script else _NOBODY, "'self'" if asks_again else _NOBODY
+    scripts, asked = _hash(script) if script else _NOBODY, _SELF if asks_again else _NOBODY
     return (
         f"default-src 'none'; style-src {_hash(style)}; script-src {scripts}; connect-src {asked}; img-src data:; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        f"base-uri 'none'; form-action {_SELF if has_forms else _NOBODY}; frame-ancestors 'none'"
     )
 
 

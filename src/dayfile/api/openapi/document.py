@@ -59,7 +59,9 @@ _HEADERS: Mapping[str, Node] = {
         "How many requests of the account there were at once, with this one.", "1", pattern="^[1-9][0-9]*$"
     ),
     "Retry-After": text("Seconds to wait before the same request is sent again.", "5", pattern="^[0-9]+$"),
-    "WWW-Authenticate": text("Which credentials are asked for.", 'Basic realm="Dayfile", charset="UTF-8"'),
+    "WWW-Authenticate": text(
+        "Which credentials are asked for. Browsers are not asked.", 'Basic realm="Dayfile", charset="UTF-8"'
+    ),
     "ETag": text("Names the bytes of the file.", f'"{SHA256}"'),
     "Content-Disposition": text("What the file is best called.", 'attachment; filename="Messages-2026-10-01.json.gz"'),
     "Content-Range": text("Which bytes these are, and how many there are in all.", "bytes 1000000-1856999/1857000"),

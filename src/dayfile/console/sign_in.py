@@ -1,0 +1,101 @@
+"""The operator's sign-in and sign-out: forms that work without a script, and the session between them.
+
+The sign-in form carries no token, since there is no session yet that it could be of. What keeps another site from
+signing somebody in is the rule of who may write from a browser (`web/cross_site.py`), which stands before every form.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from dayfile.console.instance import Instance
+from dayfile.console.session_cookie import SessionCookie
+from dayfile.errors import Forbidden, Unauthorized
+from dayfile.web.browser import is_browser
+from dayfile.web.form import read_page_form
+from dayfile.web.sheet import Sheet
+
+OPERATOR_PATH: Final = "/operator"
+
+_TEMPLATES: Final = Path(__file__).with_name("templates")
+_KEY_SID: Final = re.compile(r"SK[0-9a-f]{32}")
+_SHOWN_CHARACTERS: Final = 34  # of a sid; also what is kept of one that was wrong
+_WRONG: Final = "No operator's key that works here has this sid and this secret. Check both."
+
+
+class SignIn:
+    """The form, and what happens to what is sent with it."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self._cookie = SessionCookie(instance.public_url)
+        self._sheet = Sheet(_TEMPLATES, "sign_in.html", styles=("sign_in.css",), has_forms=True)
+
+    def add_to(self, router: APIRouter) -> None:
+        """Add the two addresses that forms are sent to."""
+        router.add_api_route(OPERATOR_PATH, self.begin, methods=["POST"], include_in_schema=False)
+        router.add_api_route(f"{OPERATOR_PATH}/sign-out", self.end, methods=["POST"], include_in_schema=False)
+
+    def form(self, request: Request, *, key_sid: str = "", problem: str = "") -> Response:
+        """Return the form; clients that are no browsers are asked for Basic credentials as well."""
+        headers = {"Cache-Control": "no-store"}
+        if not is_browser(request.headers):
+            headers["WWW-Authenticate"] = 'Basic realm="Dayfile operator", charset="UTF-8"'
+        return self._sheet.answer(status=401, headers=headers, key_sid=key_sid, problem=problem)
+
+    async def begin(self, request: Request) -> Response:
+        """Sign in: lead to the operator's page with a new session, or show the form again."""
+        fields = await read_page_form(request)
+        return await run_in_threadpool(
+            self._begin, request, fields.get("key_sid", "").strip(), fields.get("key_secret", "").strip()
+        )
+
+    async def end(self, request: Request) -> Response:
+        """Sign out: end the session and lead to the form. Raises Forbidden for a form that is not of the session."""
+        fields = await read_page_form(request)
+        return await run_in_threadpool(self._end, request, fields.get("form_token", ""))
+
+    def _begin(self, request: Request, key_sid: str, secret: str) -> Response:
+        token = self._new_session(key_sid, secret)
+        if token is None:
+            shown = key_sid[:_SHOWN_CHARACTERS]
+            request.scope["state"]["failed_login"] = shown
+            return self.form(request, key_sid=shown, problem=_WRONG)
+        former = self._cookie.read(request)
+        if former is not None:
+            self._instance.sessions.end(former)
+        request.state.caller = key_sid  # for the line in the log
+        answer = _lead_to_page()
+        self._cookie.give(answer, token)
+        return answer
+
+    def _new_session(self, key_sid: str, secret: str) -> str | None:
+        # What cannot be a sid is not worth a question to the database, which need not even be able to hold it.
+        if not _KEY_SID.fullmatch(key_sid):
+            return None
+        try:
+            return self._instance.sessions.begin_for_operator(key_sid, secret)
+        except Unauthorized:
+            return None
+
+    def _end(self, request: Request, form_token: str) -> Response:
+        token = self._cookie.read(request)
+        if token is not None:
+            if not self._instance.sessions.is_form_of(token, form_token):
+                raise Forbidden("this form is not of the session that this browser has: load the page again")
+            self._instance.sessions.end(token)
+        answer = _lead_to_page()
+        self._cookie.take(answer)
+        return answer
+
+
+def _lead_to_page() -> Response:
+    # 303: whatever was sent is not sent again, also not by a reload of the page that follows.
+    return RedirectResponse(OPERATOR_PATH, status_code=303, headers={"Cache-Control": "no-store"})

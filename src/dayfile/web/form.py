@@ -1,0 +1,34 @@
+"""The small forms on pages: read whole, as the browser sends them, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+
+from dayfile.errors import InvalidBody, TooLarge
+
+_KIND: Final = "application/x-www-form-urlencoded"
+_LIMIT_BYTES: Final = 4 * 1024
+_MOST_FIELDS: Final = 20
+
+
+async def read_page_form(request: Request) -> Mapping[str, str]:
+    """Return the fields of a form by name; of a field that comes twice, the last.
+
+    Raises InvalidBody for what no form of a page here sends, TooLarge beyond 4 KiB.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != _KIND:
+        raise InvalidBody(f"The body must be a form, so Content-Type must be {_KIND}, not {kind[:80]!r}")
+    body = bytearray()
+    async for block in request.stream():
+        body += block
+        if len(body) > _LIMIT_BYTES:
+            raise TooLarge(f"The form is larger than {_LIMIT_BYTES} bytes, which no page here sends")
+    try:
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict"))
+    except ValueError as error:
+        raise InvalidBody("The body must be a form of a few fields, percent-encoded in UTF-8") from error
