@@ -208,8 +208,7 @@ def test_every_status_that_is_promised_can_be_had(
     """A promise that nothing keeps is noise to whoever writes a client: they handle what never comes."""
     asked = good(server, name)
     failures = {500: KeyError("a bug"), 503: DatabaseUnavailable("the state database does not answer")}
-    clock = server.service.clock
-    assert isinstance(clock, FakeClock)
+    assert isinstance(clock := server.service.clock, FakeClock)
     clock.pass_by(timedelta(seconds=2))  # what was found ready is taken to be ready for a second
     if status in failures:
 
@@ -229,7 +228,7 @@ def enter_in_vain(*_: object) -> None:
     raise TooManyRequests("as many as may be are being worked on", retry_after=1)
 
 
-async def _wait_in_vain(*_: object) -> None:  # as wrong credentials do when too many answers are delayed
+async def _wait_in_vain(*_: object) -> None:
     raise Crowded(TooManyRequests("too many wait", retry_after=1))
 
 

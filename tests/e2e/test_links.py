@@ -95,7 +95,7 @@ def test_a_restored_database_gives_no_other_file(face: Face, monkeypatch: pytest
     assert "fetch Messages of 2026-11-02 again" in answer.json()["message"]
 
 
-@pytest.mark.compat(74)
+@pytest.mark.compat(76)
 def test_a_link_may_be_spelled_as_clients_spell_it(face: Face, good: str) -> None:
     """Ruby sorts the parameters of an address that it follows, Go encodes them again, others escape too much."""
     address, _, query = good.removeprefix(face.url).partition("?")

@@ -224,17 +224,6 @@ class Face:
             wake=lambda: None,
         )
 
-    def _custom_jobs(self, quota_days: int) -> CustomJobs:
-        return CustomJobs(
-            self.database,
-            clock=self.clock,
-            randomness=self.randomness,
-            quota_days=quota_days,
-            job_lifetime=JOB_LIFETIME,
-            outbox=an_outbox(self.randomness),
-            wake=lambda: None,
-        )
-
     def _watched(self, app: FastAPI) -> FastAPI:
         app.add_middleware(_Watched, face=self)
         return app

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from dayfile.accounts.authenticate import Authenticator, judge
 from dayfile.clock import Clock
 from dayfile.errors import Unauthorized
-from dayfile.model.credential import Caller
+from dayfile.model.credential import Actor, Caller
 from dayfile.model.secret import InstanceKey, Randomness, login_hash
 from dayfile.model.session import (
     SESSION_LIFETIME,
@@ -43,8 +43,10 @@ class Sessions:
         self._randomness = randomness
         self._clock = clock
 
-    def begin_for_operator(self, username: str, password: str) -> str:
+    def begin_for_operator(self, username: str, password: str, *, address: str | None = None) -> str:
         """Begin a session of an operator's key and return its token, which is always a new one.
+
+        `address` is the client's, for the audit log.
 
         Raises Unauthorized if the credentials are not known here, without saying which half is wrong, or are an
         account's.
@@ -52,7 +54,7 @@ class Sessions:
         outcome = self._authenticator.authenticate_all([(username, password)])[0]
         if not isinstance(outcome, Caller) or outcome.account is not None:
             raise Unauthorized("Authenticate")
-        return self._begin(username, password)
+        return self._begin(username, password, address)
 
     def find(self, token: str) -> SignedIn | None:
         """Return who has the session with this token; None if it is over, however it ended, or never was."""
@@ -70,14 +72,15 @@ class Sessions:
         """Whether a form that carries `given` is on a page of the session with this token."""
         return is_form_token(self._key, token, given)
 
-    def end(self, token: str) -> None:
+    def end(self, token: str, *, address: str | None = None) -> None:
         """End the session with this token; one that is over already stays so."""
         with self._database.transaction() as tx:
             credential = tx.sessions.end(session_hash(self._key, token))
             if credential is not None:
-                tx.audit.add(actor=credential, action="session.ended", subject=credential, now=self._clock.now())
+                actor = Actor(name=credential, address=address)
+                tx.audit.add(actor=actor, action="session.ended", subject=credential, now=self._clock.now())
 
-    def _begin(self, username: str, password: str) -> str:
+    def _begin(self, username: str, password: str, address: str | None = None) -> str:
         token, now = self._randomness.hex(TOKEN_DIGITS), self._clock.now()
         session = Session(
             token_hash=session_hash(self._key, token),
@@ -89,5 +92,6 @@ class Sessions:
         )
         with self._database.transaction() as tx:
             tx.sessions.add(session)
-            tx.audit.add(actor=username, action="session.began", subject=username, now=now)
+            actor = Actor(name=username, address=address)
+            tx.audit.add(actor=actor, action="session.began", subject=username, now=now)
         return token

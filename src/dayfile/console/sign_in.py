@@ -63,25 +63,25 @@ class SignIn:
         return await run_in_threadpool(self._end, request, fields.get("form_token", ""))
 
     def _begin(self, request: Request, key_sid: str, secret: str) -> Response:
-        token = self._new_session(key_sid, secret)
+        token = self._new_session(request, key_sid, secret)
         if token is None:
             shown = key_sid[:_SHOWN_CHARACTERS]
             request.scope["state"]["failed_login"] = shown
             return self.form(request, key_sid=shown, problem=_WRONG)
         former = self._cookie.read(request)
         if former is not None:
-            self._instance.sessions.end(former)
+            self._instance.sessions.end(former, address=_address(request))
         request.state.caller = key_sid  # for the line in the log
         answer = _lead_to_page()
         self._cookie.give(answer, token)
         return answer
 
-    def _new_session(self, key_sid: str, secret: str) -> str | None:
+    def _new_session(self, request: Request, key_sid: str, secret: str) -> str | None:
         # What cannot be a sid is not worth a question to the database, which need not even be able to hold it.
         if not _KEY_SID.fullmatch(key_sid):
             return None
         try:
-            return self._instance.sessions.begin_for_operator(key_sid, secret)
+            return self._instance.sessions.begin_for_operator(key_sid, secret, address=_address(request))
         except Unauthorized:
             return None
 
@@ -90,10 +90,15 @@ class SignIn:
         if token is not None:
             if not self._instance.sessions.is_form_of(token, form_token):
                 raise Forbidden("this form is not of the session that this browser has: load the page again")
-            self._instance.sessions.end(token)
+            self._instance.sessions.end(token, address=_address(request))
         answer = _lead_to_page()
         self._cookie.take(answer)
         return answer
+
+
+def _address(request: Request) -> str | None:
+    """Return the client's address, for the audit log."""
+    return request.state.client or None
 
 
 def _lead_to_page() -> Response:

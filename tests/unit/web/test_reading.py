@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from tests.support.face import RecordedLog, recorded_log
+from tests.support.raw import many, raw
+from tests.support.waiting_app import GET, PATIENT, App, get, server
+
+
+@pytest.fixture
+def log() -> Iterator[RecordedLog]:
+    """What is logged."""
+    with recorded_log() as log:
+        yield log
+
+
+def test_requests_that_queue_are_not_read_without_end() -> None:
+    """Each answer once let another quarter of a megabyte of requests in, and each of those takes kilobytes."""
+    app = App()
+    with server(PATIENT, app) as url, raw(url) as client:
+        client.send(GET % b"/wait")
+        assert app.working.acquire(timeout=30)
+        client.socket.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            client.send_without_end(GET % b"/" * 100, at_most=1 << 26)
+        client.socket.settimeout(30)
+        app.go_on.set()
+        assert [client.status() for _ in range(1000)] == [200] * 1000
+
+
+def test_queues_of_strangers_share_a_bound(log: RecordedLog) -> None:
+    """Small requests, sent ahead on many connections, become many times as large in memory."""
+    app = App()
+    with server(replace(PATIENT, held_bytes=1 << 20), app) as url, many(url, 5) as clients, raw(url) as other:
+        for client in clients:
+            client.send(GET % b"/wait")
+            assert app.working.acquire(timeout=30)
+            client.send(GET % b"/" * 400)
+        assert log.next("connections.full")["evicted"] >= 1
+        assert get(other) == 200
+
+
+@pytest.mark.parametrize("lines", [127, 128])
+def test_a_head_of_very_many_lines_is_refused(lines: int) -> None:
+    """15,000 headers of three bytes each are two megabytes in memory."""
+    with server(PATIENT) as url, raw(url) as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: x\r\n" + b"a: b\r\n" * lines + b"\r\n")
+        assert client.status() == (200 if lines == 127 else 431)
+
+
+@pytest.mark.parametrize("size", [8192, 8193])
+def test_a_very_long_address_is_refused(size: int) -> None:
+    """To decode it, and to look for its route, takes milliseconds of everybody's time."""
+    with server(PATIENT) as url, raw(url) as client:
+        assert get(client, b"/".ljust(size, b"x")) == (200 if size == 8192 else 414)
+
+
+def test_blank_lines_without_end_are_no_request() -> None:
+    """They may come before a request, are part of none, and so once had no limit."""
+    with server(PATIENT) as url, raw(url) as client:
+        client.send(b"\r\n" * 40_000)
+        assert client.status() == 431
+
+
+def test_no_more_of_a_body_is_read_than_its_start(log: RecordedLog) -> None:
+    """What the server does not read stays with its sender, who is not known yet."""
+    with server(replace(PATIENT, body_for=0.3)) as url, raw(url) as stranger, raw(url) as known:
+        body = bytes(60_000)
+        stranger.send(b"POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n" + body)
+        assert stranger.status() == 408
+        known.send(b"POST /read/on HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n" + body)
+        assert known.status() == 200
+
+
+def test_an_answer_before_the_end_of_the_body_reaches_its_client() -> None:
+    """A server that closes with bytes unread resets the connection, and the client never learns what was wrong."""
+    with server(PATIENT) as url:
+        for size in (20_000, 300_000, 900_000):
+            with raw(url) as hasty:
+                hasty.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))
+                assert hasty.status() == 200
+                assert hasty.is_closed()
+
+
+def test_a_body_without_an_end_is_not_read_for_ever() -> None:
+    """The answer is given; what a client goes on sending is its own business."""
+    with server(replace(PATIENT, drain_for=0.2)) as url, raw(url) as endless:
+        endless.send(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        sent = endless.send_without_end(b"8000\r\n" + bytes(0x8000) + b"\r\n", at_most=1 << 30)
+        assert sent < 1 << 27
+
+
+def test_a_connection_goes_on_after_a_body_that_was_read() -> None:
+    """Clients keep connections, because opening one costs more than most requests."""
+    with server(PATIENT) as url, raw(url) as kept:
+        for size in (0, 1, 16 * 1024, 100_000):
+            kept.send(b"POST /read/on HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))
+            assert kept.status() == 200
+
+
+@pytest.mark.parametrize("beginning", [b"0\r\n", b"1\r\nx\r\n0\r\n"])
+def test_trailers_without_an_end_are_not_remembered(beginning: bytes) -> None:
+    """Anybody can send them, without credentials, and after the limit on heads was passed."""
+    with server(PATIENT) as url, raw(url) as endless:
+        endless.send(b"POST /read HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + beginning)
+        endless.send(b"X: y\r\n" * 20_000)
+        assert endless.status() == 431
+        assert endless.is_closed()
+
+
+@pytest.mark.parametrize("piece", [b"x" * 1000, b"x=y;" * 250])
+def test_a_chunk_extension_without_an_end_is_refused(piece: bytes) -> None:
+    """It is no body either."""
+    with server(PATIENT) as url, raw(url) as endless:
+        endless.send(b"POST /read HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5;" + piece * 100)
+        assert endless.status() == 431
+
+
+def test_a_body_in_tiny_chunks_is_no_head() -> None:
+    """Some clients send each line as a chunk: what frames them adds up to more than any head may have."""
+    body = b"1\r\nx\r\n" * 60_000 + b"0\r\n\r\n"
+    with server(PATIENT) as url, raw(url) as client:
+        client.send(b"POST /read/on HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
+        assert client.status() == 200
+        assert get(client) == 200
+
+
+def test_many_small_chunks_do_not_make_room_for_trailers() -> None:
+    """What chunks did not need of their framing is not saved up for something else."""
+    with server(PATIENT) as url, raw(url) as client:
+        client.send(b"POST /read/on HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        client.send(b"1\r\nx\r\n" * 60_000 + b"0\r\nX: " + b"x" * 600_000)
+        assert client.status() == 431
+
+
+def test_trailers_are_no_headers() -> None:
+    """What comes after a decision must not look as if it had been there before it."""
+    with server(PATIENT) as url, raw(url) as client:
+        client.send(b"POST /read HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        client.send(b"1\r\nx\r\n0\r\nAuthorization: Basic x\r\n\r\n")
+        assert client.answer() == (200, b"host transfer-encoding read")
