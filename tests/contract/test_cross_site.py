@@ -21,7 +21,7 @@ from dayfile.service import Service
 from dayfile.settings import Settings
 from dayfile.web.cross_site import READS
 from tests.support.documented import check
-from tests.support.face import recorded_log
+from tests.support.recorded_log import recorded_log
 from tests.support.server import serving
 
 FOREIGN: tuple[Mapping[str, str], ...] = (

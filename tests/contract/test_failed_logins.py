@@ -22,7 +22,8 @@ from dayfile.model.credential import Scope
 from dayfile.service import Service
 from dayfile.settings import Settings
 from dayfile.web.login_delays import DelayRule
-from tests.support.face import Face, RecordedLog, recorded_log, served_face
+from tests.support.face import Face, served_face
+from tests.support.recorded_log import RecordedLog, recorded_log
 from tests.support.server import serving
 from tests.support.state import a_sid
 

@@ -208,7 +208,8 @@ def test_every_status_that_is_promised_can_be_had(
     """A promise that nothing keeps is noise to whoever writes a client: they handle what never comes."""
     asked = good(server, name)
     failures = {500: KeyError("a bug"), 503: DatabaseUnavailable("the state database does not answer")}
-    assert isinstance(clock := server.service.clock, FakeClock)
+    clock = server.service.clock
+    assert isinstance(clock, FakeClock)
     clock.pass_by(timedelta(seconds=2))  # what was found ready is taken to be ready for a second
     if status in failures:
 
@@ -217,14 +218,13 @@ def test_every_status_that_is_promised_can_be_had(
 
         monkeypatch.setattr(Database, "snapshot", fail)
     if status == 429:
-        monkeypatch.setattr(Committer, "check_room", enter_in_vain)
-        monkeypatch.setattr(Concurrency, "enter", enter_in_vain)
+        monkeypatch.setattr(Committer, "check_room", _enter_in_vain)
+        monkeypatch.setattr(Concurrency, "enter", _enter_in_vain)
         monkeypatch.setattr(FailedLogins, "_hold_back", _wait_in_vain)
     assert spoiled(server, asked, status).status_code == status
 
 
-def enter_in_vain(*_: object) -> None:
-    """What an account at its limit meets."""
+def _enter_in_vain(*_: object) -> None:
     raise TooManyRequests("as many as may be are being worked on", retry_after=1)
 
 

@@ -7,7 +7,8 @@ import pytest
 from fastapi import APIRouter
 
 from dayfile.errors import Corrupt, LostClaim
-from tests.support.face import Face, Login, recorded_log, served_face
+from tests.support.face import Face, Login, served_face
+from tests.support.recorded_log import recorded_log
 
 JOBS = "/v1/Exports/Messages/Jobs"
 DAY = "/v1/Exports/Messages/Days/2026-11-01"

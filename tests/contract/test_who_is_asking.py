@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
-from tests.support.face import Face, recorded_log, served_face
+from tests.support.face import Face, served_face
+from tests.support.recorded_log import recorded_log
 
 HEALTH = "/healthz"
 CLIENT, PROXY = "203.0.113.9", "127.0.0.1"

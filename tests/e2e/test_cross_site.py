@@ -25,9 +25,9 @@ from dayfile.settings import Settings
 from tests.support.browser_tab import Tab, a_tab
 from tests.support.clock import FakeClock
 from tests.support.evil_site import ENCODED, PLAIN, EvilSite, an_evil_site
-from tests.support.face import recorded_log
 from tests.support.lanes import claimed, concluded
 from tests.support.notices import a_notice, an_outcome, told
+from tests.support.recorded_log import recorded_log
 from tests.support.server import serving
 
 DAY = "2026-11-01"

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from dayfile.errors import StorageUnavailable
 from dayfile.files.storage import LocalStorage
-from tests.support.face import Face, Login, recorded_log, served_face
+from tests.support.face import Face, Login, served_face
+from tests.support.recorded_log import recorded_log
 
 # More than the blocks that a storage reads at once, and nothing that gzip could make smaller.
 TEXT = b"".join(hashlib.sha256(b"%d" % n).hexdigest().encode() + b"\n" for n in range(60_000))

@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
+from dayfile.api.app import create_app
 from dayfile.console.page import console_page
 from dayfile.model.credential import Scope as KeyScope
 from dayfile.service import Service
 from dayfile.settings import Settings
 from tests.support.clock import FakeClock
-from tests.support.face import recorded_log
+from tests.support.face import NO_DELAYS
+from tests.support.recorded_log import RecordedLog, recorded_log
 from tests.support.server import serving
 
 BROWSER = {
@@ -27,13 +29,13 @@ BROWSER = {
 
 
 class ConsoleServer:
-    """A running server, and what was noted of its last request."""
+    """A running server."""
 
-    def __init__(self, service: Service, clock: FakeClock) -> None:
+    def __init__(self, service: Service, clock: FakeClock, log: RecordedLog) -> None:
         self.service = service
         self.clock = clock
         self.url = ""
-        self.noted: dict[str, Any] = {}
+        self.log = log
         self.operator = self.new_operator()
 
     def new_operator(self) -> tuple[str, str]:
@@ -53,22 +55,17 @@ class ConsoleServer:
             yield browser
 
     def app(self) -> ASGIApp:
-        """Its app, watched."""
-        inner = self.service.api(pages=[console_page(self.service.context)])
-
-        async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            self.noted = scope.setdefault("state", {})
-            await inner(scope, receive, send)
-
-        return app
+        """Its app, which answers wrong credentials at once: its clock stands still."""
+        context = self.service.context
+        return create_app(context, pages=[console_page(context)], delay_rule=NO_DELAYS)
 
 
 @contextmanager
 def console_served(folder: Path, **settings: Any) -> Iterator[ConsoleServer]:
     """Serve a new instance."""
     clock = FakeClock()
-    with Service.open(Settings.read(data_dir=folder, **settings), clock=clock) as service, recorded_log():
-        server = ConsoleServer(service, clock)
+    with Service.open(Settings.read(data_dir=folder, **settings), clock=clock) as service, recorded_log() as log:
+        server = ConsoleServer(service, clock, log)
 
         def make_app(url: str) -> ASGIApp:
             server.url = url

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -15,11 +14,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import httpx2
-import structlog
 from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Receive, Scope, Send
-from structlog.typing import EventDict
 
 from dayfile.accounts.administer import Administration
 from dayfile.accounts.authenticate import Authenticator
@@ -48,6 +45,7 @@ from tests.support import documented
 from tests.support.clock import FakeClock
 from tests.support.notices import an_outbox
 from tests.support.randomness import SeededRandomness
+from tests.support.recorded_log import recorded_log
 from tests.support.server import serving
 from tests.support.state import KEY, a_database
 from tests.support.told import NamesOf
@@ -99,48 +97,6 @@ def served_face(
             yield face
     finally:
         face.database.close()
-
-
-class RecordedLog:
-    """What is logged, in whichever thread; it may be logged after the answer has arrived."""
-
-    def __init__(self) -> None:
-        self._events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-
-    def record(self, logger: object, level: str, event: EventDict) -> EventDict:
-        """Keep an event; nothing of it reaches the terminal."""
-        self._events.put({**event, "level": level})
-        raise structlog.DropEvent
-
-    def until(self, answer: httpx2.Response) -> list[dict[str, Any]]:
-        """Wait for the line about an answered request; it, and all that came before it and was not asked for yet."""
-        events = [self._events.get(timeout=10)]
-        while (events[-1]["event"], events[-1]["request_id"]) != ("request", answer.headers["twilio-request-id"]):
-            events.append(self._events.get(timeout=10))
-        return events
-
-    def next(self, name: str) -> dict[str, Any]:
-        """Wait for the next event of a name."""
-        while (event := self._events.get(timeout=30))["event"] != name:
-            pass
-        return event
-
-    def line_about(self, path: str) -> dict[str, Any]:
-        """Wait for the next line about a request for a path."""
-        while (event := self._events.get(timeout=10))["event"] != "request" or event["path"] != path:
-            pass
-        return event
-
-
-@contextmanager
-def recorded_log() -> Iterator[RecordedLog]:
-    """The log of everything that happens meanwhile."""
-    log, before = RecordedLog(), structlog.get_config()["processors"]
-    structlog.configure(processors=[log.record])
-    try:
-        yield log
-    finally:
-        structlog.configure(processors=before)
 
 
 class _Watched:

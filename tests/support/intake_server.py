@@ -19,8 +19,9 @@ from dayfile.model.secret import Randomness
 from dayfile.service import Service
 from dayfile.settings import Settings
 from tests.support.clock import FakeClock
-from tests.support.face import NO_DELAYS, RecordedLog, recorded_log
+from tests.support.face import NO_DELAYS
 from tests.support.intake import Place
+from tests.support.recorded_log import RecordedLog, recorded_log
 from tests.support.server import serving
 from tests.support.told import NamesOf
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.face import RecordedLog, recorded_log
 from tests.support.raw import many, raw
+from tests.support.recorded_log import RecordedLog, recorded_log
 from tests.support.waiting_app import GET, PATIENT, App, get, server
 
 
