@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +11,7 @@ from dayfile.cli import instance
 from dayfile.cli.family import Family
 from dayfile.cli.options import JsonOption, read_account, screen_of
 from dayfile.cli.outcome import Outcome
-from dayfile.cli.show import Column, count_text
+from dayfile.cli.show import Column, Screen, count_text
 from dayfile.model.account import AccountSid
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 app = Family(help="Lines that were not accepted: look at them, try them again, drop them.")
 
-_PAGE = 200
+_PAGE = 500
+_SHOWN_IN_TABLE = 100
 _SHOWN_CHARACTERS = 4000
 
 NumbersArgument = Annotated[
@@ -32,35 +34,43 @@ AccountOption = Annotated[
     AccountSid | None,
     typer.Option("--account", metavar="ACCOUNT", help="Only those that wait for this account.", parser=read_account),
 ]
+AfterOption = Annotated[
+    int, typer.Option("--after", metavar="NUMBER", min=0, help="Only those that follow this one.", show_default=False)
+]
+LimitOption = Annotated[
+    int | None, typer.Option("--limit", metavar="N", min=1, help="At most so many.", show_default=False)
+]
+
+_COLUMNS = (
+    Column("NUMBER", right=True, whole=True),
+    Column("TYPE", whole=True),
+    Column("WHEN", whole=True),
+    Column("WHERE"),
+    Column("WHY", wraps=True),
+)
 
 
 @app.command("list")
-def list_rejections(ctx: typer.Context, *, account: AccountOption = None, as_json: JsonOption = False) -> None:
-    """List rejections, oldest first."""
-    with instance.opened() as service:
-        rejections = list(_all(service, account=account))
+def list_rejections(
+    ctx: typer.Context,
+    *,
+    account: AccountOption = None,
+    after: AfterOption = 0,
+    limit: LimitOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List rejections, oldest first: 100 of them in a table, all of them in JSON."""
     screen = screen_of(ctx)
-    if as_json:
-        screen.json([_as_json(rejection) for rejection in rejections])
-        return
-    columns = (
-        Column("NUMBER", right=True, whole=True),
-        Column("TYPE", whole=True),
-        Column("WHEN", whole=True),
-        Column("WHERE"),
-        Column("WHY", wraps=True),
-    )
-    rows = (
-        (
-            str(rejection.id),
-            rejection.resource_type,
-            f"{rejection.rejected_at:%Y-%m-%d %H:%M}",
-            f"{rejection.source}:{rejection.refusal.line_number}",
-            _reason(rejection),
-        )
-        for rejection in rejections
-    )
-    screen.table(columns, rows, empty="There is no rejection: every line was accepted.")
+    with instance.opened() as service:
+        if as_json:
+            screen.json_list(map(_as_json, islice(_all(service, account=account, after=after), limit)))
+            return
+        # One more than is shown tells whether there are more.
+        shown = limit or _SHOWN_IN_TABLE
+        rejections = list(islice(_all(service, account=account, after=after), shown + 1))
+    screen.table(_COLUMNS, map(_as_row, rejections[:shown]), empty="There is no rejection: every line was accepted.")
+    if len(rejections) > shown:
+        screen.note(f"There are more: add --after {rejections[shown - 1].id}")
 
 
 @app.command("show")
@@ -94,37 +104,79 @@ def show(
 @app.command("retry")
 def retry(ctx: typer.Context, *, numbers: NumbersArgument = None, everything: AllOption = False) -> None:
     """Try rejections again; those that are accepted now leave the list. Exit code 1 when some are not."""
+    _check_choice(numbers, everything=everything)
     screen = screen_of(ctx)
     with instance.opened() as service:
-        tried = service.intake.retry(_chosen(service, numbers, everything=everything))
-    screen.line(f"{count_text(tried.accepted, 'line')} accepted, {tried.rejected:,} still rejected.")
-    if tried.rejected:
+        if numbers:
+            tried = service.intake.retry(numbers)
+            accepted, rejected = tried.accepted, tried.rejected
+        else:
+            accepted, rejected = _retry_all(service, screen)
+    screen.line(f"{count_text(accepted, 'line')} accepted, {rejected:,} still rejected.")
+    if rejected:
         raise typer.Exit(Outcome.FAILED)
 
 
 @app.command("drop")
 def drop(ctx: typer.Context, *, numbers: NumbersArgument = None, everything: AllOption = False) -> None:
     """Forget rejections for good."""
+    _check_choice(numbers, everything=everything)
+    screen = screen_of(ctx)
     with instance.opened() as service:
-        chosen = _chosen(service, numbers, everything=everything)
-        with service.database.transaction() as tx:
-            for number in numbers or ():
-                tx.rejections.get(number)
-            dropped = tx.rejections.drop(chosen)
-    screen_of(ctx).line(f"{count_text(dropped, 'rejection')} dropped.")
+        if numbers:
+            with service.database.transaction() as tx:
+                for number in numbers:
+                    tx.rejections.get(number)
+                dropped = tx.rejections.drop(numbers)
+        else:
+            dropped = _drop_all(service, screen)
+    screen.line(f"{count_text(dropped, 'rejection')} dropped.")
 
 
-def _chosen(service: Service, numbers: list[int] | None, *, everything: bool) -> list[int]:
+def _check_choice(numbers: list[int] | None, *, everything: bool) -> None:
     if bool(numbers) == everything:
         raise typer.BadParameter("name the rejections by number, or all of them with --all")
-    return numbers or [rejection.id for rejection in _all(service, account=None)]
 
 
-def _all(service: Service, *, account: AccountSid | None) -> Iterator[Rejection]:
-    after = 0
+def _retry_all(service: Service, screen: Screen) -> tuple[int, int]:
+    """Try all again that are there now, some at a time; how many are accepted, and how many are not."""
+    accepted = rejected = after = 0
+    newest, count = _extent(service)
+    with screen.counting("Trying again", count) as bar:
+        while True:
+            last, tried = service.intake.retry_following(after, up_to=newest)
+            if last == after:
+                return accepted, rejected
+            after = last
+            accepted += tried.accepted
+            rejected += tried.rejected
+            bar.advance(tried.accepted + tried.rejected)
+
+
+def _drop_all(service: Service, screen: Screen) -> int:
+    """Drop all that are there now, some at a time: others write between them."""
+    dropped = after = 0
+    newest, count = _extent(service)
+    with screen.counting("Dropping", count) as bar:
+        while True:
+            with service.database.transaction() as tx:
+                some = tx.rejections.next_ids(after=after, up_to=newest)
+                dropped += tx.rejections.drop(some)
+            if not some:
+                return dropped
+            after = some[-1]
+            bar.advance(len(some))
+
+
+def _extent(service: Service) -> tuple[int, int]:
+    with service.database.snapshot() as tx:
+        return tx.rejections.newest(), tx.rejections.count()
+
+
+def _all(service: Service, *, account: AccountSid | None, after: int) -> Iterator[Rejection]:
     while True:
         with service.database.snapshot() as tx:
-            page = tx.rejections.listed(after_id=after, limit=_PAGE, account=account)
+            page = tx.rejections.listed(after_id=after, limit=_PAGE, account=account, with_lines=False)
         if not page:
             return
         yield from page
@@ -134,6 +186,16 @@ def _all(service: Service, *, account: AccountSid | None) -> Iterator[Rejection]
 def _reason(rejection: Rejection) -> str:
     refusal = rejection.refusal
     return f"{refusal.field}: {refusal.reason}" if refusal.field else refusal.reason
+
+
+def _as_row(rejection: Rejection) -> tuple[str, ...]:
+    return (
+        str(rejection.id),
+        rejection.resource_type,
+        f"{rejection.rejected_at:%Y-%m-%d %H:%M}",
+        f"{rejection.source}:{rejection.refusal.line_number}",
+        _reason(rejection),
+    )
 
 
 def _as_json(rejection: Rejection) -> dict[str, object]:

@@ -93,6 +93,17 @@ class Screen:
         """The result, for programs."""
         self.out.file.write(json_text(value, indent=2) + "\n")
 
+    def json_list(self, values: Iterable[object]) -> None:
+        """The result, for programs, as an array that is written as it comes."""
+        write = self.out.file.write
+        before = "["
+        for value in values:
+            # A text has no line break of its own in JSON, so each of these is one of the form.
+            text = json.dumps(value, ensure_ascii=False, indent=2).replace("\n", "\n  ")
+            write(f"{before}\n  {text}")
+            before = ","
+        write("[]\n" if before == "[" else "\n]\n")
+
     def table(self, columns: Sequence[Column], rows: Iterable[Sequence[object]], *, empty: str) -> None:
         """The result as a table; without rows, `empty` is said beside it."""
         table = new_table(columns)

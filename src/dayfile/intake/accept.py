@@ -22,6 +22,7 @@ from dayfile.intake.commit import GroupCommit
 from dayfile.intake.committer import Committer
 from dayfile.intake.lines import Line, read_lines
 from dayfile.intake.parts import PartWriter
+from dayfile.intake.rejections import RejectionWriter
 from dayfile.intake.repeats import Fingerprint, RepeatKey, Repeats, repeated
 from dayfile.intake.retry import Retried, Retries
 from dayfile.intake.taking import PART_BYTES, Repeat, Taking
@@ -76,11 +77,17 @@ class Intake:
         self._admission = Admission(database, accounts_may_write=accounts_may_write)
         self._repeats = Repeats(database)
         writer = PartWriter(database, storage, clock=clock, randomness=randomness)
+        rejections = RejectionWriter(database, clock=clock)
         self._taking = Taking(
-            writer, clock=clock, randomness=randomness, keep_dropped=keep_dropped, part_bytes=part_bytes
+            writer, rejections, clock=clock, randomness=randomness, keep_dropped=keep_dropped, part_bytes=part_bytes
         )
+
+        def give_up(batch: Batch) -> None:
+            writer.give_up(batch.parts)
+            rejections.give_up(batch.refused_upload)
+
         self._committer = Committer(
-            GroupCommit(database, writer=writer, clock=clock).commit, repeats=self._repeats, give_up=writer.give_up
+            GroupCommit(database, writer=writer, clock=clock).commit, repeats=self._repeats, give_up=give_up
         )
         self._retries = Retries(database, self._admission.operators_gate, self._taking, commit=self._committer.submit)
 
@@ -128,6 +135,13 @@ class Intake:
     def retry(self, rejection_ids: Collection[int]) -> Retried:
         """Try refused lines again, as the operator; raises NotFound for one that is not there, or Transient."""
         return self._retries.retry(rejection_ids)
+
+    def retry_following(self, after: int, *, up_to: int) -> tuple[int, Retried]:
+        """Try some of the refused lines again that follow a number; the last one's number, `after` if none is left.
+
+        Raises Transient.
+        """
+        return self._retries.retry_following(after, up_to=up_to)
 
     def retry_of_account(self, account: AccountSid) -> Retried:
         """Try some of the lines again that waited for the account; all 0 when there are none. Raises Transient."""

@@ -28,11 +28,12 @@ class Batch:
     source: str  # what its rejections are filed under
     days: tuple[DayLines, ...]  # still in memory: shares its segments with other batches
     parts: tuple[Part, ...]  # of a batch that was too large for memory: written already, nothing is in `days`
-    refusals: tuple[Refusal, ...]  # all of them, with their lines
+    refusals: tuple[Refusal, ...]  # with their lines; none, when they are written already
     stored: StoredReceipt | None  # what an idempotency key will be answered with
     retried: tuple[int, ...]  # rejections that are accepted with it
+    refused_upload: int | None = None  # the entry under which its refused lines are written, when they are many
 
     @property
     def waiting_bytes(self) -> int:
         """The memory that it takes while it waits, about."""
-        return sum(day.plain_bytes for day in self.days) + sum(len(refusal.line) for refusal in self.refusals)
+        return sum(day.plain_bytes for day in self.days) + sum(refusal.bytes for refusal in self.refusals)

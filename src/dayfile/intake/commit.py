@@ -47,6 +47,7 @@ class GroupCommit:
             with self._database.transaction() as tx:
                 tx.uploads.go_live([part.upload_id for part in parts if part.upload_id is not None], now=now)
                 tx.segments.add([part.segment for part in parts], now=now)
+                tx.uploads.settle([batch.refused_upload for batch in batches if batch.refused_upload is not None])
                 for batch in batches:
                     if batch.refusals:
                         tx.rejections.add(batch.resource_type, batch.source, batch.refusals, now=now)

@@ -13,12 +13,15 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from dayfile.errors import Conflict, TooManyRequests, Transient
-from dayfile.intake.batch import Batch, Part
+from dayfile.intake.batch import Batch
 from dayfile.intake.repeats import Repeats
 from dayfile.model.receipt import Receipt
 
 GROUP_BYTES = 32 * 1024 * 1024
 """A group takes batches until it has so many bytes of lines."""
+
+GROUP_REFUSALS = 1000
+"""Or so many refused lines, each of them a row: whoever is in a group waits for all of it."""
 
 WAITING_BYTES_LIMIT = 128 * 1024 * 1024
 """So many bytes of lines may wait for their commit; beyond that, senders are asked to wait."""
@@ -43,10 +46,10 @@ class Committer:
         commit: Commit,
         *,
         repeats: Repeats,
-        give_up: Callable[[Sequence[Part]], None],
+        give_up: Callable[[Batch], None],
         waiting_bytes_limit: int = WAITING_BYTES_LIMIT,
     ) -> None:
-        """`give_up` lets go of the parts of a batch that is not committed."""
+        """`give_up` lets go of what is written of a batch that is not committed."""
         self._commit = commit
         self._repeats = repeats
         self._give_up = give_up
@@ -85,7 +88,7 @@ class Committer:
         with self._changed:
             if self._is_closed:
                 for batch in batches:
-                    self._give_up(batch.parts)
+                    self._give_up(batch)
             self._check_open()
             self._waiting += added
             self._waiting_bytes += sum(waiting.bytes for waiting in added)
@@ -128,10 +131,11 @@ class Committer:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_closed)
             group: list[_Waiting] = []
-            size = 0
-            while self._waiting and size < GROUP_BYTES:
+            size = refusals = 0
+            while self._waiting and size < GROUP_BYTES and refusals < GROUP_REFUSALS:
                 waiting = self._waiting.popleft()
                 size += waiting.bytes
+                refusals += len(waiting.batch.refusals)
                 group.append(waiting)
             return group
 
@@ -156,7 +160,7 @@ class Committer:
     def _refuse(self, waiting: _Waiting, error: Exception) -> None:
         """Tell one sender why their batch was not committed, or what the same request was answered elsewhere."""
         batch = waiting.batch
-        self._give_up(batch.parts)
+        self._give_up(batch)
         receipt = None
         if batch.stored is not None and isinstance(error, Conflict):
             try:

@@ -55,6 +55,17 @@ class Retries:
             outcomes.append(self._retry(rejections))
         return _sum(outcomes)
 
+    def retry_following(self, after: int, *, up_to: int) -> tuple[int, Retried]:
+        """Try some of the rejections again that follow a number, up to another, whatever they are by now.
+
+        The number of the last one that was tried comes first: `after` itself, when none is left. Raises Transient when
+        they cannot be written now.
+        """
+        with self._database.snapshot() as tx:
+            found = tx.rejections.listed(after_id=after, limit=_AT_ONCE)
+        rejections = [rejection for rejection in found if rejection.id <= up_to]
+        return rejections[-1].id if rejections else after, self._retry(rejections)
+
     def retry_of_account(self, account: AccountSid) -> Retried:
         """Try some of those again that waited for the account: none are left when there were none.
 
@@ -73,7 +84,7 @@ class Retries:
     def _retry_type(self, resource_type: ResourceType, rejections: Collection[Rejection]) -> Retried:
         # Numbered by their ids: so those that are refused again are known.
         lines = ((rejection.id, rejection.refusal.line) for rejection in rejections)
-        batch = self._taking.batch(lines, resource_type, self._gate())
+        batch = self._taking.sort(lines, resource_type, self._gate())
         refused = {refusal.line_number for refusal in batch.refusals}
         accepted = tuple(rejection.id for rejection in rejections if rejection.id not in refused)
         if accepted:

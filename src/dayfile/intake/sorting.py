@@ -14,14 +14,16 @@ from dayfile.intake.admission import Gate
 from dayfile.intake.lines import Line
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
-from dayfile.model.receipt import KEPT_LINE_BYTES, Refusal
+from dayfile.model.receipt import KEPT_LINE_BYTES, LISTED_REJECTIONS, Refusal
 from dayfile.model.record import Record
 from dayfile.model.resource import ResourceType
 
 REFUSED_BYTES_LIMIT = 64 * 1024 * 1024
-"""Refused lines are kept in the state database, in the batch's own commit: more than this is no batch but a mistake."""
+"""Refused lines are kept in the state database: more than this is no batch but a mistake."""
 
-_REFUSAL_BYTES = 200  # what a refusal takes beside its line
+HELD_REFUSALS = 1000
+HELD_REFUSAL_BYTES = 1024 * 1024
+"""So many refused lines, or bytes of them, are enough to be written before there are more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,24 +42,39 @@ class Sorting:
 
     def __init__(self, resource_type: ResourceType, *, gate: Gate, parse: Callable[[bytes], Record]) -> None:
         self.accepted = 0
-        self.refusals: list[Refusal] = []
+        self.rejected = 0
+        self.first_refusals: list[Refusal] = []
+        self.refusals: list[Refusal] = []  # since they were taken the last time
+        self.plain_bytes = 0  # of the part, about
         self.resource_type = resource_type
         self._gate = gate
         self._parse = parse
         self._days: dict[Day, _Gathered] = {}
         self._doubtful: list[tuple[int, bytes, Record]] = []
         self._refused_bytes = 0
+        self._held_refusal_bytes = 0
+
+    @property
+    def has_many_refusals(self) -> bool:
+        """Whether there are so many refused lines that they should be taken."""
+        return len(self.refusals) >= HELD_REFUSALS or self._held_refusal_bytes >= HELD_REFUSAL_BYTES
 
     def fill(self, lines: Iterator[Line], *, part_bytes: int) -> bool:
-        """Take lines until they make a part; False if they ended before. Raises TooLarge when too many are refused."""
+        """Take lines until they make a part or many are refused; False if they ended before.
+
+        Raises TooLarge when too many are refused.
+        """
         parse, known = self._parse, self._gate.known
         doubtful: set[AccountSid] = set()
-        size, gathered, is_full = 0, _Gathered(None), False
+        size, gathered, is_full = self.plain_bytes, _Gathered(None), False
         for number, line in lines:
             try:
                 record = parse(line)
             except InvalidRecord as invalid:
                 self._refuse(number, line, field=invalid.field, reason=invalid.reason)
+                if self.has_many_refusals:
+                    is_full = True
+                    break
                 continue
             size += len(record.line)
             # Another batch may teach the gate an account meanwhile: its lines must not overtake those that wait here.
@@ -72,12 +89,20 @@ class Sorting:
             if size >= part_bytes:
                 is_full = True
                 break
+        self.plain_bytes = size
         self._judge()
         return is_full
 
+    def take_refusals(self) -> tuple[Refusal, ...]:
+        """Give the refused lines that were not taken yet, in their order."""
+        taken, self.refusals, self._held_refusal_bytes = tuple(self.refusals), [], 0
+        self.rejected += len(taken)
+        self.first_refusals += taken[: LISTED_REJECTIONS - len(self.first_refusals)]
+        return taken
+
     def drain(self) -> tuple[DayLines, ...]:
         """The records of the part, by day; the next part begins empty."""
-        days, self._days = self._days, {}
+        days, self._days, self.plain_bytes = self._days, {}, 0
         part = tuple(self._day_lines(day, days[day]) for day in sorted(days))
         self.accepted += sum(len(day.lines) for day in part)
         return part
@@ -122,13 +147,15 @@ class Sorting:
         self, number: int, line: bytes, *, field: str | None, reason: str, account: AccountSid | None = None
     ) -> None:
         kept = line[:KEPT_LINE_BYTES]
-        self._refused_bytes += len(kept) + _REFUSAL_BYTES
+        refusal = Refusal(line_number=number, field=field, reason=reason, line=kept, account=account)
+        self._refused_bytes += refusal.bytes
+        self._held_refusal_bytes += refusal.bytes
+        self.refusals.append(refusal)
         if self._refused_bytes > REFUSED_BYTES_LIMIT:
             raise self._too_many()
-        self.refusals.append(Refusal(line_number=number, field=field, reason=reason, line=kept, account=account))
 
     def _too_many(self) -> TooLarge:
-        first = self.refusals[0]
+        first = (self.first_refusals or self.refusals)[0]
         return TooLarge(
             f"over {REFUSED_BYTES_LIMIT // 1024 // 1024} MiB of lines are refused, so nothing was taken; the first is "
             f"line {first.line_number}, {first.field or 'which'} {without_value(first.reason)}: "

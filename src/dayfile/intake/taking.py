@@ -10,9 +10,10 @@ from dayfile.intake.admission import Gate
 from dayfile.intake.batch import Batch, Part
 from dayfile.intake.lines import Line
 from dayfile.intake.parts import PartWriter
+from dayfile.intake.rejections import RejectionWriter, are_few
 from dayfile.intake.repeats import RepeatKey, stored
 from dayfile.intake.sorting import DayLines, Sorting, without_value
-from dayfile.model.receipt import LISTED_REJECTIONS, Receipt, Refusal
+from dayfile.model.receipt import Receipt, Refusal
 from dayfile.model.record import RecordReader
 from dayfile.model.resource import ResourceType
 from dayfile.model.secret import Randomness
@@ -37,6 +38,7 @@ class Taking:
     def __init__(
         self,
         writer: PartWriter,
+        rejections: RejectionWriter,
         *,
         clock: Clock,
         randomness: Randomness,
@@ -44,6 +46,7 @@ class Taking:
         part_bytes: int,
     ) -> None:
         self._writer = writer
+        self._rejections = rejections
         self._clock = clock
         self._randomness = randomness
         self._keep_dropped = keep_dropped
@@ -63,47 +66,84 @@ class Taking:
         Raises what reading the lines raises, TooLarge when too many are refused, StorageUnavailable and
         DatabaseUnavailable; then nothing is left but ledger entries for the sweep.
         """
-        reader = RecordReader(resource_type, keep_dropped=self._keep_dropped, now=self._clock.now())
-        sorting = Sorting(resource_type, gate=gate, parse=reader.parse)
+        sid = "RC" + self._randomness.hex(_SID_DIGITS)
+        taken = _Taken(self._sorting(resource_type, gate), source=source or sid)
         lines = iter(lines)
-        parts: list[Part] = []
         try:
-            while sorting.fill(lines, part_bytes=self._part_bytes):
-                parts += self._writer.write(sorting.drain())
-            rest = sorting.drain()
-            if parts:
-                parts += self._writer.write(rest)
-                rest = ()
-            return self._batch(sorting, rest, parts, source=source, repeat=repeat)
+            while taken.sorting.fill(lines, part_bytes=self._part_bytes):
+                self._write_away(taken)
+            return self._batch(taken, self._write_rest(taken), sid=sid, repeat=repeat)
         except BaseException:
-            self._writer.give_up(parts)
+            self._writer.give_up(taken.parts)
+            self._rejections.give_up(taken.refused_upload)
             raise
 
-    def _batch(
-        self,
-        sorting: Sorting,
-        days: tuple[DayLines, ...],
-        parts: list[Part],
-        *,
-        source: str | None,
-        repeat: Repeat | None,
-    ) -> Batch:
+    def sort(self, lines: Iterable[Line], resource_type: ResourceType, gate: Gate) -> Batch:
+        """Read a few lines that are kept as rejections already, and write nothing; the batch has all that are refused.
+
+        Raises what `batch` raises.
+        """
+        taken = _Taken(self._sorting(resource_type, gate), source="")
+        lines = iter(lines)
+        while taken.sorting.fill(lines, part_bytes=self._part_bytes):
+            pass
+        return self._batch(taken, taken.sorting.drain(), sid="RC" + self._randomness.hex(_SID_DIGITS), repeat=None)
+
+    def _sorting(self, resource_type: ResourceType, gate: Gate) -> Sorting:
+        reader = RecordReader(resource_type, keep_dropped=self._keep_dropped, now=self._clock.now())
+        return Sorting(resource_type, gate=gate, parse=reader.parse)
+
+    def _write_away(self, taken: _Taken) -> None:
+        """Write what there is enough of to be written before the rest is read."""
+        if taken.sorting.plain_bytes >= self._part_bytes:
+            taken.parts += self._writer.write(taken.sorting.drain())
+        if taken.sorting.has_many_refusals:
+            self._write_refusals(taken)
+
+    def _write_rest(self, taken: _Taken) -> tuple[DayLines, ...]:
+        """Write what does not wait in memory for the commit; give the lines that do."""
+        if taken.refused_upload is not None or not are_few(taken.sorting.refusals):
+            self._write_refusals(taken)
+        rest = taken.sorting.drain()
+        if not taken.parts:
+            return rest
+        taken.parts += self._writer.write(rest)
+        return ()
+
+    def _write_refusals(self, taken: _Taken) -> None:
+        taken.refused_upload = self._rejections.write(
+            taken.sorting.take_refusals(), taken.sorting.resource_type, taken.source, upload_id=taken.refused_upload
+        )
+
+    def _batch(self, taken: _Taken, days: tuple[DayLines, ...], *, sid: str, repeat: Repeat | None) -> Batch:
+        refusals = taken.sorting.take_refusals()
         receipt = Receipt(
-            sid="RC" + self._randomness.hex(_SID_DIGITS),
-            accepted=sorting.accepted,
-            rejected=len(sorting.refusals),
-            refusals=tuple(map(_as_answered, sorting.refusals[:LISTED_REJECTIONS])),
+            sid=sid,
+            accepted=taken.sorting.accepted,
+            rejected=taken.sorting.rejected,
+            refusals=tuple(map(_as_answered, taken.sorting.first_refusals)),
         )
         return Batch(
             receipt=receipt,
-            resource_type=sorting.resource_type,
-            source=source or receipt.sid,
+            resource_type=taken.sorting.resource_type,
+            source=taken.source,
             days=days,
-            parts=tuple(parts),
-            refusals=tuple(sorting.refusals),
+            parts=tuple(taken.parts),
+            refusals=refusals,
             stored=None if repeat is None else stored(receipt, repeat.key, body_sha256=repeat.digest()),
             retried=(),
+            refused_upload=taken.refused_upload,
         )
+
+
+class _Taken:
+    """One batch while it is read: its lines sorted, and what of it is written already."""
+
+    def __init__(self, sorting: Sorting, *, source: str) -> None:
+        self.sorting = sorting
+        self.source = source
+        self.parts: list[Part] = []
+        self.refused_upload: int | None = None
 
 
 def _as_answered(refusal: Refusal) -> Refusal:

@@ -16,6 +16,8 @@ RECEIPT_LIFETIME = timedelta(hours=24)
 KEPT_LINE_BYTES = 1024 * 1024
 """Of a refused line, so much is kept to be looked at and tried again."""
 
+_REFUSAL_BYTES = 200  # what a refusal takes beside its line
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
@@ -26,6 +28,11 @@ class Refusal:
     reason: str
     line: bytes
     account: AccountSid | None  # set when all that is wrong is that this account does not exist (yet)
+
+    @property
+    def bytes(self) -> int:
+        """How much it takes where it is kept, about."""
+        return len(self.line) + _REFUSAL_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from dayfile.errors import DatabaseUnavailable, Unusable
 from dayfile.store.transaction import Transaction
+from dayfile.store.turns import Turns
 
 BUSY_TIMEOUT_MS = 30_000
 _CHECKPOINT_AT_BYTES = 16 * 1024 * 1024
@@ -32,7 +32,7 @@ class Database:
         self.engine = engine
         self._file = file  # of SQLite
         # SQLite has one writer at a time: queueing here is fair and wakes at once, its own busy wait is neither.
-        self._writer: contextlib.AbstractContextManager[Any] = threading.Lock() if file else contextlib.nullcontext()
+        self._writer: contextlib.AbstractContextManager[Any] = Turns() if file else contextlib.nullcontext()
 
     @classmethod
     def connect(cls, url: str) -> Database:

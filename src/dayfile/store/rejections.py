@@ -1,4 +1,8 @@
-"""Where refused lines are kept, until they are dropped or accepted at a later try."""
+"""Where refused lines are kept, until they are dropped or accepted at a later try.
+
+Those of a batch that has many are written before its commit, in transactions of their own, under an entry in the ledger
+of uploads. They count, and are seen here, when that entry is gone: the commit of their batch drops it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, insert, or_, select, update
 
 from dayfile.errors import NotFound
 from dayfile.model.account import AccountSid
@@ -14,6 +18,10 @@ from dayfile.model.receipt import Refusal, Rejection
 from dayfile.model.resource import ResourceType
 from dayfile.store.dialect import in_batches
 from dayfile.store.tables.records import rejection as table
+from dayfile.store.tables.records import upload
+
+_CHANGED_AT_ONCE = 1000
+_CHANGED_BYTES_AT_ONCE = 1024 * 1024  # what is dropped is overwritten, too: others wait for that
 
 
 class Rejections:
@@ -22,8 +30,16 @@ class Rejections:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def add(self, resource_type: ResourceType, source: str, refusals: Iterable[Refusal], *, now: datetime) -> None:
-        """Keep refused lines of one source."""
+    def add(
+        self,
+        resource_type: ResourceType,
+        source: str,
+        refusals: Iterable[Refusal],
+        *,
+        now: datetime,
+        upload_id: int | None = None,
+    ) -> None:
+        """Keep refused lines of one source; with `upload_id`, they count when that entry of the ledger is settled."""
         for batch in in_batches(refusals):
             rows = [
                 {
@@ -35,6 +51,7 @@ class Rejections:
                     "line": refusal.line,
                     "account": refusal.account,
                     "rejected_at": now,
+                    "upload_id": upload_id,
                 }
                 for refusal in batch
             ]
@@ -42,14 +59,20 @@ class Rejections:
 
     def get(self, rejection_id: int) -> Rejection:
         """The rejection; raises NotFound."""
-        row = self._connection.execute(select(table).where(table.c.id == rejection_id)).one_or_none()
+        row = self._connection.execute(select(table).where(table.c.id == rejection_id, _counts())).one_or_none()
         if row is None:
             raise NotFound(f"there is no rejection {rejection_id}")
         return _rejection(row)
 
-    def listed(self, *, after_id: int = 0, limit: int, account: AccountSid | None = None) -> list[Rejection]:
-        """The rejections that follow an id, oldest first; with `account`, those that wait for it to appear."""
-        query = select(table).where(table.c.id > after_id).order_by(table.c.id).limit(limit)
+    def listed(
+        self, *, after_id: int = 0, limit: int, account: AccountSid | None = None, with_lines: bool = True
+    ) -> list[Rejection]:
+        """The rejections that follow an id, oldest first; with `account`, those that wait for it to appear.
+
+        Lines may have a mebibyte each: without `with_lines` they are left in the database, and empty here.
+        """
+        columns = table.c if with_lines else [column for column in table.c if column is not table.c.line]
+        query = select(*columns).where(table.c.id > after_id, _counts()).order_by(table.c.id).limit(limit)
         if account is not None:
             query = query.where(table.c.account == account)
         return [_rejection(row) for row in self._connection.execute(query)]
@@ -59,9 +82,11 @@ class Rejections:
 
         It steps from account to account through the index, however many rejections each of them has.
         """
-        first = select(func.min(table.c.account).label("account")).where(table.c.account > (after or ""))
+        first = select(func.min(table.c.account).label("account")).where(table.c.account > (after or ""), _counts())
         step = first.cte("awaited", recursive=True)
-        following = select(func.min(table.c.account)).where(table.c.account > step.c.account).scalar_subquery()
+        following = (
+            select(func.min(table.c.account)).where(table.c.account > step.c.account, _counts()).scalar_subquery()
+        )
         steps = step.union_all(select(following).where(step.c.account.is_not(None)))
         query = select(steps.c.account).where(steps.c.account.is_not(None)).limit(limit)
         return list(self._connection.execute(query).scalars())
@@ -74,7 +99,16 @@ class Rejections:
 
     def count(self) -> int:
         """How many are kept."""
-        return self._connection.execute(select(func.count()).select_from(table)).scalar_one()
+        return self._connection.execute(select(func.count()).select_from(table).where(_counts())).scalar_one()
+
+    def newest(self) -> int:
+        """The number of the newest one; 0 when there is none."""
+        query = select(table.c.id).where(_counts()).order_by(table.c.id.desc()).limit(1)
+        return self._connection.execute(query).scalar() or 0
+
+    def next_ids(self, *, after: int, up_to: int) -> list[int]:
+        """The numbers of rejections that follow one, up to another, in order: as many as one transaction may change."""
+        return self._some_ids(table.c.id > after, table.c.id <= up_to, _counts())
 
     def drop(self, rejection_ids: Collection[int]) -> int:
         """Forget rejections; how many of them there were."""
@@ -82,6 +116,25 @@ class Rejections:
             self._connection.execute(delete(table).where(table.c.id.in_(batch))).rowcount
             for batch in in_batches(rejection_ids)
         )
+
+    def drop_abandoned(self, upload_id: int) -> int:
+        """Forget some of what was written under an entry that will not be settled; how many there were."""
+        return self.drop(self._some_ids(table.c.upload_id == upload_id))
+
+    def _some_ids(self, *which: ColumnElement[bool]) -> list[int]:
+        query = select(table.c.id, func.length(table.c.line)).where(*which).order_by(table.c.id).limit(_CHANGED_AT_ONCE)
+        ids: list[int] = []
+        left = _CHANGED_BYTES_AT_ONCE
+        for rejection_id, size in self._connection.execute(query):
+            if left <= 0:
+                break
+            ids.append(rejection_id)
+            left -= size
+        return ids
+
+
+def _counts() -> ColumnElement[bool]:
+    return or_(table.c.upload_id.is_(None), ~exists().where(upload.c.id == table.c.upload_id))
 
 
 def _rejection(row: Row[Any]) -> Rejection:
@@ -94,7 +147,7 @@ def _rejection(row: Row[Any]) -> Rejection:
             line_number=row.line_number,
             field=row.field,
             reason=row.reason,
-            line=row.line,
+            line=getattr(row, "line", b""),
             account=row.account,
         ),
     )

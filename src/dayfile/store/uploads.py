@@ -18,12 +18,18 @@ from dayfile.errors import LostClaim
 from dayfile.store.dialect import in_batches
 from dayfile.store.tables.records import upload as table
 
+REJECTIONS = "rejections"
+"""The prefix of entries for rejections that are written before their batch is committed."""
+
 PENDING, LIVE, GARBAGE, SWEPT = "pending", "live", "garbage", "swept"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """One entry: the object with the key `prefix`, or, with a mark, all that begin with it and contain the mark."""
+    """One entry: the object with the key `prefix`, or, with a mark, all that begin with it and contain the mark.
+
+    The prefix `REJECTIONS` stands for no object but for rejections, which name the entry.
+    """
 
     id: int
     prefix: str
@@ -55,6 +61,13 @@ class Uploads:
             changed = self._connection.execute(statement.values(state=LIVE, changed_at=now)).rowcount
             if changed != len(batch):
                 raise LostClaim("an upload was taken for abandoned and is being swept: nothing of it was accepted")
+
+    def settle(self, upload_ids: Collection[int]) -> None:
+        """Drop the entries of rejections, which count from this commit on; raises LostClaim unless all were pending."""
+        for batch in in_batches(upload_ids):
+            settled = delete(table).where(table.c.id.in_(batch), table.c.state == PENDING)
+            if self._connection.execute(settled).rowcount != len(batch):
+                raise LostClaim("its refused lines were taken for abandoned and are being swept")
 
     def discard(self, prefixes: Collection[str], *, now: datetime, delete_after: datetime) -> None:
         """Nothing refers to these live objects any more, from this commit on: they may go after `delete_after`."""

@@ -1,4 +1,7 @@
-"""The sweep: objects that nothing refers to are deleted, fenced from writers by the upload ledger."""
+"""The sweep: objects that nothing refers to are deleted, and rejections of batches that never were committed.
+
+It is fenced from writers by the upload ledger.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from datetime import timedelta
 from dayfile.clock import Clock
 from dayfile.files.storage import Storage
 from dayfile.store.database import Database
-from dayfile.store.uploads import GARBAGE, Upload
+from dayfile.store.uploads import GARBAGE, REJECTIONS, Upload
 
 STALE_AFTER = timedelta(hours=6)
 """A writer that neither committed nor extended for so long is taken for dead; if it is not, its commit fails."""
@@ -47,7 +50,10 @@ class Sweep:
         with self._database.snapshot() as tx:
             due = tx.uploads.due(now=now, limit=_AT_ONCE)
         for upload in due:
-            self._storage.delete(self._keys(upload))
+            if upload.prefix == REJECTIONS:
+                self._drop_rejections(upload)
+            else:
+                self._storage.delete(self._keys(upload))
         if due:
             first = [upload.id for upload in due if upload.state == GARBAGE]
             again = [upload.id for upload in due if upload.state != GARBAGE]
@@ -55,6 +61,12 @@ class Sweep:
                 tx.uploads.swept(first, look_again_at=now + self._look_again_after)
                 tx.uploads.forget(again)
         return bool(due)
+
+    def _drop_rejections(self, upload: Upload) -> None:
+        dropped = 1
+        while dropped:  # others write between two of these
+            with self._database.transaction() as tx:
+                dropped = tx.rejections.drop_abandoned(upload.id)
 
     def _keys(self, upload: Upload) -> list[str]:
         if not upload.mark:

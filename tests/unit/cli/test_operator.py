@@ -169,3 +169,23 @@ def test_the_audit_log_tells_where_it_was_done_from(run: Any, data_folder: Path)
     assert json.loads(run("audit", "list", "--json").stdout)[0]["address"] == "2001:db8::9"
     header, *lines = run("audit", "list").stdout.splitlines()
     assert [line.split()[header.split().index("FROM") + 1] for line in lines] == ["2001:db8::9", "-"]
+
+
+def test_rejections_are_listed_and_dropped_some_at_a_time(run: Any) -> None:
+    """There may be millions: a table has the first hundred and says how to go on, JSON is written as it is read."""
+    run("intake", "Messages", "-", text="bad\n" * 1_105)
+    listed = run("rejections", "list")
+    rows = listed.stdout.splitlines()[1:]
+    assert len(rows) == 100
+    last = rows[-1].split()[0]
+    assert f"--after {last}" in listed.stderr
+    following = run("rejections", "list", "--after", last, "--limit", "5").stdout.splitlines()[1:]
+    assert [int(row.split()[0]) for row in following] == [int(last) + number for number in range(1, 6)]
+    found = json.loads(run("rejections", "list", "--json").stdout)
+    assert [one["line"] for one in found] == list(range(1, 1_106))
+    assert json.loads(run("rejections", "list", "--json", "--limit", "2").stdout) == found[:2]
+    assert json.loads(run("rejections", "list", "--json", "--after", str(found[-2]["number"])).stdout) == found[-1:]
+    assert run("rejections", "retry", "--all").stdout == "0 lines accepted, 1,105 still rejected.\n"
+    assert run("rejections", "drop", "--all").stdout == "1,105 rejections dropped.\n"
+    assert run("rejections", "list", "--json").stdout == "[]\n"
+    assert run("rejections", "retry", "--all").exit_code == Outcome.DONE

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 import pytest
 
 from dayfile.errors import Corrupt, StorageUnavailable, TooManyRequests, Transient
-from dayfile.intake.batch import Batch, Part
+from dayfile.intake.batch import Batch
 from dayfile.intake.committer import Committer
 from dayfile.intake.repeats import Repeats
 from dayfile.intake.sorting import DayLines
@@ -64,8 +64,8 @@ def make(place: Place) -> Iterator[Callable[..., Committer]]:
     """Committers that are closed at the end."""
     made: list[tuple[Committer, Commits]] = []
 
-    def give_up(parts: Sequence[Part]) -> None:
-        assert not parts
+    def give_up(batch: Batch) -> None:
+        assert not batch.parts
 
     def committer(commits: Commits, *, limit: int = 1000) -> Committer:
         new = Committer(commits.commit, repeats=Repeats(place.database), give_up=give_up, waiting_bytes_limit=limit)

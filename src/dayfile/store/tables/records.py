@@ -5,7 +5,7 @@ What a row means is said here; what may happen to it, in the file of its family 
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, String, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, String, Table, Text, UniqueConstraint, text
 
 from dayfile.store.columns import ROW_ID, SID, TYPE_NAME, DayText, Moment, key_text
 from dayfile.store.tables.metadata import metadata
@@ -34,6 +34,14 @@ rejection = Table(
     Column("line", LargeBinary, nullable=False),
     Column("account", SID, index=True),  # set while all that is wrong is that this account is unknown
     Column("rejected_at", Moment, nullable=False),
+    Column("upload_id", BigInteger),  # written before its batch was committed: counts once that entry is gone
+    # Only what was written so is ever looked for by it.
+    Index(
+        "ix_rejection_upload_id",
+        "upload_id",
+        sqlite_where=text("upload_id IS NOT NULL"),
+        postgresql_where=text("upload_id IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 

@@ -1,0 +1,82 @@
+"""Writes the refused lines of a batch that has many of them, before its commit and a bounded number at a time.
+
+A commit keeps everybody waiting who is in it or comes after it, so none may be as long as a sender pleases. What is
+written here does not count yet: the batch's own commit makes it count with a single row, and what dies before leaves an
+entry for the sweep.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from dayfile.clock import Clock
+from dayfile.errors import LostClaim, Transient
+from dayfile.intake.sorting import HELD_REFUSAL_BYTES, HELD_REFUSALS
+from dayfile.model.receipt import Refusal
+from dayfile.model.resource import ResourceType
+from dayfile.store.database import Database
+from dayfile.store.uploads import REJECTIONS
+
+FEW_REFUSALS = 100
+FEW_REFUSAL_BYTES = 64 * 1024
+"""So many refused lines, and bytes of them, ride along in the commit of their batch."""
+
+
+class RejectionWriter:
+    """Writes refused lines that only wait for their commit. Safe to use from several threads."""
+
+    def __init__(self, database: Database, *, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        # However many batches of rubbish there are, others wait for one transaction of one of them.
+        self._turn = threading.Lock()
+
+    def write(
+        self, refusals: Sequence[Refusal], resource_type: ResourceType, source: str, *, upload_id: int | None
+    ) -> int | None:
+        """Write refused lines under an entry of the ledger, or a new one; which one it is, None without lines.
+
+        Raises DatabaseUnavailable, or Transient when the entry was taken for abandoned.
+        """
+        try:
+            for some in _slices(refusals):
+                with self._turn, self._database.transaction() as tx:
+                    now = self._clock.now()
+                    if upload_id is None:
+                        upload_id = tx.uploads.begin(REJECTIONS, now=now)
+                    else:
+                        tx.uploads.extend(upload_id, now=now)
+                    tx.rejections.add(resource_type, source, some, now=now, upload_id=upload_id)
+        except LostClaim as lost:
+            raise Transient(f"nothing of the batch was taken, send it again: {lost}") from lost
+        except BaseException:
+            self.give_up(upload_id)
+            raise
+        return upload_id
+
+    def give_up(self, upload_id: int | None) -> None:
+        """Leave what was written under an entry to the sweep, at once if the database lets us; None is nothing."""
+        if upload_id is not None:
+            with suppress(Transient), self._database.transaction() as tx:
+                tx.uploads.give_up([upload_id], now=self._clock.now())
+
+
+def are_few(refusals: Sequence[Refusal]) -> bool:
+    """Whether refused lines may ride along in the commit of their batch."""
+    return len(refusals) <= FEW_REFUSALS and sum(refusal.bytes for refusal in refusals) <= FEW_REFUSAL_BYTES
+
+
+def _slices(refusals: Sequence[Refusal]) -> Iterator[list[Refusal]]:
+    """Refused lines in lists that are each as much as one transaction may write."""
+    some: list[Refusal] = []
+    size = 0
+    for refusal in refusals:
+        some.append(refusal)
+        size += refusal.bytes
+        if len(some) == HELD_REFUSALS or size >= HELD_REFUSAL_BYTES:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
