@@ -7,7 +7,7 @@ import os
 import secrets
 import socket
 import string
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cached_property
@@ -31,6 +31,7 @@ from dayfile.exports.publish import Publishing
 from dayfile.exports.retention import Retention
 from dayfile.files.key_file import read_or_make
 from dayfile.files.links import LinkSigner
+from dayfile.files.private import Closed, Exposed
 from dayfile.files.scratch import scratch_folder
 from dayfile.files.storage import LocalStorage, Storage
 from dayfile.model.job import RetryRule
@@ -72,6 +73,8 @@ class SystemRandomness:
 class Service(contextlib.AbstractContextManager["Service"]):
     """One process's view of an instance: everything is made when first asked for, and closed together."""
 
+    permissions: Sequence[Closed | Exposed] = ()  # what other users could reach at the start, or still can
+
     def __init__(self, settings: Settings, *, database: Database, key: InstanceKey, clock: Clock) -> None:
         self.settings = settings
         self.database = database
@@ -86,20 +89,22 @@ class Service(contextlib.AbstractContextManager["Service"]):
     def open(cls, settings: Settings, *, clock: Clock | None = None) -> Service:
         """Open the instance that the settings describe, making it on first start.
 
-        Raises Unusable, with what to do: a folder that cannot be written, a data folder of a newer version, a key that
-        is not the one this instance was made with.
+        Raises Unusable, with what to do: a folder that cannot be written, data of a newer version, another's key.
         """
         key = _instance_key(settings)
         with contextlib.ExitStack() as on_failure:
             database = Database.connect(settings.database)
             on_failure.callback(database.close)
+            permissions = settings.own_folders(database.file).close()
             try:
                 schema.migrate(database)
                 settle_key(database, key)
             except DatabaseUnavailable as error:
                 raise Unusable(f"{error} (DAYFILE_DATA_DIR is {settings.data_dir.absolute()})") from error
             on_failure.pop_all()
-        return cls(settings, database=database, key=key, clock=clock or SystemClock())
+        service = cls(settings, database=database, key=key, clock=clock or SystemClock())
+        service.permissions = permissions
+        return service
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from dayfile.delivery.authorities import load_authorities
 from dayfile.delivery.relay import Mailing, Sender, parse_relay, parse_sender
 from dayfile.errors import Unusable
+from dayfile.files.own_folders import OwnFolders
 from dayfile.model.export import LONGEST_LINK
 from dayfile.sealing.plan import SealingRule
 
@@ -209,6 +210,10 @@ class Settings(BaseSettings):
     def scratch(self) -> Path:
         """The folder of what work in progress spills."""
         return self.data_dir.absolute() / "scratch"
+
+    def own_folders(self, database: Path | None) -> OwnFolders:
+        """Where this instance keeps what it writes; `database` is the file of its database, if it has one."""
+        return OwnFolders(data=self.data_dir.absolute(), storage=self.storage_folder, database=database)
 
     @property
     def mailing(self) -> Mailing:

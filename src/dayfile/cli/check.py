@@ -28,6 +28,7 @@ def check(
         objects = looking.objects()
         with screen.counting("Checking", objects) as bar:
             findings = list(looking.run(deep=deep, on_object=lambda: bar.advance(1)))
+    instance.warn_of_exposed(screen, service)  # no promise is broken by it: it is no finding
     if as_json:
         screen.json(
             [{"invariant": found.invariant, "subject": found.subject, "detail": found.detail} for found in findings]

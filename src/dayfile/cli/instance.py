@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from dayfile.files.private import Closed, Exposed
+
 if TYPE_CHECKING:
+    from dayfile.cli.show import Screen
     from dayfile.service import Service
 
 
@@ -20,4 +23,21 @@ def opened() -> Iterator[Service]:
 
     log_trouble()
     with Service.open(Settings.read()) as service:
+        tell_closed(service)
         yield service
+
+
+def tell_closed(service: Service) -> None:
+    """Log what other users of the machine could reach until now, and cannot any more."""
+    import structlog
+
+    for one in service.permissions:
+        if isinstance(one, Closed):
+            structlog.get_logger().warning("permissions.closed", path=str(one.path), mode=f"{one.mode:04o}")
+
+
+def warn_of_exposed(screen: Screen, service: Service) -> None:
+    """Warn of what other users of the machine can reach, and Dayfile leaves so."""
+    for one in service.permissions:
+        if isinstance(one, Exposed):
+            screen.warn(str(one))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dayfile import __version__
+from dayfile.cli import instance
 from dayfile.cli.options import screen_of
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ def serve(
         settings = settings.model_copy(update={"port": listening.getsockname()[1]})
         on_ready = partial(_tell_ready, screen_of(ctx), settings)
         with Service.open(settings) as service:
+            instance.tell_closed(service)
+            instance.warn_of_exposed(screen_of(ctx), service)
             if processes == 1:
                 answer(service, listening, stop=stop, with_worker=not no_worker, on_ready=on_ready)
                 return
@@ -78,6 +81,8 @@ def work(ctx: typer.Context) -> None:
     settings = Settings.read()
     log_everything()
     with told_by_signals() as stop, Service.open(settings) as service:
+        instance.tell_closed(service)
+        instance.warn_of_exposed(screen_of(ctx), service)
         screen_of(ctx).line(f"Dayfile {__version__} works on {settings.data_dir.absolute()}")
         answering.work(service, stop=stop)
 

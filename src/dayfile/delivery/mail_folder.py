@@ -11,7 +11,7 @@ from pathlib import Path
 from dayfile.delivery.letter import Letters
 from dayfile.delivery.transport import Credentials
 from dayfile.errors import StorageUnavailable
-from dayfile.files import disk
+from dayfile.files import disk, private
 from dayfile.model.notice import Notice, Outcome, Result
 
 
@@ -45,7 +45,7 @@ class MailFolder:
     def _make_folder(self) -> list[Path]:
         """Make the folder where it is missing; the folders that will have a new name in them."""
         try:
-            return [*disk.make_folders(self._folder), self._folder]
-        except FileExistsError as error:
+            return [*private.make_folder(self._folder), self._folder]
+        except NotADirectoryError as error:
             message = "cannot put a letter into the mail folder: a file is in its place"
             raise StorageUnavailable(message) from error

@@ -103,8 +103,11 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def make_folders(folder: Path) -> list[Path]:
-    """Make a folder and those above it, as far as they are missing; the folders that got a new name in them."""
+def make_folders(folder: Path, *, mode: int = 0o777) -> list[Path]:
+    """Make a folder and those above it, as far as they are missing; the folders that got a new name in them.
+
+    The umask takes its part of `mode`.
+    """
     missing = []
     at = folder
     while not at.is_dir():
@@ -113,7 +116,7 @@ def make_folders(folder: Path) -> list[Path]:
     for path in reversed(missing):
         # Path.mkdir(exist_ok=True) would look whether it is still there, and fail when it has just vanished again.
         with suppress(FileExistsError):
-            path.mkdir()
+            path.mkdir(mode=mode)
     return [path.parent for path in missing]
 
 

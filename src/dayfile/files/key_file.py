@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from dayfile.errors import Unusable
+from dayfile.files import private
 
 
 def read_or_make(path: Path, *, new: str, draft: str) -> str:
@@ -15,7 +16,7 @@ def read_or_make(path: Path, *, new: str, draft: str) -> str:
     `draft` is a name that nobody else uses.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private.make_folder(path.parent)
         with suppress(FileExistsError):
             _make(path, new, path.with_name(f".{path.name}.{draft}"))
         return path.read_text()

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dayfile.errors import StorageUnavailable
+from dayfile.files import private
 
 _LOCK = "in-use"
 _DOOR = ".door"  # locked while a folder is made or wiped: between the two it has no lock of its own yet
@@ -25,10 +26,10 @@ def scratch_folder(parent: Path, name: str) -> Iterator[Path]:
     folder = parent / name
     with contextlib.ExitStack() as closing:
         try:
-            parent.mkdir(parents=True, exist_ok=True)
+            private.make_folder(parent)
             with _locked(parent / _DOOR, wait=True):
                 _wipe_abandoned(parent)
-                folder.mkdir()
+                folder.mkdir(mode=0o700)
                 closing.callback(shutil.rmtree, folder, ignore_errors=True)
                 closing.enter_context(_locked(folder / _LOCK, wait=False))
         except OSError as error:

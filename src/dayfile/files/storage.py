@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final, Protocol, Self
 
 from dayfile.errors import NotFound, StorageUnavailable, Unusable
-from dayfile.files import disk
+from dayfile.files import disk, private
 
 Bytes = bytes | bytearray | memoryview
 
@@ -100,7 +100,7 @@ class LocalStorage:
     def open(cls, root: Path) -> Self:
         """The storage in a folder, which is made if need be; raises Unusable if it cannot be."""
         try:
-            root.mkdir(parents=True, exist_ok=True)
+            private.make_folder(root)
         except OSError as error:
             raise Unusable(
                 f"the storage folder {root} cannot be used: {error.strerror}. "

@@ -34,6 +34,11 @@ class Database:
         # SQLite has one writer at a time: queueing here is fair and wakes at once, its own busy wait is neither.
         self._writer: contextlib.AbstractContextManager[Any] = Turns() if file else contextlib.nullcontext()
 
+    @property
+    def file(self) -> Path | None:
+        """The file of SQLite; None for a database that is none."""
+        return self._file
+
     @classmethod
     def connect(cls, url: str) -> Database:
         """Open the database at a SQLAlchemy URL without touching its tables; raises Unusable for a bad URL."""

@@ -15,6 +15,7 @@ from dayfile.cli.options import screen_of
 from dayfile.cli.outcome import Outcome
 from dayfile.cli.show import Screen
 from dayfile.clock import Clock, SystemClock
+from dayfile.files import private
 from dayfile.model.day import DayRange, last_custom_day
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _show_what_to_try(screen: Screen, url: str, cast: Cast, days: DayRange) -> N
 def _folder(chosen: Path | None) -> Iterator[Path]:
     """The folder of the demo's data; it goes when the demo ends, unless somebody chose it."""
     if chosen is not None:
-        chosen.mkdir(parents=True, exist_ok=True)
+        private.make_folder(chosen)
         yield chosen.absolute()
         return
     with tempfile.TemporaryDirectory(prefix="dayfile-demo-", ignore_cleanup_errors=True) as made:
