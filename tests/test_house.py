@@ -18,7 +18,7 @@ from tests.conftest import ROOT, BeyondThisMachine
 PACKAGE = ROOT / "src" / "dayfile"
 DOCUMENTED = ("model", "store", "files", "accounts", "intake", "sealing", "exports", "delivery")
 
-FILE_LINES = 300
+FILE_LINES = 400
 FUNCTION_LINES = 40
 FORBIDDEN_WORDS = frozenset(
     {"util", "utils", "common", "helper", "helpers", "manager", "base", "misc", "handler", "processor"}
@@ -56,7 +56,7 @@ READ = [path for path in EVERYTHING if "migrations" not in path.parts]
 
 
 def test_every_file_has_one_noun() -> None:
-    """Beyond 300 lines a file is about two things, and nobody finds the second."""
+    """Beyond 400 lines a file is about two things, and nobody finds the second."""
     lengths = {_name(path): len(path.read_text(encoding="utf-8").splitlines()) for path in READ}
     assert {name: length for name, length in lengths.items() if length > FILE_LINES} == {}
 

@@ -35,6 +35,9 @@ from dayfile.web.protocol import read_on
 ROUND_BYTES = 16 * 1024
 """A plain body of at most this many bytes is taken in together with others: reading it keeps none of them waiting."""
 
+ROUND_LINES = 128
+"""The same, in lines or elements: as many as fit if they are records."""
+
 READ_WHOLE_BYTES = 8 * 1024 * 1024
 """A body of at most this many bytes, as it is sent, is read whole."""
 
@@ -45,6 +48,7 @@ STREAMS_LIMIT = 8
 """So many large bodies are received at once: each holds a part of itself in memory, and a thread while it lasts."""
 
 _THREADS = 4  # what they do holds the interpreter or waits for the disk: more would only take turns
+_LEAST_COMMAS = 20  # a record has, about, with the one after it: so they count the elements of an array
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 
 router = APIRouter()
@@ -121,7 +125,10 @@ def _door_of(request: Request) -> _Door:
 
 
 def _fits_a_round(request: Request, body: Sequence[bytes]) -> bool:
-    return sum(map(len, body)) <= ROUND_BYTES and not _is_gzip(request)
+    """Whether reading a body keeps none of those beside it waiting: it is small, and not full of tiny lines."""
+    if _is_gzip(request) or sum(map(len, body)) > ROUND_BYTES:
+        return False
+    return sum(block.count(b"\n") + block.count(b",") // _LEAST_COMMAS for block in body) <= ROUND_LINES
 
 
 def _submit_all(asked: Sequence[tuple[Request, Sequence[bytes]]]) -> list[Receipt | Exception]:

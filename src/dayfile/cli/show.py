@@ -99,7 +99,7 @@ class Screen:
         before = "["
         for value in values:
             # A text has no line break of its own in JSON, so each of these is one of the form.
-            text = json.dumps(value, ensure_ascii=False, indent=2).replace("\n", "\n  ")
+            text = json_text(value, indent=2).replace("\n", "\n  ")
             write(f"{before}\n  {text}")
             before = ","
         write("[]\n" if before == "[" else "\n]\n")
