@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from dayfile.web.client_address import TrustedProxies
 from dayfile.web.limits import Limits
 from dayfile.web.protocol import bounded_http
 
@@ -19,7 +20,7 @@ def serving(
     make_app: Callable[[str], ASGIApp],
     *,
     limits: Limits | None = None,
-    is_bounded: Callable[[str], bool] | None = None,
+    proxies: TrustedProxies | None = None,
 ) -> Iterator[str]:
     """Serve the app that `make_app` makes for its public address, in a thread; the address, without a slash."""
     # The port is taken and listened on before anything is started: whoever connects is only kept waiting.
@@ -27,7 +28,7 @@ def serving(
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         config = uvicorn.Config(
             make_app(url),
-            http=bounded_http(limits, is_bounded=is_bounded),  # type: ignore[arg-type]  # a factory is as good as a class
+            http=bounded_http(limits, proxies=proxies),  # type: ignore[arg-type]  # a factory is as good as a class
             ws="none",
             log_config=None,
             access_log=False,

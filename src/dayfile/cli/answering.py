@@ -51,7 +51,7 @@ class _Server:
         limits = Limits.within(open_files())
         config = uvicorn.Config(
             service.api(pages=[console_page(service.context)]),
-            http=bounded_http(limits),  # type: ignore[arg-type]  # a factory is as good as a class
+            http=bounded_http(limits, proxies=service.context.trusted_proxies),  # type: ignore[arg-type]  # a factory is as good as a class
             ws="none",
             backlog=limits.backlog,
             log_config=None,  # the app writes one line a request itself

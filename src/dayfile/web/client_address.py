@@ -66,6 +66,13 @@ class TrustedProxies:
         found = _find_address(peer)
         return found is not None and self._trusts(found)
 
+    def is_one_client(self, peer: str) -> bool:
+        """Return whether whatever comes from a peer is one client's, and can be bounded as such.
+
+        Many come through a trusted proxy. As long as none is named, a near peer may be a proxy, too.
+        """
+        return not self.trusts(peer) and (bool(self.networks) or not is_local(peer))
+
     def _trusts(self, address: Address) -> bool:
         return any(address in network for network in self.networks)
 

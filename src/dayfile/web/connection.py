@@ -63,7 +63,7 @@ class Connection(asyncio.BufferedProtocol):
     write: Callable[[bytes], None]  # the socket's own, once there is one
 
     def __init__(self, make_http: Callable[[Connection], Http], connections: Connections) -> None:
-        self.group = ""
+        self.peer = self.group = ""
         self.is_in_reserve = False
         self.held_bytes = 0
         self.unsent_bytes = 0
@@ -86,7 +86,8 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = cast("asyncio.Transport", transport)  # a stream's; the loop's own class may be no child of it
         self.write = self._transport.write
         peer = transport.get_extra_info("peername")
-        self.group = group_of(peer[0]) if isinstance(peer, tuple) else ""
+        self.peer = peer[0] if isinstance(peer, tuple) else ""
+        self.group = group_of(self.peer)
         self._is_counted = self._connections.enter(self)
         if not self._is_counted:
             self._transport.abort()

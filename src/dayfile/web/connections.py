@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
 from typing import Protocol
 
 import structlog
 
+from dayfile.web.client_address import TrustedProxies
 from dayfile.web.limits import Limits
 
 READ_BYTES = 256 * 1024
@@ -27,7 +27,8 @@ _log = structlog.get_logger()
 class Open(Protocol):
     """A connection as the server counts it."""
 
-    group: str  # whose it is: an address, or a network of them
+    peer: str  # the address that it came from
+    group: str  # that of the client, or of the network that is its own
     is_in_reserve: bool
     held_bytes: int  # of heads and bodies whose senders are not authorized
     unsent_bytes: int  # of an answer that its client does not keep up with
@@ -45,11 +46,10 @@ class Open(Protocol):
 class Connections:
     """The connections of one event loop."""
 
-    def __init__(self, limits: Limits, *, is_bounded: Callable[[str], bool]) -> None:
-        """`is_bounded` says of a group whether it may only have so many: not of a proxy that many come through."""
+    def __init__(self, limits: Limits, *, proxies: TrustedProxies) -> None:
         self.limits = limits
         self.buffer = memoryview(bytearray(READ_BYTES))  # shared: what is read is parsed before anything else is read
-        self._is_bounded = is_bounded
+        self._proxies = proxies
         self._open: set[Open] = set()
         self._in_reserve = 0
         self._by_group: Counter[str] = Counter()
@@ -65,7 +65,7 @@ class Connections:
     def enter(self, connection: Open) -> bool:
         """Count a new connection, if need be at the expense of a waiting one; False if there is no room for it."""
         has_room = True
-        if self._by_group[connection.group] >= self.limits.per_address and self._is_bounded(connection.group):
+        if self._by_group[connection.group] >= self.limits.per_address and self._proxies.is_one_client(connection.peer):
             has_room = self._evict_of(connection.group)
         elif len(self._open) - self._in_reserve >= self.limits.connections and not self._evict_any():
             connection.is_in_reserve = has_room = self._in_reserve < self.limits.reserve

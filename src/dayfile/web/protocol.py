@@ -15,7 +15,7 @@ import structlog
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from dayfile.web.client_address import is_local
+from dayfile.web.client_address import TrustedProxies
 from dayfile.web.connection import Connection
 from dayfile.web.connections import Connections
 from dayfile.web.limits import Limits
@@ -32,18 +32,14 @@ _log = structlog.get_logger()
 
 
 def bounded_http(
-    limits: Limits | None = None, *, is_bounded: Callable[[str], bool] | None = None
+    limits: Limits | None = None, *, proxies: TrustedProxies | None = None
 ) -> Callable[..., asyncio.BaseProtocol]:
-    """Return the factory to give to uvicorn as its `http`, for the connections of one server.
-
-    `is_bounded` says of an address, or of an IPv6 network, whether it may only have so many connections: by default all
-    may that are public.
-    """
+    """Return the factory to give to uvicorn as its `http`, for the connections of one server."""
     made: list[Connections] = []  # with the first connection: it belongs to the loop that runs then
 
     def connect(**of_server: Any) -> Connection:
         if not made:
-            made.append(Connections(limits or Limits(), is_bounded=is_bounded or _is_public))
+            made.append(Connections(limits or Limits(), proxies=proxies or TrustedProxies()))
         connections = made[0]
         return Connection(lambda connection: BoundedHttp(connection, connections.limits, **of_server), connections)
 
@@ -249,10 +245,6 @@ def _answer(status: int, message: str) -> bytes:
         *(("Retry-After: 1",) if status == HTTPStatus.SERVICE_UNAVAILABLE else ()),
     )
     return "\r\n".join((*head, "", message)).encode("ascii")
-
-
-def _is_public(group: str) -> bool:
-    return not is_local(group.partition("/")[0])
 
 
 def _nothing(scope: Scope) -> None:

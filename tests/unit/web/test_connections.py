@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from ipaddress import ip_network
 
 import pytest
 
+from dayfile.web.client_address import TrustedProxies
 from tests.support.raw import Raw, many, raw
 from tests.support.recorded_log import RecordedLog, recorded_log
 from tests.support.server import serving
@@ -146,16 +148,17 @@ def test_a_head_in_the_reserve_has_little_time() -> None:
             assert silent.is_closed()
 
 
-def test_a_public_address_may_only_have_its_share() -> None:
-    """One stranger must not take the connections of all others."""
+def test_one_client_may_only_have_its_share() -> None:
+    """One stranger must not take the connections of all others. A near one may be a proxy, unless proxies are named."""
     limits = replace(PATIENT, connections=100, per_address=3)
-    with (
-        serving(lambda _: App(), limits=limits, is_bounded=lambda _: True) as url,
-        many(url, 3) as silent,
-        raw(url) as fourth,
-    ):
-        assert get(fourth) == 200
-        assert silent[0].is_closed()
+    for named, is_bounded in ((), False), (("192.0.2.1/32",), True), (("127.0.0.0/8",), False):
+        proxies = TrustedProxies(tuple(map(ip_network, named)))
+        with serving(lambda _: App(), limits=limits, proxies=proxies) as url, many(url, 3) as first, raw(url) as fourth:
+            assert get(fourth) == 200
+            if is_bounded:
+                assert first[0].is_closed()
+            else:
+                assert get(first[0]) == 200
 
 
 def test_heads_of_strangers_share_a_bound(log: RecordedLog) -> None:
