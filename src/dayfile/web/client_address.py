@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
@@ -97,6 +98,7 @@ def is_local(address: str) -> bool:
     return found is None or any(found in network for network in _LOCAL)
 
 
+@lru_cache(maxsize=4096)  # a peer is asked for with each of its requests
 def _find_address(text: str) -> Address | None:
     text = text.strip()
     if (with_port := _WITH_PORT.fullmatch(text)) is not None:
