@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import base64
+import gzip
+import json
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +16,9 @@ import pytest
 
 from dayfile.api import records
 from dayfile.api.incoming import SILENCE_SECONDS, START_BYTES
+from dayfile.intake.accept import Delivery, Intake
+from dayfile.model.credential import Scope
+from dayfile.model.receipt import Receipt
 from tests.support.clock import FakeClock
 from tests.support.intake_server import DAY, PATH, Server, served
 from tests.support.raw import Raw, many, raw
@@ -78,6 +85,66 @@ def test_nobody_is_told_to_go_on_before_being_authorized(server: Server, path: s
         post(connection, path, NOBODY, f"Content-Type: {kind}", "Content-Length: 100", "Expect: 100-continue")
         assert connection.status() == 401
         assert connection.is_closed()
+
+
+def test_an_expectation_in_a_second_line_is_one_as_well(server: Server) -> None:
+    """The server would say to go on, however many lines the client needs to ask."""
+    with raw(server.url) as connection:
+        post(connection, PATH, NOBODY, "Content-Length: 100", "Expect: x", "Expect: 100-continue")
+        assert connection.status() == 401
+
+
+def test_a_batch_with_an_offer_of_http_2_is_taken(server: Server) -> None:
+    """As `curl --http2` sends it, and Java's own client."""
+    account = server.new_account()
+    for body in (a_body(account), a_body(account, size=50_000)):
+        with raw(server.url) as client:
+            offer = "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk"
+            post(client, PATH, server.operator, *offer, f"Content-Length: {len(body)}")
+            client.send(body)
+            status, receipt = client.answer()
+            assert (status, json.loads(receipt)["accepted"]) == (200, 1)
+
+
+def test_a_customer_may_only_have_so_many_forms_under_way(tmp_path: Path) -> None:
+    """Who is known, and asks to be told to go on, holds a place until the form comes."""
+    with served(tmp_path, concurrent_requests=2) as server, many(server.url, 3) as waiting:
+        answers = []
+        for connection in waiting:
+            post(connection, JOBS, server.account, "Content-Length: 100", "Expect: 100-continue")
+            answers.append(connection.status())
+        assert answers == [100, 100, 429]
+
+
+def test_one_sender_whose_batches_take_long_leaves_room_for_others(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten kilobytes of gzip can be millions of lines: they once kept all who came after from being recognized."""
+    slow, go_on, at_work = server.operator[0], threading.Event(), threading.Semaphore(0)
+    submit = Intake.submit
+
+    def slowly(intake: Intake, delivery: Delivery) -> Future[Receipt]:
+        if delivery.caller.credential == slow:
+            at_work.release()
+            go_on.wait()
+        return submit(intake, delivery)
+
+    monkeypatch.setattr(Intake, "submit", slowly)
+    account, other = server.new_account(), server.service.administration.create_key(account=None, scopes=[Scope.INTAKE])
+    body = gzip.compress(a_body(account))
+    gzipped = {"Content-Encoding": "gzip"}
+    with ThreadPoolExecutor(12) as pool:
+        slow_ones = [pool.submit(server.post, body, Content_Encoding="gzip") for _ in range(12)]
+        try:
+            for _ in range(4):
+                assert at_work.acquire(timeout=30)
+            login = (other.key.sid, other.secret)
+            for content, headers in ((body, gzipped), (a_body(account, size=50_000), {})):
+                assert server.client.post(PATH, content=content, headers=headers, auth=login).status_code == 200
+            assert server.client.post(PATH, content=bytes(50_000), auth=NOBODY).status_code == 401
+        finally:
+            go_on.set()
+        assert {answer.result().status_code for answer in slow_ones} == {200}
 
 
 def test_a_sender_who_is_authorized_is_told_to_go_on(server: Server) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Sequence
 
@@ -15,6 +13,7 @@ from dayfile.api.failed_logins import FAILED
 from dayfile.errors import DayfileError, Unauthorized
 from dayfile.model.account import Account
 from dayfile.model.credential import Actor, Caller, Permission, Scope
+from dayfile.web.basic import read_basic
 
 _SID = re.compile(r"[A-Z]{2}[0-9a-f]{32}", re.ASCII)
 
@@ -49,7 +48,11 @@ def admitted(request: Request) -> Caller:
 
     Raises TooManyRequests when there are as many of them as may be. An operator's are not counted.
     """
-    found = caller(request)
+    return counted(request, caller(request))
+
+
+def counted(request: Request, found: Caller) -> Caller:
+    """Count a request among those of its caller's account and return the caller; raises what `admitted` raises."""
     if found.account is not None:
         concurrency_of(request.scope).enter(request.scope, found.account.sid)
     return found
@@ -84,15 +87,3 @@ def _login_or_not(request: Request) -> tuple[str, str] | Unauthorized:
     if authorization:
         request.scope["state"][FAILED] = username
     return Unauthorized("Authenticate")
-
-
-def read_basic(authorization: str) -> tuple[str, str]:
-    """Return user name and password of an Authorization header; empty ones if there are none that can be read."""
-    scheme, _, encoded = authorization.partition(" ")
-    if scheme.lower() != "basic":
-        return "", ""
-    try:
-        username, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, ValueError):
-        return "", ""
-    return (username, password) if colon else ("", "")

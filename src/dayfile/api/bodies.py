@@ -7,7 +7,7 @@ import re
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from dayfile.api.auth import caller
+from dayfile.api.auth import admitted
 from dayfile.api.incoming import IncomingBody
 from dayfile.errors import InvalidBody, TooLarge
 from dayfile.web.protocol import read_on
@@ -15,6 +15,7 @@ from dayfile.web.protocol import read_on
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 FORM_LIMIT_BYTES = 64 * 1024
+FORM_SILENCE_SECONDS = 10.0
 
 
 async def read_form(request: Request) -> bytes:
@@ -40,10 +41,10 @@ async def _read_bounded(request: Request) -> bytes:
     blocks = await body.start()
     if not body.is_whole:
         # Nobody's body is kept beyond its start; what a key may do is asked when the parameters are known.
-        await run_in_threadpool(caller, request)
+        await run_in_threadpool(admitted, request)
         read_on(request.scope)
     while not body.is_whole:
-        blocks.append(await body.next())
+        blocks.append(await body.next(silence_seconds=FORM_SILENCE_SECONDS))
         if body.size_bytes > FORM_LIMIT_BYTES:
             raise _too_large()
     return b"".join(blocks)

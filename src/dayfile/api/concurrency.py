@@ -29,7 +29,9 @@ class Concurrency:
         self._running: dict[AccountSid, int] = {}
 
     def enter(self, scope: Scope, account: AccountSid) -> None:
-        """Count a request of the account; raises TooManyRequests, and then it is not counted."""
+        """Count a request of the account, once; raises TooManyRequests, and then it is not counted."""
+        if scope["state"].get(_COUNTED) == account:
+            return
         with self._lock:
             running = self._running.get(account, 0)
             if self._limit and running >= self._limit:

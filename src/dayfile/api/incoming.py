@@ -21,7 +21,7 @@ LEAST_BYTES_PER_SECOND = 1024
 
 def expects_continue(request: Request) -> bool:
     """Tell if the client sends its body only when told to go on: nobody is, before being authorized."""
-    return request.headers.get("expect", "").lower() == "100-continue"
+    return any(value.lower() == "100-continue" for value in request.headers.getlist("expect"))
 
 
 class IncomingBody:
@@ -47,19 +47,20 @@ class IncomingBody:
             blocks.append(await self._receive())
         return blocks
 
-    async def next(self) -> bytes:
-        """Return the next bytes; none at the end.
+    async def next(self, *, silence_seconds: float | None = None) -> bytes:
+        """Return the next bytes; none at the end. `silence_seconds` is SILENCE_SECONDS unless given.
 
         Raises InvalidBody if the sender is silent or too slow, and ClientDisconnect if it went away.
         """
+        patience = SILENCE_SECONDS if silence_seconds is None else silence_seconds
         try:
-            async with asyncio.timeout(SILENCE_SECONDS):
+            async with asyncio.timeout(patience):
                 while not self.is_whole:
                     if block := await self._receive():
                         self._check_rate()
                         return block
         except TimeoutError as error:
-            raise InvalidBody(f"nothing of the body came for {SILENCE_SECONDS:.0f} seconds: send it again") from error
+            raise InvalidBody(f"nothing of the body came for {patience:.0f} seconds: send it again") from error
         return b""
 
     async def _receive(self) -> bytes:

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar, cast
+from typing import cast
+from weakref import WeakValueDictionary
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from dayfile.api.answers import json_answer
-from dayfile.api.auth import caller, callers
+from dayfile.api.auth import caller, callers, counted
 from dayfile.api.body_room import BodyRoom
 from dayfile.api.content_type import check_batch_type
 from dayfile.api.context import context_of
@@ -47,12 +48,13 @@ HELD_BYTES_LIMIT = 256 * 1024 * 1024
 STREAMS_LIMIT = 8
 """So many large bodies are received at once: each holds a part of itself in memory, and a thread while it lasts."""
 
-_THREADS = 4  # what they do holds the interpreter or waits for the disk: more would only take turns
+_THREADS = 8  # what they do holds the interpreter or waits for the disk: more would only take turns
+_THREADS_OF_SENDER = 4  # one who sends what takes long leaves some to others
+_ASKING_THREADS = 4  # to learn who a sender is takes no time, and must not wait for those who take long
 _LEAST_COMMAS = 20  # a record has, about, with the one after it: so they count the elements of an array
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 
 router = APIRouter()
-T = TypeVar("T")
 
 
 async def accept_records(request: Request) -> Response:
@@ -70,7 +72,9 @@ class _Door:
     """What the requests of one app share: threads, and a count of what is held in memory."""
 
     def __init__(self) -> None:
+        self._asking_threads = ThreadPoolExecutor(_ASKING_THREADS, thread_name_prefix="intake-sender")
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="intake")
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()  # of senders at work
         self._stream_threads = ThreadPoolExecutor(STREAMS_LIMIT, thread_name_prefix="intake-stream")
         self._rounds = Rounds(_submit_all, name="intake-round")
         self._room = BodyRoom(limit_bytes=HELD_BYTES_LIMIT, limit_streams=STREAMS_LIMIT)
@@ -83,25 +87,22 @@ class _Door:
         start = await body.start()
         if body.is_whole and _fits_a_round(request, start):
             return await self._rounds.ask((request, start))
-        if body.is_whole:
-            answer = await self._in_thread(lambda: _submit(request, _authorized(request), iter(start)))
-        else:
-            sender = await self._in_thread(lambda: _authorized(request))
-            read_on(request.scope)
-            answer = await self._rest_of(request, sender, body, start)
-        return await asyncio.wrap_future(answer)
+        loop = asyncio.get_running_loop()
+        sender = await loop.run_in_executor(self._asking_threads, _authorized, request)
+        read_on(request.scope)
+        return await asyncio.wrap_future(await self._rest_of(request, sender, body, start))
 
     async def _rest_of(
         self, request: Request, sender: Caller, body: IncomingBody, start: list[bytes]
     ) -> Future[Receipt]:
-        """Take in a body that is read as far as it may be while nobody knew whose it is."""
+        """Take in a body that is read as far as it could be while nobody knew whose it is."""
         with self._room.share(sender) as share:
             share.hold(sum(map(len, start)))
             while not body.is_whole and body.size_bytes <= READ_WHOLE_BYTES:
                 start.append(block := await body.next())
                 share.hold(len(block))
             if body.is_whole:
-                return await self._in_thread(lambda: _submit(request, sender, iter(start)))
+                return await self._submit(request, sender, start)
             share.begin_stream()
             loop = asyncio.get_running_loop()
 
@@ -113,8 +114,11 @@ class _Door:
 
             return await loop.run_in_executor(self._stream_threads, lambda: _submit(request, sender, blocks()))
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+    async def _submit(self, request: Request, sender: Caller, body: Sequence[bytes]) -> Future[Receipt]:
+        turns = self._turns.setdefault(sender.credential, asyncio.Semaphore(_THREADS_OF_SENDER))
+        async with turns:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, lambda: _submit(request, sender, iter(body)))
 
 
 def _door_of(request: Request) -> _Door:
@@ -159,7 +163,7 @@ def _receipt_or_not(answer: Future[Receipt]) -> Receipt | Exception:
 def _authorized(request: Request) -> Caller:
     sender = caller(request)
     context_of(request).intake.authorize(sender)
-    return sender
+    return counted(request, sender)
 
 
 def _submit(request: Request, sender: Caller, blocks: Iterator[bytes]) -> Future[Receipt]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import ipaddress
+import re
 from dataclasses import dataclass
 from enum import IntEnum
 from urllib.parse import urlsplit
@@ -15,7 +14,10 @@ from dayfile.accounts.authenticate import Authenticator
 from dayfile.console.instance import Instance
 from dayfile.console.session_cookie import SessionCookie
 from dayfile.errors import AccountSuspended, Unauthorized
+from dayfile.web.basic import read_basic
 from dayfile.web.client_address import TrustedProxies
+
+_SID = re.compile(r"[A-Z]{2}[0-9a-f]{32}", re.ASCII)
 
 
 class Audience(IntEnum):
@@ -55,17 +57,17 @@ def stranger(request: Request, instance: Instance) -> Visitor:
 
 
 def _operator(request: Request, authenticator: Authenticator) -> str | None:
-    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "basic":
+    authorization = request.headers.get("authorization", "")
+    sid, secret = read_basic(authorization)
+    if not authorization:
         return None
-    sid = ""
     try:
-        sid, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
-        if sid.isascii():
+        # What cannot be a sid is not worth a question to the database, which need not even be able to hold it.
+        if _SID.fullmatch(sid):
             return sid if authenticator.authenticate(sid, secret).account is None else None
     except AccountSuspended:
         return None
-    except (binascii.Error, UnicodeDecodeError, Unauthorized):
+    except Unauthorized:
         pass
     request.state.failed_login = sid  # the answer is delayed
     return None

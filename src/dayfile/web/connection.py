@@ -16,6 +16,7 @@ from dayfile.web.connections import Connections
 from dayfile.web.stage import Stage
 
 _NEVER = float("inf")
+_PIECE_BYTES = 1024
 
 
 class Http(Protocol):
@@ -60,8 +61,6 @@ class Http(Protocol):
 class Connection(asyncio.BufferedProtocol):
     """One open connection."""
 
-    write: Callable[[bytes], None]  # the socket's own, once there is one
-
     def __init__(self, make_http: Callable[[Connection], Http], connections: Connections) -> None:
         self.peer = self.group = ""
         self.is_in_reserve = False
@@ -73,6 +72,9 @@ class Connection(asyncio.BufferedProtocol):
         self._limits = connections.limits
         self._loop = asyncio.get_running_loop()
         self._is_counted = False
+        self._is_ending = False
+        self._unparsed = b""  # read, and not parsed before the request before it is answered
+        self._heard_at = 0.0
         self._stage = Stage.CLOSED
         self._deadline = _NEVER
         self._is_held_back = False  # not read from, because as much has come as may for now
@@ -84,7 +86,6 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to read, unless there are too many connections."""
         self._transport = cast("asyncio.Transport", transport)  # a stream's; the loop's own class may be no child of it
-        self.write = self._transport.write
         peer = transport.get_extra_info("peername")
         self.peer = peer[0] if isinstance(peer, tuple) else ""
         self.group = group_of(self.peer)
@@ -109,11 +110,17 @@ class Connection(asyncio.BufferedProtocol):
         return self._connections.buffer[: max(1, self._http.missing_bytes)]
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Pass on what was read, or drop it after the answer."""
+        """Pass on what was read, or drop it after the answer.
+
+        What strangers send is parsed in pieces: it may be hundreds of requests, of which one is answered at a time.
+        """
         if self._stage is Stage.LINGER:
             self._drop(nbytes)
-        elif self._stage not in _ENDING:
+        elif self._http.is_authorized:
             self._http.data_received(self._connections.buffer[:nbytes])
+            self.settle()
+        else:
+            self._unparsed += bytes(self._connections.buffer[:nbytes])
             self.settle()
 
     def eof_received(self) -> None:
@@ -138,6 +145,11 @@ class Connection(asyncio.BufferedProtocol):
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Tell what the socket is."""
         return self._transport.get_extra_info(name, default)
+
+    def write(self, data: bytes) -> None:
+        """Send, unless nobody can get it any more."""
+        if not self.is_closing():
+            self._transport.write(data)
 
     def is_closing(self) -> bool:
         """Say if no more can be answered."""
@@ -165,20 +177,26 @@ class Connection(asyncio.BufferedProtocol):
         may_send = stage is Stage.BODY or (stage is Stage.HEAD and self._http.held_bytes > 0)
         if may_send and not self._transport.is_closing():
             self._enter(Stage.LINGER)
-            self.write = _discard
             self._transport.write_eof()
         else:
             self._close()
 
     def settle(self) -> None:
         """Set limits by how far the request is now: called after each read and answer, and when read on."""
+        while self._unparsed and not self._http.has_queue and self._stage not in _ENDING:
+            piece, self._unparsed = self._unparsed[:_PIECE_BYTES], self._unparsed[_PIECE_BYTES:]
+            self._http.data_received(piece)
         if self._stage in _ENDING:
             return
         stage = self._http.stage
         if stage is not self._stage:
             self._enter(stage)
+        elif stage is Stage.UPLOAD:
+            self._connections.wait(self)  # from now on: it is silence that counts
+            self._heard_at = self._loop.time()
         queues = self._http.has_queue
-        self._connections.hold(self, self._http.held_bytes if queues or stage in _UNAUTHORIZED else 0)
+        held_bytes = self._http.held_bytes + len(self._unparsed)
+        self._connections.hold(self, held_bytes if queues or stage in _UNAUTHORIZED else 0)
         self._hold_back(queues or (stage is Stage.BODY and self._http.missing_bytes <= 0))
 
     # --- Towards the server ---
@@ -187,6 +205,8 @@ class Connection(asyncio.BufferedProtocol):
         """Act on time limits that are over."""
         if self.stalled_at is not None or self._stage is Stage.CLOSING:
             self._look_at_writing(now)
+        if self._is_ending and self._stage is Stage.UPLOAD and now - self._heard_at >= self._limits.ending_for:
+            self._close()
         if now < self._deadline:
             return
         if self._stage in _UNAUTHORIZED and self._http.held_bytes:
@@ -197,10 +217,15 @@ class Connection(asyncio.BufferedProtocol):
         else:
             self._close()
 
+    def end(self) -> None:
+        """Do not wait long for what is missing of a request: the server stops."""
+        self._is_ending = True
+        if self._stage in _UNAUTHORIZED:
+            self._deadline = min(self._deadline, self._loop.time() + self._limits.ending_for)
+
     def evict(self) -> None:
         """Close at once, for the sake of others."""
         self._stage = Stage.CLOSING
-        self.write = _discard
         self._transport.abort()
 
     def _hold_back(self, is_enough: bool) -> None:  # noqa: FBT001 - it is the new value
@@ -219,6 +244,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _enter(self, stage: Stage) -> None:
         self._stage = stage
+        self._heard_at = self._loop.time()
         if stage is Stage.WORK:
             self._connections.resume(self)
         else:
@@ -227,7 +253,7 @@ class Connection(asyncio.BufferedProtocol):
             self._connections.hold(self, 0)
         if stage is Stage.LINGER:
             self._transport.resume_reading()
-        self._deadline = self._loop.time() + self._time_for(stage)
+        self._deadline = self._heard_at + self._time_for(stage)
 
     def _time_for(self, stage: Stage) -> float:
         limits = self._limits
@@ -251,12 +277,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _close(self) -> None:
         self._enter(Stage.CLOSING)
-        self.write = _discard
         self._transport.close()
-
-
-def _discard(data: bytes) -> None:
-    """Drop an answer that nobody can get any more."""
 
 
 _UNAUTHORIZED = frozenset({Stage.HEAD, Stage.BODY})

@@ -30,7 +30,8 @@ class Limits:
     held_bytes: int = 64 * 1024 * 1024  # of all heads and unauthorized bodies together, and of requests that queue
     head_for: float = 10.0  # from the first byte of a request, or from the connection, to the end of its head
     reserve_head_for: float = 2.0  # the same, of a connection in the reserve
-    body_for: float = 10.0  # from the end of the head to the end of a body whose sender is not authorized
+    body_for: float = 30.0  # from the end of the head to the end of a body whose sender is not authorized
+    ending_for: float = 3.0  # the silence of a client in the middle of a request, when the server stops
     idle_for: float = 60.0  # between two requests
     stalled_for: float = 60.0  # without a byte taken by a client that is being answered
     unsent_bytes: int = 512 * 1024 * 1024  # of all answers together whose clients do not keep up

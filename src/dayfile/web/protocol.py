@@ -11,6 +11,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
+import httptools
 import structlog
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -25,6 +26,7 @@ _READ_ON = "read_on"
 _CHUNK_FRAMING_BYTES = 16  # of each chunk, not counted: its size and the line breaks around it
 _QUEUED_BYTES = 4096  # that a request takes while it waits for the answer to the one before, about
 _MOST_FRAMING_BYTES = 64  # left over from one read for the next, which may begin within the framing of a chunk
+_OF_UPGRADES = frozenset({b"upgrade", b"connection", b"http2-settings"})
 _HEADER_FRAMING_BYTES = 4  # the colon, the space and the line break
 _FOR_WATCHERS = frozenset({"/healthz", "/readyz"})
 
@@ -69,6 +71,8 @@ class BoundedHttp(HttpToolsProtocol):
         self._body_bytes = 0
         self._framing_bytes = 0  # that chunks may still use
         self._has_begun = False  # a message, in the read that is being parsed
+        self._is_upgrade = False  # to another protocol, is what the request offers
+        self._request_line = b""
 
     @property
     def stage(self) -> Stage:
@@ -77,8 +81,9 @@ class BoundedHttp(HttpToolsProtocol):
         if self.pipeline:
             return Stage.WORK
         if cycle is not None and not cycle.response_complete:
-            is_known = self.is_authorized or cycle.response_started
-            return Stage.BODY if self._is_in_body and not is_known else Stage.WORK
+            if not self._is_in_body or cycle.response_started:
+                return Stage.WORK
+            return Stage.UPLOAD if self.is_authorized else Stage.BODY
         if self._is_in_body:
             return Stage.BODY
         return Stage.HEAD if self._is_in_head or cycle is None else Stage.IDLE
@@ -105,7 +110,7 @@ class BoundedHttp(HttpToolsProtocol):
         """Parse what was read, and count what of it is no body."""
         self._has_begun = False
         body_bytes = self._body_bytes
-        super().data_received(data)
+        self._parse(data)
         if self._has_begun:
             # Such a read also has the end of the message before: there, items are counted one by one.
             spare = _MOST_FRAMING_BYTES
@@ -118,6 +123,31 @@ class BoundedHttp(HttpToolsProtocol):
                 HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
                 "The request line, the headers and the trailers are larger, or more, than this server reads.",
             )
+
+    def _parse(self, data: Any) -> None:
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._is_upgrade:
+                self._ignore_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self.refuse(HTTPStatus.BAD_REQUEST, "This is no HTTP request that this server understands.")
+
+    def _ignore_upgrade(self, rest: Any) -> None:
+        """Read a request that offers another protocol as what it is without the offer.
+
+        The parser takes what follows such a head for the other protocol, so a body would be lost without a word: it
+        gets the head again, without what asks for the upgrade.
+        """
+        self._is_upgrade = False
+        kept = [(name, value) for name, value in self.headers if name not in _OF_UPGRADES]
+        lines = [self._request_line, *(b"%b: %b" % header for header in kept), b"", b""]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
+        self._parse(b"\r\n".join(lines))
+        if len(rest):
+            self._parse(rest)
 
     def refuse(self, status: int, message: str) -> None:
         """Answer with an error of the connection, unless an answer has begun, and close."""
@@ -135,10 +165,7 @@ class BoundedHttp(HttpToolsProtocol):
         """Close when the request that is being answered is done."""
         self._is_kept = False
         super().shutdown()
-
-    def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP."""
-        self.refuse(HTTPStatus.BAD_REQUEST, "This is no HTTP request that this server understands.")
+        self._connection.end()
 
     # --- The parser's ---
 
@@ -169,6 +196,11 @@ class BoundedHttp(HttpToolsProtocol):
         self._is_in_body = True
         if self._is_refused or self._is_head_too_large:
             return
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            version = self.parser.get_http_version().encode()
+            self._request_line = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)
+            self._is_upgrade = True
+            return
         if len(self.url) > self._limits.url_bytes:
             self.refuse(HTTPStatus.REQUEST_URI_TOO_LONG, "The address is longer than any that this server has.")
             return
@@ -197,7 +229,7 @@ class BoundedHttp(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Take note that the request is whole."""
         self._is_in_body = self.is_authorized = False
-        if self._is_refused or self._cycle is None:
+        if self._is_refused or self._is_upgrade or self._cycle is None:
             return
         super().on_message_complete()
         if not self.cycle.response_started:
@@ -229,9 +261,6 @@ class BoundedHttp(HttpToolsProtocol):
         if scope is self.scope:
             self.is_authorized = True
             self._connection.settle()
-
-    def _unsupported_upgrade_warning(self) -> None:
-        """Say nothing: anybody can ask for any protocol, and is answered in this one."""
 
 
 def _answer(status: int, message: str) -> bytes:

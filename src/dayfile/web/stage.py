@@ -10,6 +10,7 @@ class Stage(Enum):
 
     HEAD = auto()  # no request yet, or a head that is not complete
     BODY = auto()  # a body that is not complete, of a sender who is not authorized
+    UPLOAD = auto()  # a body that is not complete, of an authorized sender
     WORK = auto()  # a request that is being answered
     IDLE = auto()  # answered; another request may come
     LINGER = auto()  # answered for the last time; what still comes is dropped

@@ -104,6 +104,15 @@ def test_a_connection_that_is_being_answered_is_not_closed_for_others() -> None:
         assert working.status() == 200
 
 
+def test_a_body_that_does_not_go_on_makes_room_although_its_sender_is_known() -> None:
+    """One customer's credentials are enough for thousands of bodies that never come."""
+    with server(replace(PATIENT, connections=3)) as url, many(url, 3) as silent, raw(url) as new:
+        for connection in silent:
+            connection.send(b"POST /read/on HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + bytes(20_000))
+        assert get(new) == 200
+        assert silent[0].is_closed()
+
+
 def test_the_address_with_most_waiting_connections_makes_room() -> None:
     """A flood from one address displaces itself, and not the idle connection of somebody else."""
     with server(replace(PATIENT, connections=10)) as url, raw(url) as own:

@@ -34,7 +34,7 @@ def test_requests_that_queue_are_not_read_without_end() -> None:
 def test_queues_of_strangers_share_a_bound(log: RecordedLog) -> None:
     """Small requests, sent ahead on many connections, become many times as large in memory."""
     app = App()
-    with server(replace(PATIENT, held_bytes=1 << 20), app) as url, many(url, 5) as clients, raw(url) as other:
+    with server(replace(PATIENT, held_bytes=300_000), app) as url, many(url, 5) as clients, raw(url) as other:
         for client in clients:
             client.send(GET % b"/wait")
             assert app.working.acquire(timeout=30)
@@ -142,3 +142,32 @@ def test_trailers_are_no_headers() -> None:
         client.send(b"POST /read HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
         client.send(b"1\r\nx\r\n0\r\nAuthorization: Basic x\r\n\r\n")
         assert client.answer() == (200, b"host transfer-encoding read")
+
+
+UPGRADE = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+
+
+@pytest.mark.parametrize("upgrade", [UPGRADE, b"Connection: upgrade\r\nUpgrade: websocket\r\n"])
+@pytest.mark.parametrize(
+    "body", [b"Content-Length: 3\r\n\r\nabc", b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"]
+)
+def test_an_offer_of_another_protocol_loses_no_body(upgrade: bytes, body: bytes) -> None:
+    """Java's client makes one on plain HTTP, as `curl --http2` does: a batch was once answered 200, and lost."""
+    with server(PATIENT) as url, raw(url) as client:
+        client.send(b"POST /read HTTP/1.1\r\nHost: x\r\nA: b\r\n" + upgrade + body)
+        status, names = client.answer()
+        assert (status, names.split()[:2]) == (200, [b"host", b"a"])
+        assert b"upgrade" not in names
+        assert get(client) == 200
+
+
+def test_an_offer_of_another_protocol_in_pieces_is_a_request_like_any_other() -> None:
+    """However it is cut into reads, and with a body that is larger than one."""
+    request = b"POST /read/on HTTP/1.1\r\nHost: x\r\n" + UPGRADE + b"Content-Length: 100000\r\n\r\n" + bytes(100_000)
+    with server(PATIENT) as url:
+        for cut in (1, 40, 120, len(request) - 100_000, 20_000):
+            with raw(url) as client:
+                client.send(request[:cut])
+                client.send(request[cut:])
+                assert client.status() == 200
+                assert get(client) == 200
