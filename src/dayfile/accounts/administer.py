@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from dayfile.accounts.bring import Bringing, Brought
 from dayfile.accounts.tokens import Tokens
@@ -16,6 +16,7 @@ from dayfile.model.entry import AccountEntry, Step
 from dayfile.model.secret import InstanceKey, Randomness
 from dayfile.model.webhook_secret import OVERLAP, webhook_secrets
 from dayfile.store.database import Database
+from dayfile.store.transaction import Transaction
 
 OPERATOR = Actor(name="operator")
 """The actor in the audit log for what is done on the instance itself."""
@@ -102,8 +103,7 @@ class Administration:
     def webhook_secrets(self, sid: AccountSid) -> tuple[bytes, ...]:
         """The keys that sign the account's webhooks now, newest first; raises NotFound."""
         with self._database.snapshot() as tx:
-            generation = tx.accounts.webhook_secret(sid)
-        return webhook_secrets(self._key, account=sid, generation=generation, now=self._clock.now())
+            return self._webhook_secrets(tx, sid, now=self._clock.now())
 
     def rotate_webhook_secret(self, sid: AccountSid) -> tuple[bytes, ...]:
         """Give the account a new webhook secret; the one before it signs as well for OVERLAP. Raises NotFound."""
@@ -111,7 +111,7 @@ class Administration:
         with self._database.transaction() as tx:
             tx.accounts.rotate_webhook_secret(sid, former_until=now + OVERLAP)
             tx.audit.add(actor=self._actor, action="account.webhook_secret_rotated", subject=sid, now=now)
-        return self.webhook_secrets(sid)
+            return self._webhook_secrets(tx, sid, now=now)
 
     def end_former_token(self, sid: AccountSid) -> None:
         """From now on only the current token works; raises NotFound."""
@@ -188,6 +188,9 @@ class Administration:
         with self._database.transaction() as tx:
             if tx.keys.revoke(sid, account=account, now=now):
                 tx.audit.add(actor=self._actor, action="key.revoked", subject=sid, now=now)
+
+    def _webhook_secrets(self, tx: Transaction, sid: AccountSid, *, now: datetime) -> tuple[bytes, ...]:
+        return webhook_secrets(self._key, account=sid, generation=tx.accounts.webhook_secret(sid), now=now)
 
     def _set_state(self, sid: AccountSid, state: AccountState, *, action: str) -> None:
         with self._database.transaction() as tx:

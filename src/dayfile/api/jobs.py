@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -94,10 +94,12 @@ def _create_job(request: Request, resource_type: str, form: bytes) -> Response:
     kind, now = parse_resource_type(resource_type), context.clock.now()
     asked = parse_job_request(form, account, kind, now=now)
     check_receiver(asked.webhook_url, context.destinations)
-    job = context.custom_jobs.submit(asked)
     with context.database.snapshot() as tx:
-        # Of the job as it was submitted: a worker may have finished it since, and position and estimate are due.
-        standing = _Standings.of([job], tx, now=now).standing(job)
+        rate = _rate(tx, now=now)
+    # Looked at as it was submitted: a worker may finish it at once, and position and estimate are due.
+    queues: list[Queue] = []
+    job = context.custom_jobs.submit(asked, look=lambda tx, new: queues.append(_queue([new], tx)))
+    standing = _Standings(queues[0], rate, now).standing(job)
     return json_answer(shapes.custom_job_shape(job, None, standing), status=201)
 
 
@@ -167,14 +169,22 @@ class _Standings:
 
     @classmethod
     def of(cls, jobs: list[Job], tx: Transaction, *, now: datetime) -> _Standings:
-        numbers = [job.submit_number for job in jobs if job.over_at is None]
-        if not numbers:
+        unfinished = [job for job in jobs if job.over_at is None]
+        if not unfinished:
             return cls(Queue.of(()), None, now)  # nobody will ask
-        rate = days_per_second(tx.jobs.worked(since=now - RATE_WINDOW, limit=RATE_DAYS))
-        return cls(tx.jobs.queue(first=min(numbers), last=max(numbers)), rate, now)
+        return cls(_queue(unfinished, tx), _rate(tx, now=now), now)
 
     def standing(self, job: Job) -> Standing:
         return Standing(
             position=self.queue.position(job),
             done_at=self.queue.estimated_completion(job, days_per_second=self.days_per_second, now=self.now),
         )
+
+
+def _queue(unfinished: Sequence[Job], tx: Transaction) -> Queue:
+    numbers = [job.submit_number for job in unfinished]
+    return tx.jobs.queue(first=min(numbers), last=max(numbers))
+
+
+def _rate(tx: Transaction, *, now: datetime) -> float | None:
+    return days_per_second(tx.jobs.worked(since=now - RATE_WINDOW, limit=RATE_DAYS))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import sys
+from contextlib import suppress
 from typing import TextIO
 
 import structlog
@@ -39,7 +40,7 @@ def _configure(level: int) -> None:
             *shown,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # the one that is there when something is logged
+        logger_factory=lambda *_: _Printed(sys.stderr),  # the one that is there when something is logged
         cache_logger_on_first_use=False,
     )
     # Libraries have loggers of their own; this is where their warnings go.
@@ -60,6 +61,16 @@ def _traceback(log: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
     written = io.StringIO()
     structlog.dev.plain_traceback(written, exc_info)
     log.write(plain_lines(written.getvalue()))
+
+
+class _Printed(structlog.PrintLogger):
+    """Prints lines that may get lost: a log on a full disk must not fail what it tells of, which is done."""
+
+    def msg(self, message: str) -> None:
+        with suppress(OSError):
+            super().msg(message)
+
+    log = debug = info = warn = warning = fatal = failure = err = error = critical = exception = msg
 
 
 class _OfLibraries(logging.Handler):

@@ -13,12 +13,17 @@ from dayfile.model.day import Day
 from dayfile.model.job import Job, JobRequest, JobSid
 from dayfile.model.secret import Randomness
 from dayfile.store.database import Database
+from dayfile.store.transaction import Transaction
 
 _SID_DIGITS = 32
 
 
 class QuotaExceeded(Invalid):
     """More days than the account and its subaccounts may still request today."""
+
+
+def _see_nothing(tx: Transaction, job: Job) -> None:
+    """Look at nothing more."""
 
 
 class CustomJobs:
@@ -43,8 +48,12 @@ class CustomJobs:
         self._outbox = outbox
         self._wake = wake
 
-    def submit(self, request: JobRequest) -> Job:
-        """Put a job into the queue; raises QuotaExceeded, which says how many days are left and until when."""
+    def submit(self, request: JobRequest, *, look: Callable[[Transaction, Job], None] = _see_nothing) -> Job:
+        """Put a job into the queue; raises QuotaExceeded, which says how many days are left and until when.
+
+        `look` is called within the transaction, for what else an answer is made of: to read it afterwards could fail,
+        and the job would be there all the same.
+        """
         sid = JobSid("JS" + self._randomness.hex(_SID_DIGITS))
         now = self._clock.now()
         today = Day.of(now)
@@ -60,6 +69,7 @@ class CustomJobs:
                     )
             job = tx.jobs.submit(sid, request, now=now)
             self._outbox.job_started(tx, job, now=now)
+            look(tx, job)
         self._outbox.wake()
         self._wake()
         return job

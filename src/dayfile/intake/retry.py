@@ -87,13 +87,13 @@ class Retries:
         batch = self._taking.sort(lines, resource_type, self._gate())
         refused = {refusal.line_number for refusal in batch.refusals}
         accepted = tuple(rejection.id for rejection in rejections if rejection.id not in refused)
-        if accepted:
-            self._commit(replace(batch, refusals=(), retried=accepted)).result()
         no_longer_waiting = [refusal for refusal in batch.refusals if refusal.account is None]
         if no_longer_waiting:
             with self._database.transaction() as tx:
                 # The account is there, and something else is wrong: nobody tries them again by themselves.
                 tx.rejections.revise(no_longer_waiting)
+        if accepted:  # last: nothing that fails may hide that these are accepted
+            self._commit(replace(batch, refusals=(), retried=accepted)).result()
         return Retried(accepted=len(accepted), rejected=len(refused))
 
 

@@ -4,7 +4,10 @@ import io
 import json
 import logging
 import re
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import structlog
@@ -103,3 +106,21 @@ def test_what_a_library_logs_is_a_fact_like_all_others() -> None:
     assert [(fact["event"], fact["level"], fact["logger"], fact["message"]) for fact in facts] == [
         ("library.message", "error", "a.library", "cannot go on")
     ]
+
+
+LOGS = """
+import logging, structlog
+from dayfile.cli import logs
+logs.log_everything()
+for number in range(1000):
+    structlog.get_logger().info("job.worked_on", job=f"JS{number}")
+logging.getLogger("a library").warning("trouble")
+print("went on")
+"""
+
+
+def test_a_log_on_a_full_disk_loses_lines_and_nothing_else() -> None:
+    """Facts are logged when they are done: an error would end the loop that did them, or the answer that says so."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-c", LOGS], stdout=subprocess.PIPE, stderr=full, text=True, check=False)
+    assert done.stdout == "went on\n"
