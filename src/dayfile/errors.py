@@ -17,6 +17,8 @@
     ├── Transient               nothing is wrong with the request: try again later
     │   ├── StorageUnavailable  the object storage does not answer or is full
     │   └── DatabaseUnavailable the state database does not answer or is busy
+    │       ├── DatabaseUnwritable  its disk is full or read-only; it may be readable
+    │       └── DatabaseDamaged     its file is damaged: the operator must restore it
     ├── LostClaim               somebody else holds the work now: drop what you did
     ├── Corrupt                 stored bytes are not what their row says
     └── Unusable                this instance cannot start or go on: the operator must act
@@ -114,6 +116,25 @@ class StorageUnavailable(Transient):
 
 class DatabaseUnavailable(Transient):
     """The state database did not do what it was asked: away, locked for too long or full."""
+
+
+class DatabaseUnwritable(DatabaseUnavailable):
+    """The state database cannot be written, or not even opened for it: its disk is full, read-only or failing."""
+
+
+class DatabaseDamaged(DatabaseUnavailable):
+    """The state database is not what was written into it; `found` says in what. It works again once it is restored."""
+
+    to_do = (
+        "Stop every process of Dayfile and restore the database from its backup, or recover with `sqlite3 .recover` "
+        "what can still be read; then run `dayfile check --deep`. docs/operations.md, “The database is damaged”, has "
+        "the steps"
+    )
+    """What the operator should do; whoever else reads the message can only wait."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(f"the state database is damaged, and the operator of this server must restore it: {found}")
+        self.found = found
 
 
 class LostClaim(DayfileError):

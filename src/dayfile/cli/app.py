@@ -29,7 +29,7 @@ from dayfile.cli.family import Family, Group
 from dayfile.cli.options import CUSTOMER_PANEL, OPERATOR_PANEL
 from dayfile.cli.outcome import Outcome, outcome_of
 from dayfile.cli.show import Screen
-from dayfile.errors import DayfileError
+from dayfile.errors import DatabaseDamaged, DayfileError
 
 _UsageError: Final[Any] = typer.BadParameter.__base__  # any mistake on the command line; typer has no name for it
 
@@ -45,6 +45,9 @@ class Commands(Group):
         try:
             with _mistakes_spelled_out():
                 return super().invoke(ctx)
+        except DatabaseDamaged as error:
+            _screen(ctx).problem(f"{error}. {error.to_do}")
+            raise typer.Exit(outcome_of(error)) from error
         except DayfileError as error:
             _screen(ctx).problem(str(error))
             raise typer.Exit(outcome_of(error)) from error

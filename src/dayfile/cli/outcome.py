@@ -14,7 +14,15 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from dayfile.errors import DayfileError, InFlight, InvalidParameter, NotFound, TooManyRequests, Transient
+from dayfile.errors import (
+    DatabaseDamaged,
+    DayfileError,
+    InFlight,
+    InvalidParameter,
+    NotFound,
+    TooManyRequests,
+    Transient,
+)
 
 
 class Outcome(IntEnum):
@@ -32,6 +40,8 @@ def outcome_of(error: DayfileError) -> Outcome:
     """The exit code for an error that was raised on purpose."""
     if isinstance(error, NotFound):
         return Outcome.NOT_FOUND
+    if isinstance(error, DatabaseDamaged):
+        return Outcome.FAILED  # a server may be restored while its clients wait; trying a command again helps nobody
     if isinstance(error, Transient | TooManyRequests | InFlight):
         return Outcome.TRY_AGAIN
     if isinstance(error, InvalidParameter):

@@ -83,8 +83,7 @@ def health_of(instance: Instance) -> Health:
     """Ask the database and the storage."""
     database = storage = None
     try:
-        with instance.database.snapshot() as tx:
-            tx.accounts.listed(after=None, limit=1)
+        instance.database.probe()
     except DatabaseUnavailable as error:
         database = str(error)
     try:

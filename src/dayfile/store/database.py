@@ -1,38 +1,46 @@
-"""The state database: engine, transactions, and every difference between dialects.
+"""The state database: transactions, and every difference between dialects.
 
-SQLite serves one machine, PostgreSQL many. Nothing outside this file knows which of them is there. A transaction is
-short: none stays open while object storage is used.
+SQLite serves one machine, PostgreSQL many. Nothing outside this file and those it is made of knows which of them is
+there. A transaction is short: none stays open while object storage is used.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import errno
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Self
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy import URL, Connection, Engine, make_url
 
-from dayfile.errors import DatabaseUnavailable, Unusable
+from dayfile.errors import DatabaseDamaged, DatabaseUnavailable, DatabaseUnwritable, Unusable
+from dayfile.store.checkpoints import Checkpoints
+from dayfile.store.driver_errors import translated
+from dayfile.store.engines import WRITES, postgres_engine, sqlite_engine, sqlite_reading_engine
+from dayfile.store.file_lock import locked
 from dayfile.store.transaction import Transaction
 from dayfile.store.turns import Turns
 
-BUSY_TIMEOUT_MS = 30_000
-_CHECKPOINT_AT_BYTES = 16 * 1024 * 1024
-_WRITES = {"dayfile_writes": True}  # the execution option by which _begin_sqlite knows a writing transaction
+_ROOM: Final = bytes(64 * 1024)
+"""As much as a disk must take for a database on it to count as ready."""
+
+_FINDINGS: Final = 20
 
 
 class Database:
     """One state database. Safe to share between threads; close it once at the end."""
 
-    def __init__(self, engine: Engine, *, file: Path | None) -> None:
+    def __init__(self, engine: Engine, *, file: Path | None, is_immutable: bool = False) -> None:
         self.engine = engine
         self._file = file  # of SQLite
+        self._is_immutable = is_immutable
+        self._damage: str | None = None  # what was found damaged
         # SQLite has one writer at a time: queueing here is fair and wakes at once, its own busy wait is neither.
         self._writer: contextlib.AbstractContextManager[Any] = Turns() if file else contextlib.nullcontext()
+        self._checkpoints = None if file is None else Checkpoints(file, engine, writer=self._writer)
 
     @property
     def file(self) -> Path | None:
@@ -40,37 +48,47 @@ class Database:
         return self._file
 
     @classmethod
-    def connect(cls, url: str) -> Database:
+    def connect(cls, url: str) -> Self:
         """Open the database at a SQLAlchemy URL without touching its tables; raises Unusable for a bad URL."""
         parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite":
-            if not parsed.database or parsed.database == ":memory:":
-                raise Unusable("the database URL must name a SQLite file: one in memory would lose every record")
-            engine = _engine(parsed)
-            event.listen(engine, "connect", _prepare_sqlite)
-            event.listen(engine, "begin", _begin_sqlite)
-            return cls(engine, file=Path(parsed.database))
-        if parsed.get_backend_name() != "postgresql":
-            raise Unusable(
-                f"the database URL must begin with sqlite:/// or postgresql+psycopg://, not {parsed.drivername}"
-            )
-        return cls(_engine(parsed, pool_pre_ping=True), file=None)
+        file = _file_of(parsed)
+        return cls(postgres_engine(parsed) if file is None else sqlite_engine(parsed), file=file)
+
+    @classmethod
+    def connect_to_read(cls, url: str) -> Self:
+        """Open a database that cannot be written, for snapshots only.
+
+        Raises Unusable, with what to do, for a SQLite file whose write-ahead log cannot be read where it is, and
+        DatabaseUnavailable for one that cannot be read at all.
+        """
+        parsed = make_url(url)
+        file = _file_of(parsed)
+        if file is None:
+            return cls.connect(url)
+        try:
+            return cls._reading(file, is_immutable=False)
+        except DatabaseUnwritable as error:
+            # SQLite reads a file in WAL mode only with its -shm file, and could not make one.
+            if _has_log(file):
+                raise Unusable(_how_to_copy(file)) from error
+        return cls._reading(file, is_immutable=True)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """A writing transaction: committed as one when the block ends, as if it never was when the block raises.
 
-        Raises DatabaseUnavailable when the database is away, full, read-only or busy for too long.
+        Raises DatabaseUnavailable when the database is away, full, read-only or busy for too long. Once it is
+        committed, nothing raises.
         """
-        with _translated(), self._writer, self._connection(**_WRITES) as connection, connection.begin():
+        with self._translated(), self._writer, self._connection(**WRITES) as connection, connection.begin():
             yield Transaction(connection)
-        self._checkpoint_if_due()
+        if self._checkpoints is not None:
+            self._checkpoints.run_if_due()
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[Transaction]:
         """Reads only, all of one moment. Raises DatabaseUnavailable."""
-        reads = {} if self._file else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        with _translated(), self._connection(**reads) as connection, connection.begin():
+        with self._read() as connection:
             yield Transaction(connection)
 
     @contextlib.contextmanager
@@ -78,15 +96,71 @@ class Database:
         """A connection for migrations, which no other process of this machine (or, on PostgreSQL, of this database)
         has at the same time.
         """
-        locked, connecting = self._migration_lock(), self._connection(**_WRITES)
-        with _translated(), locked, connecting as connection, connection.begin():
+        locking, connecting = self._migration_lock(), self._connection(**WRITES)
+        with self._translated(), locking, connecting as connection, connection.begin():
             if not self._file:
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(4660714)")
             yield connection
 
+    @contextlib.contextmanager
+    def looked_into(self) -> Iterator[Connection]:
+        """A connection that only reads, for looking at the schema. Raises DatabaseUnavailable."""
+        with self._read() as connection:
+            yield connection
+
+    def probe(self) -> None:
+        """Return if the database can be read and its disk takes more.
+
+        Raises DatabaseUnavailable if not; DatabaseDamaged, once damage was met, for as long as this process lives.
+        """
+        if self._damage is not None:
+            raise DatabaseDamaged(self._damage)
+        with self.snapshot() as tx:
+            tx.accounts.listed(after=None, limit=1)
+        if self._file is not None:
+            with _as_unwritable("written"), tempfile.TemporaryFile(dir=self._file.parent, buffering=0) as room:
+                if room.write(_ROOM) < len(_ROOM):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def damage(self) -> list[str]:
+        """What SQLite finds wrong with its file when it reads all of it, which takes a while; nothing on PostgreSQL."""
+        if self._file is None:
+            return []
+        with self._read() as connection:
+            found = connection.exec_driver_sql(f"PRAGMA integrity_check({_FINDINGS})").scalars().all()
+        return [] if found == ["ok"] else [str(one) for one in found]
+
     def close(self) -> None:
         """Give back every connection; closing twice is fine."""
         self.engine.dispose()
+
+    @classmethod
+    def _reading(cls, file: Path, *, is_immutable: bool) -> Self:
+        database = cls(sqlite_reading_engine(file, is_immutable=is_immutable), file=file, is_immutable=is_immutable)
+        try:
+            with database._read() as connection:
+                connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").all()
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    @contextlib.contextmanager
+    def _read(self) -> Iterator[Connection]:
+        reads = {} if self._file else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with self._translated(), self._connection(**reads) as connection, connection.begin():
+            yield connection
+        if self._is_immutable and self._file and _has_log(self._file):
+            raise DatabaseUnavailable("the state database was written while it was read: run the command again")
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            with translated():
+                yield
+        except DatabaseDamaged as damaged:
+            self._damage = damaged.found
+            raise
 
     @contextlib.contextmanager
     def _connection(self, **options: Any) -> Iterator[Connection]:
@@ -95,83 +169,44 @@ class Database:
 
     @contextlib.contextmanager
     def _migration_lock(self) -> Iterator[None]:
-        if self._file is None:
+        with contextlib.ExitStack() as held:
+            if self._file is not None:
+                with _as_unwritable("locked"):
+                    self._file.parent.mkdir(parents=True, exist_ok=True)
+                    held.enter_context(locked(self._file.with_name(self._file.name + ".migrate-lock"), wait=True))
             yield
-            return
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(self._file.with_name(self._file.name + ".migrate-lock"), wait=True):
-            yield
-
-    def _checkpoint_if_due(self) -> None:
-        """Move the write-ahead log into the database when it has grown, one process and thread at a time.
-
-        SQLite before 3.51.3 can lose pages when several processes checkpoint at once (its "WAL-reset" bug), so its own
-        automatic checkpoint is off and this one runs under a file lock.
-        """
-        if self._file is None:
-            return
-        log = self._file.with_name(self._file.name + "-wal")
-        with contextlib.suppress(FileNotFoundError, BlockingIOError, OperationalError):
-            if log.stat().st_size < _CHECKPOINT_AT_BYTES:
-                return
-            with _locked(self._file.with_name(self._file.name + ".checkpoint-lock"), wait=False), self._writer:
-                raw = self.engine.raw_connection()
-                try:
-                    cursor = raw.cursor()
-                    cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-                    cursor.execute("PRAGMA incremental_vacuum(1000)").fetchall()
-                    cursor.close()
-                finally:
-                    raw.close()
 
 
-def _engine(url: URL, **options: Any) -> Engine:
-    # Errors are logged, and parameters are records and secrets.
-    return create_engine(
-        url, hide_parameters=True, pool_size=16, max_overflow=64, pool_timeout=BUSY_TIMEOUT_MS / 1000, **options
+def _file_of(url: URL) -> Path | None:
+    """The file of a SQLite URL, None for PostgreSQL's; raises Unusable for others."""
+    if url.get_backend_name() == "sqlite":
+        if not url.database or url.database == ":memory:":
+            raise Unusable("the database URL must name a SQLite file: one in memory would lose every record")
+        return Path(url.database)
+    if url.get_backend_name() != "postgresql":
+        raise Unusable(f"the database URL must begin with sqlite:/// or postgresql+psycopg://, not {url.drivername}")
+    return None
+
+
+@contextlib.contextmanager
+def _as_unwritable(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DatabaseUnwritable(
+            f"the state database cannot be {what}: {error.strerror}; its folder must be writable and its disk have room"
+        ) from error
+
+
+def _has_log(file: Path) -> bool:
+    """Whether there may be commits beside the file that are not in it."""
+    log = file.with_name(file.name + "-wal")
+    return log.exists() and log.stat().st_size > 0
+
+
+def _how_to_copy(file: Path) -> str:
+    return (
+        f"the write-ahead log {file.name}-wal cannot be read where it is, because the folder or its disk cannot be "
+        f"written: copy {file.name} and {file.name}-wal, both, to a folder that can be written while no process uses "
+        "them, and set DAYFILE_DATABASE_URL to the copy, sqlite:////FOLDER/" + file.name
     )
-
-
-def _prepare_sqlite(connection: Any, record: Any) -> None:  # noqa: ARG001 - SQLAlchemy's signature
-    connection.isolation_level = None  # transactions begin where _begin_sqlite says, not where sqlite3 guesses
-    cursor = connection.cursor()
-    for pragma in (
-        f"busy_timeout = {BUSY_TIMEOUT_MS}",
-        "auto_vacuum = INCREMENTAL",  # only heeded before the first table is made
-        "journal_mode = WAL",
-        "synchronous = FULL",  # a commit that was answered survives the power cord
-        "secure_delete = ON",  # what was erased is not left in free pages
-        "foreign_keys = ON",
-        "wal_autocheckpoint = 0",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    # IMMEDIATE takes the write lock at once: a deferred transaction that turns to writing later can only fail.
-    writes = connection.get_execution_options().get("dayfile_writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-@contextlib.contextmanager
-def _locked(path: Path, *, wait: bool) -> Iterator[None]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    """Turn a driver's "not now" into DatabaseUnavailable; anything else it raises is a bug and passes through."""
-    try:
-        yield
-    except OperationalError as error:
-        raise DatabaseUnavailable(f"the state database cannot be used right now: {error.orig}") from error
-    except DBAPIError as error:
-        if error.connection_invalidated:
-            raise DatabaseUnavailable(f"the state database went away: {error.orig}") from error
-        raise

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from dayfile.clock import Clock
-from dayfile.errors import NotFound
+from dayfile.errors import DatabaseDamaged, NotFound
 from dayfile.files.storage import Storage
 from dayfile.model.day import Day
 from dayfile.model.export import DayFile, SealedDay
@@ -44,9 +44,11 @@ class Check:
     def run(self, *, deep: bool, on_object: Callable[[], None] = lambda: None) -> Iterator[Finding]:
         """Yield what is wrong; nothing, when all is well.
 
-        `deep` reads every sealed file and compares its SHA-256, and looks for objects that nothing refers to; else
-        existence and size are looked at. `on_object` is called after each object.
+        `deep` reads the whole state database and every sealed file, compares its SHA-256, and looks for objects that
+        nothing refers to; else existence and size are looked at. `on_object` is called after each object.
         """
+        if deep:
+            yield from self._database_file()
         yield from self._waiting_segments(on_object)
         yield from self._sealed_days(deep=deep, on_object=on_object)
         yield from self._published()
@@ -60,6 +62,12 @@ class Check:
         """How many objects `run` will look at."""
         with self._database.snapshot() as tx:
             return tx.sealed_days.count() + sum(waiting.segments for waiting in tx.segments.waiting())
+
+    def _database_file(self) -> Iterator[Finding]:
+        found = self._database.damage()
+        if found:
+            detail = f"{'; '.join(found)}. {DatabaseDamaged.to_do}"
+            yield Finding(invariant="the state database is whole", subject="the SQLite file", detail=detail)
 
     def _waiting_segments(self, on_object: Callable[[], None]) -> Iterator[Finding]:
         with self._database.snapshot() as tx:

@@ -11,6 +11,8 @@ from dayfile.cli.outcome import Outcome, outcome_of
     [
         (errors.NotFound("no"), Outcome.NOT_FOUND),
         (errors.StorageUnavailable("no"), Outcome.TRY_AGAIN),
+        (errors.DatabaseUnwritable("no"), Outcome.TRY_AGAIN),
+        (errors.DatabaseDamaged("no"), Outcome.FAILED),
         (errors.TooManyRequests("no", retry_after=1), Outcome.TRY_AGAIN),
         (errors.InFlight("no", retry_after=1), Outcome.TRY_AGAIN),
         (errors.InvalidParameter("DAY", "must be a day"), Outcome.USAGE),

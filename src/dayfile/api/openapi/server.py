@@ -30,7 +30,8 @@ OPERATIONS = (
         path="/readyz",
         tag=TAG["name"],
         summary="Ask whether it can work",
-        description="Answered with 200 when the state database answers and the object storage takes a file.",
+        description="Answered with 200 when the state database answers and is not damaged, and its disk and the object "
+        "storage take more; with 503 and the reason when not.",
         who=(),
         parameters=(),
         answers={200: json_of("Health", says="It can.")},

@@ -1,0 +1,70 @@
+"""Checkpoints: a write-ahead log that has grown is moved into its SQLite file, beside the commits."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import Engine
+
+from dayfile.store.file_lock import locked
+
+DUE_AT_BYTES: Final = 16 * 1024 * 1024
+
+KEPT_BYTES: Final = 8 * 1024 * 1024
+"""The size to which the first commit after a checkpoint cuts the log. Some is kept: it is cheaper to write again."""
+
+_LOOK_AGAIN_AFTER_BYTES: Final = 1024 * 1024
+
+_log = structlog.get_logger()
+
+
+class Checkpoints:
+    """The checkpoints of one file, one process and thread at a time.
+
+    SQLite before 3.51.3 can lose pages when several processes checkpoint at once (its "WAL-reset" bug), so its own
+    automatic checkpoint is off and these run under a file lock.
+    """
+
+    def __init__(self, file: Path, engine: Engine, *, writer: AbstractContextManager[Any]) -> None:
+        """No commit of this process runs while `writer` is held."""
+        self._log_file = file.with_name(file.name + "-wal")
+        self._lock_file = file.with_name(file.name + ".checkpoint-lock")
+        self._engine = engine
+        self._writer = writer
+        self._due_at_bytes = DUE_AT_BYTES
+
+    def run_if_due(self) -> None:
+        """Checkpoint if the log has grown. Raises nothing: it follows a commit, which no error can take back."""
+        try:
+            self._run_if_due()
+        except BlockingIOError:
+            pass  # another process is at it
+        except Exception as error:  # noqa: BLE001 - whatever it is, what was committed is committed
+            _log.warning("database.checkpoint_failed", reason=str(error))
+
+    def _run_if_due(self) -> None:
+        size = self._log_bytes()
+        if size < DUE_AT_BYTES:
+            self._due_at_bytes = DUE_AT_BYTES
+        if size < self._due_at_bytes:
+            return
+        with locked(self._lock_file, wait=False), self._writer:
+            # On a full disk, or under a reader who stays, the next commit would only find the same.
+            self._due_at_bytes = self._log_bytes() + _LOOK_AGAIN_AFTER_BYTES
+            connection = self._engine.raw_connection()
+            try:
+                cursor = connection.cursor()
+                cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                cursor.execute("PRAGMA incremental_vacuum(1000)").fetchall()
+                cursor.close()
+            finally:
+                connection.close()
+
+    def _log_bytes(self) -> int:
+        try:
+            return self._log_file.stat().st_size
+        except FileNotFoundError:
+            return 0

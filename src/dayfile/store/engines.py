@@ -1,0 +1,82 @@
+"""Engines: how connections to each kind of database are made, and how their transactions begin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+
+from dayfile.store.checkpoints import KEPT_BYTES
+
+BUSY_TIMEOUT_MS: Final = 30_000
+
+_INCREMENTAL: Final = 2  # auto_vacuum's number for it
+
+WRITES: Final = {"dayfile_writes": True}
+"""The execution options of a connection whose transactions write."""
+
+
+def postgres_engine(url: URL) -> Engine:
+    """An engine for PostgreSQL."""
+    return _engine(url, pool_pre_ping=True)
+
+
+def sqlite_engine(url: URL) -> Engine:
+    """An engine for a SQLite file, which is made when it is first used."""
+    engine = _engine(url)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def sqlite_reading_engine(file: Path, *, is_immutable: bool) -> Engine:
+    """An engine that only reads a SQLite file, in a folder that need not be writable.
+
+    `is_immutable` reads the file alone, without locks: only for one that has no write-ahead log beside it, because what
+    is in a log would be missing, and the pages that it replaces may be of different moments.
+    """
+    query = {"uri": "true", "mode": "ro"} | ({"immutable": "1"} if is_immutable else {})
+    engine = _engine(URL.create("sqlite", database=f"file:{quote(str(file))}", query=query))
+    event.listen(engine, "connect", _prepare_sqlite_to_read)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _engine(url: URL, **options: Any) -> Engine:
+    # Errors are logged, and parameters are records and secrets.
+    return create_engine(
+        url, hide_parameters=True, pool_size=16, max_overflow=64, pool_timeout=BUSY_TIMEOUT_MS / 1000, **options
+    )
+
+
+def _prepare_sqlite(connection: Any, record: Any) -> None:  # noqa: ARG001 - SQLAlchemy's signature
+    connection.isolation_level = None  # transactions begin where _begin_sqlite says, not where sqlite3 guesses
+    cursor = connection.cursor()
+    # First: any write below would else be followed by SQLite's own checkpoint, beside that of another process.
+    cursor.execute("PRAGMA wal_autocheckpoint = 0")
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    # Only heeded before the first table is made, and written each time: a full disk would let nobody connect.
+    if cursor.execute("PRAGMA auto_vacuum").fetchone() != (_INCREMENTAL,):
+        cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    for pragma in (
+        "journal_mode = WAL",
+        f"journal_size_limit = {KEPT_BYTES}",
+        "synchronous = FULL",  # a commit that was answered survives the power cord
+        "secure_delete = ON",  # what was erased is not left in free pages
+        "foreign_keys = ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _prepare_sqlite_to_read(connection: Any, record: Any) -> None:  # noqa: ARG001 - SQLAlchemy's signature
+    connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # IMMEDIATE takes the write lock at once: a deferred transaction that turns to writing later can only fail.
+    writes = connection.get_execution_options().get("dayfile_writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
