@@ -37,8 +37,8 @@ from dayfile.files.storage import LocalStorage, Storage
 from dayfile.model.job import RetryRule
 from dayfile.model.secret import KEY_BYTES, InstanceKey, Randomness
 from dayfile.settings import Settings
-from dayfile.store import schema
-from dayfile.store.database import Database
+from dayfile.store.database import Database, file_of
+from dayfile.store.opening import open_database, open_database_to_read
 from dayfile.work.check import Check
 from dayfile.work.engine import cores, local_engine
 from dayfile.work.sweep import Sweep
@@ -86,24 +86,27 @@ class Service(contextlib.AbstractContextManager["Service"]):
         self._closing.callback(database.close)
 
     @classmethod
-    def open(cls, settings: Settings, *, clock: Clock | None = None) -> Service:
+    def open(cls, settings: Settings, *, clock: Clock | None = None, to_read: bool = False) -> Service:
         """Open the instance that the settings describe, making it on first start.
 
-        Raises Unusable, with what to do: a folder that cannot be written, data of a newer version, another's key.
+        With `to_read` it is opened for reading only if its folder or disk cannot be written. Raises Unusable, with what
+        to do: a folder that cannot be used, a data folder of a newer version, a key that is not the one this instance
+        was made with.
         """
         key = _instance_key(settings)
+        permissions = settings.own_folders(file_of(settings.database)).close()
         with contextlib.ExitStack() as on_failure:
-            database = Database.connect(settings.database)
-            on_failure.callback(database.close)
-            permissions = settings.own_folders(database.file).close()
             try:
-                schema.migrate(database)
+                database = (open_database_to_read if to_read else open_database)(settings.database)
+                on_failure.callback(database.close)
                 settle_key(database, key)
-            except DatabaseUnavailable as error:
+            except (Unusable, DatabaseUnavailable) as error:
                 raise Unusable(f"{error} (DAYFILE_DATA_DIR is {settings.data_dir.absolute()})") from error
             on_failure.pop_all()
         service = cls(settings, database=database, key=key, clock=clock or SystemClock())
         service.permissions = permissions
+        if to_read:
+            service.storage = LocalStorage(settings.storage_folder)  # not made where it is not there
         return service
 
     def __exit__(self, *_: object) -> None:

@@ -8,9 +8,15 @@ from dayfile.store.database import Database
 
 
 def settle_key(database: Database, key: InstanceKey) -> None:
-    """Make this the instance's key, once and for all; raises Unusable when it has another one."""
-    with database.transaction() as tx:
-        settled = tx.instance.settle("key_check", key.check_value())
+    """Make this the instance's key, once and for all; raises Unusable when it has another one.
+
+    Nothing is written where it has one: the disk may be full or read-only.
+    """
+    with database.snapshot() as tx:
+        settled = tx.instance.find("key_check")
+    if settled is None:
+        with database.transaction() as tx:
+            settled = tx.instance.settle("key_check", key.check_value())
     if settled != key.check_value():
         raise Unusable(
             "the secret key is not the one this instance was made with: every login would fail. "

@@ -70,7 +70,7 @@ app.command("import")(accounts_import.import_accounts)
 @app.command("list")
 def list_accounts(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
     """List all accounts."""
-    with instance.opened() as service:
+    with instance.opened(to_read=True) as service:
         accounts = list(_all(service.database))
     screen = screen_of(ctx)
     if as_json:
@@ -99,7 +99,7 @@ def list_accounts(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
 @app.command("show")
 def show(ctx: typer.Context, *, account: AccountArgument, as_json: JsonOption = False) -> None:
     """Show one account."""
-    with instance.opened() as service, service.database.snapshot() as tx:
+    with instance.opened(to_read=True) as service, service.database.snapshot() as tx:
         found = tx.accounts.get(account)
         login = tx.logins.find(account)
         keys = sum(key.revoked_at is None for key in tx.keys.listed(account=account))
@@ -206,7 +206,7 @@ def webhook_secret(
     """Show the secrets that sign an account's webhooks as Standard Webhooks has it, newest first."""
     from dayfile.model.webhook_secret import secret_text
 
-    with instance.opened() as service:
+    with instance.opened(to_read=not rotate) as service:
         administration = service.administration
         secrets = administration.rotate_webhook_secret(account) if rotate else administration.webhook_secrets(account)
     texts = [secret_text(secret) for secret in secrets]

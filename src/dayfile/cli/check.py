@@ -23,7 +23,7 @@ def check(
     Exit code 1 when something was found.
     """
     screen = screen_of(ctx)
-    with instance.opened() as service:
+    with instance.opened(to_read=True) as service:
         looking = service.check
         objects = looking.objects()
         with screen.counting("Checking", objects) as bar:

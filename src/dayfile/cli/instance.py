@@ -14,15 +14,18 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def opened() -> Iterator[Service]:
-    """The instance, open as long as the block runs; raises Unusable with what to do."""
+def opened(*, to_read: bool = False) -> Iterator[Service]:
+    """The instance, open as long as the block runs; raises Unusable with what to do.
+
+    A command that only reads opens it `to_read`: then a disk that is full or read-only does not matter.
+    """
     # Imported when it is needed: everything that Dayfile is made of hangs from it, and the help needs nothing of it.
     from dayfile.cli.logs import log_trouble
     from dayfile.service import Service
     from dayfile.settings import Settings
 
     log_trouble()
-    with Service.open(Settings.read()) as service:
+    with Service.open(Settings.read(), to_read=to_read) as service:
         tell_closed(service)
         yield service
 

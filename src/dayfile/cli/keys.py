@@ -102,7 +102,7 @@ def list_keys(
     as_json: JsonOption = False,
 ) -> None:
     """List all keys, revoked ones too."""
-    with instance.opened() as service, service.database.snapshot() as tx:
+    with instance.opened(to_read=True) as service, service.database.snapshot() as tx:
         keys = tx.keys.listed(account=account)
     screen = screen_of(ctx)
     if as_json:

@@ -61,7 +61,7 @@ def list_rejections(
 ) -> None:
     """List rejections, oldest first: 100 of them in a table, all of them in JSON."""
     screen = screen_of(ctx)
-    with instance.opened() as service:
+    with instance.opened(to_read=True) as service:
         if as_json:
             screen.json_list(map(_as_json, islice(_all(service, account=account, after=after), limit)))
             return
@@ -81,7 +81,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show one rejection with the line as it came."""
-    with instance.opened() as service, service.database.snapshot() as tx:
+    with instance.opened(to_read=True) as service, service.database.snapshot() as tx:
         rejection = tx.rejections.get(number)
     screen = screen_of(ctx)
     line = rejection.refusal.line.decode(errors="replace")

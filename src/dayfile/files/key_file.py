@@ -16,6 +16,9 @@ def read_or_make(path: Path, *, new: str, draft: str) -> str:
     `draft` is a name that nobody else uses.
     """
     try:
+        # Nothing is written where the file is there already: the disk may be full or read-only.
+        with suppress(FileNotFoundError):
+            return path.read_text()
         private.make_folder(path.parent)
         with suppress(FileExistsError):
             _make(path, new, path.with_name(f".{path.name}.{draft}"))

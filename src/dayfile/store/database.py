@@ -177,6 +177,11 @@ class Database:
             yield
 
 
+def file_of(url: str) -> Path | None:
+    """Return the file of the database at a SQLAlchemy URL; None for PostgreSQL. Raises Unusable for other URLs."""
+    return _file_of(make_url(url))
+
+
 def _file_of(url: URL) -> Path | None:
     """The file of a SQLite URL, None for PostgreSQL's; raises Unusable for others."""
     if url.get_backend_name() == "sqlite":

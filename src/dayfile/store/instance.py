@@ -14,6 +14,10 @@ class Instance:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    def find(self, name: str) -> str | None:
+        """The value that holds; None when the fact is not set yet."""
+        return self._connection.execute(select(table.c.value).where(table.c.name == name)).scalar_one_or_none()
+
     def settle(self, name: str, value: str) -> str:
         """Set the fact if it is not set yet; the value that holds."""
         insert_missing(self._connection, table, [{"name": name, "value": value}])

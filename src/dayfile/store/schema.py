@@ -28,6 +28,17 @@ def migrate(database: Database) -> None:
             _upgrade(connection)
 
 
+def check_version(database: Database) -> None:
+    """Raises Unusable if the database, which is only read, has not this version's schema."""
+    with database.looked_into() as connection:
+        found = version(connection)
+    if found != newest():
+        raise Unusable(
+            "the state database has the schema of another version of Dayfile, and cannot be written: "
+            "make its folder and its disk writable, then run the command again"
+        )
+
+
 def version(connection: Connection) -> str | None:
     """The schema version that the database has; None when it is empty."""
     if not inspect(connection).has_table(_ALEMBICS.name):
