@@ -21,11 +21,11 @@ from dayfile.settings import Settings
 from dayfile.store.database import Database
 from dayfile.store.transaction import Transaction
 from tests.support.clock import FakeClock
-from tests.support.face import recorded_log
 from tests.support.intake import Place, a_delivery
 from tests.support.lanes import claimed, concluded
 from tests.support.notices import a_notice, an_outcome, told
 from tests.support.randomness import SeededRandomness
+from tests.support.recorded_log import recorded_log
 from tests.support.records import Sent, body_of
 from tests.support.server import serving
 from tests.support.state import KEY, a_database, a_sid, an_account

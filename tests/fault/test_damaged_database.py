@@ -25,7 +25,7 @@ from dayfile.store.database import Database
 from tests.conftest import ROOT
 from tests.e2e.cli_instance import Instance
 from tests.support.clock import FakeClock
-from tests.support.face import recorded_log
+from tests.support.recorded_log import recorded_log
 from tests.support.server import serving
 from tests.support.told import NamesOf
 

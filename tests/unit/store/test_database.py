@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from dayfile.errors import DatabaseDamaged, DatabaseUnavailable, DatabaseUnwritable, Unusable
+from dayfile.model.credential import Actor
 from dayfile.store.checkpoints import DUE_AT_BYTES, KEPT_BYTES
 from dayfile.store.database import Database
 from tests.support.clock import NOON
-from tests.support.face import recorded_log
 from tests.support.full import fill, grow_log, log_bytes
 from tests.support.mounts import change, small_disk
+from tests.support.recorded_log import recorded_log
 from tests.support.state import a_database, an_account
 
 PAGE = 4096
@@ -29,7 +30,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 def _note(database: Database, action: str) -> None:
     with database.transaction() as tx:
-        tx.audit.add(actor="operator", action=action, subject="b", now=NOON)
+        tx.audit.add(actor=Actor(name="operator"), action=action, subject="b", now=NOON)
 
 
 def _noted(database: Database) -> list[str]:
@@ -67,7 +68,7 @@ def test_a_commit_whose_checkpoint_finds_no_room_is_a_commit(disk: Path) -> None
         filler = fill(disk, but=300_000)
         with closing(Database.connect(f"sqlite:///{disk / 'dayfile.sqlite'}")) as other:
             _note(other, "committed")
-            assert log.event("database.checkpoint_failed")["reason"] == "database or disk is full"
+            assert log.next("database.checkpoint_failed")["reason"] == "database or disk is full"
             assert _noted(other)[0] == "committed"
             filler.unlink()
             change(disk, "size=100m")
@@ -81,7 +82,7 @@ def test_a_checkpoint_whose_lock_cannot_be_made_is_no_error(tmp_path: Path) -> N
     with closing(a_database(tmp_path)) as database, recorded_log() as log:
         (tmp_path / "dayfile.sqlite.checkpoint-lock").mkdir()
         grow_log(database, megabytes=18)
-        assert "directory" in log.event("database.checkpoint_failed")["reason"]
+        assert "directory" in log.next("database.checkpoint_failed")["reason"]
         assert _noted(database)
 
 
