@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dayfile.model.day import Day, DayRange, sealed_from
-from dayfile.model.resource import ResourceType
+from dayfile.model.resource import RESOURCE_TYPES, ResourceType
 from dayfile.store.segments import WaitingDay
 from dayfile.store.transaction import Transaction
 
@@ -46,8 +46,12 @@ def due_days(tx: Transaction, rule: SealingRule, *, now: datetime) -> list[tuple
     return [due for due in first + late if due not in held]
 
 
-def missing_days(tx: Transaction, *, now: datetime) -> list[Day]:
-    """The days up to today that no row stands for yet: today alone on a new instance."""
+def missing_days(tx: Transaction, *, now: datetime) -> list[tuple[ResourceType, Day]]:
+    """The days up to today that no row stands for yet. Of a type that is new here, that is today alone."""
     today = Day.of(now)
-    newest = tx.seals.newest_day()
-    return list(DayRange(first=today if newest is None else newest + 1, last=today))
+    newest = tx.seals.newest_days()
+    return [
+        (resource_type, day)
+        for resource_type in RESOURCE_TYPES
+        for day in DayRange(first=newest[resource_type.name] + 1 if resource_type.name in newest else today, last=today)
+    ]

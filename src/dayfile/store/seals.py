@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, delete, func, or_, select, text, update
 
 from dayfile.errors import LostClaim
 from dayfile.model.day import Day
-from dayfile.model.resource import RESOURCE_TYPES, ResourceType, parse_resource_type
+from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.store import uploads
 from dayfile.store.dialect import insert, insert_missing
 from dayfile.store.tables.sealing import day_state, seal, sealed_day
@@ -38,21 +38,23 @@ class Seals:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def open_days(self, days: Iterable[Day]) -> None:
-        """Make days known for every resource type; those that are known stay as they are."""
+    def open_days(self, days: Iterable[tuple[ResourceType, Day]]) -> None:
+        """Make days of resource types known; those that are known stay as they are."""
         rows = [
             {"resource_type": resource_type.name, "day": day, "state": OPEN, "sealed_at": None}
-            for day in days
-            for resource_type in RESOURCE_TYPES
+            for resource_type, day in days
         ]
         insert_missing(self._connection, day_state, rows)
 
-    def newest_day(self) -> Day | None:
-        """The newest day that is known; None before the first start."""
+    def newest_days(self) -> dict[str, Day]:
+        """The newest day that is known of each resource type, by its name; none of a type before its first day."""
         # A day from an archive was never opened: counted here, all days since would look as if they had been missed.
-        query = select(func.max(day_state.c.day)).where(day_state.c.state != OLDER)
-        newest: Day | None = self._connection.execute(query).scalar_one()
-        return newest
+        query = select(day_state.c.resource_type, func.max(day_state.c.day).label("day")).where(
+            day_state.c.state != OLDER
+        )
+        return {
+            row.resource_type: row.day for row in self._connection.execute(query.group_by(day_state.c.resource_type))
+        }
 
     def still_open(self, *, before: Day) -> list[tuple[ResourceType, Day]]:
         """The known days before that one that were never sealed, oldest first."""

@@ -9,7 +9,8 @@ import pytest
 
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
-from dayfile.model.resource import MESSAGES, RESOURCE_TYPES
+from dayfile.model.resource import MESSAGES, PARTICIPANTS, RESOURCE_TYPES
+from dayfile.sealing import plan
 from dayfile.sealing.plan import SealingRule, due_days, missing_days
 from dayfile.store.database import Database
 from tests.support.state import a_database, a_segment, a_sid
@@ -32,7 +33,7 @@ def _open_days(database: Database, now: datetime) -> list[str]:
     with database.transaction() as tx:
         missing = missing_days(tx, now=now)
         tx.seals.open_days(missing)
-    return [str(day) for day in missing]
+    return sorted({str(day) for _, day in missing})
 
 
 def _due(database: Database, now: datetime) -> list[tuple[str, str]]:
@@ -77,6 +78,34 @@ def test_no_day_is_forgotten_by_a_downtime(database: Database) -> None:
     assert _open_days(database, back) == ["2026-11-21", "2026-11-22", "2026-11-23", "2026-11-24"]
     assert _open_days(database, back) == []
     assert {day for _, day in _due(database, back)} == {"2026-11-20", "2026-11-21", "2026-11-22", "2026-11-23"}
+
+
+def test_a_type_that_is_added_later_has_its_first_day_from_then_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A day that is not open has no first seal, so no daily exports; the days before it are none of the type's."""
+    database = a_database(tmp_path)
+    with monkeypatch.context() as before:
+        before.setattr(plan, "RESOURCE_TYPES", tuple(one for one in RESOURCE_TYPES if one != PARTICIPANTS))
+        _open_days(database, INSTALLED)
+        _open_days(database, MIDNIGHT)
+    _open_days(database, MIDNIGHT + timedelta(hours=15))
+    due = _due(database, MIDNIGHT + timedelta(days=1, minutes=60))
+    assert [day for name, day in due if name == "Participants"] == ["2026-11-21"]
+    assert [day for name, day in due if name == "Messages"] == ["2026-11-20", "2026-11-21"]
+    assert _open_days(database, MIDNIGHT + timedelta(hours=16)) == []
+
+
+def test_a_type_that_missed_days_gets_those_alone(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A release that knows fewer types ran for two days: nobody sealed those days of the others, and they are due."""
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(plan, "RESOURCE_TYPES", (MESSAGES,))
+        _open_days(database, MIDNIGHT + timedelta(days=1, hours=1))
+    _open_days(database, MIDNIGHT + timedelta(days=2))
+    due = _due(database, MIDNIGHT + timedelta(days=2, hours=1))
+    assert sorted(due) == sorted(
+        (one.name, day) for one in RESOURCE_TYPES for day in ("2026-11-20", "2026-11-21", "2026-11-22")
+    )
 
 
 def test_late_records_are_sealed_when_they_have_been_quiet(database: Database) -> None:
