@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import ROOT, BeyondThisMachine
 
 PACKAGE = ROOT / "src" / "dayfile"
-DOCUMENTED = ("model", "store", "files", "accounts", "intake", "sealing", "exports", "delivery")
+DOCUMENTED = ("model", "store", "files", "objects", "accounts", "intake", "sealing", "exports", "delivery")
 
 FILE_LINES = 400
 FUNCTION_LINES = 40

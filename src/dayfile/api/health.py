@@ -12,6 +12,7 @@ from dayfile.api.answers import json_answer
 from dayfile.api.context import Context, context_of
 from dayfile.api.exports import READ
 from dayfile.errors import Transient
+from dayfile.objects.layout import UNIQUE_DIGITS, probe_key
 
 FRESH_FOR_SECONDS = 1.0
 PATIENCE_SECONDS = 2.0
@@ -57,6 +58,6 @@ class Readiness:
 
 
 def _ask_storage(context: Context) -> None:
-    key = f"probes/{context.randomness.hex(32)}"
+    key = probe_key(context.randomness.hex(UNIQUE_DIGITS))
     context.storage.put(key, [b"dayfile"])
     context.storage.delete([key])

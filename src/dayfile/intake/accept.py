@@ -31,6 +31,7 @@ from dayfile.model.credential import Caller
 from dayfile.model.receipt import Receipt
 from dayfile.model.resource import ResourceType
 from dayfile.model.secret import Randomness
+from dayfile.objects.writer import ObjectWriter
 from dayfile.store.database import Database
 
 _OPERATOR = "operator"  # the credential of whoever takes in files on this machine
@@ -76,7 +77,7 @@ class Intake:
         self._max_body_bytes = max_body_bytes
         self._admission = Admission(database, accounts_may_write=accounts_may_write)
         self._repeats = Repeats(database)
-        writer = PartWriter(database, storage, clock=clock, randomness=randomness)
+        writer = PartWriter(ObjectWriter(database, storage, clock=clock), randomness=randomness)
         rejections = RejectionWriter(database, clock=clock)
         self._taking = Taking(
             writer, rejections, clock=clock, randomness=randomness, keep_dropped=keep_dropped, part_bytes=part_bytes

@@ -10,20 +10,19 @@ every step up in size, however long segments go on coming in.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 from dayfile.clock import Clock
-from dayfile.errors import Corrupt, LostClaim, NotFound, Transient
+from dayfile.errors import Corrupt, LostClaim, NotFound
 from dayfile.files import segments
 from dayfile.files.storage import Storage
-from dayfile.intake.parts import segment_key
-from dayfile.model.account import unite_packed
 from dayfile.model.day import Day
 from dayfile.model.resource import ResourceType
 from dayfile.model.secret import Randomness
-from dayfile.model.segment import INLINE_LIMIT_BYTES, NewSegment, Segment, SegmentKind
+from dayfile.model.segment import INLINE_LIMIT_BYTES, Segment, SegmentKind, folded
+from dayfile.objects.layout import UNIQUE_DIGITS, segment_key
+from dayfile.objects.writer import ObjectWriter, PendingObject
 from dayfile.store.database import Database
 from dayfile.store.segments import WaitingDay
 
@@ -62,6 +61,7 @@ class Folding:
     ) -> None:
         self._database = database
         self._storage = storage
+        self._objects = ObjectWriter(database, storage, clock=clock)
         self._clock = clock
         self._randomness = randomness
         self._sweep_delay = sweep_delay
@@ -123,25 +123,21 @@ class Folding:
 
     def _fold(self, group: Sequence[Segment]) -> bool:
         """Put one segment in the place of these; False if somebody else had one of them first."""
-        key = segment_key(group[0].resource_type, group[0].day, self._randomness)
-        with self._database.transaction() as tx:
-            upload_id = tx.uploads.begin(key, now=self._clock.now())
+        first = group[0]
+        key = segment_key(first.resource_type, first.day, self._randomness.hex(UNIQUE_DIGITS))
         try:
-            size = self._storage.put(key, segments.fold(self._sources(group), group[0].resource_type))
-            self._replace(group, _folded(group, key=key, size=size), upload_id=upload_id)
-        except BaseException as error:
-            with suppress(Transient), self._database.transaction() as tx:
-                tx.uploads.give_up([upload_id], now=self._clock.now())
-            if isinstance(error, LostClaim | NotFound):
-                return False
-            raise
+            with self._objects.put(key, segments.fold(self._sources(group), first.resource_type)) as new:
+                self._replace(group, new)
+        except (LostClaim, NotFound):
+            return False
         return True
 
-    def _replace(self, group: Sequence[Segment], new: NewSegment, *, upload_id: int) -> None:
+    def _replace(self, group: Sequence[Segment], new: PendingObject) -> None:
         now = self._clock.now()
+        segment = folded(group, key=new.key, stored_bytes=new.size_bytes)
         with self._database.transaction() as tx:
-            tx.segments.replace([old.id for old in group], new, accepted_at=min(old.accepted_at for old in group))
-            tx.uploads.go_live([upload_id], now=now)
+            tx.segments.replace([old.id for old in group], segment, accepted_at=min(old.accepted_at for old in group))
+            tx.uploads.go_live([new.upload_id], now=now)
             unused = [old.key for old in group if old.key is not None]
             tx.uploads.discard(unused, now=now, delete_after=now + self._sweep_delay)
 
@@ -163,17 +159,3 @@ class Folding:
 
 def _segments(day: WaitingDay) -> int:
     return day.segments
-
-
-def _folded(group: Sequence[Segment], *, key: str, size: int) -> NewSegment:
-    return NewSegment(
-        resource_type=group[0].resource_type,
-        day=group[0].day,
-        kind=SegmentKind.FULL,
-        key=key,
-        inline=None,
-        records=sum(old.records for old in group),
-        plain_bytes=sum(old.plain_bytes for old in group),
-        stored_bytes=size,
-        accounts=unite_packed(old.accounts for old in group),
-    )

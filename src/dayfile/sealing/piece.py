@@ -22,6 +22,7 @@ from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
 from dayfile.model.export import NewSealedDay
 from dayfile.model.resource import ResourceType
+from dayfile.objects.layout import sealed_key, sealed_prefix
 from dayfile.sealing.bring import file_of, segments_of
 from dayfile.sealing.day_files import Target, store_day_files
 from dayfile.sealing.gather import ordered_text
@@ -118,13 +119,13 @@ def _waiting(piece: Piece, *, storage: Storage, scratch: Path) -> list[Waiting]:
 def _targets(piece: Piece) -> Callable[[AccountSid], Target]:
     """Where the file of an account goes."""
     formers = {former.account: former for former in piece.formers}
-    folder = f"sealed/type={piece.resource_type}/day={piece.day}"
+    prefix = sealed_prefix(piece.resource_type, piece.day)
 
     def target_of(account: AccountSid) -> Target:
         former = formers.get(account)
         revision = former.revision + 1 if former else 1
         return Target(
-            key=f"{folder}/account={account}/revision-{revision}-{piece.unique}.json.gz",
+            key=sealed_key(prefix, account, revision=revision, unique=piece.unique),
             revision=revision,
             former_plain_sha256=former.plain_sha256 if former else None,
         )

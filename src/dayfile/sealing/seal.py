@@ -21,6 +21,8 @@ from dayfile.model.export import NewSealedDay, SealedDay
 from dayfile.model.resource import ResourceType
 from dayfile.model.secret import Randomness
 from dayfile.model.segment import Segment, folded
+from dayfile.objects.layout import sealed_prefix, segment_key
+from dayfile.objects.writer import ObjectWriter, PendingObject
 from dayfile.sealing.piece import FormerFile, Piece, SegmentInput, seal_piece
 from dayfile.store.database import Database
 from dayfile.store.seals import SealClaim
@@ -60,6 +62,7 @@ class Sealing:
         """A piece may use so much memory and so many threads, and spills into the scratch folder beyond that."""
         self._database = database
         self._storage = storage
+        self._objects = ObjectWriter(database, storage, clock=clock)
         self._clock = clock
         self._randomness = randomness
         self._executor = executor
@@ -78,7 +81,7 @@ class Sealing:
                 resource_type,
                 day,
                 worker=worker,
-                upload_id=tx.uploads.begin(f"sealed/type={resource_type.name}/day={day}/", mark=mark, now=now),
+                upload_id=tx.uploads.begin(sealed_prefix(resource_type, day), mark=mark, now=now),
                 mark=mark,
                 leased_until=now + self._lease,
                 now=now,
@@ -122,16 +125,17 @@ class Sealing:
             data = tx.segments.inline([segment.id for segment in inline])
         if not inline:
             return taken
-        key = f"segments/type={claim.resource_type.name}/day={claim.day}/{self._randomness.hex(_MARK_DIGITS)}.parquet"
-        with self._database.transaction() as tx:
-            upload_id = tx.uploads.begin(key, now=self._clock.now())
         sources = [segment_files.Source(id=segment.id, data=data[segment.id]) for segment in inline]
-        stored = self._storage.put(key, segment_files.fold(sources, claim.resource_type))
+        key = segment_key(claim.resource_type, claim.day, self._randomness.hex(_MARK_DIGITS))
+        with self._objects.put(key, segment_files.fold(sources, claim.resource_type)) as new:
+            return self._replace(claim, inline, new)
+
+    def _replace(self, claim: SealClaim, inline: Sequence[Segment], new: PendingObject) -> list[Segment]:
         with self._database.transaction() as tx:
-            tx.uploads.go_live([upload_id], now=self._clock.now())
+            tx.uploads.go_live([new.upload_id], now=self._clock.now())
             tx.segments.replace(
                 [segment.id for segment in inline],
-                folded(inline, key=key, stored_bytes=stored),
+                folded(inline, key=new.key, stored_bytes=new.size_bytes),
                 accepted_at=min(segment.accepted_at for segment in inline),
                 seal_id=claim.id,
             )
