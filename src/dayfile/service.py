@@ -36,12 +36,12 @@ from dayfile.files.scratch import scratch_folder
 from dayfile.files.storage import LocalStorage, Storage
 from dayfile.model.job import RetryRule
 from dayfile.model.secret import KEY_BYTES, InstanceKey, Randomness
+from dayfile.objects.sweep import Sweep
 from dayfile.settings import Settings
 from dayfile.store.database import Database, file_of
 from dayfile.store.opening import open_database, open_database_to_read
 from dayfile.work.check import Check
 from dayfile.work.engine import cores, local_engine
-from dayfile.work.sweep import Sweep
 
 # Most commands do without the web framework, DuckDB and Arrow, which take long to load: imported where they are used.
 if TYPE_CHECKING:

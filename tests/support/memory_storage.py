@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from pathlib import Path
 from threading import Lock
 
@@ -57,8 +56,12 @@ class MemoryStorage:
         self._get(key)
         return None
 
-    def remove_partial(self, *, before: datetime) -> int:
-        return 0
+    def scan_partial(self, prefix: str) -> Iterator[str]:
+        return iter(())
+
+    def remove_partial(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            _checked(key)
 
     def _get(self, key: str) -> bytes:
         with self._lock:

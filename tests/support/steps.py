@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
 from pathlib import Path
 
 from dayfile.errors import DatabaseUnavailable, StorageUnavailable
@@ -105,8 +104,11 @@ class SteppingStorage:
     def path(self, key: str) -> Path | None:
         return self._storage.path(key)
 
-    def remove_partial(self, *, before: datetime) -> int:
-        return self._storage.remove_partial(before=before)
+    def scan_partial(self, prefix: str) -> Iterator[str]:
+        return self._storage.scan_partial(prefix)
+
+    def remove_partial(self, keys: Iterable[str]) -> None:
+        self._storage.remove_partial(keys)
 
     def _step(self) -> None:
         self._steps.step(StorageUnavailable)

@@ -30,13 +30,13 @@ from dayfile.model.job import RetryRule
 from dayfile.model.notice import Channel
 from dayfile.model.receipt import Receipt
 from dayfile.model.resource import MESSAGES
+from dayfile.objects.sweep import Sweep
 from dayfile.sealing.plan import SealingRule
 from dayfile.sealing.seal import Sealing
 from dayfile.store import schema
 from dayfile.store.database import Database
 from dayfile.work.awaited import Awaited
 from dayfile.work.check import Check
-from dayfile.work.sweep import Sweep
 from dayfile.work.worker import Worker
 from tests.support.clock import FakeClock
 from tests.support.notices import AtOnce, RecordingTransport, an_outbox

@@ -91,7 +91,7 @@ def publish(draft: Path, path: Path) -> None:
     rename = _rename_unless_taken()
     if rename is None or not rename(draft, path):
         os.link(draft, path)
-        draft.unlink()
+        draft.unlink(missing_ok=True)  # the sweep removes drafts of whom it takes for dead
 
 
 def sync_folder(folder: Path) -> None:

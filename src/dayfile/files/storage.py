@@ -8,27 +8,22 @@ of an object or nothing of it, and what a crash leaves behind is in nobody's way
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Final, Protocol, Self
 
 from dayfile.errors import NotFound, StorageUnavailable, Unusable
-from dayfile.files import disk, private
+from dayfile.files import disk, names, private
 
 Bytes = bytes | bytearray | memoryview
 
 BLOCK_BYTES: Final = 1024 * 1024
 """How much of an object is read at once."""
 
-_PART: Final = r"[A-Za-z0-9=_-][A-Za-z0-9=._-]{0,199}"
-_KEY: Final = re.compile(rf"{_PART}(?:/{_PART})*")
 _LONGEST_KEY: Final = 1000  # object stores take 1,024 bytes
-_PARTIAL: Final = ".partial"
 
 # Measured on ext4: a file of its own costs 1 ms, one of 2,000 that are synced together 0.1 ms. But syncing together
 # waits for all that anybody has written to the disk, so it must be worth it.
@@ -82,10 +77,17 @@ class Storage(Protocol):
         """
         ...
 
-    def remove_partial(self, *, before: datetime) -> int:
-        """Remove what puts that were interrupted before that moment have left behind; how many.
+    def scan_partial(self, prefix: str) -> Iterator[str]:
+        """All keys that start with a text and whose put is under way or was interrupted, in order.
 
-        Neither `read` nor `scan` ever shows it.
+        Neither `read` nor `scan` ever shows what such a put has written.
+        """
+        ...
+
+    def remove_partial(self, keys: Iterable[str]) -> None:
+        """Remove what interrupted puts have left behind; keys without such a put are ignored.
+
+        A put of such a key that is under way after all raises StorageUnavailable, and there is no such object.
         """
         ...
 
@@ -110,7 +112,7 @@ class LocalStorage:
 
     def put(self, key: str, chunks: Iterable[Bytes]) -> int:
         path = self._path(key)
-        written = _draft(path)
+        written = names.draft_of(path)
         doing = f"write {key}"
         with disk.reported(doing):
             file, parents = disk.create(written)
@@ -155,28 +157,25 @@ class LocalStorage:
                 self._delete_together(batch)
 
     def scan(self, prefix: str) -> Iterator[str]:
-        folder = prefix.rpartition("/")[0]
-        if folder and not _KEY.fullmatch(folder):
-            return iter(())
-        return _keys(self.root, folder, prefix)
+        return self._scan(prefix, names.key_of)
+
+    def scan_partial(self, prefix: str) -> Iterator[str]:
+        return self._scan(prefix, names.key_of_draft)
+
+    def remove_partial(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            draft = names.draft_of(self._path(key))
+            with disk.reported(f"remove the partial file of {key}"):
+                draft.unlink(missing_ok=True)  # not synced: one that is back after a power cut is found again
+                self._without_empty_folders(draft.parent)
 
     def path(self, key: str) -> Path | None:
         with disk.reported(f"read {key}"):
             return self._existing(key)
 
-    def remove_partial(self, *, before: datetime) -> int:
-        removed = 0
-        with disk.reported("clear up the storage folder"):
-            for draft in self.root.rglob(f".*{_PARTIAL}"):
-                with suppress(FileNotFoundError):  # finished or removed since it was listed
-                    if draft.stat().st_mtime < before.timestamp():
-                        draft.unlink()
-                        removed += 1
-        return removed
-
     def _path(self, key: str) -> Path:
         """Where the object of a key is; no key leads out of the root, or to a draft."""
-        if len(key) > _LONGEST_KEY or not _KEY.fullmatch(key):
+        if len(key) > _LONGEST_KEY or not names.KEY.fullmatch(key):
             raise ValueError(f"{key[:_LONGEST_KEY]!r} is no key: parts of letters, digits and =._- joined by /")
         return self.root / key
 
@@ -217,7 +216,7 @@ class LocalStorage:
             try:
                 with disk.SyncedTogether(self.root) as together:
                     for key, data in batch:
-                        draft = _draft(self._path(key))
+                        draft = names.draft_of(self._path(key))
                         with disk.create(draft)[0] as file:
                             drafts.append(draft)
                             disk.write(file, data, doing)
@@ -229,6 +228,12 @@ class LocalStorage:
             except BaseException:
                 disk.discard(drafts)
                 raise
+
+    def _scan(self, prefix: str, key_of: Callable[[str], str | None]) -> Iterator[str]:
+        folder = prefix.rpartition("/")[0]
+        if folder and not names.KEY.fullmatch(folder):
+            return iter(())
+        return names.keys(self.root, folder, prefix, key_of)
 
     def _delete_together(self, paths: Sequence[Path]) -> None:
         left = {path.parent for path in paths}
@@ -254,29 +259,6 @@ class LocalStorage:
                 return folder
             folder = folder.parent
         return folder
-
-
-def _keys(root: Path, folder: str, prefix: str) -> Iterator[str]:
-    """The keys below a folder that start with the prefix; entering no folder that cannot have any."""
-    with disk.reported(f"list {folder or 'the storage folder'}"):
-        try:
-            with os.scandir(root / folder) as entries:
-                names = [f"{entry.name}/" if entry.is_dir() else entry.name for entry in entries]
-        except (FileNotFoundError, NotADirectoryError):
-            return
-    for name in sorted(names):
-        key = f"{folder}/{name}" if folder else name
-        if name.startswith(".") or not (key.startswith(prefix) or prefix.startswith(key)):
-            continue
-        if key.endswith("/"):
-            yield from _keys(root, key[:-1], prefix)
-        else:
-            yield key
-
-
-def _draft(path: Path) -> Path:
-    """Where the bytes of an object are until they are complete: beside it, under a name that no key has."""
-    return path.with_name(f".{path.name}{_PARTIAL}")
 
 
 def _batches(items: Iterable[tuple[str, Bytes]]) -> Iterator[list[tuple[str, Bytes]]]:

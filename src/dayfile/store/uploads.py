@@ -7,7 +7,7 @@ turns pending into garbage first and deletes only then. Whoever comes second fin
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -123,11 +123,14 @@ class Uploads:
         for batch in in_batches(upload_ids):
             self._connection.execute(delete(table).where(table.c.id.in_(batch), table.c.state == SWEPT))
 
-    def answered_for(self, keys: Collection[str]) -> set[str]:
-        """Those of the objects that somebody is writing, or that will be swept: entries that are live say neither."""
+    def answered_for(self, keys: Collection[str], *, prefix_of: Callable[[str], str]) -> set[str]:
+        """Return those of the objects that somebody is writing, or that will be swept: live entries say neither.
+
+        An object is announced by its key, or with others by the prefix that its key has.
+        """
         found: set[str] = set()
         for batch in in_batches(keys):
-            prefixes = {*batch, *(key.rpartition("/account=")[0] + "/" for key in batch)}
+            prefixes = {*batch, *map(prefix_of, batch)}
             query = select(table.c.prefix, table.c.mark).where(table.c.prefix.in_(prefixes), table.c.state != LIVE)
             entries = self._connection.execute(query).all()
             found.update(

@@ -11,9 +11,9 @@ from dayfile.errors import DatabaseDamaged, NotFound
 from dayfile.files.storage import Storage
 from dayfile.model.day import Day
 from dayfile.model.export import DayFile, SealedDay
+from dayfile.objects.orphans import Orphans
 from dayfile.store.database import Database
 from dayfile.work.finding import Finding
-from dayfile.work.left_over import LeftOver
 from dayfile.work.overdue import Overdue
 
 _PAGE = 500
@@ -39,13 +39,13 @@ class Check:
         self._storage = storage
         self._clock = clock
         self._overdue = Overdue(database, clock=clock, job_lifetime=job_lifetime)
-        self._left_over = LeftOver(database, storage)
+        self._orphans = Orphans(database, storage)
 
     def run(self, *, deep: bool, on_object: Callable[[], None] = lambda: None) -> Iterator[Finding]:
         """Yield what is wrong; nothing, when all is well.
 
-        `deep` reads the whole state database and every sealed file, compares its SHA-256, and looks for objects that
-        nothing refers to; else existence and size are looked at. `on_object` is called after each object.
+        `deep` reads the whole state database and every sealed file, compares its SHA-256, and looks for what is left over
+        in the storage; else existence and size are looked at. `on_object` is called after each object.
         """
         if deep:
             yield from self._database_file()
@@ -56,7 +56,7 @@ class Check:
         yield from self._notices()
         yield from self._overdue.find()
         if deep:
-            yield from self._left_over.find()
+            yield from self._left_over()
 
     def objects(self) -> int:
         """How many objects `run` will look at."""
@@ -191,6 +191,22 @@ class Check:
                 subject=f"{key.account} {key.host}",
                 detail=f"an attempt has been due since {due_at:%Y-%m-%d %H:%M:%S} UTC and no worker has made it: "
                 "is one running?",
+            )
+
+    def _left_over(self) -> Iterator[Finding]:
+        for key in self._orphans.find():
+            yield Finding(
+                invariant="no object is left over",
+                subject=key,
+                detail="nothing refers to it and nothing will delete it. After an older database was restored, it is "
+                "what came later, and may be deleted; otherwise it is a bug, report it",
+            )
+        for key in self._orphans.find_partial():
+            yield Finding(
+                invariant="no object is left over",
+                subject=key,
+                detail="its write was interrupted, and its partial file is still there. A worker removes it when it "
+                "starts, and once a day: is one running, and what does its log say?",
             )
 
 

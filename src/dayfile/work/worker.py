@@ -7,6 +7,7 @@ waits.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
@@ -21,13 +22,13 @@ from dayfile.intake.fold import Folding
 from dayfile.model.day import Day
 from dayfile.model.job import Claim
 from dayfile.model.resource import ResourceType
+from dayfile.objects.sweep import Sweep
 from dayfile.sealing.plan import SealingRule, due_days, missing_days
 from dayfile.sealing.seal import Sealing, SealOutcome
 from dayfile.store.database import Database
 from dayfile.work.awaited import Awaited
 from dayfile.work.lease import KeptLease
 from dayfile.work.loop import Loop
-from dayfile.work.sweep import Sweep
 
 log = structlog.get_logger()
 
@@ -160,7 +161,8 @@ class Worker:
         except LostClaim:
             raise
         except Exception:
-            self._sealing.abandon(claim)
+            with suppress(Transient):  # then it is given back when its lease runs out
+                self._sealing.abandon(claim)
             raise
         log.info(
             "day.sealed",

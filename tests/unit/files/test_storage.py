@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,9 +17,6 @@ import pytest
 from dayfile.errors import StorageUnavailable
 from dayfile.files import disk
 from dayfile.files.storage import LocalStorage
-
-LATER = datetime(9999, 1, 1, tzinfo=UTC)
-EARLIER = datetime(2010, 1, 1, tzinfo=UTC)
 
 KILLED_HALF_WAY = """
 import os, signal, sys
@@ -162,9 +158,36 @@ def test_what_a_killed_process_left_is_never_seen_and_can_be_removed(storage: Lo
     command = [sys.executable, "-c", KILLED_HALF_WAY, str(storage.root)]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
     assert list(storage.scan("")) == ["a/whole"]
-    assert storage.remove_partial(before=EARLIER) == 0
-    assert storage.remove_partial(before=LATER) == 1
+    assert list(storage.scan_partial("")) == list(storage.scan_partial("a/")) == ["a/b"]
+    assert list(storage.scan_partial("b")) == []
+    storage.remove_partial(["a/b", "a/whole"])
+    assert list(storage.scan_partial("")) == []
     assert [path.name for path in storage.root.rglob("*") if path.is_file()] == ["whole"]
+
+
+def test_a_put_whose_partial_file_is_taken_away_fails_and_leaves_nothing(storage: LocalStorage) -> None:
+    """A writer that was frozen for so long that it was taken for dead must hear of it, and have made no object."""
+
+    def chunks() -> Iterator[bytes]:
+        yield b"half"
+        assert list(storage.scan_partial("")) == ["a/b"]
+        storage.remove_partial(["a/b"])
+        yield b"whole"
+
+    with pytest.raises(StorageUnavailable, match="cannot write a/b"):
+        storage.put("a/b", chunks())
+    assert list(storage.root.rglob("*")) == []
+    assert storage.put("a/b", [b"again"]) == 5
+
+
+def test_files_of_others_are_not_taken_for_partial_ones(storage: LocalStorage) -> None:
+    """Whatever else is kept in the folder is not ours to delete."""
+    storage.put("a/whole", [b"x"])
+    others = [storage.root / "a" / name for name in (".hidden", "whole.partial", "..partial", ".not a key.partial")]
+    for other in others:
+        other.touch()
+    assert list(storage.scan_partial("")) == []
+    assert all(other.exists() for other in others)
 
 
 @pytest.mark.parametrize("count", [1, 100])

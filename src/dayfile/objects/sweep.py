@@ -1,14 +1,18 @@
-"""The sweep: objects that nothing refers to are deleted, and rejections of batches that never were committed.
+"""The sweep: objects that nothing refers to, partial files of interrupted puts, and rejections of batches that never
+were committed, are deleted.
 
-It is fenced from writers by the upload ledger.
+The upload ledger fences it from writers. No file is judged by its age: clocks err, and a frozen writer has no age.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from dayfile.clock import Clock
 from dayfile.files.storage import Storage
+from dayfile.objects.layout import PROBES
+from dayfile.objects.orphans import Orphans
 from dayfile.store.database import Database
 from dayfile.store.uploads import GARBAGE, REJECTIONS, Upload
 
@@ -17,6 +21,9 @@ STALE_AFTER = timedelta(hours=6)
 
 LOOK_AGAIN_AFTER = timedelta(days=1)
 """Objects are deleted twice: a writer frozen between ledger and put may put one after the first time."""
+
+LOOK_FOR_ORPHANS_EVERY = timedelta(days=1)
+"""What the ledger does not lead to is seldom, and looking for it means to list the whole storage."""
 
 _AT_ONCE = 100
 
@@ -38,9 +45,18 @@ class Sweep:
         self._clock = clock
         self._stale_after = stale_after
         self._look_again_after = look_again_after
+        self._orphans = Orphans(database, storage)
+        self._look_for_orphans_at = clock.monotonic()
+        self._probes: set[str] = set()
 
     def round(self) -> bool:
-        """Delete the objects of some ledger entries that are due; False when there were none."""
+        """Delete the objects of some ledger entries that are due, and, once a day, partial files that have no entry.
+
+        False when there was nothing. Raises StorageUnavailable, DatabaseUnavailable.
+        """
+        return any([self._entries(), self._orphaned_files()])
+
+    def _entries(self) -> bool:
         now = self._clock.now()
         with self._database.snapshot() as tx:
             stale = tx.uploads.has_stale(before=now - self._stale_after)
@@ -53,7 +69,8 @@ class Sweep:
             if upload.prefix == REJECTIONS:
                 self._drop_rejections(upload)
             else:
-                self._storage.delete(self._keys(upload))
+                self._storage.remove_partial(_under(upload, self._storage.scan_partial))
+                self._storage.delete(_under(upload, self._storage.scan))
         if due:
             first = [upload.id for upload in due if upload.state == GARBAGE]
             again = [upload.id for upload in due if upload.state != GARBAGE]
@@ -68,7 +85,22 @@ class Sweep:
             with self._database.transaction() as tx:
                 dropped = tx.rejections.drop_abandoned(upload.id)
 
-    def _keys(self, upload: Upload) -> list[str]:
-        if not upload.mark:
-            return [upload.prefix]
-        return [key for key in self._storage.scan(upload.prefix) if upload.mark in key]
+    def _orphaned_files(self) -> bool:
+        if self._clock.monotonic() < self._look_for_orphans_at:
+            return False
+        self._look_for_orphans_at = self._clock.monotonic() + LOOK_FOR_ORPHANS_EVERY.total_seconds()
+        found = list(self._orphans.find_partial())
+        self._storage.remove_partial(found)
+        # A probe is there for milliseconds: one that was there at the last look is of a process that was killed.
+        dead, self._probes = self._probes, {*self._storage.scan(PROBES), *self._storage.scan_partial(PROBES)}
+        dead &= self._probes
+        self._storage.remove_partial(dead)
+        self._storage.delete(dead)
+        return bool(found or dead)
+
+
+def _under(upload: Upload, scan: Callable[[str], Iterator[str]]) -> list[str]:
+    """The keys that an entry stands for, of those that are there."""
+    if not upload.mark:
+        return [upload.prefix]
+    return [key for key in scan(upload.prefix) if upload.mark in key]
