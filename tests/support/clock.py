@@ -6,6 +6,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+PATIENCE_SECONDS = 20
 
 
 class FakeClock:
@@ -34,3 +35,43 @@ class FakeClock:
     def set(self, now: datetime) -> None:
         """Jump, forwards or back; the monotonic count does not notice."""
         self._now = now
+
+
+class PassingClock(FakeClock):
+    """Wakes those who wait as the test lets time pass, each at its moment."""
+
+    def __init__(self, now: datetime = NOON) -> None:
+        super().__init__(now)
+        self._changed = threading.Condition()
+        self._sleepers: dict[threading.Event, float] = {}  # and when each is to be woken
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """Wait until the event is set or the test has let the seconds pass."""
+        until = self._monotonic + seconds
+        with self._changed:
+            self._sleepers[event] = until
+            self._changed.notify_all()
+        # The event's own condition: setting the event notifies it, too.
+        with event._cond:  # type: ignore[attr-defined]
+            event._cond.wait_for(lambda: event.is_set() or self._monotonic >= until)  # type: ignore[attr-defined]
+        with self._changed:
+            self._sleepers.pop(event, None)
+        return event.is_set()
+
+    def pass_by(self, duration: timedelta) -> None:
+        """Let time pass, and wake all whose moment has come."""
+        super().pass_by(duration)
+        with self._changed:
+            due = [event for event, until in self._sleepers.items() if until <= self._monotonic]
+            for event in due:
+                del self._sleepers[event]
+        for event in due:
+            with event._cond:  # type: ignore[attr-defined]
+                event._cond.notify_all()  # type: ignore[attr-defined]
+
+    def await_sleepers(self, count: int) -> None:
+        """Return when so many wait; fails if that takes long."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self._sleepers) == count, timeout=PATIENCE_SECONDS), (
+                f"{len(self._sleepers)} wait, and not {count}"
+            )

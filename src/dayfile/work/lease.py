@@ -19,8 +19,9 @@ log = structlog.get_logger()
 class KeptLease:
     """While the block runs, `extend` is called three times per lease.
 
-    A lost claim ends that silently here: the work finds out at its own next write, which is guarded. A database that is
-    away is asked again until it is back or the lease is gone.
+    A lost claim ends that silently here: the work finds out at its own next write, which is guarded. After any other
+    error, a database that is away or a bug, `extend` is called again in its turn, also when the lease has run out: the
+    work is kept as long as nobody else has claimed it.
     """
 
     def __init__(self, extend: Callable[[], None], *, lease: timedelta, clock: Clock) -> None:
@@ -48,3 +49,5 @@ class KeptLease:
                 return
             except Transient as error:
                 log.warning("lease.extend_failed", error=str(error))
+            except Exception:
+                log.exception("lease.extend_failed")
