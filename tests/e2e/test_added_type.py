@@ -33,7 +33,7 @@ def test_a_type_that_an_upgrade_adds_is_exported_from_its_first_day_on(
     world.clock.pass_by(timedelta(hours=1))
     world.work()
     change = ConfigurationChange(enabled=True, webhook_url=None, webhook_method=None)
-    Configuring(world.database, clock=world.clock).change(ACME, CONFERENCES, change, actor="test")
+    Configuring(world.database, clock=world.clock).change(ACME, CONFERENCES, change, actor=Actor(name="test"))
     world.clock.set(SEALED_AT)
     world.work()
     with world.database.snapshot() as tx:

@@ -13,8 +13,8 @@ from dayfile.errors import Transient
 from dayfile.intake import rejections, sorting
 from dayfile.intake.accept import Intake
 from dayfile.model.receipt import Receipt
+from dayfile.objects.sweep import STALE_AFTER, Sweep
 from dayfile.store.database import Database
-from dayfile.work.sweep import STALE_AFTER, Sweep
 from tests.support.intake import OPERATOR, Place, a_delivery
 from tests.support.records import Sent
 from tests.support.state import an_account

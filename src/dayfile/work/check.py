@@ -44,8 +44,8 @@ class Check:
     def run(self, *, deep: bool, on_object: Callable[[], None] = lambda: None) -> Iterator[Finding]:
         """Yield what is wrong; nothing, when all is well.
 
-        `deep` reads the whole state database and every sealed file, compares its SHA-256, and looks for what is left over
-        in the storage; else existence and size are looked at. `on_object` is called after each object.
+        `deep` reads the whole state database and every sealed file, compares its SHA-256, and looks for what is left
+        over in the storage; else existence and size are looked at. `on_object` is called after each object.
         """
         if deep:
             yield from self._database_file()

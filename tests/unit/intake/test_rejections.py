@@ -16,9 +16,9 @@ from dayfile.intake import rejections, sorting
 from dayfile.intake.accept import Intake
 from dayfile.model.account import Account
 from dayfile.model.receipt import LISTED_REJECTIONS
+from dayfile.objects.sweep import STALE_AFTER, Sweep
 from dayfile.store.database import Database
 from dayfile.store.transaction import Transaction
-from dayfile.work.sweep import STALE_AFTER, Sweep
 from tests.support.intake import Place, a_delivery
 from tests.support.records import Sent
 from tests.support.state import a_sid
