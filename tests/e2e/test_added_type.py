@@ -9,6 +9,7 @@ import pytest
 
 from dayfile.exports.configuration import Configuring
 from dayfile.model.account import AccountSid
+from dayfile.model.credential import Actor
 from dayfile.model.export import ConfigurationChange
 from dayfile.model.resource import CALLS, CONFERENCES, MESSAGES
 from dayfile.sealing import plan
