@@ -117,6 +117,8 @@ def good(server: Server, name: str) -> Asked:
         values["JobSid"] = a_job(server)
     if "{EventSid}" in operation.path:
         values["EventSid"] = an_event(server, has_ended=True)
+    if name == "ListNotice":
+        an_event(server, has_ended=False)
     if name == "Download":
         location = server.client.get(f"/v1/Exports/Messages/Days/{DAY}", auth=server.account).headers["location"]
         values["Link"], _, query = location.partition("/v1/Downloads/")[2].partition("?")

@@ -18,7 +18,6 @@ from dayfile.api.concurrency import concurrency_of, concurrent_requests
 from dayfile.api.context import Context
 from dayfile.api.failed_logins import Crowded, FailedLogins
 from dayfile.api.params import check_path
-from dayfile.api.urls import DOWNLOADS
 from dayfile.errors import Forbidden, Invalid
 from dayfile.web.client_address import TrustedProxies
 from dayfile.web.cross_site import check_cross_site
@@ -110,9 +109,8 @@ class Edge:
             check_path(scope.get("raw_path", b""))
         except (Forbidden, Invalid) as error:
             return self._answer(scope, error)
-        path = scope["path"]
-        if path.startswith(API) and path.endswith("/") and not path.startswith(DOWNLOADS):  # a link is as it was given
-            scope["path"] = path.removesuffix("/")
+        if scope["path"].startswith(API) and scope["path"].endswith("/"):
+            scope["path"] = scope["path"].removesuffix("/")
         return self._app
 
 
