@@ -55,7 +55,7 @@ def dispatch_until(stop: threading.Event, *, name: str, database: Database, port
             executor=pool,
             wake=wake,
         )
-        loop = Loop("notices", dispatch.round, clock=SystemClock())
+        loop = Loop("notices", {"notices": dispatch.round}, clock=SystemClock())
         loop.start()
         stop.wait()
         dispatch.stop()

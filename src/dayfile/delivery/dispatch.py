@@ -200,6 +200,11 @@ class Dispatch:
                 self._conclude(turn, conclusion, goes_on=False)
             except LostClaim as error:
                 log.warning("notice.claim_lost", event_sid=turn.notice.sid, error=str(error))
+            except Transient:
+                raise
+            except Exception:
+                # It cannot be recorded at all: after its lease the notice is attempted again, and others are not kept.
+                log.exception("notice.record_failed", event_sid=turn.notice.sid)
             with self._changed:
                 del self._unrecorded[0]
             self._leave(turn)

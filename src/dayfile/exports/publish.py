@@ -99,17 +99,25 @@ class Publishing:
         with self._database.snapshot() as tx:
             expired = tx.job_days.expired(now=self._clock.now(), limit=100)
         taken_back = 0
+        failures: list[Exception] = []
         for claim in expired:
-            with self._database.transaction() as tx:
-                job = tx.jobs.lock(claim.job.sid)
-                if tx.job_days.is_expired(claim, now=self._clock.now()):  # it may have reported or extended after all
-                    days = [job_day.day for job_day in claim.days]
-                    self._fail(
-                        tx, job, claim=claim, days=days, error=f"the worker {claim.worker} was lost while it ran"
-                    )
-                    taken_back += 1
+            try:
+                taken_back += self._take_back(claim)
+            except Exception as error:  # noqa: BLE001 - it is raised below, when the others have been seen to
+                failures.append(error)
             self._outbox.wake()
+        if failures:
+            raise failures[0]
         return taken_back
+
+    def _take_back(self, claim: Claim) -> bool:
+        with self._database.transaction() as tx:
+            job = tx.jobs.lock(claim.job.sid)
+            if not tx.job_days.is_expired(claim, now=self._clock.now()):  # it may have reported or extended after all
+                return False
+            days = [job_day.day for job_day in claim.days]
+            self._fail(tx, job, claim=claim, days=days, error=f"the worker {claim.worker} was lost while it ran")
+            return True
 
     def _fail(self, tx: Transaction, job: Job, *, claim: Claim, days: Iterable[Day], error: str) -> None:
         now = self._clock.now()

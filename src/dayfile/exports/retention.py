@@ -9,10 +9,13 @@ database that is restored finds them.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
 from dayfile.clock import Clock
+from dayfile.errors import Transient
 from dayfile.model.day import Day
 from dayfile.model.export import LONGEST_LINK
 from dayfile.model.receipt import RECEIPT_LIFETIME
@@ -52,13 +55,27 @@ class Retention:
         """Forget some of everything that has had its time; False when there was nothing, or not long ago."""
         if self._clock.monotonic() < self._rests_until:
             return False
-        now = self._clock.now()
-        with self._database.transaction() as tx:
-            # Day files before revisions, as whoever publishes locks them: the other order would deadlock on PostgreSQL.
-            forgot = self._forget_published(tx, now) + self._forget_revisions(tx, now) + self._forget_work(tx, now)
+        forgot = self._forget(self._clock.now())
         if not forgot:
             self._rests_until = self._clock.monotonic() + RESTS_FOR_SECONDS
         return forgot > 0
+
+    def _forget(self, now: datetime) -> int:
+        # Day files before revisions, as whoever publishes locks them: the other order would deadlock on PostgreSQL.
+        every = (self._forget_published, self._forget_revisions, self._forget_work)
+        try:
+            return self._commit(every, now)
+        except Transient:
+            raise
+        except Exception:
+            for forget in every:  # rows that cannot go keep none of another kind
+                with suppress(Exception):
+                    self._commit([forget], now)
+            raise
+
+    def _commit(self, every: Iterable[Callable[[Transaction, datetime], int]], now: datetime) -> int:
+        with self._database.transaction() as tx:
+            return sum(forget(tx, now) for forget in every)
 
     def _forget_published(self, tx: Transaction, now: datetime) -> int:
         return tx.day_files.forget_expired(now=now, limit=ROWS_AT_ONCE) + tx.jobs.forget(

@@ -30,13 +30,23 @@ class Awaited:
         self._after: AccountSid | None = None
 
     def round(self) -> bool:
-        """Try some lines of each account that has appeared; False when there was nothing to try."""
+        """Try some lines of each account that has appeared; False when there was nothing to try.
+
+        Raises what the first account that failed raised, when all have been tried.
+        """
         with self._database.snapshot() as tx:
             awaited = tx.rejections.awaited(after=self._after, limit=ACCOUNTS_A_ROUND)
             appeared = sorted(tx.accounts.existing(awaited))
+        failures: list[Exception] = []
         for account in appeared:
-            retried = self._retry(account)
+            try:
+                retried = self._retry(account)
+            except Exception as error:  # noqa: BLE001 - it is raised below, when the others have had their turn
+                failures.append(error)
+                continue
             log.info("rejection.retried", account=account, accepted=retried.accepted, rejected=retried.rejected)
+        if failures:
+            raise failures[0]
         if not appeared:  # else those have more perhaps
             self._after = awaited[-1] if len(awaited) == ACCOUNTS_A_ROUND else None
         return bool(appeared)

@@ -1,9 +1,9 @@
-"""A loop: rounds as long as there is something to do, rest when there is not. It knows nothing of what a round does."""
+"""A loop: steps as long as there is something to do, rest when there is not. It knows nothing of what a step does."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 
@@ -12,19 +12,23 @@ from dayfile.errors import Transient
 
 log = structlog.get_logger()
 
+Steps = Mapping[str, Callable[[], bool]]
+"""Steps by name, in their order. Each returns False when there was nothing to do."""
+
 IDLE_SECONDS = 1.0
 """How long to rest when there was nothing to do; `wake` cuts it short."""
 
 TROUBLE_SECONDS = 5.0
-"""How long to rest after a round that failed."""
+"""How long a step that failed rests; the others go on."""
 
 
 class Loop:
-    """A thread that runs rounds until it is stopped. A round returns False when there was nothing to do."""
+    """A thread that runs its steps, round after round, until it is stopped."""
 
-    def __init__(self, name: str, one_round: Callable[[], bool], *, clock: Clock) -> None:
-        self._round = one_round
+    def __init__(self, name: str, steps: Steps, *, clock: Clock) -> None:
+        self._steps = steps
         self._clock = clock
+        self._resting: dict[str, float] = {}
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name)
@@ -38,7 +42,7 @@ class Loop:
         self._wake.set()
 
     def stop(self) -> None:
-        """Ask for the end; the round that runs is finished first."""
+        """Ask for the end; the step that runs is finished first."""
         self._stop.set()
         self._wake.set()
 
@@ -46,19 +50,39 @@ class Loop:
         """Wait for the end."""
         self._thread.join()
 
+    def round(self) -> bool:
+        """Run each step once; False when there was nothing to do. One that raises is logged and rests for a while."""
+        done = [self._try(name, step) for name, step in self._steps.items()]
+        return any(done)
+
     def _run(self) -> None:
         while not self._stop.is_set():
-            rest = self._rest_after_round()
-            if rest:
-                self._clock.wait(self._wake, rest)
+            if not self.round():
+                self._clock.wait(self._wake, IDLE_SECONDS)
             self._wake.clear()
 
-    def _rest_after_round(self) -> float:
+    def _try(self, name: str, step: Callable[[], bool]) -> bool:
+        if self._stop.is_set() or self._clock.monotonic() < self._resting.get(name, 0.0):
+            return False
         try:
-            return 0.0 if self._round() else IDLE_SECONDS
+            return step()
         except Transient as error:
-            log.warning("worker.waiting", loop=self._thread.name, reason=str(error))
+            log.warning("worker.waiting", loop=self._thread.name, step=name, reason=str(error))
         except Exception:
-            # A bug in one round must not end the loop: nothing else would be worked on any more.
-            log.exception("worker.round_failed", loop=self._thread.name)
-        return TROUBLE_SECONDS
+            # A bug in one step must not end the loop, nor keep the other steps from their work.
+            log.exception("worker.step_failed", loop=self._thread.name, step=name)
+        self._resting[name] = self._clock.monotonic() + TROUBLE_SECONDS
+        return False
+
+
+def run_all(steps: Steps) -> bool:
+    """Run each step once; False when there was nothing to do. Afterwards, raises what the first that failed raised."""
+    done, failures = False, []
+    for step in steps.values():
+        try:
+            done = step() or done
+        except Exception as error:  # noqa: BLE001 - it is raised below
+            failures.append(error)
+    if failures:
+        raise failures[0]
+    return done

@@ -1,20 +1,20 @@
 """The worker: thin loops that claim what is due and hand it to the stages, which do not know one another.
 
-Four loops, so that nothing waits behind what takes long: one for jobs, one for daily exports, one for days (sealing,
-folding, sweeping, forgetting), one for notices. A round does one thing and says whether there was one; only production
-waits.
+Four loops, so that nothing waits behind what takes long: one for jobs, one for daily exports, one for
+days (sealing, folding, sweeping, forgetting), one for notices. A loop has steps, which fail one by one; a step does
+one thing and says whether there was one; only production waits.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
 from dayfile.clock import Clock
 from dayfile.delivery.dispatch import Dispatch
-from dayfile.errors import LostClaim, Transient
+from dayfile.errors import DatabaseUnavailable, LostClaim, Transient
 from dayfile.exports.daily import DailyExports
 from dayfile.exports.publish import BUSY_DELAY, Publishing
 from dayfile.exports.retention import Retention
@@ -28,7 +28,7 @@ from dayfile.sealing.seal import Sealing, SealOutcome
 from dayfile.store.database import Database
 from dayfile.work.awaited import Awaited
 from dayfile.work.lease import KeptLease
-from dayfile.work.loop import Loop
+from dayfile.work.loop import Loop, Steps, run_all
 
 log = structlog.get_logger()
 
@@ -67,20 +67,30 @@ class Worker:
         self._clock = clock
         self._sealing = sealing
         self._publishing = publishing
-        self._daily = daily
-        self._folding = folding
-        self._sweep = sweep
-        self._awaited = awaited
         self._dispatch = dispatch
-        self._retention = retention
         self._rule = rule
         self._lease = lease
-        self._resting: dict[tuple[ResourceType, Day], datetime] = {}
-        self._jobs_loop = Loop("jobs", self.jobs_round, clock=clock)
-        self._daily_loop = Loop("daily", self.daily_round, clock=clock)
-        self._notices_loop = Loop("notices", dispatch.round, clock=clock)
-        days_loop = Loop("days", self.days_round, clock=clock)
-        self._loops = (self._jobs_loop, self._daily_loop, days_loop, self._notices_loop)
+        self._resting: dict[tuple[ResourceType, Day], float] = {}  # on the monotonic clock
+        self._jobs_steps: Steps = {"lost workers": self._take_back, "jobs": self._work_on_a_job}
+        self._daily_steps: Steps = {"daily exports": daily.round}
+        self._days_steps: Steps = {
+            "opening": self.open_days,
+            "rejections": awaited.round,
+            "sealing": self._seal_due,
+            "folding": folding.round,
+            "forgetting": retention.round,
+            "sweeping": sweep.round,
+        }
+        self._notices_steps: Steps = {"notices": dispatch.round}
+        self._make_loops()
+
+    def _make_loops(self) -> None:
+        clock = self._clock
+        self._jobs_loop = Loop("jobs", self._jobs_steps, clock=clock)
+        self._daily_loop = Loop("daily", self._daily_steps, clock=clock)
+        self._notices_loop = Loop("notices", self._notices_steps, clock=clock)
+        self._days_loop = Loop("days", self._days_steps, clock=clock)
+        self._loops = (self._jobs_loop, self._daily_loop, self._days_loop, self._notices_loop)
 
     def start(self) -> None:
         """Begin to work in threads of its own."""
@@ -105,49 +115,39 @@ class Worker:
         self._dispatch.join()
 
     def round(self) -> bool:
-        """One round of each loop; False when there was nothing at all to do."""
-        return any([self.jobs_round(), self.days_round(), self.daily_round(), self._dispatch.round()])
+        """One round of each loop; False when there was nothing at all to do. Raises what a step raised, at the end."""
+        rounds = (self.jobs_round, self.days_round, self.daily_round, self._notices_round)
+        return run_all({one.__name__: one for one in rounds})
 
     def jobs_round(self) -> bool:
         """Take back what lost workers held, then work on the days of one job; False when there was none."""
-        self._publishing.take_back_expired()
-        claim = self._publishing.claim(worker=self.name)
-        if claim is None:
-            return False
-        with KeptLease(lambda: self._publishing.extend(claim), lease=self._lease, clock=self._clock):
-            try:
-                self._work_on(claim)
-            except LostClaim as error:
-                log.warning("job_day.claim_lost", job=claim.job.sid, error=str(error))
-        return True
+        return run_all(self._jobs_steps)
 
     def daily_round(self) -> bool:
         """Publish what is due by itself; False when there was nothing."""
-        return self._daily.round()
+        return run_all(self._daily_steps)
 
     def days_round(self) -> bool:
         """Open new days, try lines again whose account has appeared, seal a day that is due, fold, forget, sweep.
 
         False when there was nothing to do.
         """
-        self.open_days()
-        steps = (
-            self._awaited.round,
-            self._seal_due,
-            self._folding.round,
-            self._retention.round,
-            self._sweep.round,
-        )
-        done = [step() for step in steps]
-        return any(done)
+        return run_all(self._days_steps)
 
-    def open_days(self) -> None:
-        """Make the days up to today known, so that each is sealed at its time even if no record ever comes."""
+    def _notices_round(self) -> bool:
+        return run_all(self._notices_steps)
+
+    def open_days(self) -> bool:
+        """Make the days up to today known, so that each is sealed at its time even if no record ever comes.
+
+        False: it is never more than this.
+        """
         with self._database.snapshot() as tx:
             missing = missing_days(tx, now=self._clock.now())
         if missing:
             with self._database.transaction() as tx:
                 tx.seals.open_days(missing)
+        return False
 
     def seal(self, resource_type: ResourceType, day: Day) -> SealOutcome | None:
         """Seal one day now; None when somebody else is at it."""
@@ -173,6 +173,21 @@ class Worker:
             files=outcome.files,
         )
         return outcome
+
+    def _take_back(self) -> bool:
+        self._publishing.take_back_expired()
+        return False
+
+    def _work_on_a_job(self) -> bool:
+        claim = self._publishing.claim(worker=self.name)
+        if claim is None:
+            return False
+        with KeptLease(lambda: self._publishing.extend(claim), lease=self._lease, clock=self._clock):
+            try:
+                self._work_on(claim)
+            except LostClaim as error:
+                log.warning("job_day.claim_lost", job=claim.job.sid, error=str(error))
+        return True
 
     def _work_on(self, claim: Claim) -> None:
         try:
@@ -210,21 +225,25 @@ class Worker:
             self._publishing.fail(claim, days, error=str(error))
 
     def _seal_due(self) -> bool:
-        now = self._clock.now()
         with self._database.snapshot() as tx:
-            due = due_days(tx, self._rule, now=now)
-        rested = [key for key in due if self._resting.get(key, now) <= now]
+            due = due_days(tx, self._rule, now=self._clock.now())
+        at = self._clock.monotonic()
+        rested = [key for key in due if self._resting.get(key, at) <= at]
         return any(self._seal_or_rest(resource_type, day) for resource_type, day in rested)
 
     def _seal_or_rest(self, resource_type: ResourceType, day: Day) -> bool:
         """Seal a day; one that fails rests for a while, so that it holds up no other."""
+        rests_for = FAILED_DAY_RESTS_FOR
         try:
             return self.seal(resource_type, day) is not None
-        except Transient:
-            raise
+        except DatabaseUnavailable:
+            raise  # it is away for all days
+        except Transient as error:
+            log.warning("day.waiting", resource_type=resource_type.name, day=str(day), reason=str(error))
+            rests_for = AWAY_DELAY
         except LostClaim as error:
             log.warning("day.claim_lost", resource_type=resource_type.name, day=str(day), error=str(error))
         except Exception:
             log.exception("day.seal_failed", resource_type=resource_type.name, day=str(day))
-        self._resting[resource_type, day] = self._clock.now() + FAILED_DAY_RESTS_FOR
+        self._resting[resource_type, day] = self._clock.monotonic() + rests_for.total_seconds()
         return False

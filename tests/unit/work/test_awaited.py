@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dayfile.intake.retry import Retried
 from dayfile.model.account import AccountSid
 from dayfile.model.resource import MESSAGES
 from dayfile.store.database import Database
@@ -74,4 +75,24 @@ def test_accounts_that_never_come_do_not_hide_one_that_does(tmp_path: Path, monk
     for _ in range(20):  # more than it takes to look at all of them
         world.worker.days_round()
     assert _waiting(world.database) == sids[:-1]
+    world.close()
+
+
+def test_an_account_whose_lines_cannot_be_tried_keeps_no_other_waiting(tmp_path: Path) -> None:
+    """The first one that failed was tried again in every round, and those after it never."""
+    world = World(tmp_path)
+    names = sorted(["one", "two"], key=lambda name: a_sid("AC", name))
+    first, second = (AccountSid(a_sid("AC", name)) for name in names)
+    world.accept([_message("a", first), _message("b", second)])
+    for name in names:
+        an_account(world.database, name)
+
+    def retry(account: AccountSid) -> Retried:
+        if account == first:
+            raise ValueError("a bug")
+        return world.intake.retry_of_account(account)
+
+    with pytest.raises(ValueError, match="a bug"):
+        awaited.Awaited(world.database, retry=retry).round()
+    assert _waiting(world.database) == [first]
     world.close()

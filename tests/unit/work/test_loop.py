@@ -1,0 +1,51 @@
+"""A loop's steps fail one by one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from dayfile.errors import DatabaseUnavailable
+from dayfile.work.loop import Loop, run_all
+from tests.support.clock import FakeClock
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug"), DatabaseUnavailable("away")])
+def test_a_step_that_fails_is_logged_and_rests_while_the_others_go_on(error: Exception) -> None:
+    """One broken step of a worker kept all others from their work, for as long as it was broken."""
+    clock, ran = FakeClock(), []
+
+    def fail() -> bool:
+        ran.append("failing")
+        raise error
+
+    def work() -> bool:
+        ran.append("working")
+        return True
+
+    loop = Loop("days", {"failing": fail, "working": work}, clock=clock)
+    with capture_logs() as log:
+        assert loop.round()
+        assert loop.round()
+        clock.pass_by(timedelta(seconds=5))
+        assert loop.round()
+    assert ran == ["failing", "working", "working", "failing", "working"]
+    assert [line["step"] for line in log] == ["failing", "failing"]
+
+
+def test_all_steps_run_before_the_first_failure_is_raised() -> None:
+    """Whoever calls a round sees what is wrong, and what could be done is done."""
+    ran: list[str] = []
+
+    def fail() -> bool:
+        raise ValueError("a bug")
+
+    def work() -> bool:
+        ran.append("working")
+        return True
+
+    with pytest.raises(ValueError, match="a bug"):
+        run_all({"failing": fail, "working": work})
+    assert ran == ["working"]
