@@ -5,10 +5,17 @@ Everything below gets moments as arguments; everything above gets a Clock.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from datetime import UTC, datetime
-from typing import Protocol
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Final, Protocol
+
+from dayfile.model.clock_trust import ClockReading
+
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Clock(Protocol):
@@ -16,6 +23,10 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """The current moment, aware, UTC."""
+        ...
+
+    def reading(self) -> ClockReading:
+        """The current moment beside the boot and the time since then, which a wrong clock does not change."""
         ...
 
     def monotonic(self) -> float:
@@ -33,8 +44,26 @@ class SystemClock:
     def now(self) -> datetime:
         return datetime.now(UTC)
 
+    def reading(self) -> ClockReading:
+        return ClockReading(now=self.now(), boot_id=_boot_id(), uptime=timedelta(seconds=_uptime()))
+
     def monotonic(self) -> float:
         return time.monotonic()
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
         return event.wait(seconds)
+
+
+@cache
+def _boot_id() -> str:
+    """Which boot this is; where the system does not tell, each process counts as one of its own."""
+    try:
+        return _BOOT_ID.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return f"process {os.getpid()} of {time.time_ns()}"
+
+
+def _uptime() -> float:
+    """Seconds since the boot, with those in which the machine slept, where they are counted."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from dayfile.delivery.dispatch import Dispatch
     from dayfile.intake.accept import Intake
     from dayfile.sealing.seal import Sealing
+    from dayfile.work.clock_watch import ClockWatch
     from dayfile.work.worker import Worker
 
 _ALPHANUMERIC = string.ascii_letters + string.digits
@@ -220,6 +221,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
             self._worker_name,
             database=self.database,
             clock=clock,
+            clock_watch=self.clock_watch,
             sealing=self.sealing,
             publishing=Publishing(
                 self.database,
@@ -282,6 +284,19 @@ class Service(contextlib.AbstractContextManager["Service"]):
             job_lifetime=self.settings.job_lifetime,
             concurrent_requests=self.settings.concurrent_requests,
             max_body_bytes=self.settings.max_body_bytes,
+        )
+
+    @cached_property
+    def clock_watch(self) -> ClockWatch:
+        from dayfile.work.clock_watch import ClockWatch
+
+        return ClockWatch(
+            self.database,
+            clock=self.clock,
+            grace=self.settings.sealing_rule.grace,
+            lease=self.settings.lease,
+            file_lifetime=self.settings.file_lifetime,
+            sweep_delay=self.settings.sweep_delay,
         )
 
     @property

@@ -38,7 +38,7 @@ def a_message(world: World, name: str, day: str, *, account: AccountSid = ACME) 
 
 def at(world: World, moment: datetime) -> None:
     """That moment comes, and the workers do what is due."""
-    world.clock.set(moment)
+    world.clock.pass_until(moment)
     world.work()
 
 
@@ -180,7 +180,7 @@ def test_sealing_a_day_that_is_over_does_not_wait_for_the_grace_time(world: Worl
     """Who seals now wants it now, with all that follows from it."""
     world.enable(ACME)
     a_message(world, "in time", "2026-11-23")
-    world.clock.set(MIDNIGHT)
+    world.clock.pass_until(MIDNIGHT)
     world.seal("2026-11-23")
     world.work()
     assert bodies(world) == [["in time"]]
@@ -203,7 +203,7 @@ def test_a_daily_export_that_comes_late_replaces_what_a_job_has_published(world:
     """And the reverse: the newest export counts, and each is made once."""
     world.enable(ACME)
     a_message(world, "in time", "2026-11-23")
-    world.clock.set(MIDNIGHT + timedelta(days=2))
+    world.clock.pass_until(MIDNIGHT + timedelta(days=2))
     with world.database.snapshot() as tx:
         request = a_job_request(tx.accounts.get(ACME), "2026-11-23", "2026-11-23")
     world.jobs.submit(request)
@@ -223,7 +223,7 @@ def test_a_job_and_a_long_seal_hold_up_no_daily_export(world: World) -> None:
     """It has a lane of its own: one round of it, with everything else left undone, publishes the day."""
     world.enable(ACME)
     a_message(world, "in time", "2026-11-23")
-    world.clock.set(MIDNIGHT + GRACE)
+    world.clock.pass_until(MIDNIGHT + GRACE)
     world.seal("2026-11-23")
     with world.database.snapshot() as tx:
         account = tx.accounts.get(ACME)
@@ -246,7 +246,7 @@ def test_two_workers_publish_every_file_once(tmp_path: Path) -> None:
     for account in accounts:
         first.enable(account)
     second = World(tmp_path, clock=first.clock, process=2)
-    first.clock.set(MIDNIGHT + GRACE)
+    first.clock.pass_until(MIDNIGHT + GRACE)
     first.worker.days_round()
     while first.worker.days_round() | first.daily.round() | second.daily.round():
         pass
@@ -260,7 +260,7 @@ def test_two_workers_publish_every_file_once(tmp_path: Path) -> None:
 def test_a_run_that_fails_holds_up_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is wrong with one day must not end the exports of all that follow; it is tried again."""
     world.enable(ACME)
-    world.clock.set(MIDNIGHT + timedelta(days=1) + GRACE)
+    world.clock.pass_until(MIDNIGHT + timedelta(days=1) + GRACE)
     real = type(world.daily)._publish
     broken = Day.parse("2026-11-23")
 

@@ -42,7 +42,7 @@ def beginning(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if account != QUIET
         ]
     )
-    world.clock.set(DUE)
+    world.clock.pass_until(DUE)
     world.close()
     return folder
 
@@ -50,7 +50,7 @@ def beginning(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _begin(beginning: Path, folder: Path, steps: Steps) -> World:
     shutil.copytree(beginning, folder)
     world = World(folder, steps=steps, process=2)
-    world.clock.set(DUE)
+    world.clock.pass_until(DUE)
     return world
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime, timedelta
 
+from dayfile.model.clock_trust import ClockReading
+
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PATIENCE_SECONDS = 20
 
@@ -15,9 +17,14 @@ class FakeClock:
     def __init__(self, now: datetime = NOON) -> None:
         self._now = now
         self._monotonic = 0.0
+        self._boot = 1
 
     def now(self) -> datetime:
         return self._now
+
+    def reading(self) -> ClockReading:
+        uptime = timedelta(seconds=self._monotonic)
+        return ClockReading(now=self._now, boot_id=f"boot {self._boot}", uptime=uptime)
 
     def monotonic(self) -> float:
         return self._monotonic
@@ -31,6 +38,16 @@ class FakeClock:
         """Let time pass."""
         self._now += duration
         self._monotonic += duration.total_seconds()
+
+    def pass_until(self, moment: datetime) -> None:
+        """Let time pass until this moment, which is not over yet."""
+        assert moment >= self._now
+        self.pass_by(moment - self._now)
+
+    def boot_after(self, duration: timedelta) -> None:
+        """Switch the machine off and, after that time, on again: nobody has counted how long it was."""
+        self._now += duration
+        self._boot += 1
 
     def set(self, now: datetime) -> None:
         """Jump, forwards or back; the monotonic count does not notice."""

@@ -37,6 +37,7 @@ from dayfile.store import schema
 from dayfile.store.database import Database
 from dayfile.work.awaited import Awaited
 from dayfile.work.check import Check
+from dayfile.work.clock_watch import ClockWatch
 from dayfile.work.worker import Worker
 from tests.support.clock import FakeClock
 from tests.support.notices import AtOnce, RecordingTransport, an_outbox
@@ -251,6 +252,14 @@ class World:
         )
 
     def _make_exports(self) -> None:
+        self.clock_watch = ClockWatch(
+            self.database,
+            clock=self.clock,
+            grace=timedelta(hours=1),
+            lease=LEASE,
+            file_lifetime=timedelta(days=7),
+            sweep_delay=SWEEP_DELAY,
+        )
         self.publishing = Publishing(
             self.database,
             clock=self.clock,
@@ -284,6 +293,7 @@ class World:
             f"worker {self._process}",
             database=self.database,
             clock=self.clock,
+            clock_watch=self.clock_watch,
             sealing=self.sealing,
             publishing=self.publishing,
             daily=self.daily,

@@ -16,7 +16,7 @@ from dayfile import __version__
 from dayfile.console.audience import Audience, Visitor, stranger, visitor_of
 from dayfile.console.instance import Instance
 from dayfile.console.sign_in import OPERATOR_PATH, SignIn
-from dayfile.console.status import duration_text, figures_of, health_of, recent_jobs_of
+from dayfile.console.status import clock_advice_of, duration_text, figures_of, health_of, recent_jobs_of
 from dayfile.errors import DatabaseUnavailable
 from dayfile.model.day import last_custom_day
 from dayfile.web.sheet import Sheet
@@ -68,6 +68,7 @@ class _Page:
             is_near=audience >= Audience.THIS_MACHINE,
             operator=visitor.operator,
             form_token=visitor.form_token,
+            clock=clock_advice_of(self._instance) if figures else None,
             figures=figures_of(self._instance) if figures else None,
             jobs=recent_jobs_of(self._instance) if jobs else None,
             version=__version__,

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from dayfile.console.instance import Instance
 from dayfile.errors import DatabaseUnavailable, StorageUnavailable
 from dayfile.model.job import Job, JobDay, Status, group_by_status
+from dayfile.work.clock_state import clock_state
 
 _RECENT_JOBS = 10
 
@@ -91,6 +92,12 @@ def health_of(instance: Instance) -> Health:
     except StorageUnavailable as error:
         storage = str(error)
     return Health(database=database, storage=storage)
+
+
+def clock_advice_of(instance: Instance) -> str | None:
+    """Return why the clock is not trusted, what waits, and what to do; None when it is."""
+    with instance.database.snapshot() as tx:
+        return clock_state(tx.clock_marks.find(), instance.clock.reading()).advice
 
 
 def figures_of(instance: Instance) -> Figures:

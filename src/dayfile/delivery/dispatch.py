@@ -174,9 +174,12 @@ class Dispatch:
         )
 
     def _conclude(self, turn: Turn, conclusion: Conclusion, *, goes_on: bool) -> Turn | None:
-        now = self._clock.now()
+        reading = self._clock.reading()
+        now = reading.now
         with self._database.transaction() as tx:
-            following = tx.lanes.conclude(turn, conclusion, leased_until=now + LEASE if goes_on else None, now=now)
+            surely = tx.clock_marks.trust(reading).surely
+            leased_until = now + LEASE if goes_on else None
+            following = tx.lanes.conclude(turn, conclusion, leased_until=leased_until, now=now, surely=surely)
         outcome = conclusion.outcome
         log.info(
             "notice.attempted",

@@ -53,9 +53,15 @@ class DailyExports:
         self._accounts_per_commit = accounts_per_commit
 
     def round(self) -> bool:
-        """Publish the next files of the oldest run that is due and that nobody else is at; False when there is none."""
+        """Publish the next files of the oldest run that is due and that nobody else is at; False when there is none.
+
+        Runs wait while the clock is not trusted: each publishes its day once, also for accounts without records.
+        """
+        reading = self._clock.reading()
         with self._database.snapshot() as tx:
-            due = tx.daily_runs.due(now=self._clock.now(), limit=_RUNS_LOOKED_AT)
+            if not tx.clock_marks.trust(reading).is_given:
+                return False
+            due = tx.daily_runs.due(now=reading.now, limit=_RUNS_LOOKED_AT)
         return any(self._advance_or_rest(run) for run in due)
 
     def _advance_or_rest(self, run: DailyRun) -> bool:

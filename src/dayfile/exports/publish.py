@@ -23,6 +23,9 @@ DAYS_PER_CLAIM = 400
 BUSY_DELAY = timedelta(seconds=1)
 """How long a day is left alone that somebody else is sealing right now."""
 
+EARLY_DELAY = timedelta(minutes=1)
+"""How long a day is left alone that is not over."""
+
 _PUBLISHED = (Status.COMPLETED, Status.COMPLETED_EMPTY_RECORDS)
 
 
@@ -65,12 +68,23 @@ class Publishing:
         return [job_day.day for job_day in claim.days if job_day.day in waiting]
 
     def publish(self, claim: Claim, days: Iterable[Day]) -> Job:
-        """Publish claimed days in one commit, which also ends the job if they are its last; raises LostClaim."""
-        now = self._clock.now()
+        """Publish claimed days in one commit, which also ends the job if they are its last; raises LostClaim.
+
+        A day that is not over is handed back: it was asked for under a clock that was ahead. While the clock is not
+        trusted, a day that may not be over is handed back if it has no records.
+        """
+        reading = self._clock.reading()
+        now, days = reading.now, list(days)
         with self._database.transaction() as tx:
             job = tx.jobs.lock(claim.job.sid)  # else two last days finish side by side and nobody sees the end
             sealed = tx.sealed_days.current(job.account, job.resource_type, job.days)
-            events = {day: Event.COMPLETE if day in sealed else Event.COMPLETE_EMPTY for day in days}
+            surely = tx.clock_marks.trust(reading).surely
+            early = {day for day in days if day.end > (now if day in sealed else surely)}
+            if early:
+                tx.job_days.report(claim, dict.fromkeys(early, Event.HAND_BACK), now=now, not_before=now + EARLY_DELAY)
+            events = {
+                day: Event.COMPLETE if day in sealed else Event.COMPLETE_EMPTY for day in days if day not in early
+            }
             done = tx.job_days.report(claim, events, now=now)
             # A day that was deleted while it ran publishes nothing.
             published = [job_day.day for job_day in done if job_day.status in _PUBLISHED]

@@ -52,10 +52,18 @@ class Retention:
         self._rests_until = 0.0
 
     def round(self) -> bool:
-        """Forget some of everything that has had its time; False when there was nothing, or not long ago."""
+        """Forget some of everything that has had its time; False when there was nothing, or not long ago.
+
+        Under a clock that is not trusted nothing has had its time: what is gone does not come back when it is right.
+        """
         if self._clock.monotonic() < self._rests_until:
             return False
-        forgot = self._forget(self._clock.now())
+        reading = self._clock.reading()
+        now = reading.now
+        with self._database.snapshot() as tx:
+            if not tx.clock_marks.trust(reading).is_given:
+                return False
+        forgot = self._forget(now)
         if not forgot:
             self._rests_until = self._clock.monotonic() + RESTS_FOR_SECONDS
         return forgot > 0

@@ -20,6 +20,7 @@ from dayfile.intake.admission import Admission, Gate
 from dayfile.intake.batch import Batch
 from dayfile.intake.commit import GroupCommit
 from dayfile.intake.committer import Committer
+from dayfile.intake.latest_time import LatestTime
 from dayfile.intake.lines import Line, read_lines
 from dayfile.intake.parts import PartWriter
 from dayfile.intake.rejections import RejectionWriter
@@ -80,7 +81,12 @@ class Intake:
         writer = PartWriter(ObjectWriter(database, storage, clock=clock), randomness=randomness)
         rejections = RejectionWriter(database, clock=clock)
         self._taking = Taking(
-            writer, rejections, clock=clock, randomness=randomness, keep_dropped=keep_dropped, part_bytes=part_bytes
+            writer,
+            rejections,
+            latest=LatestTime(database, clock=clock),
+            randomness=randomness,
+            keep_dropped=keep_dropped,
+            part_bytes=part_bytes,
         )
 
         def give_up(batch: Batch) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from dayfile.clock import Clock
 from dayfile.intake.admission import Gate
 from dayfile.intake.batch import Batch, Part
+from dayfile.intake.latest_time import LatestTime
 from dayfile.intake.lines import Line
 from dayfile.intake.parts import PartWriter
 from dayfile.intake.rejections import RejectionWriter, are_few
@@ -40,14 +40,14 @@ class Taking:
         writer: PartWriter,
         rejections: RejectionWriter,
         *,
-        clock: Clock,
+        latest: LatestTime,
         randomness: Randomness,
         keep_dropped: bool,
         part_bytes: int,
     ) -> None:
         self._writer = writer
         self._rejections = rejections
-        self._clock = clock
+        self._latest = latest
         self._randomness = randomness
         self._keep_dropped = keep_dropped
         self._part_bytes = part_bytes
@@ -90,7 +90,7 @@ class Taking:
         return self._batch(taken, taken.sorting.drain(), sid="RC" + self._randomness.hex(_SID_DIGITS), repeat=None)
 
     def _sorting(self, resource_type: ResourceType, gate: Gate) -> Sorting:
-        reader = RecordReader(resource_type, keep_dropped=self._keep_dropped, now=self._clock.now())
+        reader = RecordReader(resource_type, keep_dropped=self._keep_dropped, now=self._latest.time())
         return Sorting(resource_type, gate=gate, parse=reader.parse)
 
     def _write_away(self, taken: _Taken) -> None:

@@ -69,7 +69,7 @@ FIRST_DAY = Day(date(2010, 1, 1))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayRange:
-    """All days from `first` to `last`, both included."""
+    """All days from `first` to `last`, both included; none if `last` is before `first`."""
 
     first: Day
     last: Day
@@ -79,7 +79,7 @@ class DayRange:
             yield self.first + offset
 
     def __len__(self) -> int:
-        return (self.last.date - self.first.date).days + 1
+        return max(0, (self.last.date - self.first.date).days + 1)
 
     def __contains__(self, day: Day) -> bool:
         return self.first <= day <= self.last

@@ -52,13 +52,17 @@ class Sweep:
     def round(self) -> bool:
         """Delete the objects of some ledger entries that are due, and, once a day, partial files that have no entry.
 
-        False when there was nothing. Raises StorageUnavailable, DatabaseUnavailable.
+        The clock tells which entries are due: while it is not trusted, none is. False when there was nothing to do.
+        Raises StorageUnavailable, DatabaseUnavailable.
         """
         return any([self._entries(), self._orphaned_files()])
 
     def _entries(self) -> bool:
-        now = self._clock.now()
+        reading = self._clock.reading()
+        now = reading.now
         with self._database.snapshot() as tx:
+            if not tx.clock_marks.trust(reading).is_given:
+                return False
             stale = tx.uploads.has_stale(before=now - self._stale_after)
         if stale:
             with self._database.transaction() as tx:

@@ -46,6 +46,28 @@ def due_days(tx: Transaction, rule: SealingRule, *, now: datetime) -> list[tuple
     return [due for due in first + late if due not in held]
 
 
+def days_with_records_due(tx: Transaction, rule: SealingRule, *, now: datetime) -> list[tuple[ResourceType, Day]]:
+    """The days to seal under a clock that is not trusted: those with records that would be due, oldest first.
+
+    Their seal makes files of the records, and leaves the days open. So what comes later waits as late records do.
+    """
+    held = set(tx.seals.running(now=now))
+    waiting = sorted(tx.segments.waiting(), key=lambda one: (one.day, one.resource_type.name))
+    return [
+        (one.resource_type, one.day)
+        for one in waiting
+        if (one.resource_type, one.day) not in held
+        and (rule.is_due_late(one, now=now) or _is_first(tx, one, rule, now=now))
+    ]
+
+
+def _is_first(tx: Transaction, waiting: WaitingDay, rule: SealingRule, *, now: datetime) -> bool:
+    """Whether the day's time has come and nothing of it is sealed."""
+    kind, day = waiting.resource_type, waiting.day
+    is_over = sealed_from(day, grace=rule.grace) <= now
+    return is_over and tx.seals.is_open(kind, day) and not tx.seals.has_committed(kind, day)
+
+
 def missing_days(tx: Transaction, *, now: datetime) -> list[tuple[ResourceType, Day]]:
     """The days up to today that no row stands for yet. Of a type that is new here, that is today alone."""
     today = Day.of(now)

@@ -174,9 +174,10 @@ class Sealing:
             tx.sealed_days.add(claim, sealed, now=now)
 
     def _commit(self, claim: SealClaim) -> None:
-        now = self._clock.now()
+        reading = self._clock.reading()
+        now = reading.now
         with self._database.transaction() as tx:
-            if tx.seals.commit(claim, now=now):
+            if tx.seals.commit(claim, now=now, is_trusted=tx.clock_marks.trust(reading).is_given):
                 # In the same commit: no day is sealed whose daily exports nobody knows to be due.
                 tx.daily_runs.start(claim.resource_type, claim.day, now=now)
             tx.uploads.go_live([claim.upload_id], now=now)

@@ -31,6 +31,19 @@ class Moment(TypeDecorator[datetime]):
         return None if value is None else _EPOCH + value * _MICROSECOND
 
 
+class Duration(TypeDecorator[timedelta]):
+    """A duration in microseconds."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: timedelta | None, dialect: Dialect) -> int | None:
+        return None if value is None else value // _MICROSECOND
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> timedelta | None:
+        return None if value is None else value * _MICROSECOND
+
+
 class DayText(TypeDecorator[Day]):
     """A day as `yyyy-mm-dd`."""
 

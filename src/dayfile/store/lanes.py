@@ -103,17 +103,23 @@ class Lanes:
         )
 
     def conclude(
-        self, turn: Turn, conclusion: Conclusion, *, leased_until: datetime | None, now: datetime
+        self,
+        turn: Turn,
+        conclusion: Conclusion,
+        *,
+        leased_until: datetime | None,
+        now: datetime,
+        surely: datetime | None = None,
     ) -> Turn | None:
         """Record what an attempt came to; raises LostClaim, with nothing changed, if the lane is no longer held.
 
         With `leased_until`, go on with the lane's next notice that is due, if any: the attempt that is begun with it.
-        None: the lane was let go.
+        None: the lane was let go. What waits for too long is exhausted, by the time that it is `surely`, or else now.
         """
         self._hold(turn, conclusion.lane, leased_until=leased_until)
         self._write_down(turn, conclusion, now=now)
         if conclusion.outcome.result is Result.FAILED:
-            self._exhaust_old(turn.lane_id, now=now)
+            self._exhaust_old(turn.lane_id, now=surely or now)
         if conclusion.lane.is_back:
             self._hurry(turn.lane_id, now=now)
         due = self._earliest_due(turn.lane_id, now=now) if leased_until else None

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from dayfile.store.accounts import Accounts
 from dayfile.store.audit import Audit
+from dayfile.store.clock_marks import ClockMarks
 from dayfile.store.configurations import Configurations
 from dayfile.store.daily_runs import DailyRuns
 from dayfile.store.exports import DayFiles
@@ -25,6 +26,7 @@ from dayfile.store.seals import Seals
 from dayfile.store.segments import Segments
 from dayfile.store.sessions import Sessions
 from dayfile.store.uploads import Uploads
+from dayfile.store.wrong_times import WrongTimes
 
 
 class Transaction:
@@ -108,3 +110,11 @@ class Transaction:
     @cached_property
     def audit(self) -> Audit:
         return Audit(self._connection)
+
+    @cached_property
+    def clock_marks(self) -> ClockMarks:
+        return ClockMarks(self._connection)
+
+    @cached_property
+    def wrong_times(self) -> WrongTimes:
+        return WrongTimes(self._connection)

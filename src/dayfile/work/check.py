@@ -13,6 +13,7 @@ from dayfile.model.day import Day
 from dayfile.model.export import DayFile, SealedDay
 from dayfile.objects.orphans import Orphans
 from dayfile.store.database import Database
+from dayfile.work.clock_state import clock_state
 from dayfile.work.finding import Finding
 from dayfile.work.overdue import Overdue
 
@@ -54,7 +55,10 @@ class Check:
         yield from self._published()
         yield from self._jobs()
         yield from self._notices()
-        yield from self._overdue.find()
+        clock = list(self._clock_findings())
+        yield from clock
+        if not clock:  # else what should have happened by now waits for that, or is not known
+            yield from self._overdue.find()
         if deep:
             yield from self._left_over()
 
@@ -165,6 +169,12 @@ class Check:
                 subject=sid,
                 detail="it is not over, and its days stand otherwise than it says: a bug, report it",
             )
+
+    def _clock_findings(self) -> Iterator[Finding]:
+        with self._database.snapshot() as tx:
+            state = clock_state(tx.clock_marks.find(), self._clock.reading())
+        if state.advice is not None:
+            yield Finding(invariant="the clock is trusted", subject="the clock of this machine", detail=state.advice)
 
     def _notices(self) -> Iterator[Finding]:
         now = self._clock.now()

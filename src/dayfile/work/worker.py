@@ -1,7 +1,7 @@
 """The worker: thin loops that claim what is due and hand it to the stages, which do not know one another.
 
-Four loops, so that nothing waits behind what takes long: one for jobs, one for daily exports, one for
-days (sealing, folding, sweeping, forgetting), one for notices. A loop has steps, which fail one by one; a step does
+Five loops, so that nothing waits behind what takes long: one for the clock, one for jobs, one for daily exports, one
+for days (sealing, folding, sweeping, forgetting), one for notices. A loop has steps, which fail one by one; a step does
 one thing and says whether there was one; only production waits.
 """
 
@@ -23,10 +23,11 @@ from dayfile.model.day import Day
 from dayfile.model.job import Claim
 from dayfile.model.resource import ResourceType
 from dayfile.objects.sweep import Sweep
-from dayfile.sealing.plan import SealingRule, due_days, missing_days
+from dayfile.sealing.plan import SealingRule, days_with_records_due, due_days, missing_days
 from dayfile.sealing.seal import Sealing, SealOutcome
 from dayfile.store.database import Database
 from dayfile.work.awaited import Awaited
+from dayfile.work.clock_watch import ClockWatch
 from dayfile.work.lease import KeptLease
 from dayfile.work.loop import Loop, Steps, run_all
 
@@ -51,6 +52,7 @@ class Worker:
         *,
         database: Database,
         clock: Clock,
+        clock_watch: ClockWatch,
         sealing: Sealing,
         publishing: Publishing,
         daily: DailyExports,
@@ -71,6 +73,7 @@ class Worker:
         self._rule = rule
         self._lease = lease
         self._resting: dict[tuple[ResourceType, Day], float] = {}  # on the monotonic clock
+        self._clock_steps: Steps = {"clock": clock_watch.round}
         self._jobs_steps: Steps = {"lost workers": self._take_back, "jobs": self._work_on_a_job}
         self._daily_steps: Steps = {"daily exports": daily.round}
         self._days_steps: Steps = {
@@ -90,10 +93,13 @@ class Worker:
         self._daily_loop = Loop("daily", self._daily_steps, clock=clock)
         self._notices_loop = Loop("notices", self._notices_steps, clock=clock)
         self._days_loop = Loop("days", self._days_steps, clock=clock)
-        self._loops = (self._jobs_loop, self._daily_loop, self._days_loop, self._notices_loop)
+        clock_loop = Loop("clock", self._clock_steps, clock=clock)
+        self._loops = (clock_loop, self._jobs_loop, self._daily_loop, self._days_loop, self._notices_loop)
 
     def start(self) -> None:
         """Begin to work in threads of its own."""
+        with suppress(Transient):  # a database that is away now is asked again
+            run_all(self._clock_steps)  # before anything else trusts the clock
         for loop in self._loops:
             loop.start()
 
@@ -116,8 +122,12 @@ class Worker:
 
     def round(self) -> bool:
         """One round of each loop; False when there was nothing at all to do. Raises what a step raised, at the end."""
-        rounds = (self.jobs_round, self.days_round, self.daily_round, self._notices_round)
+        rounds = (self.clock_round, self.jobs_round, self.days_round, self.daily_round, self._notices_round)
         return run_all({one.__name__: one for one in rounds})
+
+    def clock_round(self) -> bool:
+        """Look at the clock."""
+        return run_all(self._clock_steps)
 
     def jobs_round(self) -> bool:
         """Take back what lost workers held, then work on the days of one job; False when there was none."""
@@ -140,10 +150,11 @@ class Worker:
     def open_days(self) -> bool:
         """Make the days up to today known, so that each is sealed at its time even if no record ever comes.
 
-        False: it is never more than this.
+        None while the clock is not trusted. False: it is never more than this.
         """
+        reading = self._clock.reading()
         with self._database.snapshot() as tx:
-            missing = missing_days(tx, now=self._clock.now())
+            missing = missing_days(tx, now=reading.now) if tx.clock_marks.trust(reading).is_given else []
         if missing:
             with self._database.transaction() as tx:
                 tx.seals.open_days(missing)
@@ -219,14 +230,19 @@ class Worker:
     def _wait_or_fail(self, claim: Claim, days: list[Day], error: Transient) -> None:
         """A database or a storage that is away is nobody's fault for a day; then it counts like any other error."""
         log.warning("job_day.waiting", job=claim.job.sid, days=len(days), reason=str(error))
-        if self._clock.now() - claim.job.submitted_at < BLAMELESS_FOR:
+        reading = self._clock.reading()
+        with self._database.snapshot() as tx:
+            surely = tx.clock_marks.trust(reading).surely
+        if surely - claim.job.submitted_at < BLAMELESS_FOR:
             self._publishing.hand_back(claim, days, delay=AWAY_DELAY)
         else:
             self._publishing.fail(claim, days, error=str(error))
 
     def _seal_due(self) -> bool:
+        reading = self._clock.reading()
         with self._database.snapshot() as tx:
-            due = due_days(tx, self._rule, now=self._clock.now())
+            is_trusted = tx.clock_marks.trust(reading).is_given
+            due = (due_days if is_trusted else days_with_records_due)(tx, self._rule, now=reading.now)
         at = self._clock.monotonic()
         rested = [key for key in due if self._resting.get(key, at) <= at]
         return any(self._seal_or_rest(resource_type, day) for resource_type, day in rested)

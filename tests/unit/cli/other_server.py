@@ -6,9 +6,11 @@ import hashlib
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx2
+
+from dayfile.model.clock_trust import ClockReading
 
 URL = "https://exports.example.com"
 
@@ -21,6 +23,9 @@ class Patience:
 
     def now(self) -> datetime:
         return datetime(2026, 11, 23, tzinfo=UTC)
+
+    def reading(self) -> ClockReading:
+        return ClockReading(now=self.now(), boot_id="", uptime=timedelta(0))
 
     def monotonic(self) -> float:
         return 0.0

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
+from dayfile.accounts.administer import OPERATOR
 from dayfile.cli.client import Login
 from dayfile.cli.demo.expectation import Expectation
 from dayfile.cli.demo.yesterday import DayAgo, live_through
@@ -72,6 +73,8 @@ def make_cast(folder: Path, *, records: int) -> Cast:
         platform = service.authenticator.authenticate(key.key.sid, key.secret)
         sids = [new.account.sid for new in (parent, *made)]
         yesterday = live_through(service, platform, sids, records=records)
+    with Service.open(settings) as service:
+        service.clock_watch.accept(actor=OPERATOR)  # it jumps by a day here, and that is no accident
     members = [
         Member(sid=new.account.sid, auth_token=new.auth_token, name=new.account.friendly_name)
         for new in (parent, *made)

@@ -5,9 +5,9 @@ What a row means is said here; what may happen to it, in the file of its family 
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Table, Text
+from sqlalchemy import BigInteger, Column, Integer, Table, Text
 
-from dayfile.store.columns import ROW_ID, Moment, key_text
+from dayfile.store.columns import ROW_ID, Duration, Moment, key_text
 from dayfile.store.tables.metadata import metadata
 
 instance = Table(
@@ -23,6 +23,19 @@ counter = Table(
     # submit, claim: the last number given; taking one locks the row, so numbers commit in their order
     Column("name", key_text(64), primary_key=True),
     Column("value", BigInteger, nullable=False),
+)
+
+clock_mark = Table(
+    "clock_mark",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # one row: 1
+    Column("at", Moment, nullable=False),  # the latest moment that was believed
+    Column("passed", Duration, nullable=False),  # has surely passed since then
+    Column("boot_id", Text, nullable=False),  # of the last look
+    Column("uptime", Duration, nullable=False),  # the same
+    Column("said", Moment),  # what a doubted clock said last; null: it is believed
+    Column("agreed_for", Duration),  # how long it has agreed with itself
+    Column("needed_for", Duration),  # how long it has to
 )
 
 audit = Table(

@@ -1,0 +1,62 @@
+"""The operator's commands about the clock: what is thought of it, and to believe it at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from dayfile.cli import instance
+from dayfile.cli.family import Family
+from dayfile.cli.options import JsonOption, screen_of
+
+if TYPE_CHECKING:
+    from dayfile.work.clock_state import ClockState
+
+app = Family(
+    help="Whether the clock is trusted, and what waits until it is.", no_args_is_help=False, invoke_without_command=True
+)
+
+
+@app.callback()
+def clock(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
+    """Show whether the clock is trusted, and what waits until it is."""
+    if ctx.invoked_subcommand is not None:
+        return
+    from dayfile.work.clock_state import clock_state
+
+    with instance.opened() as service, service.database.snapshot() as tx:
+        state = clock_state(tx.clock_marks.find(), service.clock.reading())
+    screen = screen_of(ctx)
+    if as_json:
+        screen.json(_as_json(state))
+    elif state.advice is None:
+        screen.line(f"The clock is trusted: it says {state.now:%Y-%m-%d %H:%M:%S} UTC.")
+    else:
+        screen.line(f"The clock is not trusted: {state.advice}.")
+
+
+@app.command("accept")
+def accept(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
+    """Believe the clock as it is now: what waited is caught up, and what a clock that was ahead has done is undone."""
+    from dayfile.accounts.administer import OPERATOR
+    from dayfile.work.clock_state import clock_state
+
+    with instance.opened() as service:
+        mark = service.clock_watch.accept(actor=OPERATOR)
+        state = clock_state(mark, service.clock.reading())
+    screen = screen_of(ctx)
+    if as_json:
+        screen.json(_as_json(state))
+    else:
+        screen.line(f"The clock is trusted from now on: it says {mark.at:%Y-%m-%d %H:%M:%S} UTC.")
+
+
+def _as_json(state: ClockState) -> dict[str, object]:
+    return {
+        "trusted": state.is_trusted,
+        "now": state.now.isoformat(),
+        "mark": state.mark.isoformat() if state.mark else None,
+        "why": state.why,
+        "until": state.until.isoformat() if state.until else None,
+    }

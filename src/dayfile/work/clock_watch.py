@@ -1,0 +1,118 @@
+"""A watch over the clock: keeps the mark, doubts what jumps, and sets right what a clock that was ahead has written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from dayfile.clock import Clock
+from dayfile.delivery.dispatch import LEASE
+from dayfile.model.clock_trust import ClockMark, ClockReading, has_gone_back, look
+from dayfile.model.credential import Actor
+from dayfile.model.lane import GIVE_UP_AFTER
+from dayfile.model.session import SESSION_LIFETIME
+from dayfile.store import wrong_times
+from dayfile.store.database import Database
+from dayfile.store.transaction import Transaction
+from dayfile.work.clock_state import WAITS, WAY_OUT
+from dayfile.work.sweep import LOOK_AGAIN_AFTER
+
+log = structlog.get_logger()
+
+KEPT_EVERY: Final = timedelta(seconds=30)
+"""How old the mark becomes while nothing happens: a row that changed with every look would be written all day."""
+
+LONGEST_PAUSE: Final = timedelta(hours=1)
+"""No day that failed, no run and no lane rests for longer."""
+
+LONGEST_NEXT_ATTEMPT: Final = timedelta(hours=29)
+"""The last pause of a notice's schedule, with its jitter."""
+
+
+class ClockWatch:
+    """Looks at the clock again and again. Any number of workers may do it at once."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clock: Clock,
+        grace: timedelta,
+        lease: timedelta,
+        file_lifetime: timedelta,
+        sweep_delay: timedelta,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._grace = grace
+        self._longest: Mapping[wrong_times.Columns, timedelta] = {
+            wrong_times.FACTS: timedelta(0),
+            wrong_times.LEASES: max(lease, LEASE),
+            wrong_times.PAUSES: LONGEST_PAUSE,
+            wrong_times.NEXT_ATTEMPTS: LONGEST_NEXT_ATTEMPT,
+            wrong_times.PATIENCE: GIVE_UP_AFTER,
+            wrong_times.FILE_LIFETIMES: file_lifetime,
+            wrong_times.SESSIONS: SESSION_LIFETIME,
+            wrong_times.RESTS_OF_GARBAGE: max(sweep_delay, LOOK_AGAIN_AFTER),
+        }
+
+    def round(self) -> bool:
+        """Keep the mark; False, for there is never more to do at once."""
+        with self._database.snapshot() as tx:
+            before = tx.clock_marks.find()
+        reading = self._clock.reading()
+        if not _is_news(before, look(before, reading), reading):
+            return False
+        with self._database.transaction() as tx:
+            before = tx.clock_marks.lock()
+            reading = self._clock.reading()
+            after = look(before, reading)
+            self._keep(tx, before, after)
+        _tell(before, after, reading)
+        return False
+
+    def accept(self, *, actor: Actor) -> ClockMark:
+        """Believe the clock as it is, on the operator's word; the mark, which is now."""
+        with self._database.transaction() as tx:
+            before = tx.clock_marks.lock()
+            reading = self._clock.reading()
+            after = ClockMark.believing(reading)
+            self._keep(tx, before, after)
+            tx.audit.add(actor=actor, action="clock.accepted", subject="clock", now=reading.now)
+        return after
+
+    def _keep(self, tx: Transaction, before: ClockMark | None, after: ClockMark) -> None:
+        tx.clock_marks.put(after)
+        if before is not None and has_gone_back(before, after):
+            moments = tx.wrong_times.cut(self._longest, now=after.at)
+            days = tx.wrong_times.withdraw_days(now=after.at, grace=self._grace)
+            log.warning("clock.set_right", moments=moments, days=days)
+
+
+def _is_news(before: ClockMark | None, after: ClockMark, reading: ClockReading) -> bool:
+    """Whether the mark is to be written: something has changed, or the one that is kept grows old."""
+    if before is None or before.boot_id != reading.boot_id:
+        return True
+    if before.doubt and after.doubt:
+        is_same = before.doubt.since <= after.doubt.since and before.doubt.needed_for == after.doubt.needed_for
+        return not is_same or reading.uptime - before.uptime >= KEPT_EVERY
+    return before.doubt != after.doubt or has_gone_back(before, after) or reading.uptime - before.uptime >= KEPT_EVERY
+
+
+def _tell(before: ClockMark | None, after: ClockMark, reading: ClockReading) -> None:
+    doubted = before.doubt if before else None
+    if after.doubt and (doubted is None or after.doubt.agreed_for < doubted.agreed_for):
+        log.warning(
+            "clock.doubted",
+            now=reading.now.isoformat(),
+            mark=after.at.isoformat(),
+            direction="ahead" if after.is_ahead else "behind",
+            what_waits=WAITS,
+            waits_until=after.doubt.until.isoformat(),
+            what_to_do=WAY_OUT,
+        )
+    elif doubted and not after.doubt:
+        log.warning("clock.trusted", now=reading.now.isoformat())
