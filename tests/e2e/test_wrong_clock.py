@@ -1,0 +1,76 @@
+"""Real processes under a clock that is wrong: Debian's `faketime` moves the time, and leaves the uptime alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from dayfile.clock import SystemClock
+from tests.e2e.cli_instance import Instance, serving
+
+AHEAD = "+10d"
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Instance:
+    """An instance in a folder of its own."""
+    return Instance(tmp_path)
+
+
+def _under_a_wrong_clock(instance: Instance) -> Instance:
+    """The same instance, for processes whose clock is ahead."""
+    faketime = shutil.which("faketime")
+    if faketime is None:
+        pytest.skip("there is no faketime: apt-get install faketime")
+    shown = subprocess.run([faketime, "-f", AHEAD, "/usr/bin/env"], capture_output=True, text=True, check=True).stdout
+    wanted = {"LD_PRELOAD", "FAKETIME", "FAKETIME_SHARED"}
+    found = dict(line.partition("=")[::2] for line in shown.splitlines())
+    moved = {name: value for name, value in found.items() if name in wanted and value != os.environ.get(name)}
+    moved.pop("FAKETIME_SHARED", None)  # it went with the process that made it
+    return Instance(instance.folder, variables={**instance.variables, **moved, "DONT_FAKE_MONOTONIC": "1"})
+
+
+def _wait_for(instance: Instance, event: str) -> None:
+    for line in instance.logged():
+        if line["event"] == event:
+            return
+
+
+def test_a_server_that_starts_ten_days_ahead_doubts_its_clock(instance: Instance) -> None:
+    """It says so wherever an operator looks, and a server with the right clock goes on as if nothing had been."""
+    wrong = _under_a_wrong_clock(instance)
+    with serving(instance):
+        pass
+    assert instance.json("clock")["trusted"] is True
+    with serving(wrong) as server:
+        _wait_for(wrong, "clock.doubted")
+        told = wrong.json("clock")
+        assert told["trusted"] is False
+        assert "hours ahead of what is expected" in told["why"]
+        assert "hours ahead of what is expected" in httpx2.get(server.url).text
+        checked = wrong.run("check", expect=1)
+        assert "the clock is trusted" in checked.stdout.replace("\n", " ")
+    with serving(instance):
+        _wait_for(instance, "clock.trusted")
+    state = instance.json("clock")
+    assert state["trusted"] is True
+    assert abs(datetime.fromisoformat(state["now"]) - SystemClock().now()) < timedelta(hours=1)
+    assert "All is well" in instance.run("check").stdout
+
+
+def test_an_operator_can_accept_a_clock_at_once(instance: Instance) -> None:
+    """Who has been away for ten days need not wait for a day more."""
+    wrong = _under_a_wrong_clock(instance)
+    with serving(instance):
+        pass
+    assert wrong.json("clock")["trusted"] is False
+    assert wrong.json("clock", "accept")["trusted"] is True
+    assert wrong.json("clock")["trusted"] is True
+    assert instance.json("clock")["trusted"] is False
+    assert any(line["action"] == "clock.accepted" for line in instance.json("audit", "list"))
