@@ -14,11 +14,11 @@ from dayfile.model.clock_trust import ClockMark, ClockReading, has_gone_back, lo
 from dayfile.model.credential import Actor
 from dayfile.model.lane import GIVE_UP_AFTER
 from dayfile.model.session import SESSION_LIFETIME
+from dayfile.objects.sweep import LOOK_AGAIN_AFTER
 from dayfile.store import wrong_times
 from dayfile.store.database import Database
 from dayfile.store.transaction import Transaction
 from dayfile.work.clock_state import WAITS, WAY_OUT
-from dayfile.work.sweep import LOOK_AGAIN_AFTER
 
 log = structlog.get_logger()
 
