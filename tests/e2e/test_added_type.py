@@ -35,7 +35,7 @@ def test_a_type_that_an_upgrade_adds_is_exported_from_its_first_day_on(
     world.work()
     change = ConfigurationChange(enabled=True, webhook_url=None, webhook_method=None)
     Configuring(world.database, clock=world.clock).change(ACME, CONFERENCES, change, actor=Actor(name="test"))
-    world.clock.set(SEALED_AT)
+    world.clock.pass_until(SEALED_AT)
     world.work()
     with world.database.snapshot() as tx:
         files = tx.day_files.page(ACME, CONFERENCES, limit=1000, now=world.clock.now())

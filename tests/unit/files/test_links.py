@@ -117,7 +117,7 @@ def test_parts_of_two_links_make_no_third(one: Link, other: Link, data: st.DataO
         found = SIGNER.check(one.path, query, now=min(one.expires_at, other.expires_at) - timedelta(seconds=1))
     except ForgedLink:
         return
-    assert found == one
+    assert found in (one, other)
 
 
 def test_a_link_that_was_given_before_links_had_a_hash_works() -> None:
