@@ -69,12 +69,14 @@ def test_bodies_that_are_announced_and_not_sent_take_no_room(
     with served(tmp_path) as server, many(server.url, 5) as silent:
         for connection in silent:
             post(connection, PATH, None, f"Content-Length: {announced}")
-            connection.send(b"x" * (announced // 2 if announced <= START_BYTES else 0))
-        if announced > START_BYTES:
-            assert {connection.status() for connection in silent} == {401}
+            connection.send(b"x" * min(announced // 2, START_BYTES - 1))
         account = server.new_account()
         assert server.post(a_body(account)).status_code == 200
         assert server.post(a_body(account, size=20_000)).status_code == 200
+        if announced > START_BYTES:
+            for connection in silent:
+                connection.send(b"x")
+            assert {connection.status() for connection in silent} == {401}
 
 
 @pytest.mark.parametrize("path", [PATH, JOBS, "/v1/Exports/Messages/Configuration", "/v1/Accounts"])
@@ -165,7 +167,7 @@ def test_a_refusal_reaches_a_sender_who_does_not_look(server: Server, sender: st
     """Most clients send everything before they read: they must find the reason, and not a reset connection."""
     login, status = logins(server)[sender]
     answer = server.client.post(PATH, content=bytes(size), auth=login or httpx2.USE_CLIENT_DEFAULT)
-    assert (answer.status_code, answer.headers["Connection"]) == (status, "close")
+    assert answer.status_code == status
 
 
 def test_a_form_is_kept_no_further_than_its_sender_is_known(server: Server) -> None:
@@ -176,7 +178,8 @@ def test_a_form_is_kept_no_further_than_its_sender_is_known(server: Server) -> N
     head = f"Content-Length: {len(form)}", "Content-Type: application/x-www-form-urlencoded"
     with raw(server.url) as stranger, raw(server.url) as customer:
         post(stranger, JOBS, NOBODY, *head)
-        assert stranger.status() == 401  # nothing of it was needed
+        stranger.send(form[:START_BYTES])
+        assert stranger.status() == 401  # no more of it was needed
         post(customer, JOBS, server.account, *head)
         customer.send(form)
         assert customer.status() == 400

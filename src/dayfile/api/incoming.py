@@ -35,13 +35,13 @@ class IncomingBody:
         self.is_whole = False
 
     async def start(self) -> list[bytes]:
-        """Return the blocks of a body that is small, or of the start of a larger one, which may be nothing.
+        """Return the blocks of a small body, or of the start of a larger one; none if it waits to be told.
 
-        The connection bounds how long that takes.
+        The connection bounds how long that takes. Waiting costs nothing; answering those who announce a body and never
+        send it would cost as much as they like.
         """
         blocks: list[bytes] = []
-        length = self._request.headers.get("content-length", "0")
-        if expects_continue(self._request) or (length.isdecimal() and int(length[:20]) > START_BYTES):
+        if expects_continue(self._request):
             return blocks
         while not self.is_whole and self.size_bytes < START_BYTES:
             blocks.append(await self._receive())

@@ -81,10 +81,10 @@ class _Door:
 
     async def receive(self, request: Request) -> Receipt:
         """Read the body, as far as its sender is authorized, and wait for the receipt."""
-        if "authorization" not in request.headers:
-            raise Unauthorized("Authenticate")  # before anything else is spent on it
         body = IncomingBody(request)
         start = await body.start()
+        if "authorization" not in request.headers:
+            raise Unauthorized("Authenticate")  # before anything else is spent on it
         if body.is_whole and _fits_a_round(request, start):
             return await self._rounds.ask((request, start))
         loop = asyncio.get_running_loop()
