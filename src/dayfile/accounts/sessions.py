@@ -69,7 +69,7 @@ class Sessions:
         return SignedIn(caller=caller, form_token=form_token(self._key, token))
 
     def is_form_of(self, token: str, given: str) -> bool:
-        """Whether a form that carries `given` is on a page of the session with this token."""
+        """Tell if a form that carries `given` is on a page of the session with this token."""
         return is_form_token(self._key, token, given)
 
     def end(self, token: str, *, address: str | None = None) -> None:

@@ -36,7 +36,7 @@ class BodyRoom:
 
 
 class Share:
-    """What is held for one body."""
+    """Bytes and a thread that are held for one body."""
 
     def __init__(self, held: _Counted, streams: _Counted, *, root: AccountSid | None) -> None:
         self._held = held

@@ -129,7 +129,7 @@ def _door_of(request: Request) -> _Door:
 
 
 def _fits_a_round(request: Request, body: Sequence[bytes]) -> bool:
-    """Whether reading a body keeps none of those beside it waiting: it is small, and not full of tiny lines."""
+    """Tell if a body is small, and not full of tiny lines: reading it keeps none of those beside it waiting."""
     if _is_gzip(request) or sum(map(len, body)) > ROUND_BYTES:
         return False
     return sum(block.count(b"\n") + block.count(b",") // _LEAST_COMMAS for block in body) <= ROUND_LINES

@@ -24,7 +24,7 @@ BUSY_DELAY = timedelta(seconds=1)
 """How long a day is left alone that somebody else is sealing right now."""
 
 EARLY_DELAY = timedelta(minutes=1)
-"""How long a day is left alone that is not over."""
+"""The time for which a day that is not over is left alone."""
 
 _PUBLISHED = (Status.COMPLETED, Status.COMPLETED_EMPTY_RECORDS)
 

@@ -84,7 +84,7 @@ class Link:
         )
 
     def is_to(self, sha256: str) -> bool:
-        """Whether a file with this SHA-256, in hexadecimal digits, may be the one that the link was given for."""
+        """Tell if a file with this SHA-256, in hexadecimal digits, may be the one that the link was given for."""
         return self.file_hash is None or self.file_hash == sha256[:_HASH_DIGITS]
 
     @property
@@ -112,7 +112,7 @@ class LinkSigner:
         return f"{link.path}?{self._query(link)}"
 
     def check(self, path: str, query: str, *, now: datetime) -> Link:
-        """What a link gives, from its path, which is decoded, and its query, which is not.
+        """Return the link in a path, which is decoded, and a query, which is not.
 
         Raises ForgedLink for anything that was not signed here: another path, or a parameter that is missing, changed,
         given twice or unknown, also where its value would mean the same. Raises ExpiredLink from the second of its

@@ -12,13 +12,13 @@ from dayfile.files import disk
 
 _PART: Final = r"[A-Za-z0-9=_-][A-Za-z0-9=._-]{0,199}"
 KEY: Final = re.compile(rf"{_PART}(?:/{_PART})*")
-"""What a key looks like."""
+"""The form of a key."""
 
 _PARTIAL: Final = ".partial"
 
 
 def draft_of(path: Path) -> Path:
-    """Where the bytes of an object are until they are complete: beside it, under a name that no key has."""
+    """Return the path of an object's bytes until they are complete: beside it, under a name that no key has."""
     return path.with_name(f".{path.name}{_PARTIAL}")
 
 

@@ -21,7 +21,7 @@ _SCRATCH: Final = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnFolders:
-    """Where an instance keeps what it writes."""
+    """The folders and files in which an instance keeps what it writes."""
 
     data: Path
     storage: Path
@@ -50,7 +50,7 @@ class OwnFolders:
             yield from close_database(self.database)
 
     def _is_own(self, name: str) -> bool:
-        """Whether Dayfile has made what has this name in one of its folders."""
+        """Tell if Dayfile makes things of this name in its folders."""
         return (
             name in _OWN
             or name == self.storage.name
