@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dayfile.api.memory_room import MemoryRoom
 from dayfile.errors import StorageUnavailable
 from dayfile.files.storage import LocalStorage
 from tests.support.face import Face, Login, served_face
@@ -199,18 +200,68 @@ def test_a_client_that_goes_away_costs_nothing_more(tmp_path: Path, monkeypatch:
         assert httpx2.get(face.url + "/healthz").status_code == 200
 
 
+def _failing(self: LocalStorage, key: str, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+    yield b"half"
+    raise StorageUnavailable("the disk went away")
+
+
+def _no_room(self: MemoryRoom, size: int) -> bool:
+    return False
+
+
 def test_a_file_that_ends_early_is_cut_off_and_not_finished(
     face: Face, large: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After the headers only the connection can say that something is missing; half a file must not look whole."""
-
-    def failing(self: LocalStorage, key: str, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        yield b"half"
-        raise StorageUnavailable("the disk went away")
-
-    monkeypatch.setattr(LocalStorage, "read", failing)
+    monkeypatch.setattr(LocalStorage, "read", _failing)
+    monkeypatch.setattr(MemoryRoom, "take", _no_room)
     with recorded_log() as log:
         with pytest.raises(httpx2.RemoteProtocolError):
             get(large)
         line = log.line_about(urlsplit(large).path)
     assert (line["level"], line["outcome"], line["status"]) == ("error", "cut off", 200)
+
+
+def test_a_file_that_fits_in_memory_is_read_before_it_is_answered(large: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be read is an error that says so, instead of a download that breaks off."""
+    monkeypatch.setattr(LocalStorage, "read", _failing)
+    assert get(large).status_code == 503
+
+
+def test_without_memory_to_read_ahead_a_file_is_read_as_it_is_taken(
+    large: str, whole: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slow clients could take all memory, so there is a bound: what is beyond it costs time, not bytes."""
+    monkeypatch.setattr(MemoryRoom, "take", _no_room)
+    assert get(large).content == whole
+    assert get(large, Range="bytes=1-4").content == whole[1:5]
+
+
+def test_memory_is_given_back_however_a_download_ends(
+    face: Face, large: str, whole: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each download that kept some would make the later ones slower."""
+    taken: list[int] = []
+    given_back = threading.Semaphore(0)
+    take, give_back = MemoryRoom.take, MemoryRoom.give_back
+
+    def taking(room: MemoryRoom, size: int) -> bool:
+        taken.append(size)
+        return take(room, size)
+
+    def giving_back(room: MemoryRoom, size: int) -> None:
+        taken.append(-size)
+        give_back(room, size)
+        given_back.release()
+
+    monkeypatch.setattr(MemoryRoom, "take", taking)
+    monkeypatch.setattr(MemoryRoom, "give_back", giving_back)
+    assert get(large).content == whole
+    with socket.create_connection((urlsplit(face.url).hostname, urlsplit(face.url).port)) as connection:
+        connection.sendall(f"GET {large.removeprefix(face.url)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert connection.recv(12) == b"HTTP/1.1 200"
+    monkeypatch.setattr(LocalStorage, "read", _failing)
+    assert get(large).status_code == 503
+    assert all(given_back.acquire(timeout=30) for _ in range(3))
+    assert len(taken) == 6
+    assert sum(taken) == 0

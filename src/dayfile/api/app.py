@@ -34,6 +34,7 @@ from dayfile.api.context import Context
 from dayfile.api.edge import Edge
 from dayfile.api.health import Readiness
 from dayfile.api.meanings import BUG, ERRORS, Meaning, MethodNotAllowed
+from dayfile.api.memory_room import MemoryRoom
 from dayfile.api.ranges import RangeNotSatisfiable
 from dayfile.api.urls import Urls
 from dayfile.errors import DayfileError, Invalid, NotFound, Unauthorized
@@ -76,6 +77,7 @@ def create_app(context: Context, *, pages: Iterable[APIRouter] = (), delay_rule:
     app.state.context = context
     app.state.readiness = Readiness()
     app.state.concurrency = Concurrency(context.concurrent_requests)
+    app.state.files_in_memory = MemoryRoom(downloads.MEMORY_BYTES)
     routers = (*ROUTERS, *pages)
     app.state.routes = [route for router in routers for route in router.routes]
     # The address that is asked a thousand times a second is looked for first, and without the framework's detours.

@@ -6,24 +6,29 @@ streamed block by block, and opened before the first header is sent: what cannot
 
 from __future__ import annotations
 
-import asyncio
 import base64
-from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from fastapi import APIRouter
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from dayfile.api.context import Context, context_of
 from dayfile.api.exports import READ
+from dayfile.api.file_answer import FileAnswer
+from dayfile.api.memory_room import MemoryRoom
 from dayfile.api.ranges import Part, is_known, requested_part
 from dayfile.api.urls import DOWNLOADS, Urls
 from dayfile.errors import Corrupt, Forbidden, NotFound
 from dayfile.files.links import EMPTY, ExpiredLink, Link
 from dayfile.model.empty import EMPTY_FILE, EMPTY_SHA256
+
+WHOLE_BYTES = 8 * 1024 * 1024
+"""A file, or a part of one, of at most so many bytes is read whole before it is sent, as long as there is memory."""
+
+MEMORY_BYTES = 256 * 1024 * 1024
+"""So much memory is there for that."""
 
 router = APIRouter()
 
@@ -63,7 +68,7 @@ def download(request: Request, link: str) -> Response:
     else:
         headers["Content-Range"], status = part.content_range(file.size_bytes), 206
     headers["Content-Length"] = str(part.stop - part.start)
-    return _Stream(_open(context, file, part), status=status, headers=headers)
+    return _answer(context, file, part, status=status, headers=headers, room=request.app.state.files_in_memory)
 
 
 def _check(context: Context, path: str, query: str) -> Link:
@@ -104,42 +109,23 @@ def _check_size(context: Context, file: _File) -> None:
         raise Corrupt(f"the object {file.key} has {size_bytes} bytes and was sealed with {file.size_bytes}")
 
 
-def _open(context: Context, file: _File, part: Part) -> Iterator[bytes]:
+def _answer(
+    context: Context, file: _File, part: Part, *, status: int, headers: dict[str, str], room: MemoryRoom
+) -> FileAnswer:
+    """The part as an answer, read whole if it is small: each block that is read later costs a turn of a thread."""
     if file.key is None:
-        return iter([EMPTY_FILE[part.start : part.stop]])
+        return FileAnswer([EMPTY_FILE[part.start : part.stop]], status=status, headers=headers)
     _check_size(context, file)
     try:
-        return context.storage.read(file.key, start=part.start, stop=part.stop)
+        blocks = context.storage.read(file.key, start=part.start, stop=part.stop)
     except NotFound as error:
         raise Corrupt(f"the object {file.key} is published and is not in the storage") from error
-
-
-class _Stream(Response):
-    """Blocks as an answer: the next one is read when the client has taken the last, none after it has gone."""
-
-    def __init__(self, blocks: Iterator[bytes], *, status: int, headers: Mapping[str, str]) -> None:
-        self.status_code = status
-        self.background = None
-        self.init_headers(headers)
-        self._blocks = blocks
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        gone = asyncio.create_task(_until_gone(receive))
-        try:
-            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            while block := await run_in_threadpool(next, self._blocks, None):
-                if gone.done():
-                    raise ClientDisconnect
-                await send({"type": "http.response.body", "body": block, "more_body": True})
-                # Waits until the client has taken most of it: a second block would only be held meanwhile.
-                await send({"type": "http.response.body", "body": b"", "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
-        finally:
-            gone.cancel()
-            if isinstance(self._blocks, Generator):
-                await run_in_threadpool(self._blocks.close)
-
-
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    size = part.stop - part.start
+    if size > WHOLE_BYTES or not room.take(size):
+        return FileAnswer(blocks, status=status, headers=headers)
+    give_back = partial(room.give_back, size)
+    try:
+        return FileAnswer([b"".join(blocks)], status=status, headers=headers, on_end=give_back)
+    except BaseException:
+        give_back()
+        raise

@@ -13,9 +13,11 @@ from typing import Any, Protocol, cast
 
 from dayfile.web.client_address import group_of
 from dayfile.web.connections import Connections
+from dayfile.web.silent import Silent
 from dayfile.web.stage import Stage
 
 _NEVER = float("inf")
+_SOON = 0.0
 _PIECE_BYTES = 1024
 
 
@@ -59,15 +61,28 @@ class Http(Protocol):
 
 
 class Connection(asyncio.BufferedProtocol):
-    """One open connection."""
+    """One open connection.
 
-    def __init__(self, make_http: Callable[[Connection], Http], connections: Connections) -> None:
+    Its HTTP is made when the first byte comes: one that stays silent costs next to nothing. Until it ends it is in
+    `running`, or its HTTP is.
+    """
+
+    __slots__ = (
+        *("_connections", "_deadline", "_drained_bytes", "_heard_at", "_http", "_is_counted", "_is_ending"),
+        *("_is_held_back", "_is_paused", "_limits", "_loop", "_make_http", "_running", "_stage", "_transport"),
+        *("_unparsed", "group", "held_bytes", "is_in_reserve", "look_after", "peer", "stalled_at", "unsent_bytes"),
+    )
+
+    def __init__(self, make_http: Callable[[Connection], Http], connections: Connections, *, running: set[Any]) -> None:
         self.peer = self.group = ""
         self.is_in_reserve = False
         self.held_bytes = 0
         self.unsent_bytes = 0
         self.stalled_at: float | None = None
-        self._http = make_http(self)
+        self.look_after = _NEVER
+        self._make_http = make_http
+        self._http: Http = Silent(connections.limits)
+        self._running = running
         self._connections = connections
         self._limits = connections.limits
         self._loop = asyncio.get_running_loop()
@@ -93,15 +108,15 @@ class Connection(asyncio.BufferedProtocol):
         if not self._is_counted:
             self._transport.abort()
             return
-        self._http.connection_made(self)
+        self._running.add(self)
         self._enter(Stage.HEAD)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of everything."""
         self._connections.leave(self)
         self._stage = Stage.CLOSED
-        if self._is_counted:
-            self._http.connection_lost(exc)
+        self._running.discard(self)
+        self._http.connection_lost(exc)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Give room for what may be read now."""
@@ -114,6 +129,8 @@ class Connection(asyncio.BufferedProtocol):
 
         What strangers send is parsed in pieces: it may be hundreds of requests, of which one is answered at a time.
         """
+        if isinstance(self._http, Silent):
+            self._speak()
         if self._stage is Stage.LINGER:
             self._drop(nbytes)
         elif self._http.is_authorized:
@@ -130,12 +147,14 @@ class Connection(asyncio.BufferedProtocol):
         """Wait for the client to take what it was sent."""
         self.stalled_at = self._loop.time()
         self.unsent_bytes = self._transport.get_write_buffer_size()
+        self._plan_look()
         self._connections.wait(self)
         self._http.pause_writing()
 
     def resume_writing(self) -> None:
         """Go on answering."""
         self.stalled_at, self.unsent_bytes = None, 0
+        self._plan_look()
         if self._stage is Stage.WORK:
             self._connections.resume(self)
         self._http.resume_writing()
@@ -211,22 +230,34 @@ class Connection(asyncio.BufferedProtocol):
             return
         if self._stage in _UNAUTHORIZED and self._http.held_bytes:
             self._deadline = _NEVER
+            self._plan_look()
             what = "headers" if self._stage is Stage.HEAD else "body"
             message = f"The {what} of the request did not come in time: send it again."
             self._http.refuse(HTTPStatus.REQUEST_TIMEOUT, message)
         else:
             self._close()
 
+    def shutdown(self) -> None:
+        """Close: the server stops, and nothing has come yet."""
+        self._close()
+
     def end(self) -> None:
         """Do not wait long for what is missing of a request: the server stops."""
         self._is_ending = True
         if self._stage in _UNAUTHORIZED:
             self._deadline = min(self._deadline, self._loop.time() + self._limits.ending_for)
+        self._plan_look()
 
     def evict(self) -> None:
         """Close at once, for the sake of others."""
         self._stage = Stage.CLOSING
         self._transport.abort()
+
+    def _speak(self) -> None:
+        """Make the HTTP, which is what runs from now on."""
+        self._http = self._make_http(self)
+        self._http.connection_made(self)
+        self._running.discard(self)
 
     def _hold_back(self, is_enough: bool) -> None:  # noqa: FBT001 - it is the new value
         if is_enough:
@@ -254,6 +285,12 @@ class Connection(asyncio.BufferedProtocol):
         if stage is Stage.LINGER:
             self._transport.resume_reading()
         self._deadline = self._heard_at + self._time_for(stage)
+        self._plan_look()
+
+    def _plan_look(self) -> None:
+        """Set when time limits are looked at next: soon, if what counts is how long nothing has moved."""
+        counts_silence = self.stalled_at is not None or self._stage is Stage.CLOSING or self._is_ending
+        self.look_after = _SOON if counts_silence else self._deadline
 
     def _time_for(self, stage: Stage) -> float:
         limits = self._limits

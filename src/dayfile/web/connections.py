@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from typing import Protocol
 
 import structlog
@@ -33,6 +34,7 @@ class Open(Protocol):
     held_bytes: int  # of heads and bodies whose senders are not authorized
     unsent_bytes: int  # of an answer that its client does not keep up with
     stalled_at: float | None  # the loop's time when such a client last took a byte
+    look_after: float  # the loop's time before which no time limit is over
 
     def look(self, now: float) -> None:
         """Act on time limits that are over; `now` is the loop's time, in seconds."""
@@ -140,25 +142,21 @@ class Connections:
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
-        for connection in list(self._open):
+        due = [connection for connection in self._open if connection.look_after <= now]
+        for connection in due:
             connection.look(now)
-        self._drop_unsent(now)
+        self._drop_unsent(now, [connection for connection in due if connection.stalled_at is not None])
         self._log_full()
         self._ticking = loop.call_later(self.limits.tick, self._tick) if self._open else None
 
-    def _drop_unsent(self, now: float) -> None:
+    def _drop_unsent(self, now: float, stalled: Sequence[Open]) -> None:
         """Close for those whose answers take too much memory together, the longest without progress first.
 
         Slow clients that go on taking their answers are left alone.
         """
-        unsent_bytes = sum(connection.unsent_bytes for connection in self._open)
-        if unsent_bytes <= self.limits.unsent_bytes:
-            return
-        stalled = [
-            (connection.stalled_at, id(connection), connection) for connection in self._open if connection.stalled_at
-        ]
-        for stalled_at, _, connection in sorted(stalled):
-            if unsent_bytes <= self.limits.unsent_bytes or now - stalled_at < self.limits.progress_for:
+        unsent_bytes = sum(connection.unsent_bytes for connection in stalled)
+        for connection in sorted(stalled, key=_stalled_at):
+            if unsent_bytes <= self.limits.unsent_bytes or now - _stalled_at(connection) < self.limits.progress_for:
                 return
             unsent_bytes -= connection.unsent_bytes
             self._evict(connection)
@@ -183,3 +181,7 @@ class Connections:
 
 def _held_bytes(connection: Open) -> int:
     return connection.held_bytes
+
+
+def _stalled_at(connection: Open) -> float:
+    return connection.stalled_at or 0.0

@@ -43,7 +43,11 @@ def bounded_http(
         if not made:
             made.append(Connections(limits or Limits(), proxies=proxies or TrustedProxies()))
         connections = made[0]
-        return Connection(lambda connection: BoundedHttp(connection, connections.limits, **of_server), connections)
+        return Connection(
+            lambda connection: BoundedHttp(connection, connections.limits, **of_server),
+            connections,
+            running=of_server["server_state"].connections,
+        )
 
     return connect
 

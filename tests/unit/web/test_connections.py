@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from ipaddress import ip_network
 
@@ -177,3 +178,13 @@ def test_heads_of_strangers_share_a_bound(log: RecordedLog) -> None:
             connection.send(b"GET / HTTP/1.1\r\nX: " + b"x" * 60_000)
         assert log.next("connections.full")["evicted"] >= 1
         assert get(small) == 200
+
+
+def test_a_server_that_stops_closes_connections_that_have_said_nothing() -> None:
+    """They have no request that could be waited for."""
+    with ExitStack() as clients:
+        with server(PATIENT) as url:
+            silent, other = clients.enter_context(raw(url)), clients.enter_context(raw(url))
+            assert get(other) == 200  # so the server has seen both
+        assert silent.is_closed()
+        assert other.is_closed()
