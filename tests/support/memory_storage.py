@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from threading import Lock
 
 from dayfile.errors import NotFound
-from dayfile.files.storage import Bytes
+from dayfile.files import names
+from dayfile.files.storage import LONGEST_KEY, Bytes
 
-_PART = r"[A-Za-z0-9=_-][A-Za-z0-9=._-]{0,199}"
-_KEY = re.compile(rf"{_PART}(/{_PART})*")
 _BLOCK_BYTES = 1024 * 1024
 
 
@@ -72,6 +70,6 @@ class MemoryStorage:
 
 
 def _checked(key: str) -> str:
-    if len(key) > 1000 or not _KEY.fullmatch(key):
+    if len(key) > LONGEST_KEY or not names.KEY.fullmatch(key):
         raise ValueError(f"{key[:100]!r} is no key")
     return key

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from threading import Event
 
 from dayfile.sealing.gather import _one_ahead
@@ -11,19 +11,29 @@ from dayfile.sealing.gather import _one_ahead
 
 def test_what_is_under_way_is_over_when_the_text_is() -> None:
     """DuckDB does not close what is in use, and its saying so would hide the error that ended the text."""
-    begun, ended = Event(), []
+    begun, go_on, left, order = Event(), Event(), Event(), list[str]()
 
     def batches() -> Iterator[str]:
         yield "first"
         begun.set()
-        ended.append(sum(range(3_000_000)))  # takes longer than to leave the block
+        go_on.wait()
+        order.append("ended")
         yield "second"
 
-    with ThreadPoolExecutor(1) as pool:
+    def leave(pool: Executor) -> None:
         with _one_ahead(batches(), pool) as ahead:
             assert next(ahead) == "first"
             begun.wait()
-        assert ended
+        order.append("left")
+        left.set()
+
+    with ThreadPoolExecutor(1) as pool, ThreadPoolExecutor(1) as other:
+        leaving = other.submit(leave, pool)
+        begun.wait()
+        left.wait(0.1)  # as long as it takes somebody who does not wait for the batch to be gone
+        go_on.set()
+        leaving.result()
+    assert order == ["ended", "left"]
 
 
 def test_what_has_not_begun_when_the_text_ends_does_not_begin() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,16 @@ def test_the_schema_is_up_to_date_where_alembic_would_stop(database: Database) -
         assert schema.version(connection) == schema.newest() == stopped_at
 
 
+def _version_after_start(folder: Path) -> str | None:
+    """Start as a process does, with its own connection; the version that it works with."""
+    database = a_database(folder)
+    try:
+        with database.exclusively() as connection:
+            return schema.version(connection)
+    finally:
+        database.close()
+
+
 def test_an_empty_database_has_no_version(tmp_path: Path) -> None:
     """It is made, not upgraded."""
     database = Database.connect(f"sqlite:///{tmp_path / 'dayfile.sqlite'}")
@@ -40,13 +51,13 @@ def test_an_empty_database_has_no_version(tmp_path: Path) -> None:
 
 
 def test_many_processes_may_start_at_once(tmp_path: Path) -> None:
-    """`serve --processes` does: one migrates, the others find it done."""
-
-    def start(_: int) -> None:
-        a_database(tmp_path).close()
-
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(start, range(8)))
+    """`serve --processes` does: one migrates, the others wait for it and find it done."""
+    with ProcessPoolExecutor(4, mp_context=multiprocessing.get_context("spawn")) as pool:
+        assert list(pool.map(_version_after_start, [tmp_path] * 8)) == [schema.newest()] * 8
+    database = Database.connect(f"sqlite:///{tmp_path / 'dayfile.sqlite'}")
+    with database.exclusively() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    database.close()
 
 
 def test_a_newer_database_is_refused_untouched(database: Database) -> None:
