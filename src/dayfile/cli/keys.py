@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 app = Family(help="API keys, of an account or of the operator.")
 
 _OPERATOR = "operator"
-_SCOPES = ", ".join(scope.value for scope in Scope)
+_SCOPES = ", ".join(scope.value for scope in Scope if scope is not Scope.ERASE)
 _PERMISSIONS = ", ".join(permission.value for permission in Permission if permission in GRANTABLE)
 
 ScopesOption = Annotated[

@@ -24,7 +24,7 @@ class Scope(Enum):
     """What an operator's key may do."""
 
     INTAKE = "intake"  # write records of every account
-    ERASE = "erase"  # take records away
+    ERASE = "erase"  # take records away; kept for when there is something that does, and not given until then
     ACCOUNTS = "accounts"  # create and change accounts
 
 
@@ -131,6 +131,8 @@ def check_key(
         raise Invalid(f"permissions belong to restricted keys: a {kind.value} key has those of its kind")
     if kind is KeyKind.RESTRICTED and not permissions:
         raise Invalid("a restricted key without a permission opens nothing: name at least one")
+    if Scope.ERASE in scopes:
+        raise Invalid("the scope 'erase' cannot be given yet: Dayfile has nothing that erases records")
     for permission in permissions:
         if permission not in GRANTABLE:
             raise Invalid(f"{permission.value!r} cannot be given to a restricted key: it needs a main key")
