@@ -11,6 +11,7 @@ from dayfile.store.audit import Audit
 from dayfile.store.clock_marks import ClockMarks
 from dayfile.store.configurations import Configurations
 from dayfile.store.daily_runs import DailyRuns
+from dayfile.store.damages import Damages
 from dayfile.store.exports import DayFiles
 from dayfile.store.instance import Instance
 from dayfile.store.job_days import JobDays
@@ -74,6 +75,10 @@ class Transaction:
     @cached_property
     def sealed_days(self) -> SealedDays:
         return SealedDays(self._connection)
+
+    @cached_property
+    def damages(self) -> Damages:
+        return Damages(self._connection)
 
     @cached_property
     def configurations(self) -> Configurations:

@@ -49,6 +49,15 @@ daily_run = Table(
     ),
 )
 
+daily_withheld = Table(
+    "daily_withheld",
+    metadata,
+    # A daily file that its run passed over, as something of the account's day is damaged: published when it is settled.
+    Column("resource_type", TYPE_NAME, primary_key=True),
+    Column("day", DayText, primary_key=True),
+    Column("account", SID, primary_key=True),
+)
+
 job = Table(
     "job",
     metadata,

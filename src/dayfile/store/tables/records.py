@@ -59,7 +59,17 @@ segment = Table(
     Column("accounts", LargeBinary, nullable=False),  # packed hashes of the accounts in it
     Column("accepted_at", Moment, nullable=False),
     Column("seal_id", BigInteger),  # the seal that took it; the row goes when that seal is committed
+    Column("checksum", BigInteger),  # CRC-32 of what is outside of its blocks, of an inline one of all; null: unknown
+    Column("held_for", BigInteger),  # the damage for which it waits; null: it waits for its day only
+    Column("blocks", Text),  # which of its blocks are not sealed yet, a JSON array of numbers; null: all
     Index("ix_segment_resource_type_day", "resource_type", "day", "id"),
+    # Few are held, and each is looked for by what it is held for.
+    Index(
+        "ix_segment_held_for",
+        "held_for",
+        sqlite_where=text("held_for IS NOT NULL"),
+        postgresql_where=text("held_for IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 

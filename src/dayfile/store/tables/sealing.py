@@ -5,9 +5,22 @@ What a row means is said here; what may happen to it, in the file of its family 
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    false,
+    text,
+)
 
-from dayfile.store.columns import ROW_ID, SID, TYPE_NAME, DayText, Moment
+from dayfile.store.columns import ROW_ID, SID, TYPE_NAME, DayText, Moment, key_text
 from dayfile.store.tables.metadata import metadata
 
 day_state = Table(
@@ -63,6 +76,7 @@ sealed_day = Table(
     Column("last_created_at", Moment, nullable=False),
     Column("sealed_at", Moment, nullable=False),
     Column("superseded_by", BigInteger),  # the seal that made the next revision; counts once that is committed
+    Column("is_incomplete", Boolean, nullable=False, server_default=false()),  # accepted records are lost from it
     Column("unpublished_at", Moment),  # when a day file last went on to another revision: links may outlive that
     Index(
         "ix_sealed_day_superseded",
@@ -72,5 +86,31 @@ sealed_day = Table(
     ),
     Index("ix_sealed_day_account", "account", "resource_type", "day", "revision"),
     Index("ix_sealed_day_day", "resource_type", "day", "account"),
+    sqlite_autoincrement=True,
+)
+
+damage = Table(
+    "damage",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    Column("object_key", key_text(1024), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),  # file, segment
+    Column("account", SID),  # whose file it is; null for a segment
+    Column("accounts", LargeBinary, nullable=False),  # packed: who may have lines in what is damaged
+    Column("resource_type", TYPE_NAME, nullable=False),
+    Column("day", DayText, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("state", String(16), nullable=False),  # open, repaired, accepted
+    Column("found_at", Moment, nullable=False),
+    Column("looked_at", Moment, nullable=False),
+    Column("resolved_at", Moment),  # when it was repaired or accepted
+    Column("settled_at", Moment, index=True),  # when nothing was held or to be sealed for it any more
+    Index(
+        "ix_damage_unsettled",
+        "resource_type",
+        "day",
+        sqlite_where=text("settled_at IS NULL"),
+        postgresql_where=text("settled_at IS NULL"),
+    ),
     sqlite_autoincrement=True,
 )

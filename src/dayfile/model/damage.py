@@ -1,0 +1,105 @@
+"""Damage: an object that is not what its row says, and whom that concerns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from dayfile.model.account import AccountSid, pack_accounts, packed_holds
+from dayfile.model.day import Day
+from dayfile.model.resource import ResourceType
+
+INLINE_SEGMENTS = "inline/segment-"
+"""A damage of an inline segment has no object: its key is this and the id of the segment."""
+
+
+class DamageKind(Enum):
+    """Kind of a damaged object."""
+
+    FILE = "file"  # the sealed file of one account
+    SEGMENT = "segment"  # accepted lines that wait to be sealed
+
+
+class DamageState(Enum):
+    """What was done about a damage."""
+
+    OPEN = "open"  # nothing: what is held for it waits
+    REPAIRED = "repaired"  # the object is again what its row says
+    ACCEPTED = "accepted"  # the operator does without it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundDamage:
+    """A damage about to be recorded."""
+
+    key: str  # of the object
+    kind: DamageKind
+    account: AccountSid | None  # whose file it is; None for a segment
+    accounts: bytes  # packed: who may have lines in what is damaged
+    resource_type: ResourceType
+    day: Day
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Damage:
+    """A recorded damage. It is settled when nothing is held or to be sealed for it any more."""
+
+    id: int
+    key: str
+    kind: DamageKind
+    account: AccountSid | None
+    accounts: bytes
+    resource_type: ResourceType
+    day: Day
+    reason: str
+    state: DamageState
+    found_at: datetime
+    looked_at: datetime  # when the object was last looked at
+    resolved_at: datetime | None  # when it was repaired or accepted
+    settled_at: datetime | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing was done about it."""
+        return self.state is DamageState.OPEN
+
+    @property
+    def to_do(self) -> str:
+        """Return what the operator should do, as a sentence without its full stop."""
+        if not self.is_open:
+            return "nothing: the day will be sealed with what there is"
+        return (
+            "restore the object from a backup and run `dayfile damage retry`, or do without it: "
+            f"`dayfile damage accept {self.key}`"
+        )
+
+    def blocks(self, account: AccountSid, current_key: str | None) -> bool:
+        """Return whether the account's day must not be published; `current_key` is that of its newest revision."""
+        if self.settled_at is not None:
+            return False
+        if self.kind is DamageKind.FILE:
+            return self.key == current_key
+        return packed_holds(self.accounts, account)
+
+
+def damaged_file(key: str, account: AccountSid, resource_type: ResourceType, day: Day, *, reason: str) -> FoundDamage:
+    """Return the damage of an account's sealed file."""
+    return FoundDamage(
+        key=key,
+        kind=DamageKind.FILE,
+        account=account,
+        accounts=pack_accounts([account]),
+        resource_type=resource_type,
+        day=day,
+        reason=reason,
+    )
+
+
+def first_that_blocks(
+    damages: Iterable[Damage], account: AccountSid, day: Day, current_key: str | None
+) -> Damage | None:
+    """Return the first damage that keeps an account's day from being published, of damages of one resource type."""
+    return next((one for one in damages if one.day == day and one.blocks(account, current_key)), None)

@@ -1,0 +1,157 @@
+"""Where damages are: objects that are not what their rows say, one row each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from dayfile.errors import NotFound
+from dayfile.model.damage import Damage, DamageKind, DamageState, FoundDamage
+from dayfile.model.day import Day, DayRange
+from dayfile.model.resource import ResourceType, parse_resource_type
+from dayfile.store.dialect import in_batches
+from dayfile.store.tables.sealing import damage as table
+
+
+class Damages:
+    """The damages, within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def record(self, found: FoundDamage, *, now: datetime) -> int:
+        """Note a damage and return its id. One that is unsettled stays as it is; one that was settled is open again."""
+        was = self.find(found.key)
+        if was is not None and was.settled_at is None:
+            return was.id
+        values = {
+            "kind": found.kind.value,
+            "account": found.account,
+            "accounts": found.accounts,
+            "resource_type": found.resource_type.name,
+            "day": found.day,
+            "reason": found.reason,
+            "state": DamageState.OPEN.value,
+            "found_at": now,
+            "looked_at": now,
+            "resolved_at": None,
+            "settled_at": None,
+        }
+        if was is not None:
+            self._connection.execute(update(table).where(table.c.id == was.id).values(values))
+            return was.id
+        statement = insert(table).values(object_key=found.key, **values).returning(table.c.id)
+        return int(self._connection.execute(statement).scalar_one())
+
+    def get(self, key: str) -> Damage:
+        """Return the damage of an object; raises NotFound."""
+        found = self.find(key)
+        if found is None:
+            raise NotFound(f"no damage of {key} is known: `dayfile damage list` shows those that are")
+        return found
+
+    def find(self, key: str) -> Damage | None:
+        """Return the damage of an object, settled or not; None if it was never damaged."""
+        row = self._connection.execute(select(table).where(table.c.object_key == key)).one_or_none()
+        return None if row is None else _damage(row)
+
+    def page(self, *, after: int = 0, limit: int, settled: bool = False) -> list[Damage]:
+        """Return damages in the order in which they were first found, after an id; with `settled`, the settled, too."""
+        query = select(table).where(table.c.id > after)
+        if not settled:
+            query = query.where(table.c.settled_at.is_(None))
+        return self._all(query.order_by(table.c.id).limit(limit))
+
+    def count(self) -> int:
+        """Return how many damages are not settled."""
+        query = select(func.count()).select_from(table).where(table.c.settled_at.is_(None))
+        return self._connection.execute(query).scalar_one()
+
+    def unsettled(self, resource_type: ResourceType, days: DayRange) -> list[Damage]:
+        """Return the damages of some days that are not settled, in the order of their ids."""
+        query = select(table).where(
+            table.c.settled_at.is_(None),
+            table.c.resource_type == resource_type.name,
+            table.c.day.between(days.first, days.last),
+        )
+        return self._all(query.order_by(table.c.id))
+
+    def unsettled_among(self, keys: Collection[str]) -> set[str]:
+        """Return those of the objects that have a damage which is not settled."""
+        found: set[str] = set()
+        for batch in in_batches(keys):
+            query = select(table.c.object_key).where(table.c.object_key.in_(batch), table.c.settled_at.is_(None))
+            found.update(self._connection.execute(query).scalars())
+        return found
+
+    def days_to_settle(self) -> list[tuple[ResourceType, Day]]:
+        """Return the days that are to be sealed as a damage of theirs is resolved, oldest first."""
+        query = select(table.c.resource_type, table.c.day).where(
+            table.c.settled_at.is_(None), table.c.state != DamageState.OPEN.value
+        )
+        rows = self._connection.execute(query.distinct().order_by(table.c.day, table.c.resource_type))
+        return [(parse_resource_type(row.resource_type), row.day) for row in rows]
+
+    def to_look_at(self, *, looked_before: datetime, limit: int) -> list[Damage]:
+        """Return open damages that were not looked at since then, the one that waits the longest first."""
+        query = select(table).where(
+            table.c.settled_at.is_(None),
+            table.c.state == DamageState.OPEN.value,
+            table.c.looked_at < looked_before,
+        )
+        return self._all(query.order_by(table.c.looked_at, table.c.id).limit(limit))
+
+    def looked_at(self, damage_id: int, *, now: datetime) -> None:
+        """Note that the object was looked at, and is still damaged."""
+        self._connection.execute(update(table).where(table.c.id == damage_id).values(looked_at=now))
+
+    def widen(self, damage_id: int, accounts: bytes) -> None:
+        """Note that a damage concerns these accounts (packed), and no others."""
+        self._connection.execute(update(table).where(table.c.id == damage_id).values(accounts=accounts))
+
+    def resolve(self, damage_id: int, state: DamageState, *, now: datetime) -> None:
+        """Note that an open damage was repaired or accepted; raises NotFound if it is not open any more."""
+        is_open = table.c.id == damage_id, table.c.state == DamageState.OPEN.value, table.c.settled_at.is_(None)
+        statement = update(table).where(*is_open).values(state=state.value, resolved_at=now)
+        if self._connection.execute(statement).rowcount != 1:
+            raise NotFound("the damage is not open any more: `dayfile damage list` shows those that are")
+
+    def settle(self, damage_ids: Sequence[int], *, now: datetime) -> None:
+        """Note that nothing is held or to be sealed for damages any more; those that are settled stay as they are."""
+        for batch in in_batches(damage_ids):
+            unsettled = table.c.id.in_(batch), table.c.settled_at.is_(None)
+            self._connection.execute(update(table).where(*unsettled).values(settled_at=now))
+
+    def forget_objects(self, keys: Collection[str]) -> None:
+        """Drop the damages of objects that are of no more use."""
+        for batch in in_batches(keys):
+            self._connection.execute(delete(table).where(table.c.object_key.in_(batch)))
+
+    def forget(self, *, settled_before: datetime, limit: int) -> int:
+        """Drop damages that were settled before then; return how many."""
+        old = select(table.c.id).where(table.c.settled_at < settled_before).limit(limit)
+        return self._connection.execute(delete(table).where(table.c.id.in_(old))).rowcount
+
+    def _all(self, query: Any) -> list[Damage]:
+        return [_damage(row) for row in self._connection.execute(query)]
+
+
+def _damage(row: Row[Any]) -> Damage:
+    return Damage(
+        id=row.id,
+        key=row.object_key,
+        kind=DamageKind(row.kind),
+        account=row.account,
+        accounts=row.accounts,
+        resource_type=parse_resource_type(row.resource_type),
+        day=row.day,
+        reason=row.reason,
+        state=DamageState(row.state),
+        found_at=row.found_at,
+        looked_at=row.looked_at,
+        resolved_at=row.resolved_at,
+        settled_at=row.settled_at,
+    )
