@@ -21,6 +21,8 @@
     │       └── DatabaseDamaged     its file is damaged: the operator must restore it
     ├── LostClaim               somebody else holds the work now: drop what you did
     ├── Corrupt                 stored bytes are not what their row says
+    │   ├── DamagedObject       an object is missing, or is not what was written: the operator must restore it
+    │   └── DamagedFile         the same of a sealed file, as its owner is told
     └── Unusable                this instance cannot start or go on: the operator must act
 
 HTTP statuses are given to them in one place, `api/meanings.py`. Anything else that is raised is a bug.
@@ -143,6 +145,25 @@ class LostClaim(DayfileError):
 
 class Corrupt(DayfileError):
     """Stored bytes do not match the row that describes them."""
+
+
+class DamagedObject(Corrupt):
+    """An object of the storage is missing, or is not what was written: `key` is which, `reason` says how it differs."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(f"{key} is damaged: {reason}")
+        self.key = key
+        self.reason = reason
+
+
+class DamagedFile(Corrupt):
+    """A sealed file is damaged, in words for whoever may download it."""
+
+    def __init__(self, resource_type: str, day: str) -> None:
+        super().__init__(
+            f"The file of {resource_type} of {day} is damaged on this server. What is asked for is not sent, since it "
+            "would be wrong; the operator of this server has to restore the file, and finds it in the log."
+        )
 
 
 class Unusable(DayfileError):

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from dayfile.api.memory_room import MemoryRoom
 from dayfile.errors import StorageUnavailable
+from dayfile.files.checked_read import HASHED_FIRST_BYTES
 from dayfile.files.storage import LocalStorage
 from tests.support.face import Face, Login, served_face
 from tests.support.recorded_log import recorded_log
@@ -209,16 +210,17 @@ def _no_room(self: MemoryRoom, size: int) -> bool:
     return False
 
 
-def test_a_file_that_ends_early_is_cut_off_and_not_finished(
-    face: Face, large: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_ends_early_is_cut_off_and_not_finished(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the headers only the connection can say that something is missing; half a file must not look whole."""
+    acme = face.account()
+    face.seal(acme, "2026-11-01", hashlib.shake_256(b"").digest(HASHED_FIRST_BYTES + 1))
+    face.publish(acme, "2026-11-01")
+    larger = link(face, acme, "2026-11-01")
     monkeypatch.setattr(LocalStorage, "read", _failing)
-    monkeypatch.setattr(MemoryRoom, "take", _no_room)
     with recorded_log() as log:
         with pytest.raises(httpx2.RemoteProtocolError):
-            get(large)
-        line = log.line_about(urlsplit(large).path)
+            get(larger)
+        line = log.line_about(urlsplit(larger).path)
     assert (line["level"], line["outcome"], line["status"]) == ("error", "cut off", 200)
 
 

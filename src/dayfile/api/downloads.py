@@ -2,6 +2,7 @@
 
 The bytes behind a link never change, so a download that broke off goes on where it stopped (Range, If-Range). They are
 streamed block by block, and opened before the first header is sent: what cannot be given is an error, not half a file.
+What is not what was sealed is not given: `objects/file_reader.py`.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ from dayfile.api.file_answer import FileAnswer
 from dayfile.api.memory_room import MemoryRoom
 from dayfile.api.ranges import Part, is_known, requested_part
 from dayfile.api.urls import DOWNLOADS, Urls
-from dayfile.errors import Corrupt, Forbidden, NotFound
+from dayfile.errors import Forbidden, NotFound
 from dayfile.files.links import EMPTY, ExpiredLink, Link
 from dayfile.model.empty import EMPTY_FILE, EMPTY_SHA256
+from dayfile.model.export import SealedDay
+from dayfile.objects.file_reader import FileReader
 
 WHOLE_BYTES = 8 * 1024 * 1024
 """A file, or a part of one, of at most so many bytes is read whole before it is sent, as long as there is memory."""
@@ -35,9 +38,9 @@ router = APIRouter()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _File:
-    """What a link gives: the object that holds it, or none for the empty file."""
+    """What a link gives: the sealed day whose file it is, or none for the empty file."""
 
-    key: str | None
+    sealed: SealedDay | None
     size_bytes: int
     sha256: str
 
@@ -46,7 +49,7 @@ class _File:
 def download(request: Request, link: str) -> Response:
     """The file of a link, or the part of it that is asked for."""
     context = context_of(request)
-    given = _check(context, link, request.scope["query_string"].decode("latin-1"))
+    given = _check_link(context, link, request.scope["query_string"].decode("latin-1"))
     file = _find(context, given)
     etag = f'"{file.sha256}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-transform", "Accept-Ranges": "bytes"}
@@ -58,7 +61,8 @@ def download(request: Request, link: str) -> Response:
         "Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(file.sha256)).decode()}:",
     }
     if request.method == "HEAD":
-        _check_size(context, file)
+        if file.sealed is not None:
+            _reader(context).check(file.sealed)
         return Response(headers=headers | {"Content-Length": str(file.size_bytes)})
     part = requested_part(
         request.headers.get("range"), request.headers.get("if-range"), etag=etag, size_bytes=file.size_bytes
@@ -71,7 +75,7 @@ def download(request: Request, link: str) -> Response:
     return _answer(context, file, part, status=status, headers=headers, room=request.app.state.files_in_memory)
 
 
-def _check(context: Context, path: str, query: str) -> Link:
+def _check_link(context: Context, path: str, query: str) -> Link:
     try:
         return context.links.check(path, query, now=context.clock.now())
     except ExpiredLink as expired:
@@ -84,7 +88,7 @@ def _find(context: Context, link: Link) -> _File:
     if link.sealed_day_id == EMPTY:
         if not link.is_to(EMPTY_SHA256):  # another version of Dayfile gave it
             raise gone
-        return _File(key=None, size_bytes=len(EMPTY_FILE), sha256=EMPTY_SHA256)
+        return _File(sealed=None, size_bytes=len(EMPTY_FILE), sha256=EMPTY_SHA256)
     with context.database.snapshot() as tx:
         try:
             sealed = tx.sealed_days.get(link.sealed_day_id)
@@ -95,37 +99,27 @@ def _find(context: Context, link: Link) -> _File:
     named = (link.account, link.resource_type, link.day)
     if (sealed.account, sealed.resource_type, sealed.day) != named or not link.is_to(sealed.sha256):
         raise gone
-    return _File(key=sealed.key, size_bytes=sealed.size_bytes, sha256=sealed.sha256)
-
-
-def _check_size(context: Context, file: _File) -> None:
-    if file.key is None:
-        return
-    try:
-        size_bytes = context.storage.size(file.key)
-    except NotFound as error:
-        raise Corrupt(f"the object {file.key} is published and is not in the storage") from error
-    if size_bytes != file.size_bytes:
-        raise Corrupt(f"the object {file.key} has {size_bytes} bytes and was sealed with {file.size_bytes}")
+    return _File(sealed=sealed, size_bytes=sealed.size_bytes, sha256=sealed.sha256)
 
 
 def _answer(
     context: Context, file: _File, part: Part, *, status: int, headers: dict[str, str], room: MemoryRoom
 ) -> FileAnswer:
     """The part as an answer, read whole if it is small: each block that is read later costs a turn of a thread."""
-    if file.key is None:
+    if file.sealed is None:
         return FileAnswer([EMPTY_FILE[part.start : part.stop]], status=status, headers=headers)
-    _check_size(context, file)
-    try:
-        blocks = context.storage.read(file.key, start=part.start, stop=part.stop)
-    except NotFound as error:
-        raise Corrupt(f"the object {file.key} is published and is not in the storage") from error
-    size = part.stop - part.start
+    reader, size = _reader(context), part.stop - part.start
     if size > WHOLE_BYTES or not room.take(size):
+        blocks = reader.blocks(file.sealed, start=part.start, stop=part.stop)
         return FileAnswer(blocks, status=status, headers=headers)
     give_back = partial(room.give_back, size)
     try:
-        return FileAnswer([b"".join(blocks)], status=status, headers=headers, on_end=give_back)
+        read = reader.read(file.sealed, start=part.start, stop=part.stop)
+        return FileAnswer([read], status=status, headers=headers, on_end=give_back)
     except BaseException:
         give_back()
         raise
+
+
+def _reader(context: Context) -> FileReader:
+    return FileReader(context.database, context.storage, clock=context.clock)

@@ -109,6 +109,13 @@ EXPLANATIONS: Mapping[int, Explanation] = {
         "Nothing is wrong with the request: the server's database or storage did not answer in time, or is full.",
         "Send it again after the number of seconds in the Retry-After header. If it goes on, tell the operator.",
     ),
+    20510: Explanation(
+        "Damaged file",
+        "The file behind the link is not what was sealed, or is gone. Files up to 8 MiB are checked before anything of "
+        "them is sent; a transfer of a larger one is broken off before its end.",
+        "Delete what has arrived of it: it may be wrong. Tell the operator of this server, who has to restore the file "
+        "from a backup; then the same link works again. The hash of the file is in the manifest of the day.",
+    ),
     21481: Explanation(
         "Invalid PageToken",
         "The page token is not one that this server gave out for this list of this account.",

@@ -13,6 +13,7 @@ from dayfile.api.ranges import RangeNotSatisfiable
 from dayfile.errors import (
     AccountSuspended,
     Conflict,
+    DamagedFile,
     DayfileError,
     Forbidden,
     Invalid,
@@ -52,6 +53,7 @@ ERRORS: Mapping[type[Exception], Meaning] = {
     TooLarge: Meaning(413, 20413),
     RangeNotSatisfiable: Meaning(416, 20416),
     TooManyRequests: Meaning(429, 20429),
+    DamagedFile: Meaning(500, 20510),
     Transient: Meaning(503, 20503),
 }
 BUG = Meaning(500, 20500)

@@ -1,0 +1,116 @@
+"""Checked reads: the bytes of an object, of which nobody gets a complete wrong copy.
+
+A small object is hashed before its first byte is given, on each read: what was whole a minute ago may have been changed
+since then, by a disk as much as by a person, and no size or time of a file would tell. A larger one would keep its
+reader waiting; it is hashed as it is read, and its last block is given only if the hash is right.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from dayfile.errors import DamagedObject, NotFound, StorageUnavailable
+from dayfile.files.storage import Storage
+
+HASHED_FIRST_BYTES: Final = 8 * 1024 * 1024
+"""Objects up to this size are hashed before their first byte is given."""
+
+
+@contextmanager
+def as_damage(key: str) -> Iterator[None]:
+    """Raise DamagedObject for an object that is not there, or that its disk cannot read."""
+    try:
+        yield
+    except NotFound as error:
+        raise DamagedObject(key, "it is not in the storage") from error
+    except StorageUnavailable as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EIO:
+            raise DamagedObject(key, "its disk reports an error for it") from error
+        raise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedRead:
+    """An object and what it must be. Every method raises DamagedObject, and StorageUnavailable."""
+
+    storage: Storage
+    key: str
+    size_bytes: int
+    sha256: str
+    is_suspect: bool = False
+    """Whether all of it is hashed first, however large it is: damage of it is known."""
+
+    def check(self) -> None:
+        """Return if a read could begin."""
+        self._check_size()
+        if self._is_hashed_first:
+            for _ in self._hashed():
+                pass
+
+    def read(self, *, start: int, stop: int) -> bytes:
+        """Return the bytes from `start` up to, not including, `stop`, which is at most the size.
+
+        It is read once, and hashed meanwhile if it is small or all of it is asked for.
+        """
+        self._check_size()
+        if not self._is_hashed_first and (start, stop) != (0, self.size_bytes):
+            return b"".join(self._part(start, stop))
+        kept, at = [], 0
+        for block in self._hashed():
+            kept.append(block[max(start - at, 0) : max(stop - at, 0)])
+            at += len(block)
+        return b"".join(kept)
+
+    def blocks(self, *, start: int, stop: int) -> Iterator[bytes]:
+        """Return the same in blocks, which takes less memory, and, of a small object, a second reading.
+
+        Raises at once for what is found before the first byte. The blocks raise DamagedObject in the place of the last
+        one if all of the object was asked for, and its hash is wrong. Memory: two blocks.
+        """
+        self.check()
+        is_whole = (start, stop) == (0, self.size_bytes)
+        blocks = self._hashed() if is_whole else self._part(start, stop)
+        next(blocks)  # opens it
+        return blocks
+
+    def whole(self) -> Iterator[bytes]:
+        """Give the object in blocks, the last one only if the hash is right. Nothing is hashed first."""
+        self._check_size()
+        yield from self._hashed()
+
+    @property
+    def _is_hashed_first(self) -> bool:
+        return self.is_suspect or self.size_bytes <= HASHED_FIRST_BYTES
+
+    def _check_size(self) -> None:
+        with as_damage(self.key):
+            size_bytes = self.storage.size(self.key)
+        if size_bytes != self.size_bytes:
+            raise DamagedObject(self.key, f"it has {size_bytes} bytes and should have {self.size_bytes}")
+
+    def _part(self, start: int, stop: int) -> Iterator[bytes]:
+        """Give an empty block when the object is open, then these bytes."""
+        with as_damage(self.key):
+            blocks = self.storage.read(self.key, start=start, stop=stop)
+            yield b""
+            yield from blocks
+
+    def _hashed(self) -> Iterator[bytes]:
+        """Give an empty block when the object is open, then its bytes."""
+        digest, left = hashlib.sha256(), self.size_bytes
+        with as_damage(self.key):
+            blocks = self.storage.read(self.key, stop=self.size_bytes)
+            yield b""
+            for block in blocks:
+                digest.update(block)
+                left -= len(block)
+                if not left and digest.hexdigest() != self.sha256:
+                    raise DamagedObject(self.key, f"its SHA-256 is {digest.hexdigest()} and should be {self.sha256}")
+                yield block
+        if left:
+            raise DamagedObject(self.key, f"it ended {left} bytes early")

@@ -1,0 +1,76 @@
+"""Sealed files as they are handed out: checked, and suspected once damage of them is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from dayfile.clock import Clock
+from dayfile.errors import DamagedFile, DamagedObject, NotFound
+from dayfile.files.checked_read import HASHED_FIRST_BYTES, CheckedRead
+from dayfile.files.storage import Storage
+from dayfile.model.damage import DamageState
+from dayfile.model.export import SealedDay
+from dayfile.objects.damage_record import DamageRecord
+from dayfile.store.database import Database
+
+
+class FileReader:
+    """Reads sealed files for whoever asks for them. Safe to use from several threads."""
+
+    def __init__(self, database: Database, storage: Storage, *, clock: Clock) -> None:
+        self._database = database
+        self._storage = storage
+        self._damage = DamageRecord(database, clock=clock)
+
+    def check(self, sealed: SealedDay) -> None:
+        """Return if a read could begin.
+
+        Raises DamagedFile, NotFound if it was removed just now, StorageUnavailable, DatabaseUnavailable.
+        """
+        with self._recorded(sealed):
+            self._reading(sealed).check()
+
+    def read(self, sealed: SealedDay, *, start: int, stop: int) -> bytes:
+        """Return the bytes from `start` up to, not including, `stop`. Raises as `check` does."""
+        with self._recorded(sealed):
+            return self._reading(sealed).read(start=start, stop=stop)
+
+    def blocks(self, sealed: SealedDay, *, start: int, stop: int) -> Iterator[bytes]:
+        """Return the same in blocks. Raises at once as `check` does.
+
+        The blocks raise DamagedFile before the last one of a whole file whose hash turns out to be wrong.
+        """
+        blocks = self._blocks(sealed, start, stop)
+        next(blocks)
+        return blocks
+
+    def _blocks(self, sealed: SealedDay, start: int, stop: int) -> Iterator[bytes]:
+        with self._recorded(sealed):
+            blocks = self._reading(sealed).blocks(start=start, stop=stop)
+            yield b""
+            yield from blocks
+
+    def _reading(self, sealed: SealedDay) -> CheckedRead:
+        return CheckedRead(
+            storage=self._storage,
+            key=sealed.key,
+            size_bytes=sealed.size_bytes,
+            sha256=sealed.sha256,
+            is_suspect=sealed.size_bytes > HASHED_FIRST_BYTES and self._is_damage_known(sealed),
+        )
+
+    def _is_damage_known(self, sealed: SealedDay) -> bool:
+        with self._database.snapshot() as tx:
+            damage = tx.damages.find(sealed.key)
+        # One that was accepted stays: the file is as wrong as it was.
+        return damage is not None and damage.state is not DamageState.REPAIRED
+
+    @contextmanager
+    def _recorded(self, sealed: SealedDay) -> Iterator[None]:
+        try:
+            yield
+        except DamagedObject as damaged:
+            if not self._damage.add_file(sealed, damaged.reason):
+                raise NotFound(f"the file of {sealed.resource_type} of {sealed.day} was removed just now") from damaged
+            raise DamagedFile(str(sealed.resource_type), str(sealed.day)) from damaged
