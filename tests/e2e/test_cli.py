@@ -103,6 +103,23 @@ def test_a_day_that_is_not_published_is_not_found(server: Server) -> None:
     assert "dayfile jobs create Messages" in done.stderr
 
 
+def test_a_damaged_file_holds_up_no_other(server: Server) -> None:
+    """The others of the range are brought; of the damaged one nothing is left, and the operator is sent for."""
+    run, folder = server.instance.run, server.instance.folder
+    write_messages(server.instance, AccountSid(server.instance.variables["DAYFILE_ACCOUNT_SID"]))
+    run("intake", "Messages", "messages.json.gz")
+    run("jobs", "create", "Messages", ASKED, "--watch")
+    [path] = (folder / "data" / "objects" / "sealed" / "type=Messages" / f"day={DAYS.first}").rglob("*.json.gz")
+    content = path.read_bytes()
+    path.chmod(0o600)
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    done = run("days", "download", "Messages", ASKED, "-o", "downloads", expect=Outcome.FAILED)
+    assert f"The file of Messages of {DAYS.first} is damaged on this server" in done.stderr
+    assert sorted(file.name for file in (folder / "downloads").iterdir()) == [
+        f"Messages-{day}.json.gz" for day in DAYS if day != DAYS.first
+    ]
+
+
 def test_daily_exports_are_switched_and_shown(server: Server) -> None:
     """Each part by itself: a script that sets the webhook must not have to know whether exports are on."""
     run, json_of = server.instance.run, server.instance.json

@@ -29,6 +29,7 @@ from dayfile.cli.answers import (
 from dayfile.clock import Clock
 from dayfile.errors import (
     Conflict,
+    Corrupt,
     DayfileError,
     Forbidden,
     Invalid,
@@ -50,6 +51,9 @@ _ERRORS: Final[dict[int, type[DayfileError]]] = {
     409: Conflict,
     413: TooLarge,
 }
+_DAMAGED_FILE = 20510
+"""The code of Dayfile's answer for a file that is not what was sealed: asking again helps nobody."""
+
 _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 60.0
 _TRIES = 4
@@ -143,7 +147,7 @@ class BulkExports:
         """The answer to a link, from a byte on if it is still the file with that ETag: whole (200), continued (206), or
         not to be continued there (416).
 
-        The link carries its own permission: no credentials are sent.
+        The link carries its own permission: no credentials are sent. Raises Corrupt if the file is damaged there.
         """
         headers = {"Range": f"bytes={start}-", "If-Range": etag} if start and etag else {}
         with _named_failures(), self._http.stream("GET", link, headers=headers, follow_redirects=True) as answer:
@@ -242,19 +246,25 @@ def _refusal(answer: httpx2.Response) -> DayfileError:
         after = answer.headers.get("retry-after", "")
         return TooManyRequests(text, retry_after=int(after) if after.isdecimal() else 1)
     if status >= 500:  # noqa: PLR2004 - the server's own trouble
-        return Transient(text)
+        return Corrupt(text) if _body(answer).get("code") == _DAMAGED_FILE else Transient(text)
     return _ERRORS.get(status, Invalid)(text)
 
 
 def _explanation(answer: httpx2.Response) -> str:
     """The one line that an error answer is worth: its message and its code, or what little there is."""
-    try:
-        body = answer.json()
-    except ValueError:
-        body = None
-    if not isinstance(body, dict) or "message" not in body:
+    body = _body(answer)
+    if "message" not in body:
         return f"{answer.url.host} answered {answer.status_code} {answer.reason_phrase}"
     if answer.status_code == 401:  # noqa: PLR2004 - what the API says then is one word
         known = "the server does not know these credentials: check the account sid and the auth token"
         return f"{known} (401, code {body.get('code')})"
     return f"{body['message']} ({answer.status_code}, code {body.get('code')})"
+
+
+def _body(answer: httpx2.Response) -> Mapping[str, object]:
+    """The members of an error answer; none if it is no JSON object."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,7 @@ from dayfile.cli.outcome import Outcome
 from dayfile.cli.remote import server_at
 from dayfile.cli.show import Column, Screen, count_text, size_text
 from dayfile.clock import SystemClock
-from dayfile.errors import NotFound
+from dayfile.errors import Corrupt, NotFound
 from dayfile.model.day import Day, DayRange
 from dayfile.model.resource import ResourceType
 
@@ -101,7 +102,8 @@ def download(
     """Download the files of a day or a range of days, whole or not at all.
 
     What broke off is taken up where it stopped when the command is run again; a file that is here already and is what
-    the server's manifest says is left alone. Exit code 3 when a day of the range is not published.
+    the server's manifest says is left alone. Exit code 3 when a day of the range is not published, 1 when a file is
+    damaged; the others are downloaded.
     """
     from dayfile.cli.download import Downloader
 
@@ -109,29 +111,39 @@ def download(
     folder.mkdir(parents=True, exist_ok=True)
     with server_at(url, account_sid, auth_token) as server:
         downloader = Downloader(server, folder, clock=SystemClock())
-        files, missing = _download(screen, downloader, resource_type, days)
+        found = _download(screen, downloader, resource_type, days)
     if as_json:
-        screen.json([_as_json(day, file) for day, file in files])
+        screen.json([_as_json(day, file) for day, file in found.files])
     else:
-        _show(screen, files)
-    if missing:
-        screen.problem(_not_published(resource_type, missing))
-        raise typer.Exit(Outcome.NOT_FOUND)
+        _show(screen, found.files)
+    for problem in found.damaged:
+        screen.problem(problem)
+    if found.missing:
+        screen.problem(_not_published(resource_type, found.missing))
+    if found.damaged or found.missing:
+        raise typer.Exit(Outcome.FAILED if found.damaged else Outcome.NOT_FOUND)
 
 
-def _download(
-    screen: Screen, downloader: Downloader, resource_type: ResourceType, days: DayRange
-) -> tuple[list[tuple[Day, Downloaded]], list[Day]]:
-    """The files that are here now, and the days that are not published."""
-    files: list[tuple[Day, Downloaded]] = []
-    missing: list[Day] = []
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What became of a range of days."""
+
+    files: list[tuple[Day, Downloaded]]  # that are here now
+    missing: list[Day]  # that are not published
+    damaged: list[str]  # what there is to say of each that is not what it should be
+
+
+def _download(screen: Screen, downloader: Downloader, resource_type: ResourceType, days: DayRange) -> _Found:
+    found = _Found(files=[], missing=[], damaged=[])
     for number, day in enumerate(days, start=1):
         with screen.transfer(f"{resource_type} {day}, {number} of {len(days)}", None) as bar:
             try:
-                files.append((day, downloader.download(resource_type, day, progress=bar.reach)))
+                found.files.append((day, downloader.download(resource_type, day, progress=bar.reach)))
             except NotFound:
-                missing.append(day)
-    return files, missing
+                found.missing.append(day)
+            except Corrupt as error:
+                found.damaged.append(str(error))
+    return found
 
 
 def _show(screen: Screen, files: Sequence[tuple[Day, Downloaded]]) -> None:

@@ -56,7 +56,8 @@ class Downloader:
         """The day's file. One that is here already and is what the server's manifest says is left as it is.
 
         Raises NotFound if the day is not published, Transient if the connection keeps breaking (what has arrived is
-        kept for the next run), Corrupt if what arrives keeps being something else than the server says.
+        kept for the next run), Corrupt if what arrives keeps being something else than the server says, or if the file is
+        damaged there.
         """
         path = self._folder / f"{resource_type}-{day}.json.gz"
         manifest = self._server.find_manifest(resource_type, day)
@@ -64,7 +65,11 @@ class Downloader:
             return Downloaded(path=path, found=found, manifest=manifest, is_proven=True, was_here=True)
         partial = Partial(path)
         for _ in range(_TRIES):
-            etag = self._bring(resource_type, day, partial, progress=progress)
+            try:
+                etag = self._bring(resource_type, day, partial, progress=progress)
+            except Corrupt:
+                partial.discard()  # what has arrived may be wrong
+                raise
             # Asked after the bytes: a day that was exported again meanwhile has another manifest now.
             manifest = manifest and self._server.find_manifest(resource_type, day)
             found = _accepted(partial, manifest=manifest, etag=etag)
