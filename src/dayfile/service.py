@@ -40,7 +40,6 @@ from dayfile.objects.sweep import Sweep
 from dayfile.settings import Settings
 from dayfile.store.database import Database, file_of
 from dayfile.store.opening import open_database, open_database_to_read
-from dayfile.work.check import Check
 from dayfile.work.engine import cores, local_engine
 
 # Most commands do without the web framework, DuckDB and Arrow, which take long to load: imported where they are used.
@@ -52,6 +51,7 @@ if TYPE_CHECKING:
     from dayfile.delivery.dispatch import Dispatch
     from dayfile.intake.accept import Intake
     from dayfile.sealing.seal import Sealing
+    from dayfile.work.check import Check
     from dayfile.work.clock_watch import ClockWatch
     from dayfile.work.worker import Worker
 
@@ -213,6 +213,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
     @cached_property
     def worker(self) -> Worker:
         from dayfile.intake.fold import Folding
+        from dayfile.objects.scrub import Scrub
         from dayfile.work.awaited import Awaited
         from dayfile.work.worker import Worker
 
@@ -236,6 +237,14 @@ class Service(contextlib.AbstractContextManager["Service"]):
                 self.database, self.storage, clock=clock, randomness=self.randomness, sweep_delay=settings.sweep_delay
             ),
             sweep=Sweep(self.database, self.storage, clock=clock),
+            scrub=Scrub(
+                self.database,
+                self.storage,
+                worker=self._worker_name,
+                clock=clock,
+                every=settings.scrub_every,
+                bytes_per_second=settings.scrub_mb_per_second * 1_000_000,
+            ),
             awaited=Awaited(self.database, retry=self.intake.retry_of_account),
             dispatch=self._dispatch,
             retention=Retention(
@@ -302,8 +311,10 @@ class Service(contextlib.AbstractContextManager["Service"]):
     @property
     def check(self) -> Check:
         """Looks for what must never happen."""
+        from dayfile.work.check import Check
+
         lifetimes = {"job_lifetime": self.settings.job_lifetime, "notice_lifetime": self.settings.notice_lifetime}
-        return Check(self.database, self.storage, clock=self.clock, **lifetimes)
+        return Check(self.database, self.storage, clock=self.clock, key=self.key, **lifetimes)
 
     def _wake(self) -> None:
         if "worker" in vars(self):  # made here, and perhaps at work; otherwise some other process has one

@@ -169,6 +169,12 @@ class Settings(BaseSettings):
         int,
         Field(ge=0, le=365, description="Days that objects nothing refers to are kept, for restoring older backups"),
     ] = 7
+    scrub_days: Annotated[
+        int, Field(ge=0, le=365, description="Days after which a stored object is read and compared again; 0: never")
+    ] = 7
+    scrub_mb_per_second: Annotated[
+        int, Field(ge=1, le=10000, description="Megabytes that are read in a second for that, at most")
+    ] = 20
     lease_seconds: Annotated[
         int, Field(ge=5, le=3600, description="Seconds after which work of a process that died is taken up by another")
     ] = 60
@@ -237,6 +243,11 @@ class Settings(BaseSettings):
     def sweep_delay(self) -> timedelta:
         """How long objects are kept that nothing refers to."""
         return timedelta(days=self.sweep_delay_days)
+
+    @property
+    def scrub_every(self) -> timedelta:
+        """After which time an object is read again; zero: never."""
+        return timedelta(days=self.scrub_days)
 
     @property
     def sealing_rule(self) -> SealingRule:

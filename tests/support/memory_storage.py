@@ -8,7 +8,7 @@ from threading import Lock
 
 from dayfile.errors import NotFound
 from dayfile.files import names
-from dayfile.files.storage import LONGEST_KEY, Bytes
+from dayfile.files.storage import LONGEST_KEY, Bytes, ObjectState
 
 _BLOCK_BYTES = 1024 * 1024
 
@@ -40,6 +40,9 @@ class MemoryStorage:
 
     def size(self, key: str) -> int:
         return len(self._get(key))
+
+    def state(self, key: str) -> ObjectState:
+        return ObjectState(size_bytes=self.size(key), modified_ns=0)  # nothing changes an object in memory
 
     def delete(self, keys: Iterable[str]) -> None:
         for key in keys:

@@ -10,7 +10,7 @@ from dayfile.model.account import Account, AccountSid, AccountState, pack_accoun
 from dayfile.model.day import Day, DayRange
 from dayfile.model.job import Job, JobRequest, JobSid
 from dayfile.model.resource import MESSAGES, ResourceType
-from dayfile.model.secret import InstanceKey, encrypt
+from dayfile.model.secret import InstanceKey, encrypt, login_hash
 from dayfile.model.segment import NewSegment, SegmentKind
 from dayfile.store import schema
 from dayfile.store.database import Database
@@ -51,7 +51,7 @@ def an_account(
     )
     token = encrypt(KEY, sid=account.sid, secret=AUTH_TOKEN, nonce=b"n" * 12)
     with database.transaction() as tx:
-        tx.accounts.add(account, login_hash=b"", encrypted_token=token)
+        tx.accounts.add(account, login_hash=login_hash(KEY, sid=account.sid, secret=AUTH_TOKEN), encrypted_token=token)
     return account
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from dayfile.errors import DatabaseUnavailable, StorageUnavailable
-from dayfile.files.storage import Bytes, Storage
+from dayfile.files.storage import Bytes, ObjectState, Storage
 from dayfile.store.database import Database
 from dayfile.store.transaction import Transaction
 
@@ -89,6 +89,9 @@ class SteppingStorage:
 
     def read(self, key: str, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         return self._storage.read(key, start=start, stop=stop)
+
+    def state(self, key: str) -> ObjectState:
+        return self._storage.state(key)
 
     def size(self, key: str) -> int:
         return self._storage.size(key)

@@ -30,6 +30,7 @@ from dayfile.model.job import RetryRule
 from dayfile.model.notice import Channel
 from dayfile.model.receipt import Receipt
 from dayfile.model.resource import MESSAGES
+from dayfile.objects.scrub import Scrub
 from dayfile.objects.sweep import Sweep
 from dayfile.sealing.plan import SealingRule
 from dayfile.sealing.seal import Sealing
@@ -38,6 +39,7 @@ from dayfile.store.database import Database
 from dayfile.work.awaited import Awaited
 from dayfile.work.check import Check
 from dayfile.work.clock_watch import ClockWatch
+from dayfile.work.finding import Finding
 from dayfile.work.worker import Worker
 from tests.support.clock import FakeClock
 from tests.support.notices import AtOnce, RecordingTransport, an_outbox
@@ -49,6 +51,7 @@ from tests.support.steps import Died, SteppingDatabase, SteppingStorage, Steps
 OPERATOR = Caller(credential="SK" + "0" * 32, account=None, scopes=frozenset(Scope), permissions=frozenset())
 LEASE = timedelta(seconds=60)
 NOTICE_LIFETIME = timedelta(days=30)
+SCRUB_BYTES = 200_000
 SWEEP_DELAY = STALE_AFTER = LOOK_AGAIN_AFTER = timedelta(minutes=30)
 
 
@@ -65,6 +68,7 @@ class World:
         transport: Transport | None = None,
         attempts: int = 1000,
         start_mails: bool = True,
+        scrub_every: timedelta = timedelta(),
     ) -> None:
         self.folder = folder
         self.clock = clock or FakeClock()
@@ -72,6 +76,7 @@ class World:
         self.transport = transport or RecordingTransport()
         self._attempts = attempts  # of a job day
         self._process = process
+        self._scrub_every = scrub_every  # never, unless a test is about it: it writes now and then
         is_there = (folder / "dayfile.sqlite").exists()
         self._real_database = Database.connect(f"sqlite:///{folder / 'dayfile.sqlite'}")
         if not is_there:
@@ -92,7 +97,14 @@ class World:
     def restarted(self, *, steps: Steps | None = None) -> World:
         """The instance after this process has gone, however it went."""
         self.close()
-        return World(self.folder, clock=self.clock, steps=steps, process=self._process + 1, transport=self.transport)
+        return World(
+            self.folder,
+            clock=self.clock,
+            steps=steps,
+            process=self._process + 1,
+            transport=self.transport,
+            scrub_every=self._scrub_every,
+        )
 
     def close(self) -> None:
         """Let go of files and threads, without a word to anybody."""
@@ -155,16 +167,21 @@ class World:
         sealed = self.sealed(account, day)
         return [] if sealed is None else self.records_of(sealed)
 
-    def findings(self) -> list[str]:
+    def findings(self, *, deep: bool = True) -> list[str]:
         """What `dayfile check --deep` finds wrong."""
+        return [f"{finding.invariant}: {finding.subject}: {finding.detail}" for finding in self.check(deep=deep)]
+
+    def check(self, *, deep: bool = True) -> list[Finding]:
+        """The same, with all that is said of each."""
         check = Check(
             self._real_database,
             self.objects,
             clock=self.clock,
             job_lifetime=timedelta(days=7),
             notice_lifetime=NOTICE_LIFETIME,
+            key=KEY,
         )
-        return [f"{finding.invariant}: {finding.subject}: {finding.detail}" for finding in check.run(deep=True)]
+        return list(check.run(deep=deep))
 
     def referred_keys(self) -> set[str]:
         """The objects that something refers to."""
@@ -218,6 +235,14 @@ class World:
             randomness=self.randomness,
             sweep_delay=SWEEP_DELAY,
             rule=FoldingRule(least_segments=2),
+        )
+        self.scrub = Scrub(
+            self.database,
+            self.storage,
+            worker=f"worker {self._process}",
+            clock=self.clock,
+            every=self._scrub_every,
+            bytes_per_second=SCRUB_BYTES,
         )
         self.sweep = Sweep(
             self.database,
@@ -299,6 +324,7 @@ class World:
             daily=self.daily,
             folding=self.folding,
             sweep=self.sweep,
+            scrub=self.scrub,
             awaited=Awaited(self.database, retry=self.intake.retry_of_account),
             dispatch=self.dispatch,
             retention=self.retention,

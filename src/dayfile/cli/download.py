@@ -56,8 +56,8 @@ class Downloader:
         """The day's file. One that is here already and is what the server's manifest says is left as it is.
 
         Raises NotFound if the day is not published, Transient if the connection keeps breaking (what has arrived is
-        kept for the next run), Corrupt if what arrives keeps being something else than the server says, or if the file is
-        damaged there.
+        kept for the next run), Corrupt if what arrives keeps being something else than the server says, or if the file
+        is damaged there.
         """
         path = self._folder / f"{resource_type}-{day}.json.gz"
         manifest = self._server.find_manifest(resource_type, day)

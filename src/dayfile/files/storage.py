@@ -34,6 +34,14 @@ _TOGETHER: Final = 2_000
 _TOGETHER_BYTES: Final = 64 * 1024 * 1024
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectState:
+    """What tells, without reading it, that an object was changed; not that it was not."""
+
+    size_bytes: int
+    modified_ns: int  # by the clock of the storage, nanoseconds since 1970
+
+
 class Storage(Protocol):
     """Where objects are. Safe to use from several threads and processes at once, and can be pickled.
 
@@ -62,6 +70,10 @@ class Storage(Protocol):
 
     def size(self, key: str) -> int:
         """How many bytes an object has; raises NotFound."""
+        ...
+
+    def state(self, key: str) -> ObjectState:
+        """Return size and time of modification of an object; raises NotFound."""
         ...
 
     def delete(self, keys: Iterable[str]) -> None:
@@ -151,6 +163,11 @@ class LocalStorage:
     def size(self, key: str) -> int:
         with disk.reported(f"read {key}"):
             return self._existing(key).stat().st_size
+
+    def state(self, key: str) -> ObjectState:
+        with disk.reported(f"read {key}"):
+            found = self._existing(key).stat()
+        return ObjectState(size_bytes=found.st_size, modified_ns=found.st_mtime_ns)
 
     def delete(self, keys: Iterable[str]) -> None:
         paths = iter(keys)

@@ -6,7 +6,7 @@ import structlog
 
 from dayfile.clock import Clock
 from dayfile.errors import Transient
-from dayfile.model.damage import DamageKind, FoundDamage, damaged_file
+from dayfile.model.damage import DamageKind, DamageState, FoundDamage, damaged_file
 from dayfile.model.export import SealedDay
 from dayfile.model.segment import Segment
 from dayfile.store.database import Database
@@ -54,6 +54,8 @@ class DamageRecord:
                 if not _is_referred_to(tx, sealed_day_id=sealed_day_id, segment_id=segment_id):
                     return False
                 known = tx.damages.find(found.key)
+                if known is not None and known.state is DamageState.ACCEPTED:
+                    return True
                 tx.damages.record(found, now=self._clock.now())
         except Transient as error:
             known = None

@@ -80,6 +80,12 @@ class Accounts:
             raise NotFound(f"there is no account {sid}")
         return bytes(found)
 
+    def tokens(self, *, after: AccountSid | None, limit: int) -> list[tuple[AccountSid, StoredToken]]:
+        """Return the tokens of the accounts that follow one in the order of their sids."""
+        query = select(table.c.sid, table.c.login_hash, table.c.encrypted_token).where(table.c.sid > (after or ""))
+        rows = self._connection.execute(query.order_by(table.c.sid).limit(limit))
+        return [(row.sid, StoredToken(login_hash=row.login_hash, encrypted=row.encrypted_token)) for row in rows]
+
     def webhook_secret(self, sid: AccountSid) -> SecretGeneration:
         """Which webhook secret the account is at; raises NotFound."""
         query = select(table.c.webhook_generation, table.c.webhook_former_until).where(table.c.sid == sid)

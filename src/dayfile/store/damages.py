@@ -79,6 +79,14 @@ class Damages:
         )
         return self._all(query.order_by(table.c.id))
 
+    def of_keys(self, keys: Collection[str]) -> dict[str, Damage]:
+        """Return what is known of the damage of some objects, settled or not, by their keys."""
+        found: dict[str, Damage] = {}
+        for batch in in_batches(keys):
+            query = select(table).where(table.c.object_key.in_(batch))
+            found |= {damage.key: damage for damage in self._all(query)}
+        return found
+
     def unsettled_among(self, keys: Collection[str]) -> set[str]:
         """Return those of the objects that have a damage which is not settled."""
         found: set[str] = set()

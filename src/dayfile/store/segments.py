@@ -89,6 +89,15 @@ class Segments:
             for row in self._connection.execute(query)
         ]
 
+    def count(self) -> int:
+        """Return how many segments wait."""
+        return self._connection.execute(select(func.count()).select_from(table)).scalar_one()
+
+    def after(self, segment_id: int, *, limit: int) -> list[Segment]:
+        """Return the segments that follow an id, for walking over all that wait."""
+        query = select(table).where(table.c.id > segment_id).order_by(table.c.id).limit(limit)
+        return [_segment(row) for row in self._connection.execute(query)]
+
     def exists(self, segment_id: int) -> bool:
         """Whether the segment still waits."""
         return self._connection.execute(select(table.c.id).where(table.c.id == segment_id)).first() is not None

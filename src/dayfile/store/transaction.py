@@ -20,6 +20,7 @@ from dayfile.store.keys import Keys
 from dayfile.store.lanes import Lanes
 from dayfile.store.logins import Logins
 from dayfile.store.notices import Notices
+from dayfile.store.read_objects import ReadObjects
 from dayfile.store.receipts import Receipts
 from dayfile.store.rejections import Rejections
 from dayfile.store.sealed import SealedDays
@@ -79,6 +80,10 @@ class Transaction:
     @cached_property
     def damages(self) -> Damages:
         return Damages(self._connection)
+
+    @cached_property
+    def read_objects(self) -> ReadObjects:
+        return ReadObjects(self._connection)
 
     @cached_property
     def configurations(self) -> Configurations:

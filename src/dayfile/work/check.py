@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from dayfile.clock import Clock
-from dayfile.errors import DatabaseDamaged, NotFound
+from dayfile.errors import DatabaseDamaged
 from dayfile.files.storage import Storage
 from dayfile.model.day import Day
 from dayfile.model.export import DayFile, SealedDay
+from dayfile.model.secret import InstanceKey
 from dayfile.objects.orphans import Orphans
 from dayfile.store.database import Database
+from dayfile.work.account_check import AccountCheck
 from dayfile.work.clock_state import clock_state
 from dayfile.work.finding import Finding
+from dayfile.work.object_check import ObjectCheck
 from dayfile.work.overdue import Overdue
 
 _PAGE = 500
@@ -34,24 +36,28 @@ class Check:
         clock: Clock,
         job_lifetime: timedelta,
         notice_lifetime: timedelta,
+        key: InstanceKey | None = None,
     ) -> None:
         self._database = database
         self._notice_lifetime = notice_lifetime
-        self._storage = storage
         self._clock = clock
         self._overdue = Overdue(database, clock=clock, job_lifetime=job_lifetime)
+        self._accounts = None if key is None else AccountCheck(database, key=key)
+        self._objects = ObjectCheck(database, storage)
         self._orphans = Orphans(database, storage)
 
     def run(self, *, deep: bool, on_object: Callable[[], None] = lambda: None) -> Iterator[Finding]:
         """Yield what is wrong; nothing, when all is well.
 
-        `deep` reads the whole state database and every sealed file, compares its SHA-256, and looks for what is left
-        over in the storage; else existence and size are looked at. `on_object` is called after each object.
+        `deep` reads the whole state database, every waiting segment and every sealed file to its end, and looks for
+        what is left over in the storage; else existence and size are looked at, and damage that is known is named.
+        `on_object` is called after each object.
         """
         if deep:
             yield from self._database_file()
-        yield from self._waiting_segments(on_object)
-        yield from self._sealed_days(deep=deep, on_object=on_object)
+        yield from self._objects.find(deep=deep, on_object=on_object)
+        if deep and self._accounts is not None:
+            yield from self._accounts.find()
         yield from self._published()
         yield from self._jobs()
         yield from self._notices()
@@ -64,56 +70,13 @@ class Check:
 
     def objects(self) -> int:
         """How many objects `run` will look at."""
-        with self._database.snapshot() as tx:
-            return tx.sealed_days.count() + sum(waiting.segments for waiting in tx.segments.waiting())
+        return self._objects.count()
 
     def _database_file(self) -> Iterator[Finding]:
         found = self._database.damage()
         if found:
             detail = f"{'; '.join(found)}. {DatabaseDamaged.to_do}"
             yield Finding(invariant="the state database is whole", subject="the SQLite file", detail=detail)
-
-    def _waiting_segments(self, on_object: Callable[[], None]) -> Iterator[Finding]:
-        with self._database.snapshot() as tx:
-            days = tx.segments.waiting()
-        for waiting in days:
-            with self._database.snapshot() as tx:
-                segments = tx.segments.of_day(waiting.resource_type, waiting.day)
-                missing = {s.id for s in segments if s.is_inline} - tx.segments.inline([s.id for s in segments]).keys()
-            for segment in segments:
-                on_object()
-                if segment.id in missing:
-                    yield Finding(
-                        invariant="accepted records are kept",
-                        subject=f"segment {segment.id}",
-                        detail="its bytes are not in the database: restore them from a backup",
-                    )
-                elif segment.key is not None:
-                    found = self._size_finding(segment.key, segment.stored_bytes, "accepted records are kept")
-                    yield from self._unless_gone(found, segment.id)
-
-    def _unless_gone(self, found: Finding | None, segment_id: int) -> Iterator[Finding]:
-        # A worker may have sealed or folded it between the two looks.
-        if found is not None:
-            with self._database.snapshot() as tx:
-                if tx.segments.exists(segment_id):
-                    yield found
-
-    def _sealed_days(self, *, deep: bool, on_object: Callable[[], None]) -> Iterator[Finding]:
-        after = 0
-        while True:
-            with self._database.snapshot() as tx:
-                page = tx.sealed_days.after(after, limit=_PAGE)
-            if not page:
-                return
-            for sealed in page:
-                found = self._size_finding(sealed.key, sealed.size_bytes, "a sealed file is complete")
-                if found is None and deep:
-                    found = self._hash_finding(sealed)
-                if found is not None:
-                    yield found
-                on_object()
-            after = page[-1].id
 
     def _published(self) -> Iterator[Finding]:
         """Day files that show what is not, or no longer, a sealed day of theirs."""
@@ -132,25 +95,6 @@ class Check:
                         detail="what its links lead to is not the account's own file of that day: a bug, report it",
                     )
             after = (page[-1].account, page[-1].resource_type.name, page[-1].day)
-
-    def _size_finding(self, key: str, size_bytes: int, invariant: str) -> Finding | None:
-        try:
-            actual = self._storage.size(key)
-        except NotFound:
-            return Finding(invariant=invariant, subject=key, detail="the object is missing: restore it from a backup")
-        if actual == size_bytes:
-            return None
-        detail = f"it has {actual} bytes and should have {size_bytes}: restore it from a backup"
-        return Finding(invariant=invariant, subject=key, detail=detail)
-
-    def _hash_finding(self, sealed: SealedDay) -> Finding | None:
-        digest = hashlib.sha256()
-        for block in self._storage.read(sealed.key):
-            digest.update(block)
-        if digest.hexdigest() == sealed.sha256:
-            return None
-        detail = f"its SHA-256 is {digest.hexdigest()} and should be {sealed.sha256}: restore it from a backup"
-        return Finding(invariant="a sealed file is complete", subject=sealed.key, detail=detail)
 
     def _jobs(self) -> Iterator[Finding]:
         with self._database.snapshot() as tx:

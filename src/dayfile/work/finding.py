@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dayfile.model.account import AccountSid
+from dayfile.model.day import Day
+from dayfile.model.resource import ResourceType
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
@@ -12,3 +16,6 @@ class Finding:
     invariant: str
     subject: str
     detail: str
+    account: AccountSid | None = None  # whose it is, if it is of one account
+    resource_type: ResourceType | None = None  # the same of a resource type
+    day: Day | None = None  # the same of a day

@@ -1,8 +1,8 @@
 """The worker: thin loops that claim what is due and hand it to the stages, which do not know one another.
 
-Five loops, so that nothing waits behind what takes long: one for the clock, one for jobs, one for daily exports, one
-for days (sealing, folding, sweeping, forgetting), one for notices. A loop has steps, which fail one by one; a step does
-one thing and says whether there was one; only production waits.
+Six loops, so that nothing waits behind what takes long: one for the clock, one for jobs, one for daily exports, one for
+days (sealing, folding, sweeping, forgetting), one for notices, one for the scrub. A loop has steps, which fail one by
+one; a step does one thing and says whether there was one; only production waits.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from dayfile.intake.fold import Folding
 from dayfile.model.day import Day
 from dayfile.model.job import Claim
 from dayfile.model.resource import ResourceType
+from dayfile.objects.scrub import Scrub
 from dayfile.objects.sweep import Sweep
 from dayfile.sealing.plan import SealingRule, days_with_records_due, due_days, missing_days
 from dayfile.sealing.seal import Sealing, SealOutcome
@@ -58,6 +59,7 @@ class Worker:
         daily: DailyExports,
         folding: Folding,
         sweep: Sweep,
+        scrub: Scrub,
         awaited: Awaited,
         dispatch: Dispatch,
         retention: Retention,
@@ -85,6 +87,7 @@ class Worker:
             "sweeping": sweep.round,
         }
         self._notices_steps: Steps = {"notices": dispatch.round}
+        self._scrub_steps: Steps = {"scrub": scrub.round}
         self._make_loops()
 
     def _make_loops(self) -> None:
@@ -94,7 +97,8 @@ class Worker:
         self._notices_loop = Loop("notices", self._notices_steps, clock=clock)
         self._days_loop = Loop("days", self._days_steps, clock=clock)
         clock_loop = Loop("clock", self._clock_steps, clock=clock)
-        self._loops = (clock_loop, self._jobs_loop, self._daily_loop, self._days_loop, self._notices_loop)
+        scrub_loop = Loop("scrub", self._scrub_steps, clock=clock)
+        self._loops = (clock_loop, self._jobs_loop, self._daily_loop, self._days_loop, self._notices_loop, scrub_loop)
 
     def start(self) -> None:
         """Begin to work in threads of its own."""
@@ -122,7 +126,14 @@ class Worker:
 
     def round(self) -> bool:
         """One round of each loop; False when there was nothing at all to do. Raises what a step raised, at the end."""
-        rounds = (self.clock_round, self.jobs_round, self.days_round, self.daily_round, self._notices_round)
+        rounds = (
+            self.clock_round,
+            self.jobs_round,
+            self.days_round,
+            self.daily_round,
+            self._notices_round,
+            self._scrub_round,
+        )
         return run_all({one.__name__: one for one in rounds})
 
     def clock_round(self) -> bool:
@@ -146,6 +157,9 @@ class Worker:
 
     def _notices_round(self) -> bool:
         return run_all(self._notices_steps)
+
+    def _scrub_round(self) -> bool:
+        return run_all(self._scrub_steps)
 
     def open_days(self) -> bool:
         """Make the days up to today known, so that each is sealed at its time even if no record ever comes.

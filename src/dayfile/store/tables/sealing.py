@@ -114,3 +114,21 @@ damage = Table(
     ),
     sqlite_autoincrement=True,
 )
+
+read_object = Table(
+    "read_object",
+    metadata,
+    # An object that was read to its end and found whole. With another size or time of modification it is another one.
+    Column("object_key", key_text(1024), primary_key=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("modified_ns", BigInteger, nullable=False),  # by the clock of the storage
+    Column("read_at", Moment, nullable=False, index=True),
+)
+
+scrub = Table(
+    "scrub",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # one row: 1
+    Column("worker", Text, nullable=False),  # who reads objects again
+    Column("leased_until", Moment, nullable=False),
+)

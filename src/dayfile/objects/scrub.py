@@ -1,0 +1,211 @@
+"""The scrub: every object is read again in the background, so that damage is found while there is a backup of it.
+
+It walks over all objects about once an hour. One that has another size or time of modification than when it was last
+read is read at once, and so is one that was not read for long. A byte that a disk changed shows in nothing but the
+reading: so long it may stay unseen. What is read in a second is bounded; what is found is recorded and never raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from dayfile.clock import Clock
+from dayfile.errors import DamagedObject, StorageUnavailable
+from dayfile.files.checked_read import as_damage
+from dayfile.files.examination import examine_segment, read_of
+from dayfile.files.storage import ObjectState, Storage
+from dayfile.model.damage import DamageState
+from dayfile.model.export import SealedDay
+from dayfile.model.segment import Segment
+from dayfile.objects.damage_record import DamageRecord
+from dayfile.store.database import Database
+from dayfile.store.read_objects import ReadObject
+
+_log = structlog.get_logger()
+
+WALK_EVERY: Final = timedelta(hours=1)
+"""How long after a walk began the next one may."""
+
+_PAGE: Final = 100
+_LEASE: Final = timedelta(minutes=10)
+_LOOK_BYTES: Final = 4 * 1024  # a look at an object costs as much as reading so much of one
+_OPEN_BYTES: Final = 64 * 1024  # to open it
+_REST_SECONDS: Final = 5.0  # after an object that cannot be read now: perhaps none can
+_REMEMBERED_FOR: Final = 3  # times the time after which an object is read again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Subject:
+    """An object, and how to read it and say that it is damaged."""
+
+    key: str
+    size_bytes: int
+    read: Callable[[], Iterator[int]]
+    record: Callable[[str], object]
+
+
+class Scrub:
+    """Reads objects again, a second's worth at a time."""
+
+    def __init__(
+        self,
+        database: Database,
+        storage: Storage,
+        *,
+        worker: str,
+        clock: Clock,
+        every: timedelta,
+        bytes_per_second: int,
+    ) -> None:
+        """Make the share of one worker; with `every` of zero, nothing is read."""
+        self._database = database
+        self._storage = storage
+        self._worker = worker
+        self._clock = clock
+        self._every = every
+        self._bytes_per_second = bytes_per_second
+        self._damage = DamageRecord(database, clock=clock)
+        self._walk: Iterator[int] | None = None
+        self._may_read = float(bytes_per_second)  # so many bytes, by now
+        self._looked_at = clock.monotonic()
+        self._next_walk_at = self._claimed_until = self._looked_at
+
+    def round(self) -> bool:
+        """Read on as far as the time since the last round allows, at most a second's worth.
+
+        False always: there is nothing that could not wait. Raises DatabaseUnavailable.
+        """
+        if self._every and self._is_due() and self._is_ours():
+            try:
+                self._read_on()
+            except BaseException:
+                self._walk = None  # an iterator that raised is over; what it has read is remembered
+                raise
+        return False
+
+    def _is_due(self) -> bool:
+        at = self._clock.monotonic()
+        gained = (at - self._looked_at) * self._bytes_per_second
+        self._may_read = min(self._may_read + gained, float(self._bytes_per_second))
+        self._looked_at = at
+        return self._may_read > 0 and (self._walk is not None or at >= self._next_walk_at)
+
+    def _is_ours(self) -> bool:
+        """One worker of all reads; another takes over when it has been silent for long."""
+        at = self._clock.monotonic()
+        if at >= self._claimed_until:
+            with self._database.transaction() as tx:
+                if not tx.read_objects.claim(self._worker, now=self._clock.now(), lease=_LEASE):
+                    self._walk, self._next_walk_at = None, at + _LEASE.total_seconds() / 2
+                    return False
+            self._claimed_until = at + _LEASE.total_seconds() / 3
+        return True
+
+    def _read_on(self) -> None:
+        if self._walk is None:
+            self._next_walk_at = self._clock.monotonic() + WALK_EVERY.total_seconds()
+            self._walk = self._walked()
+        while self._may_read > 0:
+            cost = next(self._walk, None)
+            if cost is None:
+                self._walk = None
+                return
+            self._may_read -= cost
+
+    def _walked(self) -> Iterator[int]:
+        """Walk over all objects once; give what each step cost, in bytes."""
+        for pages in (self._files(), self._segments()):
+            for page in pages:
+                yield from self._page(page)
+        dropped = _PAGE
+        while dropped == _PAGE:
+            with self._database.transaction() as tx:
+                before = self._clock.now() - _REMEMBERED_FOR * self._every
+                dropped = tx.read_objects.forget(read_before=before, limit=_PAGE)
+            yield _OPEN_BYTES
+
+    def _files(self) -> Iterator[list[_Subject]]:
+        after = 0
+        while True:
+            with self._database.snapshot() as tx:
+                page = tx.sealed_days.after(after, limit=_PAGE)
+            if not page:
+                return
+            yield [self._file(sealed) for sealed in page]
+            after = page[-1].id
+
+    def _segments(self) -> Iterator[list[_Subject]]:
+        after = 0
+        while True:
+            with self._database.snapshot() as tx:
+                page = tx.segments.after(after, limit=_PAGE)
+            if not page:
+                return
+            yield [self._segment(segment, segment.key) for segment in page if segment.key is not None]
+            after = page[-1].id
+
+    def _file(self, sealed: SealedDay) -> _Subject:
+        return _Subject(
+            key=sealed.key,
+            size_bytes=sealed.size_bytes,
+            read=lambda: map(len, read_of(sealed, self._storage).whole()),
+            record=lambda reason: self._damage.add_file(sealed, reason),
+        )
+
+    def _segment(self, segment: Segment, key: str) -> _Subject:
+        return _Subject(
+            key=key,
+            size_bytes=segment.stored_bytes,
+            read=lambda: examine_segment(segment, self._storage),
+            record=lambda reason: self._damage.add_segment(segment, reason),
+        )
+
+    def _page(self, page: Sequence[_Subject]) -> Iterator[int]:
+        keys = [subject.key for subject in page]
+        with self._database.snapshot() as tx:
+            known, damages = tx.read_objects.of_keys(keys), tx.damages.of_keys(keys)
+        # What is known to be damaged is looked at by whoever waits for its repair.
+        subjects = [one for one in page if one.key not in damages or damages[one.key].state is DamageState.REPAIRED]
+        whole: list[ReadObject] = []
+        for subject in subjects:
+            yield _LOOK_BYTES
+            yield from self._look(subject, known.get(subject.key), whole)
+        if whole:
+            with self._database.transaction() as tx:
+                tx.read_objects.put(whole)
+
+    def _look(self, subject: _Subject, known: ReadObject | None, whole: list[ReadObject]) -> Iterator[int]:
+        try:
+            now, state = self._clock.now(), self._state(subject)
+            if self._is_read(known, state, now):
+                return
+            yield _OPEN_BYTES
+            yield from subject.read()
+        except DamagedObject as damaged:
+            subject.record(damaged.reason)
+        except StorageUnavailable as error:
+            _log.warning("scrub.waiting", object=subject.key, reason=str(error))
+            yield int(_REST_SECONDS * self._bytes_per_second)
+        else:
+            read = ReadObject(key=subject.key, size_bytes=state.size_bytes, modified_ns=state.modified_ns, read_at=now)
+            whole.append(read)
+
+    def _state(self, subject: _Subject) -> ObjectState:
+        with as_damage(subject.key):
+            state = self._storage.state(subject.key)
+        if state.size_bytes != subject.size_bytes:
+            raise DamagedObject(subject.key, f"it has {state.size_bytes} bytes and should have {subject.size_bytes}")
+        return state
+
+    def _is_read(self, known: ReadObject | None, state: ObjectState, now: datetime) -> bool:
+        """Whether it was read lately, and looks as it did then. A moment that is still to come is of a wrong clock."""
+        return (
+            known is not None
+            and (known.size_bytes, known.modified_ns) == (state.size_bytes, state.modified_ns)
+            and now - self._every < known.read_at <= now
+        )

@@ -1,0 +1,51 @@
+"""Secrets of accounts: the part of a check that looks at what the instance key has encrypted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from dayfile.errors import Corrupt
+from dayfile.model.account import AccountSid
+from dayfile.model.secret import InstanceKey, decrypt, login_matches
+from dayfile.store.accounts import StoredToken
+from dayfile.store.database import Database
+from dayfile.work.finding import Finding
+
+_PAGE: Final = 500
+
+
+class AccountCheck:
+    """Looks whether each account can log in with the token that its webhooks are signed with."""
+
+    def __init__(self, database: Database, *, key: InstanceKey) -> None:
+        self._database = database
+        self._key = key
+
+    def find(self) -> Iterator[Finding]:
+        """Yield an account for whose stored token the instance key does nothing, or whose login is another one."""
+        after: AccountSid | None = None
+        while True:
+            with self._database.snapshot() as tx:
+                page = tx.accounts.tokens(after=after, limit=_PAGE)
+            if not page:
+                return
+            for sid, token in page:
+                reason = self._reason(sid, token)
+                if reason:
+                    yield Finding(
+                        invariant="an account can log in",
+                        subject=sid,
+                        detail=f"{reason}: give it a new token with `dayfile accounts rotate`",
+                        account=sid,
+                    )
+            after = page[-1][0]
+
+    def _reason(self, sid: AccountSid, token: StoredToken) -> str | None:
+        try:
+            secret = decrypt(self._key, sid=sid, encrypted=token.encrypted)
+        except (Corrupt, ValueError):
+            return "its stored token cannot be decrypted, so its webhooks cannot be signed"
+        if not login_matches(self._key, sid=sid, secret=secret, stored=[token.login_hash]):
+            return "the stored login is not that of its token, which is refused"
+        return None

@@ -1,0 +1,187 @@
+"""Objects and the rows that name them: the part of a check that looks into the storage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from dayfile.errors import DamagedObject, StorageUnavailable
+from dayfile.files.checked_read import as_damage
+from dayfile.files.examination import examine_file, examine_inline, examine_segment
+from dayfile.files.storage import Storage
+from dayfile.model.damage import Damage, DamageKind
+from dayfile.model.export import SealedDay
+from dayfile.model.segment import Segment
+from dayfile.objects import layout
+from dayfile.store.database import Database
+from dayfile.work.finding import Finding
+
+_PAGE: Final = 500
+_RESTORE: Final = "restore it from a backup"
+_KEPT: Final = "accepted records are kept"
+_COMPLETE: Final = "a sealed file is complete"
+_NO_SWEEP: Final = "what counts is not swept"
+
+
+class ObjectCheck:
+    """Looks at every object that a row refers to, or reads it to its end."""
+
+    def __init__(self, database: Database, storage: Storage) -> None:
+        self._database = database
+        self._storage = storage
+
+    def count(self) -> int:
+        """Return how many objects, and segments in the database, `find` will look at."""
+        with self._database.snapshot() as tx:
+            return tx.sealed_days.count() + tx.segments.count()
+
+    def find(self, *, deep: bool, on_object: Callable[[], None]) -> Iterator[Finding]:
+        """Yield what is known to be damaged, then what is found to be; `on_object` is called after each object.
+
+        `deep` reads everything to its end, else existence and size are looked at.
+        """
+        known = set()
+        for damage in self._damages():
+            known.add(damage.key)
+            yield _of_damage(damage)
+        for look in (self._segments, self._files):
+            yield from (found for found in look(deep=deep, on_object=on_object) if found.subject not in known)
+
+    def _damages(self) -> Iterator[Damage]:
+        after = 0
+        while True:
+            with self._database.snapshot() as tx:
+                page = tx.damages.page(after=after, limit=_PAGE)
+            if not page:
+                return
+            yield from page
+            after = page[-1].id
+
+    def _segments(self, *, deep: bool, on_object: Callable[[], None]) -> Iterator[Finding]:
+        after = 0
+        while True:
+            with self._database.snapshot() as tx:
+                page = tx.segments.after(after, limit=_PAGE)
+                swept = _swept(tx.uploads.answered_for, [one.key for one in page if one.key])
+            if not page:
+                return
+            for segment in page:
+                found = self._of_segment(segment, deep=deep)
+                if found is None and segment.key in swept:
+                    found = _segment_finding(segment, swept[segment.key], invariant=_NO_SWEEP)
+                if found is not None and self._still_waits(segment):  # else somebody sealed or folded it meanwhile
+                    yield found
+                on_object()
+            after = page[-1].id
+
+    def _of_segment(self, segment: Segment, *, deep: bool) -> Finding | None:
+        try:
+            if segment.key is None:
+                self._look_into_inline(segment, deep=deep)
+            elif deep:
+                for _ in examine_segment(segment, self._storage):
+                    pass
+            else:
+                self._look_at(segment.key, segment.stored_bytes)
+        except DamagedObject as damaged:
+            return _segment_finding(segment, damaged.reason)
+        except StorageUnavailable as error:
+            return _segment_finding(segment, str(error))
+        return None
+
+    def _look_into_inline(self, segment: Segment, *, deep: bool) -> None:
+        with self._database.snapshot() as tx:
+            data = tx.segments.inline([segment.id]).get(segment.id)
+        if data is None:
+            raise DamagedObject(f"segment {segment.id}", "its bytes are not in the database")
+        if deep:
+            examine_inline(segment, data)
+
+    def _still_waits(self, segment: Segment) -> bool:
+        with self._database.snapshot() as tx:
+            return tx.segments.exists(segment.id)
+
+    def _files(self, *, deep: bool, on_object: Callable[[], None]) -> Iterator[Finding]:
+        after = 0
+        while True:
+            with self._database.snapshot() as tx:
+                page = tx.sealed_days.after(after, limit=_PAGE)
+                swept = _swept(tx.uploads.answered_for, [sealed.key for sealed in page])
+            if not page:
+                return
+            for sealed in page:
+                found = self._of_file(sealed, deep=deep)
+                if found is None and sealed.key in swept:
+                    found = _file_finding(sealed, swept[sealed.key], invariant=_NO_SWEEP)
+                if found is not None and self._still_counts(sealed):  # else it was forgotten meanwhile
+                    yield found
+                on_object()
+            after = page[-1].id
+
+    def _of_file(self, sealed: SealedDay, *, deep: bool) -> Finding | None:
+        if layout.sealed_place(sealed.key) != (sealed.account, sealed.resource_type.name, sealed.day):
+            return _file_finding(sealed, "it is not the file of this account, resource type and day")
+        try:
+            self._look_at(sealed.key, sealed.size_bytes)
+            if deep:
+                for _ in examine_file(sealed, self._storage):
+                    pass
+        except DamagedObject as damaged:
+            return _file_finding(sealed, damaged.reason)
+        except StorageUnavailable as error:
+            return _file_finding(sealed, str(error))
+        return None
+
+    def _still_counts(self, sealed: SealedDay) -> bool:
+        with self._database.snapshot() as tx:
+            return sealed.id in tx.sealed_days.of_ids([sealed.id])
+
+    def _look_at(self, key: str, size_bytes: int) -> None:
+        try:
+            with as_damage(key):
+                actual = self._storage.size(key)
+        except ValueError as error:
+            raise DamagedObject(key, f"{error}") from error
+        if actual != size_bytes:
+            raise DamagedObject(key, f"it has {actual} bytes and should have {size_bytes}")
+
+
+def _swept(answered_for: Callable[..., set[str]], keys: Sequence[str]) -> dict[str, str]:
+    """Why the ledger leads to the deletion of objects that count; asked in the snapshot that had their rows."""
+    why = (
+        "the ledger has it for garbage, or as never committed, and the sweep will delete it: stop all workers, copy it"
+    )
+    return dict.fromkeys(answered_for(keys, prefix_of=layout.announced_prefix), why)
+
+
+def _of_damage(damage: Damage) -> Finding:
+    is_file = damage.kind is DamageKind.FILE
+    return Finding(
+        invariant=_COMPLETE if is_file else _KEPT,
+        subject=damage.key,
+        detail=f"{damage.reason}. Known since {damage.found_at:%Y-%m-%d %H:%M} UTC: {damage.to_do}",
+        account=damage.account,
+        resource_type=damage.resource_type,
+        day=damage.day,
+    )
+
+
+def _segment_finding(segment: Segment, reason: str, *, invariant: str = _KEPT) -> Finding:
+    return Finding(
+        invariant=invariant,
+        subject=segment.key or f"segment {segment.id}",
+        detail=f"{reason}: {_RESTORE}" if invariant == _KEPT else reason,
+        resource_type=segment.resource_type,
+        day=segment.day,
+    )
+
+
+def _file_finding(sealed: SealedDay, reason: str, *, invariant: str = _COMPLETE) -> Finding:
+    return Finding(
+        invariant=invariant,
+        subject=sealed.key,
+        detail=f"{reason}: {_RESTORE}" if invariant == _COMPLETE else reason,
+        account=sealed.account,
+        resource_type=sealed.resource_type,
+        day=sealed.day,
+    )
