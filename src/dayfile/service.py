@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dayfile.accounts.administer import Administration
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from dayfile.api.context import Context
     from dayfile.delivery.dispatch import Dispatch
     from dayfile.intake.accept import Intake
+    from dayfile.sealing.repairs import Repairs
     from dayfile.sealing.seal import Sealing
     from dayfile.work.check import Check
     from dayfile.work.clock_watch import ClockWatch
@@ -175,10 +177,26 @@ class Service(contextlib.AbstractContextManager["Service"]):
             clock=self.clock,
             randomness=self.randomness,
             executor=self._closing.enter_context(local_engine()),
-            scratch=self._closing.enter_context(scratch_folder(self.settings.scratch, self.randomness.hex(16))),
+            scratch=self._scratch,
             memory_bytes=self.settings.seal_memory_mb * 1_000_000,
             threads=cores(),
             lease=self.settings.lease,
+            sweep_delay=self.settings.sweep_delay,
+        )
+
+    @cached_property
+    def _scratch(self) -> Path:
+        return self._closing.enter_context(scratch_folder(self.settings.scratch, self.randomness.hex(16)))
+
+    @cached_property
+    def repairs(self) -> Repairs:
+        from dayfile.sealing.repairs import Repairs
+
+        return Repairs(
+            self.database,
+            self.storage,
+            clock=self.clock,
+            scratch=self._scratch,
             sweep_delay=self.settings.sweep_delay,
         )
 
@@ -224,6 +242,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
             clock=clock,
             clock_watch=self.clock_watch,
             sealing=self.sealing,
+            repairs=self.repairs,
             publishing=Publishing(
                 self.database,
                 clock=clock,

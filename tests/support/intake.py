@@ -152,7 +152,7 @@ class Place:
             for segment in found
         ]
         # A fold of everything knows all arrivals.
-        return segments.decode(b"".join(segments.fold(sources, resource_type)))
+        return segments.decode(b"".join(segments.Fold(sources, resource_type)))
 
 
 def _state(tx: Any, key: str) -> str:

@@ -33,6 +33,7 @@ from dayfile.model.resource import MESSAGES
 from dayfile.objects.scrub import Scrub
 from dayfile.objects.sweep import Sweep
 from dayfile.sealing.plan import SealingRule
+from dayfile.sealing.repairs import Repairs
 from dayfile.sealing.seal import Sealing
 from dayfile.store import schema
 from dayfile.store.database import Database
@@ -189,7 +190,7 @@ class World:
             sealed = {one.key for one in tx.sealed_days.after(0, limit=10_000)}
             waiting = {
                 segment.key
-                for day in tx.segments.waiting()
+                for day in tx.segments.waiting(held=True)
                 for segment in tx.segments.of_day(day.resource_type, day.day)
                 if segment.key is not None
             }
@@ -265,6 +266,13 @@ class World:
             lease=LEASE,
             sweep_delay=SWEEP_DELAY,
         )
+        self.repairs = Repairs(
+            self.database,
+            self.storage,
+            clock=self.clock,
+            scratch=self.folder / "scratch" / str(self._process),
+            sweep_delay=SWEEP_DELAY,
+        )
         self.dispatch = Dispatch(
             self.database,
             worker=f"worker {self._process}",
@@ -320,6 +328,7 @@ class World:
             clock=self.clock,
             clock_watch=self.clock_watch,
             sealing=self.sealing,
+            repairs=self.repairs,
             publishing=self.publishing,
             daily=self.daily,
             folding=self.folding,

@@ -4,6 +4,9 @@ The commit that first seals a day starts its daily run. A run goes over the enab
 accounts, so many a commit; that commit publishes their files and moves the run's cursor behind them, under the lock of
 the run's row. So no file is published twice and none is left out, whoever dies when, and a run needs no lease: nothing
 of it is ever under way outside of a commit.
+
+An account of whose day something is damaged is passed over; the same commit notes that its file is withheld. It is
+published, by itself too, when the damage is settled.
 """
 
 from __future__ import annotations
@@ -17,7 +20,10 @@ import structlog
 from dayfile.clock import Clock
 from dayfile.errors import Transient
 from dayfile.exports.outbox import Outbox
-from dayfile.model.export import DailyRun, DayFile, ExportConfiguration
+from dayfile.model.account import AccountSid, AccountState
+from dayfile.model.damage import first_that_blocks
+from dayfile.model.day import DayRange
+from dayfile.model.export import DailyRun, DayFile, ExportConfiguration, SealedDay, WithheldDay
 from dayfile.store.database import Database
 from dayfile.store.transaction import Transaction
 
@@ -51,6 +57,7 @@ class DailyExports:
         self._outbox = outbox
         self._file_lifetime = file_lifetime
         self._accounts_per_commit = accounts_per_commit
+        self._withheld_after: WithheldDay | None = None
 
     def round(self) -> bool:
         """Publish the next files of the oldest run that is due and that nobody else is at; False when there is none.
@@ -62,7 +69,7 @@ class DailyExports:
             if not tx.clock_marks.trust(reading).is_given:
                 return False
             due = tx.daily_runs.due(now=reading.now, limit=_RUNS_LOOKED_AT)
-        return any(self._advance_or_rest(run) for run in due)
+        return any(self._advance_or_rest(run) for run in due) or self._publish_withheld()
 
     def _advance_or_rest(self, run: DailyRun) -> bool:
         try:
@@ -84,37 +91,100 @@ class DailyExports:
             configurations = tx.configurations.covering(
                 locked.resource_type, locked.day, after=locked.cursor, limit=self._accounts_per_commit
             )
-            self._publish(tx, locked, configurations, now=now)
+            sealed = self._current(tx, locked, configurations)
+            blocked = _blocked(tx, locked, configurations, sealed)
+            tx.daily_runs.withhold(locked, blocked)
+            published = [one for one in configurations if one.account not in blocked]
+            self._publish(tx, locked, published, sealed, now=now)
+            if configurations:
+                tx.daily_runs.advance(locked, cursor=configurations[-1].account, published=len(published))
             if is_last := len(configurations) < self._accounts_per_commit:
                 tx.daily_runs.finish(locked, now=now)
         self._outbox.wake()
         if is_last:
-            files = locked.published + len(configurations)
+            files = locked.published + len(published)
             log.info("daily_run.finished", resource_type=run.resource_type.name, day=str(run.day), files=files)
         return True
 
+    def _publish_withheld(self) -> bool:
+        """Publish some of the files that runs have passed over, of accounts whose damage is settled by now."""
+        with self._database.snapshot() as tx:
+            withheld = tx.daily_runs.withheld(after=self._withheld_after, limit=self._accounts_per_commit)
+            free = [one for one in withheld if not _blocked_day(tx, one)]
+        self._withheld_after = withheld[-1] if len(withheld) == self._accounts_per_commit else None
+        published = [self._publish_late(one) for one in free]
+        if published:
+            self._outbox.wake()
+        return any(published)
+
+    def _publish_late(self, withheld: WithheldDay) -> bool:
+        now = self._clock.now()
+        with self._database.transaction() as tx:
+            if _blocked_day(tx, withheld) or not tx.daily_runs.let_go(withheld):
+                return False  # somebody else was first, or it is damaged again
+            configuration = tx.configurations.get(withheld.account, withheld.resource_type)
+            is_active = tx.accounts.get(withheld.account).state is AccountState.ACTIVE
+            if is_active and configuration.covers(withheld.day):
+                sealed = self._current(tx, withheld, [configuration])
+                self._publish(tx, withheld, [configuration], sealed, now=now)
+        log.info(
+            "daily_run.published_late",
+            resource_type=withheld.resource_type.name,
+            day=str(withheld.day),
+            account=withheld.account,
+        )
+        return True
+
+    def _current(
+        self, tx: Transaction, of: DailyRun | WithheldDay, configurations: Sequence[ExportConfiguration]
+    ) -> dict[AccountSid, SealedDay]:
+        accounts = [configuration.account for configuration in configurations]
+        return tx.sealed_days.current_of(accounts, of.resource_type, of.day)
+
     def _publish(
-        self, tx: Transaction, run: DailyRun, configurations: Sequence[ExportConfiguration], *, now: datetime
+        self,
+        tx: Transaction,
+        of: DailyRun | WithheldDay,
+        configurations: Sequence[ExportConfiguration],
+        sealed: dict[AccountSid, SealedDay],
+        *,
+        now: datetime,
     ) -> None:
-        """Publish the day for the accounts of these configurations, and move the run behind them."""
+        """Publish the day for the accounts of these configurations."""
         if not configurations:
             return
-        accounts = [configuration.account for configuration in configurations]
-        sealed = tx.sealed_days.current_of(accounts, run.resource_type, run.day)
-        generations = tx.accounts.next_generations(accounts)
+        generations = tx.accounts.next_generations([configuration.account for configuration in configurations])
         files = [
             DayFile(
-                account=account,
-                resource_type=run.resource_type,
-                day=run.day,
+                account=configuration.account,
+                resource_type=of.resource_type,
+                day=of.day,
                 friendly_name=FRIENDLY_NAME,
                 created_at=now,
-                generation=generations[account],
-                sealed=sealed.get(account),
+                generation=generations[configuration.account],
+                sealed=sealed.get(configuration.account),
                 expires_at=now + self._file_lifetime,
             )
-            for account in accounts
+            for configuration in configurations
         ]
         tx.day_files.publish(files, now=now)
         self._outbox.days_exported(tx, zip(files, configurations, strict=True), now=now)
-        tx.daily_runs.advance(run, cursor=accounts[-1], published=len(files))
+
+
+def _blocked(
+    tx: Transaction,
+    run: DailyRun,
+    configurations: Sequence[ExportConfiguration],
+    sealed: dict[AccountSid, SealedDay],
+) -> set[AccountSid]:
+    """The accounts whose day must not be published yet, as something of it is damaged."""
+    damages = tx.damages.unsettled(run.resource_type, DayRange(first=run.day, last=run.day))
+    keys = {one.account: sealed[one.account].key if one.account in sealed else None for one in configurations}
+    return {account for account, key in keys.items() if first_that_blocks(damages, account, run.day, key)}
+
+
+def _blocked_day(tx: Transaction, withheld: WithheldDay) -> bool:
+    day, kind = withheld.day, withheld.resource_type
+    damages = tx.damages.unsettled(kind, DayRange(first=day, last=day))
+    sealed = tx.sealed_days.current_of([withheld.account], kind, day).get(withheld.account)
+    return first_that_blocks(damages, withheld.account, day, sealed.key if sealed else None) is not None

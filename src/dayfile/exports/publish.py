@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 
 from dayfile.clock import Clock
 from dayfile.exports.outbox import Outbox
+from dayfile.model.account import packed_holds
+from dayfile.model.damage import first_that_blocks
 from dayfile.model.day import Day
 from dayfile.model.export import DayFile, SealedDay
 from dayfile.model.job import Claim, Event, Job, RetryRule, Status
@@ -25,6 +27,12 @@ BUSY_DELAY = timedelta(seconds=1)
 
 EARLY_DELAY = timedelta(minutes=1)
 """The time for which a day that is not over is left alone."""
+
+DAMAGED_DELAY = timedelta(minutes=1)
+"""The time for which a day is left alone that cannot be published as something of it is damaged."""
+
+BLAMELESS_FOR = timedelta(hours=24)
+"""So long after it was submitted, or the damage found, a job's attempts that met a damage do not count."""
 
 _PUBLISHED = (Status.COMPLETED, Status.COMPLETED_EMPTY_RECORDS)
 
@@ -65,13 +73,17 @@ class Publishing:
         job = claim.job
         with self._database.snapshot() as tx:
             waiting = tx.segments.days_waiting(job.account, job.resource_type, accepted_by=job.submitted_at)
+            damages = tx.damages.unsettled(job.resource_type, job.days)
+            # What is resolved is settled by the next seal, and keeps the day from being published until then.
+            waiting |= {one.day for one in damages if not one.is_open and packed_holds(one.accounts, job.account)}
         return [job_day.day for job_day in claim.days if job_day.day in waiting]
 
     def publish(self, claim: Claim, days: Iterable[Day]) -> Job:
         """Publish claimed days in one commit, which also ends the job if they are its last; raises LostClaim.
 
         A day that is not over is handed back: it was asked for under a clock that was ahead. While the clock is not
-        trusted, a day that may not be over is handed back if it has no records.
+        trusted, a day that may not be over is handed back if it has no records. So is a day of which something is
+        damaged that concerns the account, with the reason; without blame for as long as `BLAMELESS_FOR`.
         """
         reading = self._clock.reading()
         now, days = reading.now, list(days)
@@ -79,11 +91,15 @@ class Publishing:
             job = tx.jobs.lock(claim.job.sid)  # else two last days finish side by side and nobody sees the end
             sealed = tx.sealed_days.current(job.account, job.resource_type, job.days)
             surely = tx.clock_marks.trust(reading).surely
+            blocked = self._keep_damaged(tx, job, claim=claim, days=days, surely=surely)
+            days = [day for day in days if day not in blocked]
             early = {day for day in days if day.end > (now if day in sealed else surely)}
             if early:
                 tx.job_days.report(claim, dict.fromkeys(early, Event.HAND_BACK), now=now, not_before=now + EARLY_DELAY)
             events = {
-                day: Event.COMPLETE if day in sealed else Event.COMPLETE_EMPTY for day in days if day not in early
+                day: Event.COMPLETE if day in sealed and sealed[day].records else Event.COMPLETE_EMPTY
+                for day in days
+                if day not in early
             }
             done = tx.job_days.report(claim, events, now=now)
             # A day that was deleted while it ran publishes nothing.
@@ -134,13 +150,36 @@ class Publishing:
             return True
 
     def _fail(self, tx: Transaction, job: Job, *, claim: Claim, days: Iterable[Day], error: str) -> None:
+        self._fail_days(tx, claim=claim, days=days, error=error)
+        self._settle(tx, job, now=self._clock.now())
+
+    def _fail_days(self, tx: Transaction, *, claim: Claim, days: Iterable[Day], error: str) -> None:
         now = self._clock.now()
         attempts = {job_day.day: job_day.attempt for job_day in claim.days}
         for day in days:
             event = Event.GIVE_UP if self._retry.gives_up(attempts[day]) else Event.ERROR
             not_before = now + self._retry.delay(attempts[day])
             tx.job_days.report(claim, {day: event}, now=now, not_before=not_before, error=error)
-        self._settle(tx, job, now=now)
+
+    def _keep_damaged(
+        self, tx: Transaction, job: Job, *, claim: Claim, days: Iterable[Day], surely: datetime
+    ) -> set[Day]:
+        """Publish nothing of the days of which something is damaged that concerns the account; which days those are."""
+        damages = tx.damages.unsettled(job.resource_type, job.days)
+        if not damages:
+            return set()
+        sealed = tx.sealed_days.current(job.account, job.resource_type, job.days)
+        keys = {day: sealed[day].key if day in sealed else None for day in days}
+        found = {day: first_that_blocks(damages, job.account, day, key) for day, key in keys.items()}
+        blocked = {day: damage for day, damage in found.items() if damage is not None}
+        now = self._clock.now()
+        for day, damage in blocked.items():
+            if surely - max(job.submitted_at, damage.found_at) < BLAMELESS_FOR:
+                hand_back, later = {day: Event.HAND_BACK}, now + DAMAGED_DELAY
+                tx.job_days.report(claim, hand_back, now=now, not_before=later, error=damage.why)
+            else:
+                self._fail_days(tx, claim=claim, days=[day], error=damage.why)
+        return set(blocked)
 
     def _settle(self, tx: Transaction, locked: Job, *, now: datetime) -> Job:
         """Note that a locked job is over, if its last day is final; then its notices are in the same commit."""

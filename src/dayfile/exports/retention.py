@@ -31,6 +31,9 @@ RESTS_FOR_SECONDS: Final = 60.0
 SUPERSEDED_RESTS_FOR: Final = timedelta(hours=1)
 """So long after it was superseded, nobody can still be about to publish a revision that they saw as the current one."""
 
+SETTLED_KEPT_FOR: Final = timedelta(days=30)
+"""How long a damage that is settled is still listed."""
+
 
 class Retention:
     """Forgets what has had its time. Any number of workers may do it at once."""
@@ -96,6 +99,7 @@ class Retention:
             superseded_before=rested, unpublished_before=rested - LONGEST_LINK, limit=ROWS_AT_ONCE
         )
         tx.sealed_days.forget([sealed_day_id for sealed_day_id, _ in disused])
+        tx.damages.forget_objects([key for _, key in disused])
         # In the same commit: an object without a row and without an entry in the ledger would stay for ever.
         tx.uploads.condemn([key for _, key in disused], now=now, delete_after=now + self._sweep_delay)
         return len(disused)
@@ -112,5 +116,6 @@ class Retention:
                 tx.receipts.forget(received_before=now - RECEIPT_LIFETIME, limit=limit),
                 tx.notices.forget(ended_before=now - self._notice_lifetime, limit=limit),
                 tx.sessions.forget(expired_before=now, limit=limit),
+                tx.damages.forget(settled_before=now - SETTLED_KEPT_FOR, limit=limit),
             )
         )

@@ -84,6 +84,31 @@ def read(file: Any, place: Place) -> Any:
     return batch["line"]
 
 
+def checksum_outside(file: Any, places: Sequence[Place]) -> int:
+    """Return the CRC-32 of what is outside of the blocks of a Parquet file: columns, and where they and blocks are."""
+    checksum, at = 0, 0
+    for start, stop in [*((place.start, place.stop) for place in places), (file.size(), file.size())]:
+        if start < at or stop < start:
+            raise pa.ArrowInvalid("its blocks are not where they can be")
+        file.seek(at)
+        while at < start:
+            data = file.read_buffer(min(start - at, _BLOCK_BYTES))
+            if not data.size:
+                raise pa.ArrowInvalid("it is cut off")
+            checksum, at = crc32(data, checksum), at + data.size
+        at = stop
+    return checksum
+
+
+def compare_outside(file: Any, places: Sequence[Place], checksum: int | None) -> None:
+    """Raise pyarrow.ArrowInvalid if a Parquet file has not this checksum outside of its blocks; None is not compared.
+
+    Neither Parquet nor lz4 notices when a byte of a column has changed: the line would be taken for another account's.
+    """
+    if checksum is not None and checksum_outside(file, places) != checksum:
+        raise pa.ArrowInvalid("the bytes outside of its blocks have changed")
+
+
 def places(metadata: Any) -> list[Place]:
     """Where the blocks of a Parquet file are; raises pyarrow.ArrowInvalid."""
     text = (metadata.metadata or {}).get(PLACES_KEY, b"")

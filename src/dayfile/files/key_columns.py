@@ -7,11 +7,13 @@ any single line: thousands are cut at once.
 from __future__ import annotations
 
 import binascii
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dayfile.model.account import PACKED_BYTES, AccountSid, packed_members
 from dayfile.model.resource import ResourceType, Span
 
 _PREFIX_BYTES: Final = 2
@@ -32,6 +34,29 @@ def fields(resource_type: ResourceType) -> list[tuple[str, Any]]:
     kinds = {"prefix": pa.int8(), "key": pa.uuid()}
     keys = [(name, kinds[name.partition("_")[0]]) for name in key_columns(resource_type)]
     return [("account", pa.uuid()), *keys, ("created", pa.int64()), ("updated", pa.int64())]
+
+
+def accounts_of(lines: Any, resource_type: ResourceType) -> Any:
+    """Return the account of each line of an array (binary): 16 bytes, the digits of its sid."""
+    return _hexadecimal(lines, resource_type.account_span)
+
+
+def those_of(accounts: Iterable[AccountSid]) -> Callable[[Any], Any]:
+    """Return the question which of an array of accounts (16 bytes each) are among these."""
+    wanted = pa.array([bytes.fromhex(account[2:]) for account in accounts], pa.binary(_DIGITS // 2))
+    return lambda found: pc.is_in(found, value_set=wanted)
+
+
+def those_packed(packed: bytes, *, without: Iterable[AccountSid]) -> Callable[[Any], Any]:
+    """Return the question which of an array of accounts (16 bytes each) may be in a packed set, but not `without`."""
+    wanted = pa.array(sorted(packed_members(packed)), pa.binary())
+    is_without = those_of(without)
+
+    def question(found: Any) -> Any:
+        prefixes = pc.binary_slice(found.cast(pa.binary()), 0, PACKED_BYTES)
+        return pc.and_(pc.is_in(prefixes, value_set=wanted), pc.invert(is_without(found)))
+
+    return question
 
 
 def cut(lines: Any, resource_type: ResourceType) -> dict[str, Any]:

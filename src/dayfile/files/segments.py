@@ -14,7 +14,8 @@ begin at 1, so the two cannot be taken for one another.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -29,7 +30,8 @@ import zstandard
 from dayfile.errors import Corrupt
 from dayfile.files import blocks
 from dayfile.files.arrow import intact
-from dayfile.files.key_columns import cut, fields, key_columns
+from dayfile.files.gzip import crc32
+from dayfile.files.key_columns import accounts_of, cut, fields, key_columns
 from dayfile.model.resource import ResourceType
 
 ARRIVAL_BITS: Final = 24
@@ -49,18 +51,39 @@ class Source:
 
     id: int
     data: bytes | Path
+    checksum: int | None = None  # as its row has it
+    blocks: Collection[int] | None = None  # those that count; None: all
 
     def __post_init__(self) -> None:
         if self.id < 1:
             raise ValueError(f"segment ids begin at 1; got {self.id}")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extract:
+    """The lines of one account out of several segments, as a Parquet segment. They have the arrivals they had."""
+
+    account: bytes  # the 16 bytes that its digits stand for
+    data: bytes
+    records: int
+    plain_bytes: int
+
+
 def encode(lines: Sequence[bytes], resource_type: ResourceType) -> bytes:
     """Canonical lines, in order of arrival, as a Parquet segment; at least one, and less than 2 GiB of text."""
-    sink = pa.BufferOutputStream()
-    with _Writer(sink, resource_type) as writer:
-        writer.write(_joined(lines), _numbers(len(lines)))
-    return bytes(sink.getvalue())
+    return _encoded(_joined(lines), _numbers(len(lines)), resource_type)
+
+
+def checksum(data: bytes) -> int:
+    """Return what the row of a segment says of its bytes, in either form; raises Corrupt.
+
+    Of a Parquet segment it is the CRC-32 of what is outside of its blocks, which have their own.
+    """
+    if data.startswith(_ZSTD_MAGIC):
+        return crc32(data)
+    with intact("that is new"):
+        file = pa.BufferReader(data)
+        return blocks.checksum_outside(file, blocks.places(pq.read_metadata(file)))
 
 
 def decode(data: bytes | Path) -> list[bytes]:
@@ -84,17 +107,70 @@ def decode_inline(data: bytes) -> list[bytes]:
         raise Corrupt(f"a small segment is damaged: {error}") from error
 
 
-def fold(sources: Iterable[Source], resource_type: ResourceType) -> Iterator[bytes]:
-    """Many segments as one, every line with the arrival it had; at least one source. Holds only some of it at a time.
+class Fold:
+    """Many segments as one, every line with the arrival it had; at least one source.
 
-    Raises Corrupt if a source is damaged.
+    It is made while it is iterated over, once, and holds only some of it at a time; then the properties say what it is.
+    Iterating raises Corrupt if a source is damaged.
     """
-    sink = _Sink()
-    with _Writer(pa.PythonFile(sink, mode="w"), resource_type) as writer:
-        for lines, arrivals in _together(sources):
-            writer.write(lines, arrivals)
-            yield from sink.take()
-    yield from sink.take()
+
+    def __init__(
+        self,
+        sources: Iterable[Source],
+        resource_type: ResourceType,
+        *,
+        wanted: Callable[[Any], Any] | None = None,
+    ) -> None:
+        """`wanted` gives for an array of accounts (16 bytes each) an array of whether their lines are taken."""
+        self._portions = _together(_only(sources, resource_type, wanted))
+        self._resource_type = resource_type
+        self._sink = _Sink()
+        self.records = 0
+        self.plain_bytes = 0
+
+    @property
+    def checksum(self) -> int:
+        """Return the checksum for its row."""
+        return self._sink.checksum
+
+    def __iter__(self) -> Iterator[bytes]:
+        sink = self._sink
+        with _Writer(pa.PythonFile(sink, mode="w"), self._resource_type) as writer:
+            for lines, arrivals in self._portions:
+                self.records += len(lines)
+                self.plain_bytes += pc.sum(pc.binary_length(lines)).as_py() or 0
+                writer.write(lines, arrivals, in_block=sink.in_block)
+                yield from sink.take()
+        yield from sink.take()
+
+
+def extract(
+    sources: Iterable[Source], resource_type: ResourceType, *, wanted: Callable[[Any], Any]
+) -> Iterator[Extract]:
+    """Yield the lines of accounts out of several segments, of each account by itself; of one with many, in parts.
+
+    Holds only some of it at a time. Raises Corrupt if a source is damaged.
+    """
+    for portion in _together(_only(sources, resource_type, wanted)):
+        order = pc.sort_indices(accounts_of(portion[0], resource_type))
+        lines, arrivals = (column.take(order) for column in portion)
+        accounts = accounts_of(lines, resource_type)
+        runs = pc.run_end_encode(accounts)
+        start = 0
+        for account, stop in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
+            some = lines.slice(start, stop - start)
+            yield Extract(
+                account=account,
+                data=_encoded(some, arrivals.slice(start, stop - start), resource_type),
+                records=stop - start,
+                plain_bytes=pc.sum(pc.binary_length(some)).as_py(),
+            )
+            start = stop
+
+
+def opened(data: bytes | Path) -> Any:
+    """Return the file that a Parquet segment is, for Arrow to read, in memory or on this machine."""
+    return pa.BufferReader(data) if isinstance(data, bytes) else pa.OSFile(str(data), "rb")
 
 
 class _Sink:
@@ -105,11 +181,23 @@ class _Sink:
     def __init__(self) -> None:
         self._chunks: list[bytes] = []
         self._size = 0
+        self._is_block = False
+        self.checksum = 0
+
+    @contextmanager
+    def in_block(self) -> Iterator[None]:
+        """Have what is written meanwhile be a block, which the checksum leaves out."""
+        self._is_block = True
+        yield
+        self._is_block = False
 
     def write(self, chunk: Any) -> int:
-        self._chunks.append(bytes(chunk))
-        self._size += len(chunk)
-        return len(chunk)
+        data = bytes(chunk)
+        self._chunks.append(data)
+        self._size += len(data)
+        if not self._is_block:
+            self.checksum = crc32(data, self.checksum)
+        return len(data)
 
     def tell(self) -> int:
         return self._size
@@ -143,8 +231,10 @@ class _Writer:
         self._parquet.add_key_value_metadata({blocks.PLACES_KEY: msgspec.json.encode(self._places)})
         self._parquet.close()
 
-    def write(self, lines: Any, arrivals: Any) -> None:
-        """Write a portion of lines, ordered by itself."""
+    def write(
+        self, lines: Any, arrivals: Any, *, in_block: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
+        """Write a portion of lines, ordered by itself; each block within a context of `in_block`."""
         columns = {"arrival": arrivals, "length": pc.binary_length(lines), **cut(lines, self._resource_type)}
         rows = pa.table(columns)
         order = pc.sort_indices(rows, self._order)
@@ -152,8 +242,16 @@ class _Writer:
         numbers = array("i")
         for start, stop in pairwise(blocks.borders(rows["length"])):
             numbers.extend([len(self._places)] * (stop - start))
-            self._places.append(blocks.write(self._sink, lines.slice(start, stop - start)))
+            with in_block():
+                self._places.append(blocks.write(self._sink, lines.slice(start, stop - start)))
         self._parquet.write_table(_typed(rows.append_column("block", pa.array(numbers)), self._schema))
+
+
+def _encoded(lines: Any, arrivals: Any, resource_type: ResourceType) -> bytes:
+    sink = pa.BufferOutputStream()
+    with _Writer(sink, resource_type) as writer:
+        writer.write(lines, arrivals)
+    return bytes(sink.getvalue())
 
 
 def _schema(resource_type: ResourceType) -> Any:
@@ -184,11 +282,23 @@ def _typed(rows: Any, schema: Any) -> Any:
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def _together(sources: Iterable[Source]) -> Iterator[tuple[Any, Any]]:
+def _only(
+    sources: Iterable[Source], resource_type: ResourceType, wanted: Callable[[Any], Any] | None
+) -> Iterator[tuple[Any, Any]]:
+    """Lines and arrivals of several segments, without the lines of accounts that are not wanted."""
+    for source in sources:
+        for lines, arrivals in _portions(source):
+            if wanted is None:
+                yield lines, arrivals
+            elif (mask := wanted(accounts_of(lines, resource_type))).true_count:
+                yield lines.filter(mask), arrivals.filter(mask)
+
+
+def _together(of_sources: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
     """Lines and arrivals of several segments, in portions that are worth sorting and small enough to be held."""
     portions: list[tuple[Any, Any]] = []
     size = 0
-    for portion in (portion for source in sources for portion in _portions(source)):
+    for portion in of_sources:
         portions.append(portion)
         size += portion[0].nbytes
         if size >= _FOLD_BYTES:
@@ -204,21 +314,22 @@ def _concatenated(portions: list[tuple[Any, Any]]) -> tuple[Any, Any]:
 
 
 def _portions(source: Source) -> Iterator[tuple[Any, Any]]:
-    """Lines and arrivals of one segment, row group by row group."""
+    """Lines and arrivals of one segment, block by block; raises Corrupt, also for one that is not what its row says."""
     if isinstance(source.data, bytes) and source.data.startswith(_ZSTD_MAGIC):
+        if source.checksum not in {None, crc32(source.data)}:
+            raise Corrupt(f"the segment {source.id} is damaged: its bytes have changed")
         lines = decode_inline(source.data)
         yield _joined(lines), _absolute(_numbers(len(lines)), source.id)
         return
-    with intact(str(source.id)), _opened(source.data) as file:
+    with intact(str(source.id)), opened(source.data) as file:
         parquet = pq.ParquetFile(file)
         places = blocks.places(parquet.metadata)
+        blocks.compare_outside(file, places, source.checksum)
         arrivals = parquet.read(columns=["arrival"], use_threads=False)["arrival"].combine_chunks()
-        for place, first_row in zip(places, blocks.first_rows(places), strict=True):
+        for number, (place, first_row) in enumerate(zip(places, blocks.first_rows(places), strict=True)):
+            if source.blocks is not None and number not in source.blocks:
+                continue
             yield blocks.read(file, place), _absolute(arrivals.slice(first_row, place.lines), source.id)
-
-
-def _opened(data: bytes | Path) -> Any:
-    return pa.BufferReader(data) if isinstance(data, bytes) else pa.OSFile(str(data), "rb")
 
 
 def _absolute(arrivals: Any, segment_id: int) -> Any:

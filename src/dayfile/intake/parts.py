@@ -62,6 +62,7 @@ class PartWriter:
             plain_bytes=day.plain_bytes,
             stored_bytes=len(inline or content or b""),
             accounts=pack_accounts(day.accounts),
+            checksum=segments.checksum(inline or content or b""),
         )
         return _Draft(segment=segment, content=content)
 

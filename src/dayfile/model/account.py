@@ -25,7 +25,8 @@ KEEP_OLD_FOR: Final = timedelta(hours=24)
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|[0-9a-fA-F]{32}")
 _TOKEN = re.compile(rf"[!-~]{{{SHORTEST_TOKEN},{LONGEST_TOKEN}}}")
-_PACKED_BYTES = 8
+PACKED_BYTES = 8
+"""How much of an account is kept in a packed set."""
 
 
 class AccountState(Enum):
@@ -91,8 +92,12 @@ def pack_accounts(accounts: Iterable[AccountSid]) -> bytes:
 
 def unite_packed(sets: Iterable[bytes]) -> bytes:
     """One packed set that holds what any of the sets holds."""
-    members = {packed[at : at + _PACKED_BYTES] for packed in sets for at in range(0, len(packed), _PACKED_BYTES)}
-    return b"".join(sorted(members))
+    return b"".join(sorted(set().union(*map(packed_members, sets))))
+
+
+def packed_members(packed: bytes) -> set[bytes]:
+    """Return the prefixes that a packed set is made of: the first 8 of the 16 bytes of each account."""
+    return {packed[at : at + PACKED_BYTES] for at in range(0, len(packed), PACKED_BYTES)}
 
 
 def packed_holds(packed: bytes, account: AccountSid) -> bool:
@@ -100,10 +105,10 @@ def packed_holds(packed: bytes, account: AccountSid) -> bool:
     work and no correctness.
     """
     wanted = _packed(account)
-    count = len(packed) // _PACKED_BYTES
-    at = bisect_left(range(count), wanted, key=lambda n: packed[n * _PACKED_BYTES : (n + 1) * _PACKED_BYTES])
-    return at < count and packed[at * _PACKED_BYTES : (at + 1) * _PACKED_BYTES] == wanted
+    count = len(packed) // PACKED_BYTES
+    at = bisect_left(range(count), wanted, key=lambda n: packed[n * PACKED_BYTES : (n + 1) * PACKED_BYTES])
+    return at < count and packed[at * PACKED_BYTES : (at + 1) * PACKED_BYTES] == wanted
 
 
 def _packed(account: AccountSid) -> bytes:
-    return bytes.fromhex(account[2 : 2 + 2 * _PACKED_BYTES])
+    return bytes.fromhex(account[2 : 2 + 2 * PACKED_BYTES])

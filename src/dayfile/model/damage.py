@@ -10,6 +10,7 @@ from enum import Enum
 from dayfile.model.account import AccountSid, pack_accounts, packed_holds
 from dayfile.model.day import Day
 from dayfile.model.resource import ResourceType
+from dayfile.model.segment import Segment
 
 INLINE_SEGMENTS = "inline/segment-"
 """A damage of an inline segment has no object: its key is this and the id of the segment."""
@@ -76,6 +77,12 @@ class Damage:
             f"`dayfile damage accept {self.key}`"
         )
 
+    @property
+    def why(self) -> str:
+        """Return why a day cannot be published, in words for the owner of the account and the operator."""
+        what = "the file of the day" if self.kind is DamageKind.FILE else "records of the day"
+        return f"{what} cannot be read at present, and the operator of this server must see to it: {self.key}"
+
     def blocks(self, account: AccountSid, current_key: str | None) -> bool:
         """Return whether the account's day must not be published; `current_key` is that of its newest revision."""
         if self.settled_at is not None:
@@ -83,6 +90,24 @@ class Damage:
         if self.kind is DamageKind.FILE:
             return self.key == current_key
         return packed_holds(self.accounts, account)
+
+
+def inline_key(segment_id: int) -> str:
+    """Return the key of the damage of an inline segment, which has no object."""
+    return f"{INLINE_SEGMENTS}{segment_id}"
+
+
+def damaged_segment(segment: Segment, *, accounts: bytes | None, reason: str) -> FoundDamage:
+    """Return the damage of a segment; of the accounts in it (packed) that it concerns, None: of all."""
+    return FoundDamage(
+        key=segment.key or inline_key(segment.id),
+        kind=DamageKind.SEGMENT,
+        account=None,
+        accounts=segment.accounts if accounts is None else accounts,
+        resource_type=segment.resource_type,
+        day=segment.day,
+        reason=reason,
+    )
 
 
 def damaged_file(key: str, account: AccountSid, resource_type: ResourceType, day: Day, *, reason: str) -> FoundDamage:

@@ -31,6 +31,7 @@ class NewSealedDay:
     encoder: str
     first_created_at: datetime
     last_created_at: datetime
+    is_incomplete: bool = False  # accepted records are lost that should be in it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,7 @@ class SealedDay:
     first_created_at: datetime
     last_created_at: datetime
     sealed_at: datetime
+    is_incomplete: bool = False  # accepted records are lost that should be in it: the operator has accepted that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,15 @@ class DailyRun:
     cursor: str  # the last account, in the order of their sids, that was seen to; empty at first
     published: int  # files so far
     started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithheldDay:
+    """A daily file that its run has passed over, as something of the account's day is damaged."""
+
+    resource_type: ResourceType
+    day: Day
+    account: AccountSid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

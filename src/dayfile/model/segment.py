@@ -35,6 +35,7 @@ class NewSegment:
     plain_bytes: int
     stored_bytes: int
     accounts: bytes  # packed
+    checksum: int | None = None  # CRC-32 of what is outside of its blocks, of an inline one of all bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,9 @@ class Segment:
     stored_bytes: int
     accounts: bytes
     accepted_at: datetime
+    checksum: int | None = None  # None: of a segment that was made before there were any
+    blocks: tuple[int, ...] | None = None  # those that are not sealed yet; None: all
+    held_for: int | None = None  # the damage for which it waits
 
     @property
     def is_inline(self) -> bool:
@@ -58,7 +62,7 @@ class Segment:
         return self.key is None
 
 
-def folded(sources: Sequence[Segment], *, key: str, stored_bytes: int) -> NewSegment:
+def folded(sources: Sequence[Segment], *, key: str, stored_bytes: int, checksum: int | None = None) -> NewSegment:
     """The one segment that takes the place of several of the same day, as the object that holds all their lines."""
     return NewSegment(
         resource_type=sources[0].resource_type,
@@ -70,4 +74,5 @@ def folded(sources: Sequence[Segment], *, key: str, stored_bytes: int) -> NewSeg
         plain_bytes=sum(segment.plain_bytes for segment in sources),
         stored_bytes=stored_bytes,
         accounts=unite_packed(segment.accounts for segment in sources),
+        checksum=checksum,
     )

@@ -41,6 +41,12 @@ def segments_of(
         yield path
 
 
+def read_former(key: str, plain_sha256: str, storage: Storage) -> None:
+    """Read a former file to its end; raises NotFound, or Corrupt if it is not what its manifest says."""
+    for _ in _lines(key, plain_sha256, storage):
+        pass
+
+
 def _batches(formers: Iterable[tuple[str, str]], storage: Storage) -> Iterator[list[bytes]]:
     batch: list[bytes] = []
     size = 0

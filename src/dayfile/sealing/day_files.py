@@ -17,6 +17,7 @@ from typing import Any, Final
 from dayfile.files import gzip
 from dayfile.files.storage import Storage
 from dayfile.model.account import AccountSid
+from dayfile.model.day import Day
 from dayfile.model.export import NewSealedDay
 
 _SMALL_BYTES: Final = 4 * 1024 * 1024  # of text: one thread compresses it
@@ -36,6 +37,7 @@ class Target:
     key: str
     revision: int
     former_plain_sha256: str | None
+    is_incomplete: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,7 @@ class _DayFile:
             encoder=digest.encoder,
             first_created_at=self.first_created_at,
             last_created_at=self.last_created_at,
+            is_incomplete=self.target.is_incomplete,
         )
 
 
@@ -96,6 +99,16 @@ def store_day_files(
                 yield from shelf.add(making.add(file, cut.take(file.plain_bytes)))
         yield from shelf.add(making.finish())
         yield from shelf.finish()
+
+
+def store_empty(account: AccountSid, day: Day, target: Target, *, storage: Storage) -> NewSealedDay:
+    """Store a file without records: all that the account had is lost. It is durable when this returns."""
+    data, digest = gzip.compress([])
+    storage.put(target.key, [data])
+    empty = _DayFile(
+        account=account, records=0, plain_bytes=0, first_created_at=day.start, last_created_at=day.start, target=target
+    )
+    return empty.sealed(digest)
 
 
 class _Text:

@@ -28,6 +28,7 @@ that bringing them into order takes no more than ranking them, however many ther
 RANK_BITS: Final = 32
 """How many bits of a place are a rank."""
 
+_BLOCK_BITS: Final = 32  # of a block's place among those of all segments
 _LEAST_BYTES: Final = 64_000_000  # with less, DuckDB gives up sorting what does not fit
 _LINES_TOGETHER: Final = 64  # each is up to 1 MiB
 _ROWS_AT_ONCE: Final = 100_000
@@ -41,14 +42,16 @@ class Waiting:
 
     id: int
     path: Path
+    blocks: tuple[int, ...] | None = None  # those that count; None: all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accounts:
-    """All accounts from the first to the last, both included; None leaves the range open."""
+    """All accounts from the first to the last, both included; None leaves the range open. But none of `without`."""
 
     first: AccountSid | None
     last: AccountSid | None
+    without: frozenset[AccountSid] = frozenset()
 
 
 class NewestLines:
@@ -143,6 +146,11 @@ def _open(connection: duckdb.DuckDBPyConnection, segments: Sequence[Waiting], ac
         if account is not None:
             connection.execute(f"SET VARIABLE {name} = ?::UUID", [UUID(account[2:])])
             conditions.append(f"account {comparison} getvariable('{name}')")
+    if accounts.without:
+        connection.execute("SET VARIABLE without = ?::UUID[]", [[UUID(sid[2:]) for sid in sorted(accounts.without)]])
+        conditions.append("account NOT IN (SELECT unnest(getvariable('without')))")
+    if any(segment.blocks is not None for segment in segments):
+        conditions.append(_counting(connection, segments))
     connection.execute(
         f"""CREATE VIEW line AS
             SELECT * EXCLUDE (updated, arrival),
@@ -154,6 +162,16 @@ def _open(connection: duckdb.DuckDBPyConnection, segments: Sequence[Waiting], ac
               FROM read_parquet(getvariable('paths'), hive_partitioning = false)
              WHERE {" AND ".join(conditions)}"""  # noqa: S608 - constants of ours
     )
+
+
+def _counting(connection: duckdb.DuckDBPyConnection, segments: Sequence[Waiting]) -> str:
+    """The condition that leaves only the blocks that count, of segments of which not all do."""
+    partial = [(number, segment.blocks) for number, segment in enumerate(segments) if segment.blocks is not None]
+    places = [(number << _BLOCK_BITS) + block for number, counting in partial for block in counting]
+    connection.execute("SET VARIABLE partial = ?::BIGINT[]", [[number for number, _ in partial]])
+    connection.execute("SET VARIABLE counting = ?::BIGINT[]", [places])
+    return f"""(file_index::BIGINT NOT IN (SELECT unnest(getvariable('partial')))
+                OR (file_index::BIGINT << {_BLOCK_BITS}) + block IN (SELECT unnest(getvariable('counting'))))"""
 
 
 def _rank(connection: duckdb.DuckDBPyConnection, keys: Sequence[str]) -> None:

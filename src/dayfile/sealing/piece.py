@@ -17,6 +17,7 @@ from typing import Final
 
 from dayfile.files import disk
 from dayfile.files.arrow import allocate_small_pages
+from dayfile.files.soundness import compare
 from dayfile.files.storage import Storage
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
@@ -24,7 +25,7 @@ from dayfile.model.export import NewSealedDay
 from dayfile.model.resource import ResourceType
 from dayfile.objects.layout import sealed_key, sealed_prefix
 from dayfile.sealing.bring import file_of, segments_of
-from dayfile.sealing.day_files import Target, store_day_files
+from dayfile.sealing.day_files import Target, store_day_files, store_empty
 from dayfile.sealing.gather import ordered_text
 from dayfile.sealing.newest import Accounts, Waiting, newest_lines
 
@@ -39,16 +40,23 @@ class SegmentInput:
 
     id: int
     key: str
+    checksum: int | None = None  # as its row has it
+    blocks: tuple[int, ...] | None = None  # those that count; None: all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormerFile:
-    """The current file of one account: its lines take part, and lose a tie to every waiting one."""
+    """The current file of one account: its lines take part, and lose a tie to every waiting one.
+
+    Of a file that is lost, the key is that of what stands in for it, if there is such.
+    """
 
     account: AccountSid
-    key: str
-    revision: int
-    plain_sha256: str
+    key: str | None
+    revision: int  # of the current file
+    plain_sha256: str  # of the text under the key
+    is_lost: bool = False  # then the next one is made, whatever its text, and is incomplete
+    is_incomplete: bool = False  # and so are all that follow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +70,8 @@ class Piece:
     first_account: AccountSid | None  # included; None: from the very first
     last_account: AccountSid | None  # included; None: to the very last
     unique: str  # part of every object's key, unlike that of any other attempt
+    left_out: frozenset[AccountSid] = frozenset()  # their lines do not take part
+    bereft: frozenset[AccountSid] = frozenset()  # without a former file, and lines of theirs are lost
 
 
 def seal_piece(
@@ -69,35 +79,46 @@ def seal_piece(
 ) -> list[NewSealedDay]:
     """Store a new file for every account whose text has changed; what they are. They are durable.
 
-    Accounts whose text is that of their former file are left out. `memory_bytes` is what records may take at a time;
+    Accounts whose text is that of their former file are left out; of whose records some or all are lost, they are not,
+    and may have none. `memory_bytes` is what records may take at a time;
     the process needs some 300 MB more. Without `threads`, all processors that this process may use are used.
 
-    Raises NotFound for an object that is gone (somebody else has sealed the day), Corrupt for one that is damaged,
+    Raises NotFound for an object that is gone, Corrupt for one that is damaged (`examine` finds out which),
     StorageUnavailable when the storage or the scratch folder fails, Unusable when the memory is too little.
     """
     allocate_small_pages()
     threads = threads or len(os.sched_getaffinity(0))
-    with _own_folder(scratch) as folder, ThreadPoolExecutor(threads) as pool:
+    with own_folder(scratch) as folder, ThreadPoolExecutor(threads) as pool:
         segments = _waiting(piece, storage=storage, scratch=folder)
-        if not segments:
-            return []
-        with newest_lines(
-            segments,
-            piece.resource_type,
-            accounts=Accounts(first=piece.first_account, last=piece.last_account),
-            scratch=folder,
-            memory_bytes=memory_bytes,
-            threads=threads,
-        ) as newest:
-            paths = [segment.path for segment in segments]
-            held_bytes = memory_bytes // _HELD_SHARES
-            text = ordered_text(newest, paths, scratch=folder, memory_bytes=held_bytes, pool=pool)
-            with closing(text):
-                return list(store_day_files(newest.totals(), text, _targets(piece), storage=storage, pool=pool))
+        sealed: list[NewSealedDay] = []
+        if segments:
+            with newest_lines(
+                segments,
+                piece.resource_type,
+                accounts=Accounts(first=piece.first_account, last=piece.last_account, without=piece.left_out),
+                scratch=folder,
+                memory_bytes=memory_bytes,
+                threads=threads,
+            ) as newest:
+                paths = [segment.path for segment in segments]
+                held_bytes = memory_bytes // _HELD_SHARES
+                text = ordered_text(newest, paths, scratch=folder, memory_bytes=held_bytes, pool=pool)
+                with closing(text):
+                    sealed += store_day_files(newest.totals(), text, _targets(piece), storage=storage, pool=pool)
+        return sealed + list(_without_records(piece, {one.account for one in sealed}, storage=storage))
+
+
+def _without_records(piece: Piece, made: set[AccountSid], *, storage: Storage) -> Iterator[NewSealedDay]:
+    """Make the files of accounts that must have one, and have no line that is left."""
+    lost = {former.account for former in piece.formers if former.is_lost}
+    target_of = _targets(piece)
+    for account in sorted((lost | piece.bereft) - made):
+        yield store_empty(account, piece.day, target_of(account), storage=storage)
 
 
 @contextmanager
-def _own_folder(scratch: Path) -> Iterator[Path]:
+def own_folder(scratch: Path) -> Iterator[Path]:
+    """Give a folder in the scratch folder that is gone afterwards; raises StorageUnavailable."""
     with disk.reported("make a folder in the scratch folder"):
         folder = TemporaryDirectory(dir=scratch, ignore_cleanup_errors=True)
     with folder as name:
@@ -106,11 +127,12 @@ def _own_folder(scratch: Path) -> Iterator[Path]:
 
 def _waiting(piece: Piece, *, storage: Storage, scratch: Path) -> list[Waiting]:
     """All that is to be sealed, as segments that can be read in place."""
-    waiting = [
-        Waiting(id=segment.id, path=file_of(segment.key, storage=storage, copy=scratch / f"segment-{segment.id}"))
-        for segment in piece.segments
-    ]
-    formers = ((former.key, former.plain_sha256) for former in piece.formers)
+    waiting = []
+    for segment in piece.segments:
+        path = file_of(segment.key, storage=storage, copy=scratch / f"segment-{segment.id}")
+        compare(path, checksum=segment.checksum)
+        waiting.append(Waiting(id=segment.id, path=path, blocks=segment.blocks))
+    formers = ((former.key, former.plain_sha256) for former in piece.formers if former.key is not None)
     paths = segments_of(formers, piece.resource_type, storage=storage, scratch=scratch)
     # Whatever has an id arrived later than what is sealed already.
     return waiting + [Waiting(id=-number, path=path) for number, path in enumerate(paths, start=1)]
@@ -127,7 +149,8 @@ def _targets(piece: Piece) -> Callable[[AccountSid], Target]:
         return Target(
             key=sealed_key(prefix, account, revision=revision, unique=piece.unique),
             revision=revision,
-            former_plain_sha256=former.plain_sha256 if former else None,
+            former_plain_sha256=former.plain_sha256 if former and not former.is_lost else None,
+            is_incomplete=account in piece.bereft or bool(former and (former.is_lost or former.is_incomplete)),
         )
 
     return target_of

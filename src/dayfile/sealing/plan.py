@@ -27,7 +27,8 @@ class SealingRule:
 
 
 def due_days(tx: Transaction, rule: SealingRule, *, now: datetime) -> list[tuple[ResourceType, Day]]:
-    """The days to seal now: those whose first time has come, oldest first, then those with late records.
+    """The days to seal now: those whose first time has come, oldest first, then those with late records or with a
+    damage that is resolved.
 
     A day that was never opened here (older than the installation) has no time of its own: its records, as they come in
     from an archive, count as late ones.
@@ -43,7 +44,7 @@ def due_days(tx: Transaction, rule: SealingRule, *, now: datetime) -> list[tuple
         for waiting in tx.segments.waiting()
         if rule.is_due_late(waiting, now=now) and not tx.seals.is_open(waiting.resource_type, waiting.day)
     ]
-    return [due for due in first + late if due not in held]
+    return [due for due in dict.fromkeys(first + late + tx.damages.days_to_settle()) if due not in held]
 
 
 def days_with_records_due(tx: Transaction, rule: SealingRule, *, now: datetime) -> list[tuple[ResourceType, Day]]:
@@ -53,12 +54,12 @@ def days_with_records_due(tx: Transaction, rule: SealingRule, *, now: datetime) 
     """
     held = set(tx.seals.running(now=now))
     waiting = sorted(tx.segments.waiting(), key=lambda one: (one.day, one.resource_type.name))
-    return [
+    due = [
         (one.resource_type, one.day)
         for one in waiting
-        if (one.resource_type, one.day) not in held
-        and (rule.is_due_late(one, now=now) or _is_first(tx, one, rule, now=now))
+        if rule.is_due_late(one, now=now) or _is_first(tx, one, rule, now=now)
     ]
+    return [one for one in dict.fromkeys(due + tx.damages.days_to_settle()) if one not in held]
 
 
 def _is_first(tx: Transaction, waiting: WaitingDay, rule: SealingRule, *, now: datetime) -> bool:

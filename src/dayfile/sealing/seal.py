@@ -6,29 +6,36 @@ for the sweep and rows that count for nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from dayfile.clock import Clock
+from dayfile.errors import Corrupt, DatabaseUnavailable, LostClaim, Unusable
 from dayfile.files import segments as segment_files
+from dayfile.files.soundness import compare_inline, is_of_one_object, reason_of
 from dayfile.files.storage import Storage
-from dayfile.model.account import packed_holds, unite_packed
+from dayfile.model.damage import inline_key
 from dayfile.model.day import Day
-from dayfile.model.export import NewSealedDay, SealedDay
+from dayfile.model.export import NewSealedDay
 from dayfile.model.resource import ResourceType
 from dayfile.model.secret import Randomness
-from dayfile.model.segment import Segment, folded
+from dayfile.model.segment import NewSegment, Segment, folded
 from dayfile.objects.layout import sealed_prefix, segment_key
-from dayfile.objects.writer import ObjectWriter, PendingObject
-from dayfile.sealing.piece import FormerFile, Piece, SegmentInput, seal_piece
+from dayfile.objects.writer import ObjectWriter
+from dayfile.sealing.examine import Unsound, UnsoundSegment, examine
+from dayfile.sealing.held import HeldLines, Holding, damages_of
+from dayfile.sealing.inputs import Inputs, read_inputs
+from dayfile.sealing.piece import Piece, seal_piece
 from dayfile.store.database import Database
 from dayfile.store.seals import SealClaim
+from dayfile.store.transaction import Transaction
 
 _MARK_DIGITS = 16
 _ROWS_AT_ONCE = 2000
+_EXAMINATIONS = 3  # of a day: what was sound when it was examined may be damaged when it is read again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +47,7 @@ class SealOutcome:
     segments: int  # taken in
     lines: int  # in them, all versions
     files: int  # new revisions
+    damaged: tuple[str, ...] = ()  # keys of the objects for which something of the day is held
 
 
 class Sealing:
@@ -63,6 +71,7 @@ class Sealing:
         self._database = database
         self._storage = storage
         self._objects = ObjectWriter(database, storage, clock=clock)
+        self._holding = Holding(self._objects, storage, randomness=randomness)
         self._clock = clock
         self._randomness = randomness
         self._executor = executor
@@ -99,17 +108,20 @@ class Sealing:
 
     def seal(self, claim: SealClaim) -> SealOutcome:
         """Do it and commit; raises LostClaim if the day was given to somebody else meanwhile."""
-        segments = self._as_objects(claim)
-        sealed = self._run(self._piece(claim, segments)) if segments else []
-        for start in range(0, len(sealed), _ROWS_AT_ONCE):
-            self._record(claim, sealed[start : start + _ROWS_AT_ONCE])
-        self._commit(claim)
+        inputs, unsound = self._inputs(claim)
+        sealed, unsound = self._sealed(inputs, unsound)
+        with self._holding.written(inputs, unsound) as held:
+            for start in range(0, len(sealed), _ROWS_AT_ONCE):
+                self._record(claim, sealed[start : start + _ROWS_AT_ONCE])
+            self._commit(inputs, unsound, held)
+        damaged = {one.key for one in inputs.damages if one.is_open} | {one.key for one in damages_of(inputs, unsound)}
         return SealOutcome(
             resource_type=claim.resource_type,
             day=claim.day,
-            segments=len(segments),
-            lines=sum(segment.records for segment in segments),
+            segments=len(inputs.segments),
+            lines=sum(segment.records for segment in inputs.segments),
             files=len(sealed),
+            damaged=tuple(sorted(damaged)),
         )
 
     def abandon(self, claim: SealClaim) -> None:
@@ -117,46 +129,55 @@ class Sealing:
         with self._database.transaction() as tx:
             tx.seals.abandon(claim, now=self._clock.now())
 
-    def _as_objects(self, claim: SealClaim) -> list[Segment]:
-        """The claimed set with its inline segments folded into one object: a piece reads objects only."""
+    def _inputs(self, claim: SealClaim) -> tuple[Inputs, Unsound]:
+        """What is to be sealed, its inline segments folded into one object: a piece reads objects only."""
         with self._database.snapshot() as tx:
-            taken = tx.segments.of_seal(claim.id)
-            inline = [segment for segment in taken if segment.is_inline]
+            inline = [segment for segment in tx.segments.of_seal(claim.id) if segment.is_inline]
             data = tx.segments.inline([segment.id for segment in inline])
-        if not inline:
-            return taken
-        sources = [segment_files.Source(id=segment.id, data=data[segment.id]) for segment in inline]
-        key = segment_key(claim.resource_type, claim.day, self._randomness.hex(_MARK_DIGITS))
-        with self._objects.put(key, segment_files.fold(sources, claim.resource_type)) as new:
-            return self._replace(claim, inline, new)
+        unsound = tuple(one for segment in inline if (one := _unsound_inline(segment, data.get(segment.id))))
+        left_out = {one.id for one in unsound}
+        self._fold(claim, [segment for segment in inline if segment.id not in left_out], data)
+        with self._database.snapshot() as tx:
+            return read_inputs(tx, claim), Unsound(segments=unsound)
 
-    def _replace(self, claim: SealClaim, inline: Sequence[Segment], new: PendingObject) -> list[Segment]:
+    def _fold(self, claim: SealClaim, inline: Sequence[Segment], data: Mapping[int, bytes]) -> None:
+        if not inline:
+            return
+        sources = (segment_files.Source(id=segment.id, data=data[segment.id]) for segment in inline)
+        fold = segment_files.Fold(sources, claim.resource_type)
+        key = segment_key(claim.resource_type, claim.day, self._randomness.hex(_MARK_DIGITS))
+        with self._objects.put(key, fold) as new:
+            segment = folded(inline, key=new.key, stored_bytes=new.size_bytes, checksum=fold.checksum)
+            self._replace(claim, inline, segment, upload_id=new.upload_id)
+
+    def _replace(self, claim: SealClaim, inline: Sequence[Segment], new: NewSegment, *, upload_id: int) -> None:
         with self._database.transaction() as tx:
-            tx.uploads.go_live([new.upload_id], now=self._clock.now())
+            tx.uploads.go_live([upload_id], now=self._clock.now())
             tx.segments.replace(
                 [segment.id for segment in inline],
-                folded(inline, key=new.key, stored_bytes=new.size_bytes),
+                new,
                 accepted_at=min(segment.accepted_at for segment in inline),
                 seal_id=claim.id,
             )
-            return tx.segments.of_seal(claim.id)
 
-    def _piece(self, claim: SealClaim, segments: Sequence[Segment]) -> Piece:
-        with self._database.snapshot() as tx:
-            current = tx.sealed_days.of_day(claim.resource_type, claim.day)
-        touched = unite_packed(segment.accounts for segment in segments)
-        formers = (sealed for account, sealed in current.items() if packed_holds(touched, account))
-        return Piece(
-            resource_type=claim.resource_type,
-            day=claim.day,
-            segments=tuple(SegmentInput(id=segment.id, key=_key(segment)) for segment in segments),
-            formers=tuple(map(_former, formers)),
-            first_account=None,
-            last_account=None,
-            unique=claim.mark,
-        )
+    def _sealed(self, inputs: Inputs, unsound: Unsound) -> tuple[Sequence[NewSealedDay], Unsound]:
+        """Have the files made. If that fails, find out what is damaged, and make them without it."""
+        for _ in range(_EXAMINATIONS):
+            piece = inputs.piece(unsound)
+            try:
+                return self._run(piece), unsound
+            except (DatabaseUnavailable, LostClaim, Unusable):
+                raise
+            except Exception as error:
+                found = self._examine(piece) if is_of_one_object(error) else Unsound()
+                if not found:
+                    raise
+            unsound += found
+        raise Corrupt(f"{inputs.claim.resource_type} of {inputs.claim.day}: more and more of it cannot be read")
 
     def _run(self, piece: Piece) -> Sequence[NewSealedDay]:
+        if not piece.segments and not piece.bereft and not any(former.is_lost for former in piece.formers):
+            return []
         making = self._executor.submit(
             seal_piece,
             piece,
@@ -167,34 +188,44 @@ class Sealing:
         )
         return making.result()
 
+    def _examine(self, piece: Piece) -> Unsound:
+        return self._executor.submit(examine, piece, storage=self._storage, scratch=self._scratch).result()
+
     def _record(self, claim: SealClaim, sealed: Iterable[NewSealedDay]) -> None:
         now = self._clock.now()
         with self._database.transaction() as tx:
             tx.seals.extend(claim, leased_until=now + self._lease)  # guards the rows, too
             tx.sealed_days.add(claim, sealed, now=now)
 
-    def _commit(self, claim: SealClaim) -> None:
+    def _commit(self, inputs: Inputs, unsound: Unsound, held: Sequence[HeldLines]) -> None:
+        claim = inputs.claim
         reading = self._clock.reading()
         now = reading.now
         with self._database.transaction() as tx:
             if tx.seals.commit(claim, now=now, is_trusted=tx.clock_marks.trust(reading).is_given):
                 # In the same commit: no day is sealed whose daily exports nobody knows to be due.
                 tx.daily_runs.start(claim.resource_type, claim.day, now=now)
-            tx.uploads.go_live([claim.upload_id], now=now)
+            tx.uploads.go_live([claim.upload_id, *(one.upload_id for one in held)], now=now)
+            _hold(tx, inputs, unsound, held=held, now=now)
             unused = tx.segments.remove_of_seal(claim.id)
             tx.uploads.discard(unused, now=now, delete_after=now + self._sweep_delay)
 
 
-def _key(segment: Segment) -> str:
-    if segment.key is None:
-        raise ValueError(f"the segment {segment.id} is inline")
-    return segment.key
+def _hold(tx: Transaction, inputs: Inputs, unsound: Unsound, *, held: Iterable[HeldLines], now: datetime) -> None:
+    """Record what is damaged, and have what cannot be sealed wait for it; all that was resolved is settled."""
+    ids = {one.key: one.id for one in inputs.damages}
+    found = {one.key: tx.damages.record(one, now=now) for one in damages_of(inputs, unsound)}
+    for one in damages_of(inputs, unsound):
+        tx.damages.concern(found[one.key], one.accounts)
+    ids |= found
+    for segment in unsound.segments:
+        tx.segments.hold(segment.id, damage_id=ids[segment.key], blocks=segment.damaged_blocks, seal_id=inputs.claim.id)
+    for lines in held:
+        tx.segments.add_held(lines.segment, damage_id=ids[lines.damage_key], accepted_at=lines.accepted_at)
+    resolved = {one.id for one in inputs.damages if not one.is_open} - set(found.values())
+    tx.damages.settle(sorted(resolved), now=now)
 
 
-def _former(sealed: SealedDay) -> FormerFile:
-    return FormerFile(
-        account=sealed.account,
-        key=sealed.key,
-        revision=sealed.revision,
-        plain_sha256=sealed.plain_sha256,
-    )
+def _unsound_inline(segment: Segment, data: bytes | None) -> UnsoundSegment | None:
+    reason = reason_of(lambda: compare_inline(data, checksum=segment.checksum))
+    return UnsoundSegment(id=segment.id, key=inline_key(segment.id), reason=reason) if reason else None

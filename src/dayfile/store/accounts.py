@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from dayfile.errors import Conflict, NotFound
-from dayfile.model.account import Account, AccountSid, AccountState
+from dayfile.model.account import PACKED_BYTES, Account, AccountSid, AccountState, packed_members
 from dayfile.model.webhook_secret import SecretGeneration
 from dayfile.store.dialect import in_batches
 from dayfile.store.tables.accounts import account as table
@@ -103,6 +103,14 @@ class Accounts:
         found: set[AccountSid] = set()
         for batch in in_batches(sids):
             found.update(self._connection.execute(select(table.c.sid).where(table.c.sid.in_(batch))).scalars())
+        return found
+
+    def of_packed(self, packed: bytes) -> list[AccountSid]:
+        """Return the accounts that may be in a packed set. Reads all accounts: for what is seldom."""
+        prefix = func.substr(table.c.sid, 3, 2 * PACKED_BYTES)
+        found: list[AccountSid] = []
+        for batch in in_batches(sorted(member.hex() for member in packed_members(packed))):
+            found += self._connection.execute(select(table.c.sid).where(prefix.in_(batch))).scalars()
         return found
 
     def family(self, parent: AccountSid) -> set[AccountSid]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select, tuple_, update
 from sqlalchemy.sql import ColumnElement, Select
 
+from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
-from dayfile.model.export import DailyRun
+from dayfile.model.export import DailyRun, WithheldDay
 from dayfile.model.resource import ResourceType, parse_resource_type
-from dayfile.store.dialect import insert_missing
+from dayfile.store.dialect import in_batches, insert_missing
 from dayfile.store.tables.exports import daily_run as table
+from dayfile.store.tables.exports import daily_withheld
 
 
 class DailyRuns:
@@ -50,6 +53,32 @@ class DailyRuns:
     def rest(self, run: DailyRun, *, until: datetime) -> None:
         """A run that failed is left alone for a while, so that it holds up no other."""
         self._connection.execute(update(table).where(_is(run)).values(not_before=until))
+
+    def withhold(self, run: DailyRun, accounts: Collection[AccountSid]) -> None:
+        """A locked run passes over these accounts: their files are published later."""
+        key = {"resource_type": run.resource_type.name, "day": run.day}
+        for batch in in_batches(sorted(accounts)):
+            insert_missing(self._connection, daily_withheld, [{**key, "account": account} for account in batch])
+
+    def withheld(self, *, after: WithheldDay | None, limit: int) -> list[WithheldDay]:
+        """Return files that were passed over, in the order of type, day and account, after one of them."""
+        key = daily_withheld.c.resource_type, daily_withheld.c.day, daily_withheld.c.account
+        query = select(daily_withheld).order_by(*key).limit(limit)
+        if after is not None:
+            query = query.where(tuple_(*key) > (after.resource_type.name, after.day, after.account))
+        return [
+            WithheldDay(resource_type=parse_resource_type(row.resource_type), day=row.day, account=row.account)
+            for row in self._connection.execute(query)
+        ]
+
+    def let_go(self, withheld: WithheldDay) -> bool:
+        """Withhold a file no more, in the commit that publishes it; False if somebody else did that."""
+        statement = delete(daily_withheld).where(
+            daily_withheld.c.resource_type == withheld.resource_type.name,
+            daily_withheld.c.day == withheld.day,
+            daily_withheld.c.account == withheld.account,
+        )
+        return self._connection.execute(statement).rowcount == 1
 
     def overdue(self, *, started_before: datetime, limit: int) -> list[DailyRun]:
         """Runs that began so long ago and are not finished: there must be none."""

@@ -23,9 +23,9 @@ class Damages:
         self._connection = connection
 
     def record(self, found: FoundDamage, *, now: datetime) -> int:
-        """Note a damage and return its id. One that is unsettled stays as it is; one that was settled is open again."""
+        """Note a damage and return its id. One that is open or accepted stays as it is, a repaired one opens again."""
         was = self.find(found.key)
-        if was is not None and was.settled_at is None:
+        if was is not None and was.state is not DamageState.REPAIRED:
             return was.id
         values = {
             "kind": found.kind.value,
@@ -103,20 +103,11 @@ class Damages:
         rows = self._connection.execute(query.distinct().order_by(table.c.day, table.c.resource_type))
         return [(parse_resource_type(row.resource_type), row.day) for row in rows]
 
-    def to_look_at(self, *, looked_before: datetime, limit: int) -> list[Damage]:
-        """Return open damages that were not looked at since then, the one that waits the longest first."""
-        query = select(table).where(
-            table.c.settled_at.is_(None),
-            table.c.state == DamageState.OPEN.value,
-            table.c.looked_at < looked_before,
-        )
-        return self._all(query.order_by(table.c.looked_at, table.c.id).limit(limit))
-
     def looked_at(self, damage_id: int, *, now: datetime) -> None:
-        """Note that the object was looked at, and is still damaged."""
+        """Note that the object was looked at again."""
         self._connection.execute(update(table).where(table.c.id == damage_id).values(looked_at=now))
 
-    def widen(self, damage_id: int, accounts: bytes) -> None:
+    def concern(self, damage_id: int, accounts: bytes) -> None:
         """Note that a damage concerns these accounts (packed), and no others."""
         self._connection.execute(update(table).where(table.c.id == damage_id).values(accounts=accounts))
 

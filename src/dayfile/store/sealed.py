@@ -17,7 +17,7 @@ from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.store.dialect import in_batches
 from dayfile.store.seals import COMMITTED, SealClaim
 from dayfile.store.tables.exports import day_file
-from dayfile.store.tables.sealing import seal
+from dayfile.store.tables.sealing import damage, seal
 from dayfile.store.tables.sealing import sealed_day as table
 
 
@@ -47,6 +47,7 @@ class SealedDays:
                     "first_created_at": sealed.first_created_at,
                     "last_created_at": sealed.last_created_at,
                     "sealed_at": now,
+                    "is_incomplete": sealed.is_incomplete,
                 }
                 for sealed in batch
             ]
@@ -116,6 +117,22 @@ class SealedDays:
         query = select(func.count()).select_from(_disused(superseded_before, unpublished_before).subquery())
         return self._connection.execute(query).scalar_one()
 
+    def mark_incomplete(self, sealed_day_ids: Collection[int]) -> None:
+        """Note that accepted records are lost which should be in these revisions; those that follow inherit it."""
+        for batch in in_batches(sealed_day_ids):
+            self._connection.execute(update(table).where(table.c.id.in_(batch)).values(is_incomplete=True))
+
+    def former(self, account: AccountSid, resource_type: ResourceType, day: Day) -> list[SealedDay]:
+        """Return all revisions of an account's day that are kept, the newest first."""
+        query = _committed().where(
+            table.c.account == account, table.c.resource_type == resource_type.name, table.c.day == day
+        )
+        return [sealed_day(row) for row in self._connection.execute(query.order_by(table.c.revision.desc()))]
+
+    def find_by_key(self, key: str, account: AccountSid, resource_type: ResourceType, day: Day) -> SealedDay | None:
+        """Return the revision of an account's day whose object this is; None if it is not there any more."""
+        return next((one for one in self.former(account, resource_type, day) if one.key == key), None)
+
     def forget(self, sealed_day_ids: Collection[int]) -> None:
         """Drop revisions; the caller sees to their objects in the same commit."""
         for batch in in_batches(sealed_day_ids):
@@ -163,6 +180,7 @@ def sealed_day(row: Row[Any]) -> SealedDay:
         first_created_at=row.first_created_at,
         last_created_at=row.last_created_at,
         sealed_at=row.sealed_at,
+        is_incomplete=row.is_incomplete,
     )
 
 
@@ -175,6 +193,15 @@ def _disused(superseded_before: datetime, unpublished_before: datetime) -> Selec
             seal.c.committed_at < superseded_before,
             or_(table.c.unpublished_at.is_(None), table.c.unpublished_at < unpublished_before),
             ~select(day_file.c.day).where(day_file.c.sealed_day_id == table.c.id).exists(),
+            # As long as something of the account's day is damaged, a former revision may be all that is left.
+            ~select(damage.c.id)
+            .where(
+                damage.c.settled_at.is_(None),
+                damage.c.resource_type == table.c.resource_type,
+                damage.c.day == table.c.day,
+                damage.c.account == table.c.account,
+            )
+            .exists(),
         )
     )
 

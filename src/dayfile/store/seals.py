@@ -135,6 +135,14 @@ class Seals:
         insert_missing(self._connection, day_state, [{**day, "state": OLDER, "sealed_at": now}])
         return False
 
+    def is_free(self, resource_type: ResourceType, day: Day, *, now: datetime) -> bool:
+        """Return whether nobody seals the day, until this transaction ends; a seal whose lease ran out is put aside."""
+        self._abandon_expired(resource_type, day, now=now)
+        query = select(seal.c.id).where(
+            seal.c.resource_type == resource_type.name, seal.c.day == day, seal.c.state == RUNNING
+        )
+        return self._connection.execute(query.limit(1)).first() is None
+
     def abandon(self, claim: SealClaim, *, now: datetime) -> None:
         """Give the day back with nothing done; fine if it is no longer held."""
         self._put_aside([claim.id], [claim.upload_id], now=now)

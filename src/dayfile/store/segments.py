@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+import msgspec
 from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 from sqlalchemy.sql import Select
 
 from dayfile.errors import LostClaim
 from dayfile.model.account import AccountSid, packed_holds
+from dayfile.model.damage import INLINE_SEGMENTS
 from dayfile.model.day import Day
 from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.model.segment import NewSegment, Segment, SegmentKind
@@ -23,6 +25,9 @@ from dayfile.store.tables.sealing import seal
 # Made once: to make one of them, and to see that it is the same as before, takes longer than to run it.
 _ADD = insert(table).returning(table.c.id)
 _ADD_INLINE = insert(segment_inline)
+
+_BLOCKS: Final = msgspec.json.Encoder()
+_BLOCKS_READ: Final = msgspec.json.Decoder(tuple[int, ...])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +65,15 @@ class Segments:
         return self._all(_of_day(select(table), resource_type, day))
 
     def foldable(self, resource_type: ResourceType, day: Day) -> list[Segment]:
-        """Those that wait for a day and that no running seal holds, in order of arrival."""
-        return self._all(_of_day(select(table), resource_type, day).where(_free()))
+        """Those that wait for a day and that no running seal or damage holds, in order of arrival."""
+        whole = table.c.held_for.is_(None), table.c.blocks.is_(None)
+        return self._all(_of_day(select(table), resource_type, day).where(_free(), *whole))
 
-    def waiting(self) -> list[WaitingDay]:
-        """Every day that something waits for, with counts, oldest arrival first."""
+    def waiting(self, *, held: bool = False) -> list[WaitingDay]:
+        """Every day that something waits for, with counts, oldest arrival first.
+
+        What is held for a damage counts only with `held`: no day is due for it.
+        """
         first = func.min(table.c.accepted_at)
         query = select(
             table.c.resource_type,
@@ -75,6 +84,8 @@ class Segments:
             first.label("first_accepted_at"),
             func.max(table.c.accepted_at).label("last_accepted_at"),
         )
+        if not held:
+            query = query.where(table.c.held_for.is_(None))
         query = query.group_by(table.c.resource_type, table.c.day).order_by(first)
         return [
             WaitingDay(
@@ -120,20 +131,32 @@ class Segments:
         return found
 
     def waits_for(self, account: AccountSid, resource_type: ResourceType, day: Day, *, accepted_by: datetime) -> bool:
-        """Whether something accepted by that moment may hold records of the account (never a wrong no)."""
-        query = _of_day(select(table.c.accounts), resource_type, day).where(table.c.accepted_at <= accepted_by)
+        """Whether something accepted by that moment may hold records of the account (never a wrong no).
+
+        What a damage holds does not count: it will not be sealed.
+        """
+        query = _of_day(select(table.c.accounts), resource_type, day).where(
+            table.c.accepted_at <= accepted_by, table.c.held_for.is_(None)
+        )
         return any(packed_holds(packed, account) for packed in self._connection.execute(query).scalars())
 
     def days_waiting(self, account: AccountSid, resource_type: ResourceType, *, accepted_by: datetime) -> set[Day]:
         """The days for which `waits_for` holds, in one read."""
         query = select(table.c.day, table.c.accounts).where(
-            table.c.resource_type == resource_type.name, table.c.accepted_at <= accepted_by
+            table.c.resource_type == resource_type.name,
+            table.c.accepted_at <= accepted_by,
+            table.c.held_for.is_(None),
         )
         return {row.day for row in self._connection.execute(query) if packed_holds(row.accounts, account)}
 
     def take(self, seal_id: int, resource_type: ResourceType, day: Day) -> None:
-        """Give the set that waits for a day right now to a seal; exactly these go when it is committed."""
-        statement = update(table).where(table.c.resource_type == resource_type.name, table.c.day == day)
+        """Give the set that waits for a day right now to a seal; exactly these go when it is committed.
+
+        What a damage holds is not of the set.
+        """
+        statement = update(table).where(
+            table.c.resource_type == resource_type.name, table.c.day == day, table.c.held_for.is_(None)
+        )
         self._connection.execute(statement.values(seal_id=seal_id))
 
     def of_seal(self, seal_id: int) -> list[Segment]:
@@ -163,8 +186,53 @@ class Segments:
         return int(self._connection.execute(statement).scalar_one())
 
     def remove_of_seal(self, seal_id: int) -> list[str]:
-        """Drop the set of a seal, in the commit that makes it count; the keys of the objects that are now unused."""
-        statement = delete(table).where(table.c.seal_id == seal_id).returning(table.c.object_key)
+        """Drop the set of a seal, in the commit that makes it count; the keys of the objects that are now unused.
+
+        What of it is held by now stays.
+        """
+        return self._remove(table.c.seal_id == seal_id, table.c.held_for.is_(None))
+
+    def hold(self, segment_id: int, *, damage_id: int, blocks: Collection[int] | None, seal_id: int) -> None:
+        """Hold a segment of a seal for a damage, in the commit of the seal; of its blocks only these, None: all that
+        counted before.
+        """
+        values: dict[str, Any] = {"held_for": damage_id, "seal_id": None}
+        if blocks is not None:
+            values["blocks"] = _BLOCKS.encode(sorted(blocks)).decode()
+        one = table.c.id == segment_id, table.c.seal_id == seal_id
+        self._connection.execute(update(table).where(*one).values(values))
+
+    def add_held(self, new: NewSegment, *, damage_id: int, accepted_at: datetime) -> int:
+        """Keep a segment that is held from the start; its id. `accepted_at` is when the first of its lines was."""
+        row = _values(new) | {"accepted_at": accepted_at, "seal_id": None, "held_for": damage_id}
+        return int(self._connection.execute(insert(table).values(row).returning(table.c.id)).scalar_one())
+
+    def held_for(self, damage_ids: Collection[int]) -> list[Segment]:
+        """Return what is held for damages, in order of arrival."""
+        return [
+            segment
+            for batch in in_batches(damage_ids)
+            for segment in self._all(select(table).where(table.c.held_for.in_(batch)))
+        ]
+
+    def release(self, damage_id: int, *, to: int | None = None) -> int:
+        """Hold for a damage nothing any more, or have another damage hold it; how many segments that were."""
+        statement = update(table).where(table.c.held_for == damage_id).values(held_for=to)
+        return self._connection.execute(statement).rowcount
+
+    def find_damaged(self, key: str) -> Segment | None:
+        """Return the segment that the key of a damage names; None if it is not there any more."""
+        is_inline = key.startswith(INLINE_SEGMENTS)
+        named = table.c.id == int(key.removeprefix(INLINE_SEGMENTS)) if is_inline else table.c.object_key == key
+        found = self._all(select(table).where(named))
+        return found[0] if found else None
+
+    def remove(self, segment_id: int) -> list[str]:
+        """Drop a segment for good; the key of its object, if it has one."""
+        return self._remove(table.c.id == segment_id)
+
+    def _remove(self, *where: Any) -> list[str]:
+        statement = delete(table).where(*where).returning(table.c.object_key)
         return [key for key in self._connection.execute(statement).scalars() if key is not None]
 
     def _all(self, query: Select[Any]) -> list[Segment]:
@@ -190,6 +258,7 @@ def _values(segment: NewSegment) -> dict[str, Any]:
         "plain_bytes": segment.plain_bytes,
         "stored_bytes": segment.stored_bytes,
         "accounts": segment.accounts,
+        "checksum": segment.checksum,
     }
 
 
@@ -205,4 +274,7 @@ def _segment(row: Row[Any]) -> Segment:
         stored_bytes=row.stored_bytes,
         accounts=row.accounts,
         accepted_at=row.accepted_at,
+        checksum=row.checksum,
+        blocks=None if row.blocks is None else _BLOCKS_READ.decode(row.blocks),
+        held_for=row.held_for,
     )

@@ -25,6 +25,7 @@ from dayfile.model.resource import ResourceType
 from dayfile.objects.scrub import Scrub
 from dayfile.objects.sweep import Sweep
 from dayfile.sealing.plan import SealingRule, days_with_records_due, due_days, missing_days
+from dayfile.sealing.repairs import Repairs
 from dayfile.sealing.seal import Sealing, SealOutcome
 from dayfile.store.database import Database
 from dayfile.work.awaited import Awaited
@@ -44,6 +45,9 @@ AWAY_DELAY = timedelta(seconds=30)
 """How long a day rests after such an attempt."""
 
 
+_DAMAGED_SHOWN = 10
+
+
 class Worker:
     """One process's share of the work, under a name that no other worker has."""
 
@@ -55,6 +59,7 @@ class Worker:
         clock: Clock,
         clock_watch: ClockWatch,
         sealing: Sealing,
+        repairs: Repairs,
         publishing: Publishing,
         daily: DailyExports,
         folding: Folding,
@@ -81,6 +86,7 @@ class Worker:
         self._days_steps: Steps = {
             "opening": self.open_days,
             "rejections": awaited.round,
+            "damages": repairs.round,
             "sealing": self._seal_due,
             "folding": folding.round,
             "forgetting": retention.round,
@@ -197,6 +203,15 @@ class Worker:
             lines=outcome.lines,
             files=outcome.files,
         )
+        if outcome.damaged:
+            log.error(
+                "day.damaged",
+                resource_type=resource_type.name,
+                day=str(day),
+                objects=outcome.damaged[:_DAMAGED_SHOWN],
+                damaged=len(outcome.damaged),
+                what_to_do="run `dayfile damage list`: the lines of the accounts that it names are kept, and wait",
+            )
         return outcome
 
     def _take_back(self) -> bool:

@@ -63,13 +63,14 @@ def test_a_damage_is_resolved_once(database: Database) -> None:
         tx.damages.get("sealed/none")
 
 
-def test_damages_are_looked_at_in_turns(database: Database) -> None:
-    """Else those that cannot be repaired keep the others waiting."""
+def test_what_the_operator_has_accepted_is_not_found_again(database: Database) -> None:
+    """A download of the old file finds it as damaged as it was: that is known, and settled."""
+    first = _recorded(database)
     with database.transaction() as tx:
-        tx.damages.record(FILE, now=NOON)
-        second = tx.damages.record(SEGMENT, now=NOON)
-        tx.damages.looked_at(tx.damages.get(FILE.key).id, now=LATER)
-        assert [one.id for one in tx.damages.to_look_at(looked_before=LATER, limit=10)] == [second]
+        tx.damages.resolve(first.id, DamageState.ACCEPTED, now=LATER)
+        tx.damages.settle([first.id], now=LATER)
+        tx.damages.record(FILE, now=LATER)
+        assert (tx.damages.get(FILE.key).state, tx.damages.count()) == (DamageState.ACCEPTED, 0)
 
 
 def test_a_damage_keeps_back_what_it_concerns_and_nothing_else(database: Database) -> None:

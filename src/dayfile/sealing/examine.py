@@ -1,0 +1,90 @@
+"""Examination of what a piece of a seal is made of, object by object, when it could not be made: what is damaged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dayfile.files.soundness import accounts_in, damaged_blocks, reason_of
+from dayfile.files.storage import Storage
+from dayfile.sealing.bring import file_of, read_former
+from dayfile.sealing.piece import FormerFile, Piece, SegmentInput, own_folder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnsoundSegment:
+    """A segment that is not what its row says."""
+
+    id: int
+    key: str
+    reason: str
+    sound_blocks: tuple[int, ...] = ()
+    damaged_blocks: tuple[int, ...] | None = None  # None: all of it
+    accounts: bytes | None = None  # packed: who has lines in the damaged blocks; None: anybody whom its row names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnsoundFile:
+    """A former file that is not what its manifest says, or what stands in for one."""
+
+    former: FormerFile
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsound:
+    """What is damaged of a piece."""
+
+    segments: tuple[UnsoundSegment, ...] = ()
+    files: tuple[UnsoundFile, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.segments or self.files)
+
+    def __add__(self, other: Unsound) -> Unsound:
+        found = {one.id: one for one in (*self.segments, *other.segments)}  # what was found later is more
+        return Unsound(segments=tuple(found.values()), files=(*self.files, *other.files))
+
+
+def examine(piece: Piece, *, storage: Storage, scratch: Path) -> Unsound:
+    """Read all segments and former files of a piece, and return which are damaged.
+
+    Raises StorageUnavailable if the storage is away.
+    """
+    segments = [segment_damage(segment, storage=storage, scratch=scratch) for segment in piece.segments]
+    files = [_file(former, storage) for former in piece.formers]
+    return Unsound(
+        segments=tuple(one for one in segments if one is not None), files=tuple(one for one in files if one is not None)
+    )
+
+
+def segment_damage(segment: SegmentInput, *, storage: Storage, scratch: Path) -> UnsoundSegment | None:
+    """Return what is damaged of a segment, or None if nothing is; raises StorageUnavailable if the storage is away."""
+    found: list[UnsoundSegment | None] = []
+    with own_folder(scratch) as folder:
+        reason = reason_of(lambda: found.append(_with_blocks(segment, storage, copy=folder / "segment")))
+    return UnsoundSegment(id=segment.id, key=segment.key, reason=reason) if reason else found[0]
+
+
+def _with_blocks(segment: SegmentInput, storage: Storage, *, copy: Path) -> UnsoundSegment | None:
+    path = file_of(segment.key, storage=storage, copy=copy)
+    sound, damaged = damaged_blocks(path, checksum=segment.checksum, among=segment.blocks)
+    if not damaged:
+        return None
+    return UnsoundSegment(
+        id=segment.id,
+        key=segment.key,
+        reason=f"{len(damaged)} of its {len(sound) + len(damaged)} blocks have changed or cannot be read",
+        sound_blocks=tuple(sound),
+        damaged_blocks=tuple(damaged),
+        accounts=accounts_in(path, damaged),
+    )
+
+
+def _file(former: FormerFile, storage: Storage) -> UnsoundFile | None:
+    key = former.key
+    if key is None:
+        return None
+    reason = reason_of(lambda: read_former(key, former.plain_sha256, storage))
+    return None if reason is None else UnsoundFile(former=former, key=key, reason=reason)

@@ -1,0 +1,132 @@
+"""The inputs of a seal: the set of segments, what is sealed of the day already, and what is damaged of both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from dayfile.model.account import AccountSid, packed_holds, unite_packed
+from dayfile.model.damage import Damage, DamageKind, DamageState
+from dayfile.model.day import DayRange
+from dayfile.model.export import SealedDay
+from dayfile.model.segment import Segment
+from dayfile.sealing.examine import Unsound
+from dayfile.sealing.piece import FormerFile, Piece, SegmentInput
+from dayfile.store.seals import SealClaim
+from dayfile.store.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What is known of a day while it is being sealed. Damages of it are resolved only while nobody seals it."""
+
+    claim: SealClaim
+    segments: tuple[Segment, ...]  # the set, all of them objects
+    inline: tuple[Segment, ...]  # of the set, too: damaged, and so not in an object
+    current: Mapping[AccountSid, SealedDay]
+    older: Mapping[
+        AccountSid, tuple[SealedDay, ...]
+    ]  # of accounts whose file was given up: former revisions, newest first
+    damages: tuple[Damage, ...]  # not settled
+    waiting_for_files: frozenset[AccountSid]  # lines of theirs are held for a damaged file: so is all that comes
+    bereft: frozenset[AccountSid]  # without a file, and accepted lines of theirs are lost
+
+    def left_out(self, unsound: Unsound) -> frozenset[AccountSid]:
+        """Return the accounts that are not sealed now."""
+        damaged = (one.former for one in unsound.files if not one.former.is_lost)
+        return self.waiting_for_files.union(former.account for former in damaged)
+
+    def piece(self, unsound: Unsound) -> Piece:
+        """Return what can be sealed without what is damaged."""
+        left_out = self.left_out(unsound)
+        segments = sound_parts(self.segments, unsound)
+        touched = unite_packed(segment.accounts for segment in self.segments)
+        lost = {one.account for one in self.damages if _is_given_up(one, self.current)}
+        unreadable = {one.key for one in unsound.files}
+        formers = (
+            self._former(sealed, is_lost=account in lost, unreadable=unreadable)
+            for account, sealed in self.current.items()
+            if account not in left_out and (account in lost or packed_holds(touched, account))
+        )
+        return Piece(
+            resource_type=self.claim.resource_type,
+            day=self.claim.day,
+            segments=segments,
+            formers=tuple(formers),
+            first_account=None,
+            last_account=None,
+            unique=self.claim.mark,
+            left_out=left_out,
+            bereft=self.bereft - left_out,
+        )
+
+    def _former(self, sealed: SealedDay, *, is_lost: bool, unreadable: set[str]) -> FormerFile:
+        standing_in: SealedDay | None = sealed
+        if is_lost:
+            older = self.older.get(sealed.account, ())
+            standing_in = next((one for one in older if one.key not in unreadable), None)
+        return FormerFile(
+            account=sealed.account,
+            key=standing_in.key if standing_in else None,
+            revision=sealed.revision,
+            plain_sha256=standing_in.plain_sha256 if standing_in else "",
+            is_lost=is_lost,
+            is_incomplete=sealed.is_incomplete,
+        )
+
+
+def sound_parts(segments: Iterable[Segment], unsound: Unsound) -> tuple[SegmentInput, ...]:
+    """Return what can be read of segments, all of them objects."""
+    damaged = {one.id: one for one in unsound.segments}
+    return tuple(
+        SegmentInput(
+            id=segment.id,
+            key=_key(segment),
+            checksum=segment.checksum,
+            blocks=damaged[segment.id].sound_blocks if segment.id in damaged else segment.blocks,
+        )
+        for segment in segments
+        if segment.id not in damaged or damaged[segment.id].sound_blocks
+    )
+
+
+def read_inputs(tx: Transaction, claim: SealClaim) -> Inputs:
+    """Return what the state database knows of a claimed day. Its inline segments are those that could not be folded."""
+    taken = tx.segments.of_seal(claim.id)
+    current = tx.sealed_days.of_day(claim.resource_type, claim.day)
+    damages = tx.damages.unsettled(claim.resource_type, DayRange(first=claim.day, last=claim.day))
+    held = {segment.held_for for segment in tx.segments.held_for([one.id for one in damages])}
+    files = [one for one in damages if one.kind is DamageKind.FILE and one.account is not None]
+    given_up = [one.account for one in files if one.account and _is_given_up(one, current)]
+    lost = unite_packed(one.accounts for one in damages if _is_lost_segment(one))
+    bereft = tx.accounts.of_packed(lost) if lost else []
+    return Inputs(
+        claim=claim,
+        segments=tuple(segment for segment in taken if not segment.is_inline),
+        inline=tuple(segment for segment in taken if segment.is_inline),
+        current=current,
+        older={
+            account: tuple(tx.sealed_days.former(account, claim.resource_type, claim.day)[1:]) for account in given_up
+        },
+        damages=tuple(damages),
+        waiting_for_files=frozenset(one.account for one in files if one.account and one.is_open and one.id in held),
+        bereft=frozenset(bereft) - current.keys(),
+    )
+
+
+def _is_given_up(damage: Damage, current: Mapping[AccountSid, SealedDay]) -> bool:
+    """Whether the operator does without the current file of an account."""
+    if damage.kind is not DamageKind.FILE or damage.state is not DamageState.ACCEPTED or damage.account is None:
+        return False
+    sealed = current.get(damage.account)
+    return sealed is not None and sealed.key == damage.key
+
+
+def _is_lost_segment(damage: Damage) -> bool:
+    return damage.kind is DamageKind.SEGMENT and damage.state is DamageState.ACCEPTED
+
+
+def _key(segment: Segment) -> str:
+    if segment.key is None:
+        raise ValueError(f"the segment {segment.id} is inline")
+    return segment.key

@@ -1,0 +1,220 @@
+"""Repairs: what becomes of damages. An object is again what its row says, or the operator does without it.
+
+Either way what was held waits for its day again, in one commit, and the next seal of the day settles the damage. That
+is done only while nobody seals the day: a seal that began before would take later lines without those that were held,
+and equal versions would come out in the wrong order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from dayfile.clock import Clock
+from dayfile.errors import Conflict, Corrupt, NotFound
+from dayfile.files.soundness import compare_inline, reason_of
+from dayfile.files.storage import Storage
+from dayfile.model.account import packed_holds, packed_members, unite_packed
+from dayfile.model.credential import Actor
+from dayfile.model.damage import Damage, DamageKind, DamageState
+from dayfile.model.day import DayRange
+from dayfile.model.export import SealedDay
+from dayfile.sealing.bring import read_former
+from dayfile.sealing.examine import segment_damage
+from dayfile.sealing.piece import SegmentInput
+from dayfile.store.database import Database
+from dayfile.store.transaction import Transaction
+
+log = structlog.get_logger()
+
+LOOKED_AT_EVERY: Final = timedelta(hours=1)
+"""How often the objects of open damages are looked at."""
+
+_AT_ONCE: Final = 20
+"""How many of them are looked at in a round: other work waits meanwhile."""
+
+
+class NotSealedYet(Conflict):
+    """The damaged segment was not sealed yet: a seal would use what is sound of it."""
+
+
+class Repairs:
+    """Looks at damaged objects again, and does without them on the operator's word."""
+
+    def __init__(
+        self, database: Database, storage: Storage, *, clock: Clock, scratch: Path, sweep_delay: timedelta
+    ) -> None:
+        """Objects of a storage that is far away are copied into the scratch folder."""
+        self._database = database
+        self._storage = storage
+        self._clock = clock
+        self._scratch = scratch
+        self._sweep_delay = sweep_delay
+        self._after = 0
+        self._look_at = clock.monotonic()
+
+    def round(self) -> bool:
+        """Look at some of the damaged objects, at each once an hour; False when there was none to look at.
+
+        Raises what the first that failed raised, when all have been looked at.
+        """
+        if self._clock.monotonic() < self._look_at:
+            return False
+        with self._database.snapshot() as tx:
+            damages = tx.damages.page(after=self._after, limit=_AT_ONCE)
+        if not damages:
+            self._after = 0
+            self._look_at = self._clock.monotonic() + LOOKED_AT_EVERY.total_seconds()
+            return False
+        failures: list[Exception] = []
+        for damage in damages:
+            try:
+                self._look(damage)
+            except Conflict:
+                pass  # the day is being sealed: the next look is soon enough
+            except Exception as error:  # noqa: BLE001 - it is raised below, when the others have been looked at
+                failures.append(error)
+        self._after = damages[-1].id
+        if failures:
+            raise failures[0]
+        return True
+
+    def retry(self, key: str, *, actor: Actor) -> Damage:
+        """Look at a damaged object now; the damage as it is after that.
+
+        Raises NotFound if no damage of it is known, Conflict if its day is being sealed right now.
+        """
+        with self._database.snapshot() as tx:
+            damage = tx.damages.get(key)
+        self._look(damage, actor=actor)
+        with self._database.snapshot() as tx:
+            return tx.damages.get(key)
+
+    def accept(self, key: str, *, actor: Actor) -> Damage:
+        """Do without a damaged object for good; the damage as it is after that.
+
+        What is left is due to be sealed, and marked as incomplete. Raises NotFound if no damage of it is known,
+        NotSealedYet for a segment that no seal has met, Conflict if its day is being sealed right now.
+        """
+        now = self._clock.now()
+        with self._database.transaction() as tx:
+            damage = tx.damages.get(key)
+            if damage.is_open and damage.settled_at is None:
+                self._resolve(tx, damage, DamageState.ACCEPTED, now=now)
+                tx.audit.add(actor=actor, action="damage.accepted", subject=key, now=now)
+                log.warning("damage.accepted", object=key, **_place(damage))
+            return tx.damages.get(key)
+
+    def _look(self, damage: Damage, *, actor: Actor | None = None) -> None:
+        if not damage.is_open or damage.settled_at is not None:
+            return
+        reason = self._reason(damage)
+        now = self._clock.now()
+        with self._database.transaction() as tx:
+            tx.damages.looked_at(damage.id, now=now)
+            if reason is not None:
+                return
+            try:
+                self._resolve(tx, damage, DamageState.REPAIRED, now=now)
+            except NotFound:
+                return  # somebody else has resolved it meanwhile
+            if actor is not None:
+                tx.audit.add(actor=actor, action="damage.repaired", subject=damage.key, now=now)
+        log.info("damage.repaired", object=damage.key, **_place(damage))
+
+    def _reason(self, damage: Damage) -> str | None:
+        """Why the object is still damaged; None if it is not, or if nothing refers to it any more."""
+        return self._file_reason(damage) if damage.kind is DamageKind.FILE else self._segment_reason(damage)
+
+    def _file_reason(self, damage: Damage) -> str | None:
+        if damage.account is None:
+            return None
+        with self._database.snapshot() as tx:
+            sealed = tx.sealed_days.find_by_key(damage.key, damage.account, damage.resource_type, damage.day)
+            is_held = bool(tx.segments.held_for([damage.id]))
+        if sealed is None:
+            # Lines wait for this file: without its row nobody knows what they would be added to.
+            return "its row is gone" if is_held else None
+        return reason_of(lambda: _read(sealed, self._storage))
+
+    def _segment_reason(self, damage: Damage) -> str | None:
+        with self._database.snapshot() as tx:
+            segment = tx.segments.find_damaged(damage.key)
+            data = tx.segments.inline([segment.id]) if segment and segment.is_inline else {}
+        if segment is None:
+            return None
+        if segment.key is None:
+            return reason_of(lambda: compare_inline(data.get(segment.id), checksum=segment.checksum))
+        part = SegmentInput(id=segment.id, key=segment.key, checksum=segment.checksum, blocks=segment.blocks)
+        found = segment_damage(part, storage=self._storage, scratch=self._scratch)
+        return None if found is None else found.reason
+
+    def _resolve(self, tx: Transaction, damage: Damage, state: DamageState, *, now: datetime) -> None:
+        if not tx.seals.is_free(damage.resource_type, damage.day, now=now):
+            raise Conflict(
+                f"{damage.resource_type} of {damage.day} is being sealed right now: try again when it is done"
+            )
+        tx.damages.resolve(damage.id, state, now=now)
+        needs_seal = state is DamageState.ACCEPTED and self._lose(tx, damage, now=now)
+        heir = _heir(tx, damage)
+        if heir is not None:
+            tx.damages.concern(heir.id, unite_packed([heir.accounts, damage.accounts]))
+        released = tx.segments.release(damage.id, to=heir.id if heir else None)
+        if not needs_seal and (heir is not None or not released):
+            tx.damages.settle([damage.id], now=now)
+
+    def _lose(self, tx: Transaction, damage: Damage, *, now: datetime) -> bool:
+        """Do without an object; whether the day is to be sealed for that."""
+        current = tx.sealed_days.of_day(damage.resource_type, damage.day)
+        if damage.kind is DamageKind.FILE:
+            sealed = current.get(damage.account) if damage.account else None
+            return sealed is not None and sealed.key == damage.key
+        segment = tx.segments.find_damaged(damage.key)
+        if segment is not None and segment.held_for != damage.id:
+            raise NotSealedYet(
+                f"{damage.key} waits to be sealed, and what is sound of it will be used: "
+                f"run `dayfile seal {damage.resource_type} {damage.day}` first"
+            )
+        if segment is not None:
+            tx.uploads.discard(tx.segments.remove(segment.id), now=now, delete_after=now + self._sweep_delay)
+        touched = [sealed.id for account, sealed in current.items() if packed_holds(damage.accounts, account)]
+        tx.sealed_days.mark_incomplete(touched)
+        return True
+
+
+def _heir(tx: Transaction, damage: Damage) -> Damage | None:
+    """The damage that goes on holding what this one held, as accounts of these lines have lines in its segment, too."""
+    if damage.kind is not DamageKind.SEGMENT:
+        return None
+    mine = packed_members(damage.accounts)
+    others = tx.damages.unsettled(damage.resource_type, DayRange(first=damage.day, last=damage.day))
+    return next(
+        (
+            one
+            for one in others
+            if one.id != damage.id
+            and one.kind is DamageKind.SEGMENT
+            and one.is_open
+            and tx.segments.held_for([one.id])
+            and mine & packed_members(one.accounts)
+        ),
+        None,
+    )
+
+
+def _read(sealed: SealedDay, storage: Storage) -> None:
+    """Read a file to its end; raises NotFound, or Corrupt if it is not what its manifest says in both its forms."""
+    digest = hashlib.sha256()
+    for block in storage.read(sealed.key):
+        digest.update(block)
+    if digest.hexdigest() != sealed.sha256:
+        raise Corrupt(f"its SHA-256 is {digest.hexdigest()} and should be {sealed.sha256}")
+    read_former(sealed.key, sealed.plain_sha256, storage)
+
+
+def _place(damage: Damage) -> dict[str, str]:
+    return {"resource_type": damage.resource_type.name, "day": str(damage.day), "account": damage.account or ""}
