@@ -9,14 +9,20 @@ every step up in size, however long segments go on coming in.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
+
+import structlog
 
 from dayfile.clock import Clock
-from dayfile.errors import Corrupt, LostClaim, NotFound
+from dayfile.errors import LostClaim, NotFound, Transient
 from dayfile.files import segments
+from dayfile.files.soundness import compare_inline, compare_whole, is_of_one_object, reason_of
 from dayfile.files.storage import Storage
+from dayfile.model.damage import damaged_segment, inline_key
 from dayfile.model.day import Day
 from dayfile.model.resource import ResourceType
 from dayfile.model.secret import Randomness
@@ -25,6 +31,8 @@ from dayfile.objects.layout import UNIQUE_DIGITS, segment_key
 from dayfile.objects.writer import ObjectWriter, PendingObject
 from dayfile.store.database import Database
 from dayfile.store.segments import WaitingDay
+
+log = structlog.get_logger()
 
 LEAST_SEGMENTS = 64
 """Fewer segments of about one size are not worth a fold."""
@@ -67,11 +75,13 @@ class Folding:
         self._sweep_delay = sweep_delay
         self._rule = rule or FoldingRule()
         self._looked_at: dict[tuple[ResourceType, Day], WaitingDay] = {}
+        self._left_out: defaultdict[tuple[ResourceType, Day], set[int]] = defaultdict(set)  # ids of damaged segments
 
     def round(self) -> bool:
         """Fold the small segments of the day with most of them; False when nowhere are enough.
 
-        Raises StorageUnavailable, DatabaseUnavailable, Corrupt.
+        A damaged segment is recorded and left out, and a day that cannot be folded holds up no other. Raises
+        StorageUnavailable, DatabaseUnavailable, and what a day raised that has nothing damaged.
         """
         with self._database.snapshot() as tx:
             waiting = tx.segments.waiting()
@@ -81,27 +91,64 @@ class Folding:
                 return False
             if self._looked_at.get((day.resource_type, day.day)) != day:
                 group = self._largest_group(day.resource_type, day.day)
-                if group:
-                    return self._fold_of(day, group)
+                if group and self._fold_of(day, group):
+                    return True
+                # Until something else comes for this day, the other days have their turn.
                 self._looked_at[day.resource_type, day.day] = day
         return False
 
     def _fold_of(self, day: WaitingDay, group: Sequence[Segment]) -> bool:
+        """Fold a group, or find out what is damaged of it; False if somebody else had one of them first."""
         try:
             return self._fold(group)
-        except Corrupt:
-            # It is said once; until something else comes for this day, the other days have their turn.
-            self._looked_at[day.resource_type, day.day] = day
-            raise
+        except Exception as error:
+            damaged = self._damaged(group) if is_of_one_object(error) else []
+            if not damaged and isinstance(error, NotFound):
+                return False
+            if not damaged and not isinstance(error, Transient):
+                self._looked_at[day.resource_type, day.day] = day  # it is said once
+            if not damaged:
+                raise
+        self._left_out[day.resource_type, day.day] |= {segment.id for segment in damaged}
+        return True
+
+    def _damaged(self, group: Sequence[Segment]) -> list[Segment]:
+        """Record which segments of a group are damaged: the next seal will hold what it cannot read of them."""
+        reasons = {segment.id: self._reason(segment) for segment in group}
+        damaged = [segment for segment in group if reasons[segment.id] is not None]
+        now = self._clock.now()
+        with self._database.transaction() as tx:
+            there = [segment for segment in damaged if tx.segments.exists(segment.id)]  # else somebody has sealed it
+            for segment in there:
+                tx.damages.record(damaged_segment(segment, accounts=None, reason=reasons[segment.id] or ""), now=now)
+        for segment in there:
+            log.error(
+                "segment.damaged",
+                object=segment.key or inline_key(segment.id),
+                resource_type=segment.resource_type.name,
+                day=str(segment.day),
+                reason=reasons[segment.id],
+                what_to_do="run `dayfile damage list`",
+            )
+        return there
+
+    def _reason(self, segment: Segment) -> str | None:
+        if segment.key is None:
+            with self._database.snapshot() as tx:
+                data = tx.segments.inline([segment.id]).get(segment.id)
+            return reason_of(lambda: compare_inline(data, checksum=segment.checksum))
+        return reason_of(lambda: compare_whole(self._data(segment.key or ""), checksum=segment.checksum))
 
     def _forget_days_that_are_gone(self, waiting: Sequence[WaitingDay]) -> None:
         still = {(day.resource_type, day.day) for day in waiting}
         self._looked_at = {key: day for key, day in self._looked_at.items() if key in still}
+        self._left_out = defaultdict(set, {key: ids for key, ids in self._left_out.items() if key in still})
 
     def _largest_group(self, resource_type: ResourceType, day: Day) -> list[Segment]:
         """The most segments of about one size that may be folded now; none when they are too few."""
+        left_out = self._left_out[resource_type, day]
         with self._database.snapshot() as tx:
-            found = tx.segments.foldable(resource_type, day)
+            found = [one for one in tx.segments.foldable(resource_type, day) if one.id not in left_out]
         groups: dict[int, list[Segment]] = {limit: [] for limit in _STEPS}
         for segment in found:
             limit = next((limit for limit in _STEPS if segment.stored_bytes <= limit), None)
@@ -126,15 +173,16 @@ class Folding:
         first = group[0]
         key = segment_key(first.resource_type, first.day, self._randomness.hex(UNIQUE_DIGITS))
         try:
-            with self._objects.put(key, segments.fold(self._sources(group), first.resource_type)) as new:
-                self._replace(group, new)
-        except (LostClaim, NotFound):
+            fold = segments.Fold(self._sources(group), first.resource_type)
+            with self._objects.put(key, fold) as new:
+                self._replace(group, new, checksum=fold.checksum)
+        except LostClaim:
             return False
         return True
 
-    def _replace(self, group: Sequence[Segment], new: PendingObject) -> None:
+    def _replace(self, group: Sequence[Segment], new: PendingObject, *, checksum: int) -> None:
         now = self._clock.now()
-        segment = folded(group, key=new.key, stored_bytes=new.size_bytes)
+        segment = folded(group, key=new.key, stored_bytes=new.size_bytes, checksum=checksum)
         with self._database.transaction() as tx:
             tx.segments.replace([old.id for old in group], segment, accepted_at=min(old.accepted_at for old in group))
             tx.uploads.go_live([new.upload_id], now=now)
@@ -149,12 +197,15 @@ class Folding:
                 inline = tx.segments.inline([segment.id for segment in some if segment.is_inline])
             for segment in some:
                 if segment.key is not None:
-                    path = self._storage.path(segment.key)
-                    yield segments.Source(id=segment.id, data=path or b"".join(self._storage.read(segment.key)))
+                    data = self._data(segment.key)
                 elif segment.id in inline:
-                    yield segments.Source(id=segment.id, data=inline[segment.id])
+                    data = inline[segment.id]
                 else:
                     raise NotFound(f"the segment {segment.id} is not there any more")
+                yield segments.Source(id=segment.id, data=data, checksum=segment.checksum)
+
+    def _data(self, key: str) -> bytes | Path:
+        return self._storage.path(key) or b"".join(self._storage.read(key))
 
 
 def _segments(day: WaitingDay) -> int:

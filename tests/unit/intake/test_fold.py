@@ -8,14 +8,16 @@ from datetime import timedelta
 
 import pytest
 
-from dayfile.errors import Corrupt, Transient
+from dayfile.errors import NotFound, Transient
 from dayfile.files.storage import Bytes, LocalStorage
 from dayfile.intake.accept import Intake
+from dayfile.intake.fold import Folding
 from dayfile.model.account import Account, packed_holds
 from dayfile.model.day import Day
 from dayfile.model.resource import CALLS, MESSAGES
 from dayfile.model.segment import NewSegment, SegmentKind
 from tests.support.clock import NOON
+from tests.support.damage import flip
 from tests.support.intake import SWEEP_DELAY, Place, a_delivery
 from tests.support.records import Sent
 from tests.support.state import a_sid, an_account
@@ -164,8 +166,11 @@ def test_a_seal_that_comes_in_between_wins(place: Place, intake: Intake, acme: A
 def test_an_object_that_is_gone_is_a_race_lost(place: Place, intake: Intake, acme: Account) -> None:
     """A seal may be committed and its objects swept while a slow fold still reads: nothing is wrong then."""
     _send(intake, acme, ["a", "b"], filler=3000)
-    place.storage.delete([key for segment in place.segments(DAY) if (key := segment.key)])
-    assert not place.folding().round()
+    folding = place.folding()
+    folding._fold = lambda group: _gone(place, [segment.id for segment in group])  # type: ignore[method-assign]
+    assert not folding.round()
+    with place.database.snapshot() as tx:
+        assert tx.damages.count() == 0
 
 
 def test_a_damaged_segment_holds_up_no_other_day(place: Place, intake: Intake, acme: Account) -> None:
@@ -176,12 +181,42 @@ def test_a_damaged_segment_holds_up_no_other_day(place: Place, intake: Intake, a
     assert key is not None
     place.storage.delete([key])
     place.storage.put(key, [b"damaged"])
-    folding = place.folding()
-    with pytest.raises(Corrupt):
-        folding.round()
-    assert folding.round()
-    assert (len(place.segments(DAY)), len(place.segments(NEXT))) == (3, 1)
+    _fold_all(folding := place.folding())
+    assert (len(place.segments(DAY)), len(place.segments(NEXT))) == (2, 1)
     assert not folding.round()
+    with place.database.snapshot() as tx:
+        assert [damage.key for damage in tx.damages.page(limit=9)] == [key]
+
+
+@pytest.mark.parametrize("how", ["gone", "a folder", "inline"])
+def test_a_segment_that_cannot_be_read_is_left_out_of_the_fold(
+    place: Place, intake: Intake, acme: Account, how: str
+) -> None:
+    """The rest of its day is folded, too: other senders go on filling the state database."""
+    _send(intake, acme, ["a", "b", "c"], filler=0 if how == "inline" else 3000)
+    _send(intake, acme, "de", day=NEXT)
+    first = place.segments(DAY)[0]
+    if first.key is None:
+        with place.database.exclusively() as connection:
+            connection.exec_driver_sql("DELETE FROM segment_inline WHERE segment_id = ?", (first.id,))
+    else:
+        place.storage.delete([first.key])
+        if how == "a folder":
+            (place.storage.root / first.key).mkdir(parents=True)
+    _fold_all(place.folding())
+    assert (len(place.segments(DAY)), len(place.segments(NEXT))) == (2, 1)
+    with place.database.snapshot() as tx:
+        assert tx.damages.count() == 1
+
+
+def test_a_segment_whose_columns_have_changed_is_not_folded(place: Place, intake: Intake, acme: Account) -> None:
+    """A fold has a new checksum: it would make of a wrong account or order one that looks right."""
+    _send(intake, acme, ["a", "b"], filler=3000)
+    key = place.segments(DAY)[0].key
+    assert key is not None
+    flip(place.storage.root / key, -700)
+    _fold_all(place.folding())
+    assert len(place.segments(DAY)) == 2
 
 
 @pytest.mark.parametrize("at", range(1, 10))
@@ -200,6 +235,19 @@ def test_a_fold_that_fails_changes_nothing_or_is_complete(place: Place, intake: 
     assert _bodies(place) == ["a", "b", "c"]
     assert len(place.segments(DAY)) == 1
     assert place.unaccounted() == []
+
+
+def _fold_all(folding: Folding) -> None:
+    while folding.round():
+        pass
+
+
+def _gone(place: Place, ids: list[int]) -> bool:
+    """A seal has taken them, and its commit has dropped them."""
+    with place.database.transaction() as tx:
+        for segment_id in ids:
+            tx.segments.remove(segment_id)
+    raise NotFound("there is no object")
 
 
 def test_resource_types_are_folded_apart(place: Place, intake: Intake, acme: Account) -> None:
