@@ -1,4 +1,4 @@
-"""Accounts: their sids, their states, and how a set of them is packed into a few bytes."""
+"""Accounts: their sids, their states, and sets of accounts packed into a few bytes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from dayfile.model.sid import canonical_sid
 AccountSid = NewType("AccountSid", str)
 
 SHORTEST_TOKEN = 16
-"""What is shorter can be guessed."""
+"""The fewest characters of an auth token: a shorter one can be guessed."""
 
 LONGEST_TOKEN = 128
 
 KEEP_OLD_FOR: Final = timedelta(hours=24)
-"""How long a token that is replaced works beside the new one, unless somebody says otherwise."""
+"""The time for which a replaced token works beside the new one, unless the caller says otherwise."""
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|[0-9a-fA-F]{32}")
 _TOKEN = re.compile(rf"[!-~]{{{SHORTEST_TOKEN},{LONGEST_TOKEN}}}")
@@ -30,7 +30,7 @@ PACKED_BYTES = 8
 
 
 class AccountState(Enum):
-    """What an account may do. Whatever it is, its records and files are kept, and its platform's records taken in."""
+    """The state of an account. In every state its files are kept and its platform's records are accepted."""
 
     ACTIVE = "active"
     SUSPENDED = "suspended"  # it and its subaccounts may ask for nothing, until it is active again
@@ -63,15 +63,15 @@ def parse_account_sid(text: str, *, name: str = "AccountSid") -> AccountSid:
 
 
 def sid_of_uuid(prefix: str, text: str) -> str | None:
-    """The sid that stands for a platform's UUID: the prefix and its 32 digits, without hyphens and in lower case.
+    """Return the sid of a platform's UUID: the prefix and the UUID's 32 digits, without hyphens and in lower case.
 
-    None for a text that is no UUID. It is the documented rule for platforms whose names of things are UUIDs.
+    Returns None if the text is not a UUID. This is the documented rule for platforms that name things by UUIDs.
     """
     return prefix + text.replace("-", "").lower() if _UUID.fullmatch(text) else None
 
 
 def parse_auth_token(text: str, *, name: str = "auth_token") -> str:
-    """Read a token that a platform has given out already; raises InvalidParameter, which does not repeat it."""
+    """Read an auth token that a platform has already given out; raises InvalidParameter, which does not repeat it."""
     if not _TOKEN.fullmatch(text):
         raise InvalidParameter(
             name,
@@ -81,12 +81,12 @@ def parse_auth_token(text: str, *, name: str = "auth_token") -> str:
 
 
 def go_refuses(token: str) -> bool:
-    """Whether Twilio's library for Go would not even send the token."""
+    """Return True if Twilio's library for Go would refuse to send the token."""
     return not token.isalnum()
 
 
 def pack_accounts(accounts: Iterable[AccountSid]) -> bytes:
-    """A set of accounts as sorted 8-byte prefixes of their hex digits, for asking `packed_holds` later."""
+    """Return a set of accounts as sorted 8-byte prefixes of their hex digits, to be queried with `packed_holds`."""
     return b"".join(sorted({_packed(account) for account in accounts}))
 
 
@@ -101,7 +101,9 @@ def packed_members(packed: bytes) -> set[bytes]:
 
 
 def packed_holds(packed: bytes, account: AccountSid) -> bool:
-    """Whether the account may be in the packed set: never a wrong no; a wrong yes for a colliding prefix, which costs
+    """Return True if the account may be in the packed set.
+
+    False is always right. True is wrong for an account whose prefix collides with that of one in the set: this costs
     work and no correctness.
     """
     wanted = _packed(account)

@@ -1,8 +1,8 @@
-"""Trust in the clock: which readings of it are believed, and how long one that is doubted has to go on saying the same.
+"""Trust in the clock: which of its readings are believed, and how long a doubted clock has to agree with itself.
 
-The mark is the latest moment that was believed. Within one boot the machine counts how much time has passed since; a
-clock that says otherwise by more than a minute has jumped. Across boots nobody counts: ten minutes are a restart, more
-may be a wrong clock. A clock before the mark is wrong, or the mark is.
+The mark is the latest moment that was believed. Within one boot the machine counts the time that has passed since; a
+clock that differs from it by more than a minute has jumped. Across boots nobody counts: a gap of up to ten minutes is a
+restart, a longer one may be a wrong clock. If the clock is before the mark, one of the two is wrong.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from datetime import datetime, timedelta
 from typing import Final, Self
 
 JUMP: Final = timedelta(seconds=60)
-"""Within one boot, a clock that disagrees with the time that has passed by more than this has jumped."""
+"""The largest difference, within one boot, between a clock that has not jumped and the time that has passed."""
 
 RESTART: Final = timedelta(minutes=10)
-"""From one boot to the next, a gap of up to this is an ordinary restart."""
+"""The longest gap between two boots that is an ordinary restart."""
 
 SHORTEST_WAIT: Final = timedelta(minutes=15)
 LONGEST_WAIT: Final = timedelta(hours=24)
 WAIT_BEHIND: Final = timedelta(hours=1)
-"""For so long a clock before the mark has to agree with itself until the mark is lowered."""
+"""The time for which a clock before the mark has to agree with itself until the mark is lowered."""
 
 _NOTHING: Final = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockReading:
-    """One look at the clocks of a machine: the time, which boot it is, and how long ago that began."""
+    """One reading of a machine's clocks: the time, the boot, and the time since that boot."""
 
     now: datetime
     boot_id: str  # no other boot of any machine has it
@@ -36,7 +36,7 @@ class ClockReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
-    """A clock that is not believed: what it said last, for how long it has agreed with itself, and how long it must."""
+    """A clock that is not believed: its last reading, how long it has agreed with itself, and how long it has to."""
 
     said: datetime
     agreed_for: timedelta
@@ -55,7 +55,7 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockMark:
-    """The latest moment that was believed, the time that has surely passed since, and the doubt if there is one."""
+    """The latest moment that was believed, the time that has certainly passed since, and the doubt if there is one."""
 
     at: datetime
     passed: timedelta
@@ -65,40 +65,40 @@ class ClockMark:
 
     @classmethod
     def believing(cls, reading: ClockReading) -> Self:
-        """Return the mark of a clock that is believed."""
+        """Return the mark of a clock that is believed at this reading."""
         return cls(at=reading.now, passed=_NOTHING, boot_id=reading.boot_id, uptime=reading.uptime, doubt=None)
 
     @property
     def least(self) -> datetime:
-        """The moment that it is at least by now, if the mark was right."""
+        """The earliest moment that it can be by now, if the mark was right."""
         return self.at + self.passed
 
     @property
     def is_ahead(self) -> bool:
-        """Whether the clock is doubted because it is ahead of the mark."""
+        """True if the clock is doubted because it is ahead of the mark."""
         return self.doubt is not None and self.doubt.said > self.at
 
     @property
     def is_behind(self) -> bool:
-        """Whether the clock is doubted because it is behind the mark."""
+        """True if the clock is doubted because it is behind the mark."""
         return self.doubt is not None and self.doubt.said <= self.at
 
     def since_last_look(self, reading: ClockReading) -> timedelta | None:
-        """Return how much time has passed since the last look; None in another boot, where nobody knows."""
+        """Return the time that has passed since the last look; None after another boot, when nobody knows."""
         is_same = self.boot_id == reading.boot_id and self.uptime <= reading.uptime
         return reading.uptime - self.uptime if is_same else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """What may be done at a reading: all if it is believed; else nothing that cannot be undone."""
+    """The actions that a reading permits: all if the clock is believed, else only those that can be undone."""
 
     is_given: bool
     surely: datetime  # the clock's time if it is believed; else no later than the time that it surely is
 
 
 def look(mark: ClockMark | None, reading: ClockReading) -> ClockMark:
-    """Return the mark as this reading leaves it. Without a mark, which is a first start, the clock is believed."""
+    """Return the mark after this reading. Without a mark, as on a first start, the clock is believed."""
     if mark is None:
         return ClockMark.believing(reading)
     elapsed = mark.since_last_look(reading)
@@ -113,9 +113,9 @@ def look(mark: ClockMark | None, reading: ClockReading) -> ClockMark:
 
 
 def trust(mark: ClockMark | None, reading: ClockReading) -> Trust:
-    """Return what may be done at this reading, with the mark as it is kept.
+    """Return what may be done at this reading, given the mark as it is stored.
 
-    A doubt that is kept holds until the mark is written anew: what has to be set right comes first.
+    A stored doubt holds until the mark is written again: wrong times have to be corrected first.
     """
     seen = look(mark, reading)
     if seen.doubt is None and (mark is None or mark.doubt is None):
@@ -124,7 +124,7 @@ def trust(mark: ClockMark | None, reading: ClockReading) -> Trust:
 
 
 def has_gone_back(before: ClockMark, after: ClockMark) -> bool:
-    """Tell whether the clock is believed now and said something later before: what it said then is to be set right."""
+    """Return True if the clock is believed now and showed a later time before: times written then need correction."""
     if after.doubt is not None:
         return False
     said = before.doubt.said if before.doubt else before.at
@@ -134,7 +134,7 @@ def has_gone_back(before: ClockMark, after: ClockMark) -> bool:
 
 
 def _doubt_after(doubt: Doubt | None, reading: ClockReading, *, elapsed: timedelta | None) -> Doubt | None:
-    """The doubt after another look; None if there was none, or the clock has jumped again."""
+    """Return the doubt after another look; None if there was none, or if the clock has jumped again."""
     if doubt is None:
         return None
     expected = doubt.said + (elapsed or _NOTHING)

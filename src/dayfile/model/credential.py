@@ -1,4 +1,4 @@
-"""Who is asking: an account with its auth token or an API key, or the operator."""
+"""Callers and their credentials: an account with its auth token or an API key, or the operator."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class Actor:
 
 
 class Scope(Enum):
-    """What an operator's key may do."""
+    """The scopes of an operator's key."""
 
     INTAKE = "intake"  # write records of every account
-    ERASE = "erase"  # take records away; kept for when there is something that does, and not given until then
+    ERASE = "erase"  # remove records; reserved until there is an operation that does, and not granted before
     ACCOUNTS = "accounts"  # create and change accounts
 
 
 class Permission(Enum):
-    """What credentials of an account may do for it. Each operation needs exactly one of them."""
+    """The permissions of an account's credentials. Each operation needs exactly one of them."""
 
     EXPORTS_READ = "exports:read"  # see what there is: resource types, configurations, jobs, days, manifests
     DOWNLOADS_READ = "downloads:read"  # get links to day files, and so what is in them
@@ -40,7 +40,7 @@ class Permission(Enum):
 
 
 class KeyKind(Enum):
-    """What an API key may do: see `permissions_of`."""
+    """The kinds of API keys; `permissions_of` gives their permissions."""
 
     OPERATOR = "operator"
     MAIN = "main"
@@ -49,10 +49,10 @@ class KeyKind(Enum):
 
 
 EVERYTHING = frozenset(Permission)
-"""What an auth token may do, and a main key."""
+"""The permissions of an auth token and of a main key."""
 
 GRANTABLE = EVERYTHING - {Permission.KEYS_WRITE}
-"""What a standard key may do, and what a restricted one can be given: a key that makes keys could make itself more."""
+"""Permissions of a standard key, and all that a restricted one can get: a key that makes keys could add to its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ class Caller:
     permissions: frozenset[Permission]
 
     def customer(self, permission: Permission) -> Account:
-        """The account that something is asked for; raises Forbidden for a key without the permission.
+        """Return the account that the request is for; raises Forbidden for a key without the permission.
 
         An operator's key owns no account, and may do nothing in the name of one.
         """
@@ -92,7 +92,7 @@ class Caller:
         return self.account
 
     def require(self, scope: Scope) -> None:
-        """Raises Forbidden unless this is an operator's key with the scope."""
+        """Raise Forbidden unless this is an operator's key with the scope."""
         if scope not in self.scopes:
             raise Forbidden(
                 f"this needs an operator key with the scope {scope.value!r}: make one with "
@@ -101,7 +101,7 @@ class Caller:
 
 
 def parse_key_sid(text: str) -> str:
-    """Read `SK` and 32 hexadecimal digits; raises NotFound, for no such key can exist."""
+    """Read `SK` and 32 hexadecimal digits; raises NotFound for anything else, since no such key can exist."""
     sid = canonical_sid(text, prefix="SK")
     if sid is None:
         raise NotFound(f"there is no key {text[:80]!r}: a key sid is SK followed by 32 hexadecimal digits")
@@ -109,7 +109,7 @@ def parse_key_sid(text: str) -> str:
 
 
 def permissions_of(key: ApiKey | None) -> frozenset[Permission]:
-    """What may be done with a key; None stands for the auth token itself."""
+    """Return the permissions of a key; None stands for the auth token itself."""
     if key is None or key.kind is KeyKind.MAIN:
         return EVERYTHING
     if key.kind is KeyKind.STANDARD:
@@ -120,7 +120,7 @@ def permissions_of(key: ApiKey | None) -> frozenset[Permission]:
 def check_key(
     kind: KeyKind, *, of_account: bool, scopes: Collection[Scope], permissions: Collection[Permission]
 ) -> None:
-    """Raises Invalid for a key that could not be what it says."""
+    """Raise Invalid if the kind, owner, scopes and permissions of a key contradict each other."""
     if of_account is (kind is KeyKind.OPERATOR):
         raise Invalid("an operator key has no account, and every other key has one")
     if of_account and scopes:

@@ -1,4 +1,4 @@
-"""Days: UTC calendar dates, half open, and ranges of them; which days may be exported, and when.
+"""Days (UTC calendar dates, half open), ranges of them, and the rules for which may be sealed or exported and when.
 
 Pure values. Every text that might be a day is parsed here and nowhere else.
 """
@@ -37,7 +37,7 @@ class Day:
 
     @classmethod
     def of(cls, moment: datetime) -> Self:
-        """The UTC day that an aware moment falls into."""
+        """Return the UTC day of an aware moment."""
         return cls(moment.astimezone(UTC).date())
 
     @property
@@ -64,7 +64,7 @@ class Day:
 
 
 FIRST_DAY = Day(date(2010, 1, 1))
-"""No record and no job is older than this."""
+"""The earliest day of a record or a job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,15 +86,15 @@ class DayRange:
 
 
 def last_custom_day(now: datetime) -> Day:
-    """The newest day a custom job may ask for: two days before today, UTC (the API's rule for EndDay)."""
+    """Return the newest day that a custom job may ask for: two days before today, UTC (the API's rule for EndDay)."""
     return Day.of(now) - 2
 
 
 def custom_range(start: str, end: str, *, now: datetime) -> DayRange:
-    """The days of a custom job, from the texts of StartDay and EndDay.
+    """Return the days of a custom job from the texts of StartDay and EndDay.
 
-    Raises InvalidParameter that names the parameter, the rule and the value: a date of another form, a range that
-    runs backwards, starts before 2010-01-01 or ends later than `last_custom_day`.
+    Raises InvalidParameter, which names the parameter, the rule and the value, for a date in another form and for a
+    range that runs backwards, starts before 2010-01-01 or ends after `last_custom_day`.
     """
     days = DayRange(first=Day.parse(start, name="StartDay"), last=Day.parse(end, name="EndDay"))
     newest = last_custom_day(now)
@@ -108,5 +108,5 @@ def custom_range(start: str, end: str, *, now: datetime) -> DayRange:
 
 
 def sealed_from(day: Day, *, grace: timedelta) -> datetime:
-    """The moment from which a day may be sealed: its end plus the grace time for stragglers."""
+    """Return the moment from which a day may be sealed: its end plus the grace time for late records."""
     return day.end + grace

@@ -1,4 +1,4 @@
-"""E-mail addresses: whether a text has the shape of one. Whether anybody reads there, only mail can find out."""
+"""E-mail addresses: a check of their form. Only mail can find out if anybody reads it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What accounts are to be, as somebody lists them: what each entry comes to, and what is wrong with it.
+"""Account entries: the wanted states of accounts, the changes that follow from them, and their problems.
 
-One rule for a file of a million accounts and for a request about one: an entry that is repeated changes nothing.
+The same rules hold for a file of a million accounts and for a request about one: a repeated entry changes nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dayfile.model.email import parse_email
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountEntry:
-    """What one account is to be. None: as it is, and for a new account the default."""
+    """The wanted state of one account. None leaves a field as it is, and gives a new account the default."""
 
     sid: AccountSid
     token: str | None = field(repr=False)
@@ -38,8 +38,8 @@ def parse_entry(
 ) -> AccountEntry:
     """Read an entry from the texts of its fields; raises InvalidParameter.
 
-    `names` says how a field is called where the texts come from; `read_sid` reads one, given such a name for messages.
-    An empty text is as good as none, but for the e-mail address: there it means that there is none.
+    `names` gives each field's name in the source, for messages; `read_sid` reads a sid, given such a name. An empty
+    text counts as None, except for the e-mail address, which it removes.
     """
     token, parent, state, name = (fields.get(field) or None for field in ("token", "parent", "state", "friendly_name"))
     email = fields.get("email")
@@ -62,14 +62,14 @@ def _parse_state(text: str, *, name: str) -> AccountState:
 def _parse_name(text: str, *, name: str) -> str:
     if len(text) > LONGEST_NAME:
         raise InvalidParameter(name, f"must have at most {LONGEST_NAME} characters, not {len(text)}")
-    # What no database can hold: NUL, and halves of characters, which JSON can spell.
+    # No database can hold these: NUL, and lone surrogates, which JSON can spell.
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise InvalidParameter(name, "must not contain the character NUL or half a character")
     return text
 
 
 class Action(Enum):
-    """What an entry comes to."""
+    """The effect of an entry."""
 
     CREATE = "create"
     CHANGE = "change"
@@ -78,16 +78,16 @@ class Action(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """An entry and what it comes to."""
+    """An entry and its effect."""
 
     entry: AccountEntry
     action: Action
-    changes: tuple[str, ...]  # the fields of the entry that make a difference
+    changes: tuple[str, ...]  # the fields that the entry changes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryProblem:
-    """What is wrong with an entry."""
+    """A problem of an entry."""
 
     number: int  # counted from 0
     field: str  # of the entry
@@ -95,26 +95,26 @@ class EntryProblem:
     is_conflict: bool  # the entry contradicts an account that is there
 
     def as_error(self) -> Invalid | Conflict:
-        """The same for a request that is about this entry alone."""
+        """Return the problem as the error of a request that is about this entry alone."""
         return Conflict(f"{self.field} {self.rule}") if self.is_conflict else InvalidParameter(self.field, self.rule)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a list of entries comes to: steps for all of them, or problems."""
+    """The effects of a list of entries: a step for each of them, or the problems."""
 
     steps: tuple[Step, ...]
     problems: tuple[EntryProblem, ...]
 
 
 TokenCheck = Callable[[AccountEntry], bool]
-"""Whether the token of an entry is the one that its account has already."""
+"""A predicate: True if the token of an entry is the one that its account already has."""
 
 
 def plan_entries(
     entries: Sequence[AccountEntry], known: Mapping[AccountSid, Account], *, has_token: TokenCheck
 ) -> Plan:
-    """What the entries come to where the accounts `known` are there, those of the entries and their parents."""
+    """Return the plan for the entries, given in `known` the existing accounts of the entries and of their parents."""
     rules = _Rules(entries, known)
     problems = [problem for number in range(len(entries)) if (problem := rules.problem(number)) is not None]
     if problems:
@@ -124,7 +124,7 @@ def plan_entries(
 
 
 def described(account: Account, entry: AccountEntry) -> Account:
-    """The account as the entry wants it."""
+    """Return the account with the changes of the entry."""
     return replace(
         account,
         state=account.state if entry.state is None else entry.state,
@@ -134,7 +134,7 @@ def described(account: Account, entry: AccountEntry) -> Account:
 
 
 class _Rules:
-    """What the entries must keep to, together and with the accounts that are there."""
+    """The rules for entries, among themselves and with the existing accounts."""
 
     def __init__(self, entries: Sequence[AccountEntry], known: Mapping[AccountSid, Account]) -> None:
         self._entries = entries
@@ -144,7 +144,7 @@ class _Rules:
             self._first.setdefault(entry.sid, number)
 
     def problem(self, number: int) -> EntryProblem | None:
-        """The first thing that is wrong with an entry."""
+        """Return the first problem of an entry; None if it has none."""
         entry = self._entries[number]
         if self._first[entry.sid] != number:
             return EntryProblem(number=number, field="sid", rule=f"{entry.sid} comes twice", is_conflict=False)

@@ -1,6 +1,4 @@
-"""What an export is made of: sealed days, which are the records, day files, which publish them, and the configuration
-by which that happens every day.
-"""
+"""Values of exports: sealed days (the records), day files, which publish them, and configurations of daily exports."""
 
 from __future__ import annotations
 
@@ -13,12 +11,12 @@ from dayfile.model.day import Day
 from dayfile.model.resource import ResourceType
 
 LONGEST_LINK = timedelta(days=7)
-"""No link to a file is given for longer, whatever is set."""
+"""The longest lifetime of a link to a file, whatever is configured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSealedDay:
-    """What a piece of a seal made for one account: the manifest of a file that exists, before it counts."""
+    """The manifest of one account's file, made by a piece of a seal: the file exists and does not count yet."""
 
     account: AccountSid
     revision: int
@@ -38,7 +36,7 @@ class NewSealedDay:
 class SealedDay:
     """One revision of one account's day of one resource type: immutable, and provably complete.
 
-    Its manifest: what is in the file, how large it is, and the SHA-256 of both its forms.
+    It holds the manifest: what is in the file, how large it is, and the SHA-256 of both its forms.
     """
 
     id: int
@@ -79,8 +77,8 @@ class DailyRun:
 
     resource_type: ResourceType
     day: Day
-    cursor: str  # the last account, in the order of their sids, that was seen to; empty at first
-    published: int  # files so far
+    cursor: str  # the last account processed, in the order of their sids; empty at first
+    published: int  # number of files so far
     started_at: datetime
 
 
@@ -95,7 +93,7 @@ class WithheldDay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationChange:
-    """What a customer wants otherwise; None leaves a thing as it is, and an empty text takes it away."""
+    """A customer's changes to a configuration. None leaves a field as it is, and an empty text clears it."""
 
     enabled: bool | None
     webhook_url: str | None
@@ -104,7 +102,7 @@ class ConfigurationChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportConfiguration:
-    """Whether an account gets every day of a resource type by itself, and who is told. It always exists."""
+    """The settings of an account's daily exports of a resource type, and of their webhook. They always exist."""
 
     account: AccountSid
     resource_type: ResourceType
@@ -114,28 +112,28 @@ class ExportConfiguration:
 
     @classmethod
     def initial(cls, account: AccountSid, resource_type: ResourceType) -> ExportConfiguration:
-        """As it is before its first change: everything off."""
+        """Return the configuration before its first change: everything is off."""
         return cls(account=account, resource_type=resource_type, enabled_at=None, webhook_url="", webhook_method="")
 
     @property
     def is_enabled(self) -> bool:
-        """Whether days are exported by themselves."""
+        """True if days are exported automatically."""
         return self.enabled_at is not None
 
     def covers(self, day: Day) -> bool:
-        """Whether the day is exported by itself: it is enabled, and was before the day's end. It never reaches back."""
+        """Return True if the day is exported automatically: exports are on since before its end. Never retroactive."""
         return self.enabled_at is not None and self.enabled_at < day.end
 
     def changed(self, change: ConfigurationChange, *, now: datetime) -> ExportConfiguration:
-        """As it is after a change; raises InvalidParameter if a URL and a method do not come together then."""
+        """Return the changed configuration; raises InvalidParameter for a URL without a method, or the reverse."""
         enabled_at = self.enabled_at
         if change.enabled is not None:
-            # Enabled once more, it stays enabled from when it was.
+            # Enabling again keeps the moment from which exports have been enabled.
             enabled_at = (self.enabled_at or now) if change.enabled else None
         url = self.webhook_url if change.webhook_url is None else change.webhook_url
         method = self.webhook_method if change.webhook_method is None else change.webhook_method
         if change.webhook_url == "" and change.webhook_method is None:
-            method = ""  # without an address there is nothing for it to be the method of
+            method = ""  # without a URL there is no webhook that it could be the method of
         if url and not method:
             raise InvalidParameter("WebhookMethod", "must be given together with WebhookUrl")
         if method and not url:

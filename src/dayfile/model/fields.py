@@ -1,6 +1,6 @@
-"""The values of documented fields: what each kind accepts, and how it stands in a canonical line.
+"""The values of documented fields: what each kind accepts, and its form in a canonical line.
 
-A value of another type is taken only where nothing can be lost by it: `"1"` is the integer 1, `"01"` is nothing.
+A value of another type is accepted only if nothing can be lost by it: `"1"` is the integer 1, `"01"` is refused.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dayfile.model.resource import RESOURCE_TYPES, Kind
 from dayfile.model.strictjson import Value, shown
 
 Read = Callable[[str, Value], Value]
-"""Field name and value, in; the value of the canonical line, out. Raises InvalidRecord."""
+"""A function from a field's name and value to the value in the canonical line. Raises InvalidRecord."""
 
 MIN_INTEGER: Final = -(2**63)
 MAX_INTEGER: Final = 2**63 - 1
@@ -26,20 +26,20 @@ MAX_INTEGER: Final = 2**63 - 1
 _TYPES: Final = {
     prefix: kind.name for kind in RESOURCE_TYPES if len(kind.key_fields) == 1 for prefix in kind.key_fields[0].prefixes
 }
-"""By the prefix of a sid: the resource type whose records it names."""
+"""The name of a resource type by the prefix of the sid that names its records."""
 
-# Segments, media and seconds are few and small. What is remembered is bounded in length by the pattern, too.
+# Numbers of segments, media and seconds are few and small. The pattern also bounds the length of what is cached.
 _INTEGERS_REMEMBERED = 4096
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 
 
 def sid_pattern(prefixes: tuple[str, ...]) -> str:
-    """The pattern of a sid with one of these prefixes."""
+    """Return the regular expression of a sid with one of these prefixes."""
     return f"(?:{'|'.join(prefixes)})[0-9a-f]{{32}}"
 
 
 def sid_reader(prefixes: tuple[str, ...]) -> Read:
-    """Read a sid that must be there."""
+    """Return the function that reads a required sid."""
     matches = re.compile(sid_pattern(prefixes)).fullmatch
     rule = f"must be {' or '.join(prefixes)} followed by 32 lower-case hexadecimal digits"
     elsewhere = {prefix: kind for prefix, kind in _TYPES.items() if prefix not in prefixes}
@@ -57,7 +57,7 @@ def sid_reader(prefixes: tuple[str, ...]) -> Read:
 
 
 def read_needed_moment(name: str, value: Value) -> str:
-    """Read a time that must be there."""
+    """Read a required time."""
     if value is None:
         raise _absent(name, "must be a time with its zone")
     return _read_moment(name, value)
@@ -86,7 +86,7 @@ def _read_integer(name: str, value: Value) -> int:
 
 @lru_cache(maxsize=_INTEGERS_REMEMBERED)
 def integer_of(digits: str) -> int:
-    """The integer that a text spells as JSON does; raises ValueError with the rule it breaks."""
+    """Return the integer that a text spells as JSON does; raises ValueError with the rule that it breaks."""
     if _INTEGER.fullmatch(digits) and MIN_INTEGER <= (number := int(digits)) <= MAX_INTEGER:
         return number
     raise ValueError("must be an integer of at most 64 bits, or null")
@@ -119,10 +119,10 @@ READERS: Final[dict[Kind, tuple[type | None, Read]]] = {
     Kind.BOOLEAN: (bool, _read_boolean),
     Kind.MOMENT: (None, _read_moment),
 }
-"""By kind: the type whose values stand in the line as they came, if there is one, and how others but null are read."""
+"""By kind: the type whose values are copied to the line unchanged, if any, and the reader of the others but null."""
 
 RESPELLERS: Final[dict[Kind, Callable[[str], Value]]] = {Kind.INTEGER: integer_of, Kind.MOMENT: canonical_moment}
-"""By kind: how text in the REST form becomes the value of the canonical line, told in the fewest steps; or ValueError.
+"""By kind: the fastest function from text in the REST form to the value in the canonical line; it raises ValueError.
 
-The same values as by `READERS`; what is wrong with the others is for those to say.
+The values are the same as by `READERS`, which are left to say what is wrong with the others.
 """

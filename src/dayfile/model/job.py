@@ -1,6 +1,6 @@
-"""Custom jobs and their days: statuses, events, and THE transition table.
+"""Custom jobs and their days: statuses, events, and the transition table.
 
-A job has no status of its own: it is what its days say. Whoever works on a day reports an event; `after` decides.
+A job has no status of its own: it follows from those of its days. Workers report events of days; `after` decides.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ JobSid = NewType("JobSid", str)
 
 
 class Status(Enum):
-    """Where one day of a job stands, spelled as the API shows it."""
+    """The status of one day of a job, spelled as the API shows it."""
 
     SUBMITTED = "Submitted"
     RUNNING = "Running"
@@ -36,12 +36,12 @@ class Status(Enum):
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing will ever change it."""
+        """True if no event can change it."""
         return self in _FINAL
 
 
 class Event(Enum):
-    """What happened to one day of a job."""
+    """An event of one day of a job."""
 
     CLAIM = "claim"
     COMPLETE = "complete"
@@ -70,15 +70,15 @@ TRANSITIONS: Mapping[tuple[Status, Event], Status] = {
     **{(Status.RUNNING_TO_BE_DELETED, event): Status.DELETED_BY_USER_REQUEST for event in _CLAIMED_AND_DELETED},
     (Status.RUNNING_TO_BE_DELETED, Event.DELETE): Status.RUNNING_TO_BE_DELETED,
 }
-"""All there is: a pair that is not here cannot happen."""
+"""All transitions: a pair that is not here cannot happen."""
 
 
 class ImpossibleTransition(DayfileError):
-    """An event met a status that it cannot follow: a bug, never a caller's fault."""
+    """An event that cannot follow the status it met: a bug, never a caller's fault."""
 
 
 def after(status: Status, event: Event) -> Status:
-    """The status that follows; raises ImpossibleTransition where the table has none."""
+    """Return the status after an event; raises ImpossibleTransition if the table has none."""
     try:
         return TRANSITIONS[status, event]
     except KeyError as error:
@@ -86,13 +86,13 @@ def after(status: Status, event: Event) -> Status:
 
 
 def is_claimable(status: Status) -> bool:
-    """Whether a worker may take up a day in this status."""
+    """Return True if a worker may claim a day in this status."""
     return (status, Event.CLAIM) in TRANSITIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRequest:
-    """What a customer asks for, already checked."""
+    """A customer's request for a job, already checked."""
 
     account: AccountSid
     root_account: AccountSid  # whose quota it draws from
@@ -150,7 +150,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusGroup:
-    """The days of a job that stand at one status, as `details` shows them."""
+    """The days of a job that have one status, as `details` shows them."""
 
     status: Status
     days: tuple[Day, ...]
@@ -167,7 +167,7 @@ def group_by_status(days: Iterable[JobDay]) -> tuple[StatusGroup, ...]:
 
 
 def parse_job_sid(text: str) -> JobSid:
-    """Read `JS` and 32 hexadecimal digits; raises NotFound, for no such job can exist."""
+    """Read `JS` and 32 hexadecimal digits; raises NotFound for anything else, since no such job can exist."""
     sid = canonical_sid(text, prefix="JS")
     if sid is None:
         raise NotFound(f"there is no job {text[:80]!r}: a job sid is JS followed by 32 hexadecimal digits")
@@ -176,30 +176,30 @@ def parse_job_sid(text: str) -> JobSid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryRule:
-    """How often and when a day that failed is tried again: delays double up to a ceiling."""
+    """The rule by which failed days are tried again: the number of attempts, and delays that double up to a ceiling."""
 
     attempts: int = 10
     first_delay: timedelta = timedelta(seconds=5)
     longest_delay: timedelta = timedelta(hours=1)
 
     def gives_up(self, attempt: int) -> bool:
-        """Whether the attempt that just failed was the last."""
+        """Return True if the attempt that just failed was the last."""
         return attempt >= self.attempts
 
     def delay(self, attempt: int) -> timedelta:
-        """How long to wait after this attempt (counted from 1) failed."""
+        """Return the delay after this attempt (counted from 1) has failed."""
         doublings = min(max(attempt - 1, 0), 20)
         return min(self.first_delay * (1 << doublings), self.longest_delay)
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """The jobs that are not over, in order of submission: where one stands among them, and how much is ahead of it.
+    """The jobs that are not over, in order of submission: gives positions in the queue and the work ahead of a job.
 
-    Of those submitted before any that is asked for, their number and that of their days is enough.
+    The jobs submitted before all that are asked about are given only by their number and that of their days.
     """
 
-    before: int  # how many jobs are ahead of all that are named
+    before: int  # number of jobs ahead of all in `numbers`
     numbers: tuple[int, ...]  # submit numbers, rising
     days: tuple[
         int, ...
@@ -207,17 +207,20 @@ class Queue:
 
     @classmethod
     def of(cls, unfinished: Iterable[tuple[int, int]], *, before: int = 0, days_before: int = 0) -> Queue:
-        """From pairs of a job's submit number and the count of its unfinished days, numbers rising."""
+        """Return the queue from pairs of a job's submit number and the count of its unfinished days, numbers rising."""
         pairs = list(unfinished)
         days = accumulate((days for _, days in pairs), initial=days_before)
         return cls(before, tuple(number for number, _ in pairs), tuple(days))
 
     def position(self, job: Job) -> int | None:
-        """1 for the first in line, and never rising; None once the job is over."""
+        """Return 1 for the first in line; it never rises. None once the job is over."""
         return None if job.over_at else 1 + self.before + bisect_left(self.numbers, job.submit_number)
 
     def estimated_completion(self, job: Job, *, days_per_second: float | None, now: datetime) -> datetime | None:
-        """When the job's last day should be done at the measured rate, if there is one; None once it is over."""
+        """Return the moment at which the job's last day should be done; None once the job is over.
+
+        Without a measured rate (None), DAYS_PER_SECOND_AT_START is assumed.
+        """
         if job.over_at:
             return None
         ahead = self.days[bisect_right(self.numbers, job.submit_number)]
@@ -226,17 +229,17 @@ class Queue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stretch:
-    """From when to when a day was worked on until it was finished."""
+    """The time for which a day was worked on until it was finished."""
 
     began_at: datetime
     ended_at: datetime
 
 
 def days_per_second(stretches: Iterable[Stretch]) -> float | None:
-    """The rate at which days are finished while there are any to work on; None if it cannot be told from these.
+    """Return the rate at which days are finished while there is work; None if it cannot be told from these stretches.
 
-    Days side by side count as often as they are, and the time in which nobody worked counts for nothing: an instance
-    that had little to do is not a slow one.
+    Days worked on in parallel count each; idle time does not count: an instance that had little to do is not a slow
+    one.
     """
     days, busy = 0, timedelta(0)
     reached: datetime | None = None
@@ -249,10 +252,10 @@ def days_per_second(stretches: Iterable[Stretch]) -> float | None:
 
 
 DAYS_PER_SECOND_AT_START = 50.0
-"""What is assumed of the rate of finished job days until one has been measured."""
+"""The assumed rate of finished job days until one has been measured."""
 
 RATE_WINDOW = timedelta(minutes=5)
-"""Over how long that rate is measured."""
+"""The time over which that rate is measured."""
 
 RATE_DAYS = 1000
-"""It is measured on so many days at most, the last ones."""
+"""The most days on which that rate is measured, the latest ones."""

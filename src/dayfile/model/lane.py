@@ -1,7 +1,8 @@
-"""Lanes: the notices of one account for one host, told one after another.
+"""Lanes: the notices of one account for one host, delivered one after another.
 
-A receiver is a URL or an e-mail address; what answers, hangs or is down is its host. So order, rest and fairness are
-kept by lane, and a dead host costs little however many notices wait for it: `rest` says how seldom it is asked.
+A receiver is a URL or an e-mail address, but it is its host that answers, hangs or is down. So order, rest and fairness
+are kept by lane, and a dead host costs little however many notices wait for it: `rest` gives the pause between
+attempts.
 """
 
 from __future__ import annotations
@@ -15,28 +16,26 @@ from dayfile.model.account import AccountSid
 from dayfile.model.notice import Channel, Notice, Outcome, Result
 
 PATIENCE = 3
-"""So many attempts of a lane may fail in a row before it rests."""
+"""The number of attempts of a lane that may fail in a row before it rests."""
 
 FIRST_REST = timedelta(seconds=5)
-"""How long it rests then; each further failure doubles it."""
+"""The first rest; each further failure doubles it."""
 
 LONGEST_REST = timedelta(minutes=5)
-"""How long it rests at most because of failures: a host that came back is noticed within this."""
+"""The longest rest because of failures: a host that came back is noticed within this."""
 
 LONGEST_ASKED_REST = timedelta(hours=1)
-"""How long it rests at most because the host asked for time."""
+"""The longest rest because the host asked for time."""
 
 GIVE_UP_AFTER = timedelta(days=4)
-"""A notice that waits so long for a host that is still down is exhausted, however few its attempts: longer than the
-whole schedule of attempts takes.
-"""
+"""The age at which a notice for a host that is still down is exhausted: longer than the whole schedule of attempts."""
 
 PROMPT_FOR = timedelta(seconds=2)
 """A host that answers within this is prompt."""
 
 
 class Standing(Enum):
-    """What is known of a lane from its last attempt. Lanes of each standing have places of their own."""
+    """The health of a lane, known from its last attempt. Each standing has its own number of places for attempts."""
 
     PROMPT = "prompt"  # answered, and soon
     NEW = "new"  # not asked yet
@@ -45,7 +44,7 @@ class Standing(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneKey:
-    """Which notices belong together."""
+    """The key of a lane: notices with the same key are in the same lane."""
 
     account: AccountSid
     channel: Channel
@@ -53,13 +52,13 @@ class LaneKey:
 
     @classmethod
     def of(cls, account: AccountSid, channel: Channel, receiver: str) -> LaneKey:
-        """The lane for a receiver."""
+        """Return the key of the lane for a receiver."""
         return cls(account=account, channel=channel, host=_host(channel, receiver))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """A claim on a lane, under which one notice is attempted now: nobody else attempts any notice of the lane."""
+    """A claim on a lane to attempt one notice; meanwhile nobody else attempts any notice of the lane."""
 
     lane_id: int
     key: LaneKey
@@ -73,16 +72,16 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneVerdict:
-    """How it goes on with a lane after an attempt."""
+    """The consequences of an attempt for its lane."""
 
     standing: Standing
     failures: int
     rests_until: datetime | None
-    is_back: bool  # it had been down for long, and answers again: what waits for its next attempt need not
+    is_back: bool  # it answers again after a long outage: its notices need not wait for their next attempts
 
 
 def lane_after(failures: int, outcome: Outcome, *, took: timedelta, now: datetime) -> LaneVerdict:
-    """What follows for a lane, `failures` of whose attempts had failed in a row, from the outcome of one more."""
+    """Return the consequences of one more attempt for a lane; `failures` attempts in a row had failed before it."""
     if outcome.result is not Result.FAILED:
         prompt = took <= PROMPT_FOR
         standing = Standing.PROMPT if prompt else Standing.TROUBLED
@@ -98,7 +97,7 @@ def lane_after(failures: int, outcome: Outcome, *, took: timedelta, now: datetim
 
 
 def rest(failures: int) -> timedelta:
-    """How long a lane is left alone after so many failures in a row."""
+    """Return the pause of a lane after so many failures in a row."""
     if failures < PATIENCE:
         return timedelta(0)
     doublings = min(failures - PATIENCE, 20)
@@ -109,5 +108,5 @@ def _host(channel: Channel, receiver: str) -> str:
     if channel is Channel.MAIL:
         return receiver.rpartition("@")[2].lower()
     parts = urlsplit(receiver)
-    # Without user name and password: they are nobody's business here, and the same host is the same host.
+    # Without user name and password: they are secrets, and the host is the same whatever they are.
     return f"{parts.scheme.lower()}://{parts.netloc.rpartition('@')[2].lower()}"

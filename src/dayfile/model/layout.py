@@ -1,4 +1,4 @@
-"""What a resource type's table entry means for reading and writing lines, worked out once per type."""
+"""Layouts of lines: how lines of a resource type are read and written, worked out once from its table entry."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _DROPPED: Final[Any] = str | dict[str, str] | None | msgspec.UnsetType
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Layout:
-    """How lines of one resource type are read."""
+    """The parsers and parts of the lines of one resource type."""
 
     blank: dict[str, Value]  # all documented fields in the order of the line, each null
     needed: tuple[tuple[str, Read], ...]  # the fixed part of the line: never null, first, in this order
@@ -60,7 +60,7 @@ class Layout:
 
 @cache
 def layout_of(resource_type: ResourceType) -> Layout:
-    """The layout that a table entry describes."""
+    """Return the layout of a resource type."""
     needed = (
         *((key.name, sid_reader(key.prefixes)) for key in resource_type.key_fields),
         ("account_sid", sid_reader(_ACCOUNT_PREFIXES)),
@@ -97,7 +97,7 @@ def _decoder(
 
 
 def _attribute(name: str) -> str:
-    """A field's name in Python: `from` is a word of the language."""
+    """Return a field's name in Python: `from` is a keyword."""
     return f"{name}_" if keyword.iskeyword(name) else name
 
 

@@ -1,7 +1,7 @@
-"""Moments as records write them, brought to the one form of an export: UTC, whole seconds, `2026-10-01T10:00:00Z`.
+"""Moments in records, brought to the one form of an export: UTC, whole seconds, `2026-10-01T10:00:00Z`.
 
-Two forms come in: ISO 8601 with a zone, as exports have it, and the dates of mail (RFC 2822), as the REST API has them.
-Of one fixed width, canonical texts compare as the moments they stand for.
+Two forms are accepted: ISO 8601 with a zone, as in exports, and the dates of mail (RFC 2822), as in the REST API.
+Canonical texts have a fixed width and compare as the moments that they stand for.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 
 CANONICAL: Final = rf"{_DATE}T{_CLOCK}Z"
-"""The pattern of the canonical form. Its date may still be none of the calendar: ask `find_day`."""
+"""The pattern of the canonical form. A text of this form may still not be a date of the calendar: ask `find_day`."""
 
 _matches_canonical = re.compile(CANONICAL).fullmatch
-# What is remembered is bounded in number and, by these patterns, in length.
+# What is cached is bounded in number and, by these patterns, in length.
 _ISO = re.compile(rf"({_DATE})[Tt ]({_CLOCK})(?:\.[0-9]{{1,12}})?(Z|z|[+-][0-9]{{2}}(?::?[0-9]{{2}})?)")
 _ISO_WITHOUT_ZONE = re.compile(rf"{_DATE}[Tt ]{_CLOCK}(?:\.[0-9]+)?")
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -38,7 +38,7 @@ _MOMENTS_REMEMBERED = 4096
 
 @lru_cache(maxsize=_MOMENTS_REMEMBERED)
 def canonical_moment(text: str) -> str:
-    """The moment in its canonical form, fractions of a second cut off; raises ValueError with the rule it breaks."""
+    """Return the moment in canonical form, without fractions of a second; raises ValueError with the broken rule."""
     if match := _ISO.fullmatch(text):
         date, clock, zone = match.groups()
         if find_day(date) is None:
@@ -57,18 +57,18 @@ def canonical_moment(text: str) -> str:
 
 
 def is_canonical(text: str) -> bool:
-    """Whether a text is a moment in the canonical form."""
+    """Return True if a text is a moment in the canonical form."""
     return _matches_canonical(text) is not None and find_day(text[:10]) is not None
 
 
 def moment_text(moment: datetime) -> str:
-    """An aware moment in the canonical form."""
+    """Return an aware moment in the canonical form."""
     return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 @lru_cache(maxsize=_DAYS_REMEMBERED)
 def find_day(text: str) -> Day | None:
-    """The day that `yyyy-mm-dd` stands for, or None when the calendar has no such date."""
+    """Return the day for a text `yyyy-mm-dd`, or None if the calendar has no such date."""
     try:
         return Day.parse(text)
     except InvalidParameter:
@@ -77,7 +77,7 @@ def find_day(text: str) -> Day | None:
 
 @lru_cache(maxsize=_DAYS_REMEMBERED)
 def _find_date_of_mail(text: str) -> str | None:
-    """`Thu, 30 Jul 2015` as `2015-07-30`; None for what is no date or names another weekday."""
+    """Return `2015-07-30` for `Thu, 30 Jul 2015`; None for a text that is not a date or names another weekday."""
     match = _MAIL_DATE.fullmatch(text)
     if match is None:
         return None
@@ -89,7 +89,7 @@ def _find_date_of_mail(text: str) -> str | None:
 
 
 def _shift(date: str, clock: str, zone: str) -> str:
-    """The local time of a zone, in UTC."""
+    """Return the local time of a zone as UTC."""
     digits = zone[1:].replace(":", "").ljust(4, "0")
     hours, minutes = int(digits[:2]), int(digits[2:])
     if hours > 23 or minutes > 59:  # noqa: PLR2004 - a day's last hour, an hour's last minute

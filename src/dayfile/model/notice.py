@@ -1,7 +1,7 @@
-"""Notices: one thing to tell one receiver, and every attempt to tell it.
+"""Notices: one message to one receiver each, and every attempt to deliver it.
 
-A notice is written in the commit of the fact that it tells, and tried until it arrives, is refused for good, or was
-tried as often as the schedule says. Nothing here sends anything: an attempt comes to an outcome, and `after` decides.
+A notice is written in the same commit as the event that it tells. It is attempted until it arrives, is refused for
+good, or has used up the schedule. Nothing here sends anything: an attempt has an outcome, and `after` decides.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from dayfile.model.sid import canonical_sid
 EventSid = NewType("EventSid", str)  # EV and 32 hexadecimal digits, the same on every attempt
 
 ATTEMPT_SECONDS = 15.0
-"""An attempt takes at most so long, whatever the receiver does."""
+"""The longest that an attempt may take, whatever the receiver does."""
 
 ANSWER_BYTES = 1024
-"""So much of an answer is read and kept."""
+"""The most bytes of an answer that are read and kept."""
 
 RETRY_DELAYS = (
     timedelta(seconds=5),
@@ -39,17 +39,17 @@ RETRY_DELAYS = (
     timedelta(hours=20),
     timedelta(hours=24),
 )
-"""How long to wait after each attempt that failed, the first one included; after the last, the notice is exhausted."""
+"""The delay after each failed attempt, the first one included; when none is left, the notice is exhausted."""
 
 JITTER = 0.2
-"""A delay is stretched by up to this share of itself, so that receivers that came back are not run over."""
+"""The largest share of itself by which a delay is stretched, so that hosts that came back are not flooded."""
 
 LONGEST_RETRY_AFTER = timedelta(days=1)
-"""A receiver that asks for more time than this is asked again after this."""
+"""The longest delay that a receiver gets if it asks for one."""
 
 
 class NoticeEvent(Enum):
-    """What happened, spelled as receivers see it."""
+    """The event that a notice tells, spelled as receivers see it."""
 
     JOB_STARTED = "job.started"
     JOB_FINISHED = "job.finished"
@@ -57,24 +57,24 @@ class NoticeEvent(Enum):
 
 
 class Channel(Enum):
-    """How a receiver is told."""
+    """The channel by which a receiver is told."""
 
     WEBHOOK = "webhook"
     MAIL = "mail"
 
 
 class NoticeState(Enum):
-    """Where a notice stands; the last three are final until it is replayed."""
+    """The state of a notice; the last three are final until it is replayed."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
-    STOPPED = "stopped"  # the receiver said that it wants nothing more
-    EXHAUSTED = "exhausted"  # tried as often as the schedule says
+    STOPPED = "stopped"  # the receiver said that it wants no more notices
+    EXHAUSTED = "exhausted"  # attempted as often as the schedule says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobContent:
-    """What is told of a custom job, as it was when it happened."""
+    """The content of a notice about a custom job, as the job was when the event happened."""
 
     friendly_name: str
     days: DayRange
@@ -84,7 +84,7 @@ class JobContent:
 
     @classmethod
     def of(cls, job: Job, days: Iterable[JobDay]) -> JobContent:
-        """A job as its days stand now."""
+        """Return the content for a job, with its days as they are now."""
         count = Counter(job_day.status for job_day in days)
         return cls(
             friendly_name=job.friendly_name,
@@ -96,13 +96,13 @@ class JobContent:
 
     @property
     def has_failed(self) -> bool:
-        """Whether any day of the job Failed."""
+        """True if any day of the job is Failed."""
         return self.days_failed > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayContent:
-    """What is told of a daily file, as it was when it was published."""
+    """The content of a notice about a daily file, as it was when it was published."""
 
     friendly_name: str
     size_bytes: int
@@ -110,7 +110,7 @@ class DayContent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewNotice:
-    """Something to tell, about to be written; `job_sid` for a job, `day` and `generation` for a daily file."""
+    """A notice about to be written; it has `job_sid` for a job, `day` and `generation` for a daily file."""
 
     sid: EventSid
     account: AccountSid
@@ -127,7 +127,7 @@ class NewNotice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """One thing to tell one receiver."""
+    """One message to one receiver."""
 
     sid: EventSid
     account: AccountSid
@@ -149,7 +149,7 @@ class Notice:
 
 
 class Result(Enum):
-    """What an attempt came to."""
+    """The result of an attempt."""
 
     DELIVERED = "delivered"
     FAILED = "failed"  # worth another attempt
@@ -158,7 +158,7 @@ class Result(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The end of one attempt, as a transport reports it; a transport raises nothing for what a receiver does."""
+    """The outcome of one attempt, as a transport reports it; a transport raises nothing for what a receiver does."""
 
     result: Result
     status: int | None  # of the answer, if one came
@@ -169,7 +169,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try, as it is written down: begun before it is made, ended after it."""
+    """One attempt as it is recorded: begun before it is made, ended after it."""
 
     number: int  # 1 for the first, counted on when a notice is replayed
     began_at: datetime
@@ -182,14 +182,14 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """How it goes on with a notice after an attempt."""
+    """The consequences of an attempt for its notice."""
 
     state: NoticeState
     next_attempt_at: datetime | None
 
 
 def after(attempts: int, outcome: Outcome, *, now: datetime, chance: float) -> Verdict:
-    """What follows the outcome of the attempt with the number `attempts` (from 1); `chance` in [0, 1) is the jitter."""
+    """Return the consequences of the attempt with the number `attempts` (from 1); `chance` in [0, 1) is the jitter."""
     if outcome.result is Result.DELIVERED:
         return Verdict(state=NoticeState.DELIVERED, next_attempt_at=None)
     if outcome.result is Result.STOPPED:
@@ -203,7 +203,7 @@ def after(attempts: int, outcome: Outcome, *, now: datetime, chance: float) -> V
 
 
 def parse_event_sid(text: str) -> EventSid:
-    """Read `EV` and 32 hexadecimal digits; raises NotFound, for no such notice can exist."""
+    """Read `EV` and 32 hexadecimal digits; raises NotFound for anything else, since no such notice can exist."""
     sid = canonical_sid(text, prefix="EV")
     if sid is None:
         raise NotFound(f"there is no notice {text[:80]!r}: an event sid is EV followed by 32 hexadecimal digits")

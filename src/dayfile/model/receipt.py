@@ -1,4 +1,4 @@
-"""What the sender of records gets back: receipts for batches, rejections for lines."""
+"""Answers to the sender of records: receipts for batches, rejections for lines."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from datetime import datetime, timedelta
 from dayfile.model.account import AccountSid
 
 LISTED_REJECTIONS = 1000
-"""So many rejections are named in a receipt; all of them are kept."""
+"""The most rejections that a receipt names; all of them are kept."""
 
 RECEIPT_LIFETIME = timedelta(hours=24)
-"""How long an idempotency key is remembered."""
+"""The time for which an idempotency key is remembered."""
 
 KEPT_LINE_BYTES = 1024 * 1024
-"""Of a refused line, so much is kept to be looked at and tried again."""
+"""The most bytes of a refused line that are kept, to be looked at and tried again."""
 
 _REFUSAL_BYTES = 200  # what a refusal takes beside its line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """One line that was not accepted: where it stood, what is wrong, and the line itself."""
+    """One line that was not accepted: its number, the reason, and the line itself."""
 
     line_number: int  # counted from 1, empty lines included; of a JSON array, the element's number
     field: str | None
@@ -31,13 +31,13 @@ class Refusal:
 
     @property
     def bytes(self) -> int:
-        """How much it takes where it is kept, about."""
+        """The approximate number of bytes that it takes when it is kept."""
         return len(self.line) + _REFUSAL_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
-    """A refusal as it is kept: until it is dropped, or accepted at a later try."""
+    """A refusal as it is kept, until it is dropped or accepted on a later try."""
 
     id: int
     resource_type: str
@@ -48,7 +48,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """The answer to one batch: what was taken and what was not. It exists only once everything in it is durable."""
+    """The answer to one batch: what was accepted and what was not. It exists only once everything in it is durable."""
 
     sid: str  # RC + 32 hex
     accepted: int
@@ -57,5 +57,5 @@ class Receipt:
 
     @property
     def is_refused(self) -> bool:
-        """Whether there were lines and not one of them was accepted."""
+        """True if there were lines and none of them was accepted."""
         return self.rejected > 0 and self.accepted == 0

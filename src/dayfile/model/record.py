@@ -1,12 +1,12 @@
-"""One raw line to one record: checked, dated and in the bytes that it keeps for ever.
+"""Reading one raw line into one record: checked, dated and in its final bytes.
 
-This is the only place that looks into a line. What it returns is stored, sealed and exported as it is; later stages cut
+This is the only place that looks into a line. Its result is stored, sealed and exported unchanged; later stages cut
 sids and times out by position (`ResourceType`) and never parse again.
 
-There are three ways through. A line that is canonical already is recognised by a typed decoder, at the speed of C. One
-that has all documented fields, but in another order or spelled as the REST API does, is read by such a decoder as well,
-and respelled. Every other line is read exactly, name by name. The first two ways never decide that a line is bad: they
-either know the answer of the third or leave the line to it.
+There are three ways through. A line that is already canonical is recognised by a typed decoder, at the speed of C. A
+line that has all documented fields, but in another order or spelled as in the REST API, is read by such a decoder as
+well, and respelled. Every other line is read exactly, name by name. The first two ways never decide that a line is bad:
+they either give the result of the third or leave the line to it.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from dayfile.model.resource import ResourceType
 from dayfile.model.strictjson import Value, parse_object, shown, too_deep
 
 MAX_LINE_BYTES: Final = 1024 * 1024
-"""No line is longer, its newline included."""
+"""The longest line in bytes, its newline included."""
 
 NEWEST_AHEAD: Final = timedelta(hours=24)
-"""How far in the future a record may have been created, for senders whose clocks are ahead."""
+"""The furthest that a record's creation may be in the future, for senders whose clocks are ahead."""
 
 _SPACE = b" \t\r\n"
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """A record in its final form: whose it is, the UTC day it belongs to, and its line with the newline."""
+    """A record in its final form: its account, its UTC day, and its line with the newline."""
 
     account: AccountSid
     day: Day
@@ -43,10 +43,10 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 
 class RecordReader:
-    """Reads the records of one resource type, as of one moment."""
+    """A reader of records of one resource type, as of one moment."""
 
     def __init__(self, resource_type: ResourceType, *, keep_dropped: bool = False, now: datetime) -> None:
-        """With `keep_dropped`, the fields of the REST form that an export does not have stay, after all others."""
+        """Keep the fields of the REST form that an export drops, after all others, if `keep_dropped` is set."""
         self._layout = layout_of(resource_type)
         self._dropped = resource_type.dropped
         self._keep_dropped = keep_dropped
@@ -54,12 +54,13 @@ class RecordReader:
         self._newest = moment_text(now + NEWEST_AHEAD)
 
     def parse(self, line: bytes | memoryview) -> Record:
-        """The record that a line is, in REST form or export form; raises InvalidRecord that says what is wrong with it.
+        """Return the record in a line, in REST form or export form; raises InvalidRecord, which says what is wrong with
+        the line.
 
-        A pure function of the line: however the same content is written, it gives the same record, and the line of a
+        A pure function of the line: the same content gives the same record, however it is written, and the line of a
         record gives that record again.
         """
-        # White space counts as it comes, too: intake cuts what is longer, and its beginning may look like a record.
+        # White space counts, too: intake cuts longer lines, and the beginning of one may look like a record.
         _check_length(len(line))
         text = bytes(line).strip(_SPACE)
         _check_length(len(text) + 1)
@@ -68,7 +69,7 @@ class RecordReader:
         return record or self._read(text)
 
     def _recognise(self, text: bytes, head: re.Match[bytes]) -> Record | None:
-        """The record of a line in final form, its optional fields in any order, if that can be told at once."""
+        """Return the record of a line in final form, its optional fields in any order; None if it may be another."""
         layout = self._layout
         try:
             draft = layout.decode(text)
@@ -84,7 +85,7 @@ class RecordReader:
         return self._dated(draft, line, head)
 
     def _respell(self, text: bytes) -> Record | None:
-        """The record of a line that has all documented fields, in REST form or in any order, if that is all to it."""
+        """Return the record of a line with all documented fields, in REST form or any order; None for other lines."""
         layout = self._layout
         try:
             draft = layout.decode_spelled(text)
@@ -104,7 +105,7 @@ class RecordReader:
         return self._dated(draft, line, head) if head else None
 
     def _dated(self, draft: Any, line: bytes, head: re.Match[bytes]) -> Record | None:
-        """The record of a line that is final if its dates are good ones."""
+        """Return the record of a final line if its dates are valid, else None."""
         if not self._oldest <= draft.date_created <= self._newest:
             return None
         day = find_day(head[1].decode())
@@ -113,7 +114,7 @@ class RecordReader:
         return Record(draft.account_sid, day, line)
 
     def _read(self, text: bytes) -> Record:
-        """The record of any line, or what is wrong with it."""
+        """Return the record of any line; raises InvalidRecord, which says what is wrong with it."""
         layout = self._layout
         fields = layout.blank | parse_object(text)
         for name, read in layout.needed:
@@ -131,7 +132,7 @@ class RecordReader:
         return Record(AccountSid(str(fields["account_sid"])), day, _line(fields))
 
     def _day(self, created: str) -> Day:
-        """The day of a record created then."""
+        """Return the day of a creation time; raises InvalidRecord if it is not a date or out of range."""
         day = find_day(created[:10])
         if day is None or not self._oldest <= created <= self._newest:
             rule = f"must be from {self._oldest} to {self._newest}, 24 hours from now; got {created}"
@@ -140,15 +141,15 @@ class RecordReader:
 
 
 def _has_same_length(line: bytes, text: bytes) -> bool:
-    """Whether a text was as short as the line that was written from what was read of it: then it said no more."""
+    """Return True if a text is no longer than the line that was made of it: then the line has all of it."""
     # The encoder writes every value in its shortest form, without white space, and each name once: it can only shorten.
     return len(line) == len(text) + 1
 
 
 def _says_as_much(line: bytes, text: bytes) -> bool:
-    """Whether a line that was written from what was read of a text has as many names and values as the text.
+    """Return True if a line that was written from what was read of a text has as many names and values as the text.
 
-    If not, a name stood twice in the text, which the decoder does not see: it keeps the last.
+    If not, the text has a name twice, which the decoder does not see: it keeps the last.
     """
     if _has_same_length(line, text):
         return True
@@ -173,7 +174,7 @@ def _line(fields: dict[str, Value]) -> bytes:
 
 
 def _half_a_pair(fields: dict[str, Value]) -> InvalidRecord:
-    """Name the field whose text has a surrogate without its other half: no UTF-8 can hold it."""
+    """Return the error that names the field whose text has a lone surrogate, which UTF-8 cannot encode."""
     rule = "must not have half a surrogate pair (\\ud800 to \\udfff): send the whole character"
     name = next(name for name, value in fields.items() if not _is_unicode([name, value]))
     return InvalidRecord(None, f"{rule}; look at {shown(name)}")

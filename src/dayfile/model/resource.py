@@ -1,8 +1,8 @@
 """Resource types: one table entry each for Messages, Calls, Conferences and Participants.
 
-An entry says which fields name a record, which other fields are documented and of what kind, and which fields of the
-REST form an export drops. Everything else follows from it: what a reader accepts, how a canonical line looks and where
-its fixed parts stand. Another type is another entry.
+An entry gives the fields that name a record, the other documented fields with their kinds, and the fields of the REST
+form that an export drops. Everything else follows from it: what a reader accepts, the form of a canonical line, and the
+positions of its fixed parts. Another type is another entry.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from enum import Enum
 from dayfile.errors import NotFound
 
 Span = tuple[int, int]
-"""Where a text stands in a line: byte offsets, half open."""
+"""The position of a text in a line: byte offsets, half open."""
 
 SID_BYTES = 34
 MOMENT_BYTES = 20
 
 
 class Kind(Enum):
-    """What a documented field holds, where it is not null. The value is the rule, as a rejection says it."""
+    """The kind of a documented field's values, except null. The enum's value is the rule that a rejection states."""
 
     TEXT = "text"
     INTEGER = "an integer; an integer written as text is taken as one"
@@ -48,14 +48,14 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ResourceType:
-    """One of the types of record that can be exported. There is one object per type, also after pickling."""
+    """One of the types of record that can be exported. There is one object per type, also after unpickling."""
 
     name: str
     key_fields: tuple[KeyField, ...]
     fields: tuple[Field, ...]  # in the order of the line
     dropped: tuple[str, ...]  # fields of the REST form that an export does not have
 
-    # Where things stand in every canonical line of this type.
+    # Positions in every canonical line of this type.
     key_spans: tuple[Span, ...] = field(init=False)
     account_span: Span = field(init=False)
     created_span: Span = field(init=False)
@@ -79,7 +79,7 @@ class ResourceType:
 
 
 def _spans(keys: tuple[str, ...]) -> Iterator[Span]:
-    """Where the fixed values of a canonical line stand: `{"<name>":"<value>","<name>":"<value>",...`."""
+    """Yield the positions of the fixed values of a canonical line: `{"<name>":"<value>","<name>":"<value>",...`."""
     at = 1
     for name in (*keys, "account_sid", "date_created", "date_updated"):
         start = at + len(f'"{name}":"')

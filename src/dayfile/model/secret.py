@@ -22,30 +22,30 @@ _NONCE_BYTES = 12
 
 
 class Randomness(Protocol):
-    """Where unpredictable values come from; the one implementation is in `service.py`."""
+    """A source of unpredictable values; the one implementation is in `service.py`."""
 
     def hex(self, digits: int) -> str:
-        """Lower-case hexadecimal digits."""
+        """Return lower-case hexadecimal digits."""
         ...
 
     def alphanumeric(self, length: int) -> str:
-        """Letters and digits only: a Go client refuses credentials with anything else."""
+        """Return letters and digits only: a Go client refuses credentials with anything else."""
         ...
 
     def octets(self, count: int) -> bytes:
-        """Random bytes."""
+        """Return random bytes."""
         ...
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class InstanceKey:
-    """The secret of one instance; everything secret hangs from it, each purpose by a subkey of its own."""
+    """The secret of one instance; all its other secrets depend on it, each purpose through a subkey of its own."""
 
     secret: bytes
 
     @classmethod
     def parse(cls, text: str) -> InstanceKey:
-        """Read the hexadecimal text of at least 32 bytes; raises Unusable that says how to make one."""
+        """Read the hexadecimal text of at least 32 bytes; raises Unusable, which says how to make one."""
         try:
             secret = bytes.fromhex(text.strip())
         except ValueError as error:
@@ -55,11 +55,11 @@ class InstanceKey:
         return cls(secret)
 
     def subkey(self, purpose: str) -> bytes:
-        """A key for one purpose; from it neither the instance key nor another subkey can be found."""
+        """Return the key for one purpose; neither the instance key nor another subkey can be derived from it."""
         return hmac.digest(self.secret, b"dayfile/" + purpose.encode(), "sha256")
 
     def check_value(self) -> str:
-        """What the database keeps to know this key again without knowing it."""
+        """Return the value by which the database recognises this key without knowing it."""
         return self.subkey("check").hex()
 
     def __repr__(self) -> str:
@@ -67,14 +67,14 @@ class InstanceKey:
 
 
 def login_hash(key: InstanceKey, *, sid: str, secret: str) -> bytes:
-    """The stored form of a login secret, bound to the sid it belongs to."""
+    """Return the stored form of a login secret, bound to its sid."""
     return hmac.digest(key.subkey("login"), f"{sid}:{secret}".encode(), hashlib.sha256)
 
 
 def login_matches(key: InstanceKey, *, sid: str, secret: str, stored: Collection[bytes]) -> bool:
-    """Whether the secret is one of those stored; how long it takes tells nothing about them."""
+    """Return True if the secret is one of those stored; the time that it takes tells nothing about them."""
     given = login_hash(key, sid=sid, secret=secret)
-    # All are compared, whichever matches; with none, one that nothing matches.
+    # All are compared, whichever matches; if there are none, a value that nothing matches.
     return sum(hmac.compare_digest(given, one) for one in stored or (b"",)) > 0
 
 
@@ -86,7 +86,7 @@ def encrypt(key: InstanceKey, *, sid: str, secret: str, nonce: bytes) -> bytes:
 
 
 def decrypt(key: InstanceKey, *, sid: str, encrypted: bytes) -> str:
-    """The secret that `encrypt` took; raises Corrupt if key, sid or bytes are not those."""
+    """Return the secret that `encrypt` was given; raises Corrupt if the key, the sid or the bytes are others."""
     nonce, text = encrypted[:_NONCE_BYTES], encrypted[_NONCE_BYTES:]
     try:
         return AESGCM(key.subkey("encrypt")).decrypt(nonce, text, sid.encode()).decode()

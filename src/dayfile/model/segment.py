@@ -12,19 +12,19 @@ from dayfile.model.day import Day
 from dayfile.model.resource import ResourceType
 
 INLINE_LIMIT_BYTES = 32 * 1024
-"""A segment of at most this many stored bytes lives in the state database instead of an object of its own."""
+"""The most stored bytes of a segment that lives in the state database; a larger one is an object of its own."""
 
 
 class SegmentKind(Enum):
-    """What the lines of a segment are."""
+    """The kind of lines in a segment."""
 
     FULL = "full"  # whole records
-    ERASE = "erase"  # marks that take a record away
+    ERASE = "erase"  # marks that erase a record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSegment:
-    """A segment about to be committed: its bytes are an object that exists already, or ride along inline."""
+    """A segment about to be committed: its bytes are an object that already exists, or are carried inline."""
 
     resource_type: ResourceType
     day: Day
@@ -58,7 +58,7 @@ class Segment:
 
     @property
     def is_inline(self) -> bool:
-        """Whether its bytes are in the state database."""
+        """True if its bytes are in the state database."""
         return self.key is None
 
 

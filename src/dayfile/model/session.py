@@ -1,4 +1,4 @@
-"""Sessions: what stands for a credential in a browser, so that the browser need not keep its secret."""
+"""Sessions: tokens that stand for a credential in a browser, so that the browser need not keep its secret."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Final
 from dayfile.model.secret import InstanceKey
 
 SESSION_LIFETIME: Final = timedelta(hours=12)
-"""From the sign-in on, however much a session is used: a working day."""
+"""The lifetime of a session from the sign-in on, however much it is used: a working day."""
 
 TOKEN_DIGITS: Final = 64
-"""Hexadecimal digits of a session's token: 256 bits, which nobody guesses."""
+"""The number of hexadecimal digits of a session's token: 256 bits, which nobody can guess."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """A session as it is stored. It belongs to one credential, in the state in which that credential's secret was."""
+    """A stored session of one credential; it is over when the credential gets another secret."""
 
     token_hash: bytes = field(repr=False)
     credential: str  # the sid that was given as user name
@@ -28,15 +28,15 @@ class Session:
 
 
 def session_hash(key: InstanceKey, token: str) -> bytes:
-    """Return the stored form of a session's token: whoever reads the database cannot go on with the session."""
+    """Return the stored form of a session's token: with it alone, a reader of the database cannot use the session."""
     return hmac.digest(key.subkey("session"), token.encode(), "sha256")
 
 
 def form_token(key: InstanceKey, token: str) -> str:
-    """Return what forms of a session carry, 64 hexadecimal digits: only a page of this session has it."""
+    """Return the token that forms of a session carry, 64 hexadecimal digits: only a page of this session has it."""
     return hmac.digest(key.subkey("forms"), token.encode(), "sha256").hex()
 
 
 def is_form_token(key: InstanceKey, token: str, given: str) -> bool:
-    """Whether a form is of the session with this token; how long it takes tells nothing."""
+    """Return True if a form belongs to the session with this token; the time that it takes tells nothing."""
     return hmac.compare_digest(form_token(key, token).encode(), given.encode())

@@ -1,4 +1,4 @@
-"""Sids: two capital letters that say of what, and 32 hexadecimal digits, which mean the same in either case."""
+"""Sids: two capital letters for the kind of thing, and 32 hexadecimal digits, which mean the same in either case."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SHAPE: Final = re.compile(r"([A-Z]{2})([0-9a-fA-F]{32})", re.ASCII)
 def canonical_sid(text: str, *, prefix: str | None = None) -> str | None:
     """Return the sid in the one form that is kept and shown, with lower-case digits.
 
-    None for a text that is no sid, or one of something else than `prefix` stands for.
+    Returns None for a text that is not a sid, or not one with this prefix.
     """
     found = _SHAPE.fullmatch(text)
     if found is None or prefix not in {None, found[1]}:

@@ -1,6 +1,6 @@
-"""One JSON object, read so that nothing of it is lost or guessed: every number keeps its digits, no name stands twice.
+"""Strict reading of one JSON object: every number keeps its digits, and no name occurs twice.
 
-The library of the language reads `{"a": 1, "a": 2}` as 2, 1.10 as 1.1 and NaN at all. A record is evidence: its bytes
+Python's own library reads `{"a": 1, "a": 2}` as 2 and 1.10 as 1.1, and accepts NaN. A record is evidence: its bytes
 mean one thing or it is refused.
 """
 
@@ -15,7 +15,7 @@ import msgspec
 from dayfile.errors import InvalidRecord
 
 Value = str | bool | int | msgspec.Raw | list["Value"] | dict[str, "Value"] | None
-"""A JSON value. Numbers are read as `Raw`, so that they are written again digit by digit."""
+"""A JSON value. Numbers are `Raw`, so that they are written again digit by digit."""
 
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
@@ -23,7 +23,7 @@ _SHOWN_CHARACTERS = 40
 
 
 def parse_object(line: bytes) -> dict[str, Value]:
-    """Read one JSON object without white space around it; raises InvalidRecord when it is anything else."""
+    """Read one JSON object without white space around it; raises InvalidRecord for anything else."""
     if line.startswith(BYTE_ORDER_MARK):
         raise InvalidRecord(None, "must not start with a byte order mark: send UTF-8 without one")
     try:
@@ -48,7 +48,7 @@ def parse_object(line: bytes) -> dict[str, Value]:
 
 
 def shown(value: Value) -> str:
-    """The value for a message: whole when it is short, else its beginning or its kind."""
+    """Return the value for a message: the whole if it is short, else its beginning or its kind."""
     match value:
         case str():
             return repr(value) if len(value) <= _SHOWN_CHARACTERS else f"{value[:_SHOWN_CHARACTERS]!r}..."
@@ -63,7 +63,7 @@ def shown(value: Value) -> str:
 
 
 def too_deep() -> InvalidRecord:
-    """What is wrong with a line whose values stand in one another too often to be read or written."""
+    """Return the error for a line whose values are nested too deeply to be read or written."""
     return InvalidRecord(None, "is nested too deeply: send flatter values")
 
 
