@@ -1,4 +1,4 @@
-"""Where accounts are."""
+"""Rows of accounts."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class Accounts:
         self._connection = connection
 
     def add(self, account: Account, *, login_hash: bytes, encrypted_token: bytes) -> None:
-        """Keep a new account; raises Conflict if its sid is taken."""
+        """Add a new account; raises Conflict if its sid is taken."""
         self.add_all([(account, StoredToken(login_hash=login_hash, encrypted=encrypted_token))])
 
     def add_all(self, accounts: Sequence[tuple[Account, StoredToken]]) -> None:
-        """Keep new accounts, parents before their subaccounts; raises Conflict if the sid of one is taken."""
+        """Add new accounts, parents before their subaccounts; raises Conflict if one of the sids is taken."""
         for batch in in_batches(accounts):
             try:
                 self._connection.execute(insert(table), [_values(account, token) for account, token in batch])
@@ -53,19 +53,19 @@ class Accounts:
                 raise Conflict(f"the account {sids}, exists already, or its parent does not") from error
 
     def get(self, sid: AccountSid) -> Account:
-        """The account; raises NotFound."""
+        """Return the account; raises NotFound."""
         found = self.find(sid)
         if found is None:
             raise NotFound(f"there is no account {sid}")
         return found
 
     def find(self, sid: AccountSid) -> Account | None:
-        """The account, or None."""
+        """Return the account, or None."""
         row = self._connection.execute(select(table).where(table.c.sid == sid)).one_or_none()
         return None if row is None else read_account(row)
 
     def known(self, sids: Collection[AccountSid], *, lock: bool = False) -> dict[AccountSid, StoredAccount]:
-        """Those of the sids that are accounts here; with `lock`, nobody else changes them before the commit."""
+        """Return the existing accounts among the sids; with `lock`, nobody else changes them before the commit."""
         found = {}
         for batch in in_batches(sorted(sids)):  # sorted: two that lock the same accounts do not wait for one another
             query = select(table).where(table.c.sid.in_(batch)).order_by(table.c.sid)
@@ -74,7 +74,7 @@ class Accounts:
         return found
 
     def encrypted_token(self, sid: AccountSid) -> bytes:
-        """The encrypted auth token; raises NotFound."""
+        """Return the encrypted auth token; raises NotFound."""
         found = self._connection.execute(select(table.c.encrypted_token).where(table.c.sid == sid)).scalar_one_or_none()
         if found is None:
             raise NotFound(f"there is no account {sid}")
@@ -87,7 +87,7 @@ class Accounts:
         return [(row.sid, StoredToken(login_hash=row.login_hash, encrypted=row.encrypted_token)) for row in rows]
 
     def webhook_secret(self, sid: AccountSid) -> SecretGeneration:
-        """Which webhook secret the account is at; raises NotFound."""
+        """Return the generation of the account's webhook secret; raises NotFound."""
         query = select(table.c.webhook_generation, table.c.webhook_former_until).where(table.c.sid == sid)
         row = self._connection.execute(query).one_or_none()
         if row is None:
@@ -95,11 +95,11 @@ class Accounts:
         return SecretGeneration(number=row.webhook_generation, former_until=row.webhook_former_until)
 
     def rotate_webhook_secret(self, sid: AccountSid, *, former_until: datetime) -> None:
-        """Go on to the account's next webhook secret; the one before signs until a moment. Raises NotFound."""
+        """Advance to the account's next webhook secret; the former one signs until `former_until`. Raises NotFound."""
         self._change(sid, webhook_generation=table.c.webhook_generation + 1, webhook_former_until=former_until)
 
     def existing(self, sids: Collection[AccountSid]) -> set[AccountSid]:
-        """Those of the sids that are accounts here."""
+        """Return the given sids for which there is an account."""
         found: set[AccountSid] = set()
         for batch in in_batches(sids):
             found.update(self._connection.execute(select(table.c.sid).where(table.c.sid.in_(batch))).scalars())
@@ -114,19 +114,19 @@ class Accounts:
         return found
 
     def family(self, parent: AccountSid) -> set[AccountSid]:
-        """An account and its subaccounts."""
+        """Return the sids of an account and its subaccounts."""
         children = self._connection.execute(select(table.c.sid).where(table.c.parent == parent)).scalars()
         return {parent, *children}
 
     def open_subaccounts(self, parent: AccountSid) -> int:
-        """How many subaccounts an account has that are not closed."""
+        """Return the number of an account's subaccounts that are not closed."""
         query = select(func.count()).where(table.c.parent == parent, table.c.state != AccountState.CLOSED.value)
         return self._connection.execute(query).scalar_one()
 
     def listed(
         self, *, after: AccountSid | None, before: AccountSid | None = None, offset: int = 0, limit: int
     ) -> list[Account]:
-        """The accounts in the order of their sids: those that follow one, or the last that come before one."""
+        """Return accounts ordered by sid: the ones that follow `after`, or the last ones before `before`."""
         query = select(table).where(table.c.sid > (after or "")).offset(offset).limit(limit)
         if before is None:
             return [read_account(row) for row in self._connection.execute(query.order_by(table.c.sid))]
@@ -134,11 +134,11 @@ class Accounts:
         return [read_account(row) for row in rows][::-1]
 
     def count(self) -> int:
-        """How many accounts there are."""
+        """Return the number of accounts."""
         return self._connection.execute(select(func.count()).select_from(table)).scalar_one()
 
     def set_token(self, sid: AccountSid, token: StoredToken, *, former_until: datetime | None) -> None:
-        """Give an account another token; the one before it works until then, the one before that no longer.
+        """Give an account another token; the current one works until `former_until`, the former one stops working.
 
         Raises NotFound.
         """
@@ -151,7 +151,7 @@ class Accounts:
         )
 
     def end_former_token(self, sid: AccountSid) -> None:
-        """Only the current token works from the commit on; raises NotFound."""
+        """Invalidate the former token from this commit on; raises NotFound."""
         self._change(sid, former_login_hash=None, former_until=None)
 
     def set_state(self, sid: AccountSid, state: AccountState) -> None:
@@ -159,16 +159,16 @@ class Accounts:
         self._change(sid, state=state.value)
 
     def describe(self, account: Account) -> None:
-        """Write down state, friendly name and e-mail address as the account has them; raises NotFound."""
+        """Update state, friendly name and e-mail address to those of the account; raises NotFound."""
         self._change(account.sid, state=account.state.value, friendly_name=account.friendly_name, email=account.email)
 
     def next_generation(self, sid: AccountSid) -> int:
-        """A number for the day files about to be published together for the account; it only grows."""
+        """Return the number for the day files about to be published together for the account; it only grows."""
         statement = update(table).where(table.c.sid == sid).values(generation=table.c.generation + 1)
         return int(self._connection.execute(statement.returning(table.c.generation)).scalar_one())
 
     def next_generations(self, sids: Collection[AccountSid]) -> dict[AccountSid, int]:
-        """As `next_generation`, for several accounts."""
+        """Return such a number for each of several accounts."""
         found: dict[AccountSid, int] = {}
         for batch in in_batches(sorted(sids)):
             # Two transactions that lock the same accounts in different orders deadlock on PostgreSQL.
@@ -185,7 +185,7 @@ class Accounts:
 
 
 def read_account(row: Row[Any]) -> Account:
-    """The account in a row that has the columns of its table."""
+    """Return the account in a row that has the columns of the account table."""
     return Account(
         sid=row.sid,
         parent=row.parent,

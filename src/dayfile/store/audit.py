@@ -1,4 +1,4 @@
-"""Where it is written who did what, and when. Rows are only ever added.
+"""The audit log: who did what, and when. Rows are only ever added.
 
 A row is added for every link that is given, and hardly ever read: it is small, and has no index but its number.
 """
@@ -19,9 +19,9 @@ from dayfile.store.tables.instance import audit as table
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deed:
-    """One thing that was done: `actor` (a sid, or `operator`) did `action` to `subject`, from the client `address`.
+    """One logged action: `actor` (a sid, or `operator`) did `action` to `subject`, from the client `address`.
 
-    Never a secret or a record's content.
+    It never has a secret or a record's content.
     """
 
     at: datetime
@@ -38,7 +38,7 @@ class Deed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditLine:
-    """A deed as it was written down, under a number that rises."""
+    """A deed as it was recorded, under a number that rises."""
 
     number: int
     deed: Deed
@@ -51,11 +51,11 @@ class Audit:
         self._connection = connection
 
     def add(self, *, actor: Actor, action: str, subject: str, now: datetime) -> None:
-        """Note one deed."""
+        """Record one deed."""
         self.add_all([Deed.by(actor, action=action, subject=subject, at=now)])
 
     def add_all(self, deeds: Sequence[Deed]) -> None:
-        """Note several, in this order."""
+        """Record several deeds, in this order."""
         rows = [
             {
                 "at": one.at,
@@ -72,9 +72,10 @@ class Audit:
     def newest(
         self, *, before: int | None = None, actor: str | None = None, subject: str | None = None, limit: int
     ) -> list[AuditLine]:
-        """The newest lines, newest first: below the number `before`, by `actor`, about `subject` or what is below it.
+        """Return the newest lines, newest first: below the number `before`, by `actor`, about `subject` or anything
+        below it.
 
-        What is below an account is written after its sid and a slash.
+        Subjects below an account begin with its sid and a slash.
         """
         query = select(table).order_by(table.c.id.desc()).limit(limit)
         if before is not None:

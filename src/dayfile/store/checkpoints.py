@@ -22,14 +22,14 @@ _log = structlog.get_logger()
 
 
 class Checkpoints:
-    """The checkpoints of one file, one process and thread at a time.
+    """Checkpoints of one file, by one process and one thread at a time.
 
     SQLite before 3.51.3 can lose pages when several processes checkpoint at once (its "WAL-reset" bug), so its own
     automatic checkpoint is off and these run under a file lock.
     """
 
     def __init__(self, file: Path, engine: Engine, *, writer: AbstractContextManager[Any]) -> None:
-        """No commit of this process runs while `writer` is held."""
+        """Checkpoint under `writer`: no commit of this process runs while it is held."""
         self._log_file = file.with_name(file.name + "-wal")
         self._lock_file = file.with_name(file.name + ".checkpoint-lock")
         self._engine = engine
@@ -41,7 +41,7 @@ class Checkpoints:
         try:
             self._run_if_due()
         except BlockingIOError:
-            pass  # another process is at it
+            pass  # another process is checkpointing
         except Exception as error:  # noqa: BLE001 - whatever it is, what was committed is committed
             _log.warning("database.checkpoint_failed", reason=str(error))
 
@@ -52,7 +52,7 @@ class Checkpoints:
         if size < self._due_at_bytes:
             return
         with locked(self._lock_file, wait=False), self._writer:
-            # On a full disk, or under a reader who stays, the next commit would only find the same.
+            # On a full disk, or beside a long read, a checkpoint after the next commit would fail in the same way.
             self._due_at_bytes = self._log_bytes() + _LOOK_AGAIN_AFTER_BYTES
             connection = self._engine.raw_connection()
             try:

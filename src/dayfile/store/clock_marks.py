@@ -1,4 +1,4 @@
-"""The mark of the clock: one row, which says up to which moment the clock was believed."""
+"""The mark of the clock: one row with the latest moment at which the clock was believed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ONLY: Final = 1
 
 
 class ClockMarks:
-    """The mark, within one transaction. What cannot be undone asks for the trust in its own transaction."""
+    """The mark, within one transaction. An action that cannot be undone asks for the trust in its own transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -25,12 +25,12 @@ class ClockMarks:
         return None if row is None else _mark(row)
 
     def lock(self) -> ClockMark | None:
-        """Return the mark, which nobody else writes until this transaction ends; None before the first start."""
+        """Return the mark and lock it until this transaction ends; None before the first start."""
         row = self._connection.execute(select(table).where(table.c.id == _ONLY).with_for_update()).one_or_none()
         return None if row is None else _mark(row)
 
     def put(self, mark: ClockMark) -> None:
-        """Write the mark in the place of the former one."""
+        """Replace the mark."""
         doubt = mark.doubt
         row = {
             "id": _ONLY,

@@ -1,4 +1,4 @@
-"""The column types that every database stores, compares and sorts alike.
+"""Column types that every database stores, compares and sorts alike.
 
 Moments are microseconds since 1970 (UTC), days are `yyyy-mm-dd`: neither has a zone that a driver could reinterpret.
 """
@@ -58,7 +58,7 @@ class DayText(TypeDecorator[Day]):
 
 
 def key_text(length: int) -> TypeEngine[str]:
-    """Text that is compared byte by byte everywhere; PostgreSQL's default collation would not."""
+    """Return the type of text that is compared byte by byte everywhere; PostgreSQL's default collation would not."""
     return String(length).with_variant(String(length, collation="C"), "postgresql")
 
 

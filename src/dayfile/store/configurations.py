@@ -1,4 +1,4 @@
-"""Where export configurations are: one of each account and resource type, as a row from its first change on."""
+"""Rows of export configurations: one for each account and resource type, from its first change on."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ class Configurations:
         self._connection = connection
 
     def get(self, account: AccountSid, resource_type: ResourceType) -> ExportConfiguration:
-        """The configuration, which always exists."""
+        """Return the configuration, which always exists."""
         row = self._connection.execute(_one(account, resource_type)).one_or_none()
         return ExportConfiguration.initial(account, resource_type) if row is None else _configuration(row)
 
     def lock(self, account: AccountSid, resource_type: ResourceType, *, now: datetime) -> ExportConfiguration:
-        """The configuration, which nobody else changes until this transaction ends: two partial updates at once would
-        each write back what the other one has just changed.
+        """Return the configuration, locked until this transaction ends.
+
+        Without the lock, two partial updates at once would each undo the other's change.
         """
         initial = ExportConfiguration.initial(account, resource_type)
         insert_missing(self._connection, table, [_key(initial) | _values(initial, now)])
@@ -38,16 +39,17 @@ class Configurations:
         return _configuration(row)
 
     def put(self, configuration: ExportConfiguration, *, now: datetime) -> None:
-        """Keep a configuration that was locked."""
+        """Write a configuration that was locked."""
         statement = update(table).where(
             table.c.account == configuration.account, table.c.resource_type == configuration.resource_type.name
         )
         self._connection.execute(statement.values(_values(configuration, now)))
 
     def covering(self, resource_type: ResourceType, day: Day, *, after: str, limit: int) -> list[ExportConfiguration]:
-        """Those by which active accounts get the day by itself, in the order of their accounts, after a sid.
+        """Return enabled configurations of active accounts that cover a day, ordered by account sid, after the given
+        sid.
 
-        No account joins later: what is enabled after the day's end does not reach back to it.
+        No account joins later: exports enabled after the day's end are not retroactive.
         """
         query = (
             select(table)

@@ -1,4 +1,4 @@
-"""Where daily runs are: which days are to be exported for everybody who enabled it, and how far each of them is."""
+"""Daily runs: the days to be exported for all accounts that enabled daily exports, and the progress of each."""
 
 from __future__ import annotations
 
@@ -19,39 +19,40 @@ from dayfile.store.tables.exports import daily_withheld
 
 
 class DailyRuns:
-    """The daily runs, within one transaction. They have no lease: one moves by whole commits, under its row's lock."""
+    """The daily runs, within one transaction. They have no lease: a run advances by commits, with its row locked."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def start(self, resource_type: ResourceType, day: Day, *, now: datetime) -> None:
-        """The day is sealed for the first time: in this commit, so that it cannot be missed."""
+        """Start the run of a day, in the commit that first seals it, so that it cannot be missed."""
         begun = {"cursor": "", "published": 0, "started_at": now, "not_before": now, "finished_at": None}
         insert_missing(self._connection, table, [{"resource_type": resource_type.name, "day": day, **begun}])
 
     def due(self, *, now: datetime, limit: int) -> list[DailyRun]:
-        """The runs that may go on now, oldest day first."""
+        """Return the runs that may go on now, oldest day first."""
         return self._unfinished(select(table).where(table.c.not_before <= now), limit=limit)
 
     def lock(self, run: DailyRun) -> DailyRun | None:
-        """The run as it is by now, which nobody else moves until this transaction ends; None when somebody else is at
-        it, or it is finished.
+        """Return the run as it is now, locked until this transaction ends.
+
+        Returns None if somebody else has it locked, or it is finished.
         """
         query = select(table).where(_is(run), table.c.finished_at.is_(None)).with_for_update(skip_locked=True)
         row = self._connection.execute(query).one_or_none()
         return None if row is None else _run(row)
 
     def advance(self, run: DailyRun, *, cursor: str, published: int) -> None:
-        """A locked run has seen to all accounts up to the cursor, and published so many more files."""
+        """Move a locked run's cursor behind the accounts that were processed, and add the number of files published."""
         statement = update(table).where(_is(run))
         self._connection.execute(statement.values(cursor=cursor, published=run.published + published))
 
     def finish(self, run: DailyRun, *, now: datetime) -> None:
-        """A locked run has seen to all accounts: it never runs again."""
+        """Finish a locked run that has processed all accounts: it never runs again."""
         self._connection.execute(update(table).where(_is(run)).values(finished_at=now))
 
     def rest(self, run: DailyRun, *, until: datetime) -> None:
-        """A run that failed is left alone for a while, so that it holds up no other."""
+        """Delay a run that failed, so that it holds up no other."""
         self._connection.execute(update(table).where(_is(run)).values(not_before=until))
 
     def withhold(self, run: DailyRun, accounts: Collection[AccountSid]) -> None:
@@ -81,11 +82,11 @@ class DailyRuns:
         return self._connection.execute(statement).rowcount == 1
 
     def overdue(self, *, started_before: datetime, limit: int) -> list[DailyRun]:
-        """Runs that began so long ago and are not finished: there must be none."""
+        """Return runs that began so long ago and are not finished: there must be none."""
         return self._unfinished(select(table).where(table.c.started_at < started_before), limit=limit)
 
     def forget(self, *, finished_before: datetime, limit: int) -> int:
-        """Drop runs that finished long ago; how many. That their day is sealed keeps them from beginning again."""
+        """Delete runs that finished long ago and return their number. None begins again, since its day is sealed."""
         old = select(table.c.resource_type, table.c.day).where(table.c.finished_at < finished_before).limit(limit)
         statement = delete(table).where(tuple_(table.c.resource_type, table.c.day).in_(old))
         return self._connection.execute(statement).rowcount

@@ -1,7 +1,7 @@
 """The state database: transactions, and every difference between dialects.
 
-SQLite serves one machine, PostgreSQL many. Nothing outside this file and those it is made of knows which of them is
-there. A transaction is short: none stays open while object storage is used.
+SQLite serves one machine, PostgreSQL many. Only this file and those that it is made of know which one is in use. A
+transaction is short: none stays open while object storage is used.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from dayfile.store.transaction import Transaction
 from dayfile.store.turns import Turns
 
 _ROOM: Final = bytes(64 * 1024)
-"""As much as a disk must take for a database on it to count as ready."""
+"""The bytes that a disk must accept for a database on it to count as ready."""
 
 _FINDINGS: Final = 20
 
@@ -37,14 +37,14 @@ class Database:
         self.engine = engine
         self._file = file  # of SQLite
         self._is_immutable = is_immutable
-        self._damage: str | None = None  # what was found damaged
+        self._damage: str | None = None  # damage that was found
         # SQLite has one writer at a time: queueing here is fair and wakes at once, its own busy wait is neither.
         self._writer: contextlib.AbstractContextManager[Any] = Turns() if file else contextlib.nullcontext()
         self._checkpoints = None if file is None else Checkpoints(file, engine, writer=self._writer)
 
     @property
     def file(self) -> Path | None:
-        """The file of SQLite; None for a database that is none."""
+        """The file of a SQLite database; None for another database."""
         return self._file
 
     @classmethod
@@ -75,10 +75,10 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """A writing transaction: committed as one when the block ends, as if it never was when the block raises.
+        """Open a writing transaction: committed when the block ends, rolled back when the block raises.
 
-        Raises DatabaseUnavailable when the database is away, full, read-only or busy for too long. Once it is
-        committed, nothing raises.
+        Raises DatabaseUnavailable if the database is away, full, read-only or busy for too long. Once it is committed,
+        nothing raises.
         """
         with self._translated(), self._writer, self._connection(**WRITES) as connection, connection.begin():
             yield Transaction(connection)
@@ -87,15 +87,13 @@ class Database:
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[Transaction]:
-        """Reads only, all of one moment. Raises DatabaseUnavailable."""
+        """Open a read-only transaction that sees one moment. Raises DatabaseUnavailable."""
         with self._read() as connection:
             yield Transaction(connection)
 
     @contextlib.contextmanager
     def exclusively(self) -> Iterator[Connection]:
-        """A connection for migrations, which no other process of this machine (or, on PostgreSQL, of this database)
-        has at the same time.
-        """
+        """Open a connection for migrations, for one process of this machine (PostgreSQL: database) at a time."""
         locking, connecting = self._migration_lock(), self._connection(**WRITES)
         with self._translated(), locking, connecting as connection, connection.begin():
             if not self._file:
@@ -104,12 +102,12 @@ class Database:
 
     @contextlib.contextmanager
     def looked_into(self) -> Iterator[Connection]:
-        """A connection that only reads, for looking at the schema. Raises DatabaseUnavailable."""
+        """Open a read-only connection for looking at the schema. Raises DatabaseUnavailable."""
         with self._read() as connection:
             yield connection
 
     def probe(self) -> None:
-        """Return if the database can be read and its disk takes more.
+        """Check that the database can be read and that its disk takes more.
 
         Raises DatabaseUnavailable if not; DatabaseDamaged, once damage was met, for as long as this process lives.
         """
@@ -123,7 +121,7 @@ class Database:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def damage(self) -> list[str]:
-        """What SQLite finds wrong with its file when it reads all of it, which takes a while; nothing on PostgreSQL."""
+        """Return the damage that SQLite finds by reading its whole file, which takes a while; none on PostgreSQL."""
         if self._file is None:
             return []
         with self._read() as connection:
@@ -131,7 +129,7 @@ class Database:
         return [] if found == ["ok"] else [str(one) for one in found]
 
     def close(self) -> None:
-        """Give back every connection; closing twice is fine."""
+        """Close every connection; closing twice is fine."""
         self.engine.dispose()
 
     @classmethod
@@ -183,7 +181,7 @@ def file_of(url: str) -> Path | None:
 
 
 def _file_of(url: URL) -> Path | None:
-    """The file of a SQLite URL, None for PostgreSQL's; raises Unusable for others."""
+    """Return the file of a SQLite URL, None for PostgreSQL's; raises Unusable for others."""
     if url.get_backend_name() == "sqlite":
         if not url.database or url.database == ":memory:":
             raise Unusable("the database URL must name a SQLite file: one in memory would lose every record")
@@ -204,7 +202,7 @@ def _as_unwritable(what: str) -> Iterator[None]:
 
 
 def _has_log(file: Path) -> bool:
-    """Whether there may be commits beside the file that are not in it."""
+    """Return True if there may be commits beside the file that are not in it."""
     log = file.with_name(file.name + "-wal")
     return log.exists() and log.stat().st_size > 0
 

@@ -1,4 +1,4 @@
-"""The few statements that the dialects spell differently, in one spelling."""
+"""Statements that the dialects spell differently, in one spelling."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from dayfile.store.tables.instance import counter
 T = TypeVar("T")
 
 BATCH = 500
-"""Values in one IN list or rows in one insert: below every driver's limit of bound parameters."""
+"""The most values in one IN list or rows in one insert: below every driver's limit of bound parameters."""
 
 
 def insert(connection: Connection, table: Table) -> Any:
-    """An INSERT of the connection's own dialect, which knows ON CONFLICT."""
+    """Return an INSERT of the connection's own dialect, which supports ON CONFLICT."""
     return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
 
 
 def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert the rows whose key is not there yet; the others stay as they are."""
+    """Insert the rows whose key does not exist yet; leave the others as they are."""
     if rows:
         connection.execute(insert(connection, table).on_conflict_do_nothing(), list(rows))
 
 
 def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert the rows, or overwrite those with the same key. All rows must have the same columns."""
+    """Insert the rows, or overwrite existing rows with the same key. All rows must have the same columns."""
     if not rows:
         return
     keys = [column.name for column in table.primary_key]
@@ -41,7 +41,7 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
 
 
 def next_number(connection: Connection, name: str) -> int:
-    """The next value of a counter; other transactions wait for this one, so numbers commit in their order."""
+    """Return the next value of a counter; other transactions wait for this one, so numbers commit in their order."""
     insert_missing(connection, counter, [{"name": name, "value": 0}])
     statement = (
         update(counter).where(counter.c.name == name).values(value=counter.c.value + 1).returning(counter.c.value)
@@ -50,7 +50,7 @@ def next_number(connection: Connection, name: str) -> int:
 
 
 def in_batches(values: Iterable[T]) -> Iterator[list[T]]:
-    """The values in lists of at most BATCH."""
+    """Yield the values in lists of at most BATCH."""
     iterator = iter(values)
     while batch := list(islice(iterator, BATCH)):
         yield batch

@@ -1,4 +1,4 @@
-"""Driver errors in Dayfile's words: a database that is away, that cannot be written, or that is damaged."""
+"""Translation of driver errors: a database that is away, that cannot be written, or that is damaged."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _POSTGRES_UNWRITABLE: Final = {
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise DatabaseUnavailable, or one of its kinds, for a driver's "not now"; anything else it raises is a bug.
+    """Raise DatabaseUnavailable, or a subclass of it, for driver errors that may pass; any other driver error is a bug.
 
     An error of a commit does not tell that nothing was committed. PostgreSQL may have committed before the connection
-    broke; SQLite shows nobody a commit that failed, but after a crash before the next one it may find it in its log.
-    So whoever gets one may do again what can be repeated, and undoes only what its rows still allow.
+    broke; SQLite shows nobody a commit that failed, but after a crash before the next one it may find it in its log. So
+    a caller may repeat idempotent work, and may undo only what its rows still allow.
     """
     try:
         yield

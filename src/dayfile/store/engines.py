@@ -1,4 +1,4 @@
-"""Engines: how connections to each kind of database are made, and how their transactions begin."""
+"""Engines: connections to each kind of database, and the way in which their transactions begin."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ WRITES: Final = {"dayfile_writes": True}
 
 
 def postgres_engine(url: URL) -> Engine:
-    """An engine for PostgreSQL."""
+    """Return an engine for PostgreSQL."""
     return _engine(url, pool_pre_ping=True)
 
 
 def sqlite_engine(url: URL) -> Engine:
-    """An engine for a SQLite file, which is made when it is first used."""
+    """Return an engine for a SQLite file, which is created on first use."""
     engine = _engine(url)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -32,10 +32,10 @@ def sqlite_engine(url: URL) -> Engine:
 
 
 def sqlite_reading_engine(file: Path, *, is_immutable: bool) -> Engine:
-    """An engine that only reads a SQLite file, in a folder that need not be writable.
+    """Return an engine that only reads a SQLite file, in a folder that need not be writable.
 
-    `is_immutable` reads the file alone, without locks: only for one that has no write-ahead log beside it, because what
-    is in a log would be missing, and the pages that it replaces may be of different moments.
+    `is_immutable` reads the file alone, without locks. It is only for a file without a write-ahead log beside it: the
+    commits in a log would be missing, and the pages that it replaces may be of different moments.
     """
     query = {"uri": "true", "mode": "ro"} | ({"immutable": "1"} if is_immutable else {})
     engine = _engine(URL.create("sqlite", database=f"file:{quote(str(file))}", query=query))
@@ -45,7 +45,7 @@ def sqlite_reading_engine(file: Path, *, is_immutable: bool) -> Engine:
 
 
 def _engine(url: URL, **options: Any) -> Engine:
-    # Errors are logged, and parameters are records and secrets.
+    # Errors are logged, and parameters may be records and secrets.
     return create_engine(
         url, hide_parameters=True, pool_size=16, max_overflow=64, pool_timeout=BUSY_TIMEOUT_MS / 1000, **options
     )
@@ -54,17 +54,17 @@ def _engine(url: URL, **options: Any) -> Engine:
 def _prepare_sqlite(connection: Any, record: Any) -> None:  # noqa: ARG001 - SQLAlchemy's signature
     connection.isolation_level = None  # transactions begin where _begin_sqlite says, not where sqlite3 guesses
     cursor = connection.cursor()
-    # First: any write below would else be followed by SQLite's own checkpoint, beside that of another process.
+    # This comes first: any write below would be followed by SQLite's own checkpoint, beside that of another process.
     cursor.execute("PRAGMA wal_autocheckpoint = 0")
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    # Only heeded before the first table is made, and written each time: a full disk would let nobody connect.
+    # Only effective before the first table is made. Set only if need be: it writes, which fails on a full disk.
     if cursor.execute("PRAGMA auto_vacuum").fetchone() != (_INCREMENTAL,):
         cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
     for pragma in (
         "journal_mode = WAL",
         f"journal_size_limit = {KEPT_BYTES}",
         "synchronous = FULL",  # a commit that was answered survives the power cord
-        "secure_delete = ON",  # what was erased is not left in free pages
+        "secure_delete = ON",  # erased data is not left in free pages
         "foreign_keys = ON",
     ):
         cursor.execute(f"PRAGMA {pragma}")

@@ -1,4 +1,4 @@
-"""Where day files are: what is published, until it expires."""
+"""Rows of day files: the published files, until they expire."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from dayfile.store.tables.sealing import sealed_day as sealed_table
 
 
 class DayFiles:
-    """The day files, within one transaction. An expired one is as good as gone, whether it was removed yet or not."""
+    """The day files, within one transaction. An expired one counts as gone, whether its row was removed yet or not."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def publish(self, files: Sequence[DayFile], *, now: datetime) -> None:
-        """Put files on the list; one for the same account, type and day is replaced."""
+        """Publish files; a file replaces the one for the same account, resource type and day."""
         rows = [
             {
                 "account": file.account,
@@ -43,12 +43,12 @@ class DayFiles:
         for batch in in_batches(rows):
             replaced = self._replaced(batch)
             upsert(self._connection, table, batch)
-            # Links to what is no longer on the list go on working for a while.
+            # Links to files that are no longer on the list stay valid for a while.
             gone = update(sealed_table).where(sealed_table.c.id.in_(replaced))
             self._connection.execute(gone.values(unpublished_at=now))
 
     def find(self, account: AccountSid, resource_type: ResourceType, day: Day, *, now: datetime) -> DayFile | None:
-        """The published file of the day, or None."""
+        """Return the published file of the day, or None."""
         row = self._connection.execute(_listed(account, resource_type, now).where(table.c.day == day)).one_or_none()
         return None if row is None else _day_file(row)
 
@@ -63,7 +63,7 @@ class DayFiles:
         limit: int,
         now: datetime,
     ) -> list[DayFile]:
-        """Files in order of generation, then day: those that follow `after`, or the last ones ahead of `before`."""
+        """Return files ordered by generation, then day: those that follow `after`, or the last ones before `before`."""
         query = _listed(account, resource_type, now).offset(offset).limit(limit)
         if after is not None:
             generation, day = after
@@ -79,10 +79,10 @@ class DayFiles:
         return [_day_file(row) for row in backwards][::-1]
 
     def forget_expired(self, *, now: datetime, limit: int) -> int:
-        """Drop files that are on no list any more, and to which no link leads; how many."""
+        """Delete day files that are on no list any more and have no valid links, and return their number."""
         key = table.c.account, table.c.resource_type, table.c.day
         expired = table.c.expires_at <= now
-        # In the order in which others lock them, who publish such a day anew right now.
+        # In the order in which those that publish such a day again lock them.
         query = select(*key).where(expired).order_by(*key).limit(limit).with_for_update(skip_locked=True)
         rows = [tuple(row) for row in self._connection.execute(query)]
         if not rows:
@@ -90,7 +90,7 @@ class DayFiles:
         return self._connection.execute(delete(table).where(tuple_(*key).in_(rows), expired)).rowcount
 
     def walk(self, *, after: tuple[str, str, Day] | None, limit: int) -> list[DayFile]:
-        """All published files of all accounts in the order of their keys, for checking them."""
+        """Return published files of all accounts after a key, in the order of their keys, for checking them."""
         query = _with_sealed()
         if after is not None:
             account, resource_type, day = after
@@ -105,12 +105,12 @@ class DayFiles:
         return [_day_file(row) for row in self._connection.execute(query)]
 
     def count_expired(self, *, before: datetime) -> int:
-        """How many rows expired before then."""
+        """Return the number of rows that expired before then."""
         query = select(func.count()).select_from(table).where(table.c.expires_at < before)
         return self._connection.execute(query).scalar_one()
 
     def _replaced(self, rows: Sequence[Mapping[str, Any]]) -> list[int]:
-        """The revisions that these rows take off the list."""
+        """Return the revisions that these rows take off the list."""
         becomes = {(row["account"], row["resource_type"], row["day"]): row["sealed_day_id"] for row in rows}
         key = tuple_(table.c.account, table.c.resource_type, table.c.day)
         query = select(table).where(key.in_(list(becomes)), table.c.sealed_day_id.is_not(None))

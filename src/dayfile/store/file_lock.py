@@ -13,7 +13,7 @@ from pathlib import Path
 def locked(path: Path, *, wait: bool) -> Iterator[None]:
     """Hold the lock of this name, which one process has at a time.
 
-    Raises BlockingIOError if it is held and is not to be waited for, another OSError if the file cannot be made.
+    Raises BlockingIOError if it is held and `wait` is False, or another OSError if the file cannot be made.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

@@ -1,4 +1,4 @@
-"""What the database knows of the instance itself."""
+"""Facts of the instance itself."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Instance:
         self._connection = connection
 
     def find(self, name: str) -> str | None:
-        """The value that holds; None when the fact is not set yet."""
+        """Return the value of the fact; None if it is not set yet."""
         return self._connection.execute(select(table.c.value).where(table.c.name == name)).scalar_one_or_none()
 
     def settle(self, name: str, value: str) -> str:
-        """Set the fact if it is not set yet; the value that holds."""
+        """Set the fact if it is not set yet, and return the value that is valid from now on."""
         insert_missing(self._connection, table, [{"name": name, "value": value}])
         return str(self._connection.execute(select(table.c.value).where(table.c.name == name)).scalar_one())

@@ -1,5 +1,6 @@
-"""Where the days of jobs change: claimed, finished, handed back, deleted. Decided by the table in `model/job.py`, and
-guarded here by compare-and-set on the status and on the claim.
+"""Transitions of job days: claimed, finished, handed back, deleted.
+
+The table in `model/job.py` decides; compare-and-set on the status and on the claim guards every write.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class JobDays:
         self._connection = connection
 
     def claim(self, *, worker: str, leased_until: datetime, limit: int, now: datetime) -> Claim | None:
-        """Take up to `limit` days of the job whose turn it is; None when nothing may be done now.
+        """Claim up to `limit` days of the job whose turn it is; None if no day may be claimed now.
 
         Accounts take turns: the one that was served longest ago comes first, then the oldest of its jobs.
         """
@@ -62,7 +63,7 @@ class JobDays:
         )
 
     def extend(self, claim: Claim, *, leased_until: datetime) -> None:
-        """Go on holding what is left of a claim; raises LostClaim when nothing is."""
+        """Extend the lease on the days left of a claim; raises LostClaim if none are."""
         statement = update(table).where(
             table.c.job_sid == claim.job.sid, table.c.claim_token == claim.token, table.c.worker == claim.worker
         )
@@ -78,10 +79,10 @@ class JobDays:
         not_before: datetime | None = None,
         error: str | None = None,
     ) -> tuple[JobDay, ...]:
-        """Apply what happened to claimed days and let go of them; the days as they stand now.
+        """Apply events to claimed days, release them, and return them as they are then.
 
-        `not_before` is when a day that is not final may be tried again. Raises LostClaim, with nothing changed for
-        good, if any of the days is no longer held under this claim.
+        `not_before` is when a day that is not final may be tried again. Raises LostClaim, which rolls the transaction
+        back, if any of the days is no longer held under this claim.
         """
         was = self._held(claim, events.keys())
         changes: dict[tuple[Status, Event], list[Day]] = {}
@@ -125,7 +126,7 @@ class JobDays:
             self._connection.execute(statement.values(status=to.value, finished_at=now if to.is_final else None))
 
     def expired(self, *, now: datetime, limit: int) -> list[Claim]:
-        """Claims whose lease has run out, as they would report themselves."""
+        """Return claims whose lease has run out, as their workers would report them."""
         query = (
             select(table.c.job_sid, table.c.claim_token, table.c.worker, func.min(table.c.leased_until))
             .where(table.c.status.in_(_CLAIMED), table.c.leased_until <= now)
@@ -135,7 +136,7 @@ class JobDays:
         return [self._claim(*row) for row in self._connection.execute(query).all()]
 
     def is_expired(self, claim: Claim, *, now: datetime) -> bool:
-        """Whether all that is left of a claim may be taken back."""
+        """Return True if all days left of a claim may be taken back."""
         query = select(func.max(table.c.leased_until)).where(
             table.c.job_sid == claim.job.sid, table.c.claim_token == claim.token, table.c.worker == claim.worker
         )

@@ -1,4 +1,4 @@
-"""Where custom jobs are: what was asked for, and the queue. Claims and what comes of them are in `job_days.py`."""
+"""Rows of custom jobs: the requests and the queue. Claims and transitions of days are in `job_days.py`."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class Jobs:
         self._connection = connection
 
     def draw_quota(self, root_account: AccountSid, *, today: Day, days: int, limit: int) -> int | None:
-        """Take days out of what an account and its subaccounts may ask for today.
+        """Draw days from today's quota of a root account, which its subaccounts share.
 
-        None when they were there; else how many are left, and nothing is taken. Exact under concurrency: the row is
-        changed only where the sum stays within the limit.
+        Returns None on success; otherwise the number of days left, and nothing is drawn. Exact under concurrency: the
+        row is changed only if the sum stays within the limit.
         """
         key = {"root_account": root_account, "day": today}
         insert_missing(self._connection, quota_day, [{**key, "requested": 0}])
@@ -43,7 +43,7 @@ class Jobs:
         return limit - int(self._connection.execute(select(quota_day.c.requested).where(row)).scalar_one())
 
     def submit(self, sid: JobSid, request: JobRequest, *, now: datetime) -> Job:
-        """Put a job at the end of the queue, every day of it Submitted."""
+        """Put a job at the end of the queue, with every day Submitted."""
         values = {
             "sid": sid,
             "account": request.account,
@@ -69,14 +69,14 @@ class Jobs:
         return self.get(sid)
 
     def get(self, sid: JobSid) -> Job:
-        """The job, deleted or not; raises NotFound."""
+        """Return the job, deleted or not; raises NotFound."""
         row = self._connection.execute(select(table).where(table.c.sid == sid)).one_or_none()
         if row is None:
             raise NotFound(f"there is no job {sid}")
         return read_job(row)
 
     def lock(self, sid: JobSid) -> Job:
-        """The job, with nobody else in a writing transaction about it until this one ends; raises NotFound.
+        """Return the job, locked against other writing transactions until this one ends; raises NotFound.
 
         Every transaction that touches days of a job does this first: otherwise the last two days finish side by side,
         neither sees the other, and nobody notices that the job is over.
@@ -87,7 +87,7 @@ class Jobs:
         return read_job(row)
 
     def find(self, account: AccountSid, sid: JobSid, *, over_since: datetime) -> Job | None:
-        """The job of that account, if it is still shown: None for foreign, deleted and long finished ones."""
+        """Return the account's job if it is still shown; None for a foreign, deleted, or long finished job."""
         query = select(table).where(table.c.sid == sid, table.c.account == account, _shown(over_since))
         row = self._connection.execute(query).one_or_none()
         return None if row is None else read_job(row)
@@ -103,7 +103,7 @@ class Jobs:
         limit: int,
         over_since: datetime,
     ) -> list[Job]:
-        """Shown jobs, newest first: those submitted before the number `before`, or the ones just after `after`."""
+        """Return shown jobs, newest first: those submitted before number `before`, or the ones just after `after`."""
         query = select(table).where(
             table.c.account == account, table.c.resource_type == resource_type.name, _shown(over_since)
         )
@@ -117,12 +117,12 @@ class Jobs:
         return [read_job(row) for row in self._connection.execute(query)][::-1]
 
     def recent(self, *, limit: int) -> list[Job]:
-        """The jobs submitted last, of all accounts, for the operator."""
+        """Return the jobs submitted last, of all accounts, for the operator."""
         query = select(table).where(table.c.deleted_at.is_(None)).order_by(table.c.submit_number.desc()).limit(limit)
         return [read_job(row) for row in self._connection.execute(query)]
 
     def days(self, sids: Collection[JobSid]) -> dict[JobSid, tuple[JobDay, ...]]:
-        """The days of jobs, in order."""
+        """Return the days of jobs, in order."""
         found: dict[JobSid, list[JobDay]] = {sid: [] for sid in sids}
         for batch in in_batches(sids):
             query = select(job_day).where(job_day.c.job_sid.in_(batch)).order_by(job_day.c.job_sid, job_day.c.day)
@@ -131,7 +131,7 @@ class Jobs:
         return {sid: tuple(days) for sid, days in found.items()}
 
     def queue(self, *, first: int, last: int) -> Queue:
-        """The jobs that are not over, for asking about those with submit numbers from `first` to `last`."""
+        """Return the jobs that are not over, for queries about those with submit numbers from `first` to `last`."""
         unfinished, number = table.c.over_at.is_(None), table.c.submit_number
         ahead = select(func.count(), func.coalesce(func.sum(table.c.unfinished_days), 0))
         before, days_before = self._connection.execute(ahead.where(unfinished, number < first)).one()
@@ -140,12 +140,12 @@ class Jobs:
         return Queue.of(pairs, before=before, days_before=int(days_before))
 
     def unfinished(self) -> int:
-        """How many jobs are not over."""
+        """Return the number of jobs that are not over."""
         query = select(func.count()).select_from(table).where(table.c.over_at.is_(None))
         return self._connection.execute(query).scalar_one()
 
     def worked(self, *, since: datetime, limit: int) -> list[Stretch]:
-        """When days of any job were worked on that were finished since then, the last `limit` of them."""
+        """Return the work times of days of any job that were finished since then, at most the last `limit` of them."""
         done = [status.value for status in Status if status.is_final and status is not Status.DELETED_BY_USER_REQUEST]
         query = (
             select(job_day.c.claimed_at, job_day.c.finished_at)
@@ -156,12 +156,14 @@ class Jobs:
         return [Stretch(began_at=row.claimed_at, ended_at=row.finished_at) for row in self._connection.execute(query)]
 
     def mark_deleted(self, sid: JobSid, *, now: datetime) -> None:
-        """Its owner has deleted the job: it is no longer shown, once none of its days runs."""
+        """Mark a job as deleted by its owner: it is no longer shown, once none of its days runs."""
         self._connection.execute(update(table).where(table.c.sid == sid).values(deleted_at=now))
 
     def settle(self, sid: JobSid, *, now: datetime) -> Job:
-        """Note of a locked job how many of its days are not final, from when one may be claimed, and if all are final,
-        that it is over; the job as it stands. Every transaction that changes days of a job ends with this.
+        """Update a locked job's count of days that are not final, the time of its next claim and, if all days are
+        final, its end.
+
+        Returns the job as it is then. Every transaction that changes days of a job ends with this.
         """
         open_days = job_day.c.job_sid == sid, job_day.c.status.not_in(FINAL)
         may_run = job_day.c.status.in_(CLAIMABLE)
@@ -173,23 +175,23 @@ class Jobs:
         return self.get(sid)
 
     def forget(self, *, over_before: datetime, limit: int) -> int:
-        """Drop jobs that were over before that, and their days; how many."""
+        """Delete jobs that were over before that, with their days, and return their number."""
         old = select(table.c.sid).where(table.c.over_at < over_before).order_by(table.c.over_at).limit(limit)
         return self._connection.execute(delete(table).where(table.c.sid.in_(old))).rowcount
 
     def count_over(self, *, before: datetime) -> int:
-        """How many jobs were over before then."""
+        """Return the number of jobs that were over before then."""
         query = select(func.count()).select_from(table).where(table.c.over_at < before)
         return self._connection.execute(query).scalar_one()
 
     def forget_quota(self, *, before: Day, limit: int) -> int:
-        """Drop what was drawn from the quotas of days that are over; how many."""
+        """Delete quota rows of past days and return their number."""
         key = quota_day.c.root_account, quota_day.c.day
         old = select(*key).where(quota_day.c.day < before).limit(limit)
         return self._connection.execute(delete(quota_day).where(tuple_(*key).in_(old))).rowcount
 
     def unsettled(self, *, limit: int) -> list[JobSid]:
-        """Jobs that are not over and say otherwise of their days than these do themselves: there must be none."""
+        """Return unfinished jobs whose row contradicts their days: there must be none."""
         of_job = job_day.c.job_sid == table.c.sid
         open_days = select(func.count()).where(of_job, job_day.c.status.not_in(FINAL)).scalar_subquery()
         due_at = select(func.min(job_day.c.not_before)).where(of_job, job_day.c.status.in_(CLAIMABLE)).scalar_subquery()
@@ -199,7 +201,7 @@ class Jobs:
 
 
 def read_job(row: Row[Any]) -> Job:
-    """The job in a row of its table."""
+    """Return the job in a row of its table."""
     return Job(
         sid=row.sid,
         account=row.account,
@@ -217,11 +219,11 @@ def read_job(row: Row[Any]) -> Job:
 
 
 def read_job_day(row: Row[Any]) -> JobDay:
-    """The job day in a row of its table."""
+    """Return the job day in a row of its table."""
     return JobDay(job_sid=row.job_sid, day=row.day, status=Status(row.status), attempt=row.attempt, error=row.error)
 
 
 def _shown(over_since: datetime) -> ColumnElement[bool]:
-    # A deleted job is seen until the last of its running days has stopped.
+    # A deleted job is shown until the last of its running days has stopped.
     kept = and_(table.c.deleted_at.is_(None), table.c.over_at > over_since)
     return or_(table.c.over_at.is_(None), kept)

@@ -1,4 +1,4 @@
-"""Where API keys are."""
+"""Rows of API keys."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Keys:
         self._connection = connection
 
     def add(self, key: ApiKey, *, secret_hash: bytes) -> None:
-        """Keep a new key."""
+        """Add a new key."""
         values = {
             "sid": key.sid,
             "account": key.account,
@@ -37,16 +37,16 @@ class Keys:
         self._connection.execute(insert(table).values(values))
 
     def listed(self, *, account: AccountSid | None = None) -> list[ApiKey]:
-        """All keys, or those of one account, oldest first; revoked ones too."""
+        """Return all keys, or those of one account, oldest first; revoked ones too."""
         query = select(table).order_by(table.c.created_at, table.c.sid)
         if account is not None:
             query = query.where(table.c.account == account)
         return [read_key(row) for row in self._connection.execute(query)]
 
     def revoke(self, sid: str, *, account: AccountSid | None = None, now: datetime) -> bool:
-        """From the commit on, the key opens nothing; whether it did before. Raises NotFound if there is none.
+        """Revoke a key from this commit on, and return True if it was valid before. Raises NotFound if there is none.
 
-        With `account`, a key of another one is as good as none.
+        With `account`, another account's key counts as none.
         """
         named = [table.c.sid == sid, *([] if account is None else [table.c.account == account])]
         statement = update(table).where(*named, table.c.revoked_at.is_(None)).values(revoked_at=now)
@@ -57,13 +57,13 @@ class Keys:
         return False
 
     def revoke_all(self, account: AccountSid, *, now: datetime) -> None:
-        """From the commit on, no key of the account opens anything."""
+        """Revoke all keys of the account from this commit on."""
         statement = update(table).where(table.c.account == account, table.c.revoked_at.is_(None))
         self._connection.execute(statement.values(revoked_at=now))
 
 
 def read_key(row: Row[Any], *, prefix: str = "") -> ApiKey:
-    """The key in a row whose columns of its table are named with the prefix."""
+    """Return the key in a row whose columns of the key table have the prefix in their names."""
     values = {name: getattr(row, prefix + name) for name in _COLUMNS}
     return ApiKey(
         sid=values["sid"],

@@ -1,7 +1,7 @@
-"""Where lanes are claimed, and attempts begun and recorded: one lane, one claim, one attempt at a time.
+"""Lanes: claimed one at a time, with one attempt at a time, which is begun and recorded here.
 
-A lane is due while it has a pending notice whose next attempt is due, and need not rest. `due_at` says when; it is set
-under the lock of the lane's row by whoever changes one of the two.
+A lane is due when a pending notice of it is due for its next attempt and the lane does not rest. `due_at` says when;
+every change of one of the two sets it, under the lock of the lane's row.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _EXHAUSTED_AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Eligible:
-    """Which lanes may be claimed now, beside that they are due."""
+    """The lanes that may be claimed now, besides being due."""
 
     standing: Standing
     not_accounts: Collection[AccountSid]
@@ -36,7 +36,7 @@ class Eligible:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conclusion:
-    """What an attempt came to, and what follows from it."""
+    """The outcome of an attempt, and its consequences."""
 
     outcome: Outcome
     took: timedelta
@@ -51,10 +51,10 @@ class Lanes:
         self._connection = connection
 
     def due_accounts(self, eligible: Eligible, *, limit: int, now: datetime) -> list[AccountSid]:
-        """Accounts with a lane that may be claimed: the one that was served longest ago first.
+        """Return accounts with a lane that may be claimed: the one that was served longest ago first.
 
-        Of lanes that were never asked, the one that became due last comes first: nobody can tell which of them will
-        answer, and what has just happened must not wait for all who have waited for long.
+        Among lanes that were never asked, the one that became due last comes first: nobody can tell which of them will
+        answer, and new events must not wait for all that have waited for long.
         """
         query = select(table.c.account).where(_may_be_claimed(eligible, now)).group_by(table.c.account)
         if eligible.standing is Standing.NEW:
@@ -68,7 +68,8 @@ class Lanes:
     def claim(
         self, account: AccountSid, eligible: Eligible, *, worker: str, leased_until: datetime, now: datetime
     ) -> Turn | None:
-        """Take the lane of the account that was served longest ago, and begin an attempt; None where there is none.
+        """Claim the lane of the account that was served longest ago, and begin an attempt; None if there is no such
+        lane.
 
         The attempt is the next one of the earliest notice that is due.
         """
@@ -83,10 +84,10 @@ class Lanes:
         if row is None:
             return None
         due = self._earliest_due(row.id, now=now)
-        if due is None:  # what was due has been taken away
+        if due is None:  # its notices were taken away meanwhile
             self._let_go(row.id, rests_until=row.rests_until)
             return None
-        # A counter of its own: one that other claims take would be locked in another order than theirs.
+        # A counter of its own: other claims would lock a shared one in another order.
         token = next_number(self._connection, "turn")
         claimed = {"worker": worker, "claim_token": token, "leased_until": leased_until, "served": token}
         self._connection.execute(update(table).where(table.c.id == row.id).values(claimed))
@@ -111,10 +112,11 @@ class Lanes:
         now: datetime,
         surely: datetime | None = None,
     ) -> Turn | None:
-        """Record what an attempt came to; raises LostClaim, with nothing changed, if the lane is no longer held.
+        """Record the outcome of an attempt; raises LostClaim, with nothing changed, if the lane is no longer held.
 
-        With `leased_until`, go on with the lane's next notice that is due, if any: the attempt that is begun with it.
-        None: the lane was let go. What waits for too long is exhausted, by the time that it is `surely`, or else now.
+        With `leased_until`, go on with the lane's next due notice, if any: the attempt that is begun is returned with
+        its turn. None means that the lane was released. Notices that have waited too long are exhausted, judged by the
+        time `surely` if it is given, else by now.
         """
         self._hold(turn, conclusion.lane, leased_until=leased_until)
         self._write_down(turn, conclusion, now=now)
@@ -139,7 +141,7 @@ class Lanes:
         )
 
     def overdue(self, *, before: datetime, limit: int) -> list[tuple[LaneKey, datetime]]:
-        """Lanes that were due before then, and that nobody holds: a worker should have taken them."""
+        """Return lanes that were due before then and that nobody holds: a worker should have claimed them."""
         free = or_(table.c.claim_token.is_(None), table.c.leased_until <= before)
         query = select(table).where(table.c.due_at <= before, free).order_by(table.c.due_at).limit(limit)
         return [
@@ -200,13 +202,13 @@ class Lanes:
         self._connection.execute(update(table).where(table.c.id == lane_id).values(free))
 
     def _exhaust_old(self, lane_id: int, *, now: datetime) -> None:
-        """End what has waited for too long for a host that is still down, some at a time."""
+        """Exhaust some of the notices that have waited too long for a host that is still down."""
         old = select(notice.c.number).where(_pending(lane_id), notice.c.gives_up_at <= now).limit(_EXHAUSTED_AT_ONCE)
         ended = {"state": NoticeState.EXHAUSTED.value, "next_attempt_at": None, "ended_at": now}
         self._connection.execute(update(notice).where(notice.c.number.in_(old)).values(ended))
 
     def _hurry(self, lane_id: int, *, now: datetime) -> None:
-        """A host is back: what waits for its next attempt need not wait longer."""
+        """Make notices that wait for their next attempt due now, since the host is back."""
         waiting = update(notice).where(_pending(lane_id), notice.c.next_attempt_at > now)
         self._connection.execute(waiting.values(next_attempt_at=now))
 

@@ -1,4 +1,4 @@
-"""Where it is looked up whose a login is. Asked on every request, so each question is one indexed read."""
+"""Lookup of logins. It is done on every request, so each query is one indexed read."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ACCOUNT = (
 _KEY = [column.label(f"key_{column.name}") for column in api_key.c]
 _SECRETS = (account.c.login_hash, account.c.former_login_hash, account.c.former_until)
 
-# Made once: to make one of them, and to see that it is the same as before, takes longer than to ask it.
+# Made once: to make one of them and to look it up in the cache takes longer than to run it.
 _OF_ACCOUNT = (
     select(*_ACCOUNT, *_SECRETS)
     .select_from(account.outerjoin(_parent, _parent.c.sid == account.c.parent))
@@ -46,7 +46,7 @@ _OF_KEY = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredLogin:
-    """What a user name stands for, and the stored forms of the secrets that prove it."""
+    """The owner of a user name, and the stored forms of the secrets that prove it."""
 
     account: Account | None  # None: the operator
     parent_state: AccountState | None  # None: the account has no parent
@@ -63,7 +63,7 @@ class Logins:
         self._connection = connection
 
     def find(self, username: str) -> StoredLogin | None:
-        """What an account's sid or an API key's sid stands for; None if nothing, or a key that was revoked."""
+        """Return the owner of an account's sid or an API key's sid; None for an unknown sid or a revoked key."""
         query = _OF_KEY if username.startswith("SK") else _OF_ACCOUNT
         row = self._connection.execute(query, {"username": username}).one_or_none()
         return None if row is None else _login(row)

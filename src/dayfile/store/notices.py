@@ -1,4 +1,4 @@
-"""Where notices are: the outbox, which the commits of what they tell write, and the log of every attempt.
+"""The outbox: notices, written in the commit of the event that they tell, and the log of every attempt.
 
 Attempts are made and recorded by lane, in `lanes.py`.
 """
@@ -45,7 +45,7 @@ class Notices:
         self._connection = connection
 
     def add(self, notices: Sequence[NewNotice], *, now: datetime) -> None:
-        """Write what there is to tell, due at once; what the outbox has already is left as it is."""
+        """Add notices, due at once; leave those that the outbox already has as they are."""
         keyed = [(LaneKey.of(new.account, new.channel, new.receiver), new) for new in notices]
         # Lanes are locked in one order: two commits that tell the same receivers would deadlock on PostgreSQL.
         for key, new in sorted(keyed, key=lambda pair: (pair[0].account, pair[0].channel.value, pair[0].host)):
@@ -71,14 +71,14 @@ class Notices:
             self._connection.execute(insert(self._connection, table).values(values).on_conflict_do_nothing())
 
     def get(self, sid: EventSid) -> Notice:
-        """The notice; raises NotFound."""
+        """Return the notice; raises NotFound."""
         found = self.find(sid)
         if found is None:
             raise NotFound(f"there is no notice {sid}")
         return found
 
     def find(self, sid: EventSid, *, account: AccountSid | None = None) -> Notice | None:
-        """The notice, or None; with `account`, None also for those of others."""
+        """Return the notice, or None; with `account`, None also for a notice of another account."""
         query = select(table).where(table.c.sid == sid)
         if account is not None:
             query = query.where(table.c.account == account)
@@ -86,7 +86,7 @@ class Notices:
         return None if row is None else read_notice(row)
 
     def attempts(self, sid: EventSid) -> list[Attempt]:
-        """Every attempt of a notice, the first one first."""
+        """Return every attempt of a notice, the first one first."""
         query = select(attempt).where(attempt.c.notice_sid == sid).order_by(attempt.c.number)
         return [_attempt(row) for row in self._connection.execute(query)]
 
@@ -100,7 +100,7 @@ class Notices:
         offset: int = 0,
         limit: int,
     ) -> list[Notice]:
-        """Notices, newest first: those written before the number `before`, or the ones just after `after`."""
+        """Return notices, newest first: those written before the number `before`, or the ones just after `after`."""
         query = select(table).offset(offset).limit(limit)
         if account is not None:
             query = query.where(table.c.account == account)
@@ -115,7 +115,7 @@ class Notices:
         return [read_notice(row) for row in self._connection.execute(query)][::-1]
 
     def replay(self, sid: EventSid, *, now: datetime) -> bool:
-        """Begin anew with a notice that has ended, at once, even if its host rests; False if it is pending."""
+        """Start the attempts of an ended notice anew, at once, even if its host rests; False if it is pending."""
         again = {
             "state": NoticeState.PENDING.value,
             "attempts": 0,
@@ -128,13 +128,13 @@ class Notices:
         statement = update(table).where(table.c.sid == sid, table.c.state != NoticeState.PENDING.value)
         if self._connection.execute(statement.values(again)).rowcount != 1:
             return False
-        # Who asks for it says that the host is well again: if it is not, it soon rests as before.
+        # A replay means that the host is well again: if it is not, it soon rests as before.
         fresh = {"failures": 0, "rests_until": None, "due_at": now}
         self._connection.execute(update(lane).where(lane.c.id == lane_id).values(fresh))
         return True
 
     def forget(self, *, ended_before: datetime, limit: int) -> int:
-        """Forget some notices that ended before then, with their attempts, and lanes that are empty; how many."""
+        """Delete some notices that ended before then, their attempts, and empty lanes; return the number of notices."""
         old = select(table.c.number).where(table.c.ended_at < ended_before).order_by(table.c.ended_at).limit(limit)
         numbers = self._connection.execute(old).scalars().all()
         if not numbers:
@@ -147,7 +147,7 @@ class Notices:
         return len(lanes)
 
     def untold(self, *, over_since: datetime, limit: int) -> list[tuple[JobSid, Channel]]:
-        """Jobs that are over since then and not deleted, with the channel whose notice is missing: there are none."""
+        """Return jobs over since then and not deleted, with the channel whose notice is missing: there must be none."""
         missing: list[tuple[JobSid, Channel]] = []
         for channel, receiver in ((Channel.WEBHOOK, job.c.webhook_url), (Channel.MAIL, job.c.email)):
             told = select(table.c.number).where(
@@ -161,14 +161,14 @@ class Notices:
         return missing
 
     def forgotten(self, *, limit: int) -> list[EventSid]:
-        """Notices that are pending and that no claim will ever find: there must be none."""
+        """Return pending notices that no claim will ever find: there must be none."""
         idle = lane.c.due_at.is_(None), lane.c.claim_token.is_(None)
         pending = table.c.state == NoticeState.PENDING.value
         query = select(table.c.sid).join(lane, lane.c.id == table.c.lane_id).where(pending, *idle).limit(limit)
         return list(self._connection.execute(query).scalars())
 
     def _wake_lane(self, key: LaneKey, *, now: datetime) -> int:
-        """The lane of that key, made if need be, locked, and due as soon as it need not rest."""
+        """Return the lane with that key, created if need be, locked, and due as soon as it does not rest."""
         values = {
             "account": key.account,
             "channel": key.channel.value,
@@ -190,7 +190,7 @@ class Notices:
 
 
 def read_notice(row: Row[Any]) -> Notice:
-    """The notice in a row of its table."""
+    """Return the notice in a row of its table."""
     return Notice(
         sid=row.sid,
         account=row.account,

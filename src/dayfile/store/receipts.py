@@ -1,4 +1,4 @@
-"""Where receipts are: the answers to requests that carried an idempotency key, for a day."""
+"""Rows of receipts: the answers to requests that carried an idempotency key, for a day."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dayfile.store.tables.records import receipt as table
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredReceipt:
-    """What was answered to a request, and which request it was."""
+    """The answer to a request, and what identifies the request."""
 
     sid: str
     credential: str
@@ -30,7 +30,7 @@ class Receipts:
         self._connection = connection
 
     def find(self, credential: str, idempotency_key: str) -> StoredReceipt | None:
-        """The receipt given for this key to this credential, or None."""
+        """Return the receipt given to this credential for this key, or None."""
         query = select(table).where(table.c.credential == credential, table.c.idempotency_key == idempotency_key)
         row = self._connection.execute(query).one_or_none()
         if row is None:
@@ -44,7 +44,7 @@ class Receipts:
         )
 
     def add(self, receipt: StoredReceipt, *, now: datetime) -> None:
-        """Keep a receipt; raises Conflict if its credential has used the key before."""
+        """Add a receipt; raises Conflict if its credential has used the key before."""
         values = {
             "sid": receipt.sid,
             "credential": receipt.credential,
@@ -59,6 +59,6 @@ class Receipts:
             raise Conflict(f"the idempotency key {receipt.idempotency_key!r} was used before") from error
 
     def forget(self, *, received_before: datetime, limit: int) -> int:
-        """Drop receipts of requests older than that, the oldest first; how many."""
+        """Delete receipts of requests older than that, the oldest first, and return their number."""
         old = select(table.c.sid).where(table.c.received_at < received_before).order_by(table.c.received_at)
         return self._connection.execute(delete(table).where(table.c.sid.in_(old.limit(limit)))).rowcount

@@ -1,7 +1,7 @@
-"""Where refused lines are kept, until they are dropped or accepted at a later try.
+"""Rows of refused lines, kept until they are dropped or accepted on a later try.
 
-Those of a batch that has many are written before its commit, in transactions of their own, under an entry in the ledger
-of uploads. They count, and are seen here, when that entry is gone: the commit of their batch drops it.
+The rejections of a batch that has many are written before its commit, in transactions of their own, under an entry in
+the ledger of uploads. They count, and are seen here, once that entry is gone: the commit of their batch drops it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dayfile.store.tables.records import rejection as table
 from dayfile.store.tables.records import upload
 
 _CHANGED_AT_ONCE = 1000
-_CHANGED_BYTES_AT_ONCE = 1024 * 1024  # what is dropped is overwritten, too: others wait for that
+_CHANGED_BYTES_AT_ONCE = 1024 * 1024  # dropped lines are overwritten, too, and other transactions wait for it
 
 
 class Rejections:
@@ -39,7 +39,7 @@ class Rejections:
         now: datetime,
         upload_id: int | None = None,
     ) -> None:
-        """Keep refused lines of one source; with `upload_id`, they count when that entry of the ledger is settled."""
+        """Add refused lines of one source; with `upload_id`, they count once that entry of the ledger is settled."""
         for batch in in_batches(refusals):
             rows = [
                 {
@@ -58,7 +58,7 @@ class Rejections:
             self._connection.execute(insert(table), rows)
 
     def get(self, rejection_id: int) -> Rejection:
-        """The rejection; raises NotFound."""
+        """Return the rejection; raises NotFound."""
         row = self._connection.execute(select(table).where(table.c.id == rejection_id, _counts())).one_or_none()
         if row is None:
             raise NotFound(f"there is no rejection {rejection_id}")
@@ -67,9 +67,9 @@ class Rejections:
     def listed(
         self, *, after_id: int = 0, limit: int, account: AccountSid | None = None, with_lines: bool = True
     ) -> list[Rejection]:
-        """The rejections that follow an id, oldest first; with `account`, those that wait for it to appear.
+        """Return the rejections that follow an id, oldest first; with `account`, those that wait for it to exist.
 
-        Lines may have a mebibyte each: without `with_lines` they are left in the database, and empty here.
+        A line may have a mebibyte: without `with_lines`, lines are not read, and are empty in the result.
         """
         columns = table.c if with_lines else [column for column in table.c if column is not table.c.line]
         query = select(*columns).where(table.c.id > after_id, _counts()).order_by(table.c.id).limit(limit)
@@ -78,7 +78,7 @@ class Rejections:
         return [_rejection(row) for row in self._connection.execute(query)]
 
     def awaited(self, *, after: AccountSid | None, limit: int) -> list[AccountSid]:
-        """The accounts that rejections wait for, in the order of their sids: those that follow one.
+        """Return the accounts that rejections wait for, in the order of their sids, after a sid.
 
         It steps from account to account through the index, however many rejections each of them has.
         """
@@ -92,33 +92,33 @@ class Rejections:
         return list(self._connection.execute(query).scalars())
 
     def revise(self, refusals: Iterable[Refusal]) -> None:
-        """What is wrong with rejections, by their ids in place of line numbers, is something else by now."""
+        """Update the reasons of rejections, given by their ids in place of line numbers."""
         for refusal in refusals:
             values = {"field": refusal.field, "reason": refusal.reason, "account": refusal.account}
             self._connection.execute(update(table).where(table.c.id == refusal.line_number).values(values))
 
     def count(self) -> int:
-        """How many are kept."""
+        """Return the number of rejections."""
         return self._connection.execute(select(func.count()).select_from(table).where(_counts())).scalar_one()
 
     def newest(self) -> int:
-        """The number of the newest one; 0 when there is none."""
+        """Return the id of the newest rejection; 0 if there is none."""
         query = select(table.c.id).where(_counts()).order_by(table.c.id.desc()).limit(1)
         return self._connection.execute(query).scalar() or 0
 
     def next_ids(self, *, after: int, up_to: int) -> list[int]:
-        """The numbers of rejections that follow one, up to another, in order: as many as one transaction may change."""
+        """Return the ids of rejections after one, up to another, in order: as many as one transaction may change."""
         return self._some_ids(table.c.id > after, table.c.id <= up_to, _counts())
 
     def drop(self, rejection_ids: Collection[int]) -> int:
-        """Forget rejections; how many of them there were."""
+        """Delete rejections and return how many of them there were."""
         return sum(
             self._connection.execute(delete(table).where(table.c.id.in_(batch))).rowcount
             for batch in in_batches(rejection_ids)
         )
 
     def drop_abandoned(self, upload_id: int) -> int:
-        """Forget some of what was written under an entry that will not be settled; how many there were."""
+        """Delete some of the rejections under an entry that will not be settled, and return their number."""
         return self.drop(self._some_ids(table.c.upload_id == upload_id))
 
     def _some_ids(self, *which: ColumnElement[bool]) -> list[int]:

@@ -12,16 +12,16 @@ from dayfile.store.database import Database
 from dayfile.store.tables import accounts, exports, instance, notices, records, sealing
 
 FAMILIES = (accounts, exports, instance, notices, records, sealing)
-"""Every table there is: a family's tables are known once it is imported."""
+"""All families of tables: a family's tables are known once it is imported."""
 
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
 _ALEMBICS: Final = Table("alembic_version", MetaData(), Column("version_num", String(32)))
 
 
 def migrate(database: Database) -> None:
-    """Bring the database to this version's schema, creating it where there is none; safe to run from many processes.
+    """Migrate the database to this version's schema, creating it if need be; safe to run from many processes.
 
-    Raises Unusable when the database was made by a newer Dayfile, which this one could only harm.
+    Raises Unusable if the database was made by a newer Dayfile, since this one could only harm it.
     """
     with database.exclusively() as connection:
         if version(connection) != newest():
@@ -29,7 +29,7 @@ def migrate(database: Database) -> None:
 
 
 def check_version(database: Database) -> None:
-    """Raises Unusable if the database, which is only read, has not this version's schema."""
+    """Raise Unusable if the database, which is only read, does not have this version's schema."""
     with database.looked_into() as connection:
         found = version(connection)
     if found != newest():
@@ -40,19 +40,19 @@ def check_version(database: Database) -> None:
 
 
 def version(connection: Connection) -> str | None:
-    """The schema version that the database has; None when it is empty."""
+    """Return the schema version of the database; None if it is empty."""
     if not inspect(connection).has_table(_ALEMBICS.name):
         return None
     return connection.execute(select(_ALEMBICS.c.version_num)).scalar_one_or_none()
 
 
 def newest() -> str:
-    """The schema version that this Dayfile has: that of its last migration, whose file begins with it."""
+    """Return the schema version of this Dayfile: that of its last migration, whose file name begins with it."""
     return max(path.name.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def _upgrade(connection: Connection) -> None:
-    # Imported for this alone: it would take a third of the start of every command, and nearly all find nothing to do.
+    # Imported only here: it would take a third of every command's start, and nearly all find nothing to migrate.
     from alembic import command
     from alembic.config import Config
     from alembic.util.exc import CommandError

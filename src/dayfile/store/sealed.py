@@ -1,4 +1,4 @@
-"""Where sealed days are: one row a revision. A row counts only if its seal is committed."""
+"""Rows of sealed days, one for each revision. A row counts only if its seal is committed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class SealedDays:
         self._connection = connection
 
     def add(self, claim: SealClaim, new: Iterable[NewSealedDay], *, now: datetime) -> None:
-        """Note what a seal has made, and what of the day it supersedes; both count once the seal is committed."""
+        """Record the revisions that a seal has made and supersedes; both count once the seal is committed."""
         for batch in in_batches(new):
             rows = [
                 {
@@ -55,21 +55,21 @@ class SealedDays:
                 table.c.resource_type == claim.resource_type.name,
                 table.c.day == claim.day,
                 table.c.account.in_([sealed.account for sealed in batch]),
-                # Who was first to make a newer one, and was committed, stays: the time since then counts.
+                # A committed seal that was first to supersede a revision stays noted: the time since then counts.
                 ~select(seal.c.id).where(seal.c.id == table.c.superseded_by, seal.c.state == COMMITTED).exists(),
             )
             self._connection.execute(older.values(superseded_by=claim.id))
             self._connection.execute(insert(table), rows)
 
     def get(self, sealed_day_id: int) -> SealedDay:
-        """The sealed day; raises NotFound."""
+        """Return the sealed day; raises NotFound."""
         row = self._connection.execute(_committed().where(table.c.id == sealed_day_id)).one_or_none()
         if row is None:
             raise NotFound(f"there is no sealed day {sealed_day_id}")
         return sealed_day(row)
 
     def current(self, account: AccountSid, resource_type: ResourceType, days: DayRange) -> dict[Day, SealedDay]:
-        """The newest revision of each of the days; days without records are left out."""
+        """Return the newest revision of each of the days; days without records are left out."""
         query = _committed().where(
             table.c.account == account,
             table.c.resource_type == resource_type.name,
@@ -78,14 +78,14 @@ class SealedDays:
         return {row.day: sealed_day(row) for row in self._connection.execute(query.order_by(table.c.revision))}
 
     def of_day(self, resource_type: ResourceType, day: Day) -> dict[AccountSid, SealedDay]:
-        """The newest revision of every account that has records on the day."""
+        """Return the newest revision of every account that has records on the day."""
         query = _committed().where(table.c.resource_type == resource_type.name, table.c.day == day)
         return {row.account: sealed_day(row) for row in self._connection.execute(query.order_by(table.c.revision))}
 
     def current_of(
         self, accounts: Collection[AccountSid], resource_type: ResourceType, day: Day
     ) -> dict[AccountSid, SealedDay]:
-        """The newest revision that each of the accounts has of a day; those without records are left out."""
+        """Return the newest revision that each of the accounts has of a day; accounts without records are left out."""
         found: dict[AccountSid, SealedDay] = {}
         for batch in in_batches(accounts):
             query = _committed().where(
@@ -97,14 +97,14 @@ class SealedDays:
         return found
 
     def after(self, sealed_day_id: int, *, limit: int) -> list[SealedDay]:
-        """The sealed days that follow an id, all revisions, for walking over them."""
+        """Return the sealed days that follow an id, all revisions, for walking over them."""
         query = _committed().where(table.c.id > sealed_day_id).order_by(table.c.id).limit(limit)
         return [sealed_day(row) for row in self._connection.execute(query)]
 
     def disused(
         self, *, superseded_before: datetime, unpublished_before: datetime, limit: int
     ) -> list[tuple[int, str]]:
-        """Ids and object keys of revisions that are of no more use: superseded, on no list, and not for some time.
+        """Return ids and object keys of revisions of no more use: superseded, on no list, and on none for some time.
 
         They are locked until this transaction ends; those that somebody else has locked are left out.
         """
@@ -113,7 +113,7 @@ class SealedDays:
         return [(row.id, row.object_key) for row in rows]
 
     def count_disused(self, *, superseded_before: datetime, unpublished_before: datetime) -> int:
-        """How many those are."""
+        """Return the number of disused revisions."""
         query = select(func.count()).select_from(_disused(superseded_before, unpublished_before).subquery())
         return self._connection.execute(query).scalar_one()
 
@@ -134,12 +134,12 @@ class SealedDays:
         return next((one for one in self.former(account, resource_type, day) if one.key == key), None)
 
     def forget(self, sealed_day_ids: Collection[int]) -> None:
-        """Drop revisions; the caller sees to their objects in the same commit."""
+        """Delete revisions; the caller sees to their objects in the same commit."""
         for batch in in_batches(sealed_day_ids):
             self._connection.execute(delete(table).where(table.c.id.in_(batch)))
 
     def of_ids(self, sealed_day_ids: Collection[int]) -> dict[int, SealedDay]:
-        """Sealed days by their ids; those that do not count are left out."""
+        """Return sealed days by their ids; those that do not count are left out."""
         found: dict[int, SealedDay] = {}
         for batch in in_batches(sealed_day_ids):
             query = _committed().where(table.c.id.in_(batch))
@@ -147,7 +147,7 @@ class SealedDays:
         return found
 
     def keys_of(self, places: Collection[tuple[AccountSid, str, Day]]) -> set[str]:
-        """The object keys of all revisions of some accounts' days of a type (by its name), counting yet or not."""
+        """Return the object keys of all revisions of accounts' days of a type (by its name), counting yet or not."""
         found: set[str] = set()
         for batch in in_batches(places):
             query = select(table.c.object_key).where(
@@ -157,13 +157,13 @@ class SealedDays:
         return found
 
     def count(self) -> int:
-        """How many files there are, all revisions."""
+        """Return the number of sealed days, all revisions."""
         query = select(func.count()).select_from(table).join(seal).where(seal.c.state == COMMITTED)
         return self._connection.execute(query).scalar_one()
 
 
 def sealed_day(row: Row[Any]) -> SealedDay:
-    """The sealed day in a row of its table."""
+    """Return the sealed day in a row of its table."""
     return SealedDay(
         id=row.id,
         account=row.account,

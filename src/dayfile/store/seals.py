@@ -1,4 +1,4 @@
-"""Where it stands which days are sealed, and who is sealing one right now."""
+"""Day states and seals: which days are sealed, and who is sealing one right now."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Seals:
         self._connection = connection
 
     def open_days(self, days: Iterable[tuple[ResourceType, Day]]) -> None:
-        """Make days of resource types known; those that are known stay as they are."""
+        """Add days of resource types as open; days that are known stay as they are."""
         rows = [
             {"resource_type": resource_type.name, "day": day, "state": OPEN, "sealed_at": None}
             for resource_type, day in days
@@ -47,8 +47,8 @@ class Seals:
         insert_missing(self._connection, day_state, rows)
 
     def newest_days(self) -> dict[str, Day]:
-        """The newest day that is known of each resource type, by its name; none of a type before its first day."""
-        # A day from an archive was never opened: counted here, all days since would look as if they had been missed.
+        """Return the newest known day of each resource type, by its name; none of a type before its first day."""
+        # A day from an archive was never opened: if it counted, all days since would look as if they had been missed.
         query = select(day_state.c.resource_type, func.max(day_state.c.day).label("day")).where(
             day_state.c.state != OLDER
         )
@@ -57,7 +57,7 @@ class Seals:
         }
 
     def still_open(self, *, before: Day) -> list[tuple[ResourceType, Day]]:
-        """The known days before that one that were never sealed, oldest first."""
+        """Return the known days before that one that were never sealed, oldest first."""
         query = select(day_state.c.resource_type, day_state.c.day).where(
             day_state.c.state == OPEN, day_state.c.day < before
         )
@@ -65,12 +65,12 @@ class Seals:
         return [(parse_resource_type(row.resource_type), row.day) for row in rows]
 
     def is_open(self, resource_type: ResourceType, day: Day) -> bool:
-        """Whether the day is known and was never sealed."""
+        """Return True if the day is known and was never sealed."""
         query = select(day_state.c.state).where(day_state.c.resource_type == resource_type.name, day_state.c.day == day)
         return self._connection.execute(query).scalar_one_or_none() == OPEN
 
     def count(self) -> int:
-        """How many (resource type, day)s are sealed."""
+        """Return the number of days, of each resource type, that are sealed."""
         query = select(func.count()).select_from(day_state).where(day_state.c.state.in_([SEALED, OLDER]))
         return self._connection.execute(query).scalar_one()
 
@@ -85,9 +85,9 @@ class Seals:
         leased_until: datetime,
         now: datetime,
     ) -> SealClaim | None:
-        """Take the day, unless somebody holds it: then the upload that was begun for it is given up.
+        """Claim the day, unless somebody holds it: then give up the upload that was begun for it and return None.
 
-        A seal whose lease has run out is put aside first.
+        A seal whose lease has run out is abandoned first.
         """
         self._abandon_expired(resource_type, day, now=now)
         statement = (
@@ -115,18 +115,19 @@ class Seals:
         )
 
     def extend(self, claim: SealClaim, *, leased_until: datetime) -> None:
-        """Go on holding the day; raises LostClaim if it is no longer held."""
+        """Extend the lease on the day; raises LostClaim if it is no longer held."""
         self._guarded(claim, leased_until=leased_until)
 
     def commit(self, claim: SealClaim, *, now: datetime, is_trusted: bool = True) -> bool:
-        """Make the seal and all its sealed days count; whether it is the first of the day since that is over.
+        """Make the seal and all its sealed days count; return True if it is the first seal of the day since the day
+        ended.
 
-        False for a day that was never opened here, too. If the clock is not trusted, nobody knows whether the day is
-        over: it stays as it is, to be sealed at its time. Raises LostClaim if the day is no longer held.
+        Returns False also for a day that was never opened here. If the clock is not trusted, nobody knows whether the
+        day has ended: the day stays open, to be sealed at its time. Raises LostClaim if the day is no longer held.
         """
         self._guarded(claim, state=COMMITTED, committed_at=now)
         if not is_trusted or now < claim.day.end:
-            return False  # more will come: it is still to be sealed at its time
+            return False  # more records will come: the day is still to be sealed at its time
         day = {"resource_type": claim.resource_type.name, "day": claim.day}
         opened = day_state.c.resource_type == claim.resource_type.name, day_state.c.day == claim.day
         first = update(day_state).where(*opened, day_state.c.state == OPEN).values(state=SEALED, sealed_at=now)
@@ -144,13 +145,13 @@ class Seals:
         return self._connection.execute(query.limit(1)).first() is None
 
     def abandon(self, claim: SealClaim, *, now: datetime) -> None:
-        """Give the day back with nothing done; fine if it is no longer held."""
+        """Release the day with nothing sealed; fine if it is no longer held."""
         self._put_aside([claim.id], [claim.upload_id], now=now)
 
     def forget(self, *, begun_before: datetime, limit: int) -> int:
-        """Drop seals that came to nothing, or whose revisions are all gone; how many.
+        """Delete seals that were abandoned, or whose revisions are all gone, and return their number.
 
-        What stands in the ledger for the objects of one goes with it: there are none any more.
+        Their ledger entries go with them, since none of their objects is left.
         """
         made = select(sealed_day.c.id).where(sealed_day.c.seal_id == seal.c.id).exists()
         superseded = select(sealed_day.c.id).where(sealed_day.c.superseded_by == seal.c.id).exists()
@@ -169,14 +170,14 @@ class Seals:
         return len(rows)
 
     def has_committed(self, resource_type: ResourceType, day: Day) -> bool:
-        """Whether some seal of the day was committed, at its time or before, and still is of use."""
+        """Return True if some seal of the day was committed, at its time or before, and is still of use."""
         query = select(seal.c.id).where(
             seal.c.resource_type == resource_type.name, seal.c.day == day, seal.c.state == COMMITTED
         )
         return self._connection.execute(query.limit(1)).first() is not None
 
     def running(self, *, now: datetime) -> list[tuple[ResourceType, Day]]:
-        """The days that somebody is sealing under a lease that has not run out."""
+        """Return the days that somebody is sealing under a lease that has not run out."""
         query = select(seal.c.resource_type, seal.c.day).where(seal.c.state == RUNNING, seal.c.leased_until > now)
         return [(parse_resource_type(row.resource_type), row.day) for row in self._connection.execute(query)]
 

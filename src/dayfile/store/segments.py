@@ -1,4 +1,4 @@
-"""Where segments are. A segment waits as long as its row exists; ids order arrivals and are never a watermark."""
+"""Rows of segments. A segment waits as long as its row exists; ids order arrivals and are never a watermark."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from dayfile.store.tables.records import segment as table
 from dayfile.store.tables.records import segment_inline
 from dayfile.store.tables.sealing import seal
 
-# Made once: to make one of them, and to see that it is the same as before, takes longer than to run it.
+# Made once: to make one of them and to look it up in the cache takes longer than to run it.
 _ADD = insert(table).returning(table.c.id)
 _ADD_INLINE = insert(segment_inline)
 
@@ -32,7 +32,7 @@ _BLOCKS_READ: Final = msgspec.json.Decoder(tuple[int, ...])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingDay:
-    """What waits for one resource type and day."""
+    """The segments that wait for one resource type and day, counted."""
 
     resource_type: ResourceType
     day: Day
@@ -50,7 +50,7 @@ class Segments:
         self._connection = connection
 
     def add(self, new: Sequence[NewSegment], *, now: datetime) -> list[int]:
-        """Keep segments, in order of arrival; their ids. From the commit on, every line in them is accepted."""
+        """Add segments in order of arrival and return their ids. From the commit on, every line in them is accepted."""
         ids = []
         for segment in new:
             row = _values(segment) | {"accepted_at": now, "seal_id": None}
@@ -61,7 +61,7 @@ class Segments:
         return ids
 
     def of_day(self, resource_type: ResourceType, day: Day) -> list[Segment]:
-        """All that wait for a day, in order of arrival."""
+        """Return all segments that wait for a day, in order of arrival."""
         return self._all(_of_day(select(table), resource_type, day))
 
     def foldable(self, resource_type: ResourceType, day: Day) -> list[Segment]:
@@ -110,11 +110,11 @@ class Segments:
         return [_segment(row) for row in self._connection.execute(query)]
 
     def exists(self, segment_id: int) -> bool:
-        """Whether the segment still waits."""
+        """Return True if the segment still waits."""
         return self._connection.execute(select(table.c.id).where(table.c.id == segment_id)).first() is not None
 
     def keys_among(self, keys: Collection[str]) -> set[str]:
-        """Those of the object keys that a waiting segment has."""
+        """Return the given object keys that belong to waiting segments."""
         found: set[str] = set()
         for batch in in_batches(keys):
             found.update(
@@ -123,7 +123,7 @@ class Segments:
         return found
 
     def inline(self, segment_ids: Collection[int]) -> dict[int, bytes]:
-        """The bytes of inline segments by id; segments that have none are left out."""
+        """Return the bytes of inline segments by id; segments that have none are left out."""
         found: dict[int, bytes] = {}
         for batch in in_batches(segment_ids):
             query = select(segment_inline).where(segment_inline.c.segment_id.in_(batch))
@@ -141,7 +141,7 @@ class Segments:
         return any(packed_holds(packed, account) for packed in self._connection.execute(query).scalars())
 
     def days_waiting(self, account: AccountSid, resource_type: ResourceType, *, accepted_by: datetime) -> set[Day]:
-        """The days for which `waits_for` holds, in one read."""
+        """Return the days for which `waits_for` is true, in one read."""
         query = select(table.c.day, table.c.accounts).where(
             table.c.resource_type == resource_type.name,
             table.c.accepted_at <= accepted_by,
@@ -160,13 +160,13 @@ class Segments:
         self._connection.execute(statement.values(seal_id=seal_id))
 
     def of_seal(self, seal_id: int) -> list[Segment]:
-        """The set that a seal holds, in order of arrival."""
+        """Return the segments that a seal holds, in order of arrival."""
         return self._all(select(table).where(table.c.seal_id == seal_id))
 
     def replace(
         self, old_ids: Sequence[int], new: NewSegment, *, accepted_at: datetime, seal_id: int | None = None
     ) -> int:
-        """Put one folded segment in the place of several; its id.
+        """Replace several segments by one folded segment and return its id.
 
         `accepted_at` is the earliest of theirs, so that a job that waits for one of them waits for the fold. Raises
         LostClaim if one of them is gone or is held by another seal than `seal_id`.
@@ -174,7 +174,7 @@ class Segments:
         held = _free() if seal_id is None else table.c.seal_id == seal_id
         gone = 0
         for batch in in_batches(old_ids):
-            # Lock them before asking whose they are: a statement that waits for a lock goes on with the seals that it
+            # Lock them before asking which seal holds them: a statement that waits for a lock goes on with the seals it
             # saw before, and would take the segments away from the very seal that it has waited for.
             self._connection.execute(
                 select(table.c.id).where(table.c.id.in_(batch)).order_by(table.c.id).with_for_update()

@@ -17,7 +17,7 @@ class Sessions:
         self._connection = connection
 
     def add(self, session: Session) -> None:
-        """Keep a new session."""
+        """Add a new session."""
         values = {
             "token_hash": session.token_hash,
             "credential": session.credential,
@@ -42,11 +42,11 @@ class Sessions:
         )
 
     def end(self, token_hash: bytes) -> str | None:
-        """Delete a session; the sid of its credential, or None if there was none."""
+        """Delete a session and return the sid of its credential, or None if there was none."""
         statement = delete(table).where(table.c.token_hash == token_hash).returning(table.c.credential)
         return self._connection.execute(statement).scalar_one_or_none()
 
     def forget(self, *, expired_before: datetime, limit: int) -> int:
-        """Drop sessions that expired before a moment, the oldest first; how many."""
+        """Delete sessions that expired before a moment, the oldest first, and return their number."""
         old = select(table.c.token_hash).where(table.c.expires_at < expired_before).order_by(table.c.expires_at)
         return self._connection.execute(delete(table).where(table.c.token_hash.in_(old.limit(limit)))).rowcount

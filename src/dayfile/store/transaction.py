@@ -32,7 +32,7 @@ from dayfile.store.wrong_times import WrongTimes
 
 
 class Transaction:
-    """What can be read and written together; made by `Database.transaction` and `Database.snapshot` only."""
+    """All that can be read and written together; made by `Database.transaction` and `Database.snapshot` only."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

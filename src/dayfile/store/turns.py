@@ -1,6 +1,6 @@
-"""A lock that threads get in the order in which they asked for it.
+"""A fair lock: threads get it in the order in which they asked for it.
 
-`threading.Lock` promises no order: a thread that writes again and again may take it again and again, and others wait.
+`threading.Lock` promises no order: one thread that writes continuously may take it every time while others wait.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from types import TracebackType
 
 
 class Turns:
-    """One thread at a time, first come, first served. A thread that has it must not ask for it again."""
+    """A lock for one thread at a time, first come, first served. The thread that holds it must not ask for it again."""
 
     def __init__(self) -> None:
         self._door = threading.Lock()  # held for a few instructions only
@@ -27,7 +27,7 @@ class Turns:
             turn.acquire()
             self._waiting.append(turn)
         try:
-            turn.acquire()  # until the one before lets go of it
+            turn.acquire()  # until the holder before releases it
         except BaseException:
             self._leave(turn)
             raise
@@ -36,7 +36,7 @@ class Turns:
         self._pass_on()
 
     def _leave(self, turn: threading.Lock) -> None:
-        """Stop waiting; a turn that has come meanwhile is the next one's."""
+        """Stop waiting; pass a turn that has come meanwhile to the next one."""
         with self._door:
             if turn in self._waiting:
                 self._waiting.remove(turn)

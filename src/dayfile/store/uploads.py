@@ -1,8 +1,8 @@
-"""The ledger of objects: which are about to be written, which count, which may be deleted.
+"""The ledger of objects: which are about to be written, which count, and which may be deleted.
 
 It fences the sweep from writers. A host can be frozen between its put and its commit, so the row is committed as
 pending before the put; the commit that makes the object count turns pending into live by compare-and-set; and the sweep
-turns pending into garbage first and deletes only then. Whoever comes second finds the row changed and loses.
+turns pending into garbage first and deletes only then. The second of the two finds the row changed and loses.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PENDING, LIVE, GARBAGE, SWEPT = "pending", "live", "garbage", "swept"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """One entry: the object with the key `prefix`, or, with a mark, all that begin with it and contain the mark.
+    """One entry: the object with the key `prefix` or, with a mark, all whose keys begin with it and contain the mark.
 
     The prefix `REJECTIONS` stands for no object but for rejections, which name the entry.
     """
@@ -44,12 +44,12 @@ class Uploads:
         self._connection = connection
 
     def begin(self, prefix: str, *, mark: str = "", now: datetime) -> int:
-        """Announce objects about to be written; commit this before the first put."""
+        """Announce objects about to be written and return the entry's id; commit this before the first put."""
         values = {"prefix": prefix, "mark": mark, "state": PENDING, "changed_at": now}
         return int(self._connection.execute(insert(table).values(values).returning(table.c.id)).scalar_one())
 
     def extend(self, upload_id: int, *, now: datetime) -> None:
-        """Keep a long write from looking abandoned; raises LostClaim if the sweep was there first."""
+        """Mark a long write as alive; raises LostClaim if the sweep was there first."""
         statement = update(table).where(table.c.id == upload_id, table.c.state == PENDING).values(changed_at=now)
         if self._connection.execute(statement).rowcount != 1:
             raise LostClaim(f"the upload {upload_id} was taken for abandoned and is being swept")
@@ -70,13 +70,13 @@ class Uploads:
                 raise LostClaim("its refused lines were taken for abandoned and are being swept")
 
     def discard(self, prefixes: Collection[str], *, now: datetime, delete_after: datetime) -> None:
-        """Nothing refers to these live objects any more, from this commit on: they may go after `delete_after`."""
+        """Mark live objects as garbage, unreferenced from this commit on: they may be deleted after `delete_after`."""
         for batch in in_batches(prefixes):
             statement = update(table).where(table.c.prefix.in_(batch), table.c.mark == "", table.c.state == LIVE)
             self._connection.execute(statement.values(state=GARBAGE, changed_at=now, delete_after=delete_after))
 
     def condemn(self, keys: Collection[str], *, now: datetime, delete_after: datetime) -> None:
-        """The same for objects that went live with others, under an entry for all of them, which stays."""
+        """Do the same for objects that went live with others under one entry, which stays."""
         for batch in in_batches(keys):
             garbage = {"mark": "", "state": GARBAGE, "changed_at": now, "delete_after": delete_after}
             self._connection.execute(insert(table), [{"prefix": key, **garbage} for key in batch])
@@ -87,23 +87,23 @@ class Uploads:
             self._connection.execute(delete(table).where(table.c.id.in_(batch), table.c.state == LIVE))
 
     def give_up(self, upload_ids: Collection[int], *, now: datetime) -> None:
-        """The writer itself will not go on: its pending objects are garbage at once."""
+        """Mark pending objects as garbage at once, since their writer will not go on."""
         for batch in in_batches(upload_ids):
             statement = update(table).where(table.c.id.in_(batch), table.c.state == PENDING)
             self._connection.execute(statement.values(state=GARBAGE, changed_at=now, delete_after=now))
 
     def has_stale(self, *, before: datetime) -> bool:
-        """Whether `condemn_stale` would find anything."""
+        """Return True if `condemn_stale` would find anything."""
         query = select(table.c.id).where(table.c.state == PENDING, table.c.changed_at < before).limit(1)
         return self._connection.execute(query).first() is not None
 
     def condemn_stale(self, *, before: datetime, now: datetime) -> int:
-        """Turn announcements that nobody came back to since `before` into garbage; how many."""
+        """Turn announcements that were not touched since `before` into garbage and return their number."""
         statement = update(table).where(table.c.state == PENDING, table.c.changed_at < before)
         return self._connection.execute(statement.values(state=GARBAGE, changed_at=now, delete_after=now)).rowcount
 
     def due(self, *, now: datetime, limit: int) -> list[Upload]:
-        """Entries whose objects are to be deleted now, garbage and swept ones, oldest first."""
+        """Return garbage and swept entries whose objects are to be deleted now, oldest first."""
         query = (
             select(table)
             .where(table.c.state.in_([GARBAGE, SWEPT]), table.c.delete_after <= now)
@@ -113,7 +113,7 @@ class Uploads:
         return [_upload(row) for row in self._connection.execute(query)]
 
     def swept(self, upload_ids: Sequence[int], *, look_again_at: datetime) -> None:
-        """Their objects are deleted; once more later, for a frozen writer may put one after that."""
+        """Mark entries as swept: their objects are deleted, and once more later, since a frozen writer may put one."""
         for batch in in_batches(upload_ids):
             statement = update(table).where(table.c.id.in_(batch), table.c.state == GARBAGE)
             self._connection.execute(statement.values(state=SWEPT, delete_after=look_again_at))
@@ -124,7 +124,7 @@ class Uploads:
             self._connection.execute(delete(table).where(table.c.id.in_(batch), table.c.state == SWEPT))
 
     def answered_for(self, keys: Collection[str], *, prefix_of: Callable[[str], str]) -> set[str]:
-        """Return those of the objects that somebody is writing, or that will be swept: live entries say neither.
+        """Return the given keys of objects that are being written or will be swept, which no live entry says.
 
         An object is announced by its key, or with others by the prefix that its key has.
         """
@@ -139,7 +139,7 @@ class Uploads:
         return found
 
     def find(self, prefix: str) -> Upload | None:
-        """The newest entry with exactly this prefix, or None."""
+        """Return the newest entry with exactly this prefix, or None."""
         query = select(table).where(table.c.prefix == prefix).order_by(table.c.id.desc()).limit(1)
         row = self._connection.execute(query).one_or_none()
         return None if row is None else _upload(row)

@@ -1,4 +1,4 @@
-"""What was written under a clock that was ahead, set right when the clock has gone back."""
+"""Correction of times that were written while the clock was ahead, once it has gone back."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from dayfile.store.tables.sealing import day_state, seal
 Columns = tuple[Column[Any], ...]
 
 FACTS: Final[Columns] = (
-    segment.c.accepted_at,  # late records rest from then on, and jobs of later have them
+    segment.c.accepted_at,  # late records rest from then on, and jobs submitted later include them
     upload.c.changed_at,
     job.c.submitted_at,
     job.c.over_at,
     export_configuration.c.enabled_at,  # days that end after it are exported
 )
-"""When something happened: never later than now."""
+"""Columns with the time at which something happened: never later than now."""
 
 LEASES: Final[Columns] = (job_day.c.leased_until, seal.c.leased_until, lane.c.leased_until)
 PAUSES: Final[Columns] = (job_day.c.not_before, job.c.due_at, daily_run.c.not_before, lane.c.rests_until)
@@ -43,7 +43,7 @@ class WrongTimes:
         self._connection = connection
 
     def cut(self, longest: Mapping[Columns, timedelta], *, now: datetime) -> int:
-        """Bring moments that are further from now than the longest delay of their kind to just that; how many."""
+        """Cut moments that are further from now than the longest delay of their kind to it, and return their number."""
         cut = 0
         for columns, delay in longest.items():
             for column in columns:
@@ -53,7 +53,8 @@ class WrongTimes:
         return cut
 
     def withdraw_days(self, *, now: datetime, grace: timedelta) -> int:
-        """Take back that days were opened, sealed or exported before their time; how many (resource type, day)s.
+        """Revert days that were opened, sealed or exported before their time; return the number of (resource type,
+        day)s.
 
         Days after today are not known any more, and one that was sealed too early is open again: it is sealed, and
         exported, at its time. Published days of that kind that have no records leave the list. Files stay: they are

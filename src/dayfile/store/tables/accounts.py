@@ -1,4 +1,4 @@
-"""Tables of who there is: accounts, their API keys, and sessions of either.
+"""Tables of accounts, their API keys, and sessions of either.
 
 What a row means is said here; what may happen to it, in the file of its family in the store.
 """
@@ -22,11 +22,11 @@ account = Table(
     Column("generation", BigInteger, nullable=False),  # of its last published day file
     Column("served", BigInteger, nullable=False),  # token of the last claim on its behalf: claims go round by it
     Column("created_at", Moment, nullable=False),
-    # After a rotation the token before it works a while longer, so that senders can be changed one by one.
+    # After a rotation the former token works for a while longer, so that senders can be changed one by one.
     Column("former_login_hash", LargeBinary),
     Column("former_until", Moment),
     Column("email", Text),  # of its owner; null: nobody is told that a job has started
-    # Webhook secrets are derived from the instance key and this number; after a rotation the one before signs a while.
+    # Webhook secrets are derived from the instance key and this number; the former one still signs for a while.
     Column("webhook_generation", Integer, nullable=False, server_default="0"),
     Column("webhook_former_until", Moment),
 )
@@ -50,7 +50,7 @@ session = Table(
     metadata,
     Column("token_hash", LargeBinary, primary_key=True),  # the token itself is in the browser only
     Column("credential", SID, nullable=False),  # an API key's sid, or an account's
-    Column("secret_hash", LargeBinary, nullable=False),  # of the credential when it began: with another one it is over
+    Column("secret_hash", LargeBinary, nullable=False),  # of the credential; with another one it is over
     Column("began_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False, index=True),
 )

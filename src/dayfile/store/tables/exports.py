@@ -1,4 +1,4 @@
-"""Tables of exports: what is asked for, and what is published.
+"""Tables of exports: requests, and published files.
 
 What a row means is said here; what may happen to it, in the file of its family in the store.
 """
@@ -35,7 +35,7 @@ daily_run = Table(
     metadata,
     Column("resource_type", TYPE_NAME, primary_key=True),
     Column("day", DayText, primary_key=True),
-    Column("cursor", SID, nullable=False),  # the last account that was seen to; it moves in each publishing commit
+    Column("cursor", SID, nullable=False),  # the last account processed; it moves in each publishing commit
     Column("published", BigInteger, nullable=False),  # files so far
     Column("started_at", Moment, nullable=False),  # in the commit of the seal
     Column("not_before", Moment, nullable=False),  # a run that failed waits until then

@@ -1,4 +1,4 @@
-"""Tables of the instance as a whole: what is known of it, its counters, what was done to it.
+"""Tables of the instance as a whole: its facts, its counters, its clock mark, and the audit log.
 
 What a row means is said here; what may happen to it, in the file of its family in the store.
 """

@@ -1,4 +1,4 @@
-"""What all tables belong to, and how their indexes and constraints are named."""
+"""The metadata of all tables, and the naming rules of their indexes and constraints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of notices: what there is to tell, to whom, and every attempt to tell it.
+"""Tables of notices: messages, their receivers, and every attempt to deliver them.
 
 What a row means is said here; what may happen to it, in the file of its family in the store.
 """

@@ -35,7 +35,7 @@ rejection = Table(
     Column("account", SID, index=True),  # set while all that is wrong is that this account is unknown
     Column("rejected_at", Moment, nullable=False),
     Column("upload_id", BigInteger),  # written before its batch was committed: counts once that entry is gone
-    # Only what was written so is ever looked for by it.
+    # Only rejections of such batches are ever looked up by it.
     Index(
         "ix_rejection_upload_id",
         "upload_id",
@@ -84,7 +84,7 @@ upload = Table(
     "upload",
     metadata,
     Column("id", ROW_ID, primary_key=True, autoincrement=True),
-    Column("prefix", key_text(1024), nullable=False, index=True),  # an object key, or what many keys begin with
+    Column("prefix", key_text(1024), nullable=False, index=True),  # an object key, or the beginning of many keys
     Column("mark", key_text(64), nullable=False),  # what those keys also contain; empty for a single object
     Column("state", String(16), nullable=False),  # pending, live, garbage, swept
     Column("changed_at", Moment, nullable=False),

@@ -1,4 +1,4 @@
-"""Tables of sealed days: which are, who is sealing one, what each account has.
+"""Tables of sealed days: the states of days, seals, and the revisions of each account.
 
 What a row means is said here; what may happen to it, in the file of its family in the store.
 """
