@@ -1,4 +1,4 @@
-"""How Arrow is used here: what its errors mean, and where its memory comes from."""
+"""Settings of Arrow: its errors translated, and the source of its memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dayfile.errors import Corrupt
 
 @contextmanager
 def intact(what: str) -> Iterator[None]:
-    """Raise Corrupt for what Arrow cannot read; errors of the system stay what they are."""
+    """Raise Corrupt for data that Arrow cannot read; errors of the system stay what they are."""
     try:
         yield
     except (pa.ArrowInvalid, pa.ArrowKeyError, pa.ArrowIndexError, OSError) as error:
@@ -22,10 +22,10 @@ def intact(what: str) -> Iterator[None]:
 
 
 def allocate_small_pages() -> None:
-    """Let Arrow take its memory, in this process and from now on, from jemalloc, where its wheel has that.
+    """Let Arrow take its memory from jemalloc, where its wheel has that, in this process and from now on.
 
-    Its usual allocator asks for pages of 2 MiB and soon gives them back. A system that has none ready makes them each
-    time anew, which took more than a tenth of all that sealing took.
+    Its usual allocator asks for pages of 2 MiB and soon gives them back. A system without ready pages makes them anew
+    each time, which took more than a tenth of the time of sealing.
     """
     with suppress(NotImplementedError):
         pa.set_memory_pool(pa.jemalloc_memory_pool())

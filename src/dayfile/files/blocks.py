@@ -1,7 +1,7 @@
-"""Blocks: the lines of a segment, a megabyte at a time, as the compressor of the day file wants them.
+"""Blocks: the lines of a segment, a megabyte at a time, as the compressor of the day file takes them.
 
-A block is an Arrow IPC stream of one record batch. The blocks of a Parquet file stand between its columns, where no
-reader of Parquet looks; the file's metadata say where.
+A block is an Arrow IPC stream of one record batch. The blocks of a Parquet file lie between its columns, where no
+reader of Parquet looks; the file's metadata give their positions.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from dayfile.files.arrow import intact
 from dayfile.files.gzip import crc32
 
 PLACES_KEY: Final = b"dayfile.blocks"
-"""Under which the metadata of the file have the places of its blocks, in JSON."""
+"""The key in the file's metadata of the positions of its blocks, in JSON."""
 
 _BLOCK_BYTES: Final = 1024 * 1024
-"""How much text is in a block: what sealing reads to get at one line, and holds of every segment at a time."""
+"""The bytes of text in a block: sealing reads as many to get at one line, and holds as many of each segment."""
 
 _SCHEMA: Final = pa.schema([pa.field("line", pa.binary(), nullable=False)])
-# Lines are read once more, all versions of them, and soon gone: zstd takes 0.6 of the room and twice the time.
+# Lines are read only once more, all versions of them, and soon deleted: zstd takes 0.6 of the room and twice the time.
 _WRITING: Final = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
 _READING: Final = pa.ipc.IpcReadOptions(use_threads=False)
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True):
-    """Where a block is in its file."""
+    """The position of a block in its file, in bytes."""
 
     start: int
     stop: int
@@ -44,7 +44,7 @@ class Blocks:
     """The blocks of a segment on this machine. Threads may share it."""
 
     def __init__(self, path: Path) -> None:
-        """Raises Corrupt."""
+        """Read the positions of the blocks; raises Corrupt."""
         self._path = path
         with intact(path.name), pa.OSFile(str(path), "rb") as file:  # for a path, Arrow asks what filesystem it is of
             self._places = places(pq.read_metadata(file))
@@ -52,19 +52,19 @@ class Blocks:
         """For each, the number of its first line in the segment."""
 
     def lines(self, number: int) -> Any:
-        """The lines of one, a binary array; raises Corrupt."""
+        """Return the lines of one block, a binary array; raises Corrupt."""
         with intact(self._path.name), pa.OSFile(str(self._path), "rb") as file:
             return read(file, self._places[number])
 
 
 def borders(lengths: Any) -> list[int]:
-    """Where blocks begin if lines have these lengths, and where the last one ends."""
+    """Return where blocks begin if lines have these lengths, and where the last one ends, as numbers of lines."""
     blocks = pc.divide(pc.cumulative_sum(lengths.cast(pa.int64())), _BLOCK_BYTES).combine_chunks()
     return [0, *pc.run_end_encode(blocks).run_ends.to_pylist()]
 
 
 def write(file: Any, lines: Any) -> Place:
-    """Write lines, a binary array, as a block."""
+    """Write lines, a binary array, as a block, and return its position."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, _SCHEMA, options=_WRITING) as stream:
         stream.write_batch(pa.record_batch([lines], schema=_SCHEMA))
@@ -75,7 +75,7 @@ def write(file: Any, lines: Any) -> Place:
 
 
 def read(file: Any, place: Place) -> Any:
-    """The lines of a block, a binary array; raises pyarrow.ArrowInvalid if its bytes are others than were written."""
+    """Return the lines of a block, a binary array; raises pyarrow.ArrowInvalid if its bytes have changed since."""
     file.seek(place.start)
     data = file.read_buffer(place.stop - place.start)
     if crc32(data) != place.crc32:
@@ -110,7 +110,7 @@ def compare_outside(file: Any, places: Sequence[Place], checksum: int | None) ->
 
 
 def places(metadata: Any) -> list[Place]:
-    """Where the blocks of a Parquet file are; raises pyarrow.ArrowInvalid."""
+    """Return the positions of the blocks of a Parquet file; raises pyarrow.ArrowInvalid."""
     text = (metadata.metadata or {}).get(PLACES_KEY, b"")
     try:
         found = msgspec.json.decode(text, type=list[Place])
@@ -122,5 +122,5 @@ def places(metadata: Any) -> list[Place]:
 
 
 def first_rows(places: Sequence[Place]) -> list[int]:
-    """For each block, the number of its first line in the file."""
+    """Return, for each block, the number of its first line in the file."""
     return list(accumulate((place.lines for place in places[:-1]), initial=0))

@@ -1,4 +1,4 @@
-"""What the disk of this machine is asked for: bytes that survive a power cut, and names that are given only once.
+"""Disk operations: bytes that survive a power cut, and names that are given only once.
 
 Nothing here knows what is in a file.
 """
@@ -39,27 +39,27 @@ _TRIES: Final = 100
 
 @contextmanager
 def reported(doing: str) -> Iterator[None]:
-    """Raise StorageUnavailable, saying what was being done, why it failed and what helps, for an error of the system.
+    """Raise StorageUnavailable for an error of the system, saying what was being done, why it failed and what helps.
 
-    FileExistsError stays what it is: a name that is taken is nothing that could pass.
+    FileExistsError stays what it is: a name that is taken does not become free by waiting.
     """
     try:
         yield
     except FileExistsError:
         raise
     except OSError as error:
-        # The caller may be a customer: the key is named here, the folder on this machine only in the cause.
+        # The message may be shown to a customer: it names the key, and only its cause names the folder on this machine.
         advice = _WHAT_TO_DO.get(error.errno or 0) or error.strerror or str(error)
         raise StorageUnavailable(f"cannot {doing}: {advice}") from error
 
 
 def create(draft: Path) -> tuple[FileIO, list[Path]]:
-    """Open a new file, its folder made where needed; also the folders that have a new name in them.
+    """Create a file, with its folder if need be, and return it with the folders that got a new name in them.
 
     It is unbuffered, so that closing it cannot fail.
     """
     for _ in range(_TRIES):
-        # Whoever removes empty folders may remove this one at the moment when we are about to use it.
+        # A process that removes empty folders may remove this one just before it is used.
         with suppress(FileNotFoundError):
             parents = make_folders(draft.parent)
             return draft.open("xb", buffering=0), parents
@@ -67,7 +67,7 @@ def create(draft: Path) -> tuple[FileIO, list[Path]]:
 
 
 def write(file: FileIO, chunk: bytes | bytearray | memoryview, doing: str) -> int:
-    """Write all of a chunk; how many bytes that were."""
+    """Write all of a chunk and return its size in bytes."""
     view = memoryview(chunk).cast("B")
     size = len(view)
     with reported(doing):
@@ -77,21 +77,21 @@ def write(file: FileIO, chunk: bytes | bytearray | memoryview, doing: str) -> in
 
 
 def discard(paths: Iterable[Path]) -> None:
-    """Remove files after an error: what goes wrong now says less than the error that brought us here."""
+    """Remove files after an error; further errors are ignored, since they say less than the first one."""
     for path in paths:
         with suppress(OSError):
             path.unlink(missing_ok=True)
 
 
 def publish(draft: Path, path: Path) -> None:
-    """Give a finished file the name that readers know; raises FileExistsError if that name is taken.
+    """Rename a finished file to the name that readers know; raises FileExistsError if that name is taken.
 
     Not durable before the folder is synced.
     """
     rename = _rename_unless_taken()
     if rename is None or not rename(draft, path):
         os.link(draft, path)
-        draft.unlink(missing_ok=True)  # the sweep removes drafts of whom it takes for dead
+        draft.unlink(missing_ok=True)  # the sweep removes drafts of writers that it takes for dead
 
 
 def sync_folder(folder: Path) -> None:
@@ -104,9 +104,9 @@ def sync_folder(folder: Path) -> None:
 
 
 def make_folders(folder: Path, *, mode: int = 0o777) -> list[Path]:
-    """Make a folder and those above it, as far as they are missing; the folders that got a new name in them.
+    """Make a folder and its missing parents, and return the folders that got a new name in them.
 
-    The umask takes its part of `mode`.
+    The umask is applied to `mode`.
     """
     missing = []
     at = folder
@@ -114,17 +114,17 @@ def make_folders(folder: Path, *, mode: int = 0o777) -> list[Path]:
         missing.append(at)
         at = at.parent
     for path in reversed(missing):
-        # Path.mkdir(exist_ok=True) would look whether it is still there, and fail when it has just vanished again.
+        # Path.mkdir(exist_ok=True) would check that it is still there, and fail if it has just been removed again.
         with suppress(FileExistsError):
             path.mkdir(mode=mode)
     return [path.parent for path in missing]
 
 
 class SyncedTogether:
-    """Makes many files, or many names, durable at once.
+    """Durability of many files, or many names, at once.
 
     One sync of the whole file system costs about as much as a handful of files synced one by one, however many there
-    are. It is opened before the writing, so that it learns of every write that fails from then on.
+    are. Open it before the writing, so that it sees every write error from then on.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -167,7 +167,10 @@ def _syncfs() -> Callable[[int], None] | None:
 
 @cache
 def _rename_unless_taken() -> Callable[[Path, Path], bool] | None:
-    """Linux's renameat2: half the price of a hard link and its removal. Its answer: whether this disk can do it."""
+    """Return a rename, by Linux's renameat2, that fails if the name is taken: half the price of a hard link.
+
+    The function returns False if this disk does not support it. Returns None if the system does not have it.
+    """
     call = _of_the_system("renameat2", ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
     if call is None:
         return None
@@ -184,7 +187,7 @@ def _rename_unless_taken() -> Callable[[Path, Path], bool] | None:
 
 
 def _of_the_system(name: str, *arguments: type) -> Callable[..., int] | None:
-    """A function of the C library that Python does not offer, or None where there is none."""
+    """Return a function of the C library that Python does not offer, or None where it does not exist."""
     function = getattr(ctypes.CDLL(None, use_errno=True), name, None)
     if function is None:
         return None

@@ -1,8 +1,8 @@
-"""Lines to one gzip member, compressed in parallel, and back.
+"""Compression of lines to one gzip member, in parallel, and decompression.
 
-The text is cut into blocks of a fixed size. Each is compressed by itself to raw deflate that ends with a full flush, so
-the compressed blocks, one after the other, are one deflate stream; between a header and a trailer they are one gzip
-member. The same text gives the same bytes from the same encoder, whatever pieces it comes in and however many threads
+The text is cut into blocks of a fixed size. Each is compressed separately to raw deflate that ends with a full flush,
+so the compressed blocks, one after the other, are one deflate stream; between a header and a trailer they are one gzip
+member. The same text gives the same bytes from the same encoder, whatever chunks it comes in and however many threads
 there are.
 
 Never several members: widespread readers stop silently after the first.
@@ -35,10 +35,10 @@ except ImportError:  # no wheel for this platform: slower, and the same text
 Bytes = bytes | bytearray | memoryview
 
 crc32: Final[Callable[..., int]] = (_igzip or zlib).crc32
-"""The checksum of bytes, and, if that is given, of others before them."""
+"""The CRC-32 of bytes, optionally continued from that of the bytes before them."""
 
 BLOCK_BYTES: Final = 256 * 1024
-"""How much text is compressed in one call. Part of the format: with another size the same text gives other bytes."""
+"""The bytes of text compressed in one call. Part of the format: with another size the same text gives other bytes."""
 
 _LEVEL: Final = 1
 _RAW: Final = -15
@@ -46,15 +46,15 @@ _GZIP: Final = 31
 _HEADER: Final = bytes.fromhex("1f8b08000000000000ff")  # deflate, no flags, no time, unknown system
 _END: Final = bytes.fromhex("0300")  # an empty last block
 _PLAIN_BYTES: Final = 1024 * 1024
-_TASK_BLOCKS: Final = 4  # compressed one after the other: handing work over costs, too
-_AHEAD: Final = 6  # tasks that may be on their way through the pool
+_TASK_BLOCKS: Final = 4  # compressed one after the other: every task costs something, too
+_AHEAD: Final = 6  # tasks that may be in the pool at once
 _ERRORS: Final[tuple[type[Exception], ...]] = (zlib.error, _igzip.error) if _igzip else (zlib.error,)
 _VECTOR_UNITS: Final = (("avx512bw", "avx512"), ("avx2", "avx2"), ("sse4_2", "sse4"))
 
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """What compresses: its name is in every manifest, because the same encoder gives the same bytes."""
+    """A compressor. Its name is in every manifest, because the same encoder gives the same bytes."""
 
     name: str
     deflate: Callable[[Bytes], bytes]  # one block to raw deflate that ends with a full flush
@@ -62,7 +62,7 @@ class Encoder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
-    """What is known of a gzip file once it is written."""
+    """The sizes and hashes of a gzip file."""
 
     size_bytes: int
     plain_bytes: int
@@ -72,9 +72,9 @@ class Digest:
 
 
 class Member:
-    """One gzip member, made while it is iterated over, once; then `digest` tells what it is.
+    """One gzip member, made while it is iterated over, once; after that, `digest` describes it.
 
-    The chunks of text must not change until that is over. At most a few blocks are in memory.
+    The chunks of text must not change until then. At most a few blocks are in memory.
     """
 
     def __init__(self, chunks: Iterable[Bytes], *, pool: Executor, encoder: Encoder | None = None) -> None:
@@ -108,7 +108,7 @@ class Member:
 
 
 def compress(chunks: Iterable[Bytes], *, encoder: Encoder | None = None) -> tuple[bytes, Digest]:
-    """A text that is small enough to be held as one gzip member: the same bytes as a Member's, in this thread."""
+    """Return a text that fits in memory as one gzip member: the same bytes as a Member's, made in this thread."""
     encoder = encoder or best_encoder()
     coded = _Coded(encoder)
     return coded.whole(_deflated(_blocks(map(coded.read, chunks)), encoder))
@@ -117,9 +117,9 @@ def compress(chunks: Iterable[Bytes], *, encoder: Encoder | None = None) -> tupl
 def begin(
     chunks: Iterable[Bytes], *, pool: Executor, encoder: Encoder | None = None
 ) -> Callable[[], tuple[bytes, Digest]]:
-    """Read a text that is small enough to be held to its end, while the pool compresses it; what waits for the member.
+    """Read a text that fits in memory to its end and start to compress it in the pool.
 
-    So the next text can begin before this member is whole.
+    Returns a function that waits for the member. So the next text can begin before this member is complete.
     """
     encoder = encoder or best_encoder()
     coded = _Coded(encoder)
@@ -128,7 +128,7 @@ def begin(
 
 
 def plain(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The text of a gzip file, in blocks; raises Corrupt if it is damaged, cut off or not exactly one member."""
+    """Yield the text of a gzip file, in blocks; raises Corrupt if it is damaged, cut off or not exactly one member."""
     inflate = (_igzip or zlib).decompressobj(wbits=_GZIP)
     for chunk in chunks:
         if chunk and inflate.eof:
@@ -142,12 +142,12 @@ def plain(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 @cache
 def best_encoder() -> Encoder:
-    """The encoder of this machine: igzip where there is a wheel of it, else zlib."""
+    """Return the encoder of this machine: igzip where there is a wheel of it, else zlib."""
     return igzip_encoder() or zlib_encoder()
 
 
 def igzip_encoder() -> Encoder | None:
-    """Intel's igzip: some eight times as fast as zlib at the same size; None where it is not installed."""
+    """Return Intel's igzip, some eight times as fast as zlib at the same size; None where it is not installed."""
     if _igzip is None:
         return None
 
@@ -155,13 +155,13 @@ def igzip_encoder() -> Encoder | None:
         compressor = _igzip.compressobj(_LEVEL, _igzip.DEFLATED, _RAW)
         return bytes(compressor.compress(block) + compressor.flush(_igzip.Z_FULL_FLUSH))
 
-    # igzip picks its code by the CPU, and may find other matches with it.
+    # igzip picks its code by the CPU, and other code may find other matches.
     name = f"isa-l {ISAL_VERSION} level {_LEVEL} {platform.machine()} {_vector_unit()}"
     return Encoder(name=name.strip(), deflate=deflate)
 
 
 def zlib_encoder() -> Encoder:
-    """Python's own zlib, which is everywhere."""
+    """Return Python's own zlib, which is everywhere."""
 
     def deflate(block: Bytes) -> bytes:
         compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW)
@@ -172,7 +172,7 @@ def zlib_encoder() -> Encoder:
 
 
 class _Coded:
-    """What is counted and hashed while a member is made, in the order of its bytes."""
+    """Counters and hashes of a member in the making, fed in the order of its bytes."""
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
@@ -183,7 +183,7 @@ class _Coded:
         self._hash = hashlib.sha256()
 
     def read(self, chunk: Bytes) -> memoryview:
-        """Take the next chunk of text into account; it is what is returned."""
+        """Count and hash the next chunk of text, and return it as bytes."""
         view = memoryview(chunk).cast("B")
         self._crc = crc32(view, self._crc)
         self._plain_bytes += len(view)
@@ -191,22 +191,22 @@ class _Coded:
         return view
 
     def add(self, coded: bytes) -> bytes:
-        """Take the next bytes of the file into account; they are what is returned."""
+        """Count and hash the next bytes of the file, and return them."""
         self._size_bytes += len(coded)
         self._hash.update(coded)
         return coded
 
     def whole(self, blocks: Iterable[bytes]) -> tuple[bytes, Digest]:
-        """The member of all that has been read, which gives these blocks, and what it is."""
+        """Return the member of all text that has been read, compressed to these blocks, and its digest."""
         parts = [self.add(_HEADER), *map(self.add, blocks), self.add(self.end())]
         return b"".join(parts), self.digest()
 
     def end(self) -> bytes:
-        """The last block and the trailer."""
+        """Return the last block and the trailer."""
         return _END + struct.pack("<II", self._crc, self._plain_bytes % 2**32)
 
     def digest(self) -> Digest:
-        """What the member is."""
+        """Return the digest of the member."""
         return Digest(
             size_bytes=self._size_bytes,
             plain_bytes=self._plain_bytes,
@@ -217,7 +217,7 @@ class _Coded:
 
 
 def _submitted(chunks: Iterable[memoryview], pool: Executor, encoder: Encoder) -> Iterator[Future[list[bytes]]]:
-    """The tasks that compress a text, in the order of their blocks."""
+    """Yield the tasks that compress a text, in the order of their blocks."""
     blocks = _blocks(chunks)
     while task := list(islice(blocks, _TASK_BLOCKS)):
         yield pool.submit(_deflated, task, encoder)
@@ -249,7 +249,7 @@ def _one(parts: Sequence[memoryview]) -> Bytes:
 
 
 def _inflated(inflate: Any, chunk: bytes) -> Iterator[bytes]:
-    """The text that a chunk brings, block by block: a small chunk may hold a thousand times its size."""
+    """Yield the text of a chunk, block by block: a small chunk may expand a thousandfold."""
     rest = chunk
     while not inflate.eof:
         try:
@@ -268,7 +268,7 @@ def _goes_on() -> Corrupt:
 
 
 def _vector_unit() -> str:
-    """The widest vector instructions of this CPU, as far as the system tells."""
+    """Return the widest vector instructions of this CPU, as far as the system tells."""
     try:
         flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("flags")[2].partition("\n")[0].split()
     except OSError:

@@ -1,7 +1,7 @@
-"""Key columns: what sealing asks of a line (whose record it is, its key, its times), cut out of it by position.
+"""Key columns: the values of a line that sealing needs (account, key, times), cut out of it by position.
 
-Where these stand is the same in every canonical line of a resource type. Nothing here parses, and nothing is done to
-any single line: thousands are cut at once.
+The positions are the same in every canonical line of a resource type. Nothing here parses, and no line is handled
+alone: thousands are cut at once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _DIGITS: Final = 32
 
 
 def key_columns(resource_type: ResourceType) -> tuple[str, ...]:
-    """The columns that together name a record within its account; they sort as the texts of its keys do."""
+    """Return the columns that together name a record within its account; they sort as the texts of its keys do."""
     return tuple(
         column
         for number, key in enumerate(resource_type.key_fields)
@@ -30,7 +30,7 @@ def key_columns(resource_type: ResourceType) -> tuple[str, ...]:
 
 
 def fields(resource_type: ResourceType) -> list[tuple[str, Any]]:
-    """The names and types of all columns that are cut; created and updated are seconds since 1970."""
+    """Return the names and types of all columns that are cut; created and updated are seconds since 1970."""
     kinds = {"prefix": pa.int8(), "key": pa.uuid()}
     keys = [(name, kinds[name.partition("_")[0]]) for name in key_columns(resource_type)]
     return [("account", pa.uuid()), *keys, ("created", pa.int64()), ("updated", pa.int64())]
@@ -60,7 +60,7 @@ def those_packed(packed: bytes, *, without: Iterable[AccountSid]) -> Callable[[A
 
 
 def cut(lines: Any, resource_type: ResourceType) -> dict[str, Any]:
-    """The columns of an array of lines (binary). Sids are 16 bytes each, which can be sorted as they are."""
+    """Return the columns of an array of lines (binary). Sids are 16 bytes each, which sort as their texts do."""
     columns = {"account": _hexadecimal(lines, resource_type.account_span)}
     for number, (key, span) in enumerate(zip(resource_type.key_fields, resource_type.key_spans, strict=True)):
         columns[f"key_{number}"] = _hexadecimal(lines, span)
@@ -74,7 +74,7 @@ def cut(lines: Any, resource_type: ResourceType) -> dict[str, Any]:
 
 
 def _hexadecimal(lines: Any, span: Span) -> Any:
-    """The digits of sids as 16 bytes each; they sort as the digits do."""
+    """Return the digits of sids as 16 bytes each; they sort as the digits do."""
     digits = pc.binary_slice(lines, span[0] + _PREFIX_BYTES, span[1])
     packed = binascii.unhexlify(digits.buffers()[2][: len(digits) * _DIGITS])
     return pa.Array.from_buffers(pa.binary(_DIGITS // 2), len(digits), [None, pa.py_buffer(packed)])

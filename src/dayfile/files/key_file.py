@@ -1,4 +1,4 @@
-"""The file of the instance key: made on first start, whole and durable, for its owner's eyes only."""
+"""The file of the instance key: made on first start, whole and durable, readable by its owner only."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from dayfile.files import private
 
 
 def read_or_make(path: Path, *, new: str, draft: str) -> str:
-    """The text of the file; where there is none it is made with the text `new`. Raises Unusable with what to do.
+    """Return the text of the file, made with the text `new` if it does not exist. Raises Unusable with what to do.
 
     `draft` is a name that nobody else uses.
     """
     try:
-        # Nothing is written where the file is there already: the disk may be full or read-only.
+        # Nothing is written if the file exists: the disk may be full or read-only.
         with suppress(FileNotFoundError):
             return path.read_text()
         private.make_folder(path.parent)

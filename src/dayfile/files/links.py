@@ -1,8 +1,8 @@
-"""Signed, expiring download links: sign, check. Pure: the moment comes in as an argument.
+"""Signed, expiring download links. Pure: the moment comes in as an argument.
 
-A link names one sealed day (or the empty file) of one account, the hash of its file, and the second at which it dies.
-It is its own credential: whoever has it may download that one file until then, and nothing else. Because it names the
-revision and the hash, the bytes behind one link never change, not even after a restore that gives numbers again.
+A link names one sealed day (or the empty file) of one account, the hash of its file, and the second at which it
+expires. It is its own credential: its holder may download that one file until then, and nothing else. Because it names
+the revision and the hash, the bytes behind one link never change, not even after a restore that gives numbers again.
 
 A link is its decoded path and the set of its decoded query parameters. Clients sort the parameters of an address they
 follow, or spell them with other escapes: that is the same link.
@@ -26,7 +26,7 @@ from dayfile.model.export import DayFile
 from dayfile.model.resource import ResourceType, parse_resource_type
 
 EMPTY = 0
-"""Stands where the number of a sealed day would: the day has no records, its file is the empty one."""
+"""The number in links for a day without records, whose file is the empty one."""
 
 # The path reads like those of Twilio's bucket, Hive style, so that whatever takes day and type from it goes on working.
 # A plain "=" needs no percent-encoding there.
@@ -35,7 +35,7 @@ _PATH = re.compile(
     r"/created_time=(?P<created>[0-9]{14})/(?P<name>[A-Za-z0-9.-]{1,64})",
     re.ASCII,
 )
-_HASH_DIGITS: Final = 32  # 128 bits: nobody finds two files of his that share them
+_HASH_DIGITS: Final = 32  # 128 bits: nobody can make two files that share them
 _PARAMETERS: Final = {
     "SealedDay": re.compile(r"[0-9]{1,18}", re.ASCII),
     "File": re.compile(rf"[0-9a-f]{{{_HASH_DIGITS}}}", re.ASCII),
@@ -51,7 +51,7 @@ class ForgedLink(Forbidden):
 
 
 class ExpiredLink(Forbidden):
-    """A link that was good until it expired; `link` says what it was for."""
+    """A link that was valid until it expired; `link` says what it was for."""
 
     def __init__(self, link: Link) -> None:
         super().__init__(f"This link expired at {link.expires_at:%Y-%m-%dT%H:%M:%SZ}.")
@@ -60,7 +60,7 @@ class ExpiredLink(Forbidden):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """What a link gives: one file, until `expires_at`. Moments are whole seconds."""
+    """The content of a link: one file, until `expires_at`. Moments are whole seconds."""
 
     account: AccountSid
     resource_type: ResourceType
@@ -72,7 +72,9 @@ class Link:
 
     @classmethod
     def to(cls, day_file: DayFile, *, expires_at: datetime) -> Link:
-        """A link to a day file as it is now; it dies at `expires_at` or with the day file, whichever is sooner."""
+        """Return a link to a day file as it is now; it expires at `expires_at` or with the day file, if that is
+        sooner.
+        """
         return cls(
             account=day_file.account,
             resource_type=day_file.resource_type,
@@ -84,17 +86,17 @@ class Link:
         )
 
     def is_to(self, sha256: str) -> bool:
-        """Tell if a file with this SHA-256, in hexadecimal digits, may be the one that the link was given for."""
+        """Return True if a file with this SHA-256, in hexadecimal digits, may be the one that the link is for."""
         return self.file_hash is None or self.file_hash == sha256[:_HASH_DIGITS]
 
     @property
     def file_name(self) -> str:
-        """What a file saved from the link is best called."""
+        """The suggested name for a file saved from the link."""
         return f"{self.resource_type}-{self.day}.json.gz"
 
     @property
     def path(self) -> str:
-        """Where the file stands below the address of all downloads."""
+        """The path of the file below the address of all downloads."""
         return (
             f"daily/day={self.day}/type={self.resource_type}/account={self.account}"
             f"/created_time={self.created_at.astimezone(UTC):{_CREATED}}/{self.file_name}"
@@ -102,13 +104,13 @@ class Link:
 
 
 class LinkSigner:
-    """Signs links with one key, which is used for nothing else, and knows its own again."""
+    """A signer of links, with one key that is used for nothing else; it checks its own signatures."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
 
     def sign(self, link: Link) -> str:
-        """The path and query of a link, to be put after the address of all downloads."""
+        """Return the path and query of a link, to be put after the address of all downloads."""
         return f"{link.path}?{self._query(link)}"
 
     def check(self, path: str, query: str, *, now: datetime) -> Link:
@@ -120,7 +122,7 @@ class LinkSigner:
         """
         given = _parse_query(query)
         link = _parse(path, given)
-        # Signing what was understood and comparing all of it leaves no second spelling of a good value.
+        # The signature of the parsed link is compared, so a valid value has no second spelling.
         expected = f"{link.path}?{self._query(link)}"
         if not hmac.compare_digest(expected, f"{path}?{_joined(given)}"):
             raise _forged()
@@ -138,7 +140,7 @@ class LinkSigner:
 
 
 def _parse_query(query: str) -> dict[str, str]:
-    """The parameters of a query, decoded once; each has the form that it has in links, and none is another's text."""
+    """Return the parameters of a query, decoded once; each has the form that it has in links; no name occurs twice."""
     given: dict[str, str] = {}
     for pair in query.split("&"):
         # Whatever is no escape stays as it is, and no name and no form has a percent sign or a plus.
@@ -147,7 +149,7 @@ def _parse_query(query: str) -> dict[str, str]:
         if form is None or name in given or not form.fullmatch(value):
             raise _forged()
         given[name] = value
-    # A link that was given before links had the hash works until it expires, as it was promised.
+    # A link from before links had the hash works until it expires, as it was promised.
     if given.keys() not in (_PARAMETERS.keys(), _BEFORE_HASHES):
         raise _forged()
     return given

@@ -1,4 +1,4 @@
-"""Names of files in a storage folder: which keys they stand for, of whole objects and of those being written."""
+"""Names of files in a storage folder, and the keys of the complete or unfinished objects that they stand for."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def key_of_draft(name: str) -> str | None:
 
 
 def keys(root: Path, folder: str, prefix: str, key_of: Callable[[str], str | None]) -> Iterator[str]:
-    """The keys that files below a folder stand for and that start with the prefix; entering no folder without any."""
+    """Yield the keys, beginning with the prefix, of files below a folder; folders without any are not entered."""
     with disk.reported(f"list {folder or 'the storage folder'}"):
         try:
             with os.scandir(root / folder) as entries:

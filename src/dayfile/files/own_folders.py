@@ -28,9 +28,10 @@ class OwnFolders:
     database: Path | None  # None: no file
 
     def close(self) -> list[Exposed | Closed]:
-        """Close what is this user's and Dayfile's alone; what was open to others until now, and what still is.
+        """Close all that is this user's and Dayfile's alone; return what was open to other users until now, and what
+        still is.
 
-        What is in a closed folder is closed. Raises Unusable, with what to do.
+        The content of a closed folder is closed. Raises Unusable, with what to do.
         """
         try:
             return list(self._close())
@@ -50,7 +51,7 @@ class OwnFolders:
             yield from close_database(self.database)
 
     def _is_own(self, name: str) -> bool:
-        """Tell if Dayfile makes things of this name in its folders."""
+        """Return True if Dayfile makes files or folders of this name in its folders."""
         return (
             name in _OWN
             or name == self.storage.name

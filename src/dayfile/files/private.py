@@ -1,8 +1,9 @@
-"""Folders and files for this user's eyes only, whatever the umask; what others can read all the same is told.
+"""Folders and files readable by this user only, whatever the umask; those that others can read all the same are
+reported.
 
-Records and letters are personal, and a umask is a habit of the machine. So what Dayfile makes is closed from its first
-moment, and what it owns is closed when it starts. Somebody else's folder, and one that is also used for other things,
-are left as they are: closing them could break what Dayfile knows nothing of.
+Records and letters are personal, and a umask is a habit of the machine. So Dayfile creates its files closed, and closes
+what it owns when it starts. Another user's folder, and one that is also used for other things, are left as they are:
+closing them could break something that Dayfile knows nothing of.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _BESIDE_DATABASE: Final = ("", "-wal", "-shm", "-journal")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exposed:
-    """A folder or file that other users of the machine can reach, and that is not Dayfile's to close."""
+    """A folder or file that other users of the machine can reach, and that Dayfile may not close."""
 
     path: Path
     mode: int  # the permissions alone
@@ -43,7 +44,7 @@ class Exposed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closed:
-    """A folder or file that was open to other users of the machine, and is not any more."""
+    """A folder or file that was open to other users of the machine, and no longer is."""
 
     path: Path
     mode: int  # what the permissions were
@@ -53,9 +54,9 @@ class Closed:
 
 
 def make_folder(folder: Path) -> list[Path]:
-    """Make a folder and those above it, as far as they are missing, each closed at once.
+    """Make a folder and its missing parents, each closed at once, and return the folders that got a new name in them.
 
-    The folders that have a new name in them. Raises OSError, also if something else has that name.
+    Raises OSError, also if something else has that name.
     """
     changed = disk.make_folders(folder, mode=_FOLDER)
     if not folder.is_dir():
@@ -64,9 +65,9 @@ def make_folder(folder: Path) -> list[Path]:
 
 
 def close_folder(folder: Path, *, is_own: Callable[[str], bool]) -> Exposed | Closed | None:
-    """Close a folder that is this user's and has nothing in it but names that `is_own` knows.
+    """Close a folder that is this user's and contains only names for which `is_own` returns True.
 
-    None if it is closed already, or not there. Raises OSError if it cannot be looked at.
+    Returns None if it is closed already, or does not exist. Raises OSError if it cannot be looked at.
     """
     found = _open_to_others(folder)
     if found is None:
@@ -81,9 +82,9 @@ def close_folder(folder: Path, *, is_own: Callable[[str], bool]) -> Exposed | Cl
 
 
 def close_database(file: Path) -> list[Exposed | Closed]:
-    """Make the file of a database if it is missing, closed at once, or close it with what stands beside it.
+    """Create the file of a database, closed at once, or close an existing one with the files beside it.
 
-    SQLite gives what it makes beside it the same permissions. In a folder that is closed nothing needs to be told.
+    SQLite gives the files that it makes beside it the same permissions. Nothing is reported in a folder that is closed.
     Raises OSError.
     """
     make_folder(file.parent)
@@ -94,7 +95,7 @@ def close_database(file: Path) -> list[Exposed | Closed]:
 
 
 def is_open(path: Path) -> bool:
-    """Whether users other than its owner can reach a folder or file that is there; raises OSError."""
+    """Return True if users other than its owner can reach an existing folder or file; raises OSError."""
     return _open_to_others(path) is not None
 
 
@@ -103,7 +104,7 @@ def _names(folder: Path) -> list[str]:
 
 
 def _close_file(file: Path) -> Exposed | Closed | None:
-    # Never by opening it: whoever closes a file of SQLite lets go of all locks that this process has on it.
+    # Never by opening it: closing a file of SQLite releases all locks that this process has on it.
     found = _open_to_others(file)
     return None if found is None else _close(file, found, _FILE)
 

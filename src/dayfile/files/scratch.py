@@ -1,4 +1,4 @@
-"""Scratch folders: where an engine spills and remote objects are brought to. What a dead process left is wiped."""
+"""Scratch folders: where an engine spills and remote objects are brought to. Those of dead processes are deleted."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from dayfile.errors import StorageUnavailable
 from dayfile.files import private
 
 _LOCK = "in-use"
-_DOOR = ".door"  # locked while a folder is made or wiped: between the two it has no lock of its own yet
+_DOOR = ".door"  # locked while a folder is made or deleted: a new folder has no lock of its own yet
 
 
 @contextlib.contextmanager
 def scratch_folder(parent: Path, name: str) -> Iterator[Path]:
-    """A folder of this process's own below `parent`, gone at the end; `name` is like no other process's.
+    """Make a folder of this process's own below `parent`, removed at the end; `name` is unlike any other process's.
 
-    A process holds a lock on its folder as long as it lives, so folders that can be locked belong to nobody and are
-    removed first. Raises StorageUnavailable when there is no room or no permission.
+    A process holds a lock on its folder as long as it lives, so folders that can be locked belong to no process and are
+    removed first. Raises StorageUnavailable if there is no room or no permission.
     """
     folder = parent / name
     with contextlib.ExitStack() as closing:

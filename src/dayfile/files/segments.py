@@ -1,14 +1,14 @@
-"""Segments: canonical lines of one resource type and day, packed to wait for their sealing.
+"""Segments: canonical lines of one resource type and day, packed to wait for sealing.
 
-A segment is a Parquet file with a row a line, or, if it is small, the lines themselves in one zstd frame. What sealing
-asks for (whose a record is, its key, its times, how long the line is) stands in columns, and nothing else is read to
-find the newest versions and their order. The lines are no column: they stand before the rows in blocks, each an Arrow
-IPC stream of one record batch, and the metadata of the file say where. So a block is, once it is decompressed, text as
-the day file has it, newlines included. Lines and rows are in the same order, that of the day file.
+A segment is a Parquet file with a row a line, or, if it is small, the lines themselves in one zstd frame. The values
+that sealing needs (a record's account, its key, its times, the length of its line) are columns, and nothing else is
+read to find the newest versions and their order. The lines are not a column: they precede the rows in blocks, each an
+Arrow IPC stream of one record batch, at positions given in the file's metadata. So a decompressed block is text as in
+the day file, newlines included. Lines and rows are in the same order, that of the day file.
 
-Arrival is the order in which records were accepted. Within a segment it is the number of the line; in a segment that
-was folded from others it is, for every row, the id of the segment it came in and its number there, in one integer. Ids
-begin at 1, so the two cannot be taken for one another.
+The arrival of a record gives the order in which records were accepted. Within a segment it is the number of the line;
+in a segment that was folded from others it is, for every row, the id of its original segment and its number there, in
+one integer. Ids begin at 1, so the two cannot be confused.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ from dayfile.files.key_columns import accounts_of, cut, fields, key_columns
 from dayfile.model.resource import ResourceType
 
 ARRIVAL_BITS: Final = 24
-"""Arrivals below two to this power are numbers within the segment; above it, they begin with an id."""
+"""The bits of a line number. Smaller arrivals are numbers within the segment; others begin with a segment's id."""
 
 MAX_LINES: Final = 2**ARRIVAL_BITS
 
 _FOLD_BYTES: Final = 32 * 1024 * 1024
-"""How much text is folded at once."""
+"""The bytes of text that are folded at once."""
 
 _ZSTD_MAGIC: Final = bytes.fromhex("28b52ffd")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A segment as it is stored: its bytes in either form, or the Parquet file that they are in."""
+    """A stored segment: its bytes in either form, or the path of its Parquet file."""
 
     id: int
     data: bytes | Path
@@ -87,7 +87,7 @@ def checksum(data: bytes) -> int:
 
 
 def decode(data: bytes | Path) -> list[bytes]:
-    """The lines of a segment in either form, in order of arrival; raises Corrupt."""
+    """Return the lines of a segment in either form, in order of arrival; raises Corrupt."""
     pairs: list[tuple[int, bytes]] = []
     for lines, arrivals in _portions(Source(id=1, data=data)):
         pairs += zip(arrivals.to_pylist(), lines.to_pylist(), strict=True)
@@ -95,12 +95,12 @@ def decode(data: bytes | Path) -> list[bytes]:
 
 
 def encode_inline(lines: Sequence[bytes]) -> bytes:
-    """Canonical lines, in order of arrival, as a small segment."""
+    """Return canonical lines, in order of arrival, as a small segment."""
     return zstandard.ZstdCompressor().compress(b"".join(lines))
 
 
 def decode_inline(data: bytes) -> list[bytes]:
-    """The lines of a small segment, in order of arrival; raises Corrupt."""
+    """Return the lines of a small segment, in order of arrival; raises Corrupt."""
     try:
         return zstandard.ZstdDecompressor().decompress(data).splitlines(keepends=True)
     except zstandard.ZstdError as error:
@@ -174,7 +174,7 @@ def opened(data: bytes | Path) -> Any:
 
 
 class _Sink:
-    """What a Parquet writer writes to, emptied as it goes."""
+    """The output of a Parquet writer, emptied as it is written."""
 
     closed = False
 
@@ -214,7 +214,7 @@ class _Sink:
 
 
 class _Writer:
-    """Writes lines in the order of the day file: those of an account stand together, and among them those of a time."""
+    """A writer of lines in the order of the day file: by account, and within an account by time."""
 
     def __init__(self, sink: Any, resource_type: ResourceType) -> None:
         self._resource_type = resource_type
@@ -274,7 +274,7 @@ def _parquet_writer(sink: Any, schema: Any) -> Any:
 
 
 def _typed(rows: Any, schema: Any) -> Any:
-    """The columns in the types of the file; a table that is to be sorted cannot have sids in theirs."""
+    """Return the columns in the types of the file; a table that is to be sorted cannot have sids in theirs."""
     columns = []
     for field in schema:
         column = rows[field.name].combine_chunks()
@@ -344,6 +344,6 @@ def _numbers(count: int) -> Any:
 
 
 def _joined(lines: Sequence[bytes]) -> Any:
-    """Lines as one Arrow array, twice as fast as Arrow makes it of a list."""
+    """Return lines as one Arrow array, twice as fast as Arrow makes it of a list."""
     offsets = array("i", accumulate(map(len, lines), initial=0))
     return pa.Array.from_buffers(pa.binary(), len(lines), [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(lines))])

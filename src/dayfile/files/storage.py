@@ -1,8 +1,8 @@
-"""Object storage: whole objects under keys that are given once.
+"""Object storage: complete objects under keys that are given once.
 
-A key says what an object is, `sealed/type=Messages/day=2026-10-01/account=AC.../revision-1-....json.gz`; whoever writes
-an object takes care that the last part of its key is unlike any other. So nothing is ever replaced, a reader sees all
-of an object or nothing of it, and what a crash leaves behind is in nobody's way.
+A key says what an object is, `sealed/type=Messages/day=2026-10-01/account=AC.../revision-1-....json.gz`; its writer
+makes the last part of the key unlike any other. So nothing is ever replaced, a reader sees all of an object or nothing
+of it, and leftovers of a crash do no harm.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from dayfile.files import disk, names, private
 Bytes = bytes | bytearray | memoryview
 
 BLOCK_BYTES: Final = 1024 * 1024
-"""How much of an object is read at once."""
+"""The bytes of an object that are read at once."""
 
 LONGEST_KEY: Final = 1000
-"""So many characters may a key have: object stores take 1,024 bytes."""
+"""The most characters of a key: object stores take 1,024 bytes."""
 
 
 # Measured on ext4: a file of its own costs 1 ms, one of 2,000 that are synced together 0.1 ms. But syncing together
-# waits for all that anybody has written to the disk, so it must be worth it.
+# waits for everything that anybody has written to the disk, so it must be worth it.
 _FEW: Final = 16
 _TOGETHER: Final = 2_000
 _TOGETHER_BYTES: Final = 64 * 1024 * 1024
@@ -43,7 +43,7 @@ class ObjectState:
 
 
 class Storage(Protocol):
-    """Where objects are. Safe to use from several threads and processes at once, and can be pickled.
+    """A store of objects. Safe to use from several threads and processes at once, and can be pickled.
 
     Keys are parts joined by `/`, each of 1 to 200 letters, digits and `=._-`, not starting with a dot; no key is a
     folder of another. Another key is the caller's mistake (ValueError), and so is one that is taken (FileExistsError).
@@ -51,7 +51,7 @@ class Storage(Protocol):
     """
 
     def put(self, key: str, chunks: Iterable[Bytes]) -> int:
-        """Store an object; how many bytes it has. It is durable when this returns.
+        """Store an object and return its size in bytes. It is durable when this returns.
 
         An error that the chunks raise goes to the caller. After any error there is no such object.
         """
@@ -65,11 +65,11 @@ class Storage(Protocol):
         ...
 
     def read(self, key: str, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """The bytes of an object from `start` up to, not including, `stop`, in blocks; raises NotFound at once."""
+        """Return the bytes of an object from `start` to before `stop`, in blocks; raises NotFound at once."""
         ...
 
     def size(self, key: str) -> int:
-        """How many bytes an object has; raises NotFound."""
+        """Return the size of an object in bytes; raises NotFound."""
         ...
 
     def state(self, key: str) -> ObjectState:
@@ -77,22 +77,22 @@ class Storage(Protocol):
         ...
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Remove objects for good; those that are not there are none too few."""
+        """Delete objects. Missing keys are ignored."""
         ...
 
     def scan(self, prefix: str) -> Iterator[str]:
-        """All keys that start with a text, in order."""
+        """Yield all keys that start with the prefix, in order."""
         ...
 
     def path(self, key: str) -> Path | None:
-        """The file in which an engine on this machine can read an object in place, or None: then `read` it.
+        """Return the file in which an engine on this machine can read an object in place; if None, `read` it.
 
         Raises NotFound.
         """
         ...
 
     def scan_partial(self, prefix: str) -> Iterator[str]:
-        """All keys that start with a text and whose put is under way or was interrupted, in order.
+        """Yield all keys that start with the prefix and whose put is under way or was interrupted, in order.
 
         Neither `read` nor `scan` ever shows what such a put has written.
         """
@@ -101,7 +101,7 @@ class Storage(Protocol):
     def remove_partial(self, keys: Iterable[str]) -> None:
         """Remove what interrupted puts have left behind; keys without such a put are ignored.
 
-        A put of such a key that is under way after all raises StorageUnavailable, and there is no such object.
+        If the put of such a key is still under way, it raises StorageUnavailable, and there is no such object.
         """
         ...
 
@@ -114,7 +114,7 @@ class LocalStorage:
 
     @classmethod
     def open(cls, root: Path) -> Self:
-        """The storage in a folder, which is made if need be; raises Unusable if it cannot be."""
+        """Return the storage in a folder, created if need be; raises Unusable if it cannot be."""
         try:
             private.make_folder(root)
         except OSError as error:
@@ -193,7 +193,7 @@ class LocalStorage:
             return self._existing(key)
 
     def _path(self, key: str) -> Path:
-        """Where the object of a key is; no key leads out of the root, or to a draft."""
+        """Return the path of the object of a key; no key leads out of the root, or to a draft."""
         if len(key) > LONGEST_KEY or not names.KEY.fullmatch(key):
             raise ValueError(f"{key[:LONGEST_KEY]!r} is no key: parts of letters, digits and =._- joined by /")
         return self.root / key
@@ -205,7 +205,7 @@ class LocalStorage:
         return path
 
     def _folders(self, path: Path) -> list[Path]:
-        """The folders whose names lead to a path: another process may have made one of them just now."""
+        """Return the folders whose names lead to a path: another process may have made one of them just now."""
         depth = len(path.relative_to(self.root).parts)
         return list(path.parents[:depth])
 
@@ -239,7 +239,7 @@ class LocalStorage:
                         with disk.create(draft)[0] as file:
                             drafts.append(draft)
                             disk.write(file, data, doing)
-                    # The bytes first: after a crash between the two a name must not stand for less than all of them.
+                    # The bytes first: after a crash between the two, a name must not stand for only a part of them.
                     together.sync(drafts)
                     for draft, (key, _) in zip(drafts, batch, strict=True):
                         disk.publish(draft, self._path(key))
@@ -268,12 +268,12 @@ class LocalStorage:
                 together.sync(left)
 
     def _without_empty_folders(self, folder: Path) -> Path:
-        """Remove a folder, and those above it, as far as nothing is left in them; the first that stays."""
+        """Remove a folder, and its parents, as far as they are empty, and return the first that stays."""
         while folder != self.root:
             try:
                 folder.rmdir()
             except (FileNotFoundError, NotADirectoryError):
-                pass  # it never was there, or somebody else has removed it
+                pass  # it never existed, or somebody else has removed it
             except OSError:
                 return folder
             folder = folder.parent
