@@ -10,13 +10,13 @@ from dayfile.model.day import Day
 from dayfile.model.resource import ResourceType
 
 FAMILIES: Final = ("sealed/", "segments/")
-"""All keys that the ledger knows begin with one of these."""
+"""The beginnings of all keys that the ledger knows."""
 
 PROBES: Final = "probes/"
-"""Keys of objects that are written to see whether the storage works, without a ledger entry, begin with this."""
+"""The beginning of keys of objects that are written, without a ledger entry, to see whether the storage works."""
 
 UNIQUE_DIGITS: Final = 32
-"""Hexadecimal digits that make a key unlike any other."""
+"""The number of hexadecimal digits that make a key unlike any other."""
 
 _SEALED: Final = re.compile(r"sealed/type=(\w+)/day=([0-9]{4}-[0-9]{2}-[0-9]{2})/account=(AC[0-9a-f]{32})/", re.ASCII)
 
@@ -32,7 +32,7 @@ def probe_key(unique: str) -> str:
 
 
 def sealed_prefix(resource_type: ResourceType, day: Day) -> str:
-    """Return the text with which the keys of all sealed files of a day begin; seals announce them under it."""
+    """Return the prefix of the keys of all sealed files of a day; seals announce them under it."""
     return f"sealed/type={resource_type.name}/day={day}/"
 
 
@@ -42,7 +42,7 @@ def sealed_key(prefix: str, account: AccountSid, *, revision: int, unique: str) 
 
 
 def announced_prefix(key: str) -> str:
-    """Return the `sealed_prefix` of the key of a sealed file; of another key, a text with which no key begins."""
+    """Return the `sealed_prefix` of the key of a sealed file; for another key, a text with which no key begins."""
     return key.rpartition("/account=")[0] + "/"
 
 

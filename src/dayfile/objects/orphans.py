@@ -1,4 +1,4 @@
-"""Orphans: objects that nothing refers to and that nobody will delete, and files of puts that nobody will finish."""
+"""Orphans: objects that nothing refers to and nobody will delete, and files of puts that nobody will finish."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _AT_ONCE: Final = 500
 
 
 class Orphans:
-    """Looks at everything in the storage, some at a time."""
+    """A search for orphans in the whole storage, some keys at a time."""
 
     def __init__(self, database: Database, storage: Storage) -> None:
         self._database = database
@@ -24,7 +24,7 @@ class Orphans:
     def find(self) -> Iterator[str]:
         """Yield the keys of objects that are orphans."""
         for some in _portions(self._storage.scan(family) for family in layout.FAMILIES):
-            # What is written, sealed or swept meanwhile looks left over at one glance, and not at a second one.
+            # Objects that are written, sealed or swept meanwhile look like orphans once, and not a second time.
             for key in sorted(self._unreferred(self._unreferred(some))):
                 if self._is_there(key):
                     yield key

@@ -1,5 +1,5 @@
-"""The sweep: objects that nothing refers to, partial files of interrupted puts, and rejections of batches that never
-were committed, are deleted.
+"""The sweep: deletes objects that nothing refers to, partial files of interrupted puts, and rejections of batches that
+never were committed.
 
 The upload ledger fences it from writers. No file is judged by its age: clocks err, and a frozen writer has no age.
 """
@@ -23,13 +23,13 @@ LOOK_AGAIN_AFTER = timedelta(days=1)
 """Objects are deleted twice: a writer frozen between ledger and put may put one after the first time."""
 
 LOOK_FOR_ORPHANS_EVERY = timedelta(days=1)
-"""What the ledger does not lead to is seldom, and looking for it means to list the whole storage."""
+"""The pause between searches for orphans: they are rare, and finding them means listing the whole storage."""
 
 _AT_ONCE = 100
 
 
 class Sweep:
-    """Takes away what may be taken away; every step can be repeated after a crash."""
+    """The deletion of everything that may be deleted; every step can be repeated after a crash."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Sweep:
         self._probes: set[str] = set()
 
     def round(self) -> bool:
-        """Delete the objects of some ledger entries that are due, and, once a day, partial files that have no entry.
+        """Delete the objects of some due ledger entries and, once a day, partial files that have no entry.
 
         The clock tells which entries are due: while it is not trusted, none is. False when there was nothing to do.
         Raises StorageUnavailable, DatabaseUnavailable.
@@ -85,7 +85,7 @@ class Sweep:
 
     def _drop_rejections(self, upload: Upload) -> None:
         dropped = 1
-        while dropped:  # others write between two of these
+        while dropped:  # other transactions write between two of these
             with self._database.transaction() as tx:
                 dropped = tx.rejections.drop_abandoned(upload.id)
 
@@ -95,7 +95,7 @@ class Sweep:
         self._look_for_orphans_at = self._clock.monotonic() + LOOK_FOR_ORPHANS_EVERY.total_seconds()
         found = list(self._orphans.find_partial())
         self._storage.remove_partial(found)
-        # A probe is there for milliseconds: one that was there at the last look is of a process that was killed.
+        # A probe exists for milliseconds: one that existed at the last look belongs to a process that was killed.
         dead, self._probes = self._probes, {*self._storage.scan(PROBES), *self._storage.scan_partial(PROBES)}
         dead &= self._probes
         self._storage.remove_partial(dead)
@@ -104,7 +104,7 @@ class Sweep:
 
 
 def _under(upload: Upload, scan: Callable[[str], Iterator[str]]) -> list[str]:
-    """The keys that an entry stands for, of those that are there."""
+    """Return the existing keys that an entry stands for."""
     if not upload.mark:
         return [upload.prefix]
     return [key for key in scan(upload.prefix) if upload.mark in key]

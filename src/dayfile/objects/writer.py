@@ -1,8 +1,8 @@
-"""The one way in which objects come to be: announced, put, and then live or given up.
+"""Writing of objects: announced, put, and then live or given up. No object is written in another way.
 
-A process can be killed, or frozen for hours, between any two steps. So the ledger says first what is about to be
+A process can be killed, or frozen for hours, between any two steps. So the ledger first says what is about to be
 written; the commit that refers to the objects makes them live. A writer that does not come to that commit gives them
-up, or is taken for dead by the sweep, which deletes what was put, and the partial file of what was not put to its end.
+up, or is taken for dead by the sweep, which deletes complete objects and partial files.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class PendingObject:
 
 
 class ObjectWriter:
-    """Writes objects under ledger entries. Safe to use from several threads."""
+    """A writer of objects under ledger entries. Safe to use from several threads."""
 
     def __init__(self, database: Database, storage: Storage, *, clock: Clock) -> None:
         self._database = database
