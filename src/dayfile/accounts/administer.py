@@ -1,4 +1,4 @@
-"""What the operator does to accounts and keys. Secrets are shown once, here; afterwards only their hashes are known."""
+"""Administration of accounts and keys. Secrets are shown once, here; afterwards only their stored forms are known."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from dayfile.store.database import Database
 from dayfile.store.transaction import Transaction
 
 OPERATOR = Actor(name="operator")
-"""The actor in the audit log for what is done on the instance itself."""
+"""The actor in the audit log for deeds on the instance itself."""
 
 _SID_DIGITS = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewAccount:
-    """An account just made, with the token that nobody will be shown again."""
+    """A new account, with the token that is never shown again."""
 
     account: Account
     auth_token: str = field(repr=False)
@@ -34,14 +34,14 @@ class NewAccount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewKey:
-    """A key just made, with the secret that nobody will be shown again."""
+    """A new key, with the secret that is never shown again."""
 
     key: ApiKey
     secret: str = field(repr=False)
 
 
 class Administration:
-    """Creates, changes, rotates, closes and revokes; each change is one commit with its line in the audit log."""
+    """Operations on accounts and keys; each change is one commit, together with its line in the audit log."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Administration:
         self._bringing = Bringing(database, tokens=self._tokens, clock=clock, actor=actor)
 
     def by(self, actor: Actor) -> Administration:
-        """Return the same in the name of another actor, for the audit log."""
+        """Return the same operations in the name of another actor, for the audit log."""
         return Administration(
             self._database, key=self._key, randomness=self._randomness, clock=self._clock, actor=actor
         )
@@ -69,7 +69,7 @@ class Administration:
     def create_account(
         self, *, parent: AccountSid | None = None, friendly_name: str = "", email: str | None = None
     ) -> NewAccount:
-        """Make an account, or a subaccount of a parent; raises EntriesRefused about the parent."""
+        """Create an account, or a subaccount of a parent; raises EntriesRefused about the parent."""
         entry = AccountEntry(
             sid=self.new_sid(), token=None, parent=parent, state=None, friendly_name=friendly_name, email=email
         )
@@ -77,11 +77,11 @@ class Administration:
         return NewAccount(account=brought.accounts[entry.sid], auth_token=brought.new_tokens[entry.sid])
 
     def new_sid(self) -> AccountSid:
-        """A sid that no account has."""
+        """Return a sid that no account has."""
         return AccountSid("AC" + self._randomness.hex(_SID_DIGITS))
 
     def plan(self, entries: Sequence[AccountEntry]) -> tuple[Step, ...]:
-        """What `bring` would do; raises EntriesRefused."""
+        """Return the steps that `bring` would take; raises EntriesRefused."""
         return self._bringing.plan(entries)
 
     def bring(self, entries: Sequence[AccountEntry], *, keep_old_for: timedelta) -> Brought:
@@ -89,9 +89,10 @@ class Administration:
         return self._bringing.bring(entries, keep_old_for=keep_old_for)
 
     def rotate_token(self, sid: AccountSid, *, keep_old_for: timedelta = KEEP_OLD_FOR) -> str:
-        """Give the account a new auth token, shown once; the old one works so long beside it. Raises NotFound.
+        """Give the account a new auth token, shown once; the old one works beside it for `keep_old_for`. Raises
+        NotFound.
 
-        The one before the old one, if it still worked, stops now: there are never more than two.
+        The token before the old one, if it still worked, stops now: there are never more than two.
         """
         token, now = self._tokens.new(), self._clock.now()
         with self._database.transaction() as tx:
@@ -101,12 +102,14 @@ class Administration:
         return token
 
     def webhook_secrets(self, sid: AccountSid) -> tuple[bytes, ...]:
-        """The keys that sign the account's webhooks now, newest first; raises NotFound."""
+        """Return the keys that sign the account's webhooks now, newest first; raises NotFound."""
         with self._database.snapshot() as tx:
             return self._webhook_secrets(tx, sid, now=self._clock.now())
 
     def rotate_webhook_secret(self, sid: AccountSid) -> tuple[bytes, ...]:
-        """Give the account a new webhook secret; the one before it signs as well for OVERLAP. Raises NotFound."""
+        """Give the account a new webhook secret and return its keys; the former one signs for OVERLAP. Raises
+        NotFound.
+        """
         now = self._clock.now()
         with self._database.transaction() as tx:
             tx.accounts.rotate_webhook_secret(sid, former_until=now + OVERLAP)
@@ -114,27 +117,29 @@ class Administration:
             return self._webhook_secrets(tx, sid, now=now)
 
     def end_former_token(self, sid: AccountSid) -> None:
-        """From now on only the current token works; raises NotFound."""
+        """Invalidate the former token now: only the current one works. Raises NotFound."""
         with self._database.transaction() as tx:
             tx.accounts.end_former_token(sid)
             tx.audit.add(actor=self._actor, action="account.former_token_ended", subject=sid, now=self._clock.now())
 
     def suspend(self, sid: AccountSid) -> None:
-        """Let the account, and its subaccounts, ask for nothing; raises NotFound, Conflict for a closed one."""
+        """Suspend the account: it and its subaccounts may ask for nothing; raises NotFound, Conflict if it is
+        closed.
+        """
         self._set_state(sid, AccountState.SUSPENDED, action="account.suspended")
 
     def activate(self, sid: AccountSid) -> None:
-        """Make a suspended account active again; raises NotFound, Conflict for a closed one."""
+        """Activate a suspended account; raises NotFound, Conflict if it is closed."""
         self._set_state(sid, AccountState.ACTIVE, action="account.activated")
 
     def close(self, sid: AccountSid) -> None:
-        """End an account for good: its credentials open nothing any more, its keys are revoked, its records stay.
+        """Close an account for good: its credentials stop working, its keys are revoked, its records stay.
 
         Raises NotFound, and Conflict while it has subaccounts that are not closed. Closing twice is fine.
         """
         now = self._clock.now()
         with self._database.transaction() as tx:
-            # Locked, so that no subaccount is made meanwhile.
+            # Locked, so that no subaccount is created meanwhile.
             if sid not in tx.accounts.known([sid], lock=True):
                 raise NotFound(f"there is no account {sid}")
             if tx.accounts.get(sid).state is AccountState.CLOSED:
@@ -155,9 +160,10 @@ class Administration:
         permissions: Collection[Permission] = (),
         friendly_name: str = "",
     ) -> NewKey:
-        """Make a key: of an account, a standard one unless `kind` says otherwise; without one, of the operator.
+        """Create a key: of an account, a standard one unless `kind` says otherwise; without an account, of the
+        operator.
 
-        Raises NotFound, and Invalid for a combination that is none.
+        Raises NotFound, and Invalid for a combination that is not allowed.
         """
         kind = kind or (KeyKind.OPERATOR if account is None else KeyKind.STANDARD)
         check_key(kind, of_account=account is not None, scopes=scopes, permissions=permissions)
@@ -180,7 +186,7 @@ class Administration:
         return NewKey(key=key, secret=secret)
 
     def revoke_key(self, sid: str, *, account: AccountSid | None = None) -> None:
-        """From now on the key opens nothing; raises NotFound, with `account` also for a key of another one.
+        """Revoke the key now; raises NotFound, with `account` also for a key of another one.
 
         Revoking twice is fine: the second time changes nothing.
         """

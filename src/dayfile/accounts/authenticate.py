@@ -1,4 +1,4 @@
-"""Who is asking: from a user name and a password to a Caller. Asked on every request, so it is one indexed read."""
+"""Authentication: from a user name and a password to a Caller. Done on every request, so it is one indexed read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dayfile.store.logins import StoredLogin
 
 
 class Authenticator:
-    """Knows account credentials (AC sid and auth token) and API keys (SK sid and secret)."""
+    """The check of account credentials (AC sid and auth token) and API keys (SK sid and secret)."""
 
     def __init__(self, database: Database, *, key: InstanceKey, clock: Clock) -> None:
         self._database = database
@@ -22,7 +22,7 @@ class Authenticator:
         self._clock = clock
 
     def authenticate(self, username: str, password: str) -> Caller:
-        """The owner of the credentials.
+        """Return the owner of the credentials.
 
         Raises Unauthorized if they are not known here, without saying which half is wrong, and AccountSuspended if
         they are right and the account, or its parent, is not active.
@@ -33,10 +33,10 @@ class Authenticator:
         raise outcome
 
     def authenticate_all(self, logins: Sequence[tuple[str, str]]) -> list[Caller | Unauthorized | AccountSuspended]:
-        """As `authenticate` for each user name and password; what it would raise is in the place of the owner.
+        """Authenticate several user names and passwords; an error takes the place of the owner in the result.
 
-        All are judged by the same moment, which is after this was called: nothing is remembered from one call to the
-        next, so what was revoked before does not work.
+        The errors are those of `authenticate`. All are judged by the same moment, which is after the call: nothing is
+        remembered from one call to the next, so credentials that were revoked before do not work.
         """
         with self._database.snapshot() as tx:
             stored = {username: tx.logins.find(username) for username in {username for username, _ in logins}}
@@ -45,7 +45,7 @@ class Authenticator:
     def _judged(
         self, username: str, password: str, stored: StoredLogin | None
     ) -> Caller | Unauthorized | AccountSuspended:
-        # An unknown user name is hashed and compared like any other: how long it takes tells nothing.
+        # An unknown user name is hashed and compared like any other: the time that it takes tells nothing.
         if not login_matches(self._key, sid=username, secret=password, stored=self._secrets(stored)) or stored is None:
             return Unauthorized("Authenticate")
         return judge(username, stored)
@@ -59,7 +59,9 @@ class Authenticator:
 
 
 def judge(username: str, stored: StoredLogin) -> Caller | AccountSuspended:
-    """Return the owner of a login whose secret was right, or that the account, or its parent, is not active."""
+    """Return the owner of a login with the right secret, or AccountSuspended if the account or its parent is not
+    active.
+    """
     if (suspended := _find_suspension(stored)) is not None:
         return suspended
     return Caller(

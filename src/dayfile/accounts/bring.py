@@ -1,6 +1,6 @@
-"""Make accounts what a list of entries says, in one commit: of a request about one account, or of a whole file.
+"""Creation and change of accounts from a list of entries, in one commit: for a request about one, or for a whole file.
 
-An entry that is repeated changes nothing, so that whoever did not hear the answer sends the same again.
+A repeated entry changes nothing, so a sender that did not get the answer sends the same again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dayfile.store.transaction import Transaction
 
 
 class EntriesRefused(Invalid):
-    """Nothing was changed, because of these problems."""
+    """A refusal of entries: nothing was changed, because of these problems."""
 
     def __init__(self, problems: Sequence[EntryProblem]) -> None:
         super().__init__("; ".join(f"{problem.field} {problem.rule}" for problem in problems))
@@ -31,15 +31,15 @@ class EntriesRefused(Invalid):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brought:
-    """What became of a list of entries."""
+    """The results of a list of entries."""
 
     steps: tuple[Step, ...]
-    accounts: Mapping[AccountSid, Account]  # as they are now
-    new_tokens: Mapping[AccountSid, str] = field(repr=False)  # of new accounts that came without one; shown once
+    accounts: Mapping[AccountSid, Account]  # after the changes
+    new_tokens: Mapping[AccountSid, str] = field(repr=False)  # of new accounts whose entries had no token; shown once
 
 
 class Bringing:
-    """Creates and changes accounts as lists say."""
+    """A writer that creates and changes accounts as lists of entries say."""
 
     def __init__(self, database: Database, *, tokens: Tokens, clock: Clock, actor: Actor) -> None:
         self._database = database
@@ -48,16 +48,17 @@ class Bringing:
         self._actor = actor
 
     def plan(self, entries: Sequence[AccountEntry]) -> tuple[Step, ...]:
-        """What `bring` would do; raises EntriesRefused."""
+        """Return the steps that `bring` would take; raises EntriesRefused."""
         with self._database.snapshot() as tx:
             return self._steps(entries, tx.accounts.known(_named(entries)))
 
     def bring(self, entries: Sequence[AccountEntry], *, keep_old_for: timedelta) -> Brought:
-        """Make the accounts so, all or none; a token that is replaced works so long beside the new one.
+        """Create and change accounts as the entries say, all or none; replaced tokens work for `keep_old_for` beside
+        new ones.
 
-        Raises EntriesRefused, or Conflict when somebody else creates one of them at the same time.
+        Raises EntriesRefused, or Conflict if somebody else creates one of them at the same time.
         """
-        # Tokens cost some time each, and no transaction waits for it.
+        # Making tokens takes time, and no transaction waits for it.
         new_tokens = {entry.sid: self._tokens.new() for entry in entries if entry.token is None}
         stored = {entry.sid: self._tokens.stored(entry.sid, entry.token or new_tokens[entry.sid]) for entry in entries}
         with self._database.transaction() as tx:
@@ -87,7 +88,7 @@ class Bringing:
 
 
 class _Work:
-    """The writing of one commit."""
+    """The writes of one commit."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
-"""Read a list of accounts, as another platform gives it: CSV with a header, or JSON lines, plain or gzip.
+"""Reading a list of accounts, as another platform exports it: CSV with a header, or JSON lines, plain or gzip.
 
-Everything is read and checked before anything is done, and everything that is wrong is said at once.
+Everything is read and checked before anything is done, and all problems are reported at once.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from dayfile.model.entry import FIELDS, AccountEntry, parse_entry
 from dayfile.model.strictjson import parse_object
 
 MOST_ENTRIES: Final = 200_000
-"""So many accounts are brought in one commit; more are split into several files, parents first."""
+"""The most accounts in one commit; longer lists are split into several files, parents first."""
 
 _NAMES: Final = {field: field for field in FIELDS}
 _GZIP: Final = b"\x1f\x8b"
-_MARK: Final = "\ufeff"  # what spreadsheets put before UTF-8
+_MARK: Final = "\ufeff"  # the byte order mark that spreadsheets put before UTF-8
 
 Row = tuple[int, dict[str, str]]
 """A line number and the texts of its fields."""
@@ -33,7 +33,7 @@ Row = tuple[int, dict[str, str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineProblem:
-    """What is wrong with a line of the list."""
+    """A problem in a line of the list."""
 
     line: int
     field: str
@@ -41,7 +41,7 @@ class LineProblem:
 
 
 class LinesRefused(Invalid):
-    """Nothing was changed, because of these lines."""
+    """A refusal of lines: nothing was changed, because of these problems."""
 
     def __init__(self, problems: Sequence[LineProblem]) -> None:
         lines = (f"line {problem.line}: {problem.field} {problem.rule}" for problem in problems[:20])
@@ -52,13 +52,13 @@ class LinesRefused(Invalid):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountList:
-    """The entries of a list, and the lines that they stand on."""
+    """The entries of a list, and the lines on which they stand."""
 
     entries: tuple[AccountEntry, ...]
     lines: tuple[int, ...]
 
     def refused(self, by: EntriesRefused) -> LinesRefused:
-        """The same refusal, in the words of whoever has the list before them."""
+        """Return the same refusal with line numbers, as the owner of the list needs it."""
         return LinesRefused(
             [LineProblem(line=self.lines[one.number], field=one.field, rule=one.rule) for one in by.problems]
         )
@@ -123,7 +123,7 @@ def _csv_rows(lines: Iterator[str], problems: list[LineProblem]) -> Iterator[Row
         if not row:
             continue
         if len(row) == len(header):
-            # An empty cell says nothing, also not that there is no e-mail address.
+            # An empty cell says nothing, not even that there is no e-mail address.
             yield reader.line_num, {name: cell for name, cell in zip(header, row, strict=True) if cell}
         else:
             rule = f"must have {len(header)} cells, as the header has; got {len(row)}"

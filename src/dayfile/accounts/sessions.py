@@ -1,7 +1,7 @@
-"""Sessions of those who sign in with a browser: begun with a secret, found by a token, over when the secret is.
+"""Sessions of users who sign in with a browser: begun with a secret, found by a token, over when the secret is.
 
-A session is no copy of what its credential may do. Each time, the credential is looked up as at a login: one that was
-revoked or suspended has no session any more, nor has one with another secret.
+A session is no copy of what its credential may do. Each time, the credential is looked up as at a login: a credential
+that was revoked or suspended, or that has another secret, has no session any more.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from dayfile.store.database import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedIn:
-    """Who has a session, and what the forms on its pages carry."""
+    """The caller of a session, and the token that the forms on its pages carry."""
 
     caller: Caller
     form_token: str
 
 
 class Sessions:
-    """Begins, finds and ends sessions; each beginning and end is one commit with its line in the audit log."""
+    """The sessions of an instance; each beginning and end is one commit with its line in the audit log."""
 
     def __init__(self, database: Database, *, key: InstanceKey, randomness: Randomness, clock: Clock) -> None:
         self._database = database
@@ -57,7 +57,7 @@ class Sessions:
         return self._begin(username, password, address)
 
     def find(self, token: str) -> SignedIn | None:
-        """Return who has the session with this token; None if it is over, however it ended, or never was."""
+        """Return the caller of the session with this token; None if it is over, however it ended, or never existed."""
         with self._database.snapshot() as tx:
             session = tx.sessions.find(session_hash(self._key, token), now=self._clock.now())
             stored = None if session is None else tx.logins.find(session.credential)
@@ -69,7 +69,7 @@ class Sessions:
         return SignedIn(caller=caller, form_token=form_token(self._key, token))
 
     def is_form_of(self, token: str, given: str) -> bool:
-        """Tell if a form that carries `given` is on a page of the session with this token."""
+        """Return True if a form that carries `given` is on a page of the session with this token."""
         return is_form_token(self._key, token, given)
 
     def end(self, token: str, *, address: str | None = None) -> None:
@@ -85,7 +85,7 @@ class Sessions:
         session = Session(
             token_hash=session_hash(self._key, token),
             credential=username,
-            # That of the secret that was given: if it was replaced a moment ago, the session is over already.
+            # The hash of the given secret: if the secret was replaced a moment ago, the session is over already.
             secret_hash=login_hash(self._key, sid=username, secret=password),
             began_at=now,
             expires_at=now + SESSION_LIFETIME,

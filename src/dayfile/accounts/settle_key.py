@@ -1,4 +1,4 @@
-"""The key that an instance was made with: every login and every secret in its database depends on it."""
+"""The key with which an instance was made: every login and every secret in its database depends on it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dayfile.store.database import Database
 
 
 def settle_key(database: Database, key: InstanceKey) -> None:
-    """Make this the instance's key, once and for all; raises Unusable when it has another one.
+    """Make this the instance's key, once and for all; raises Unusable if the instance has another one.
 
-    Nothing is written where it has one: the disk may be full or read-only.
+    Nothing is written if it has one: the disk may be full or read-only.
     """
     with database.snapshot() as tx:
         settled = tx.instance.find("key_check")
