@@ -89,8 +89,7 @@ class Administration:
         return self._bringing.bring(entries, keep_old_for=keep_old_for)
 
     def rotate_token(self, sid: AccountSid, *, keep_old_for: timedelta = KEEP_OLD_FOR) -> str:
-        """Give the account a new auth token, shown once; the old one works beside it for `keep_old_for`. Raises
-        NotFound.
+        """Give the account a new auth token, shown once; the old one works on for `keep_old_for`. Raises NotFound.
 
         The token before the old one, if it still worked, stops now: there are never more than two.
         """
@@ -107,8 +106,9 @@ class Administration:
             return self._webhook_secrets(tx, sid, now=self._clock.now())
 
     def rotate_webhook_secret(self, sid: AccountSid) -> tuple[bytes, ...]:
-        """Give the account a new webhook secret and return its keys; the former one signs for OVERLAP. Raises
-        NotFound.
+        """Give the account a new webhook secret, and return all that sign; the former one does for OVERLAP.
+
+        Raises NotFound.
         """
         now = self._clock.now()
         with self._database.transaction() as tx:
@@ -123,13 +123,11 @@ class Administration:
             tx.audit.add(actor=self._actor, action="account.former_token_ended", subject=sid, now=self._clock.now())
 
     def suspend(self, sid: AccountSid) -> None:
-        """Suspend the account: it and its subaccounts may ask for nothing; raises NotFound, Conflict if it is
-        closed.
-        """
+        """Suspend the account: it and its subaccounts may ask for nothing; raises NotFound, Conflict if closed."""
         self._set_state(sid, AccountState.SUSPENDED, action="account.suspended")
 
     def activate(self, sid: AccountSid) -> None:
-        """Activate a suspended account; raises NotFound, Conflict if it is closed."""
+        """Activate a suspended account; raises NotFound, Conflict if closed."""
         self._set_state(sid, AccountState.ACTIVE, action="account.activated")
 
     def close(self, sid: AccountSid) -> None:
@@ -160,8 +158,7 @@ class Administration:
         permissions: Collection[Permission] = (),
         friendly_name: str = "",
     ) -> NewKey:
-        """Create a key: of an account, a standard one unless `kind` says otherwise; without an account, of the
-        operator.
+        """Create a key: of an account, a standard one unless `kind` is given; without an account, of the operator.
 
         Raises NotFound, and Invalid for a combination that is not allowed.
         """

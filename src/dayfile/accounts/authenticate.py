@@ -59,9 +59,7 @@ class Authenticator:
 
 
 def judge(username: str, stored: StoredLogin) -> Caller | AccountSuspended:
-    """Return the owner of a login with the right secret, or AccountSuspended if the account or its parent is not
-    active.
-    """
+    """Return the owner of a login with the right secret; AccountSuspended unless it and its parent are active."""
     if (suspended := _find_suspension(stored)) is not None:
         return suspended
     return Caller(

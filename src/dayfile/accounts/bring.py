@@ -53,8 +53,7 @@ class Bringing:
             return self._steps(entries, tx.accounts.known(_named(entries)))
 
     def bring(self, entries: Sequence[AccountEntry], *, keep_old_for: timedelta) -> Brought:
-        """Create and change accounts as the entries say, all or none; replaced tokens work for `keep_old_for` beside
-        new ones.
+        """Create and change accounts as the entries say, all or none; replaced tokens work on for `keep_old_for`.
 
         Raises EntriesRefused, or Conflict if somebody else creates one of them at the same time.
         """

@@ -72,9 +72,7 @@ class Link:
 
     @classmethod
     def to(cls, day_file: DayFile, *, expires_at: datetime) -> Link:
-        """Return a link to a day file as it is now; it expires at `expires_at` or with the day file, if that is
-        sooner.
-        """
+        """Return a link to a day file as it is now; it expires at `expires_at`, or sooner with the day file."""
         return cls(
             account=day_file.account,
             resource_type=day_file.resource_type,

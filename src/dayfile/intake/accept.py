@@ -1,4 +1,4 @@
-"""Take in records: the one stage that every sender goes through.
+"""Intake of records: the one stage that every sender goes through.
 
     blocks of a body -> lines -> records by day -> segments -> one commit -> receipt
 
@@ -35,12 +35,12 @@ from dayfile.model.secret import Randomness
 from dayfile.objects.writer import ObjectWriter
 from dayfile.store.database import Database
 
-_OPERATOR = "operator"  # the credential of whoever takes in files on this machine
+_OPERATOR = "operator"  # the credential of a user who takes in files on this machine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """A batch as it is sent: who sends it, and its body in blocks, as they come."""
+    """A batch as it is sent: its sender, and its body in blocks, as they come."""
 
     caller: Caller
     resource_type: ResourceType
@@ -51,16 +51,16 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """Some lines of a file, and what they are known by."""
+    """Some lines of a file, and the digest by which they are recognised."""
 
     resource_type: ResourceType
     lines: Sequence[Line]
-    source: str  # the file's name: what their rejections are filed under
+    source: str  # the file's name: rejections are filed under it
     digest: str  # SHA-256 of everything in the file up to their end, in hexadecimal
 
 
 class Intake:
-    """Takes in batches, from any number of threads."""
+    """The intake of batches, from any number of threads."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Intake:
         keep_dropped: bool = False,
         part_bytes: int = PART_BYTES,
     ) -> None:
-        """`max_body_bytes` bounds a body after decompression; `keep_dropped` keeps fields that an export drops."""
+        """Bound a body after decompression by `max_body_bytes`; `keep_dropped` keeps fields that an export drops."""
         self._max_body_bytes = max_body_bytes
         self._admission = Admission(database, accounts_may_write=accounts_may_write)
         self._repeats = Repeats(database)
@@ -99,37 +99,37 @@ class Intake:
         self._retries = Retries(database, self._admission.operators_gate, self._taking, commit=self._committer.submit)
 
     def authorize(self, caller: Caller) -> None:
-        """Raises Forbidden if the caller may not send records at all: to be asked before their body is read."""
+        """Raise Forbidden if the caller may not send records at all: to be asked before the body is read."""
         self._admission.gate(caller)
 
     def accept(self, delivery: Delivery) -> Receipt:
-        """Take in a batch and wait until it is durable; raises what `submit` and its answer raise."""
+        """Accept a batch and wait until it is durable; raises what `submit` and its future raise."""
         return self.submit(delivery).result()
 
     def submit(self, delivery: Delivery) -> Future[Receipt]:
-        """Read a batch to its end and hand it over for its commit; the receipt comes when it is durable.
+        """Read a batch to its end and submit it for its commit; the receipt comes when it is durable.
 
-        Raises Forbidden, InvalidBody, TooLarge, TooManyRequests, InFlight, Conflict or Transient, or the answer does.
-        Nothing of the batch was taken then.
+        Raises Forbidden, InvalidBody, TooLarge, TooManyRequests, InFlight, Conflict or Transient, at once or from the
+        future. Then nothing of the batch was accepted.
         """
         return self._handed_over([self._prepare(delivery)])[0]
 
     def submit_all(self, deliveries: Sequence[Delivery]) -> list[Future[Receipt]]:
-        """As `submit` for each, in one go: what is wrong with one its answer raises, and the others share a commit.
+        """Submit several batches for one commit. A failed batch raises from its own future; the others are unaffected.
 
-        Raises Transient when no more is taken at all.
+        Raises Transient if no more is accepted at all.
         """
         return self._handed_over([self._prepared(delivery) for delivery in deliveries])
 
     def find_chunk(self, digest: str) -> Receipt | None:
-        """The receipt of a chunk of a file that was taken in before, or None."""
+        """Return the receipt of a chunk of a file that was taken in before, or None."""
         kept = self._repeats.find(_chunk_key(digest))
         return None if kept is None else repeated(kept, body_sha256=digest)
 
     def submit_chunk(self, chunk: Chunk, *, after: Future[Receipt] | None) -> Future[Receipt]:
-        """As `submit`, for a chunk of a file that the operator takes in, and none before the chunk `after`.
+        """Submit a chunk of a file that the operator takes in, once the chunk `after` is durable.
 
-        If that one fails, this raises what it failed with: lines of a file never overtake one another.
+        If that chunk failed, this raises its error: lines of a file never overtake one another.
         """
         repeat = Repeat(key=_chunk_key(chunk.digest), digest=lambda: chunk.digest)
         batch = self._taking.batch(
@@ -140,26 +140,27 @@ class Intake:
         return self._committer.submit(batch)
 
     def retry(self, rejection_ids: Collection[int]) -> Retried:
-        """Try refused lines again, as the operator; raises NotFound for one that is not there, or Transient."""
+        """Retry refused lines, as the operator; raises NotFound for an id that does not exist, or Transient."""
         return self._retries.retry(rejection_ids)
 
     def retry_following(self, after: int, *, up_to: int) -> tuple[int, Retried]:
-        """Try some of the refused lines again that follow a number; the last one's number, `after` if none is left.
+        """Retry some of the refused lines after an id; return the last one's id, or `after` if none is left, and the
+        counts.
 
         Raises Transient.
         """
         return self._retries.retry_following(after, up_to=up_to)
 
     def retry_of_account(self, account: AccountSid) -> Retried:
-        """Try some of the lines again that waited for the account; all 0 when there are none. Raises Transient."""
+        """Retry some of the lines that waited for the account; the counts are 0 if there are none. Raises Transient."""
         return self._retries.retry_of_account(account)
 
     def close(self) -> None:
-        """Take nothing more, answer what was handed over, and return when that is done."""
+        """Stop accepting, answer what was submitted, and return when that is done."""
         self._committer.close()
 
     def _prepared(self, delivery: Delivery) -> Batch | Future[Receipt]:
-        """A batch that is read to its end, or the answer to one that needs no commit, or cannot have one."""
+        """Return a batch that is read to its end, or the future of one that needs no commit, or cannot have one."""
         try:
             return self._prepare(delivery)
         except Exception as error:  # noqa: BLE001 - it is handed to whoever sent the batch
@@ -190,14 +191,14 @@ class Intake:
         if kept is None:
             repeat = Repeat(key=key, digest=fingerprint.hexdigest)
             return self._taking.batch(lines, resource_type, gate, repeat=repeat)
-        deque(lines, maxlen=0)  # only to know whether it is the same body
+        deque(lines, maxlen=0)  # read only to know whether it is the same body
         answer: Future[Receipt] = Future()
         answer.set_result(repeated(kept, body_sha256=fingerprint.hexdigest()))
         self._repeats.end(key)
         return answer
 
     def _handed_over(self, prepared: Sequence[Batch | Future[Receipt]]) -> list[Future[Receipt]]:
-        """The answers to all of them, those that wait for the commit and those that were there before."""
+        """Return the futures of all, those that wait for the commit and those that were there before."""
         batches = [batch for batch in prepared if isinstance(batch, Batch)]
         answers = iter(self._committer.submit_all(batches))
         return [next(answers) if isinstance(one, Batch) else one for one in prepared]

@@ -1,7 +1,7 @@
-"""Whose records a caller may write, asked once per account and not once per record.
+"""Admission of records: the accounts whose records a caller may write, asked once per account and not once per record.
 
-The answers that let a record in are remembered: accounts are never removed, and a subaccount never moves to another
-parent. A suspended or closed account is an account: its platform goes on sending, and its records are taken in.
+Positive answers are remembered: accounts are never removed, and a subaccount never moves to another parent. A suspended
+or closed account is an account: its platform goes on sending, and its records are accepted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ACCOUNTS_REMEMBERED = 200_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """Why the records of an account are not taken in, and whether they will be once the account is there."""
+    """The reason why an account's records are refused, and whether they will be accepted once the account exists."""
 
     reason: str
     waits_for_account: bool
@@ -37,20 +37,20 @@ _FOREIGN = Refused(
 
 
 class Gate(Protocol):
-    """What one caller may write."""
+    """The rule for the accounts whose records one caller may write."""
 
     @property
     def known(self) -> AbstractSet[AccountSid]:
-        """Accounts that are let in without another question."""
+        """The accounts that are let in without another question."""
         ...
 
     def judge(self, accounts: Collection[AccountSid]) -> Mapping[AccountSid, Refused]:
-        """Those of the accounts that are not let in, and why; the others are."""
+        """Return the reasons for the accounts that are not let in; the others are."""
         ...
 
 
 class Admission:
-    """Gives every caller their gate. Safe to share between threads."""
+    """The maker of every caller's gate. Safe to share between threads."""
 
     def __init__(self, database: Database, *, accounts_may_write: bool) -> None:
         self._database = database
@@ -59,14 +59,14 @@ class Admission:
         self._families: dict[AccountSid, set[AccountSid]] = {}
 
     def gate(self, caller: Caller) -> Gate:
-        """The caller's gate; raises Forbidden if they may not write at all."""
+        """Return the caller's gate; raises Forbidden if they may not write at all."""
         if caller.account is not None and self._accounts_may_write:
             return self._family_gate(caller.customer(Permission.RECORDS_WRITE).sid)
         caller.require(Scope.INTAKE)
         return self.operators_gate()
 
     def operators_gate(self) -> Gate:
-        """The gate of the operator: every account that exists."""
+        """Return the gate of the operator: every account that exists."""
         if len(self._existing) > _ACCOUNTS_REMEMBERED:
             self._existing = set()  # a new set: gates that are in use keep theirs
         return _OperatorsGate(self._database, self._existing)
@@ -78,7 +78,7 @@ class Admission:
 
 
 class _OperatorsGate:
-    """Lets in every account that exists."""
+    """A gate for every account that exists."""
 
     def __init__(self, database: Database, known: set[AccountSid]) -> None:
         self._database = database
@@ -92,7 +92,7 @@ class _OperatorsGate:
 
 
 class _FamilyGate:
-    """Lets in one account and its subaccounts; of the others it does not even say whether they exist."""
+    """A gate for one account and its subaccounts; of others it does not even say whether they exist."""
 
     def __init__(self, database: Database, account: AccountSid, known: set[AccountSid]) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""A batch as it waits for its commit: everything sorted out, nothing of it counts yet."""
+"""Batches that wait for their commit: completely read, and not counting yet."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Batch:
-    """What one commit has to make true, all or nothing, before the receipt may be given."""
+    """The content of one commit, all or nothing, before the receipt may be given."""
 
     receipt: Receipt
     resource_type: ResourceType
-    source: str  # what its rejections are filed under
+    source: str  # rejections are filed under it
     days: tuple[DayLines, ...]  # still in memory: shares its segments with other batches
-    parts: tuple[Part, ...]  # of a batch that was too large for memory: written already, nothing is in `days`
-    refusals: tuple[Refusal, ...]  # with their lines; none, when they are written already
-    stored: StoredReceipt | None  # what an idempotency key will be answered with
+    parts: tuple[Part, ...]  # of a batch that was too large for memory: already written, and `days` is empty
+    refusals: tuple[Refusal, ...]  # with their lines; empty if they are already written
+    stored: StoredReceipt | None  # the answer to the idempotency key
     retried: tuple[int, ...]  # rejections that are accepted with it
-    refused_upload: int | None = None  # the entry under which its refused lines are written, when they are many
+    refused_upload: int | None = None  # the ledger entry under which its refused lines are written, if they are many
 
     @property
     def waiting_bytes(self) -> int:
-        """The memory that it takes while it waits, about."""
+        """The approximate number of bytes of memory that it takes while it waits."""
         return sum(day.plain_bytes for day in self.days) + sum(refusal.bytes for refusal in self.refusals)

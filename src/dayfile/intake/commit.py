@@ -1,7 +1,7 @@
 """One commit for many batches: their lines share a segment per resource type and day, and all of it counts at once.
 
-Objects come first, under ledger entries of their own; the commit that adds their segment rows turns the entries live.
-What dies before leaves entries for the sweep and no record half there; what dies after was accepted.
+Objects come first, under ledger entries of their own; the commit that adds their segment rows turns the entries live. A
+crash before it leaves entries for the sweep and no half record; after it, everything is accepted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dayfile.store.transaction import Transaction
 
 
 class GroupCommit:
-    """Commits groups of batches."""
+    """The commit of groups of batches."""
 
     def __init__(self, database: Database, *, writer: PartWriter, clock: Clock) -> None:
         self._database = database
@@ -26,7 +26,7 @@ class GroupCommit:
         self._clock = clock
 
     def commit(self, batches: Sequence[Batch]) -> None:
-        """Make all of them durable, or none.
+        """Make all batches durable, or none.
 
         Raises Transient when storage or database do not do their part, Conflict when the idempotency key of one of them
         has its receipt by now.

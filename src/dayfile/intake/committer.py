@@ -1,4 +1,4 @@
-"""The thread that commits: whatever is in flight when a commit begins goes into it together.
+"""The thread that commits: all batches in flight when a commit begins go into it together.
 
 So a thousand senders of single records share a few hundred commits a second, each still answered only when its own
 records are durable; and one sender alone waits for nobody.
@@ -18,13 +18,15 @@ from dayfile.intake.repeats import Repeats
 from dayfile.model.receipt import Receipt
 
 GROUP_BYTES = 32 * 1024 * 1024
-"""A group takes batches until it has so many bytes of lines."""
+"""The bytes of lines that make a group full."""
 
 GROUP_REFUSALS = 1000
-"""Or so many refused lines, each of them a row: whoever is in a group waits for all of it."""
+"""The number of refused lines, each of them a row, that makes a group full: everybody in a group waits for all of
+it.
+"""
 
 WAITING_BYTES_LIMIT = 128 * 1024 * 1024
-"""So many bytes of lines may wait for their commit; beyond that, senders are asked to wait."""
+"""The most bytes of lines that may wait for their commit; beyond that, senders are asked to wait."""
 
 _RETRY_AFTER_SECONDS = 1
 
@@ -39,7 +41,9 @@ class _Waiting:
 
 
 class Committer:
-    """Takes batches from any thread and answers each when its commit is done. Its thread starts with the first."""
+    """A queue of batches from any thread, each answered when its commit is done. Its thread starts with the first
+    batch.
+    """
 
     def __init__(
         self,
@@ -49,25 +53,25 @@ class Committer:
         give_up: Callable[[Batch], None],
         waiting_bytes_limit: int = WAITING_BYTES_LIMIT,
     ) -> None:
-        """`give_up` lets go of what is written of a batch that is not committed."""
+        """Release, by `give_up`, what is already written of a batch that is not committed."""
         self._commit = commit
         self._repeats = repeats
         self._give_up = give_up
         self._limit = waiting_bytes_limit
         self._changed = threading.Condition()
         self._waiting: deque[_Waiting] = deque()
-        self._waiting_bytes = 0  # of those in the running commit, too
+        self._waiting_bytes = 0  # including those in the running commit
         self._is_closed = False
         self._thread: threading.Thread | None = None
 
     @property
     def waiting_bytes(self) -> int:
-        """The memory of what waits, or is being committed, about."""
+        """The approximate bytes of memory of all batches that wait or are being committed."""
         with self._changed:
             return self._waiting_bytes
 
     def check_room(self) -> None:
-        """Raises TooManyRequests while too much waits, Transient when no more is taken: asked before any work."""
+        """Raise TooManyRequests while too much waits, Transient if no more is accepted: asked before any work."""
         with self._changed:
             self._check_open()
             if self._waiting_bytes >= self._limit:
@@ -77,14 +81,16 @@ class Committer:
                 )
 
     def submit(self, batch: Batch) -> Future[Receipt]:
-        """Hand over a batch; its receipt comes when it is durable, or the reason why nothing of it was taken."""
+        """Submit a batch; its future gives the receipt when it is durable, or the reason why nothing of it was
+        accepted.
+        """
         return self.submit_all([batch])[0]
 
     def submit_all(self, batches: Sequence[Batch]) -> list[Future[Receipt]]:
-        """As `submit` for each, in one go: they wait for the same commit, and its thread is woken once."""
+        """Submit several batches for the same commit, for which the thread is woken once."""
         added = [_Waiting(batch=batch, bytes=batch.waiting_bytes) for batch in batches]
         for waiting in added:
-            waiting.answer.set_running_or_notify_cancel()  # who stops waiting does not stop the commit
+            waiting.answer.set_running_or_notify_cancel()  # a sender that stops waiting does not stop the commit
         with self._changed:
             if self._is_closed:
                 for batch in batches:
@@ -99,7 +105,7 @@ class Committer:
         return [waiting.answer for waiting in added]
 
     def close(self) -> None:
-        """Take nothing more, answer everything that waits, and stop. Closing twice is fine."""
+        """Stop accepting, answer everything that waits, and stop the thread. Closing twice is fine."""
         with self._changed:
             self._is_closed = True
             thread = self._thread
@@ -127,7 +133,7 @@ class Committer:
             self._waiting_bytes -= sum(waiting.bytes for waiting in group)
 
     def _next_group(self) -> list[_Waiting]:
-        """Wait for batches and take what fits in a group; nothing when closed and all is answered."""
+        """Wait for batches and take what fits in a group; empty when closed and all is answered."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_closed)
             group: list[_Waiting] = []
@@ -140,7 +146,7 @@ class Committer:
             return group
 
     def _answer(self, group: Sequence[_Waiting]) -> None:
-        """Commit a group and answer everybody in it; what only one of them causes, only that one is told."""
+        """Commit a group and answer everybody in it; an error caused by one batch is told to its sender only."""
         try:
             self._commit([waiting.batch for waiting in group])
         except Transient as error:
@@ -158,7 +164,7 @@ class Committer:
                 waiting.answer.set_result(waiting.batch.receipt)
 
     def _refuse(self, waiting: _Waiting, error: Exception) -> None:
-        """Tell one sender why their batch was not committed, or what the same request was answered elsewhere."""
+        """Tell one sender why their batch was not committed, or the receipt that the same request got elsewhere."""
         batch = waiting.batch
         self._give_up(batch)
         receipt = None

@@ -1,7 +1,7 @@
 """The elements of a JSON array that comes in blocks, cut out without looking into them.
 
-What is followed is only what decides where an element ends: texts and brackets. An element may be anything; whether it
-is a record is for `RecordReader` to say. What is wrong between elements is wrong with the body: InvalidBody.
+Only texts and brackets are followed, which decide where an element ends. An element may be anything; `RecordReader`
+decides if it is a record. An error between elements is an error of the body: InvalidBody.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dayfile.errors import InvalidBody
 
 
 class _Next(Enum):
-    """What must come next in the array."""
+    """The token that must come next in the array."""
 
     FIRST = "an element or ]"
     ELEMENT = "an element"
@@ -27,7 +27,7 @@ class _Next(Enum):
 
 
 class Elements:
-    """Takes the text of an array after its `[`, in blocks of any size."""
+    """A splitter of an array's text after its `[`, in blocks of any size."""
 
     def __init__(self, *, before_first: bytes, max_bytes: int) -> None:
         """Put `before_first` before the first element; of an element over `max_bytes`, keep one byte more than that."""
@@ -35,13 +35,13 @@ class Elements:
         self._kept_bytes = max_bytes + 1
         self._number = 0
         self._next = _Next.FIRST
-        self._begun = b""  # what there is of the element that is not over
-        self._open = bytearray()  # the brackets that will close it, the innermost last
+        self._begun = b""  # the beginning of an unfinished element
+        self._open = bytearray()  # the brackets that will close the unfinished element, the innermost last
         self._in_text = False
-        self._is_escaped = False  # in a text: the next byte belongs to a backslash
+        self._is_escaped = False  # within a text: a backslash came before the next byte
 
     def split(self, block: bytes) -> list[tuple[int, bytes]]:
-        """The elements that end in this block, with their numbers; raises InvalidBody."""
+        """Return the elements that end in this block, with their numbers; raises InvalidBody."""
         elements: list[bytes] = []
         at, is_tried = 0, False
         while at < len(block):
@@ -57,7 +57,7 @@ class Elements:
         return list(enumerate(elements, self._number - len(elements) + 1))
 
     def finish(self) -> list[tuple[int, bytes]]:
-        """What is left when the body is over, which is nothing; raises InvalidBody if the array is not over."""
+        """End the body and return no elements, since none is left; raises InvalidBody if the array is not closed."""
         if self._next is not _Next.NOTHING:
             raise InvalidBody(f"the JSON array is cut off after element {self._number}: send all of it, up to its ]")
         return []
@@ -65,8 +65,8 @@ class Elements:
     def _take_many(self, block: bytes, at: int, elements: list[bytes]) -> int:
         """Take the elements up to some boundary near the end of the block with a JSON decoder, ten times as fast.
 
-        What looks like a boundary may stand in a text or deep in an element. But if what is before it is an array, it
-        is one: JSON reads from left to right in one way only. If it is not, nothing is taken.
+        Bytes that look like a boundary may be in a text or deep in an element. But if the text before them is an array,
+        they are one: JSON reads from left to right in one way only. If it is not, nothing is taken.
         """
         end = 0
         for boundary in _boundaries(block, max(at, len(block) - _NEAR_BYTES)):
@@ -83,7 +83,7 @@ class Elements:
         return end
 
     def _take_rest(self, block: bytes, at: int, elements: list[bytes]) -> int:
-        """Go on with an element to its end, or to the end of the block."""
+        """Continue an element to its end, or to the end of the block."""
         end = self._follow(block, at)
         self._begun = (self._begun + block[at:end])[: self._kept_bytes]
         if self._next is not _Next.REST:
@@ -92,7 +92,7 @@ class Elements:
         return end
 
     def _step(self, block: bytes, at: int) -> int:
-        """Go over white space and one byte between elements, or the first of one."""
+        """Skip white space and take one byte between elements, or the first byte of one."""
         at = _spaces(block, at)
         if at == len(block):
             return at
@@ -121,7 +121,7 @@ class Elements:
         return at + 1
 
     def _follow(self, block: bytes, at: int) -> int:
-        """Where the element ends, or the end of the block."""
+        """Return the position where the element ends, or the end of the block."""
         while at < len(block) and self._next is _Next.REST:
             if self._in_text:
                 at = self._follow_text(block, at)
@@ -170,7 +170,7 @@ class Elements:
 
 
 def _end_of(pattern: bytes) -> Callable[[bytes, int], int]:
-    """How far a pattern that always matches does so, from a place on."""
+    """Return a function that gives the end of a match, from a position on, of a pattern that always matches."""
     match = re.compile(pattern, re.DOTALL).match
 
     def end(block: bytes, at: int) -> int:

@@ -1,8 +1,8 @@
-"""Take in a whole file or stream of records, in chunks that are each a batch of their own.
+"""Intake of a whole file or stream of records, in chunks that are each a batch of their own.
 
 A chunk is known by the digest of everything in the file up to its end. So when a file is taken in again within a day,
-after a failure or with more lines at its end, the chunks that were taken then are recognised and left out; later than
-that they are taken once more, which changes no export.
+after a failure or with more lines at its end, the chunks that were accepted before are recognised and skipped; later
+than that they are accepted once more, which changes no export.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dayfile.model.receipt import LISTED_REJECTIONS, Receipt, Refusal
 from dayfile.model.resource import ResourceType
 
 CHUNK_BYTES = 16 * 1024 * 1024
-"""A chunk takes lines until it has so many bytes of them. Another size makes other chunks, which are not recognised."""
+"""The bytes of lines that complete a chunk. Another size makes other chunks, which are not recognised."""
 
 _BLOCK_BYTES = 1024 * 1024
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -29,17 +29,17 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileReceipt:
-    """What became of a file, all of which is durable."""
+    """The receipt of a file, all of which is durable."""
 
     accepted: int
     rejected: int
     refusals: tuple[Refusal, ...]  # the first LISTED_REJECTIONS of them, without the lines' contents
     chunks: int
-    repeated: int  # those of the chunks that had been taken in before
+    repeated: int  # number of chunks that had been taken in before
 
 
 class FileIntake:
-    """Takes in files for the operator. Memory is bounded by two chunks, however long a file is."""
+    """The intake of files for the operator. Memory is bounded by two chunks, however long a file is."""
 
     def __init__(self, intake: Intake, *, chunk_bytes: int = CHUNK_BYTES) -> None:
         self._intake = intake
@@ -53,7 +53,7 @@ class FileIntake:
         source: str,
         on_progress: Callable[[int], None] = lambda _: None,
     ) -> FileReceipt:
-        """Take in what a stream holds, plain or gzip, up to its end; rejections are filed under `source`.
+        """Take in a stream, plain or gzip, to its end; rejections are filed under `source`.
 
         `on_progress` is told how many bytes of the stream were read. Raises InvalidBody, TooLarge, Transient, and what
         the stream raises; then the chunks before are taken in, and recognised when it is run again.
@@ -94,7 +94,7 @@ class FileIntake:
 
 
 class _Summary:
-    """The receipts of a file's chunks, added up."""
+    """The sum of the receipts of a file's chunks."""
 
     def __init__(self) -> None:
         self._accepted = self._rejected = self._chunks = self._repeated = 0

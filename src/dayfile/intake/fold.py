@@ -1,9 +1,10 @@
-"""Fold many small segments of a day into one object, so that sealing opens few and the state database stays small.
+"""Folding of many small segments of a day into one object, so that sealing opens few and the state database stays
+small.
 
-Between intake and sealing; it may run beside both. Every line keeps its order of arrival. Whoever comes first has the
-segments: a seal that takes one of them meanwhile makes the fold's commit fail, and nothing has happened.
+It runs between intake and sealing, and may run beside both. Every line keeps its order of arrival. If a seal takes one
+of the segments meanwhile, the fold's commit fails, and nothing has happened.
 
-Segments are folded with others of about their size, as a log-structured tree does it: each line is rewritten once for
+Segments are folded with others of about their size, as in a log-structured merge tree: each line is rewritten once for
 every step up in size, however long segments go on coming in.
 """
 
@@ -35,11 +36,11 @@ from dayfile.store.segments import WaitingDay
 log = structlog.get_logger()
 
 LEAST_SEGMENTS = 64
-"""Fewer segments of about one size are not worth a fold."""
+"""The fewest segments of about one size that are worth a fold."""
 
 MOST_SEGMENTS = 4096
 MOST_BYTES = 256 * 1024 * 1024
-"""A fold takes no more segments and stored bytes than this: other work of the round waits for it."""
+"""The most segments and stored bytes that a fold takes: other work of the round waits for it."""
 
 _STEPS = tuple(INLINE_LIMIT_BYTES * 16**step for step in range(3))  # 32 KiB, 512 KiB, 8 MiB: above that, large enough
 _READ_AT_ONCE = 64
@@ -47,7 +48,7 @@ _READ_AT_ONCE = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoldingRule:
-    """When folding is worth it, and how much is done at once."""
+    """The rule for when folding is worth it, and how much is done at once."""
 
     least_segments: int = LEAST_SEGMENTS
     most_segments: int = MOST_SEGMENTS
@@ -55,7 +56,7 @@ class FoldingRule:
 
 
 class Folding:
-    """Folds, one day a round."""
+    """The folding of segments, one day a round."""
 
     def __init__(
         self,
@@ -78,7 +79,7 @@ class Folding:
         self._left_out: defaultdict[tuple[ResourceType, Day], set[int]] = defaultdict(set)  # ids of damaged segments
 
     def round(self) -> bool:
-        """Fold the small segments of the day with most of them; False when nowhere are enough.
+        """Fold the small segments of the day that has most of them; False if no day has enough.
 
         A damaged segment is recorded and left out, and a day that cannot be folded holds up no other. Raises
         StorageUnavailable, DatabaseUnavailable, and what a day raised that has nothing damaged.
@@ -152,7 +153,7 @@ class Folding:
         groups: dict[int, list[Segment]] = {limit: [] for limit in _STEPS}
         for segment in found:
             limit = next((limit for limit in _STEPS if segment.stored_bytes <= limit), None)
-            # Marks that erase are no lines, and few.
+            # Marks that erase are not lines, and few.
             if limit is not None and segment.kind is SegmentKind.FULL:
                 groups[limit].append(segment)
         group = self._bounded(max(groups.values(), key=len))
@@ -169,7 +170,7 @@ class Folding:
         return bounded
 
     def _fold(self, group: Sequence[Segment]) -> bool:
-        """Put one segment in the place of these; False if somebody else had one of them first."""
+        """Replace these segments by one; False if somebody else took one of them first."""
         first = group[0]
         key = segment_key(first.resource_type, first.day, self._randomness.hex(UNIQUE_DIGITS))
         try:
@@ -190,7 +191,7 @@ class Folding:
             tx.uploads.discard(unused, now=now, delete_after=now + self._sweep_delay)
 
     def _sources(self, group: Sequence[Segment]) -> Iterator[segments.Source]:
-        """What the segments hold, read some at a time; raises NotFound for one that was taken by somebody else."""
+        """Yield the contents of the segments, read some at a time; raises NotFound for one that somebody else took."""
         for start in range(0, len(group), _READ_AT_ONCE):
             some = group[start : start + _READ_AT_ONCE]
             with self._database.snapshot() as tx:

@@ -1,7 +1,8 @@
-"""The plain bytes of a gzip body, a bounded block at a time, however much it holds.
+"""Decompression of a gzip body, a bounded block at a time, however much it holds.
 
 Several members after one another are one body, as `cat a.gz b.gz` makes it. Anything else after a member, a wrong
-checksum or a missing end makes the whole body unreadable: what was cut off or damaged on its way is never half taken.
+checksum or a missing end makes the whole body unreadable: a body that was cut off or damaged on its way is never half
+accepted.
 """
 
 from __future__ import annotations
@@ -27,21 +28,21 @@ _PIECE_BYTES = 64 * 1024
 
 
 class Inflater:
-    """Takes a gzip body in chunks of any size."""
+    """A decompressor of a gzip body in chunks of any size."""
 
     def __init__(self, *, block_bytes: int) -> None:
-        """No block that comes out is longer than `block_bytes`."""
+        """Bound the blocks that come out by `block_bytes`."""
         self._block_bytes = block_bytes
         self._members = 0
         self._stream: Any = None  # of the member that is being read
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """The plain bytes that a chunk brings; raises InvalidBody. Take them all before the next chunk."""
+        """Yield the plain bytes of a chunk; raises InvalidBody. Take them all before the next chunk."""
         for start in range(0, len(chunk), _PIECE_BYTES):
             yield from self._inflate(chunk[start : start + _PIECE_BYTES])
 
     def finish(self) -> None:
-        """Say that the body is over; raises InvalidBody if it has no end."""
+        """End the body; raises InvalidBody if it is incomplete."""
         if self._stream is not None or not self._members:
             raise InvalidBody("the gzip body is cut off before its end: send all of it")
 

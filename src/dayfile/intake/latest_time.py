@@ -12,7 +12,7 @@ _READ_AGAIN_SECONDS: Final = 1.0  # a read for every small batch would cost it a
 
 
 class LatestTime:
-    """The later one of the clock and the mark; from any number of threads."""
+    """The later of the clock and the mark, for any number of threads."""
 
     def __init__(self, database: Database, *, clock: Clock) -> None:
         self._database = database
@@ -21,7 +21,7 @@ class LatestTime:
         self._read_again_at = float("-inf")
 
     def time(self) -> datetime:
-        """Return the clock's time, or the mark if that is later; it is read at most once a second.
+        """Return the clock's time, or the mark if that is later; the mark is read at most once a second.
 
         Raises DatabaseUnavailable.
         """

@@ -1,10 +1,11 @@
-"""The body of a request, or a file, cut into lines; what is in a line is not looked at.
+"""Splitting of the body of a request, or of a file, into lines, without looking into them.
 
-A body is one record per line, or one JSON array of records: its first byte that is not white space tells. A line over
-the limit of records arrives cut, one byte over that limit: enough for the reader to refuse it, whatever its length.
-A byte order mark stays at the first line, whose reader refuses it by name; the lines after it are not disturbed.
+A body is one record per line, or one JSON array of records: its first byte that is not white space tells which. A line
+over the size limit of records is truncated to one byte over that limit: enough for the reader to refuse it, whatever
+its length. A byte order mark stays at the first line, whose reader refuses it by name; the lines after it are not
+affected.
 
-Memory is bounded, whatever comes: some batches' worth of bytes, and one line.
+Memory is bounded for any body: a few batches' worth of bytes, and one line.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from dayfile.model.record import MAX_LINE_BYTES
 from dayfile.model.strictjson import BYTE_ORDER_MARK
 
 Line = tuple[int, bytes]
-"""A line's number and its bytes. Numbers count from 1: lines with the empty ones, which are left out, or elements."""
+"""A line's number and its bytes. Numbers begin at 1 and count empty lines, which are left out, or the elements of an
+array.
+"""
 
 BATCH_BYTES = 1024 * 1024
-"""About so many bytes of a body make a batch of lines."""
+"""The approximate bytes of a body in one list of lines."""
 
 _SPACE = b" \t\r\n"
 _ARRAY = b"["
@@ -29,7 +32,7 @@ _GZIP = b"\x1f"  # the first byte of its magic number, which no text begins with
 
 
 def read_lines(blocks: Iterable[bytes], *, is_gzip: bool, max_bytes: int | None) -> Iterator[Line]:
-    """The lines of a body that comes in blocks; raises what a LineSplitter raises."""
+    """Yield the lines of a body that comes in blocks; raises what a LineSplitter raises."""
     splitter = LineSplitter(is_gzip=is_gzip, max_bytes=max_bytes)
     for block in blocks:
         for batch in splitter.feed(block):
@@ -38,7 +41,7 @@ def read_lines(blocks: Iterable[bytes], *, is_gzip: bool, max_bytes: int | None)
 
 
 class LineSplitter:
-    """Takes a body in chunks of any size, as they arrive, and gives its lines in batches, each at most some MiB.
+    """A splitter of a body into lists of lines, each of some MiB at most, from chunks of any size, as they arrive.
 
     However a body is cut into chunks, its lines are the same.
     """
@@ -51,7 +54,7 @@ class LineSplitter:
         batch_bytes: int = BATCH_BYTES,
         max_line_bytes: int = MAX_LINE_BYTES,
     ) -> None:
-        """`max_bytes` bounds the body as it is after decompression; with None it has no bound."""
+        """Bound the body, after decompression, by `max_bytes`; with None it has no bound."""
         self._inflater = Inflater(block_bytes=batch_bytes) if is_gzip else None
         self._max_bytes = max_bytes
         self._batch_bytes = batch_bytes
@@ -61,11 +64,13 @@ class LineSplitter:
         self._waiting_bytes = 0
         self._is_begun = False
         self._mark = b""  # the byte order mark, if the body begins with one
-        self._blank_lines = 0  # before anything else
-        self._form: _Rows | Elements | None = None  # not known before there is a byte that is not white space
+        self._blank_lines = 0  # before any other byte
+        self._form: _Rows | Elements | None = None  # unknown before the first byte that is not white space
 
     def feed(self, chunk: bytes) -> Iterator[list[Line]]:
-        """The batches that a chunk fills; take them all before the next chunk. Raises InvalidBody or TooLarge."""
+        """Yield the lists of lines that a chunk completes; take them all before the next chunk. Raises InvalidBody
+        or TooLarge.
+        """
         for block in self._blocks(chunk):
             self._count(len(block))
             self._waiting.append(block)
@@ -74,7 +79,7 @@ class LineSplitter:
                 yield self._split()
 
     def finish(self) -> list[Line]:
-        """The last lines of a body that is over; raises InvalidBody if it was cut off."""
+        """Return the last lines of a body that is over; raises InvalidBody if it was cut off."""
         if self._inflater is not None:
             self._inflater.finish()
         lines = self._split()
@@ -117,7 +122,7 @@ class LineSplitter:
         return InvalidBody("the body is gzip and does not say so: send it with Content-Encoding: gzip")
 
     def _without_blank(self, block: bytes) -> bytes:
-        """The text from the first byte on that is not white space, when there was none before."""
+        """Return the text without the white space before the first other byte of the body."""
         if not self._is_begun and block.startswith(BYTE_ORDER_MARK):
             self._mark = BYTE_ORDER_MARK
             block = block[len(self._mark) :]
@@ -128,19 +133,19 @@ class LineSplitter:
 
 
 class _Rows:
-    """Cuts the text of a body at its newlines."""
+    """A splitter of a body's text at its newlines."""
 
     def __init__(self, *, first_number: int, max_bytes: int) -> None:
-        """Of a line over `max_bytes`, keep one byte more than that."""
+        """Truncate a line over `max_bytes` to one byte more than that."""
         self._number = first_number
         self._kept_bytes = max_bytes + 1
-        self._begun = b""  # what there is of the line that is not over
+        self._begun = b""  # the beginning of an unfinished line
 
     def split(self, block: bytes) -> list[Line]:
-        """The lines that end in this block."""
+        """Return the lines that end in this block."""
         end = block.rfind(b"\n")
         if end < 0:
-            # One byte more than is kept: should the last one be a carriage return, the line is still too long.
+            # One byte more than is kept: if the last one is a carriage return, the line is still too long.
             self._begun = (self._begun + block)[: self._kept_bytes + 1]
             return []
         whole = self._begun + block[:end]
@@ -148,7 +153,7 @@ class _Rows:
         return self._lines(whole)
 
     def finish(self) -> list[Line]:
-        """The last line of the body, if it had no newline."""
+        """Return the last line of the body, if it had no newline."""
         return self._lines(self._begun)
 
     def _lines(self, whole: bytes) -> list[Line]:

@@ -1,4 +1,4 @@
-"""Writes segments: small ones stay in memory to ride along in the commit, the others become pending objects."""
+"""Writing of segments: small ones stay in memory to be part of the commit, the others become pending objects."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from dayfile.model.segment import INLINE_LIMIT_BYTES, NewSegment, SegmentKind
 from dayfile.objects.layout import UNIQUE_DIGITS, segment_key
 from dayfile.objects.writer import ObjectWriter
 
-_LIKELY_RATIO = 8  # records are seldom compressed to less than an eighth: of more text, inline is not even tried
+_LIKELY_RATIO = 8  # records are seldom compressed to less than an eighth: inline is not even tried for more text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Draft:
     segment: NewSegment
-    content: bytes | None  # of the object to be; None when inline
+    content: bytes | None  # of the future object; None when inline
 
 
 class PartWriter:
-    """Turns lines into segments that only wait for their commit. Safe to use from several threads."""
+    """A writer of segments that only wait for their commit. Safe to use from several threads."""
 
     def __init__(self, objects: ObjectWriter, *, randomness: Randomness) -> None:
         self._objects = objects
         self._randomness = randomness
 
     def write(self, days: Iterable[DayLines]) -> list[Part]:
-        """A segment for each of them, its object durable and pending in the ledger if it has one.
+        """Return a segment for each day; its object, if it has one, is durable and pending in the ledger.
 
         Raises StorageUnavailable or DatabaseUnavailable; then everything written here is given up.
         """
@@ -68,7 +68,7 @@ class PartWriter:
 
 
 def _inline(day: DayLines) -> bytes | None:
-    """The lines in the form that rides along in the state database, if that is small enough."""
+    """Return the lines in the form that is kept in the state database, if that is small enough, else None."""
     if day.plain_bytes > INLINE_LIMIT_BYTES * _LIKELY_RATIO:
         return None
     inline = segments.encode_inline(day.lines)

@@ -1,8 +1,8 @@
-"""Writes the refused lines of a batch that has many of them, before its commit and a bounded number at a time.
+"""Writing of the many refused lines of a batch, before its commit and a bounded number at a time.
 
-A commit keeps everybody waiting who is in it or comes after it, so none may be as long as a sender pleases. What is
-written here does not count yet: the batch's own commit makes it count with a single row, and what dies before leaves an
-entry for the sweep.
+Everybody in a commit or after it waits for it, so no sender may make one arbitrarily long. Lines written here do not
+count yet: the batch's own commit makes them count with a single row, and a crash before it leaves an entry for the
+sweep.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from dayfile.store.uploads import REJECTIONS
 
 FEW_REFUSALS = 100
 FEW_REFUSAL_BYTES = 64 * 1024
-"""So many refused lines, and bytes of them, ride along in the commit of their batch."""
+"""The most bytes of refused lines, as well as the most lines, that are written in the commit of their batch."""
 
 
 class RejectionWriter:
-    """Writes refused lines that only wait for their commit. Safe to use from several threads."""
+    """A writer of refused lines that only wait for their commit. Safe to use from several threads."""
 
     def __init__(self, database: Database, *, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        # However many batches of rubbish there are, others wait for one transaction of one of them.
+        # However many bad batches there are, others wait for only one transaction of one of them.
         self._turn = threading.Lock()
 
     def write(
         self, refusals: Sequence[Refusal], resource_type: ResourceType, source: str, *, upload_id: int | None
     ) -> int | None:
-        """Write refused lines under an entry of the ledger, or a new one; which one it is, None without lines.
+        """Write refused lines under an entry of the ledger, or a new one, and return its id; None without lines.
 
-        Raises DatabaseUnavailable, or Transient when the entry was taken for abandoned.
+        Raises DatabaseUnavailable, or Transient if the entry was taken for abandoned.
         """
         try:
             for some in _slices(refusals):
@@ -57,19 +57,19 @@ class RejectionWriter:
         return upload_id
 
     def give_up(self, upload_id: int | None) -> None:
-        """Leave what was written under an entry to the sweep, at once if the database lets us; None is nothing."""
+        """Leave the lines under an entry to the sweep, at once if the database permits; no-op for None."""
         if upload_id is not None:
             with suppress(Transient), self._database.transaction() as tx:
                 tx.uploads.give_up([upload_id], now=self._clock.now())
 
 
 def are_few(refusals: Sequence[Refusal]) -> bool:
-    """Whether refused lines may ride along in the commit of their batch."""
+    """Return True if refused lines may be written in the commit of their batch."""
     return len(refusals) <= FEW_REFUSALS and sum(refusal.bytes for refusal in refusals) <= FEW_REFUSAL_BYTES
 
 
 def _slices(refusals: Sequence[Refusal]) -> Iterator[list[Refusal]]:
-    """Refused lines in lists that are each as much as one transaction may write."""
+    """Yield refused lines in lists that are each as much as one transaction may write."""
     some: list[Refusal] = []
     size = 0
     for refusal in refusals:

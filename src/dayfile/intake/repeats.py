@@ -1,8 +1,8 @@
-"""Requests that come again: the same idempotency key and the same body get the same receipt, for a day.
+"""Idempotency: requests with the same idempotency key and the same body get the same receipt, for a day.
 
-The receipt is a row in the same commit as its segments, so it holds across processes and restarts. Two processes that
-take in the same request at once meet at that row: the second commit fails as a whole and is answered with the first's
-receipt. Only requests with a key have a row; the sid of another receipt is what its rejections are filed under.
+The receipt is a row in the same commit as its segments, so it holds across processes and restarts. If two processes
+take in the same request at once, the second commit fails as a whole at that row and is answered with the first's
+receipt. Only requests with a key have a row; another receipt's sid only names the source of its rejections.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _LINES_AT_ONCE = 1000  # hashed together: hashing them one by one costs more tha
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepeatKey:
-    """What a sender calls one of its requests."""
+    """The credential and idempotency key of a request."""
 
     credential: str
     idempotency_key: str
 
 
 class Repeats:
-    """The requests in flight in this process, and the receipts of those that were answered in any."""
+    """The requests in flight in this process, and the receipts of requests that any process has answered."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -43,7 +43,7 @@ class Repeats:
         self._in_flight: set[RepeatKey] = set()
 
     def begin(self, key: RepeatKey) -> None:
-        """Take a request up, until `end`; raises InFlight if it is being worked on."""
+        """Begin a request, until `end`; raises InFlight if it is being worked on."""
         with self._lock:
             if key in self._in_flight:
                 raise InFlight(
@@ -54,22 +54,26 @@ class Repeats:
             self._in_flight.add(key)
 
     def end(self, key: RepeatKey) -> None:
-        """The request is answered, one way or the other."""
+        """End a request that is answered, with a receipt or an error."""
         with self._lock:
             self._in_flight.discard(key)
 
     def end_of(self, receipt: StoredReceipt | None) -> None:
-        """As `end`, for the request that the receipt is for; None is of a request without a key."""
+        """Release the idempotency key of a receipt's request. No-op for None, which stands for a request without a
+        key.
+        """
         if receipt is not None:
             self.end(_key_of(receipt))
 
     def find(self, key: RepeatKey) -> StoredReceipt | None:
-        """The receipt that the request got before, or None."""
+        """Return the receipt that the request got before, or None."""
         with self._database.snapshot() as tx:
             return tx.receipts.find(key.credential, key.idempotency_key)
 
     def settle(self, ours: StoredReceipt) -> Receipt:
-        """The receipt for a request whose key was taken while it was in flight; raises Conflict if by another body."""
+        """Return the receipt of a request whose key was used while it was in flight; raises Conflict if by another
+        body.
+        """
         theirs = self.find(_key_of(ours))
         if theirs is None:
             raise Conflict(f"the sid {ours.sid} is taken: send the request again")
@@ -77,9 +81,9 @@ class Repeats:
 
 
 class Fingerprint:
-    """What makes two bodies the same: their resource type and their lines.
+    """A fingerprint of a body: two bodies are the same if they have the same resource type and lines.
 
-    Not the bytes as they were sent: a sender that compresses again for its second try writes another time into the
+    The bytes as sent do not count: a sender that compresses again for its second try writes another time into the
     header.
     """
 
@@ -87,23 +91,23 @@ class Fingerprint:
         self._hash = sha256(f"{resource_type.name}\n".encode())
 
     def watch(self, lines: Iterable[Line]) -> Iterator[Line]:
-        """The same lines; those that have gone through are in the fingerprint."""
+        """Yield the same lines, and add each to the fingerprint."""
         lines = iter(lines)
         while some := list(islice(lines, _LINES_AT_ONCE)):
             self.update(some)
             yield from some
 
     def update(self, lines: Iterable[Line]) -> None:
-        """Put more lines into the fingerprint."""
+        """Add more lines to the fingerprint."""
         self._hash.update(b"".join([b"%b\n" % line for _, line in lines]))
 
     def hexdigest(self) -> str:
-        """The fingerprint of everything that has gone through."""
+        """Return the fingerprint of all lines so far, in hexadecimal digits."""
         return self._hash.hexdigest()
 
 
 def stored(receipt: Receipt, key: RepeatKey, *, body_sha256: str) -> StoredReceipt:
-    """The receipt as it is kept."""
+    """Return the receipt as it is stored."""
     answer = _Answer(
         accepted=receipt.accepted,
         rejected=receipt.rejected,
@@ -119,7 +123,7 @@ def stored(receipt: Receipt, key: RepeatKey, *, body_sha256: str) -> StoredRecei
 
 
 def repeated(kept: StoredReceipt, *, body_sha256: str) -> Receipt:
-    """The receipt that was given before; raises Conflict if it was for another body."""
+    """Return the receipt that was given before; raises Conflict if it was for another body."""
     if kept.body_sha256 != body_sha256:
         raise Conflict(
             f"the idempotency key {kept.idempotency_key!r} was used for another body: give every batch a key of its own"

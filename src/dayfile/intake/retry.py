@@ -1,6 +1,6 @@
-"""Refused lines tried once more: on the operator's word, or when the account appears that they waited for.
+"""Retries of refused lines: on the operator's demand, or when the account that they waited for appears.
 
-What is accepted now leaves the rejections in the commit that makes it count; what is refused again stays as it was.
+Lines accepted now leave the rejections in the commit that makes them count; lines refused again stay as they were.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _AT_ONCE = 50  # their lines may have a mebibyte each
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retried:
-    """How many of the rejections that were tried again are accepted now, and how many are still refused."""
+    """The number of retried rejections that are accepted now, and of those that are still refused."""
 
     accepted: int
     rejected: int
 
 
 class Retries:
-    """Tries rejections again, each with the receipt's promise: what is counted as accepted is durable."""
+    """The retries of rejections, with a receipt's promise: lines that are counted as accepted are durable."""
 
     def __init__(
         self,
@@ -46,7 +46,9 @@ class Retries:
         self._commit = commit
 
     def retry(self, rejection_ids: Collection[int]) -> Retried:
-        """Try these again; raises NotFound for one that is not there, Transient when they cannot be written now."""
+        """Retry the given rejections; raises NotFound for an id that does not exist, Transient if they cannot be
+        written now.
+        """
         ids = sorted(rejection_ids)
         outcomes = []
         for start in range(0, len(ids), _AT_ONCE):
@@ -56,9 +58,9 @@ class Retries:
         return _sum(outcomes)
 
     def retry_following(self, after: int, *, up_to: int) -> tuple[int, Retried]:
-        """Try some of the rejections again that follow a number, up to another, whatever they are by now.
+        """Retry some of the rejections after one id, up to another, whatever they are by now.
 
-        The number of the last one that was tried comes first: `after` itself, when none is left. Raises Transient when
+        Returns the id of the last one that was retried, or `after` if none is left, and the counts. Raises Transient if
         they cannot be written now.
         """
         with self._database.snapshot() as tx:
@@ -67,22 +69,22 @@ class Retries:
         return rejections[-1].id if rejections else after, self._retry(rejections)
 
     def retry_of_account(self, account: AccountSid) -> Retried:
-        """Try some of those again that waited for the account: none are left when there were none.
+        """Retry some of the rejections that waited for the account; counts of 0 mean that none are left.
 
-        Raises Transient when they cannot be written now.
+        Raises Transient if they cannot be written now.
         """
         with self._database.snapshot() as tx:
             rejections = tx.rejections.listed(account=account, limit=_AT_ONCE)
         return self._retry(rejections)
 
     def _retry(self, rejections: Iterable[Rejection]) -> Retried:
-        by_type = sorted(rejections, key=_type_name)  # stable: of one type, older lines stay first
+        by_type = sorted(rejections, key=_type_name)  # stable: within a type, older lines stay first
         return _sum(
             self._retry_type(parse_resource_type(name), list(group)) for name, group in groupby(by_type, key=_type_name)
         )
 
     def _retry_type(self, resource_type: ResourceType, rejections: Collection[Rejection]) -> Retried:
-        # Numbered by their ids: so those that are refused again are known.
+        # Numbered by their ids, which tell the lines that are refused again.
         lines = ((rejection.id, rejection.refusal.line) for rejection in rejections)
         batch = self._taking.sort(lines, resource_type, self._gate())
         refused = {refusal.line_number for refusal in batch.refusals}
@@ -90,9 +92,9 @@ class Retries:
         no_longer_waiting = [refusal for refusal in batch.refusals if refusal.account is None]
         if no_longer_waiting:
             with self._database.transaction() as tx:
-                # The account is there, and something else is wrong: nobody tries them again by themselves.
+                # The account exists, and something else is wrong: these are not retried automatically any more.
                 tx.rejections.revise(no_longer_waiting)
-        if accepted:  # last: nothing that fails may hide that these are accepted
+        if accepted:  # last: no failure may hide that these are accepted
             self._commit(replace(batch, refusals=(), retried=accepted)).result()
         return Retried(accepted=len(accepted), rejected=len(refused))
 

@@ -1,7 +1,7 @@
-"""The lines of one batch, sorted: accepted ones by day, refused ones with their reasons. No I/O but the gate's.
+"""Sorting of the lines of one batch: accepted ones by day, refused ones with their reasons. No I/O but the gate's.
 
-What a batch holds in memory is bounded: its records are handed on in parts, and a batch of which too much is refused is
-refused as a whole.
+A batch's memory is bounded: its records are handed on in parts, and a batch with too many refused lines is refused as a
+whole.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from dayfile.model.record import Record
 from dayfile.model.resource import ResourceType
 
 REFUSED_BYTES_LIMIT = 64 * 1024 * 1024
-"""Refused lines are kept in the state database: more than this is no batch but a mistake."""
+"""The most bytes of refused lines in a batch: they are kept in the state database, and more of them are a mistake."""
 
 HELD_REFUSALS = 1000
 HELD_REFUSAL_BYTES = 1024 * 1024
-"""So many refused lines, or bytes of them, are enough to be written before there are more."""
+"""The bytes of refused lines held in memory that make it worth writing them before more come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +38,14 @@ class DayLines:
 
 
 class Sorting:
-    """Sorts one batch."""
+    """The sorting of one batch."""
 
     def __init__(self, resource_type: ResourceType, *, gate: Gate, parse: Callable[[bytes], Record]) -> None:
         self.accepted = 0
         self.rejected = 0
         self.first_refusals: list[Refusal] = []
-        self.refusals: list[Refusal] = []  # since they were taken the last time
-        self.plain_bytes = 0  # of the part, about
+        self.refusals: list[Refusal] = []  # since they were last taken
+        self.plain_bytes = 0  # of the part, approximately
         self.resource_type = resource_type
         self._gate = gate
         self._parse = parse
@@ -56,13 +56,13 @@ class Sorting:
 
     @property
     def has_many_refusals(self) -> bool:
-        """Whether there are so many refused lines that they should be taken."""
+        """True if there are so many refused lines that they should be taken."""
         return len(self.refusals) >= HELD_REFUSALS or self._held_refusal_bytes >= HELD_REFUSAL_BYTES
 
     def fill(self, lines: Iterator[Line], *, part_bytes: int) -> bool:
-        """Take lines until they make a part or many are refused; False if they ended before.
+        """Take lines until they complete a part or many are refused; False if they ended before.
 
-        Raises TooLarge when too many are refused.
+        Raises TooLarge if too many are refused.
         """
         parse, known = self._parse, self._gate.known
         doubtful: set[AccountSid] = set()
@@ -77,7 +77,7 @@ class Sorting:
                     break
                 continue
             size += len(record.line)
-            # Another batch may teach the gate an account meanwhile: its lines must not overtake those that wait here.
+            # Another batch may make an account known to the gate meanwhile: its lines must not overtake the ones that wait here.
             if record.account not in known or record.account in doubtful:
                 doubtful.add(record.account)
                 self._doubtful.append((number, line, record))
@@ -94,14 +94,14 @@ class Sorting:
         return is_full
 
     def take_refusals(self) -> tuple[Refusal, ...]:
-        """Give the refused lines that were not taken yet, in their order."""
+        """Return the refused lines that were not taken yet, in their order."""
         taken, self.refusals, self._held_refusal_bytes = tuple(self.refusals), [], 0
         self.rejected += len(taken)
         self.first_refusals += taken[: LISTED_REJECTIONS - len(self.first_refusals)]
         return taken
 
     def drain(self) -> tuple[DayLines, ...]:
-        """The records of the part, by day; the next part begins empty."""
+        """Return the records of the part, by day; the next part begins empty."""
         days, self._days, self.plain_bytes = self._days, {}, 0
         part = tuple(self._day_lines(day, days[day]) for day in sorted(days))
         self.accepted += sum(len(day.lines) for day in part)
@@ -125,8 +125,8 @@ class Sorting:
     def _judge(self) -> None:
         """Decide about the accounts that the gate did not know at once.
 
-        From the first of them on, all lines of an account in a part are doubtful, and lines of different accounts never
-        meet in one record: that they come after the others changes no order that matters.
+        From an account's first such line on, all its lines in a part are doubtful, and lines of different accounts
+        never meet in one record: coming after the others, they change no order that matters.
         """
         if not self._doubtful:
             return
@@ -164,7 +164,7 @@ class Sorting:
 
 
 def merged(batches: Iterable[Sequence[DayLines]]) -> list[DayLines]:
-    """The lines of several batches as one per resource type and day, batch after batch."""
+    """Return the lines of several batches as one per resource type and day, batch after batch."""
     groups: dict[tuple[str, Day], list[DayLines]] = {}
     for batch in batches:
         for day in batch:
@@ -173,7 +173,7 @@ def merged(batches: Iterable[Sequence[DayLines]]) -> list[DayLines]:
 
 
 def without_value(reason: str) -> str:
-    """A refusal's reason without the value that was given: receipts end up in the logs of senders."""
+    """Return a refusal's reason without the value that was given: receipts end up in the logs of senders."""
     return reason.partition("; got ")[0]
 
 
@@ -192,7 +192,7 @@ def _line_number(refusal: Refusal) -> int:
 
 
 class _Gathered:
-    """What one part has of one day so far."""
+    """The lines of one day in a part so far."""
 
     __slots__ = ("accounts", "add", "day", "lines", "note")
 
@@ -200,5 +200,5 @@ class _Gathered:
         self.day = day
         self.lines: list[bytes] = []
         self.accounts: set[AccountSid] = set()
-        self.add = self.lines.append  # bound once: these two are all that is done per record
+        self.add = self.lines.append  # bound once: only these two are called for every record
         self.note = self.accounts.add

@@ -1,4 +1,4 @@
-"""From the lines of a batch to what its commit needs: read, sorted, and written as far as memory does not hold it."""
+"""Reading the lines of a batch for its commit: parsed, sorted, and written in parts if they do not fit in memory."""
 
 from __future__ import annotations
 
@@ -19,21 +19,23 @@ from dayfile.model.resource import ResourceType
 from dayfile.model.secret import Randomness
 
 PART_BYTES = 16 * 1024 * 1024
-"""A batch with more bytes of lines than this does not wait in memory."""
+"""The most bytes of lines of a batch that waits in memory."""
 
 _SID_DIGITS = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repeat:
-    """What a batch that comes again is known by; the digest is asked for when its lines have ended."""
+    """The key of a request that may be repeated, and its body's digest, which is asked for when its lines have
+    ended.
+    """
 
     key: RepeatKey
     digest: Callable[[], str]
 
 
 class Taking:
-    """Makes batches of lines."""
+    """A maker of batches from lines."""
 
     def __init__(
         self,
@@ -79,7 +81,7 @@ class Taking:
             raise
 
     def sort(self, lines: Iterable[Line], resource_type: ResourceType, gate: Gate) -> Batch:
-        """Read a few lines that are kept as rejections already, and write nothing; the batch has all that are refused.
+        """Read a few lines that are already kept as rejections, and write nothing; the batch has all refusals.
 
         Raises what `batch` raises.
         """
@@ -94,14 +96,14 @@ class Taking:
         return Sorting(resource_type, gate=gate, parse=reader.parse)
 
     def _write_away(self, taken: _Taken) -> None:
-        """Write what there is enough of to be written before the rest is read."""
+        """Write lines and refusals that are enough for a part before the rest is read."""
         if taken.sorting.plain_bytes >= self._part_bytes:
             taken.parts += self._writer.write(taken.sorting.drain())
         if taken.sorting.has_many_refusals:
             self._write_refusals(taken)
 
     def _write_rest(self, taken: _Taken) -> tuple[DayLines, ...]:
-        """Write what does not wait in memory for the commit; give the lines that do."""
+        """Write lines and refusals that do not wait in memory for the commit; return the lines that do."""
         if taken.refused_upload is not None or not are_few(taken.sorting.refusals):
             self._write_refusals(taken)
         rest = taken.sorting.drain()
@@ -137,7 +139,7 @@ class Taking:
 
 
 class _Taken:
-    """One batch while it is read: its lines sorted, and what of it is written already."""
+    """One batch while it is read: its sorted lines, and the parts already written."""
 
     def __init__(self, sorting: Sorting, *, source: str) -> None:
         self.sorting = sorting
@@ -147,7 +149,7 @@ class _Taken:
 
 
 def _as_answered(refusal: Refusal) -> Refusal:
-    """A refusal as a receipt names it: senders log receipts, so nothing of the record's content is in it."""
+    """Return a refusal as a receipt names it: without record content, since senders log receipts."""
     return Refusal(
         line_number=refusal.line_number,
         field=refusal.field,
