@@ -1,4 +1,4 @@
-"""Export configurations: changed by their account, in one commit with what the audit log says of it."""
+"""Export configurations: each change is in one commit with its entry in the audit log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dayfile.store.database import Database
 
 
 class Configuring:
-    """What customers do to their export configurations."""
+    """Changes that customers make to their export configurations."""
 
     def __init__(self, database: Database, *, clock: Clock) -> None:
         self._database = database
@@ -22,12 +22,12 @@ class Configuring:
     def change(
         self, account: AccountSid, resource_type: ResourceType, change: ConfigurationChange, *, actor: Actor
     ) -> ExportConfiguration:
-        """Apply a change to whatever the configuration is by then, and note that `actor` did it.
+        """Apply a change to the configuration as it is at the commit, note `actor` in the audit log, return the result.
 
-        Raises InvalidParameter, with nothing changed, if what came out would be no configuration.
+        Raises InvalidParameter, with nothing changed, if the result would not be a valid configuration.
         """
         with self._database.transaction() as tx:
-            now = self._clock.now()  # not before it was this change's turn: the later change is enabled later
+            now = self._clock.now()  # read within the transaction, so that a later change has a later time
             was = tx.configurations.lock(account, resource_type, now=now)
             becomes = was.changed(change, now=now)
             if becomes != was:
@@ -41,4 +41,4 @@ def _actions(was: ExportConfiguration, becomes: ExportConfiguration) -> Iterator
     if becomes.is_enabled != was.is_enabled:
         yield "daily_export.enabled" if becomes.is_enabled else "daily_export.disabled"
     if (becomes.webhook_url, becomes.webhook_method) != (was.webhook_url, was.webhook_method):
-        yield "daily_export.webhook_changed"  # not where to: an address may carry a secret
+        yield "daily_export.webhook_changed"  # without the URL, which may carry a secret

@@ -1,4 +1,4 @@
-"""Custom jobs: taken on and deleted. Each is one commit; the work itself is in `publish.py`."""
+"""Custom jobs: submit and delete, in one commit each. The work on them is in `publish.py`."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class QuotaExceeded(Invalid):
 
 
 def _see_nothing(tx: Transaction, job: Job) -> None:
-    """Look at nothing more."""
+    """Do nothing: the default of `look`."""
 
 
 class CustomJobs:
-    """What customers do to their jobs. `wake` is called after each submit, so that a worker here need not be polled."""
+    """Custom jobs, submitted and deleted. `wake` is called after each submit, so that a worker here need not poll."""
 
     def __init__(
         self,
@@ -43,16 +43,16 @@ class CustomJobs:
         self._database = database
         self._clock = clock
         self._randomness = randomness
-        self._quota_days = quota_days  # 0: none
+        self._quota_days = quota_days  # 0: no quota
         self._job_lifetime = job_lifetime
         self._outbox = outbox
         self._wake = wake
 
     def submit(self, request: JobRequest, *, look: Callable[[Transaction, Job], None] = _see_nothing) -> Job:
-        """Put a job into the queue; raises QuotaExceeded, which says how many days are left and until when.
+        """Put a job into the queue and return it; raises QuotaExceeded, which names the days left and when that ends.
 
-        `look` is called within the transaction, for what else an answer is made of: to read it afterwards could fail,
-        and the job would be there all the same.
+        `look` is called within the transaction, to read whatever else the response needs: reading it afterwards could
+        fail although the job was submitted.
         """
         sid = JobSid("JS" + self._randomness.hex(_SID_DIGITS))
         now = self._clock.now()
@@ -75,14 +75,14 @@ class CustomJobs:
         return job
 
     def delete(self, account: AccountSid, sid: JobSid) -> None:
-        """Stop what has not run yet and take the job off the list; raises NotFound for a job that is not shown.
+        """Cancel the days that have not run and take the job off the list; raises NotFound for a job not shown there.
 
-        Days that are being worked on end as soon as their worker reports; files that are published stay. Until then the
-        job is shown, and deleting it again changes nothing.
+        Days that a worker holds end when it reports; until then the job is shown, and deleting it again changes
+        nothing. Published files stay.
         """
         now = self._clock.now()
         with self._database.transaction() as tx:
-            # Locked before it is looked for: its last day may end meanwhile, and then it is not shown any more.
+            # Lock before the look-up: the last day may end in between, and then the job is not shown any more.
             tx.jobs.lock(sid)
             job = tx.jobs.find(account, sid, over_since=now - self._job_lifetime)
             if job is None:

@@ -30,18 +30,18 @@ from dayfile.store.transaction import Transaction
 log = structlog.get_logger()
 
 FRIENDLY_NAME: Final = "Daily export"
-"""What files are called that came by themselves."""
+"""Friendly name of files that were exported daily."""
 
 ACCOUNTS_PER_COMMIT: Final = 500
 
 FAILED_RUN_RESTS_FOR: Final = timedelta(minutes=5)
-"""How long a run that failed is left alone, so that it holds up no other."""
+"""Pause of a run that failed, so that it delays no other run."""
 
-_RUNS_LOOKED_AT: Final = 20  # the first that nobody else is at is taken
+_RUNS_LOOKED_AT: Final = 20  # the first that no other worker holds is taken
 
 
 class DailyExports:
-    """Publishes what comes by itself. Any number of workers may do it at once."""
+    """Publishes daily exports. Safe to run in any number of workers at once."""
 
     def __init__(
         self,
@@ -60,9 +60,9 @@ class DailyExports:
         self._withheld_after: WithheldDay | None = None
 
     def round(self) -> bool:
-        """Publish the next files of the oldest run that is due and that nobody else is at; False when there is none.
+        """Publish the next files of the oldest due run that no other worker holds; return False if there is none.
 
-        Runs wait while the clock is not trusted: each publishes its day once, also for accounts without records.
+        Runs wait while the clock is not trusted: each publishes its day only once, also for accounts without records.
         """
         reading = self._clock.reading()
         with self._database.snapshot() as tx:

@@ -1,7 +1,7 @@
-"""Who was given a link to which file: written down before the link leaves, so that no file goes out unseen.
+"""Audit entries of download links: durable before a link is given, so that no file leaves without a trace.
 
-Whoever asks for links asks for hundreds, so those that come while a commit runs share the next one: as many commits as
-the disk can do, however many links.
+Clients ask for hundreds of links at a time, so entries are committed in groups: those that arrive while a commit runs
+share the next one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dayfile.store.audit import Deed
 from dayfile.store.database import Database
 
 LINK_GIVEN = "link.given"
-"""The action in the audit log."""
+"""Action of these entries in the audit log."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,7 +28,7 @@ class _Waiting:
 
 
 class GivenLinks:
-    """Writes down which links are given, from any number of threads."""
+    """A group commit of audit entries for links. Safe to call from any number of threads."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -37,18 +37,18 @@ class GivenLinks:
 
     @property
     def waiting(self) -> int:
-        """How many wait for the commit after the one that runs."""
+        """Number of entries that wait for the next commit."""
         return len(self._waiting)
 
     def record(self, day_file: DayFile, *, actor: Actor, now: datetime) -> None:
-        """Return when it is durable that `actor` was given a link to this file.
+        """Record that `actor` is given a link to this file; return once that is durable.
 
-        Raises DatabaseUnavailable; then the link must not be given.
+        Raises DatabaseUnavailable; the link must then not be given.
         """
         waiting = _Waiting(Deed.by(actor, action=LINK_GIVEN, subject=_subject(day_file), at=now))
         self._waiting.append(waiting)
         with self._committing:
-            # Whoever had the lock before may have written this one, too.
+            # The thread that held the lock before may have written this entry, too.
             if not waiting.written.done():
                 self._write_all()
         waiting.written.result()
@@ -58,7 +58,7 @@ class GivenLinks:
         try:
             with self._database.transaction() as tx:
                 tx.audit.add_all([waiting.deed for waiting in group])
-        except BaseException as error:  # noqa: BLE001 - it is raised to everybody in the group
+        except BaseException as error:  # noqa: BLE001 - it is raised in every thread of the group
             for waiting in group:
                 waiting.written.set_exception(error)
         else:

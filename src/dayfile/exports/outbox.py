@@ -1,7 +1,7 @@
-"""The outbox: notices are written in the commit of what they tell.
+"""The outbox: a notice is written in the same commit as the fact that it tells.
 
-So there is no finished job without its notices, and no notice of something that did not happen. How they travel is
-nothing to the exports: a notice that fails never changes a job.
+So there is no finished job without its notices, and no notice of something that did not happen. Delivery is a separate
+stage: a notice that cannot be delivered never changes a job.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SID_DIGITS = 32
 
 
 class Outbox:
-    """Writes notices. `wake` is to be called after the commit, so that a dispatcher here need not be polled."""
+    """Writes notices. Call `wake` after the commit, so that the dispatcher of this process does not have to poll."""
 
     def __init__(self, *, randomness: Randomness, start_mails: bool, wake: Callable[[], None]) -> None:
         self._randomness = randomness
@@ -28,7 +28,7 @@ class Outbox:
         self.wake = wake
 
     def job_started(self, tx: Transaction, job: Job, *, now: datetime) -> None:
-        """Tell the owner of the account, if an address is known, that somebody asked for its records."""
+        """Tell the owner of the account, if it has an e-mail address, that somebody asked for its records."""
         address = tx.accounts.get(job.account).email if self._start_mails else None
         if address:
             started = self._of_job(
@@ -41,7 +41,7 @@ class Outbox:
             tx.notices.add([started], now=now)
 
     def job_over(self, tx: Transaction, job: Job, days: Iterable[JobDay], *, now: datetime) -> None:
-        """Tell the job's receivers how it ended; nobody, if it was deleted."""
+        """Tell the job's receivers how it ended. No-op if the job was deleted."""
         if job.deleted_at:
             return
         content = JobContent.of(job, days)
@@ -56,7 +56,7 @@ class Outbox:
     def days_exported(
         self, tx: Transaction, exported: Iterable[tuple[DayFile, ExportConfiguration]], *, now: datetime
     ) -> None:
-        """Tell the webhooks of configurations, where they have one, that a daily file is there."""
+        """Tell the webhook of each configuration that has one that its daily file is there."""
         notices = [self._of_day(file, configuration) for file, configuration in exported if configuration.webhook_url]
         tx.notices.add(notices, now=now)
 

@@ -1,7 +1,7 @@
-"""From a claim on days of a job to published day files.
+"""Work on jobs: claim days, publish their day files, report the outcome.
 
-An export is a row, not a copy: publishing points at sealed days that exist already. What still waits to be sealed for
-the job's account is named by `unsealed`; the worker has it sealed before it publishes.
+An export is a row, not a copy: publishing points at sealed days that exist already. `unsealed` names the days with
+records that still wait to be sealed; the worker seals them before it publishes.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from dayfile.store.database import Database
 from dayfile.store.transaction import Transaction
 
 DAYS_PER_CLAIM = 400
-"""A claim takes at most so many days: a whole year of sealed days is published by one commit."""
+"""Limit of days in one claim: one commit publishes a whole year of sealed days."""
 
 BUSY_DELAY = timedelta(seconds=1)
-"""How long a day is left alone that somebody else is sealing right now."""
+"""Pause of a day that another worker is sealing."""
 
 EARLY_DELAY = timedelta(minutes=1)
-"""The time for which a day that is not over is left alone."""
+"""Pause of a day that is not over yet."""
 
 DAMAGED_DELAY = timedelta(minutes=1)
 """The time for which a day is left alone that cannot be published as something of it is damaged."""
@@ -38,7 +38,7 @@ _PUBLISHED = (Status.COMPLETED, Status.COMPLETED_EMPTY_RECORDS)
 
 
 class Publishing:
-    """What a worker does with jobs: claim, publish, report. Every write is guarded by the claim."""
+    """The queue of job days as a worker uses it: claim, publish, report. Every write is guarded by the claim."""
 
     def __init__(
         self,
@@ -58,18 +58,18 @@ class Publishing:
         self._retry = retry
 
     def claim(self, *, worker: str) -> Claim | None:
-        """Take days of the job whose turn it is; None when there is nothing to do now."""
+        """Claim days of the next job in the queue; None if there is nothing to do now."""
         now = self._clock.now()
         with self._database.transaction() as tx:
             return tx.job_days.claim(worker=worker, leased_until=now + self._lease, limit=DAYS_PER_CLAIM, now=now)
 
     def extend(self, claim: Claim) -> None:
-        """Go on holding what is left of the claim; raises LostClaim."""
+        """Renew the lease on the rest of the claim; raises LostClaim."""
         with self._database.transaction() as tx:
             tx.job_days.extend(claim, leased_until=self._clock.now() + self._lease)
 
     def unsealed(self, claim: Claim) -> list[Day]:
-        """The claimed days for which records of the account, accepted before the job was submitted, are not sealed."""
+        """Return the claimed days that have unsealed records of the account, accepted before the job was submitted."""
         job = claim.job
         with self._database.snapshot() as tx:
             waiting = tx.segments.days_waiting(job.account, job.resource_type, accepted_by=job.submitted_at)
@@ -88,7 +88,7 @@ class Publishing:
         reading = self._clock.reading()
         now, days = reading.now, list(days)
         with self._database.transaction() as tx:
-            job = tx.jobs.lock(claim.job.sid)  # else two last days finish side by side and nobody sees the end
+            job = tx.jobs.lock(claim.job.sid)  # else two last days may end side by side, and neither sees the end
             sealed = tx.sealed_days.current(job.account, job.resource_type, job.days)
             surely = tx.clock_marks.trust(reading).surely
             blocked = self._keep_damaged(tx, job, claim=claim, days=days, surely=surely)
@@ -102,7 +102,7 @@ class Publishing:
                 if day not in early
             }
             done = tx.job_days.report(claim, events, now=now)
-            # A day that was deleted while it ran publishes nothing.
+            # A day that was deleted while it ran is not published.
             published = [job_day.day for job_day in done if job_day.status in _PUBLISHED]
             tx.day_files.publish(self._files(tx, job, {day: sealed.get(day) for day in published}, now=now), now=now)
             job = self._settle(tx, job, now=now)
@@ -110,7 +110,7 @@ class Publishing:
         return job
 
     def hand_back(self, claim: Claim, days: Iterable[Day], *, delay: timedelta = timedelta(0)) -> None:
-        """Give days back without blame, to be claimed again after the delay."""
+        """Release days, to be claimed again after the delay; it does not count as a failed attempt."""
         now = self._clock.now()
         with self._database.transaction() as tx:
             job = tx.jobs.lock(claim.job.sid)
@@ -118,14 +118,14 @@ class Publishing:
             self._settle(tx, job, now=now)
 
     def fail(self, claim: Claim, days: Iterable[Day], *, error: str) -> None:
-        """Count an attempt as failed: each day is tried again later, or given up after its last attempt."""
+        """Count a failed attempt for each day: it is tried again later, or given up after its last attempt."""
         with self._database.transaction() as tx:
             job = tx.jobs.lock(claim.job.sid)
             self._fail(tx, job, claim=claim, days=days, error=error)
         self._outbox.wake()
 
     def take_back_expired(self) -> int:
-        """Count a failed attempt for every claim whose lease ran out: its worker is lost. How many there were."""
+        """Count a failed attempt for every claim whose lease ran out, since its worker is lost; return their number."""
         with self._database.snapshot() as tx:
             expired = tx.job_days.expired(now=self._clock.now(), limit=100)
         taken_back = 0
@@ -133,7 +133,7 @@ class Publishing:
         for claim in expired:
             try:
                 taken_back += self._take_back(claim)
-            except Exception as error:  # noqa: BLE001 - it is raised below, when the others have been seen to
+            except Exception as error:  # noqa: BLE001 - it is raised below, after the other claims
                 failures.append(error)
             self._outbox.wake()
         if failures:
@@ -182,7 +182,7 @@ class Publishing:
         return set(blocked)
 
     def _settle(self, tx: Transaction, locked: Job, *, now: datetime) -> Job:
-        """Note that a locked job is over, if its last day is final; then its notices are in the same commit."""
+        """Mark a locked job as over if its last day is final, with its notices in the same commit; return the job."""
         job = tx.jobs.settle(locked.sid, now=now)
         if job.over_at and not locked.over_at:
             self._outbox.job_over(tx, job, tx.jobs.days([job.sid])[job.sid], now=now)

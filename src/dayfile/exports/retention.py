@@ -1,10 +1,10 @@
-"""Retention: what has had its time is forgotten, step by step, and what nothing refers to any more goes.
+"""Retention: expired rows are deleted in small steps, and so are revisions that nothing refers to any more.
 
-A day file is out of sight from the moment at which it expires, and links to it are dead, for none is given beyond that
-moment; rows follow here, some of everything in a small commit that can be repeated. Sealed days are the records and
-stay: all that goes of them are revisions that were superseded, that no list shows, and that no link leads to any more.
-Their objects are condemned in the commit that drops their rows, and rest before they are swept, so that an older
-database that is restored finds them.
+A day file is hidden from the moment at which it expires, and its links are dead, since no link outlives its file. The
+rows are deleted here later, some of each kind in a small commit that can be repeated. Sealed days are the records and
+stay; only revisions go that were superseded, that no list shows, and that no link leads to any more. Their objects are
+condemned in the commit that deletes the rows, and are kept for a while before they are swept, so that a restored older
+database still finds them.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ ROWS_AT_ONCE: Final = 200
 JOBS_AT_ONCE: Final = 20  # each has up to thousands of days
 
 RESTS_FOR_SECONDS: Final = 60.0
-"""How long there is no next look when there was nothing left to forget."""
+"""Pause after a look that found nothing to delete."""
 
 SUPERSEDED_RESTS_FOR: Final = timedelta(hours=1)
-"""So long after it was superseded, nobody can still be about to publish a revision that they saw as the current one."""
+"""Time after which no transaction can still be about to publish a revision that was current when it looked."""
 
 SETTLED_KEPT_FOR: Final = timedelta(days=30)
 """How long a damage that is settled is still listed."""
 
 
 class Retention:
-    """Forgets what has had its time. Any number of workers may do it at once."""
+    """Deletes rows whose retention is over. Safe to run in any number of workers at once."""
 
     def __init__(
         self,
@@ -55,9 +55,9 @@ class Retention:
         self._rests_until = 0.0
 
     def round(self) -> bool:
-        """Forget some of everything that has had its time; False when there was nothing, or not long ago.
+        """Delete some expired rows of each kind; return False if there were none, now or within RESTS_FOR_SECONDS.
 
-        Under a clock that is not trusted nothing has had its time: what is gone does not come back when it is right.
+        Nothing is deleted while the clock is not trusted: rows would not come back when it is right again.
         """
         if self._clock.monotonic() < self._rests_until:
             return False
@@ -72,14 +72,14 @@ class Retention:
         return forgot > 0
 
     def _forget(self, now: datetime) -> int:
-        # Day files before revisions, as whoever publishes locks them: the other order would deadlock on PostgreSQL.
+        # Day files before revisions, the order in which publishing locks them: the other would deadlock on PostgreSQL.
         every = (self._forget_published, self._forget_revisions, self._forget_work)
         try:
             return self._commit(every, now)
         except Transient:
             raise
         except Exception:
-            for forget in every:  # rows that cannot go keep none of another kind
+            for forget in every:  # one kind that cannot be deleted must not keep the others
                 with suppress(Exception):
                     self._commit([forget], now)
             raise
@@ -105,13 +105,13 @@ class Retention:
         return len(disused)
 
     def _forget_work(self, tx: Transaction, now: datetime) -> int:
-        """What was kept of work that is done, for those who look back."""
+        """Delete rows about finished work: seals, daily runs, quota, receipts, notices, sessions; return the count."""
         limit, done_before = ROWS_AT_ONCE, now - self._job_lifetime
         return sum(
             (
                 tx.seals.forget(begun_before=done_before, limit=limit),
                 tx.daily_runs.forget(finished_before=done_before, limit=limit),
-                # Yesterday's stay a day longer, for a host whose clock is behind.
+                # Yesterday's rows stay a day longer, for a host whose clock is behind.
                 tx.jobs.forget_quota(before=Day.of(now) - 1, limit=limit),
                 tx.receipts.forget(received_before=now - RECEIPT_LIFETIME, limit=limit),
                 tx.notices.forget(ended_before=now - self._notice_lifetime, limit=limit),
