@@ -1,4 +1,4 @@
-"""What a piece of a seal needs on this machine: waiting segments, and the lines of the files that are there already."""
+"""Inputs of a seal piece, made local: waiting segments, and the current day files rewritten as segments."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from dayfile.files.storage import Storage
 from dayfile.model.resource import ResourceType
 
 _FORMER_BYTES: Final = 32 * 1024 * 1024
-"""How much text of former files is made one segment."""
+"""Size of the text of former files that goes into one segment."""
 
 
 def file_of(key: str, *, storage: Storage, copy: Path) -> Path:
-    """The file that an object is in; one that is far away is copied. Raises NotFound."""
+    """Return a local file with the object's bytes; an object in remote storage is copied to `copy`. Raises NotFound."""
     path = storage.path(key)
     if path is not None:
         return path
@@ -30,9 +30,10 @@ def file_of(key: str, *, storage: Storage, copy: Path) -> Path:
 def segments_of(
     formers: Iterable[tuple[str, str]], resource_type: ResourceType, *, storage: Storage, scratch: Path
 ) -> Iterator[Path]:
-    """The lines of former files, given by their keys and the SHA-256 of their texts, as segments in the scratch folder.
+    """Write the lines of former files as segments in the scratch folder, and yield the paths.
 
-    Raises NotFound, or Corrupt for a file that is not what its manifest says.
+    `formers` are pairs of an object key and the SHA-256 of the text. Raises NotFound, or Corrupt if a file does not
+    match its manifest.
     """
     for number, lines in enumerate(_batches(formers, storage)):
         path = scratch / f"former-{number}"
@@ -62,7 +63,7 @@ def _batches(formers: Iterable[tuple[str, str]], storage: Storage) -> Iterator[l
 
 
 def _lines(key: str, plain_sha256: str, storage: Storage) -> Iterator[list[bytes]]:
-    """The lines of a former file, some at a time."""
+    """Yield the lines of a former file in batches; raises Corrupt if its text does not match the SHA-256."""
     digest = hashlib.sha256()
     begun = b""
     for block in gzip.plain(storage.read(key)):

@@ -1,4 +1,4 @@
-"""A bucket: the lines of a short stretch of ranks, collected in any order and poured out in theirs."""
+"""A bucket: the lines of a short range of ranks, collected in any order and returned in rank order."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from dayfile.errors import Corrupt
 from dayfile.files import disk
 
 LINES: Final = pa.schema([("rank", pa.int64()), ("line", pa.binary())])
-"""What is collected: record batches like this."""
+"""Schema of the record batches that a bucket collects."""
 
 
 class Bucket:
-    """The lines from the rank `start` up to, not including, `stop`; in memory, and in files when they are spilled."""
+    """The lines of the ranks from `start` up to, not including, `stop`; in memory until they are spilled to files."""
 
     def __init__(self, start: int, stop: int, *, path: Path) -> None:
         self.start = start
@@ -27,12 +27,12 @@ class Bucket:
         self._held: list[Any] = []
 
     def add(self, lines: Any, *, size_bytes: int) -> None:
-        """Take some of its lines, which are about so large."""
+        """Add some of the bucket's lines; `size_bytes` is their approximate size."""
         self._held.append(lines)
         self.held_bytes += size_bytes
 
     def spill(self) -> None:
-        """Move what is held to a file; raises StorageUnavailable."""
+        """Move the lines held in memory to a file; raises StorageUnavailable."""
         if not self._held:
             return
         lines, self._held, self.held_bytes = pa.Table.from_batches(self._held), [], 0
@@ -46,13 +46,13 @@ class Bucket:
         self._files += 1
 
     def pour(self) -> memoryview:
-        """The text of all its lines by rank. Nothing is left; raises Corrupt if a line is missing."""
+        """Return the text of all lines in rank order and empty the bucket; raises Corrupt if a line is missing."""
         lines, order = self._load()
         _, offsets, text = lines.take(order).buffers()
         return memoryview(text)[: memoryview(offsets).cast("i")[len(order)]]
 
     def _load(self) -> tuple[Any, Any]:
-        """All lines as they came, and for each rank where its line is among them."""
+        """Return all lines in order of arrival, and for each rank the index of its line."""
         batches, self._held, self.held_bytes = self._held, [], 0
         for number in range(self._files):
             with disk.reported("read from the scratch folder"), pa.OSFile(self._file(number), "rb") as file:

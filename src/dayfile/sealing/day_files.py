@@ -1,7 +1,8 @@
-"""The day files of a piece: the text cut where accounts end, compressed, hashed and stored.
+"""The day files of a piece: the text is split by account, compressed, hashed and stored.
 
-Most accounts are small, and a file of its own is dear: the small ones are compressed side by side and stored many at a
-time, while the next are being compressed. A large one is compressed in parallel and streams into its object.
+Most accounts are small, and storing each file on its own is expensive: small files are compressed side by side and
+stored in batches while the next ones are being compressed. A large file is compressed in parallel and streamed into
+its object.
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ from dayfile.model.day import Day
 from dayfile.model.export import NewSealedDay
 
 _SMALL_BYTES: Final = 4 * 1024 * 1024  # of text: one thread compresses it
-_LARGE_BYTES: Final = 64 * 1024 * 1024  # of text: not held, but streamed
+_LARGE_BYTES: Final = 64 * 1024 * 1024  # of text: streamed, not held in memory
 _TASK_BYTES: Final = 1024 * 1024
 _TASK_FILES: Final = 200
-_AHEAD_BYTES: Final = 8 * 1024 * 1024  # of text that may be on its way while more is read
+_AHEAD_BYTES: Final = 8 * 1024 * 1024  # of text that may be in compression while more is read
 _STORED_BYTES: Final = 4 * 1024 * 1024
 _STORED_FILES: Final = 2000
-_STORING: Final = 3  # times of storing that may be on their way: a disk that others write to is slow now and then
+_STORING: Final = 3  # writes in flight: a disk that others write to is slow now and then
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where the file of one account goes, and the text that its current file has, if there is one."""
+    """Key and revision of one account's new file, and the SHA-256 of the text of its current file, if there is one."""
 
     key: str
     revision: int
@@ -42,7 +43,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _DayFile:
-    """One account's lines."""
+    """Counts, sizes and times of one account's lines, and the target of its file."""
 
     account: AccountSid
     records: int
@@ -52,7 +53,7 @@ class _DayFile:
     target: Target
 
     def sealed(self, digest: gzip.Digest) -> NewSealedDay:
-        """Its manifest."""
+        """Return the manifest of the compressed file."""
         return NewSealedDay(
             account=self.account,
             revision=self.target.revision,
@@ -73,7 +74,7 @@ _Made = tuple[NewSealedDay, bytes]
 
 
 class _Unchanged(Exception):
-    """The account's current file has this very text."""
+    """The account's current file has exactly this text."""
 
 
 def store_day_files(
@@ -84,9 +85,9 @@ def store_day_files(
     storage: Storage,
     pool: Executor,
 ) -> Iterator[NewSealedDay]:
-    """Store the file of every account whose text is not that of its current file; each is durable when it comes.
+    """Store a file for each account whose text has changed, and yield its manifest once the file is durable.
 
-    The text is that of the accounts in `totals` (as NewestLines gives them), one after the other.
+    `text` holds the lines of the accounts in `totals` (from `NewestLines.totals`), one account after the other.
     """
     cut = _Text(text)
     with ThreadPoolExecutor(1) as writer:
@@ -112,14 +113,14 @@ def store_empty(account: AccountSid, day: Day, target: Target, *, storage: Stora
 
 
 class _Text:
-    """Text that comes in portions, taken in pieces of other sizes."""
+    """A stream of text that arrives in portions and is read in pieces of other sizes."""
 
     def __init__(self, portions: Iterator[memoryview]) -> None:
         self._portions = portions
         self._rest = memoryview(b"")
 
     def take(self, size: int) -> Iterator[memoryview]:
-        """The next `size` bytes; to be taken to the end before more is asked for."""
+        """Yield the next `size` bytes; consume them all before the next call."""
         while size:
             if not self._rest:
                 self._rest = next(self._portions)
@@ -130,7 +131,7 @@ class _Text:
 
 
 class _Making:
-    """Files that are compressed while the text of the next ones is read; the small ones some at a time in a thread."""
+    """Files being compressed while the text of the next ones is read; small files share a task of the pool."""
 
     def __init__(self, pool: Executor) -> None:
         self._pool = pool
@@ -140,7 +141,7 @@ class _Making:
         self._running_bytes = 0
 
     def add(self, file: _DayFile, text: Iterator[memoryview]) -> list[_Made]:
-        """Take a file to be made; files that are made now, this or others."""
+        """Begin to compress a file; return the files that are finished by now, this one or others."""
         if file.plain_bytes > _SMALL_BYTES:
             self._run(file.plain_bytes, partial(_made_of, file, gzip.begin(text, pool=self._pool)))
         else:
@@ -154,7 +155,7 @@ class _Making:
         return made
 
     def finish(self) -> list[_Made]:
-        """All that are not made yet."""
+        """Wait for the files that are not finished yet, and return them."""
         self._submit()
         return [made for _ in range(len(self._running)) for made in self._ended()]
 
@@ -173,7 +174,7 @@ class _Making:
 
 
 class _Shelf:
-    """Files that are made, stored many at a time in a thread of its own."""
+    """Compressed files, stored in batches by a thread of its own."""
 
     def __init__(self, storage: Storage, writer: Executor) -> None:
         self._storage = storage
@@ -183,7 +184,7 @@ class _Shelf:
         self._storing: deque[tuple[Future[None], list[NewSealedDay]]] = deque()
 
     def add(self, made: Iterable[_Made]) -> list[NewSealedDay]:
-        """Take files to be stored; those that are durable now, these or others."""
+        """Accept compressed files; return the manifests of files that are durable by now, these or others."""
         for sealed, data in made:
             self._made.append((sealed, data))
             self._bytes += len(data)
@@ -192,7 +193,7 @@ class _Shelf:
         return self._stored(_STORING)
 
     def finish(self) -> list[NewSealedDay]:
-        """All that are not durable yet."""
+        """Store the rest, and return the manifests of all files that were not durable yet."""
         self._store()
         return self._stored(0)
 
@@ -204,7 +205,7 @@ class _Shelf:
         self._made, self._bytes = [], 0
 
     def _stored(self, left: int) -> list[NewSealedDay]:
-        """Wait until only so many times of storing are left; what those before have stored."""
+        """Wait until at most `left` writes are in flight; return the manifests that the finished ones have stored."""
         stored: list[NewSealedDay] = []
         while len(self._storing) > left:
             future, sealed = self._storing.popleft()
@@ -232,7 +233,7 @@ def _compress(files: Iterable[tuple[_DayFile, list[memoryview]]]) -> list[_Made]
 
 
 def _made_of(file: _DayFile, member: Callable[[], tuple[bytes, gzip.Digest]]) -> list[_Made]:
-    """The file, if it is new."""
+    """Return the compressed file in a list, or an empty list if its text has not changed."""
     data, digest = member()
     return [] if digest.plain_sha256 == file.target.former_plain_sha256 else [(file.sealed(digest), data)]
 
@@ -247,7 +248,7 @@ def _stream(file: _DayFile, text: Iterator[memoryview], *, storage: Storage, poo
 
 
 def _unless(former_plain_sha256: str | None, member: gzip.Member) -> Iterator[bytes]:
-    """The bytes of a member; at the end raises _Unchanged if it has that text, so that it is not stored."""
+    """Yield the bytes of a gzip member; raises _Unchanged at the end if its text has the SHA-256, to cancel the put."""
     yield from member
     if member.digest.plain_sha256 == former_plain_sha256:
         raise _Unchanged

@@ -1,14 +1,13 @@
-"""The text of the day files: the newest lines, brought into their order.
+"""The text of the day files: the newest lines, brought into rank order.
 
-A segment is in the order of the day file, so each of its blocks has the lines of a short stretch of ranks. They are
-read in the order of their lowest ranks, each once, and their lines are dealt into buckets by rank. As soon as no block
-that is still to come can have a line of a bucket, the bucket is poured out. So what is in memory is a block of each
-segment, more or less, however many lines there are; if even that is too much, the buckets that are not due yet go to
-the scratch folder for a while.
+A segment is in the order of the day file, so each of its blocks has the lines of a short range of ranks. Blocks are
+read in the order of their lowest ranks, each once, and their lines are dealt into buckets by rank. A bucket is written
+out as soon as no later block can have a line of it. So about one block of each segment is in memory, however many
+lines there are; if even that is too much, buckets that are not due yet are spilled to the scratch folder.
 
-Lines stay in Arrow's buffers from the segment to the compressor: no Python object is made of them. While the threads of
-the pool work on them, nothing may hold Python's lock for long, and handing work over costs as much as a little work: so
-it is handed over in tasks of some milliseconds.
+Lines stay in Arrow buffers from the segment to the compressor: no Python object is made of them. Nothing may hold the
+GIL for long while the threads of the pool work, and handing over a task has a cost of its own, so tasks take some
+milliseconds each.
 """
 
 from __future__ import annotations
@@ -32,35 +31,37 @@ from dayfile.sealing.bucket import LINES, Bucket
 from dayfile.sealing.newest import RANK_BITS, NewestLines
 
 _BUCKET_BYTES: Final = 4 * 1024 * 1024
-_TASK_BLOCKS: Final = 4  # that are read one after the other by one thread
-_AHEAD: Final = 5  # such tasks that may be on their way through the pool
-_POURED_AHEAD: Final = 4  # buckets that are poured while the text of others is compressed
-_LOW_BITS: Final = 2**RANK_BITS - 1  # of a place: a rank, or the bucket it is of
-# With a Python number, Arrow looks for modules that are not installed, each time anew.
+_TASK_BLOCKS: Final = 4  # read one after the other by one thread
+_AHEAD: Final = 5  # such tasks in flight in the pool
+_POURED_AHEAD: Final = 4  # buckets poured while the text of others is compressed
+_LOW_BITS: Final = 2**RANK_BITS - 1  # the low half of a place: a rank, or the number of its bucket
+# Given a Python number, Arrow tries to import modules that are not installed, on every call.
 _LOW: Final = pa.scalar(_LOW_BITS, pa.int64())
 _HIGH: Final = pa.scalar(~_LOW_BITS, pa.int64())
-_OPENED: Final = 4096  # segments whose blocks are remembered; they come in turns
+_OPENED: Final = 4096  # segments whose block index is cached; their blocks are interleaved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Visit:
-    """A block that is to be read, and which of its lines are wanted."""
+    """A block to read, and the lines of it that are wanted."""
 
     path: Path
     block: int
     lowest: int  # the lowest rank in it
     rows: Any  # counted from the beginning of the segment
     ranks: Any
-    cuts: list[tuple[int, int]]  # which buckets get them, one after the other: its number, and where its lines end
+    cuts: list[tuple[int, int]]  # for each bucket in turn: its number, and the end of its lines in `rows`
 
 
 def ordered_text(
     newest: NewestLines, paths: Sequence[Path], *, scratch: Path, memory_bytes: int, pool: Executor
 ) -> Generator[memoryview]:
-    """The text of all newest lines by rank, in portions of whole lines, while about `memory_bytes` of lines are held.
+    """Yield the text of all newest lines in rank order, in portions of whole lines.
 
-    To be closed before `newest` is. Raises Corrupt for a damaged segment, StorageUnavailable when the scratch folder
-    fails, Unusable when the memory of `newest` does not suffice.
+    About `memory_bytes` of lines are held in memory; the others are spilled.
+
+    Close the generator before `newest`. Raises Corrupt for a damaged segment, StorageUnavailable if the scratch folder
+    fails, Unusable if the memory of `newest` does not suffice.
     """
     with _one_ahead(newest.places(), pool) as places:  # first: it takes DuckDB the longest to begin
         buckets = [
@@ -75,7 +76,7 @@ def ordered_text(
 def _poured(
     visits: Iterator[tuple[_Visit, Any]], buckets: Sequence[Bucket], *, memory_bytes: int, pool: Executor
 ) -> Iterator[memoryview]:
-    """The text of all buckets, each as soon as no visit is still to come that can have a line of it."""
+    """Yield the text of all buckets in order, each as soon as no later visit can have a line of it."""
     pouring: deque[Future[memoryview]] = deque()
     current, held = 0, 0
     for visit, lines in visits:
@@ -87,7 +88,7 @@ def _poured(
                 yield pouring.popleft().result()
         held += _deal(lines, visit.cuts, buckets)
         if held > memory_bytes:
-            # The current one, too: what is held of a block, however little, holds all of it in memory.
+            # The current one, too: any slice of a block, however small, keeps the whole block in memory.
             list(pool.map(Bucket.spill, buckets[current:]))
             held = 0
     for bucket in buckets[current:]:
@@ -99,7 +100,7 @@ def _poured(
 
 
 def _borders(sizes: Iterator[Any]) -> Iterator[int]:
-    """The ranks at which buckets begin, and the one after the last: each bucket has about as much text."""
+    """Yield the ranks at which buckets begin, and the end of the last one; buckets have about the same size of text."""
     yield 0
     rank, size, bucket = 0, 0, 0
     for batch in sizes:
@@ -116,14 +117,14 @@ def _borders(sizes: Iterator[Any]) -> Iterator[int]:
 def _visits(
     blocks: Sequence[tuple[int, int, int]], places: Iterator[Any], paths: Sequence[Path], stops: Any
 ) -> Iterator[_Visit]:
-    """What there is to read, in the order of the lowest ranks. A block that spans two batches comes twice.
+    """Yield the blocks to read in the order of their lowest ranks. A block that spans two batches comes twice.
 
-    The buckets end before the ranks `stops`.
+    `stops` are the ranks at which the buckets end, exclusive.
     """
     for batch in places:
         place = batch["place"]
         ranks = pc.bit_wise_and(place, _LOW)
-        # Cut for all visits at once: one by one, it took a quarter of the time that Python's lock was held.
+        # Cut for all visits at once: one by one, it took a quarter of the time for which the GIL was held.
         buckets = pc.search_sorted(stops, ranks, side="right").view(pa.int64())
         runs = _runs(pc.bit_wise_or(pc.bit_wise_and(place, _HIGH), buckets))
         start = 0
@@ -144,7 +145,7 @@ def _visits(
 
 @contextmanager
 def _one_ahead(batches: Iterator[Any], pool: Executor) -> Iterator[Iterator[Any]]:
-    """The same batches, of which the pool gets the next while one is used. Nothing is under way any more at the end."""
+    """Iterate over the batches and let the pool fetch the next one meanwhile. On exit no fetch is running."""
     ahead = pool.submit(next, batches, None)
 
     def rest() -> Iterator[Any]:
@@ -161,7 +162,7 @@ def _one_ahead(batches: Iterator[Any], pool: Executor) -> Iterator[Iterator[Any]
 
 
 def _read_ahead(visits: Iterator[_Visit], pool: Executor) -> Iterator[tuple[_Visit, Any]]:
-    """The visits, each with the wanted lines by rank; some of them are read ahead."""
+    """Yield the visits in order, each with its wanted lines by rank; the pool reads some of them ahead."""
     blocks_of = lru_cache(maxsize=_OPENED)(Blocks)
     reading: deque[Future[list[tuple[_Visit, Any]]]] = deque()
     while task := list(islice(visits, _TASK_BLOCKS)):
@@ -184,17 +185,17 @@ def _wanted(visit: _Visit, blocks: Blocks) -> Any:
 
 
 def _deal(lines: Any, cuts: Sequence[tuple[int, int]], buckets: Sequence[Bucket]) -> int:
-    """Put lines that are in order into their buckets; nothing is copied. About how many bytes they are."""
+    """Add lines in rank order to their buckets without copying; return their approximate size in bytes."""
     size: int = lines.nbytes
     start = 0
     for number, stop in cuts:
-        # Asking a slice for its bytes takes as long as all the rest of this.
+        # Asking a slice for its size in bytes takes as long as the rest of this function.
         buckets[number].add(lines.slice(start, stop - start), size_bytes=size * (stop - start) // len(lines))
         start = stop
     return size
 
 
 def _runs(values: Any) -> Iterator[tuple[int, int]]:
-    """Runs of equal values in an array: the value, and where its run ends."""
+    """Return the runs of equal values in an array, as pairs of the value and the end of its run (exclusive)."""
     runs = pc.run_end_encode(values)
     return zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True)

@@ -1,6 +1,6 @@
-"""Which lines are the newest versions of their records, and in what order they stand in the day files.
+"""Dedupe: the newest version of each record, and the order of the lines in the day files.
 
-DuckDB answers both from the key columns alone and spills what it cannot hold; no line passes through it.
+DuckDB finds both from the key columns alone and spills what it cannot hold; no line passes through it.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from dayfile.model.account import AccountSid
 from dayfile.model.resource import ResourceType
 
 _KEPT_SHARES: Final = 4
-"""Once lines are ranked, DuckDB keeps one of so many shares of the memory; the others are for the lines themselves, so
-that bringing them into order takes no more than ranking them, however many there are."""
+"""Once lines are ranked, DuckDB keeps this fraction (1/n) of the memory; the rest is for the lines themselves, so that
+bringing them into order needs no more memory than ranking them, however many there are."""
 
 RANK_BITS: Final = 32
-"""How many bits of a place are a rank."""
+"""Width of the rank in a place, in bits."""
 
 _BLOCK_BITS: Final = 32  # of a block's place among those of all segments
 _LEAST_BYTES: Final = 64_000_000  # with less, DuckDB gives up sorting what does not fit
@@ -38,7 +38,7 @@ _GLOB: Final = re.compile(r"([*?\[])")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """A Parquet segment on this machine. Its id ranks its lines among those of equal `date_updated`."""
+    """A Parquet segment on this machine. Its id breaks ties between equal `date_updated`: the higher one wins."""
 
     id: int
     path: Path
@@ -61,7 +61,7 @@ class NewestLines:
         self._connection = connection
 
     def totals(self) -> Iterator[Any]:
-        """Record batches, by account: account, records, plain_bytes, first_created, last_created (seconds)."""
+        """Yield record batches, by account: account, records, plain_bytes, first_created, last_created (Unix time)."""
         return self._batches(
             """SELECT 'AC' || replace(ranked.account::VARCHAR, '-', '') AS account, count(*) AS records,
                       sum(length)::BIGINT AS plain_bytes, min(created) AS first_created, max(created) AS last_created
@@ -69,30 +69,30 @@ class NewestLines:
         )
 
     def sizes(self) -> Iterator[Any]:
-        """Record batches, by rank: how many lines there are and how many bytes, for a few dozen lines at a time."""
+        """Yield record batches, by rank: lines and bytes of a few dozen consecutive lines each."""
         return self._batches(
             f"""SELECT count(*) AS lines, sum(length)::BIGINT AS bytes
                   FROM ranked GROUP BY rowid // {_LINES_TOGETHER} ORDER BY rowid // {_LINES_TOGETHER}"""  # noqa: S608
         )
 
     def visits(self) -> list[tuple[int, int, int]]:
-        """The blocks that have newest lines, by the lowest of their ranks: segment (its number), block, lowest rank."""
+        """Return the blocks that have newest lines, by lowest rank: number of the segment, block, lowest rank."""
         with _reported(), closing(self._connection.cursor()) as cursor:
             return cursor.sql("SELECT segment, block, lowest FROM visit ORDER BY lowest").fetchall()
 
     def places(self) -> Iterator[Any]:
-        """Record batches, by visit and rank: place, row (its number in the segment).
+        """Yield record batches, by visit and rank: place, row (counted from the start of the segment).
 
-        A place is the number of a visit, shifted left by RANK_BITS, and a rank.
+        A place is the number of a visit, shifted left by RANK_BITS, combined with a rank.
         """
-        # One number to sort by and a small one to carry take half the time of all columns, and a third of the room.
+        # Sorting by one number and carrying a small one takes half the time of all columns, and a third of the space.
         return self._batches(
             f"""SELECT (visit.rowid << {RANK_BITS}) | ranked.rowid AS place, row
                  FROM ranked JOIN visit USING (segment, block) ORDER BY place"""  # noqa: S608 - constants of ours
         )
 
     def _batches(self, query: str) -> Iterator[Any]:
-        with _reported(), closing(self._connection.cursor()) as cursor:  # one result at a time, of each
+        with _reported(), closing(self._connection.cursor()) as cursor:  # a cursor holds one result
             yield from cursor.sql(query).to_arrow_reader(_ROWS_AT_ONCE)
 
 
@@ -106,7 +106,7 @@ def newest_lines(
     memory_bytes: int,
     threads: int,
 ) -> Iterator[NewestLines]:
-    """Find the newest version of every record of these accounts; of two that are equally new, the later arrival.
+    """Find the newest version of each record of these accounts; of two equally new, the later arrival wins.
 
     Lines of other accounts are ignored. Ranking them takes up to `memory_bytes`; inside the block, a quarter of that,
     or 64 MB if that is more.
@@ -116,32 +116,32 @@ def newest_lines(
     """
     settings: dict[str, str | bool | int | float | list[str]] = {
         "threads": threads,
-        "async_threads": 0,  # they wait for files that are far away; all that is read here is on this machine
+        "async_threads": 0,  # for remote files; all that is read here is local
         "memory_limit": f"{memory_bytes}B",
         "temp_directory": str(scratch),
         "autoinstall_known_extensions": False,  # nothing is fetched from anywhere
         "autoload_known_extensions": False,
     }
     with closing(duckdb.connect(config=settings)) as connection:
-        # Else a query of more than two seconds draws on standard output, wherever that leads.
+        # Otherwise a query of more than two seconds draws a progress bar on standard output.
         connection.execute("SET enable_progress_bar = false")
         with _reported():
             _open(connection, segments, accounts)
             _rank(connection, key_columns(resource_type))
-            # Ranking is over, and lines will be held beside what is still asked: both together may take what it took.
+            # After ranking, lines are held in memory beside the remaining queries: both share what ranking had.
             share = max(memory_bytes // _KEPT_SHARES, _LEAST_BYTES)
             connection.execute(f"SET memory_limit = '{share}B'")
         yield NewestLines(connection)
 
 
 def _open(connection: duckdb.DuckDBPyConnection, segments: Sequence[Waiting], accounts: Accounts) -> None:
-    """Make the view `line`: the key columns of all segments, each line with the version that ranks it.
+    """Create the view `line`: the key columns of all segments, each line with the version by which it is compared.
 
-    Versions are unlike one another: no two lines have the same arrival.
+    Versions are unique: no two lines have the same arrival.
     """
     connection.execute("SET VARIABLE paths = ?::VARCHAR[]", [[_exactly(segment.path) for segment in segments]])
     connection.execute("SET VARIABLE ids = ?::BIGINT[]", [[segment.id for segment in segments]])
-    conditions = ["true"]  # bounds that exclude nothing would take some hundredths of the ranking
+    conditions = ["true"]  # bounds that exclude nothing cost some percent of the ranking time
     for name, comparison, account in (("first", ">=", accounts.first), ("last", "<=", accounts.last)):
         if account is not None:
             connection.execute(f"SET VARIABLE {name} = ?::UUID", [UUID(account[2:])])
@@ -175,10 +175,10 @@ def _counting(connection: duckdb.DuckDBPyConnection, segments: Sequence[Waiting]
 
 
 def _rank(connection: duckdb.DuckDBPyConnection, keys: Sequence[str]) -> None:
-    """Make the table `ranked`: the newest lines; the row id is the rank. And `visit`: their blocks, by lowest rank.
+    """Create the tables `ranked` (the newest lines; the row id is the rank) and `visit` (their blocks, by lowest rank).
 
-    The group by carries one number a record, and what else is needed of the newest lines is joined to it: that spills
-    least. Carrying places and lengths through it takes twice the time, and under a tight limit four times.
+    The GROUP BY carries one number per record, and the other columns of the newest lines are joined to it: that spills
+    least. Carrying places and lengths through it takes twice the time, and four times under a tight memory limit.
     """
     key = ", ".join(keys)
     connection.execute(
@@ -218,10 +218,10 @@ def _reported() -> Iterator[None]:
 
 
 def _first_line(error: Exception) -> str:
-    """What DuckDB found; what follows is advice about settings that are not the operator's."""
+    """Return DuckDB's error without the advice below it, which is about settings that operators do not have."""
     return str(error).partition("\n")[0]
 
 
 def _exactly(path: Path) -> str:
-    """The pattern that matches this path only: DuckDB takes every path for one."""
+    """Escape a path for DuckDB, which reads every path as a glob pattern."""
     return _GLOB.sub(r"[\1]", str(path))

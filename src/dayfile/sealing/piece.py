@@ -1,7 +1,7 @@
 """A piece of a seal: segments and former files in, day files out, for a range of accounts of one type and day.
 
-A pure function of objects under keys to objects under new keys. It knows no database and takes no decision that counts:
-it may run anywhere, twice at once, or die half way; what it has made counts for nothing until its rows are committed.
+A pure function from objects to objects under new keys. It uses no database and decides nothing: it may run anywhere,
+twice at once, or die half way, and its files count for nothing until their rows are committed.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from dayfile.sealing.gather import ordered_text
 from dayfile.sealing.newest import Accounts, Waiting, newest_lines
 
 _HELD_SHARES: Final = 6
-"""One of so many shares of the memory is for lines that wait for their bucket to be due; most others are on their way:
-read, spilled, poured, compressed, stored."""
+"""This fraction (1/n) of the memory is for lines that wait until their bucket is due. Most of the rest is for lines in
+flight: being read, spilled, poured, compressed, stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentInput:
-    """A Parquet segment in the storage; small ones have been folded into such."""
+    """A Parquet segment in the object storage; inline segments have been folded into one before."""
 
     id: int
     key: str
@@ -61,7 +61,7 @@ class FormerFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """What is to be sealed. Of the segments, only the lines of its accounts count."""
+    """The input of one piece. Only the lines of accounts in its range count, whatever else the segments hold."""
 
     resource_type: ResourceType
     day: Day
@@ -77,7 +77,7 @@ class Piece:
 def seal_piece(
     piece: Piece, *, storage: Storage, scratch: Path, memory_bytes: int, threads: int | None = None
 ) -> list[NewSealedDay]:
-    """Store a new file for every account whose text has changed; what they are. They are durable.
+    """Store a new file for each account whose text has changed, and return their manifests. The files are durable.
 
     Accounts whose text is that of their former file are left out; of whose records some or all are lost, they are not,
     and may have none. `memory_bytes` is what records may take at a time;
@@ -134,12 +134,12 @@ def _waiting(piece: Piece, *, storage: Storage, scratch: Path) -> list[Waiting]:
         waiting.append(Waiting(id=segment.id, path=path, blocks=segment.blocks))
     formers = ((former.key, former.plain_sha256) for former in piece.formers if former.key is not None)
     paths = segments_of(formers, piece.resource_type, storage=storage, scratch=scratch)
-    # Whatever has an id arrived later than what is sealed already.
+    # Negative ids: a waiting segment, whose id is positive, arrived later than any sealed line.
     return waiting + [Waiting(id=-number, path=path) for number, path in enumerate(paths, start=1)]
 
 
 def _targets(piece: Piece) -> Callable[[AccountSid], Target]:
-    """Where the file of an account goes."""
+    """Return a function from an account to the target of its new file."""
     formers = {former.account: former for former in piece.formers}
     prefix = sealed_prefix(piece.resource_type, piece.day)
 

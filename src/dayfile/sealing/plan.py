@@ -1,4 +1,4 @@
-"""Which days are due to be sealed, and when. Reads only; the claim decides who does it."""
+"""The schedule of sealing: the days that are due. Reads only; the claim decides which worker seals a day."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from dayfile.store.transaction import Transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealingRule:
-    """When a day is sealed."""
+    """The waiting times after which a day is sealed, or sealed again."""
 
     grace: timedelta  # after the day's end, for stragglers
     quiet: timedelta  # without another late record, before a sealed day is sealed again
     limit: timedelta  # after the first late record, at which it is sealed anyway
 
     def is_due_late(self, waiting: WaitingDay, *, now: datetime) -> bool:
-        """Whether late records have waited long enough."""
+        """Return True if the late records of a day have waited long enough."""
         is_over = sealed_from(waiting.day, grace=self.grace) <= now
         is_quiet = waiting.last_accepted_at + self.quiet <= now
         return is_over and (is_quiet or waiting.first_accepted_at + self.limit <= now)
@@ -30,7 +30,7 @@ def due_days(tx: Transaction, rule: SealingRule, *, now: datetime) -> list[tuple
     """The days to seal now: those whose first time has come, oldest first, then those with late records or with a
     damage that is resolved.
 
-    A day that was never opened here (older than the installation) has no time of its own: its records, as they come in
+    A day that was never opened here (older than the installation) has no due time of its own: its records, imported
     from an archive, count as late ones.
     """
     held = set(tx.seals.running(now=now))
@@ -48,9 +48,9 @@ def due_days(tx: Transaction, rule: SealingRule, *, now: datetime) -> list[tuple
 
 
 def days_with_records_due(tx: Transaction, rule: SealingRule, *, now: datetime) -> list[tuple[ResourceType, Day]]:
-    """The days to seal under a clock that is not trusted: those with records that would be due, oldest first.
+    """Return the days to seal under a clock that is not trusted: due days that have records, oldest first.
 
-    Their seal makes files of the records, and leaves the days open. So what comes later waits as late records do.
+    Sealing them makes files of the records and leaves the days open, so records that come later wait as late ones do.
     """
     held = set(tx.seals.running(now=now))
     waiting = sorted(tx.segments.waiting(), key=lambda one: (one.day, one.resource_type.name))
@@ -63,14 +63,14 @@ def days_with_records_due(tx: Transaction, rule: SealingRule, *, now: datetime) 
 
 
 def _is_first(tx: Transaction, waiting: WaitingDay, rule: SealingRule, *, now: datetime) -> bool:
-    """Whether the day's time has come and nothing of it is sealed."""
+    """Return True if the day is due and has never been sealed."""
     kind, day = waiting.resource_type, waiting.day
     is_over = sealed_from(day, grace=rule.grace) <= now
     return is_over and tx.seals.is_open(kind, day) and not tx.seals.has_committed(kind, day)
 
 
 def missing_days(tx: Transaction, *, now: datetime) -> list[tuple[ResourceType, Day]]:
-    """The days up to today that no row stands for yet. Of a type that is new here, that is today alone."""
+    """Return the days up to today that have no row yet. For a resource type that is new here, that is today alone."""
     today = Day.of(now)
     newest = tx.seals.newest_days()
     return [

@@ -1,7 +1,7 @@
-"""Seal a day: claim it, have its pieces made, commit.
+"""The seal of a day: claim it, run its pieces, commit.
 
-Objects first, rows second, and one small commit last that makes them all count: a crash anywhere before leaves objects
-for the sweep and rows that count for nothing.
+Objects first, rows second, and one small commit last that makes them count: a crash before it leaves objects for the
+sweep and rows that count for nothing.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _EXAMINATIONS = 3  # of a day: what was sound when it was examined may be damage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealOutcome:
-    """What a seal did."""
+    """The counts of a finished seal."""
 
     resource_type: ResourceType
     day: Day
@@ -51,7 +51,7 @@ class SealOutcome:
 
 
 class Sealing:
-    """Seals days. What is heavy is a pure function given to the executor; the database guards the commit."""
+    """Seals days. The heavy work is a pure function that runs in the executor; the database guards the commit."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Sealing:
         lease: timedelta,
         sweep_delay: timedelta,
     ) -> None:
-        """A piece may use so much memory and so many threads, and spills into the scratch folder beyond that."""
+        """Take the parts; a piece uses `memory_bytes` and `threads` at most, and spills to the `scratch` folder."""
         self._database = database
         self._storage = storage
         self._objects = ObjectWriter(database, storage, clock=clock)
@@ -82,7 +82,7 @@ class Sealing:
         self._sweep_delay = sweep_delay
 
     def claim(self, resource_type: ResourceType, day: Day, *, worker: str) -> SealClaim | None:
-        """Take a day to seal it, with the set of segments that waits for it now; None when somebody else holds it."""
+        """Claim a day and the segments that wait for it now; None if another worker holds it."""
         now = self._clock.now()
         mark = self._randomness.hex(_MARK_DIGITS)
         with self._database.transaction() as tx:
@@ -100,7 +100,7 @@ class Sealing:
             return claim
 
     def extend(self, claim: SealClaim) -> None:
-        """Go on holding the day; raises LostClaim."""
+        """Renew the lease on the day; raises LostClaim."""
         now = self._clock.now()
         with self._database.transaction() as tx:
             tx.seals.extend(claim, leased_until=now + self._lease)
@@ -125,7 +125,7 @@ class Sealing:
         )
 
     def abandon(self, claim: SealClaim) -> None:
-        """Give the day back with nothing done."""
+        """Release the day without sealing it."""
         with self._database.transaction() as tx:
             tx.seals.abandon(claim, now=self._clock.now())
 
@@ -203,7 +203,7 @@ class Sealing:
         now = reading.now
         with self._database.transaction() as tx:
             if tx.seals.commit(claim, now=now, is_trusted=tx.clock_marks.trust(reading).is_given):
-                # In the same commit: no day is sealed whose daily exports nobody knows to be due.
+                # In the same commit: otherwise a crash could leave a sealed day whose daily exports never start.
                 tx.daily_runs.start(claim.resource_type, claim.day, now=now)
             tx.uploads.go_live([claim.upload_id, *(one.upload_id for one in held)], now=now)
             _hold(tx, inputs, unsound, held=held, now=now)
