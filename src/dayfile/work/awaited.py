@@ -1,7 +1,7 @@
-"""Lines that waited for an account are tried again when it is there, whoever made it and whatever died meanwhile.
+"""Retry of rejected lines of unknown accounts, once their account exists.
 
-Nothing is noted when an account is made: what waits and what is there is in the database, so nothing can be missed,
-also not a line that was refused just before the account was committed and kept just after.
+Creating an account notes nothing: the waiting lines and the accounts are both in the database and are compared here. So
+no crash loses a line, and neither does a line refused just before its account was committed, and kept just after.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from dayfile.model.account import AccountSid
 from dayfile.store.database import Database
 
 ACCOUNTS_A_ROUND: Final = 500
-"""So many accounts that lines wait for are looked at in a round; the next one goes on from there."""
+"""Limit of awaited accounts that one round looks at; the next round goes on from there."""
 
 log = structlog.get_logger()
 
 
 class Awaited:
-    """Finds accounts that have appeared, and has what waited for them tried again."""
+    """A search for accounts that have appeared, and the retry of the lines that waited for them."""
 
     def __init__(self, database: Database, *, retry: Callable[[AccountSid], Retried]) -> None:
         self._database = database
@@ -30,9 +30,9 @@ class Awaited:
         self._after: AccountSid | None = None
 
     def round(self) -> bool:
-        """Try some lines of each account that has appeared; False when there was nothing to try.
+        """Retry some lines of each account that has appeared; False if there were none.
 
-        Raises what the first account that failed raised, when all have been tried.
+        If accounts fail, raises the error of the first one after all have been tried.
         """
         with self._database.snapshot() as tx:
             awaited = tx.rejections.awaited(after=self._after, limit=ACCOUNTS_A_ROUND)
@@ -41,12 +41,12 @@ class Awaited:
         for account in appeared:
             try:
                 retried = self._retry(account)
-            except Exception as error:  # noqa: BLE001 - it is raised below, when the others have had their turn
+            except Exception as error:  # noqa: BLE001 - it is raised below, after the other accounts
                 failures.append(error)
                 continue
             log.info("rejection.retried", account=account, accepted=retried.accepted, rejected=retried.rejected)
         if failures:
             raise failures[0]
-        if not appeared:  # else those have more perhaps
+        if not appeared:  # otherwise they may have more lines
             self._after = awaited[-1] if len(awaited) == ACCOUNTS_A_ROUND else None
         return bool(appeared)

@@ -1,4 +1,4 @@
-"""`dayfile check`: the invariants, looked up on a live instance. Reads only, in short keyset reads."""
+"""`dayfile check`: verifies the invariants on a live instance. Reads only, in short keyset reads."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from dayfile.work.overdue import Overdue
 _PAGE = 500
 
 OVERDUE_AFTER = timedelta(minutes=5)
-"""A lease that ran out so long ago should have been taken back by a worker."""
+"""Time after which a worker should have taken back an expired lease."""
 
 
 class Check:
-    """Looks for what must never happen."""
+    """A search for broken invariants in the state database and the object storage."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Check:
         self._orphans = Orphans(database, storage)
 
     def run(self, *, deep: bool, on_object: Callable[[], None] = lambda: None) -> Iterator[Finding]:
-        """Yield what is wrong; nothing, when all is well.
+        """Yield a finding for each broken invariant.
 
         `deep` reads the whole state database, every waiting segment and every sealed file to its end, and looks for
         what is left over in the storage; else existence and size are looked at, and damage that is known is named.
@@ -63,7 +63,7 @@ class Check:
         yield from self._notices()
         clock = list(self._clock_findings())
         yield from clock
-        if not clock:  # else what should have happened by now waits for that, or is not known
+        if not clock:  # under a doubted clock, work waits for it, or "overdue" means nothing
             yield from self._overdue.find()
         if deep:
             yield from self._left_over()
@@ -79,7 +79,7 @@ class Check:
             yield Finding(invariant="the state database is whole", subject="the SQLite file", detail=detail)
 
     def _published(self) -> Iterator[Finding]:
-        """Day files that show what is not, or no longer, a sealed day of theirs."""
+        """Yield a finding for each day file that does not refer to a sealed day of its own account, type and day."""
         after: tuple[str, str, Day] | None = None
         while True:
             with self._database.snapshot() as tx:
@@ -123,7 +123,7 @@ class Check:
     def _notices(self) -> Iterator[Finding]:
         now = self._clock.now()
         with self._database.snapshot() as tx:
-            # Those of older jobs may have been forgotten by now.
+            # Retention may have deleted the notices of older jobs.
             untold = tx.notices.untold(over_since=now - self._notice_lifetime, limit=_PAGE)
             forgotten = tx.notices.forgotten(limit=_PAGE)
             overdue = tx.lanes.overdue(before=now - OVERDUE_AFTER, limit=_PAGE)

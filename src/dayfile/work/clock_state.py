@@ -1,4 +1,4 @@
-"""The state of the clock in words: whether it is believed, and else why not, what waits, and until when."""
+"""The state of the clock in words: trusted or not, why, what waits, and until when."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WAY_OUT: Final = "Set the clock right; if it is right, run dayfile clock accept"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockState:
-    """The clock beside the mark. Without a doubt it is trusted, and `why` and `until` are None."""
+    """The clock compared with the mark. If it is trusted, `why` and `until` are None."""
 
     now: datetime
     mark: datetime | None  # None: no worker has run yet
@@ -28,22 +28,22 @@ class ClockState:
 
     @property
     def is_trusted(self) -> bool:
-        """Whether nothing waits for it."""
+        """True if the clock is trusted, so that nothing waits for it."""
         return self.why is None
 
     @property
     def advice(self) -> str | None:
-        """Everything that there is to say about a clock that is not trusted; None for one that is."""
+        """Why the clock is not trusted, what waits until when, and what to do; None if it is trusted."""
         if self.why is None or self.until is None:
             return None
         return f"{self.why}: {WAITS} wait until {self.until:%Y-%m-%d %H:%M:%S} UTC. {WAY_OUT}"
 
 
 def clock_state(mark: ClockMark | None, reading: ClockReading) -> ClockState:
-    """Return the state of the clock at a reading, beside the mark as it is kept."""
+    """Return the state of the clock at a reading, compared with the stored mark."""
     seen = look(mark, reading)
     if seen.doubt is None and mark is not None and mark.doubt is not None:
-        seen = mark  # it is about to be trusted again: what it said wrong is set right first
+        seen = mark  # about to be trusted again, but the wrong times in the database must be corrected first
     if mark is None or seen.doubt is None:
         return ClockState(now=reading.now, mark=mark.at if mark else None, why=None, until=None)
     gap = abs(seen.doubt.said - (seen.least if seen.is_ahead else seen.at))

@@ -1,4 +1,4 @@
-"""A watch over the clock: keeps the mark, doubts what jumps, and sets right what a clock that was ahead has written."""
+"""The clock watch: stores the mark, doubts a clock that jumps, corrects times written by a clock that was ahead."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from dayfile.work.clock_state import WAITS, WAY_OUT
 log = structlog.get_logger()
 
 KEPT_EVERY: Final = timedelta(seconds=30)
-"""How old the mark becomes while nothing happens: a row that changed with every look would be written all day."""
+"""Age at which an unchanged mark is stored anew: writing it at every look would cost a write every second."""
 
 LONGEST_PAUSE: Final = timedelta(hours=1)
-"""No day that failed, no run and no lane rests for longer."""
+"""Upper bound of the pauses of failed days, daily runs and lanes."""
 
 LONGEST_NEXT_ATTEMPT: Final = timedelta(hours=29)
 """The last pause of a notice's schedule, with its jitter."""
 
 
 class ClockWatch:
-    """Looks at the clock again and again. Any number of workers may do it at once."""
+    """A periodic check of the clock. Safe to run in any number of workers at once."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class ClockWatch:
         }
 
     def round(self) -> bool:
-        """Keep the mark; False, for there is never more to do at once."""
+        """Update the stored mark if it is due. Always returns False: there is never more to do at once."""
         with self._database.snapshot() as tx:
             before = tx.clock_marks.find()
         reading = self._clock.reading()
@@ -75,7 +75,7 @@ class ClockWatch:
         return False
 
     def accept(self, *, actor: Actor) -> ClockMark:
-        """Believe the clock as it is, on the operator's word; the mark, which is now."""
+        """Trust the clock as it is, on the operator's word, and note that in the audit log; return the new mark."""
         with self._database.transaction() as tx:
             before = tx.clock_marks.lock()
             reading = self._clock.reading()
@@ -93,7 +93,7 @@ class ClockWatch:
 
 
 def _is_news(before: ClockMark | None, after: ClockMark, reading: ClockReading) -> bool:
-    """Whether the mark is to be written: something has changed, or the one that is kept grows old."""
+    """Return True if the mark must be stored: something has changed, or the stored one is too old."""
     if before is None or before.boot_id != reading.boot_id:
         return True
     if before.doubt and after.doubt:

@@ -1,4 +1,4 @@
-"""The executor that heavy work is given to: threads of this process, since the engines in it leave Python's lock."""
+"""The executor of heavy work: threads of this process, since the native code in them releases the GIL."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 
 
 def local_engine() -> Executor:
-    """One piece at a time: a piece uses every core by itself, and two at once would only double the memory."""
+    """Return an executor for one piece at a time: a piece uses every core, and two would only double the memory."""
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix="piece")
 
 
 def cores() -> int:
-    """How many processors this process may use."""
+    """Return the number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

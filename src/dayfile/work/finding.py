@@ -1,4 +1,4 @@
-"""What a check finds: something that must not be."""
+"""A finding of a check."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dayfile.model.resource import ResourceType
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Something that must not be: which invariant it breaks, what it is about, and what to do."""
+    """A broken invariant: its name, the subject, and a detail that says what to do."""
 
     invariant: str
     subject: str

@@ -1,4 +1,4 @@
-"""Keep a lease alive from a thread of its own while the work it covers goes on."""
+"""The renewal of a lease, in a thread of its own, while the work that it covers goes on."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ log = structlog.get_logger()
 
 
 class KeptLease:
-    """While the block runs, `extend` is called three times per lease.
+    """A context manager that calls `extend` three times per lease while its block runs.
 
-    A lost claim ends that silently here: the work finds out at its own next write, which is guarded. After any other
-    error, a database that is away or a bug, `extend` is called again in its turn, also when the lease has run out: the
-    work is kept as long as nobody else has claimed it.
+    LostClaim ends the calls silently: the work notices at its own next write, which is guarded. After any other error
+    (an unavailable database, a bug), `extend` is called again when it is due, even after the lease has run out: the
+    work keeps its claim as long as no other worker has taken it.
     """
 
     def __init__(self, extend: Callable[[], None], *, lease: timedelta, clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""A loop: steps as long as there is something to do, rest when there is not. It knows nothing of what a step does."""
+"""A loop: runs its steps as long as there is something to do, and idles when there is not."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from dayfile.errors import Transient
 log = structlog.get_logger()
 
 Steps = Mapping[str, Callable[[], bool]]
-"""Steps by name, in their order. Each returns False when there was nothing to do."""
+"""Steps by name, in order. Each returns False if there was nothing to do."""
 
 IDLE_SECONDS = 1.0
-"""How long to rest when there was nothing to do; `wake` cuts it short."""
+"""Pause when there was nothing to do; `wake` cuts it short."""
 
 TROUBLE_SECONDS = 5.0
-"""How long a step that failed rests; the others go on."""
+"""Pause of a step that failed; the others go on."""
 
 
 class Loop:
-    """A thread that runs its steps, round after round, until it is stopped."""
+    """A thread that runs its steps in turn, over and over, until it is stopped."""
 
     def __init__(self, name: str, steps: Steps, *, clock: Clock) -> None:
         self._steps = steps
@@ -34,24 +34,24 @@ class Loop:
         self._thread = threading.Thread(target=self._run, name=name)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def wake(self) -> None:
-        """Do not rest any longer: there may be something to do."""
+        """End the pause now: there may be something to do."""
         self._wake.set()
 
     def stop(self) -> None:
-        """Ask for the end; the step that runs is finished first."""
+        """Ask the loop to end; a running step is finished first."""
         self._stop.set()
         self._wake.set()
 
     def join(self) -> None:
-        """Wait for the end."""
+        """Wait until the thread has ended."""
         self._thread.join()
 
     def round(self) -> bool:
-        """Run each step once; False when there was nothing to do. One that raises is logged and rests for a while."""
+        """Run each step once; False if there was nothing to do. A step that raises is logged and pauses for a while."""
         done = [self._try(name, step) for name, step in self._steps.items()]
         return any(done)
 
@@ -69,14 +69,14 @@ class Loop:
         except Transient as error:
             log.warning("worker.waiting", loop=self._thread.name, step=name, reason=str(error))
         except Exception:
-            # A bug in one step must not end the loop, nor keep the other steps from their work.
+            # A bug in one step must neither end the loop nor keep the other steps from running.
             log.exception("worker.step_failed", loop=self._thread.name, step=name)
         self._resting[name] = self._clock.monotonic() + TROUBLE_SECONDS
         return False
 
 
 def run_all(steps: Steps) -> bool:
-    """Run each step once; False when there was nothing to do. Afterwards, raises what the first that failed raised."""
+    """Run each step once; False if there was nothing to do. If steps fail, raises the first error at the end."""
     done, failures = False, []
     for step in steps.values():
         try:

@@ -1,4 +1,4 @@
-"""What should have happened by now and has not: the part of a check that looks at the time."""
+"""Overdue work: the part of a check that compares due times with the clock."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from dayfile.store.database import Database
 from dayfile.work.finding import Finding
 
 RUN_OVERDUE_AFTER: Final = timedelta(hours=1)
-"""A daily run takes seconds; one that failed is tried again every five minutes."""
+"""Age at which a daily run is overdue: it takes seconds, and a failed one is tried again every five minutes."""
 
 DAY_OVERDUE_AFTER: Final = timedelta(days=2)
-"""More than the longest grace time, and a day to seal it."""
+"""Age at which an unsealed day is overdue: more than the longest grace time plus a day to seal it."""
 
 FORGETTING_OVERDUE_AFTER: Final = timedelta(days=1)
 
@@ -25,7 +25,7 @@ _SHOWN: Final = 100
 
 
 class Overdue:
-    """Looks for days, daily runs and rows whose time came long ago."""
+    """A search for unsealed days, daily runs and expired rows that are long overdue."""
 
     def __init__(self, database: Database, *, clock: Clock, job_lifetime: timedelta) -> None:
         self._database = database
@@ -33,7 +33,7 @@ class Overdue:
         self._job_lifetime = job_lifetime
 
     def find(self) -> Iterator[Finding]:
-        """Yield what is overdue."""
+        """Yield a finding for everything that is overdue."""
         now = self._clock.now()
         yield from self._days(now)
         yield from self._runs(now)

@@ -1,4 +1,4 @@
-"""The worker: thin loops that claim what is due and hand it to the stages, which do not know one another.
+"""The worker: thin loops that claim due work and hand it to the stages, which do not know one another.
 
 Six loops, so that nothing waits behind what takes long: one for the clock, one for jobs, one for daily exports, one for
 days (sealing, folding, sweeping, forgetting), one for notices, one for the scrub. A loop has steps, which fail one by
@@ -36,20 +36,20 @@ from dayfile.work.loop import Loop, Steps, run_all
 log = structlog.get_logger()
 
 BLAMELESS_FOR = timedelta(hours=24)
-"""For so long after its submission, a job's attempts that met a database or storage that was away do not count."""
+"""Time since a job's submission in which attempts do not count that met an unavailable database or storage."""
 
 FAILED_DAY_RESTS_FOR = timedelta(minutes=5)
-"""How long a day whose seal failed is left alone."""
+"""Pause of a day whose seal failed."""
 
 AWAY_DELAY = timedelta(seconds=30)
-"""How long a day rests after such an attempt."""
+"""Pause of a day after an attempt that met an unavailable database or storage."""
 
 
 _DAMAGED_SHOWN = 10
 
 
 class Worker:
-    """One process's share of the work, under a name that no other worker has."""
+    """The work of one process, under a name that no other worker has."""
 
     def __init__(
         self,
@@ -107,22 +107,22 @@ class Worker:
         self._loops = (clock_loop, self._jobs_loop, self._daily_loop, self._days_loop, self._notices_loop, scrub_loop)
 
     def start(self) -> None:
-        """Begin to work in threads of its own."""
-        with suppress(Transient):  # a database that is away now is asked again
+        """Check the clock once, then start the loops in threads of their own."""
+        with suppress(Transient):  # the loop asks an unavailable database again
             run_all(self._clock_steps)  # before anything else trusts the clock
         for loop in self._loops:
             loop.start()
 
     def wake(self) -> None:
-        """A job was submitted: do not wait for the next look."""
+        """Wake the jobs loop, since a job was submitted."""
         self._jobs_loop.wake()
 
     def wake_for_notices(self) -> None:
-        """A notice was written, or there is room for another attempt: do not wait for the next look."""
+        """Wake the notices loop: a notice was written, or there is room for another attempt."""
         self._notices_loop.wake()
 
     def stop(self) -> None:
-        """Finish what is begun, begin nothing more, and return when all is quiet."""
+        """Start nothing more, and return when the running steps and attempts have ended."""
         self._dispatch.stop()
         for loop in self._loops:
             loop.stop()
@@ -143,21 +143,21 @@ class Worker:
         return run_all({one.__name__: one for one in rounds})
 
     def clock_round(self) -> bool:
-        """Look at the clock."""
+        """Check the clock."""
         return run_all(self._clock_steps)
 
     def jobs_round(self) -> bool:
-        """Take back what lost workers held, then work on the days of one job; False when there was none."""
+        """Take back the claims of lost workers, then work on the days of one job; False if there was none."""
         return run_all(self._jobs_steps)
 
     def daily_round(self) -> bool:
-        """Publish what is due by itself; False when there was nothing."""
+        """Publish due daily exports; False if there were none."""
         return run_all(self._daily_steps)
 
     def days_round(self) -> bool:
-        """Open new days, try lines again whose account has appeared, seal a day that is due, fold, forget, sweep.
+        """Open new days, retry lines whose account has appeared, seal a due day, fold, delete expired rows, sweep.
 
-        False when there was nothing to do.
+        Returns False if there was nothing to do.
         """
         return run_all(self._days_steps)
 
@@ -168,9 +168,9 @@ class Worker:
         return run_all(self._scrub_steps)
 
     def open_days(self) -> bool:
-        """Make the days up to today known, so that each is sealed at its time even if no record ever comes.
+        """Add rows for the days up to today, so that each is sealed when it is due even if no record ever comes.
 
-        None while the clock is not trusted. False: it is never more than this.
+        Opens no days while the clock is not trusted. Always returns False: there is never more to do at once.
         """
         reading = self._clock.reading()
         with self._database.snapshot() as tx:
@@ -181,7 +181,7 @@ class Worker:
         return False
 
     def seal(self, resource_type: ResourceType, day: Day) -> SealOutcome | None:
-        """Seal one day now; None when somebody else is at it."""
+        """Seal one day now and return the outcome; None if another worker is sealing it."""
         claim = self._sealing.claim(resource_type, day, worker=self.name)
         if claim is None:
             return None
@@ -192,7 +192,7 @@ class Worker:
         except LostClaim:
             raise
         except Exception:
-            with suppress(Transient):  # then it is given back when its lease runs out
+            with suppress(Transient):  # otherwise it is released when its lease runs out
                 self._sealing.abandon(claim)
             raise
         log.info(
@@ -257,7 +257,7 @@ class Worker:
             self._publishing.fail(claim, [day], error=f"{type(error).__name__}: {error}")
 
     def _wait_or_fail(self, claim: Claim, days: list[Day], error: Transient) -> None:
-        """A database or a storage that is away is nobody's fault for a day; then it counts like any other error."""
+        """Hand days back without counting an attempt until BLAMELESS_FOR after submission; later count it as failed."""
         log.warning("job_day.waiting", job=claim.job.sid, days=len(days), reason=str(error))
         reading = self._clock.reading()
         with self._database.snapshot() as tx:
@@ -277,12 +277,12 @@ class Worker:
         return any(self._seal_or_rest(resource_type, day) for resource_type, day in rested)
 
     def _seal_or_rest(self, resource_type: ResourceType, day: Day) -> bool:
-        """Seal a day; one that fails rests for a while, so that it holds up no other."""
+        """Seal a day; a day that fails pauses for a while, so that it does not block the others."""
         rests_for = FAILED_DAY_RESTS_FOR
         try:
             return self.seal(resource_type, day) is not None
         except DatabaseUnavailable:
-            raise  # it is away for all days
+            raise  # it concerns all days
         except Transient as error:
             log.warning("day.waiting", resource_type=resource_type.name, day=str(day), reason=str(error))
             rests_for = AWAY_DELAY
