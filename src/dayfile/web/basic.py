@@ -1,4 +1,4 @@
-"""HTTP Basic credentials, as both faces read them."""
+"""HTTP Basic credentials, parsed for both the API and the console."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import binascii
 
 
 def read_basic(authorization: str) -> tuple[str, str]:
-    """Return user name and password of an Authorization header; empty ones if there are none that can be read."""
+    """Return user name and password of an Authorization header; two empty texts if it is not valid Basic."""
     scheme, _, encoded = authorization.partition(" ")
     if scheme.lower() != "basic":
         return "", ""

@@ -1,4 +1,4 @@
-"""The signs by which a request of a browser is known: not to be trusted, and good enough to choose an answer by."""
+"""Detection of browsers from request headers: good enough to choose a response by, not for security."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from starlette.datastructures import Headers
 _QUALITY: Final = re.compile(r"q=(\d?\.?\d*)", re.IGNORECASE)
 
 _Wish = tuple[float, int]
-"""How much a type is wanted, then how exactly it is named."""
+"""Quality of a type in an Accept header, then how exactly the type is named."""
 
 
 def is_browser(headers: Headers) -> bool:
-    """Whether a request was made by a browser: it says in which mode it asks, or prefers HTML."""
+    """Return True if a browser made the request: it has Sec-Fetch-Mode, or prefers HTML."""
     return "sec-fetch-mode" in headers or prefers_html(headers)
 
 
 def prefers_html(headers: Headers) -> bool:
-    """Whether HTML is wanted more than JSON by an Accept header: by quality, then by how exactly each is named."""
+    """Return True if Accept prefers HTML to JSON: by quality, then by how exactly each type is named."""
     ranges = [_range(part) for part in ",".join(headers.getlist("accept")).split(",")]
     html, json = _wish(ranges, "text/html"), _wish(ranges, "application/json")
     return html[0] > 0 and html > json

@@ -1,4 +1,4 @@
-"""Addresses of clients, also of those behind proxies."""
+"""Addresses of clients, including clients behind proxies."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ _WITH_PORT = re.compile(r"(?:(?P<ipv4>[0-9.]+):[0-9]{1,5}|\[(?P<ipv6>[^\[\]]+)\]
 
 @dataclass(frozen=True, slots=True)
 class TrustedProxies:
-    """Proxies that are believed when they say who asks them. Without networks, none is."""
+    """Proxies whose X-Forwarded-For is believed. Without networks, no proxy is."""
 
     networks: tuple[Network, ...] = ()
 
     def client_of(self, peer: str, forwarded_for: Sequence[str]) -> str:
-        """Return the address of the client: of the peer, unless the peer is a trusted proxy.
+        """Return the address of the client: that of the peer, unless the peer is a trusted proxy.
 
-        `forwarded_for` holds the values of the X-Forwarded-For lines, in their order. Each proxy adds on the right the
-        address that it was asked from, and what is further left came from there: so the client is the rightmost address
-        that is no trusted proxy. If all are, it is the leftmost. An entry that is no address ends the search at the
-        address before it. IPv6 addresses come without a zone, IPv4 ones in IPv6 as IPv4; a peer that is no address
-        comes back unchanged.
+        `forwarded_for` holds the values of the X-Forwarded-For lines, in order. Each proxy appends the address of its
+        own peer on the right, and whatever is further left was sent by that peer: so the client is the rightmost
+        address that is not a trusted proxy, or the leftmost if all are. An entry that is not an address ends the
+        search at the address to its right. IPv6 zones are dropped, and IPv4-mapped IPv6 addresses become IPv4; a peer
+        that is not an address is returned unchanged.
         """
         found = _find_address(peer)
         if found is None:
@@ -63,14 +63,14 @@ class TrustedProxies:
         return str(found)
 
     def trusts(self, peer: str) -> bool:
-        """Return whether a peer is a trusted proxy."""
+        """Return True if a peer is a trusted proxy."""
         found = _find_address(peer)
         return found is not None and self._trusts(found)
 
     def is_one_client(self, peer: str) -> bool:
-        """Return whether whatever comes from a peer is one client's, and can be bounded as such.
+        """Return True if all connections from a peer belong to one client, so that limits per client apply to them.
 
-        Many come through a trusted proxy. As long as none is named, a near peer may be a proxy, too.
+        A trusted proxy serves many clients. If no proxy is configured, any local peer may be one.
         """
         return not self.trusts(peer) and (bool(self.networks) or not is_local(peer))
 
@@ -79,9 +79,9 @@ class TrustedProxies:
 
 
 def group_of(address: str) -> str:
-    """Return the text that all addresses of one client share: the IPv4 address, or the /64 network of an IPv6 address.
+    """Return the key that all addresses of one client share: the IPv4 address, or the /64 network of an IPv6 address.
 
-    Text that is no address is a group of its own.
+    Text that is not an address is a group of its own.
     """
     found = _find_address(address)
     if found is None:
@@ -90,9 +90,9 @@ def group_of(address: str) -> str:
 
 
 def is_local(address: str) -> bool:
-    """Return whether a peer is near: loopback, private, link-local, or no address at all, as of a Unix socket.
+    """Return True if a peer is local: loopback, private, link-local, or without an address, as on a Unix socket.
 
-    A proxy that nobody named may have such an address, so many clients may share it.
+    A proxy that is not configured as trusted may have such an address, so many clients may share it.
     """
     found = _find_address(address)
     return found is None or any(found in network for network in _LOCAL)
@@ -109,5 +109,5 @@ def _find_address(text: str) -> Address | None:
         return None
     if isinstance(address, IPv4Address):
         return address
-    # Without its zone, which is a name on the machine that wrote it, and any text at all when a client wrote it.
+    # Drop the zone: it names an interface of the machine that wrote it, and a client can put any text there.
     return address.ipv4_mapped or IPv6Address(int(address))

@@ -1,7 +1,7 @@
-"""One connection: what is read of it, for how long, and how it ends.
+"""One connection: the limits on what is read from it and for how long, and its end.
 
-It stands between the socket and uvicorn's HTTP: a protocol to the one, a transport to the other. So reads are as small
-as they must be before a sender is authorized, and an answer that comes before the end of a request reaches its client.
+It sits between the socket and uvicorn's HTTP: a protocol to the one, a transport to the other. So little is read before
+the sender is authorized, and a response that comes before the end of the request still reaches its client.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ _PIECE_BYTES = 1024
 
 
 class Http(Protocol):
-    """The HTTP of one connection, as uvicorn speaks it, and how far it is."""
+    """The HTTP protocol of one connection, as uvicorn implements it, and its progress."""
 
     @property
     def stage(self) -> Stage:
-        """How far the request is that is being read or answered."""
+        """Stage of the request that is being read or answered."""
         ...
 
     @property
     def is_authorized(self) -> bool:
-        """Whether the sender of the request that is being read is authorized."""
+        """True if the sender of the request that is being read is authorized."""
         ...
 
     @property
     def held_bytes(self) -> int:
-        """How much is kept of a request whose sender is not authorized."""
+        """Bytes held of a request whose sender is not authorized."""
         ...
 
     @property
     def has_queue(self) -> bool:
-        """Whether requests wait for the answer to the one before."""
+        """True if pipelined requests wait for the response to the one before."""
         ...
 
     @property
     def missing_bytes(self) -> int:
-        """How much more of such a request may be read."""
+        """Bytes that may still be read of a request whose sender is not authorized."""
         ...
 
     def connection_made(self, transport: Any) -> None: ...
@@ -63,8 +63,8 @@ class Http(Protocol):
 class Connection(asyncio.BufferedProtocol):
     """One open connection.
 
-    Its HTTP is made when the first byte comes: one that stays silent costs next to nothing. Until it ends it is in
-    `running`, or its HTTP is.
+    Its HTTP object is created with the first byte, so that a silent connection costs next to nothing. Until it ends,
+    either the connection or its HTTP object is in `running`.
     """
 
     __slots__ = (
@@ -88,12 +88,12 @@ class Connection(asyncio.BufferedProtocol):
         self._loop = asyncio.get_running_loop()
         self._is_counted = False
         self._is_ending = False
-        self._unparsed = b""  # read, and not parsed before the request before it is answered
+        self._unparsed = b""  # read, but not parsed until the request before it is answered
         self._heard_at = 0.0
         self._stage = Stage.CLOSED
         self._deadline = _NEVER
-        self._is_held_back = False  # not read from, because as much has come as may for now
-        self._is_paused = False  # not read from, because uvicorn has enough
+        self._is_held_back = False  # not read from, because the limit is reached for now
+        self._is_paused = False  # not read from, because uvicorn asked to pause
         self._drained_bytes = 0
 
     # --- Towards the socket ---
@@ -112,22 +112,23 @@ class Connection(asyncio.BufferedProtocol):
         self._enter(Stage.HEAD)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let go of everything."""
+        """Stop counting the connection, and tell its HTTP."""
         self._connections.leave(self)
         self._stage = Stage.CLOSED
         self._running.discard(self)
         self._http.connection_lost(exc)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Give room for what may be read now."""
+        """Return a buffer as large as the next read may be."""
         if self._http.is_authorized or self._stage is Stage.LINGER:
             return self._connections.buffer
         return self._connections.buffer[: max(1, self._http.missing_bytes)]
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Pass on what was read, or drop it after the answer.
+        """Pass on what was read, or drop it after the final response.
 
-        What strangers send is parsed in pieces: it may be hundreds of requests, of which one is answered at a time.
+        Data of unauthorized senders is parsed in pieces: it may be hundreds of pipelined requests, of which one is
+        answered at a time.
         """
         if isinstance(self._http, Silent):
             self._speak()
@@ -144,7 +145,7 @@ class Connection(asyncio.BufferedProtocol):
         """Let the loop close the connection."""
 
     def pause_writing(self) -> None:
-        """Wait for the client to take what it was sent."""
+        """Note that the client does not keep up with the response, and pause it."""
         self.stalled_at = self._loop.time()
         self.unsent_bytes = self._transport.get_write_buffer_size()
         self._plan_look()
@@ -152,7 +153,7 @@ class Connection(asyncio.BufferedProtocol):
         self._http.pause_writing()
 
     def resume_writing(self) -> None:
-        """Go on answering."""
+        """Go on sending the response."""
         self.stalled_at, self.unsent_bytes = None, 0
         self._plan_look()
         if self._stage is Stage.WORK:
@@ -162,33 +163,33 @@ class Connection(asyncio.BufferedProtocol):
     # --- Towards HTTP ---
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Tell what the socket is."""
+        """Return information about the socket, as an asyncio transport does."""
         return self._transport.get_extra_info(name, default)
 
     def write(self, data: bytes) -> None:
-        """Send, unless nobody can get it any more."""
+        """Send data. No-op if the connection is closing."""
         if not self.is_closing():
             self._transport.write(data)
 
     def is_closing(self) -> bool:
-        """Say if no more can be answered."""
+        """Return True if nothing more can be sent."""
         return self._stage in _ENDING or self._transport.is_closing()
 
     def pause_reading(self) -> None:
-        """Read nothing until HTTP wants more."""
+        """Stop reading until HTTP asks for more."""
         self._is_paused = True
         self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Read on, once that is allowed."""
+        """Read on, as soon as the limits allow it."""
         self._is_paused = False
         if not self._is_held_back:
             self._transport.resume_reading()
 
     def close(self) -> None:
-        """Close when all is sent. A client that may still be sending gets time to read its answer first.
+        """Close when everything is sent. A client that may still be sending gets time to read the response first.
 
-        A socket that is closed with bytes unread resets the connection, and that can destroy an answer on its way.
+        Closing a socket with unread bytes resets the connection, which can destroy a response in flight.
         """
         if self._stage in _ENDING:
             return
@@ -201,7 +202,7 @@ class Connection(asyncio.BufferedProtocol):
             self._close()
 
     def settle(self) -> None:
-        """Set limits by how far the request is now: called after each read and answer, and when read on."""
+        """Set the limits for the request's current stage. Called after each read and response, and by `read_on`."""
         while self._unparsed and not self._http.has_queue and self._stage not in _ENDING:
             piece, self._unparsed = self._unparsed[:_PIECE_BYTES], self._unparsed[_PIECE_BYTES:]
             self._http.data_received(piece)
@@ -211,7 +212,7 @@ class Connection(asyncio.BufferedProtocol):
         if stage is not self._stage:
             self._enter(stage)
         elif stage is Stage.UPLOAD:
-            self._connections.wait(self)  # from now on: it is silence that counts
+            self._connections.wait(self)  # again from now on: only silence counts
             self._heard_at = self._loop.time()
         queues = self._http.has_queue
         held_bytes = self._http.held_bytes + len(self._unparsed)
@@ -221,7 +222,7 @@ class Connection(asyncio.BufferedProtocol):
     # --- Towards the server ---
 
     def look(self, now: float) -> None:
-        """Act on time limits that are over."""
+        """Enforce the time limits that have passed at `now`, the loop's time in seconds."""
         if self.stalled_at is not None or self._stage is Stage.CLOSING:
             self._look_at_writing(now)
         if self._is_ending and self._stage is Stage.UPLOAD and now - self._heard_at >= self._limits.ending_for:
@@ -238,23 +239,23 @@ class Connection(asyncio.BufferedProtocol):
             self._close()
 
     def shutdown(self) -> None:
-        """Close: the server stops, and nothing has come yet."""
+        """Close, since the server stops and no request has begun."""
         self._close()
 
     def end(self) -> None:
-        """Do not wait long for what is missing of a request: the server stops."""
+        """Shorten the time limits of an incomplete request, since the server stops."""
         self._is_ending = True
         if self._stage in _UNAUTHORIZED:
             self._deadline = min(self._deadline, self._loop.time() + self._limits.ending_for)
         self._plan_look()
 
     def evict(self) -> None:
-        """Close at once, for the sake of others."""
+        """Close at once, to make room for others."""
         self._stage = Stage.CLOSING
         self._transport.abort()
 
     def _speak(self) -> None:
-        """Make the HTTP, which is what runs from now on."""
+        """Create the HTTP object, which takes the place of this connection in `running`."""
         self._http = self._make_http(self)
         self._http.connection_made(self)
         self._running.discard(self)
@@ -288,7 +289,7 @@ class Connection(asyncio.BufferedProtocol):
         self._plan_look()
 
     def _plan_look(self) -> None:
-        """Set when time limits are looked at next: soon, if what counts is how long nothing has moved."""
+        """Set the next look at the time limits: at the next tick if a limit on the time without progress counts."""
         counts_silence = self.stalled_at is not None or self._stage is Stage.CLOSING or self._is_ending
         self.look_after = _SOON if counts_silence else self._deadline
 
@@ -307,7 +308,7 @@ class Connection(asyncio.BufferedProtocol):
                 return _NEVER
 
     def _drop(self, size: int) -> None:
-        """Count what is read of a request that is answered; what is more than the limit stays in the socket."""
+        """Count and drop bytes of a request that is answered already; beyond the limit they stay in the socket."""
         self._drained_bytes += size
         if self._drained_bytes >= self._limits.drain_bytes:
             self._transport.pause_reading()

@@ -1,8 +1,8 @@
-"""All open connections of one server: how many there may be, and which one goes when there are too many.
+"""All open connections of one server: their limits, and the choice of the one to close when there are too many.
 
-A connection waits while nothing is done for it: no request has come, its head or an unauthorized body is incomplete, or
-its client does not take the answer. Only waiting connections are closed for others: of the address that has most of
-them, the one that has waited longest. So a flood from a few addresses displaces itself.
+A connection waits while the server does nothing for it: no request has come, its head or an unauthorized body is
+incomplete, or its client does not read the response. Only waiting connections are evicted: of the address with the most
+of them, the one that has waited longest. So a flood from a few addresses displaces itself.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dayfile.web.client_address import TrustedProxies
 from dayfile.web.limits import Limits
 
 READ_BYTES = 256 * 1024
-"""So many bytes are read at once, at most."""
+"""Most bytes that one read takes."""
 
 _LOG_EVERY = 60.0
 
@@ -26,22 +26,22 @@ _log = structlog.get_logger()
 
 
 class Open(Protocol):
-    """A connection as the server counts it."""
+    """A connection as `Connections` counts it."""
 
     peer: str  # the address that it came from
-    group: str  # that of the client, or of the network that is its own
+    group: str  # see `client_address.group_of`
     is_in_reserve: bool
     held_bytes: int  # of heads and bodies whose senders are not authorized
-    unsent_bytes: int  # of an answer that its client does not keep up with
+    unsent_bytes: int  # of a response that its client does not keep up with
     stalled_at: float | None  # the loop's time when such a client last took a byte
     look_after: float  # the loop's time before which no time limit is over
 
     def look(self, now: float) -> None:
-        """Act on time limits that are over; `now` is the loop's time, in seconds."""
+        """Enforce the time limits that have passed; `now` is the loop's time, in seconds."""
         ...
 
     def evict(self) -> None:
-        """Close at once, for the sake of others."""
+        """Close at once, to make room for others."""
         ...
 
 
@@ -65,7 +65,7 @@ class Connections:
         return len(self._open)
 
     def enter(self, connection: Open) -> bool:
-        """Count a new connection, if need be at the expense of a waiting one; False if there is no room for it."""
+        """Count a new connection, evicting a waiting one if necessary; False if there is no room for it."""
         has_room = True
         if self._by_group[connection.group] >= self.limits.per_address and self._proxies.is_one_client(connection.peer):
             has_room = self._evict_of(connection.group)
@@ -95,14 +95,14 @@ class Connections:
         self.hold(connection, 0)
 
     def wait(self, connection: Open) -> None:
-        """Note that a connection waits from now on. In the reserve none makes room: it would not be there for long."""
+        """Note that a connection waits from now on. One in the reserve is not evicted: its limits are short anyway."""
         if connection in self._open and not connection.is_in_reserve:
             group = self._waiting.setdefault(connection.group, {})
             group.pop(connection, None)
             group[connection] = None
 
     def resume(self, connection: Open) -> None:
-        """Note that a connection does not wait any more. No-op if it did not."""
+        """Note that a connection no longer waits. No-op if it did not."""
         group = self._waiting.get(connection.group)
         if group is not None:
             group.pop(connection, None)
@@ -110,9 +110,9 @@ class Connections:
                 del self._waiting[connection.group]
 
     def hold(self, connection: Open, size: int) -> None:
-        """Note how many bytes of an unauthorized request a connection holds; the largest goes when there are too many.
+        """Note how many bytes of an unauthorized request a connection holds; evict the largest holders above the limit.
 
-        They count when they are there, not when they are announced.
+        Bytes count once they have arrived, not when they are announced.
         """
         if size == connection.held_bytes:
             return
@@ -150,9 +150,9 @@ class Connections:
         self._ticking = loop.call_later(self.limits.tick, self._tick) if self._open else None
 
     def _drop_unsent(self, now: float, stalled: Sequence[Open]) -> None:
-        """Close for those whose answers take too much memory together, the longest without progress first.
+        """Evict stalled clients while their unsent responses exceed the limit, the longest without progress first.
 
-        Slow clients that go on taking their answers are left alone.
+        Slow clients that keep reading their responses are left alone.
         """
         unsent_bytes = sum(connection.unsent_bytes for connection in stalled)
         for connection in sorted(stalled, key=_stalled_at):
@@ -162,7 +162,7 @@ class Connections:
             self._evict(connection)
 
     def _log_full(self) -> None:
-        """Tell at most once a minute, so that a flood does not fill the log as well."""
+        """Log evictions and refusals, at most once a minute, so that a flood does not fill the log."""
         now = asyncio.get_running_loop().time()
         if not (self._evicted or self._refused) or now < self._log_after:
             return

@@ -1,7 +1,7 @@
-"""The rule that keeps pages of other sites from writing with the credentials that a browser holds.
+"""CSRF protection: pages of other sites cannot write with the credentials that a browser holds.
 
-A browser sends the credentials that it has for this server along with a form or a script's request from any site. So a
-request that may write is judged by who made it, before anybody is asked who they are: its content type proves nothing.
+A browser sends its credentials for this server with forms and scripts of any site. So the origin of every request that
+may write is checked before its credentials are; its content type proves nothing.
 See docs/decisions/0019-who-may-write-from-a-browser.md.
 """
 
@@ -14,10 +14,10 @@ from typing import Final
 from dayfile.errors import Forbidden
 
 READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-"""The methods that change nothing here."""
+"""Methods that change nothing."""
 
 _SITE, _ORIGIN, _HOST = b"sec-fetch-site", b"origin", b"host"
-_FROM_HERE: Final = frozenset({b"same-origin", b"none"})  # a page of this server, or the browser's user
+_FROM_HERE: Final = frozenset({b"same-origin", b"none"})  # a page of this server, or the user, as by typing the address
 _PORTS: Final = {"http": 80, "https": 443}
 _PLACE: Final = r"(?P<name>[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
 _WITH_SCHEME: Final = re.compile(rf"(?P<scheme>https?)://{_PLACE}", re.IGNORECASE)
@@ -30,8 +30,8 @@ _Place = tuple[str, int]
 def check_cross_site(method: str, headers: Iterable[tuple[bytes, bytes]], *, public_url: str) -> None:
     """Raise Forbidden for a request that may write and was made by a page of another site.
 
-    `headers` are as ASGI gives them, with names in lower case; `public_url` is what browsers call this server. A
-    request that says nothing of a site or an origin was not made by a browser, and passes.
+    `headers` are as in ASGI, with names in lower case; `public_url` is the address of this server in browsers. A
+    request with neither Sec-Fetch-Site nor Origin was not made by a browser, and passes.
     """
     if method in READS:
         return
@@ -47,7 +47,7 @@ def check_cross_site(method: str, headers: Iterable[tuple[bytes, bytes]], *, pub
 
 
 def _is_own(origin: bytes, hosts: list[bytes], public_url: str) -> bool:
-    """Whether an origin is this server, by the public URL or by the one Host header."""
+    """Return True if an origin is this server, by the public URL or by a single Host header."""
     asking = _WITH_SCHEME.fullmatch(origin.decode("latin-1"))
     if asking is None:  # also `null`: a sandboxed frame, a file, a redirect
         return False
@@ -57,8 +57,8 @@ def _is_own(origin: bytes, hosts: list[bytes], public_url: str) -> bool:
     host = _WITHOUT.fullmatch(hosts[0].decode("latin-1")) if len(hosts) == 1 else None
     if host is None:
         return False
-    # Host does not tell the scheme. Where the name is the public one it is the public scheme: a page that somebody
-    # slips into plain HTTP on port 80 must not pass for the one behind HTTPS.
+    # Host has no scheme. For the public name it is the public scheme: a page injected into plain HTTP on port 80 must
+    # not pass for the server behind HTTPS.
     is_public = public is not None and host["name"].lower() == public["name"].lower()
     return asked == _place(host, public["scheme"] if public is not None and is_public else asking["scheme"])
 

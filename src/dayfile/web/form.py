@@ -1,4 +1,4 @@
-"""The small forms on pages: read whole, as the browser sends them, and nothing else."""
+"""Small forms of pages: read whole, in the one encoding that the pages use."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _MOST_FIELDS: Final = 20
 
 
 async def read_page_form(request: Request) -> Mapping[str, str]:
-    """Return the fields of a form by name; of a field that comes twice, the last.
+    """Return the fields of a form by name; of a repeated field, the last value.
 
-    Raises InvalidBody for what no form of a page here sends, TooLarge beyond 4 KiB.
+    Raises InvalidBody for a body that is not such a form or has more than 20 fields, TooLarge beyond 4 KiB.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != _KIND:

@@ -1,4 +1,4 @@
-"""Delays of the answers to failed logins: docs/decisions/0021-who-is-asking-behind-a-proxy.md."""
+"""Delays of responses to failed logins: docs/decisions/0021-who-is-asking-behind-a-proxy.md."""
 
 from __future__ import annotations
 
@@ -10,50 +10,50 @@ from typing import Final
 from dayfile.web.client_address import TrustedProxies, group_of, is_local
 
 MOST_COUNTED: Final = 10_000
-"""Clients and user names, each, whose failures are remembered: those that failed last."""
+"""Most clients, and most user names, whose failures are remembered; the oldest are dropped."""
 
-_MOST_DOUBLINGS: Final = 16  # failures beyond these are not counted: what is counted must also be forgotten
-_NAME_LENGTH: Final = 64  # of a user name so much is kept: a sid has 34 characters
+_MOST_DOUBLINGS: Final = 16  # further failures are not counted, so that the count can decay in reasonable time
+_NAME_LENGTH: Final = 64  # of the kept part of a user name; a sid has 34 characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DelayRule:
-    """Delays of answers by the number of failures, and how many answers wait at once.
+    """Delays of responses by the number of failures, and the limit of responses that are delayed at once.
 
-    The first failures are free, and each one beyond them doubles the delay. A failure counts half after every
-    `half_life_seconds` in which there was no other.
+    The first failures are free, and each further one doubles the delay. The count halves after every
+    `half_life_seconds` without a failure.
     """
 
     free_failures: int = 3
     first_seconds: float = 0.25
     longest_seconds: float = 8.0
     half_life_seconds: float = 60.0
-    most_delayed: int = 256  # answers, in one process
+    most_delayed: int = 256  # responses, in one process
 
     def seconds(self, failures: int) -> float:
-        """Return the delay of the answer to the last of so many failures."""
+        """Return the delay after `failures` failures, in seconds."""
         beyond = failures - self.free_failures
         return min(self.longest_seconds, self.first_seconds * 2.0 ** (beyond - 1)) if beyond > 0 else 0.0
 
 
 USUAL_DELAYS: Final = DelayRule()
-"""None for three failures, then 0.25 s and twice as much for each, at most 8 s; a quiet minute halves the count."""
+"""No delay for three failures, then 0.25 s, doubled by each further one, up to 8 s; a quiet minute halves the count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedLogin:
-    """A failed login with those before it."""
+    """The count of failures including this login, and the delay of its response."""
 
     failures: int  # of the client or with the user name, whichever is more
-    seconds: float  # that the answer is held back
+    seconds: float  # by which the response is delayed
 
 
 class LoginDelays:
-    """Counts of failed logins, by client and by user name. Safe to share between threads.
+    """Counts of failed logins, by client and by user name. Thread-safe.
 
-    Nobody is locked out: right credentials are never delayed, whatever was counted. A client is an IPv4 address or a
-    /64 network of IPv6. Peers that may be a proxy that nobody named count by user name only, since a count by address
-    would be one of everybody.
+    Nobody is locked out: right credentials are never delayed, whatever the counts. A client is an IPv4 address or a
+    /64 network of IPv6. Peers that may be a proxy which is not configured count by user name only, since a count by
+    address would mix all its clients.
     """
 
     def __init__(self, rule: DelayRule, *, proxies: TrustedProxies, most_counted: int = MOST_COUNTED) -> None:
@@ -65,11 +65,11 @@ class LoginDelays:
 
     @property
     def counted(self) -> int:
-        """Clients and user names that are remembered, in number."""
+        """Number of remembered clients and user names."""
         return len(self._clients) + len(self._names)
 
     def fail(self, username: str, *, client: str, now: float) -> FailedLogin:
-        """Count a failed login at a monotonic moment, in seconds."""
+        """Count a failed login at `now`, monotonic seconds, and return the counts."""
         group = self._group(client)
         with self._lock:
             of_name = self._names.add(_key(username), client=group, now=now)
@@ -78,12 +78,12 @@ class LoginDelays:
         return FailedLogin(failures=failures, seconds=self._rule.seconds(failures))
 
     def succeed(self, username: str, *, client: str) -> None:
-        """Forget the failures with a user name if all of them came from this client, which mistyped its password.
+        """Reset the count of a user name if all its failures came from this client, which mistyped its password.
 
-        Those of others stay: an attacker's count is not ended by the success of the one who is attacked. Those of the
-        client stay, too: an attacker has credentials of its own.
+        A count with failures of others stays: the victim's success must not reset the attacker's count. The client's
+        own count stays, too: an attacker may have valid credentials of its own.
         """
-        if self._names.has(_key(username)):  # asked without the lock first: hardly ever is there anything
+        if self._names.has(_key(username)):  # checked without the lock first: there is hardly ever a count
             group = self._group(client)
             with self._lock:
                 self._names.forget(_key(username), client=group)
@@ -96,11 +96,11 @@ class LoginDelays:
 class _Count:
     failures: float
     at: float  # monotonic
-    client: str | None  # that all of them came from; None: from several, or nobody knows
+    client: str | None  # of all failures; None: several clients, or unknown
 
 
 class _Counts:
-    """Failures by key; the keys that failed longest ago are dropped."""
+    """Decaying counts of failures by key; the keys that failed longest ago are dropped."""
 
     def __init__(self, rule: DelayRule, *, most: int) -> None:
         self._rule = rule

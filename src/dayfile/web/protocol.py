@@ -1,7 +1,7 @@
-"""uvicorn's HTTP with bounds on what is read of a request before its sender is authorized.
+"""uvicorn's HTTP with limits on what is read of a request before its sender is authorized.
 
-Without them a client that never ends its headers, its trailers or the announcement of a chunk makes the server remember
-all of it, and needs no credentials for that.
+Without them, a client that never ends its headers, its trailers or a chunk extension makes the server hold all of it in
+memory, and needs no credentials for that.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from dayfile.web.limits import Limits
 from dayfile.web.stage import Stage
 
 _READ_ON = "read_on"
-_CHUNK_FRAMING_BYTES = 16  # of each chunk, not counted: its size and the line breaks around it
-_QUEUED_BYTES = 4096  # that a request takes while it waits for the answer to the one before, about
-_MOST_FRAMING_BYTES = 64  # left over from one read for the next, which may begin within the framing of a chunk
+_CHUNK_FRAMING_BYTES = 16  # per chunk, for its size and line breaks, which are not counted
+_QUEUED_BYTES = 4096  # approximate memory of a pipelined request that waits
+_MOST_FRAMING_BYTES = 64  # carried over to the next read, which may begin within a chunk's framing
 _OF_UPGRADES = frozenset({b"upgrade", b"connection", b"http2-settings"})
 _HEADER_FRAMING_BYTES = 4  # the colon, the space and the line break
 _FOR_WATCHERS = frozenset({"/healthz", "/readyz"})
@@ -37,7 +37,7 @@ def bounded_http(
     limits: Limits | None = None, *, proxies: TrustedProxies | None = None
 ) -> Callable[..., asyncio.BaseProtocol]:
     """Return the factory to give to uvicorn as its `http`, for the connections of one server."""
-    made: list[Connections] = []  # with the first connection: it belongs to the loop that runs then
+    made: list[Connections] = []  # made with the first connection, for the event loop that runs then
 
     def connect(**of_server: Any) -> Connection:
         if not made:
@@ -53,12 +53,12 @@ def bounded_http(
 
 
 def read_on(scope: Scope) -> None:
-    """Let the rest of a request's body be read: its sender is authorized. Nothing is read beyond its start before."""
+    """Allow the rest of a request's body to be read, since its sender is authorized; before, only its start is read."""
     scope["state"].get(_READ_ON, _nothing)(scope)
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """The HTTP of one connection."""
+    """The HTTP protocol of one connection, with limits."""
 
     def __init__(self, connection: Connection, limits: Limits, **of_server: Any) -> None:
         super().__init__(**of_server)
@@ -68,19 +68,19 @@ class BoundedHttp(HttpToolsProtocol):
         self._is_in_head = False
         self._is_in_body = False
         self._is_refused = False
-        self._is_kept = True  # the connection, after the request that is being read
+        self._is_kept = True  # keep the connection open after this request
         self.is_authorized = False
-        self._head_bytes = 0  # of the message that is being read: all that is no body
+        self._head_bytes = 0  # of the current message: everything except the body
         self._header_lines = 0
         self._body_bytes = 0
-        self._framing_bytes = 0  # that chunks may still use
-        self._has_begun = False  # a message, in the read that is being parsed
-        self._is_upgrade = False  # to another protocol, is what the request offers
+        self._framing_bytes = 0  # that the framing of chunks may still use
+        self._has_begun = False  # a message has begun in the data that is being parsed
+        self._is_upgrade = False  # the request offers an upgrade to another protocol
         self._request_line = b""
 
     @property
     def stage(self) -> Stage:
-        """How far the request is that is being read or answered."""
+        """Stage of the request that is being read or answered."""
         cycle = self._cycle
         if self.pipeline:
             return Stage.WORK
@@ -94,7 +94,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     @property
     def held_bytes(self) -> int:
-        """How much is kept of a request whose sender is not authorized."""
+        """Bytes held of a request whose sender is not authorized."""
         queued = len(self.pipeline)
         if queued:
             return queued * _QUEUED_BYTES
@@ -102,21 +102,21 @@ class BoundedHttp(HttpToolsProtocol):
 
     @property
     def has_queue(self) -> bool:
-        """Whether requests wait for the answer to the one before."""
+        """True if pipelined requests wait for the response to the one before."""
         return bool(self.pipeline)
 
     @property
     def missing_bytes(self) -> int:
-        """How much more of such a request may be read."""
+        """Bytes that may still be read of a request whose sender is not authorized."""
         return self._limits.unauthorized_body_bytes - (self._body_bytes if self._is_in_body else 0)
 
     def data_received(self, data: Any) -> None:
-        """Parse what was read, and count what of it is no body."""
+        """Parse data, and count the bytes of it that are not body."""
         self._has_begun = False
         body_bytes = self._body_bytes
         self._parse(data)
         if self._has_begun:
-            # Such a read also has the end of the message before: there, items are counted one by one.
+            # The data also holds the end of the message before; the callbacks count what belongs to the new one.
             spare = _MOST_FRAMING_BYTES
         else:
             spare = self._framing_bytes - (len(data) - (self._body_bytes - body_bytes))
@@ -139,10 +139,10 @@ class BoundedHttp(HttpToolsProtocol):
             self.refuse(HTTPStatus.BAD_REQUEST, "This is no HTTP request that this server understands.")
 
     def _ignore_upgrade(self, rest: Any) -> None:
-        """Read a request that offers another protocol as what it is without the offer.
+        """Parse a request that offers an upgrade as if it did not.
 
-        The parser takes what follows such a head for the other protocol, so a body would be lost without a word: it
-        gets the head again, without what asks for the upgrade.
+        The parser would take what follows such a head for the other protocol and lose a body silently. So it gets the
+        head again, without the headers of the upgrade.
         """
         self._is_upgrade = False
         kept = [(name, value) for name, value in self.headers if name not in _OF_UPGRADES]
@@ -154,7 +154,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._parse(rest)
 
     def refuse(self, status: int, message: str) -> None:
-        """Answer with an error of the connection, unless an answer has begun, and close."""
+        """Answer with an error of the connection, unless a response has begun, and close."""
         if self._is_refused:
             return
         self._is_refused = True
@@ -166,7 +166,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._connection.evict()
 
     def shutdown(self) -> None:
-        """Close when the request that is being answered is done."""
+        """Close after the response to the current request."""
         self._is_kept = False
         super().shutdown()
         self._connection.end()
@@ -174,20 +174,20 @@ class BoundedHttp(HttpToolsProtocol):
     # --- The parser's ---
 
     def on_message_begin(self) -> None:
-        """Begin to count."""
+        """Reset the counts for a new message."""
         super().on_message_begin()
         self._is_in_head = self._has_begun = True
         self._is_in_body = self.is_authorized = False
         self._head_bytes = self._body_bytes = self._header_lines = 0
 
     def on_url(self, url: bytes) -> None:
-        """Take a part of the address."""
+        """Count a part of the URL and pass it on."""
         super().on_url(url)
         if self._has_begun:
             self._head_bytes += len(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header. Trailers are dropped: they come after whatever was decided by the headers."""
+        """Count a header and pass it on. Trailers are dropped: the headers have been acted on already."""
         if self._has_begun:
             self._head_bytes += len(name) + len(value) + _HEADER_FRAMING_BYTES
         self._header_lines += 1
@@ -195,7 +195,7 @@ class BoundedHttp(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Begin to answer."""
+        """Check the limits of the head, and start the app."""
         self._is_in_head = False
         self._is_in_body = True
         if self._is_refused or self._is_head_too_large:
@@ -215,23 +215,23 @@ class BoundedHttp(HttpToolsProtocol):
             )
             return
         super().on_headers_complete()
-        # An answer before the end of the body is the last one: the rest may be long, and who waits to be told to go on
-        # may never send it.
+        # A response before the end of the body is the connection's last: the rest may be long, and a client that waits
+        # for "100 Continue" may never send it.
         self._is_kept = self.cycle.keep_alive and not self._connection.is_in_reserve
         self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
-        """Take a part of the body."""
+        """Count a part of the body and pass it on."""
         self._body_bytes += len(body)
         if not self._is_refused and self._cycle is not None:
             super().on_body(body)
 
     def on_chunk_header(self) -> None:
-        """Leave out of the count what each chunk needs; what else stands beside its size is counted."""
+        """Allow the framing that each chunk needs; anything more, such as an extension, is counted as head."""
         self._framing_bytes += _CHUNK_FRAMING_BYTES
 
     def on_message_complete(self) -> None:
-        """Take note that the request is whole."""
+        """Note that the request is complete."""
         self._is_in_body = self.is_authorized = False
         if self._is_refused or self._is_upgrade or self._cycle is None:
             return
@@ -240,7 +240,7 @@ class BoundedHttp(HttpToolsProtocol):
             self.cycle.keep_alive = self._is_kept
 
     def on_response_complete(self) -> None:
-        """Wait for the next request."""
+        """Go on with the next request."""
         super().on_response_complete()
         self._connection.settle()
 
@@ -250,12 +250,12 @@ class BoundedHttp(HttpToolsProtocol):
 
     @property
     def _cycle(self) -> RequestResponseCycle | None:
-        """The newest request, which uvicorn does not say may be missing."""
+        """The newest request; None before the first one, which uvicorn's type does not say."""
         return self.cycle
 
     @property
     def _can_answer(self) -> bool:
-        """Whether the next bytes that are written would be the answer to what is being read."""
+        """True if bytes written now would be the response to the request that is being read."""
         cycle = self._cycle
         if cycle is None or cycle.response_complete:
             return True
@@ -268,7 +268,7 @@ class BoundedHttp(HttpToolsProtocol):
 
 
 def _answer(status: int, message: str) -> bytes:
-    """Return a whole answer, for a request that no route will see."""
+    """Return a complete response to a request that never reaches the app."""
     head = (
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
         "Content-Type: text/plain; charset=utf-8",
@@ -281,4 +281,4 @@ def _answer(status: int, message: str) -> bytes:
 
 
 def _nothing(scope: Scope) -> None:
-    """Leave a request alone that came by another server: it has bounds of its own."""
+    """Do nothing, for a request of another server implementation, which has limits of its own."""

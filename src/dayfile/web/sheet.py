@@ -1,6 +1,6 @@
-"""What all pages for browsers share: the frame around them, their look, and what the browser may do for them.
+"""The common frame of all pages for browsers: layout, styles, and the Content Security Policy.
 
-Everything is in the one answer: no file of another place is asked for, and none would be let in.
+Each page is self-contained: it loads nothing from anywhere else, and the policy forbids it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SELF: Final = "'self'"
 
 
 class Sheet:
-    """One page: a template that fills the frame, with the styles and scripts that it needs beside the frame's own."""
+    """One page: a template in the frame, with its own styles and scripts beside those of the frame."""
 
     def __init__(
         self,
@@ -29,8 +29,8 @@ class Sheet:
         *,
         styles: Sequence[str] = (),
         scripts: Sequence[str] = (),
-        asks_again: bool = False,  # whether its script asks this server for anything
-        has_forms: bool = False,  # which this server is to be sent
+        asks_again: bool = False,  # its script sends requests to this server
+        has_forms: bool = False,  # that are sent to this server
         filters: Mapping[str, Callable[..., object]] | None = None,
     ) -> None:
         environment = Environment(
@@ -46,12 +46,12 @@ class Sheet:
         self._script = _joined(environment, scripts)
         self._headers = {
             "Content-Security-Policy": _policy(self._style, self._script, asks_again=asks_again, has_forms=has_forms),
-            # With no-referrer a browser says that a form comes from the origin null, which may write nowhere.
+            # With no-referrer, browsers send forms with "Origin: null", which the cross-site check refuses.
             "Referrer-Policy": "same-origin" if has_forms else "no-referrer",
         }
 
     def answer(self, *, status: int = 200, headers: Mapping[str, str] | None = None, **values: object) -> HTMLResponse:
-        """The page with these values."""
+        """Return the page, rendered with these values."""
         text = self._template.render(style=self._style, script=self._script, **values)
         return HTMLResponse(text, status_code=status, headers=self._headers | dict(headers or {}))
 
@@ -61,7 +61,7 @@ def _joined(environment: Environment, names: Sequence[str]) -> str:
 
 
 def _policy(style: str, script: str, *, asks_again: bool, has_forms: bool) -> str:
-    """What the browser may do for a page: run and apply what is in it, perhaps ask this server, and nothing else."""
+    """Return the Content-Security-Policy: inline style and script by hash, requests to this server only if needed."""
     scripts, asked = _hash(script) if script else _NOBODY, _SELF if asks_again else _NOBODY
     return (
         f"default-src 'none'; style-src {_hash(style)}; script-src {scripts}; connect-src {asked}; img-src data:; "

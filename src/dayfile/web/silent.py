@@ -1,4 +1,4 @@
-"""The HTTP of a connection on which nothing has come yet."""
+"""The HTTP of a connection that has not received a byte yet."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dayfile.web.stage import Stage
 
 
 class Silent:
-    """HTTP that waits for the first byte of a head, and holds nothing meanwhile."""
+    """A placeholder that waits for the first byte and holds no memory meanwhile."""
 
     __slots__ = ("missing_bytes",)
 
@@ -28,7 +28,7 @@ class Silent:
         """Do nothing."""
 
     def data_received(self, data: Any) -> None:
-        """Do nothing: with the first byte, other HTTP takes the place of this."""
+        """Do nothing: with the first byte, a BoundedHttp takes the place of this one."""
 
     def pause_writing(self) -> None:
         """Do nothing."""
@@ -37,4 +37,4 @@ class Silent:
         """Do nothing."""
 
     def refuse(self, status: int, message: str) -> None:
-        """Do nothing: a connection without a byte is closed without an answer."""
+        """Do nothing: a connection that never sent a byte is closed without a response."""

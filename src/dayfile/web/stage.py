@@ -1,4 +1,4 @@
-"""The stages of a connection, by which its limits are chosen."""
+"""The stages of a connection, which decide its limits."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import Enum, auto
 
 
 class Stage(Enum):
-    """How far a connection is with its request."""
+    """The stage of a connection's current request."""
 
     HEAD = auto()  # no request yet, or a head that is not complete
     BODY = auto()  # a body that is not complete, of a sender who is not authorized
