@@ -1,4 +1,4 @@
-"""Who is looking at the page, and so, how much of it there is: see docs/decisions/0003-what-the-front-page-shows.md."""
+"""The visitor of the page, which decides how much it shows: docs/decisions/0003-what-the-front-page-shows.md."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SID = re.compile(r"[A-Z]{2}[0-9a-f]{32}", re.ASCII)
 
 
 class Audience(IntEnum):
-    """Each sees what the one before sees, and more."""
+    """The audiences of the page. Each sees everything that the one before sees, and more."""
 
     ANYBODY = 0  # whether it works, and how to use it
     THIS_MACHINE = 1  # figures of the whole instance, and how to run it
@@ -30,7 +30,7 @@ class Audience(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visitor:
-    """One who looks, and by what they are known."""
+    """A visitor of the page and the credential that identifies them."""
 
     audience: Audience
     operator: str | None = None  # the sid of an operator's key
@@ -38,7 +38,7 @@ class Visitor:
 
 
 def visitor_of(request: Request, instance: Instance) -> Visitor:
-    """Who is asking, by a session or by Basic credentials; wrong ones are as good as none."""
+    """Return the visitor, by session or Basic credentials; wrong ones count as none."""
     token = SessionCookie(instance.public_url).read(request)
     signed_in = None if token is None else instance.sessions.find(token)
     if signed_in is not None and signed_in.caller.account is None:
@@ -51,7 +51,7 @@ def visitor_of(request: Request, instance: Instance) -> Visitor:
 
 
 def stranger(request: Request, instance: Instance) -> Visitor:
-    """Who is asking, where nobody can look up who they are: all that counts is from where."""
+    """Return the visitor by address alone, without looking up any credentials."""
     is_near = _is_on_this_machine(request, instance.public_url, instance.trusted_proxies)
     return Visitor(audience=Audience.THIS_MACHINE if is_near else Audience.ANYBODY)
 
@@ -62,7 +62,7 @@ def _operator(request: Request, authenticator: Authenticator) -> str | None:
     if not authorization:
         return None
     try:
-        # What cannot be a sid is not worth a question to the database, which need not even be able to hold it.
+        # Text that cannot be a sid is never looked up: the database may not even be able to hold it.
         if _SID.fullmatch(sid):
             return sid if authenticator.authenticate(sid, secret).account is None else None
     except AccountSuspended:

@@ -1,4 +1,4 @@
-"""What the page needs of the instance that it shows."""
+"""The instance as the page sees it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dayfile.web.client_address import TrustedProxies
 
 
 class Instance(Protocol):
-    """The parts of an instance that the page reads; all that it changes are sessions."""
+    """The parts of an instance that the page uses. It changes nothing but sessions."""
 
     @property
     def database(self) -> Database:
@@ -32,20 +32,20 @@ class Instance(Protocol):
 
     @property
     def authenticator(self) -> Authenticator:
-        """Who knows whose credentials these are."""
+        """The check of credentials."""
         ...
 
     @property
     def sessions(self) -> Sessions:
-        """Who has signed in."""
+        """The sessions of signed-in operators."""
         ...
 
     @property
     def public_url(self) -> str:
-        """What clients call this server."""
+        """The base URL at which clients reach this server."""
         ...
 
     @property
     def trusted_proxies(self) -> TrustedProxies:
-        """The proxies that are believed when they say who asks them."""
+        """The proxies whose X-Forwarded-For is believed."""
         ...

@@ -1,6 +1,6 @@
-"""The one page for browsers: whether it works, how much is in it, and what to do next.
+"""The one page for browsers: the health of the instance, its figures, and what to do next.
 
-It shows what there is and changes nothing but sessions. How much it shows depends on who is looking (`audience.py`).
+It changes nothing but sessions. How much it shows depends on the visitor (`audience.py`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _READ: Final = ["GET", "HEAD"]
 
 
 def console_page(instance: Instance) -> APIRouter:
-    """The routes of the page: `/` for everybody, and `/operator`, which asks operators to sign in."""
+    """Return the routes of the page: `/` for everybody, and `/operator`, which asks operators to sign in."""
     router = APIRouter()
     page, sign_in = _Page(instance), SignIn(instance)
     sign_in.add_to(router)
@@ -47,7 +47,7 @@ def console_page(instance: Instance) -> APIRouter:
 
 
 class _Page:
-    """The template, and what is filled into it."""
+    """The template and the values that fill it."""
 
     def __init__(self, instance: Instance) -> None:
         self._sheet, self._sheet_with_form = _sheet(has_forms=False), _sheet(has_forms=True)
@@ -55,10 +55,10 @@ class _Page:
         self._started_at = instance.clock.now()
 
     def answer(self, visitor: Visitor) -> HTMLResponse:
-        """The page as this visitor sees it."""
+        """Return the page as this visitor may see it."""
         audience = visitor.audience
         health, now = health_of(self._instance), self._instance.clock.now()
-        # What somebody does not see is not even looked up for them.
+        # Values that the visitor may not see are not even looked up.
         figures = audience >= Audience.THIS_MACHINE and health.database is None
         jobs = audience >= Audience.OPERATOR and health.database is None
         return (self._sheet_with_form if visitor.form_token else self._sheet).answer(

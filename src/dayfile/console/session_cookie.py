@@ -1,4 +1,4 @@
-"""The cookie by which a browser shows its session."""
+"""The cookie that carries a browser's session token."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _NAME = "dayfile_session"
 
 
 class SessionCookie:
-    """The cookie of one server. No script reads it, and nothing of another site brings it but a link that leads here.
+    """The session cookie of one server: HttpOnly, and SameSite=Lax, so that other sites send it only with a link here.
 
     Behind HTTPS the browser keeps it off plain HTTP, and takes it from this very host only (`__Host-`).
     """
@@ -21,13 +21,13 @@ class SessionCookie:
         self.name = f"__Host-{_NAME}" if self._is_secure else _NAME
 
     def read(self, request: Request) -> str | None:
-        """Return the token that a request brings, or None; it may be anything."""
+        """Return the token of a request, or None. It is not checked: it may be any text."""
         return request.cookies.get(self.name)
 
     def give(self, answer: Response, token: str) -> None:
-        """Have the browser keep a token until it is closed."""
+        """Set the cookie to a token, until the browser is closed."""
         answer.set_cookie(self.name, token, path="/", httponly=True, samesite="lax", secure=self._is_secure)
 
     def take(self, answer: Response) -> None:
-        """Have the browser forget it."""
+        """Delete the cookie."""
         answer.delete_cookie(self.name, path="/", httponly=True, samesite="lax", secure=self._is_secure)

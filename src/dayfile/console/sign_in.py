@@ -1,7 +1,7 @@
 """The operator's sign-in and sign-out: forms that work without a script, and the session between them.
 
-The sign-in form carries no token, since there is no session yet that it could be of. What keeps another site from
-signing somebody in is the rule of who may write from a browser (`web/cross_site.py`), which stands before every form.
+The sign-in form carries no token, since there is no session yet to bind it to. The cross-site check
+(`web/cross_site.py`), which runs before every form, keeps other sites from signing somebody in.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _WRONG: Final = "No operator's key that works here has this sid and this secret.
 
 
 class SignIn:
-    """The form, and what happens to what is sent with it."""
+    """The sign-in form and the handling of what it sends."""
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
@@ -39,12 +39,12 @@ class SignIn:
         self._sheet = Sheet(_TEMPLATES, "sign_in.html", styles=("sign_in.css",), has_forms=True)
 
     def add_to(self, router: APIRouter) -> None:
-        """Add the two addresses that forms are sent to."""
+        """Add the two routes that forms are sent to."""
         router.add_api_route(OPERATOR_PATH, self.begin, methods=["POST"], include_in_schema=False)
         router.add_api_route(f"{OPERATOR_PATH}/sign-out", self.end, methods=["POST"], include_in_schema=False)
 
     def form(self, request: Request, *, key_sid: str = "", problem: str = "") -> Response:
-        """Return the form; clients that are no browsers are asked for Basic credentials as well."""
+        """Return the form with status 401; clients other than browsers are asked for Basic credentials as well."""
         headers = {"Cache-Control": "no-store"}
         if not is_browser(request.headers):
             headers["WWW-Authenticate"] = 'Basic realm="Dayfile operator", charset="UTF-8"'
@@ -77,7 +77,7 @@ class SignIn:
         return answer
 
     def _new_session(self, request: Request, key_sid: str, secret: str) -> str | None:
-        # What cannot be a sid is not worth a question to the database, which need not even be able to hold it.
+        # Text that cannot be a sid is never looked up: the database may not even be able to hold it.
         if not _KEY_SID.fullmatch(key_sid):
             return None
         try:
@@ -102,5 +102,5 @@ def _address(request: Request) -> str | None:
 
 
 def _lead_to_page() -> Response:
-    # 303: whatever was sent is not sent again, also not by a reload of the page that follows.
+    # 303: the browser follows with GET, so reloading the page does not send the form again.
     return RedirectResponse(OPERATOR_PATH, status_code=303, headers={"Cache-Control": "no-store"})

@@ -1,4 +1,4 @@
-"""What there is to say about an instance: whether it works, how much is in it, what it was asked for last."""
+"""The status of an instance: health, figures, recent jobs."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ _RECENT_JOBS = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """Whether the two things answer that everything hangs from; None: it does, else the reason."""
+    """Health of the state database and the object storage: None if it answers, else the reason."""
 
     database: str | None
     storage: str | None
 
     @property
     def is_good(self) -> bool:
-        """Whether the instance can work."""
+        """True if the instance can work."""
         return self.database is None and self.storage is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """How much there is, over all accounts."""
+    """Counts over all accounts."""
 
     accounts: int
     waiting_records: int
@@ -42,29 +42,29 @@ class Figures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownJob:
-    """A job and how far it is."""
+    """A job and its days, for its progress."""
 
     job: Job
     days: tuple[JobDay, ...]
 
     @property
     def finished(self) -> int:
-        """How many of its days are final."""
+        """Number of finished days."""
         return sum(day.status.is_final for day in self.days)
 
     @property
     def percent(self) -> int:
-        """The same of a hundred."""
+        """Percentage of finished days, rounded down."""
         return 100 * self.finished // max(1, len(self.days))
 
     @property
     def summary(self) -> str:
-        """Its days by status, in words."""
+        """Counts of the days by status, in words."""
         return ", ".join(f"{len(group.days)} {_WORDS[group.status]}" for group in group_by_status(self.days))
 
     @property
     def has_failed(self) -> bool:
-        """Whether a day of it is given up."""
+        """True if a day of the job has failed for good."""
         return any(day.status is Status.FAILED for day in self.days)
 
 
@@ -81,7 +81,7 @@ _WORDS = {
 
 
 def health_of(instance: Instance) -> Health:
-    """Ask the database and the storage."""
+    """Probe the database and the storage, and return their health."""
     database = storage = None
     try:
         instance.database.probe()
@@ -101,7 +101,7 @@ def clock_advice_of(instance: Instance) -> str | None:
 
 
 def figures_of(instance: Instance) -> Figures:
-    """Count, in one view of the database."""
+    """Return the counts, all from one snapshot of the database."""
     with instance.database.snapshot() as tx:
         waiting = tx.segments.waiting()
         return Figures(
@@ -117,7 +117,7 @@ def figures_of(instance: Instance) -> Figures:
 
 
 def recent_jobs_of(instance: Instance) -> list[ShownJob]:
-    """The jobs submitted last, of all accounts."""
+    """Return the last submitted jobs of all accounts, with their days."""
     with instance.database.snapshot() as tx:
         jobs = tx.jobs.recent(limit=_RECENT_JOBS)
         days = tx.jobs.days([job.sid for job in jobs])
@@ -125,7 +125,7 @@ def recent_jobs_of(instance: Instance) -> list[ShownJob]:
 
 
 def duration_text(duration: timedelta) -> str:
-    """A duration as people say it: 3 days 4 h, 2 h 5 min, 12 min, 40 s."""
+    """Return a duration in words: 3 days 4 h, 2 h 5 min, 12 min, 40 s."""
     seconds = int(duration.total_seconds())
     days, hours, minutes = seconds // 86400, seconds // 3600 % 24, seconds // 60 % 60
     if days:
