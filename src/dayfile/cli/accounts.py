@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dayfile.cli import accounts_import, instance
+from dayfile.cli.confirmation import YesOption, confirm
 from dayfile.cli.family import Family
 from dayfile.cli.options import JsonOption, KeepOption, read_account, screen_of
 from dayfile.cli.show import Column
 from dayfile.errors import InvalidParameter
-from dayfile.model.account import KEEP_OLD_FOR, AccountSid
+from dayfile.model.account import KEEP_OLD_FOR, AccountSid, AccountState
 from dayfile.model.email import parse_email
 
 if TYPE_CHECKING:
@@ -144,6 +145,7 @@ def rotate(
     finish: Annotated[
         bool, typer.Option("--finish", help="Make no new token: only end the time in which an old one works, too.")
     ] = False,
+    yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Give an account a new auth token, shown once, now. The old one works for a while beside it.
@@ -154,6 +156,8 @@ def rotate(
         raise typer.BadParameter("--keep-old-for, --now and --finish exclude one another")
     screen = screen_of(ctx)
     with instance.opened() as service:
+        if now or finish:
+            confirm(screen, f"End the old auth token of {account} at once", yes=yes, alone=True)
         if finish:
             service.administration.end_former_token(account)
             screen.note(f"Only the current token of {account} works now.")
@@ -186,9 +190,14 @@ def activate(ctx: typer.Context, *, account: AccountArgument) -> None:
 
 
 @app.command("close")
-def close(ctx: typer.Context, *, account: AccountArgument) -> None:
+def close(ctx: typer.Context, *, account: AccountArgument, yes: YesOption = False) -> None:
     """Close an account for good: its credentials and keys open nothing any more. Its records stay."""
     with instance.opened() as service:
+        with service.database.snapshot() as tx:
+            found = tx.accounts.get(account)
+        if found.state is not AccountState.CLOSED:
+            named = f" ({found.friendly_name})" if found.friendly_name else ""
+            confirm(screen_of(ctx), f"Close {account}{named} and revoke its keys", yes=yes)
         service.administration.close(account)
     screen_of(ctx).note(f"Closed {account}.")
 

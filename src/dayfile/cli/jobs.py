@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dayfile.cli.answers import RemoteJob
+from dayfile.cli.confirmation import YesOption, confirm
 from dayfile.cli.daygrid import counts_text, draw_job, headline, range_text
 from dayfile.cli.family import Family
 from dayfile.cli.options import DaysArgument, JsonOption, Password, TypeArgument, Url, Username, screen_of
@@ -134,11 +135,13 @@ def delete(
     ctx: typer.Context,
     *,
     sid: SidArgument,
+    yes: YesOption = False,
     url: Url,
     account_sid: Username,
     auth_token: Password,
 ) -> None:
     """Stop a job and take it off the list. Files that it has published stay."""
+    confirm(screen_of(ctx), f"Delete the job {sid}", yes=yes, alone=True)
     with server_at(url, account_sid, auth_token) as server:
         server.delete_job(sid)
     screen_of(ctx).note(f"Deleted {sid}.")

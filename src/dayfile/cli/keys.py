@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dayfile.cli import instance
+from dayfile.cli.confirmation import YesOption, confirm
 from dayfile.cli.family import Family
 from dayfile.cli.options import JsonOption, read_account, screen_of
 from dayfile.cli.show import Column
@@ -134,11 +135,19 @@ def list_keys(
 
 @app.command("revoke")
 def revoke(
-    ctx: typer.Context, *, key: Annotated[str, typer.Argument(metavar="KEY", help="Key sid, SK…", show_default=False)]
+    ctx: typer.Context,
+    *,
+    key: Annotated[str, typer.Argument(metavar="KEY", help="Key sid, SK…", show_default=False)],
+    yes: YesOption = False,
 ) -> None:
     """Revoke a key: from now on it opens nothing."""
     sid = parse_key_sid(key)
     with instance.opened() as service:
+        with service.database.snapshot() as tx:
+            found = tx.keys.get(sid)
+        if found.revoked_at is None:
+            named = f" ({found.friendly_name})" if found.friendly_name else ""
+            confirm(screen_of(ctx), f"Revoke {sid} of {found.account or 'the operator'}{named}", yes=yes)
         service.administration.revoke_key(sid)
     screen_of(ctx).note(f"Revoked {sid}.")
 

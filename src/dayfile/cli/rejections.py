@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dayfile.cli import instance
+from dayfile.cli.confirmation import YesOption, confirm
 from dayfile.cli.family import Family
 from dayfile.cli.options import JsonOption, read_account, screen_of
 from dayfile.cli.outcome import Outcome
@@ -118,11 +119,20 @@ def retry(ctx: typer.Context, *, numbers: NumbersArgument = None, everything: Al
 
 
 @app.command("drop")
-def drop(ctx: typer.Context, *, numbers: NumbersArgument = None, everything: AllOption = False) -> None:
+def drop(
+    ctx: typer.Context,
+    *,
+    numbers: NumbersArgument = None,
+    everything: AllOption = False,
+    yes: YesOption = False,
+) -> None:
     """Forget rejections for good."""
     _check_choice(numbers, everything=everything)
     screen = screen_of(ctx)
     with instance.opened() as service:
+        count = len(set(numbers)) if numbers else _extent(service)[1]
+        if count:
+            confirm(screen, f"Drop {count_text(count, 'rejection')} for good", yes=yes, alone=bool(numbers))
         if numbers:
             with service.database.transaction() as tx:
                 for number in numbers:

@@ -141,6 +141,15 @@ class Screen:
         """Why there is no result."""
         self._tell("Error: ", text, style="bold red")
 
+    def agreed(self, question: str) -> bool:
+        """Put a question on the terminal, beside the result; anything but y or yes means no."""
+        try:
+            answer = self.err.input(Text(f"{plain_lines(question)} [y/N] ", style="bold"))
+        except (EOFError, UnicodeDecodeError):
+            self.err.print()
+            return False
+        return answer.strip().lower() in {"y", "yes"}
+
     @contextmanager
     def counting(self, text: str, total: int | None) -> Iterator[Bar]:
         """A bar that counts things, while the block runs."""

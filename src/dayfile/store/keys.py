@@ -36,6 +36,13 @@ class Keys:
         }
         self._connection.execute(insert(table).values(values))
 
+    def get(self, sid: str) -> ApiKey:
+        """Return the key, revoked or not; raises NotFound."""
+        row = self._connection.execute(select(table).where(table.c.sid == sid)).one_or_none()
+        if row is None:
+            raise NotFound(f"there is no key {sid}")
+        return read_key(row)
+
     def listed(self, *, account: AccountSid | None = None) -> list[ApiKey]:
         """Return all keys, or those of one account, oldest first; revoked ones too."""
         query = select(table).order_by(table.c.created_at, table.c.sid)

@@ -66,11 +66,11 @@ def test_keys_are_created_listed_and_revoked(run: Any) -> None:
     assert (made["scopes"], made["account_sid"]) == (["accounts", "intake"], None)
     assert set(made) >= {"sid", "secret"}
     for _ in range(2):
-        assert run("keys", "revoke", made["sid"]).exit_code == Outcome.DONE
+        assert run("keys", "revoke", made["sid"], "--yes").exit_code == Outcome.DONE
     told = json.loads(run("audit", "list", "--subject", made["sid"], "--json").stdout)
     assert [line["action"] for line in told] == ["key.revoked", "key.created"]
     upper = "SK" + made["sid"][2:].upper()
-    assert run("keys", "revoke", upper).stderr == f"Revoked {made['sid']}.\n"
+    assert run("keys", "revoke", upper, "--yes").stderr == f"Revoked {made['sid']}.\n"
     assert run("audit", "list", "--subject", upper, "--json").stdout == json.dumps(told, indent=2) + "\n"
     assert run("keys", "revoke", "SK" + "0" * 32).exit_code == Outcome.NOT_FOUND
     assert json.loads(run("keys", "list", "--json").stdout)[0]["date_revoked"]
@@ -186,6 +186,6 @@ def test_rejections_are_listed_and_dropped_some_at_a_time(run: Any) -> None:
     assert json.loads(run("rejections", "list", "--json", "--limit", "2").stdout) == found[:2]
     assert json.loads(run("rejections", "list", "--json", "--after", str(found[-2]["number"])).stdout) == found[-1:]
     assert run("rejections", "retry", "--all").stdout == "0 lines accepted, 1,105 still rejected.\n"
-    assert run("rejections", "drop", "--all").stdout == "1,105 rejections dropped.\n"
+    assert run("rejections", "drop", "--all", "--yes").stdout == "1,105 rejections dropped.\n"
     assert run("rejections", "list", "--json").stdout == "[]\n"
     assert run("rejections", "retry", "--all").exit_code == Outcome.DONE

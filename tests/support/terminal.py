@@ -1,0 +1,50 @@
+"""A terminal with somebody at it: a command on a pseudo-terminal, and what is typed when it asks."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_COLOURS: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_BLOCK_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How a command on a terminal ended, and all that was seen of it there."""
+
+    exit_code: int
+    text: str
+
+
+def typed(*words: str, answer: str, at: str = "[y/N]", folder: Path, variables: Mapping[str, str]) -> Seen:
+    """Run a command in a folder on a terminal of its own; when `at` is to be seen, `answer` is typed, once."""
+    ours, its = pty.openpty()
+    environment = {**os.environ, "COLUMNS": "200", "LINES": "40", "TERM": "xterm", **variables}
+    # Opened by the first process of a session, a terminal is the one whose Ctrl-C that session obeys.
+    command = ["/bin/sh", "-c", f'exec "$0" "$@" <>{os.ttyname(its)} >&0 2>&0', sys.executable, "-m", "dayfile", *words]
+    process = subprocess.Popen(command, stdin=its, cwd=folder, env=environment, start_new_session=True)
+    os.close(its)
+    seen = ""
+    is_answered = False
+    while block := _read(ours):
+        seen += _COLOURS.sub("", block.decode())
+        if not is_answered and at in seen:
+            os.write(ours, answer.encode())
+            is_answered = True
+    os.close(ours)
+    return Seen(process.wait(), seen.replace("\r\n", "\n"))
+
+
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, _BLOCK_BYTES)
+    except OSError:  # Linux says so when nobody has the other end open any more
+        return b""
