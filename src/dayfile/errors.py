@@ -24,6 +24,7 @@
     │   ├── DamagedObject       an object is missing, or is not what was written: the operator must restore it
     │   └── DamagedFile         the same of a sealed file, as its owner is told
     └── Unusable                this instance cannot start or go on: the operator must act
+        └── Absent              there is none where the settings say
 
 HTTP statuses are given to them in one place, `api/meanings.py`. Anything else that is raised is a bug.
 """
@@ -168,6 +169,10 @@ class DamagedFile(Corrupt):
 
 class Unusable(DayfileError):
     """The instance cannot start or go on as it is configured; the message tells the operator what to do."""
+
+
+class Absent(Unusable):
+    """There is no instance where the settings say, and what was asked for makes none."""
 
 
 def _shorten(value: object, *, limit: int = 80) -> str:

@@ -7,7 +7,7 @@ import os
 import secrets
 import socket
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cached_property
@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 from dayfile.accounts.administer import Administration
 from dayfile.accounts.authenticate import Authenticator
 from dayfile.accounts.sessions import Sessions
-from dayfile.accounts.settle_key import settle_key
+from dayfile.accounts.settle_key import is_settled, settle_key
 from dayfile.clock import Clock, SystemClock
 from dayfile.delivery.addresses import Destinations, Resolver, SystemResolver
 from dayfile.delivery.replay import Replay
 from dayfile.delivery.room import THREADS
-from dayfile.errors import DatabaseUnavailable, Unusable
+from dayfile.errors import Absent, DatabaseUnavailable, Unusable
 from dayfile.exports.configuration import Configuring
 from dayfile.exports.custom import CustomJobs
 from dayfile.exports.daily import DailyExports
@@ -30,7 +30,7 @@ from dayfile.exports.given import GivenLinks
 from dayfile.exports.outbox import Outbox
 from dayfile.exports.publish import Publishing
 from dayfile.exports.retention import Retention
-from dayfile.files.key_file import read_or_make
+from dayfile.files import key_file
 from dayfile.files.links import LinkSigner
 from dayfile.files.private import Closed, Exposed
 from dayfile.files.scratch import scratch_folder
@@ -40,7 +40,7 @@ from dayfile.model.secret import KEY_BYTES, InstanceKey, Randomness
 from dayfile.objects.sweep import Sweep
 from dayfile.settings import Settings
 from dayfile.store.database import Database, file_of
-from dayfile.store.opening import open_database, open_database_to_read
+from dayfile.store.opening import find_database, find_database_to_read, make_database
 from dayfile.work.engine import cores, local_engine
 
 # Most commands do without the web framework, DuckDB and Arrow, which take long to load: imported where they are used.
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from dayfile.work.worker import Worker
 
 _ALPHANUMERIC = string.ascii_letters + string.digits
+_ABSENT = "there is no instance in {}: `dayfile init` makes one there. If yours is elsewhere, set DAYFILE_DATA_DIR"
 
 
 class SystemRandomness:
@@ -89,23 +90,41 @@ class Service(contextlib.AbstractContextManager["Service"]):
         self._closing.callback(database.close)
 
     @classmethod
-    def open(cls, settings: Settings, *, clock: Clock | None = None, to_read: bool = False) -> Service:
+    def open(cls, settings: Settings, *, clock: Clock | None = None) -> Service:
         """Open the instance that the settings describe, making it on first start.
 
-        With `to_read` it is opened for reading only if its folder or disk cannot be written. Raises Unusable, with what
-        to do: a folder that cannot be used, a data folder of a newer version, a key that is not the one this instance
-        was made with.
+        Raises Unusable, with what to do: a folder that cannot be used, a data folder of a newer version, a key that is
+        not the one this instance was made with or is missing.
         """
-        key = _instance_key(settings)
-        permissions = settings.own_folders(file_of(settings.database)).close()
-        with contextlib.ExitStack() as on_failure:
-            try:
-                database = (open_database_to_read if to_read else open_database)(settings.database)
-                on_failure.callback(database.close)
+        folders = settings.own_folders(file_of(settings.database))
+        folders.make()
+        permissions = folders.close()
+        with _named_folder(settings):
+            database = make_database(settings.database)
+            with _closed_on_failure(database):
+                key = _make_key(settings, database)
                 settle_key(database, key)
-            except (Unusable, DatabaseUnavailable) as error:
-                raise Unusable(f"{error} (DAYFILE_DATA_DIR is {settings.data_dir.absolute()})") from error
-            on_failure.pop_all()
+        service = cls(settings, database=database, key=key, clock=clock or SystemClock())
+        service.permissions = permissions
+        return service
+
+    @classmethod
+    def find(cls, settings: Settings, *, clock: Clock | None = None, to_read: bool = False) -> Service:
+        """Open the instance that the settings describe, and make nothing where there is none.
+
+        With `to_read` it is opened for reading only if its folder or disk cannot be written. Raises Unusable as `open`
+        does, and where there is no instance.
+        """
+        with _named_folder(settings):
+            database = (find_database_to_read if to_read else find_database)(settings.database)
+            if database is None:
+                raise Absent(_ABSENT.format(settings.place))
+            with _closed_on_failure(database):
+                key = _find_key(settings, database)
+                if key is None:
+                    raise Absent(_ABSENT.format(settings.place))
+                settle_key(database, key)
+                permissions = settings.own_folders(database.file).close()
         service = cls(settings, database=database, key=key, clock=clock or SystemClock())
         service.permissions = permissions
         if to_read:
@@ -344,9 +363,51 @@ class Service(contextlib.AbstractContextManager["Service"]):
             self.worker.wake_for_notices()
 
 
-def _instance_key(settings: Settings) -> InstanceKey:
-    """The key from the settings, or the one in the data folder, which is made on first start."""
+@contextlib.contextmanager
+def _named_folder(settings: Settings) -> Iterator[None]:
+    """Say of what is unusable which folder it is about."""
+    try:
+        yield
+    except Absent:
+        raise
+    except (Unusable, DatabaseUnavailable) as error:
+        raise Unusable(f"{error} (DAYFILE_DATA_DIR is {settings.data_dir.absolute()})") from error
+
+
+@contextlib.contextmanager
+def _closed_on_failure(database: Database) -> Iterator[None]:
+    with contextlib.ExitStack() as on_failure:
+        on_failure.callback(database.close)
+        yield
+        on_failure.pop_all()
+
+
+def _make_key(settings: Settings, database: Database) -> InstanceKey:
+    """The key of the instance, made where neither the settings nor the data folder nor the database know of one."""
+    found = _find_key(settings, database)
+    if found is not None:
+        return found
+    randomness = SystemRandomness()
+    new, draft = randomness.hex(2 * KEY_BYTES) + "\n", randomness.hex(16)
+    return InstanceKey.parse(key_file.read_or_make(settings.key_file, new=new, draft=draft))
+
+
+def _find_key(settings: Settings, database: Database) -> InstanceKey | None:
+    """The key from the settings, or the one in the data folder; None for an instance that has none yet.
+
+    Raises Unusable for one that had a key: its secrets can be read with that one only, and in a backup another one
+    would take its place.
+    """
     if settings.secret_key is not None:
         return InstanceKey.parse(settings.secret_key.get_secret_value())
-    path, randomness = settings.data_dir.absolute() / "secret.key", SystemRandomness()
-    return InstanceKey.parse(read_or_make(path, new=randomness.hex(2 * KEY_BYTES) + "\n", draft=randomness.hex(16)))
+    text = key_file.find(settings.key_file)
+    if text is None and is_settled(database):
+        # Whoever settled it a moment ago has made the file before.
+        text = key_file.find(settings.key_file)
+        if text is None:
+            raise Unusable(
+                f"the key of this instance is missing: there is no {settings.key_file}, and every secret in its "
+                "database depends on it. Put the file back from the backup of the data folder, or set "
+                "DAYFILE_SECRET_KEY to what was in it; no new one is made beside this database"
+            )
+    return None if text is None else InstanceKey.parse(text)

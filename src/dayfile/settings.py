@@ -20,6 +20,7 @@ from dayfile.errors import Unusable
 from dayfile.files.own_folders import OwnFolders
 from dayfile.model.export import LONGEST_LINK
 from dayfile.sealing.plan import SealingRule
+from dayfile.store.database import shown_url
 
 Network = IPv4Network | IPv6Network
 
@@ -202,6 +203,19 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database URL that holds."""
         return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'dayfile.sqlite'}"
+
+    @property
+    def key_file(self) -> Path:
+        """The file of the instance key, unless the key is a setting."""
+        return self.data_dir.absolute() / "secret.key"
+
+    @property
+    def place(self) -> str:
+        """Where the instance is, for messages: its data folder, and its database where that is elsewhere."""
+        folder = str(self.data_dir.absolute())
+        if self.database_url is None:
+            return folder
+        return f"{folder}, its database {shown_url(self.database_url)}"
 
     @property
     def storage_folder(self) -> Path:

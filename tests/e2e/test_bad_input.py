@@ -135,6 +135,7 @@ def test_what_only_looks_bad_is_taken(server: Server, acme: str) -> None:
 def test_a_file_of_everything_that_can_be_wrong_is_told_line_by_line(tmp_path: Path) -> None:
     """The command names each line, keeps it, and takes the good ones in."""
     instance = Instance(tmp_path)
+    instance.run("init")
     account = instance.json("accounts", "create")["account_sid"]
     good = body_of([_message(account)])
     (tmp_path / "bad.json").write_bytes(good + b"".join(_bad(account, make) for make, _, _ in BAD_LINES) + good)
@@ -161,6 +162,7 @@ def test_a_file_of_everything_that_can_be_wrong_is_told_line_by_line(tmp_path: P
 def test_a_file_that_cannot_be_read_on_is_named_with_what_is_kept(tmp_path: Path, content: bytes, message: str) -> None:
     """Exit code 1, the name of the file, and what to do."""
     instance = Instance(tmp_path)
+    instance.run("init")
     (tmp_path / "broken.json").write_bytes(content)
     done = instance.run("intake", "Messages", "broken.json", expect=Outcome.FAILED)
     assert "broken.json: the " in done.stderr

@@ -56,6 +56,7 @@ def _mode(path: Path) -> int:
 
 def _fill(instance: Instance) -> None:
     """Records inline and in objects, sealed ones, refused ones, and a folder of every kind."""
+    instance.run("init")
     account = instance.json("accounts", "create", "--email", "owner@example.com")["account_sid"]
     sent = [
         Sent(account=account, name=f"{n}", created=f"{DAY}T10:00:00Z", updated=f"{DAY}T10:00:01Z", body="secret")

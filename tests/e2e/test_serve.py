@@ -71,7 +71,7 @@ def test_a_host_name_that_some_clients_mangle_is_warned_of(tmp_path: Path) -> No
 def test_a_data_folder_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     """After a downgrade: told what to do, and nothing that the newer version needs is touched."""
     instance = Instance(tmp_path)
-    instance.run("accounts", "create")
+    instance.run("init")
     database = tmp_path / "data" / "dayfile.sqlite"
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")

@@ -73,6 +73,7 @@ def test_a_data_folder_that_is_read_only_is_told_with_its_name(disk: Path, tmp_p
     """Root ignores modes, so it is the disk that refuses; the instance on it is as it was."""
     (disk / "data").mkdir()
     instance = Instance(tmp_path, {"DAYFILE_DATA_DIR": str(disk / "data")})
+    instance.run("init")
     account = instance.json("accounts", "create")["account_sid"]
     change(disk, "ro")
     refused = instance.run("serve", "--port", "0", expect=Outcome.FAILED)

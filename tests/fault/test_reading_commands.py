@@ -51,6 +51,7 @@ def _run(folder: Path, *words: str, **variables: str) -> Result:
 
 def _instance(folder: Path) -> tuple[str, list[tuple[str, ...]]]:
     """An instance that has something to show; its account, and every command that only reads."""
+    _run(folder, "init")
     account = json.loads(_run(folder, "accounts", "create", "--json").stdout)["account_sid"]
     lines = folder.parent / "lines"
     lines.write_text("not a record\n")

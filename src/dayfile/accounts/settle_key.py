@@ -7,6 +7,12 @@ from dayfile.model.secret import InstanceKey
 from dayfile.store.database import Database
 
 
+def is_settled(database: Database) -> bool:
+    """Tell if the instance has a key: no other one may take its place."""
+    with database.snapshot() as tx:
+        return tx.instance.find("key_check") is not None or bool(tx.accounts.listed(after=None, limit=1))
+
+
 def settle_key(database: Database, key: InstanceKey) -> None:
     """Make this the instance's key, once and for all; raises Unusable if the instance has another one.
 

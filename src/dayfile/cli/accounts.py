@@ -55,13 +55,15 @@ def create(
     as_json: JsonOption = False,
 ) -> None:
     """Make an account. Its auth token is shown once, now."""
-    with instance.opened() as service:
+    with instance.opened(screen_of(ctx)) as service:
         new = service.administration.create_account(parent=parent, friendly_name=name, email=email)
+        place = service.settings.place
     screen = screen_of(ctx)
     if as_json:
         screen.json(_as_json(new.account) | {"auth_token": new.auth_token})
         return
     screen.facts({"account_sid": new.account.sid, "auth_token": new.auth_token})
+    screen.note(f"It is an account of the instance in {place}.")
     screen.note("Keep the auth token: it is not shown again. `dayfile accounts rotate` makes another.")
 
 
@@ -71,7 +73,7 @@ app.command("import")(accounts_import.import_accounts)
 @app.command("list")
 def list_accounts(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
     """List all accounts."""
-    with instance.opened(to_read=True) as service:
+    with instance.opened(screen_of(ctx), to_read=True) as service:
         accounts = list(_all(service.database))
     screen = screen_of(ctx)
     if as_json:
@@ -100,7 +102,7 @@ def list_accounts(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
 @app.command("show")
 def show(ctx: typer.Context, *, account: AccountArgument, as_json: JsonOption = False) -> None:
     """Show one account."""
-    with instance.opened(to_read=True) as service, service.database.snapshot() as tx:
+    with instance.opened(screen_of(ctx), to_read=True) as service, service.database.snapshot() as tx:
         found = tx.accounts.get(account)
         login = tx.logins.find(account)
         keys = sum(key.revoked_at is None for key in tx.keys.listed(account=account))
@@ -155,7 +157,7 @@ def rotate(
     if (keep_old_for is not None) + now + finish > 1:
         raise typer.BadParameter("--keep-old-for, --now and --finish exclude one another")
     screen = screen_of(ctx)
-    with instance.opened() as service:
+    with instance.opened(screen_of(ctx)) as service:
         if now or finish:
             confirm(screen, f"End the old auth token of {account} at once", yes=yes, alone=True)
         if finish:
@@ -176,7 +178,7 @@ def rotate(
 @app.command("suspend")
 def suspend(ctx: typer.Context, *, account: AccountArgument) -> None:
     """Let an account, and with it its subaccounts, ask for nothing. Its records are still taken in and kept."""
-    with instance.opened() as service:
+    with instance.opened(screen_of(ctx)) as service:
         service.administration.suspend(account)
     screen_of(ctx).note(f"Suspended {account}, and with it its subaccounts.")
 
@@ -184,7 +186,7 @@ def suspend(ctx: typer.Context, *, account: AccountArgument) -> None:
 @app.command("activate")
 def activate(ctx: typer.Context, *, account: AccountArgument) -> None:
     """Make a suspended account active again."""
-    with instance.opened() as service:
+    with instance.opened(screen_of(ctx)) as service:
         service.administration.activate(account)
     screen_of(ctx).note(f"Activated {account}.")
 
@@ -192,7 +194,7 @@ def activate(ctx: typer.Context, *, account: AccountArgument) -> None:
 @app.command("close")
 def close(ctx: typer.Context, *, account: AccountArgument, yes: YesOption = False) -> None:
     """Close an account for good: its credentials and keys open nothing any more. Its records stay."""
-    with instance.opened() as service:
+    with instance.opened(screen_of(ctx)) as service:
         with service.database.snapshot() as tx:
             found = tx.accounts.get(account)
         if found.state is not AccountState.CLOSED:
@@ -215,7 +217,7 @@ def webhook_secret(
     """Show the secrets that sign an account's webhooks as Standard Webhooks has it, newest first."""
     from dayfile.model.webhook_secret import secret_text
 
-    with instance.opened(to_read=not rotate) as service:
+    with instance.opened(screen_of(ctx), to_read=not rotate) as service:
         administration = service.administration
         secrets = administration.rotate_webhook_secret(account) if rotate else administration.webhook_secrets(account)
     texts = [secret_text(secret) for secret in secrets]

@@ -55,7 +55,7 @@ def import_accounts(
     screen = screen_of(ctx)
     accounts = _read(screen, file)
     new_tokens: Mapping[AccountSid, str] = {}
-    with instance.opened(to_read=dry_run) as service:
+    with instance.opened(screen_of(ctx), to_read=dry_run, make=not dry_run) as service:
         try:
             if dry_run:
                 steps = service.administration.plan(accounts.entries)

@@ -16,6 +16,7 @@ from dayfile.cli import (
     clock,
     configuration,
     days,
+    init,
     intake,
     jobs,
     keys,
@@ -46,11 +47,11 @@ class Commands(Group):
         try:
             with _mistakes_spelled_out():
                 return super().invoke(ctx)
-        except DatabaseDamaged as error:
-            _screen(ctx).problem(f"{error}. {error.to_do}")
-            raise typer.Exit(outcome_of(error)) from error
         except DayfileError as error:
-            _screen(ctx).problem(str(error))
+            screen = _screen(ctx)
+            screen.problem(f"{error}. {error.to_do}" if isinstance(error, DatabaseDamaged) else str(error))
+            for note in getattr(error, "__notes__", ()):
+                screen.note(note)
             raise typer.Exit(outcome_of(error)) from error
         except UnicodeEncodeError as error:
             # Which text it is stays unsaid: it may be a password.
@@ -93,6 +94,7 @@ def dayfile(
     ctx.obj = Screen(color=not no_color)
 
 
+app.command("init", rich_help_panel=OPERATOR_PANEL)(init.init)
 app.command("serve", rich_help_panel=OPERATOR_PANEL)(serve.serve)
 app.command("work", rich_help_panel=OPERATOR_PANEL)(serve.work)
 app.command("intake", rich_help_panel=OPERATOR_PANEL)(intake.intake)

@@ -44,7 +44,7 @@ def list_audit(
     as_json: JsonOption = False,
 ) -> None:
     """List the audit log, newest first."""
-    with instance.opened(to_read=True) as service, service.database.snapshot() as tx:
+    with instance.opened(screen_of(ctx), to_read=True) as service, service.database.snapshot() as tx:
         # One more than is shown tells whether there are more.
         found = tx.audit.newest(actor=_as_kept(actor), subject=_as_kept(subject), before=before, limit=limit + 1)
     lines = found[:limit]

@@ -23,7 +23,8 @@ def check(
     Exit code 1 when something was found.
     """
     screen = screen_of(ctx)
-    with instance.opened(to_read=True) as service:
+    with instance.opened(screen_of(ctx), to_read=True) as service:
+        place = service.settings.place
         looking = service.check
         objects = looking.objects()
         with screen.counting("Checking", objects) as bar:
@@ -38,7 +39,8 @@ def check(
         screen.table(columns, ((found.invariant, found.subject, found.detail) for found in findings), empty="")
     else:
         read = "read and compared" if deep else "looked at"
-        screen.line(f"All is well: {count_text(objects, 'object')} {read}, and all jobs and notices.")
+        screen.line(f"All is well in {place}: {count_text(objects, 'object')} {read}, and all jobs and notices.")
     if findings:
-        screen.problem(f"{count_text(len(findings), 'finding')}: see docs/operations.md, “When something is wrong”")
+        found = f"{count_text(len(findings), 'finding')} in {place}"
+        screen.problem(f"{found}: see docs/operations.md, “When something is wrong”")
         raise typer.Exit(Outcome.FAILED)

@@ -25,7 +25,7 @@ def clock(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
         return
     from dayfile.work.clock_state import clock_state
 
-    with instance.opened() as service, service.database.snapshot() as tx:
+    with instance.opened(screen_of(ctx), to_read=True) as service, service.database.snapshot() as tx:
         state = clock_state(tx.clock_marks.find(), service.clock.reading())
     screen = screen_of(ctx)
     if as_json:
@@ -42,7 +42,7 @@ def accept(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
     from dayfile.accounts.administer import OPERATOR
     from dayfile.work.clock_state import clock_state
 
-    with instance.opened() as service:
+    with instance.opened(screen_of(ctx)) as service:
         mark = service.clock_watch.accept(actor=OPERATOR)
         state = clock_state(mark, service.clock.reading())
     screen = screen_of(ctx)

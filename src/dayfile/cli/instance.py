@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from dayfile.errors import DayfileError
 from dayfile.files.private import Closed, Exposed
 
 if TYPE_CHECKING:
@@ -14,10 +15,12 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def opened(*, to_read: bool = False) -> Iterator[Service]:
-    """The instance, open as long as the block runs; raises Unusable with what to do.
+def opened(screen: Screen, *, to_read: bool = False, make: bool = False) -> Iterator[Service]:
+    """The instance, open as long as the block runs; raises Unusable with what to do, where there is none as well.
 
-    A command that only reads opens it `to_read`: then a disk that is full or read-only does not matter.
+    A command that only reads opens it `to_read`: then a disk that is full or read-only does not matter. One that an
+    operator may begin with lets it `make` the instance. Which one it is, a terminal is told, and whoever reads what
+    went wrong in the block.
     """
     # Imported when it is needed: everything that Dayfile is made of hangs from it, and the help needs nothing of it.
     from dayfile.cli.logs import log_trouble
@@ -25,9 +28,16 @@ def opened(*, to_read: bool = False) -> Iterator[Service]:
     from dayfile.settings import Settings
 
     log_trouble()
-    with Service.open(Settings.read(), to_read=to_read) as service:
+    settings = Settings.read()
+    with Service.open(settings) if make else Service.find(settings, to_read=to_read) as service:
+        if screen.err.is_terminal:
+            screen.note(f"Instance: {settings.place}")
         tell_closed(service)
-        yield service
+        try:
+            yield service
+        except DayfileError as error:
+            error.add_note(f"The instance is in {settings.place}.")
+            raise
 
 
 def tell_closed(service: Service) -> None:

@@ -70,7 +70,7 @@ def intake(
 def _take_in(screen: Screen, resource_type: ResourceType, files: Sequence[str]) -> list[tuple[str, FileReceipt]]:
     """Each file's name with what became of it; ends the command at the first that cannot be read on."""
     receipts = []
-    with instance.opened() as service, screen.transfer("Taking in", _total_bytes(files)) as bar:
+    with instance.opened(screen) as service, screen.transfer("Taking in", _total_bytes(files)) as bar:
         from dayfile.intake.file import FileIntake
 
         taking = FileIntake(service.intake)

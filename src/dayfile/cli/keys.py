@@ -80,15 +80,17 @@ def create(
         check_key(kind, of_account=not operator, scopes=scopes or (), permissions=permissions or ())
     except Invalid as error:
         raise typer.BadParameter(str(error)) from error
-    with instance.opened() as service:
+    with instance.opened(screen_of(ctx)) as service:
         new = service.administration.create_key(
             account=account, kind=kind, scopes=scopes or (), permissions=permissions or (), friendly_name=name
         )
+        place = service.settings.place
     screen = screen_of(ctx)
     if as_json:
         screen.json(_as_json(new.key) | {"secret": new.secret})
         return
     screen.facts({"sid": new.key.sid, "secret": new.secret})
+    screen.note(f"It is a key of the instance in {place}.")
     screen.note("Keep the secret: it is not shown again.")
 
 
@@ -103,7 +105,7 @@ def list_keys(
     as_json: JsonOption = False,
 ) -> None:
     """List all keys, revoked ones too."""
-    with instance.opened(to_read=True) as service, service.database.snapshot() as tx:
+    with instance.opened(screen_of(ctx), to_read=True) as service, service.database.snapshot() as tx:
         keys = tx.keys.listed(account=account)
     screen = screen_of(ctx)
     if as_json:
@@ -142,7 +144,7 @@ def revoke(
 ) -> None:
     """Revoke a key: from now on it opens nothing."""
     sid = parse_key_sid(key)
-    with instance.opened() as service:
+    with instance.opened(screen_of(ctx)) as service:
         with service.database.snapshot() as tx:
             found = tx.keys.get(sid)
         if found.revoked_at is None:

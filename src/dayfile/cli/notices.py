@@ -60,7 +60,7 @@ def list_notices(
     as_json: JsonOption = False,
 ) -> None:
     """List notices, newest first."""
-    with instance.opened(to_read=True) as service, service.database.snapshot() as tx:
+    with instance.opened(screen_of(ctx), to_read=True) as service, service.database.snapshot() as tx:
         number = None if before is None else tx.notices.get(parse_event_sid(before)).number
         # One more than is shown tells whether there are more.
         found = tx.notices.page(account=account, state=state, before=number, limit=limit + 1)
@@ -79,7 +79,7 @@ def list_notices(
 def show(ctx: typer.Context, *, event: EventArgument, as_json: JsonOption = False) -> None:
     """Show one notice with every attempt to deliver it."""
     sid = parse_event_sid(event)
-    with instance.opened(to_read=True) as service, service.database.snapshot() as tx:
+    with instance.opened(screen_of(ctx), to_read=True) as service, service.database.snapshot() as tx:
         notice, attempts = tx.notices.get(sid), tx.notices.attempts(sid)
         base_url = service.settings.base_url
     screen = screen_of(ctx)
@@ -105,7 +105,7 @@ def replay(ctx: typer.Context, *, event: EventArgument) -> None:
     """Tell it again, at once and under the same event sid; only a notice that is not pending."""
     from dayfile.accounts.administer import OPERATOR
 
-    with instance.opened() as service:
+    with instance.opened(screen_of(ctx)) as service:
         notice = service.replay.replay(parse_event_sid(event), actor=OPERATOR)
     screen_of(ctx).note(f"{notice.sid} is pending again: the next worker that looks delivers it.")
 

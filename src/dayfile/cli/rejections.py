@@ -62,7 +62,7 @@ def list_rejections(
 ) -> None:
     """List rejections, oldest first: 100 of them in a table, all of them in JSON."""
     screen = screen_of(ctx)
-    with instance.opened(to_read=True) as service:
+    with instance.opened(screen_of(ctx), to_read=True) as service:
         if as_json:
             screen.json_list(map(_as_json, islice(_all(service, account=account, after=after), limit)))
             return
@@ -82,7 +82,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show one rejection with the line as it came."""
-    with instance.opened(to_read=True) as service, service.database.snapshot() as tx:
+    with instance.opened(screen_of(ctx), to_read=True) as service, service.database.snapshot() as tx:
         rejection = tx.rejections.get(number)
     screen = screen_of(ctx)
     line = rejection.refusal.line.decode(errors="replace")
@@ -107,7 +107,7 @@ def retry(ctx: typer.Context, *, numbers: NumbersArgument = None, everything: Al
     """Try rejections again; those that are accepted now leave the list. Exit code 1 when some are not."""
     _check_choice(numbers, everything=everything)
     screen = screen_of(ctx)
-    with instance.opened() as service:
+    with instance.opened(screen_of(ctx)) as service:
         if numbers:
             tried = service.intake.retry(numbers)
             accepted, rejected = tried.accepted, tried.rejected
@@ -129,7 +129,7 @@ def drop(
     """Forget rejections for good."""
     _check_choice(numbers, everything=everything)
     screen = screen_of(ctx)
-    with instance.opened() as service:
+    with instance.opened(screen_of(ctx)) as service:
         count = len(set(numbers)) if numbers else _extent(service)[1]
         if count:
             confirm(screen, f"Drop {count_text(count, 'rejection')} for good", yes=yes, alone=bool(numbers))

@@ -36,7 +36,7 @@ def seal(
 ) -> None:
     """Seal now what is waiting, without the grace time, and wait for it: all days that are over, or the one named."""
     screen = screen_of(ctx)
-    with instance.opened() as service:
+    with instance.opened(screen_of(ctx)) as service:
         days = _waiting(service, resource_type, day)
         outcomes: list[SealOutcome] = []
         with screen.counting("Sealing", len(days)) as bar:

@@ -10,6 +10,16 @@ from dayfile.errors import Unusable
 from dayfile.files import private
 
 
+def find(path: Path) -> str | None:
+    """Return the text of the file, or None where there is none. Raises Unusable with what to do."""
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _unusable(path, error) from error
+
+
 def read_or_make(path: Path, *, new: str, draft: str) -> str:
     """Return the text of the file, made with the text `new` if it does not exist. Raises Unusable with what to do.
 
@@ -24,10 +34,14 @@ def read_or_make(path: Path, *, new: str, draft: str) -> str:
             _make(path, new, path.with_name(f".{path.name}.{draft}"))
         return path.read_text()
     except OSError as error:
-        raise Unusable(
-            f"the data folder {path.parent} cannot be used: {error.strerror}. "
-            "Make it writable for this user, or set DAYFILE_DATA_DIR to another one"
-        ) from error
+        raise _unusable(path, error) from error
+
+
+def _unusable(path: Path, error: OSError) -> Unusable:
+    return Unusable(
+        f"the data folder {path.parent} cannot be used: {error.strerror}. "
+        "Make it writable for this user, or set DAYFILE_DATA_DIR to another one"
+    )
 
 
 def _make(path: Path, text: str, draft: Path) -> None:

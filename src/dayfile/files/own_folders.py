@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from dayfile.errors import Unusable
-from dayfile.files.private import Closed, Exposed, close_database, close_folder, is_open
+from dayfile.files.private import Closed, Exposed, close_database, close_folder, is_open, make_folder
 
 _OWN: Final = frozenset(
     {"objects", "scratch", "mail", "segments", "sealed", "probes", "downloads", "server.log", ".door"}
@@ -27,6 +27,13 @@ class OwnFolders:
     storage: Path
     database: Path | None  # None: no file
 
+    def make(self) -> None:
+        """Make the data folder if it is missing, closed from its first moment. Raises Unusable, with what to do."""
+        try:
+            make_folder(self.data)
+        except OSError as error:
+            raise self._unusable(error) from error
+
     def close(self) -> list[Exposed | Closed]:
         """Close all that is this user's and Dayfile's alone; return what was open to other users until now, and what
         still is.
@@ -36,10 +43,13 @@ class OwnFolders:
         try:
             return list(self._close())
         except OSError as error:
-            raise Unusable(
-                f"the data folder {self.data} cannot be used: {error.strerror} ({error.filename}). "
-                "Make it writable for this user, or set DAYFILE_DATA_DIR to another one"
-            ) from error
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: OSError) -> Unusable:
+        return Unusable(
+            f"the data folder {self.data} cannot be used: {error.strerror} ({error.filename}). "
+            "Make it writable for this user, or set DAYFILE_DATA_DIR to another one"
+        )
 
     def _close(self) -> Iterator[Exposed | Closed]:
         for folder in dict.fromkeys((self.data, self.storage, self.data / "mail", self.data / "scratch")):

@@ -180,6 +180,11 @@ def file_of(url: str) -> Path | None:
     return _file_of(make_url(url))
 
 
+def shown_url(url: str) -> str:
+    """Return a SQLAlchemy URL as it may be shown, without its password."""
+    return make_url(url).render_as_string(hide_password=True)
+
+
 def _file_of(url: URL) -> Path | None:
     """Return the file of a SQLite URL, None for PostgreSQL's; raises Unusable for others."""
     if url.get_backend_name() == "sqlite":

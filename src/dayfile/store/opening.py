@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from dayfile.errors import DatabaseDamaged, DatabaseUnavailable, DatabaseUnwritable, Unusable
 from dayfile.store import schema
-from dayfile.store.database import Database
+from dayfile.store.database import Database, file_of
 
 
-def open_database(url: str) -> Database:
+def make_database(url: str) -> Database:
     """Open the database, creating and migrating it where need be; raises Unusable with what to do."""
     with _as_unusable():
         return _open(url)
 
 
-def open_database_to_read(url: str) -> Database:
-    """Open the database as `open_database` does or, where it cannot be written, for reading only.
+def find_database(url: str) -> Database | None:
+    """Open the database, migrating it where need be; None, and nothing is changed, where there is none of Dayfile's.
 
     Raises Unusable with what to do.
     """
     with _as_unusable():
+        return _open(url) if _is_there(url) else None
+
+
+def find_database_to_read(url: str) -> Database | None:
+    """Open the database as `find_database` does or, where it cannot be written, for reading only.
+
+    Raises Unusable with what to do.
+    """
+    with _as_unusable():
+        if not _is_there(url):
+            return None
         try:
             return _open(url)
         except DatabaseUnwritable:
@@ -29,6 +40,25 @@ def open_database_to_read(url: str) -> Database:
             with _closed_on_failure(database):
                 schema.check_version(database)
             return database
+
+
+def _is_there(url: str) -> bool:
+    """Tell if there is a database with tables of Dayfile, or one that must be opened to be told about."""
+    file = file_of(url)
+    try:
+        if file is not None and file.stat().st_size == 0:
+            return False  # as a first start leaves it that was killed in its first moment
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True  # opening it says what is wrong
+    try:
+        # Only read: another program's file is left as it is.
+        database = Database.connect_to_read(url)
+    except (DatabaseUnavailable, Unusable):
+        return True
+    with closing(database):
+        return schema.is_there(database)
 
 
 def _open(url: str) -> Database:

@@ -28,6 +28,12 @@ def migrate(database: Database) -> None:
             _upgrade(connection)
 
 
+def is_there(database: Database) -> bool:
+    """Tell if the database has tables of Dayfile, of whatever version, and is not another program's or empty."""
+    with database.looked_into() as connection:
+        return version(connection) is not None and inspect(connection).has_table(instance.instance.name)
+
+
 def check_version(database: Database) -> None:
     """Raise Unusable if the database, which is only read, does not have this version's schema."""
     with database.looked_into() as connection:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import structlog
 from typer.testing import CliRunner, Result
 
 from dayfile.cli.app import app
+from dayfile.service import Service
+from dayfile.settings import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -32,3 +35,16 @@ def run(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Res
         return CliRunner().invoke(app, words, input=text, env=variables)
 
     return run_command
+
+
+@pytest.fixture(scope="session")
+def _new_instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("new") / "data"
+    Service.open(Settings.read(_env_file=None, data_dir=folder)).close()
+    return folder
+
+
+@pytest.fixture
+def made(data_folder: Path, _new_instance: Path) -> None:
+    """Have the instance of the commands made, as `dayfile init` makes it."""
+    shutil.copytree(_new_instance, data_folder)

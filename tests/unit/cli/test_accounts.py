@@ -7,6 +7,8 @@ import pytest
 
 from dayfile.cli.outcome import Outcome
 
+pytestmark = pytest.mark.usefixtures("made")
+
 
 def made(run: Any, *options: str) -> dict[str, Any]:
     """A new account."""
@@ -23,7 +25,7 @@ def test_the_life_of_an_account_can_be_told_in_commands(run: Any) -> None:
     sid = made(run, "--name", "acme", "--email", "ops@example.com")["account_sid"]
     assert (shown(run, sid)["status"], shown(run, sid)["email"]) == ("active", "ops@example.com")
     for command, status in (("suspend", "suspended"), ("activate", "active"), ("close", "closed"), ("close", "closed")):
-        assert run("accounts", command, sid).exit_code == Outcome.DONE
+        assert run("accounts", command, sid, *(["--yes"] if command == "close" else [])).exit_code == Outcome.DONE
         assert shown(run, sid)["status"] == status
     done = run("accounts", "activate", sid)
     assert done.exit_code == Outcome.FAILED

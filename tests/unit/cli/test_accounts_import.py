@@ -28,6 +28,8 @@ JSON = "\n".join(
     )
 )
 
+pytestmark = pytest.mark.usefixtures("made")
+
 
 def listed(run: Any) -> dict[str, dict[str, Any]]:
     """All accounts, by sid."""

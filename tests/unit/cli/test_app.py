@@ -148,6 +148,7 @@ def test_a_command_loads_only_what_it_needs() -> None:
     assert heavy.intersection(done.stdout.split()) == set()
 
 
+@pytest.mark.usefixtures("made")
 @pytest.mark.parametrize(
     "words",
     [

@@ -9,6 +9,8 @@ import pytest
 from dayfile.cli.outcome import Outcome
 from tests.support.terminal import Seen, typed
 
+pytestmark = pytest.mark.usefixtures("made")
+
 
 @pytest.fixture
 def at_terminal(data_folder: Path, tmp_path: Path) -> Any:

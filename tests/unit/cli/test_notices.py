@@ -16,6 +16,8 @@ from tests.support.lanes import attempted, claimed, concluded
 from tests.support.notices import a_notice, an_outcome, told
 from tests.support.state import a_sid
 
+pytestmark = pytest.mark.usefixtures("made")
+
 NONE = a_sid("EV", "none")
 
 

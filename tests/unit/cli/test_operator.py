@@ -5,6 +5,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from dayfile.cli.controls import plain_lines
 from dayfile.cli.demo.expectation import Expectation
 from dayfile.cli.demo.traffic import Traffic
@@ -15,6 +17,8 @@ from dayfile.model.day import Day, DayRange
 from dayfile.model.resource import CALLS
 from dayfile.store.database import Database
 from tests.support.clock import NOON
+
+pytestmark = pytest.mark.usefixtures("made")
 
 DAYS = DayRange(first=Day.parse("2026-10-01"), last=Day.parse("2026-10-03"))
 
