@@ -44,7 +44,7 @@ values: st.SearchStrategy[Any] = st.recursive(
 BY_KIND: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.TEXT: texts,
     Kind.INTEGER: integers,
-    Kind.AMOUNT: texts | numbers.map(str),
+    Kind.AMOUNT: numbers.map(str),
     Kind.BOOLEAN: st.booleans(),
     Kind.MOMENT: moments.map(moment_text),
 }
@@ -105,7 +105,7 @@ def _otherwise(kind: Kind, value: Any, rng: Random) -> Any:
     if kind is Kind.BOOLEAN:
         return str(value).lower()
     if kind is Kind.AMOUNT:
-        return Number(value) if NUMBER.fullmatch(value) else value
+        return Number(value)
     if kind is Kind.MOMENT:
         moment = datetime.fromisoformat(value)
         iso = f"{value[:-1]}.{rng.randrange(1000):03}{rng.choice(['Z', '+00:00', '-0000'])}"

@@ -31,6 +31,10 @@ _TYPES: Final = {
 # Numbers of segments, media and seconds are few and small. The pattern also bounds the length of what is cached.
 _INTEGERS_REMEMBERED = 4096
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
+_AMOUNT = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+
+is_amount: Final = _AMOUNT.fullmatch
+"""The match of a text that is a JSON number and nothing else, or None."""
 
 
 def sid_pattern(prefixes: tuple[str, ...]) -> str:
@@ -95,7 +99,9 @@ def integer_of(digits: str) -> int:
 def _read_amount(name: str, value: Value) -> str:
     if type(value) is msgspec.Raw:
         return bytes(value).decode()
-    raise _refusal(name, "must be a number, as text or not, or null", value)
+    if type(value) is str and is_amount(value):
+        return value
+    raise _refusal(name, "must be a JSON number, as text or not, or null", value)
 
 
 def _read_boolean(name: str, value: Value) -> bool:
@@ -115,7 +121,7 @@ def _absent(name: str, rule: str) -> InvalidRecord:
 READERS: Final[dict[Kind, tuple[type | None, Read]]] = {
     Kind.TEXT: (str, _read_text),
     Kind.INTEGER: (None, _read_integer),
-    Kind.AMOUNT: (str, _read_amount),
+    Kind.AMOUNT: (None, _read_amount),
     Kind.BOOLEAN: (bool, _read_boolean),
     Kind.MOMENT: (None, _read_moment),
 }

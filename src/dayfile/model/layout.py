@@ -51,6 +51,7 @@ class Layout:
     optional: tuple[tuple[str, type | None, Read], ...]
     decode: Callable[[bytes], Any]  # an object with exactly these fields, all of their type, into a struct
     moments: tuple[str, ...]  # the attributes of that struct that hold a time or None
+    amounts: tuple[str, ...]  # those of both structs that hold a text, which should be a number, or None
     # The same for an object that may have fields which an export drops, too, and may have integers as text.
     decode_spelled: Callable[[bytes], Any]
     # The attributes of that struct whose texts are to be respelled, times and integers; how, raising ValueError.
@@ -74,7 +75,8 @@ def layout_of(resource_type: ResourceType) -> Layout:
         needed=needed,
         optional=tuple((field.name, *READERS[field.kind]) for field in resource_type.fields),
         decode=_decoder(resource_type, needed_names, _TYPES),
-        moments=tuple(_attribute(field.name) for field in resource_type.fields if field.kind is Kind.MOMENT),
+        moments=_attributes(resource_type, Kind.MOMENT),
+        amounts=_attributes(resource_type, Kind.AMOUNT),
         decode_spelled=_decoder(resource_type, needed_names, _TYPES | _SPELLED, dropped=resource_type.dropped),
         spelled=(
             ("date_created", canonical_moment),
@@ -94,6 +96,10 @@ def _decoder(
     names = {_attribute(field.name): field.name for field in resource_type.fields}
     struct = msgspec.defstruct(resource_type.name, fields, rename=names, forbid_unknown_fields=True, gc=False)
     return msgspec.json.Decoder(struct).decode
+
+
+def _attributes(resource_type: ResourceType, kind: Kind) -> tuple[str, ...]:
+    return tuple(_attribute(field.name) for field in resource_type.fields if field.kind is kind)
 
 
 def _attribute(name: str) -> str:

@@ -20,6 +20,7 @@ import msgspec
 from dayfile.errors import InvalidRecord
 from dayfile.model.account import AccountSid
 from dayfile.model.day import FIRST_DAY, Day
+from dayfile.model.fields import is_amount
 from dayfile.model.layout import encode_lines, layout_of
 from dayfile.model.moment import find_day, is_canonical, moment_text
 from dayfile.model.resource import ResourceType
@@ -82,7 +83,7 @@ class RecordReader:
             moment = getattr(draft, name)
             if moment is not None and not is_canonical(moment):
                 return None
-        return self._dated(draft, line, head)
+        return self._settled(draft, line, head)
 
     def _respell(self, text: bytes) -> Record | None:
         """Return the record of a line with all documented fields, in REST form or any order; None for other lines."""
@@ -102,10 +103,14 @@ class RecordReader:
                 setattr(draft, name, msgspec.UNSET)
         line = encode_lines([draft])
         head = layout.match_head(line)
-        return self._dated(draft, line, head) if head else None
+        return self._settled(draft, line, head) if head else None
 
-    def _dated(self, draft: Any, line: bytes, head: re.Match[bytes]) -> Record | None:
-        """Return the record of a final line if its dates are valid, else None."""
+    def _settled(self, draft: Any, line: bytes, head: re.Match[bytes]) -> Record | None:
+        """Return the record of a final line if its amounts are numbers and its dates valid, else None."""
+        for name in self._layout.amounts:
+            amount = getattr(draft, name)
+            if amount is not None and not is_amount(amount):
+                return None
         if not self._oldest <= draft.date_created <= self._newest:
             return None
         day = find_day(head[1].decode())

@@ -25,7 +25,7 @@ class Kind(Enum):
 
     TEXT = "text"
     INTEGER = "an integer; an integer written as text is taken as one"
-    AMOUNT = "a number written as text; a number is taken digit by digit"
+    AMOUNT = "a JSON number written as text; a number is taken digit by digit"
     BOOLEAN = "true or false"
     MOMENT = "a time, kept in UTC and whole seconds: 2026-10-01T10:00:00Z"
 

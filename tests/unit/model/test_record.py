@@ -77,7 +77,8 @@ def test_reading_records_leaves_nothing_behind() -> None:
         (MESSAGES, "num_segments", "-9223372036854775808", -(2**63)),
         (MESSAGES, "num_media", 2**63 - 1, 2**63 - 1),
         (MESSAGES, "error_code", 0, 0),
-        (MESSAGES, "price", "", ""),
+        (MESSAGES, "price", "-0.00750", "-0.00750"),
+        (MESSAGES, "price", "1E+2", "1E+2"),
         (MESSAGES, "price", -1, "-1"),
         (MESSAGES, "status", "teleported", "teleported"),
         (MESSAGES, "messaging_service_sid", "", ""),
@@ -123,6 +124,8 @@ def test_an_amount_given_as_a_number_keeps_its_digits(number: str) -> None:
         (MESSAGES, "body", ["x"], "text or null; got an array"),
         (MESSAGES, "from", {"n": 1}, "text or null; got an object"),
         (MESSAGES, "price", False, "number, as text or not, or null; got false"),
+        (MESSAGES, "price", "n/a", r"must be a JSON number, as text or not, or null; got 'n/a'"),
+        (MESSAGES, "price", "", "or null; got ''"),
         (MESSAGES, "date_sent", 1443470400, "time as text, or null; got 1443470400"),
         (MESSAGES, "date_sent", "2026-10-01T10:00:00", "time zone"),
         (PARTICIPANTS, "muted", 1, "true, false or null; got 1"),
@@ -155,6 +158,27 @@ def test_a_value_that_would_be_guessed_is_refused_by_name_and_rule(
 ) -> None:
     """The sender reads this message and nothing else; it must be enough to repair the record."""
     assert refusal_of(resource_type, a_record(resource_type, **{field: value}), rule).field == field
+
+
+NO_NUMBERS = ["", " ", "n/a", "null", "NaN", "-Infinity", "+1", "01", "-", ".5", "1.", "1,5", "1e", "0x1F", "1_0"]
+NO_NUMBERS += [" 1", "1\n", "1 USD", "\u0661", "--1", "-01.5", "1e+", "1" * 100_000 + "x"]
+
+
+@pytest.mark.parametrize("keep_dropped", [False, True])
+@pytest.mark.parametrize("form", ["line", "rest", "unknown"])
+@each_type
+def test_text_that_is_no_json_number_is_in_no_numeric_field(
+    resource_type: ResourceType, form: str, keep_dropped: bool
+) -> None:
+    """One such text, and every typed reader fails on the file of the whole day."""
+    name = f"{resource_type.name.lower()}.{'rest' if form == 'rest' else 'line'}.json"
+    sound = json.loads((LINES / name).read_bytes()) | ({"unknown": 1} if form == "unknown" else {})
+    parse(resource_type, sound, keep_dropped=keep_dropped)
+    for field in resource_type.fields:
+        if field.kind in {Kind.AMOUNT, Kind.INTEGER}:
+            for text in NO_NUMBERS:
+                for spelled in (json.dumps(sound | {field.name: text}), _compact(sound | {field.name: text})):
+                    assert refusal_of(resource_type, spelled.encode(), "must be an? .*or null; got").field == field.name
 
 
 @pytest.mark.parametrize(
@@ -227,3 +251,7 @@ def test_a_view_of_a_buffer_is_as_good_as_bytes() -> None:
 def test_every_kind_of_field_is_tried_here() -> None:
     """A new kind needs its own cases above."""
     assert set(Kind) == {Kind.TEXT, Kind.INTEGER, Kind.AMOUNT, Kind.BOOLEAN, Kind.MOMENT}
+
+
+def _compact(members: dict[str, object]) -> str:
+    return json.dumps(members, separators=(",", ":"), ensure_ascii=False)
