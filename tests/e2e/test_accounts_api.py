@@ -73,6 +73,13 @@ def test_an_account_is_made_and_its_token_shown_once(face: Face, operator: httpx
     assert fetched == {name: body[name] for name in MEMBERS}
 
 
+def test_a_byte_order_mark_before_a_body_is_skipped(operator: httpx2.Client) -> None:
+    """PowerShell's files begin with one."""
+    body = b'\xef\xbb\xbf{"friendly_name": "one"}'
+    made = operator.post(ACCOUNTS, content=body, headers={"Content-Type": "application/json"})
+    assert (made.status_code, made.json()["friendly_name"]) == (201, "one")
+
+
 def test_a_put_may_be_repeated_until_it_is_answered(face: Face, operator: httpx2.Client) -> None:
     """A platform that did not hear the answer sends the same again; nothing happens twice."""
     sid = a_sid("AC", "theirs")

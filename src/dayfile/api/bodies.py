@@ -10,6 +10,7 @@ from starlette.requests import Request
 from dayfile.api.auth import admitted
 from dayfile.api.incoming import IncomingBody
 from dayfile.errors import InvalidBody, TooLarge
+from dayfile.model.strictjson import BYTE_ORDER_MARK
 from dayfile.web.protocol import read_on
 
 FORM = "application/x-www-form-urlencoded"
@@ -25,12 +26,15 @@ async def read_form(request: Request) -> bytes:
 
 
 async def read_json(request: Request) -> bytes:
-    """The body of a request that must be JSON; raises InvalidBody for another kind, TooLarge beyond the limit."""
+    """The body of a request that must be JSON, without a byte order mark.
+
+    Raises InvalidBody for another kind, TooLarge beyond the limit.
+    """
     kind = request.headers.get("content-type", "").partition(";")[0].strip()
     if kind.lower() != JSON:
         raise InvalidBody(f"The body must be a JSON object, so Content-Type must be {JSON}, not {kind[:80]!r}")
     _check_not_encoded(request)
-    return await _read_bounded(request)
+    return (await _read_bounded(request)).removeprefix(BYTE_ORDER_MARK)
 
 
 async def _read_bounded(request: Request) -> bytes:

@@ -29,9 +29,8 @@ class _Next(Enum):
 class Elements:
     """A splitter of an array's text after its `[`, in blocks of any size."""
 
-    def __init__(self, *, before_first: bytes, max_bytes: int) -> None:
-        """Put `before_first` before the first element; of an element over `max_bytes`, keep one byte more than that."""
-        self._before = before_first
+    def __init__(self, *, max_bytes: int) -> None:
+        """Of an element over `max_bytes`, keep one byte more than that."""
         self._kept_bytes = max_bytes + 1
         self._number = 0
         self._next = _Next.FIRST
@@ -51,9 +50,6 @@ class Elements:
                 at = self._take_rest(block, at, elements)
             else:
                 at = self._step(block, at)
-        if elements:
-            elements[0] = self._before + elements[0]
-            self._before = b""
         return list(enumerate(elements, self._number - len(elements) + 1))
 
     def finish(self) -> list[tuple[int, bytes]]:

@@ -1,9 +1,8 @@
 """Splitting of the body of a request, or of a file, into lines, without looking into them.
 
-A body is one record per line, or one JSON array of records: its first byte that is not white space tells which. A line
-over the size limit of records is truncated to one byte over that limit: enough for the reader to refuse it, whatever
-its length. A byte order mark stays at the first line, whose reader refuses it by name; the lines after it are not
-affected.
+A body is one record per line, or one JSON array of records: its first byte that is not white space tells. A line over
+the limit of records arrives cut, one byte over that limit: enough for the reader to refuse it, whatever its length.
+A byte order mark before everything is skipped; anywhere else it stays, and the reader of its line refuses it by name.
 
 Memory is bounded for any body: a few batches' worth of bytes, and one line.
 """
@@ -63,9 +62,8 @@ class LineSplitter:
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
         self._is_begun = False
-        self._mark = b""  # the byte order mark, if the body begins with one
-        self._blank_lines = 0  # before any other byte
-        self._form: _Rows | Elements | None = None  # unknown before the first byte that is not white space
+        self._blank_lines = 0  # before anything else
+        self._form: _Rows | Elements | None = None  # not known before there is a byte that is not white space
 
     def feed(self, chunk: bytes) -> Iterator[list[Line]]:
         """Yield the lists of lines that a chunk completes; take them all before the next chunk. Raises InvalidBody
@@ -109,12 +107,10 @@ class LineSplitter:
         if text.startswith(_GZIP):
             raise self._unexpected_gzip()
         if text.startswith(_ARRAY):
-            self._form = Elements(before_first=self._mark, max_bytes=self._max_line_bytes)
+            self._form = Elements(max_bytes=self._max_line_bytes)
             return self._form.split(text[len(_ARRAY) :])
         self._form = _Rows(first_number=self._blank_lines + 1, max_bytes=self._max_line_bytes)
-        if self._mark and self._blank_lines:
-            return [(1, self._mark), *self._form.split(text)]
-        return self._form.split(self._mark + text)
+        return self._form.split(text)
 
     def _unexpected_gzip(self) -> InvalidBody:
         if self._inflater is not None:
@@ -122,10 +118,9 @@ class LineSplitter:
         return InvalidBody("the body is gzip and does not say so: send it with Content-Encoding: gzip")
 
     def _without_blank(self, block: bytes) -> bytes:
-        """Return the text without the white space before the first other byte of the body."""
-        if not self._is_begun and block.startswith(BYTE_ORDER_MARK):
-            self._mark = BYTE_ORDER_MARK
-            block = block[len(self._mark) :]
+        """The text from the first byte on that is not white space, when there was none before."""
+        if not self._is_begun:
+            block = block.removeprefix(BYTE_ORDER_MARK)
         self._is_begun = True
         text = block.lstrip(_SPACE)
         self._blank_lines += block.count(b"\n", 0, len(block) - len(text))

@@ -16,6 +16,7 @@ from dayfile.intake.taking import Taking
 from dayfile.model.account import AccountSid
 from dayfile.model.receipt import Receipt, Rejection
 from dayfile.model.resource import ResourceType, parse_resource_type
+from dayfile.model.strictjson import BYTE_ORDER_MARK
 from dayfile.store.database import Database
 
 _AT_ONCE = 50  # their lines may have a mebibyte each
@@ -84,8 +85,8 @@ class Retries:
         )
 
     def _retry_type(self, resource_type: ResourceType, rejections: Collection[Rejection]) -> Retried:
-        # Numbered by their ids, which tell the lines that are refused again.
-        lines = ((rejection.id, rejection.refusal.line) for rejection in rejections)
+        # Numbered by their ids: so those that are refused again are known. Nobody else can take a mark off a kept line.
+        lines = ((rejection.id, rejection.refusal.line.removeprefix(BYTE_ORDER_MARK)) for rejection in rejections)
         batch = self._taking.sort(lines, resource_type, self._gate())
         refused = {refusal.line_number for refusal in batch.refusals}
         accepted = tuple(rejection.id for rejection in rejections if rejection.id not in refused)

@@ -18,6 +18,7 @@ Value = str | bool | int | msgspec.Raw | list["Value"] | dict[str, "Value"] | No
 """A JSON value. Numbers are `Raw`, so that they are written again digit by digit."""
 
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+"""Some programs write it before UTF-8. Whoever reads a whole file or body skips it; within one it is an error."""
 
 _SHOWN_CHARACTERS = 40
 
@@ -25,7 +26,7 @@ _SHOWN_CHARACTERS = 40
 def parse_object(line: bytes) -> dict[str, Value]:
     """Read one JSON object without white space around it; raises InvalidRecord for anything else."""
     if line.startswith(BYTE_ORDER_MARK):
-        raise InvalidRecord(None, "must not start with a byte order mark: send UTF-8 without one")
+        raise InvalidRecord(None, "must not start with a byte order mark, which may be at the start of a file only: take it off")
     try:
         text = line.decode()
     except UnicodeDecodeError as error:

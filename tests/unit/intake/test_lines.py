@@ -34,8 +34,10 @@ def _lines(body: bytes, *, is_gzip: bool = False) -> list[Line]:
         (b"a\rb\r\r\n", [(1, b"a\rb\r")]),
         (b' {"a": 1} \n[1]\n', [(1, b'{"a": 1} '), (2, b"[1]")]),
         (b"a\x00\x0b\xff\n\x0c\n", [(1, b"a\x00\x0b\xff"), (2, b"\x0c")]),
-        (MARK + b"a\nb\n", [(1, MARK + b"a"), (2, b"b")]),
-        (MARK + b"\n\na\n", [(1, MARK), (3, b"a")]),
+        (MARK, []),
+        (MARK + b"a\nb\n", [(1, b"a"), (2, b"b")]),
+        (MARK + b"\n\na\n", [(3, b"a")]),
+        (MARK + MARK + b"a\nb\n", [(1, MARK + b"a"), (2, b"b")]),
         (b"a\n" + MARK + b"b\n", [(1, b"a"), (2, MARK + b"b")]),
     ],
 )
@@ -51,8 +53,8 @@ def test_a_body_of_rows_gives_its_lines_with_their_numbers(body: bytes, lines: l
         (b" \n[ \n]\n ", []),
         (b'[{"a":1},{"b":2}]', [(1, b'{"a":1}'), (2, b'{"b":2}')]),
         (b'[\n  {\n    "a": 1\n  },\n  {}\n]\n', [(1, b'{\n    "a": 1\n  }'), (2, b"{}")]),
-        (MARK + b"[{},{}]", [(1, MARK + b"{}"), (2, b"{}")]),
-        (MARK + b" \n[{},{}]", [(1, MARK + b"{}"), (2, b"{}")]),
+        (MARK + b"[{},{}]", [(1, b"{}"), (2, b"{}")]),
+        (MARK + b" \n[{},{}]", [(1, b"{}"), (2, b"{}")]),
         (MARK + b"[]", []),
     ],
 )

@@ -50,6 +50,14 @@ def test_more_than_a_page_is_tried(place: Place, intake: Intake, monkeypatch: py
     assert [json.loads(line)["body"] for line in place.waiting()[DAY]] == [f"{n}" for n in range(10)]
 
 
+def test_a_line_is_retried_without_its_byte_order_mark(place: Place, intake: Intake, acme: Account) -> None:
+    """It may be the first of a file in the middle of others, and nothing else can take the mark off a kept line."""
+    body = _message("a", acme.sid).line() + b"\n\xef\xbb\xbf" + _message("b", acme.sid).line()
+    assert intake.accept(a_delivery(body)).rejected == 1
+    assert intake.retry(_ids(place)) == retry.Retried(accepted=1, rejected=0)
+    assert [json.loads(line)["body"] for line in place.waiting()[DAY]] == ["a", "b"]
+
+
 def test_what_is_refused_again_stays_as_it_was(place: Place, intake: Intake, acme: Account) -> None:
     """Trying again is harmless: it can be done as often as one likes, to all of them."""
     intake.accept(a_delivery(b"nonsense\n" + _message("a").line()))
