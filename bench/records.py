@@ -73,7 +73,7 @@ def _microseconds(do: Callable[[bytes], object], lines: Sequence[bytes]) -> floa
 def _splitting(body: bytes, count: int) -> float:
     chunks = [body[start : start + CHUNK_BYTES] for start in range(0, len(body), CHUNK_BYTES)]
     start = time.process_time()
-    for _ in read_lines(chunks, is_gzip=False, max_bytes=None):
+    for _ in read_lines(chunks, compression=None, max_bytes=None):
         pass
     return (time.process_time() - start) / count * 1e6
 

@@ -5,6 +5,7 @@ Every case goes to the same server over HTTP, among good records; and all of the
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import itertools
 import json
@@ -73,10 +74,18 @@ BAD_LINES: list[tuple[Make, str | None, str]] = [
 BAD_BODIES: list[tuple[Callable[[bytes], bytes], dict[str, str], int, str]] = [
     (lambda good: gzip.compress(good)[:-5], {"Content_Encoding": "gzip"}, 400, "cut off before its end: send all of"),
     (lambda good: good, {"Content_Encoding": "gzip"}, 400, "is not gzip: send gzip, or send the lines plain"),
+    (lambda good: good, {"Content_Encoding": "zstd"}, 400, "is not zstd: send zstd, or send the lines plain"),
+    (
+        lambda good: good.decode().encode("utf-16"),
+        {},
+        400,
+        "is text in UTF-16, not JSON lines or an array: send it in UTF-8",
+    ),
+    (bz2.compress, {}, 400, "is bzip2, not JSON lines or an array: send it unpacked"),
     (gzip.compress, {}, 400, "does not say so: send it with Content-Encoding: gzip"),
     (lambda _: gzip.compress(b"\n" * (MAX_BODY_BYTES + 1)), {"Content_Encoding": "gzip"}, 413, "send it in smaller"),
     (lambda good: b"[" + good, {}, 400, "the JSON array is cut off after element 1: send all of it"),
-    (lambda good: good, {"Content_Encoding": "br"}, 400, "Content-Encoding must be gzip, or absent"),
+    (lambda good: good, {"Content_Encoding": "br"}, 400, "Content-Encoding must be gzip or zstd, or absent"),
     (lambda good: good, {"path": "/v1/Records/messages"}, 404, "use one of Messages, Calls"),
 ]
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import io
 import socket
 import threading
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from dayfile.api import incoming, records
+from dayfile.files import zstd
 from dayfile.intake.repeats import RepeatKey, Repeats
 from dayfile.model.credential import Scope
 from tests.support.intake_server import DAY, MAX_BODY_BYTES, PATH, Server, SlowRequest, served
@@ -44,13 +47,17 @@ def test_a_batch_is_answered_with_its_receipt(server: Server, acme: str) -> None
     assert server.waiting(acme) == ["a", "b"]
 
 
-@pytest.mark.parametrize("encoding", ["", "gzip", "GZIP", "x-gzip", "identity"])
+@pytest.mark.parametrize("encoding", ["", "gzip", "GZIP", "x-gzip", "zstd", "ZSTD", "identity"])
 @pytest.mark.parametrize("form", ["rows", "array"])
 def test_bodies_are_taken_in_every_form(server: Server, acme: str, encoding: str, form: str) -> None:
     """What a platform has at hand is what it sends."""
     sent = _messages(acme, "a", "b")
     body = body_of(sent) if form == "rows" else b"[" + b",".join(one.line() for one in sent) + b"]"
-    packed = gzip.compress(body) if "gzip" in encoding.lower() else body
+    packed = body
+    if "gzip" in encoding.lower():
+        packed = gzip.compress(body)
+    if encoding.lower() == "zstd":
+        packed = zstd.compress(body)
     headers = {"Content_Encoding": encoding} if encoding else {}
     assert server.post(packed, **headers).json()["accepted"] == 2
     assert server.waiting(acme) == ["a", "b"]
@@ -78,7 +85,8 @@ def test_an_empty_body_is_fine(server: Server) -> None:
 @pytest.mark.parametrize(
     ("headers", "word"),
     [
-        ({"Content_Encoding": "br"}, "gzip"),
+        ({"Content_Encoding": "br"}, "gzip or zstd"),
+        ({"Content_Encoding": "zstd"}, "zstd"),
         ({"Content_Encoding": "gzip"}, "gzip"),
         ({"Idempotency_Key": "two words"}, "Idempotency-Key"),
         ({"Idempotency_Key": "k" * 256}, "Idempotency-Key"),
@@ -93,6 +101,24 @@ def test_what_cannot_be_taken_is_refused_with_what_to_do(server: Server, headers
     answer = server.post(b"{}\n", **headers)
     assert (answer.status_code, answer.json()["code"]) == (400, 20001)
     assert word in answer.json()["message"]
+
+
+@pytest.mark.parametrize("key", [None, "once"])
+def test_a_file_of_another_kind_leaves_nothing_behind(server: Server, acme: str, key: str | None) -> None:
+    """Not one rejection, whatever it has between its newlines; and its key is free for the lines."""
+    lines = body_of(_messages(acme, "a", "b"))
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("messages.jsonl", lines * 50)
+    headers = {} if key is None else {"Idempotency_Key": key}
+    with server.service.database.snapshot() as tx:
+        before = tx.rejections.newest()
+    answer = server.post(packed.getvalue(), **headers)
+    assert (answer.status_code, answer.json()["code"]) == (400, 20001)
+    assert "is a zip file" in answer.json()["message"]
+    with server.service.database.snapshot() as tx:
+        assert tx.rejections.newest() == before
+    assert server.post(lines, **headers).json()["accepted"] == 2
 
 
 def test_a_resource_type_that_does_not_exist_is_not_found(server: Server) -> None:

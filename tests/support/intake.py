@@ -13,6 +13,7 @@ from dayfile.files import segments
 from dayfile.files.storage import LocalStorage, Storage
 from dayfile.intake.accept import Delivery, Intake
 from dayfile.intake.fold import Folding, FoldingRule
+from dayfile.intake.inflate import Compression
 from dayfile.model.account import Account
 from dayfile.model.credential import EVERYTHING, Caller, Scope
 from dayfile.model.day import Day
@@ -38,12 +39,12 @@ def a_delivery(
     *,
     caller: Caller = OPERATOR,
     resource_type: ResourceType = MESSAGES,
-    is_gzip: bool = False,
+    compression: Compression | None = None,
     key: str | None = None,
 ) -> Delivery:
     """A batch as a sender gives it: bytes, blocks of bytes, or records."""
     return Delivery(
-        caller=caller, resource_type=resource_type, blocks=_blocks(body), is_gzip=is_gzip, idempotency_key=key
+        caller=caller, resource_type=resource_type, blocks=_blocks(body), compression=compression, idempotency_key=key
     )
 
 

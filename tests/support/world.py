@@ -121,7 +121,7 @@ class World:
                 caller=OPERATOR,
                 resource_type=MESSAGES,
                 blocks=iter([body_of(sent)]),
-                is_gzip=False,
+                compression=None,
                 idempotency_key=idempotency_key,
             )
         )

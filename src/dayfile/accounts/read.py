@@ -1,4 +1,4 @@
-"""Reading a list of accounts, as another platform exports it: CSV with a header, or JSON lines, plain or gzip.
+"""Read a list of accounts, as another platform gives it: CSV with a header, or JSON lines, plain, gzip or zstd.
 
 Everything is read and checked before anything is done, and all problems are reported at once.
 """
@@ -16,8 +16,10 @@ from typing import BinaryIO, Final, cast
 
 from dayfile.accounts.bring import EntriesRefused
 from dayfile.errors import Invalid, InvalidBody, InvalidParameter, InvalidRecord
+from dayfile.files import zstd
 from dayfile.model.account import AccountSid, parse_account_sid, sid_of_uuid
 from dayfile.model.entry import FIELDS, AccountEntry, parse_entry
+from dayfile.model.file_format import HEAD_BYTES, find_foreign_format
 from dayfile.model.strictjson import parse_object
 
 MOST_ENTRIES: Final = 200_000
@@ -25,7 +27,8 @@ MOST_ENTRIES: Final = 200_000
 
 _NAMES: Final = {field: field for field in FIELDS}
 _GZIP: Final = b"\x1f\x8b"
-_MARK: Final = "\ufeff"  # the byte order mark that spreadsheets put before UTF-8
+_ZSTD: Final = b"\x28\xb5\x2f\xfd"
+_MARK: Final = "\ufeff"  # what spreadsheets put before UTF-8
 
 Row = tuple[int, dict[str, str]]
 """A line number and the texts of its fields."""
@@ -81,8 +84,8 @@ def read_accounts(stream: BinaryIO, *, on_progress: Callable[[int], None]) -> Ac
                 lines.append(line)
             except InvalidParameter as error:
                 problems.append(LineProblem(line=line, field=error.name, rule=error.rule))
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InvalidBody(f"the list is not whole gzip: {error}") from error
+    except (EOFError, gzip.BadGzipFile, zlib.error, zstd.ZstdError) as error:
+        raise InvalidBody(f"the list is not whole gzip or zstd: {error}") from error
     except UnicodeDecodeError as error:
         raise InvalidBody("the list must be UTF-8") from error
     except csv.Error as error:
@@ -95,13 +98,24 @@ def read_accounts(stream: BinaryIO, *, on_progress: Callable[[int], None]) -> Ac
 def _rows(stream: BinaryIO, problems: list[LineProblem], on_progress: Callable[[int], None]) -> Iterator[Row]:
     buffered = io.BufferedReader(cast("io.RawIOBase", stream))
     try:
-        plain = gzip.GzipFile(fileobj=buffered) if buffered.peek(2)[:2] == _GZIP else buffered
-        lines = _decoded(cast("BinaryIO", plain), on_progress)
+        lines = _decoded(_plain(buffered), on_progress)
         first = next(lines, "").removeprefix(_MARK)
         read = _json_rows if first.lstrip().startswith("{") else _csv_rows
         yield from read(chain([first], lines), problems)
     finally:
         buffered.detach()  # the stream is the caller's, and open
+
+
+def _plain(packed: io.BufferedReader[io.RawIOBase]) -> io.BufferedIOBase:
+    """The list as it was before it was packed; raises InvalidBody for a file of another kind."""
+    head = packed.peek(HEAD_BYTES)[:HEAD_BYTES]
+    if head.startswith(_GZIP):
+        return gzip.GzipFile(fileobj=packed)
+    if head.startswith(_ZSTD):
+        return zstd.ZstdFile(packed)
+    if found := find_foreign_format(head):
+        raise InvalidBody(f"the list is {found.name}, not CSV or JSON lines: {found.way_out}")
+    return packed
 
 
 def _decoded(lines: Iterable[bytes], on_progress: Callable[[int], None]) -> Iterator[str]:

@@ -28,6 +28,7 @@ from dayfile.api.rounds import Rounds
 from dayfile.api.shapes import Body
 from dayfile.errors import DayfileError, InvalidBody, InvalidParameter, TooLarge, Unauthorized
 from dayfile.intake.accept import Delivery
+from dayfile.intake.inflate import Compression
 from dayfile.model.credential import Caller
 from dayfile.model.receipt import Receipt
 from dayfile.model.resource import parse_resource_type
@@ -52,6 +53,13 @@ _THREADS = 8  # what they do holds the interpreter or waits for the disk: more w
 _THREADS_OF_SENDER = 4  # one who sends what takes long leaves some to others
 _ASKING_THREADS = 4  # to learn who a sender is takes no time, and must not wait for those who take long
 _LEAST_COMMAS = 20  # a record has, about, with the one after it: so they count the elements of an array
+_COMPRESSIONS = {
+    "": None,
+    "identity": None,
+    "gzip": Compression.GZIP,
+    "x-gzip": Compression.GZIP,
+    "zstd": Compression.ZSTD,
+}
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 
 router = APIRouter()
@@ -130,7 +138,7 @@ def _door_of(request: Request) -> _Door:
 
 def _fits_a_round(request: Request, body: Sequence[bytes]) -> bool:
     """Tell if a body is small, and not full of tiny lines: reading it keeps none of those beside it waiting."""
-    if _is_gzip(request) or sum(map(len, body)) > ROUND_BYTES:
+    if _compression(request) is not None or sum(map(len, body)) > ROUND_BYTES:
         return False
     return sum(block.count(b"\n") + block.count(b",") // _LEAST_COMMAS for block in body) <= ROUND_LINES
 
@@ -175,7 +183,7 @@ def _delivery(request: Request, sender: Caller, blocks: Iterable[bytes]) -> Deli
         caller=sender,
         resource_type=parse_resource_type(request.path_params["resource_type"]),
         blocks=blocks,
-        is_gzip=_is_gzip(request),
+        compression=_compression(request),
         idempotency_key=_idempotency_key(request),
     )
 
@@ -183,16 +191,16 @@ def _delivery(request: Request, sender: Caller, blocks: Iterable[bytes]) -> Deli
 def _check_head(request: Request) -> None:
     """Raises TooLarge for a body that announces too much, and InvalidBody for one in an encoding unknown here."""
     length = request.headers.get("content-length", "")
-    is_gzip, limit = _is_gzip(request), context_of(request).max_body_bytes
-    if length.isdecimal() and not is_gzip and int(length) > limit:
+    compression, limit = _compression(request), context_of(request).max_body_bytes
+    if length.isdecimal() and compression is None and int(length) > limit:
         raise TooLarge(f"the body must have at most {limit} bytes: send smaller parts")
 
 
-def _is_gzip(request: Request) -> bool:
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in {"identity", "gzip", "x-gzip", ""}:
-        raise InvalidBody(f"Content-Encoding must be gzip, or absent for a plain body; got {encoding[:40]!r}")
-    return encoding in {"gzip", "x-gzip"}
+def _compression(request: Request) -> Compression | None:
+    encoding = request.headers.get("content-encoding", "").strip().lower()
+    if encoding not in _COMPRESSIONS:
+        raise InvalidBody(f"Content-Encoding must be gzip or zstd, or absent for a plain body; got {encoding[:40]!r}")
+    return _COMPRESSIONS[encoding]
 
 
 def _idempotency_key(request: Request) -> str | None:

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from dayfile.model.entry import Step
 
 _STDIN = "-"
-_GZIP_ENDING = ".gz"
+_PACKED_ENDINGS = (".gz", ".zst")
 
 FileArgument = Annotated[
     str,
     typer.Argument(
         metavar="FILE",
-        help="CSV with a header, or JSON lines; plain or gzip. - is standard input. Fields: sid (or a UUID), token, "
-        "parent, state, friendly_name, email.",
+        help="CSV with a header, or JSON lines; plain, gzip or zstd. - is standard input. Fields: sid (or a UUID), "
+        "token, parent, state, friendly_name, email.",
         show_default=False,
     ),
 ]
@@ -82,7 +82,7 @@ def _read(screen: Screen, file: str) -> AccountList:
 
     if file != _STDIN and not Path(file).is_file():
         raise typer.BadParameter(f"there is no file {file}")
-    total = None if file == _STDIN or file.endswith(_GZIP_ENDING) else Path(file).stat().st_size
+    total = None if file == _STDIN or file.endswith(_PACKED_ENDINGS) else Path(file).stat().st_size
     with _opened(file) as stream, screen.transfer("Reading", total) as bar:
         return read_accounts(stream, on_progress=bar.advance)
 

@@ -38,7 +38,7 @@ FilesArgument = Annotated[
     list[str],
     typer.Argument(
         metavar="FILE...",
-        help="Files of JSON lines, or of one JSON array; plain or gzip. - is standard input.",
+        help="Files of JSON lines, or of one JSON array; plain, gzip or zstd. - is standard input.",
         callback=_check_files,
         show_default=False,
     ),

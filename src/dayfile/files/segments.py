@@ -25,10 +25,9 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import zstandard
 
 from dayfile.errors import Corrupt
-from dayfile.files import blocks
+from dayfile.files import blocks, zstd
 from dayfile.files.arrow import intact
 from dayfile.files.gzip import crc32
 from dayfile.files.key_columns import accounts_of, cut, fields, key_columns
@@ -95,15 +94,15 @@ def decode(data: bytes | Path) -> list[bytes]:
 
 
 def encode_inline(lines: Sequence[bytes]) -> bytes:
-    """Return canonical lines, in order of arrival, as a small segment."""
-    return zstandard.ZstdCompressor().compress(b"".join(lines))
+    """Canonical lines, in order of arrival, as a small segment."""
+    return zstd.compress(b"".join(lines))
 
 
 def decode_inline(data: bytes) -> list[bytes]:
     """Return the lines of a small segment, in order of arrival; raises Corrupt."""
     try:
-        return zstandard.ZstdDecompressor().decompress(data).splitlines(keepends=True)
-    except zstandard.ZstdError as error:
+        return zstd.decompress(data).splitlines(keepends=True)
+    except zstd.ZstdError as error:
         raise Corrupt(f"a small segment is damaged: {error}") from error
 
 

@@ -20,6 +20,7 @@ from dayfile.intake.admission import Admission, Gate
 from dayfile.intake.batch import Batch
 from dayfile.intake.commit import GroupCommit
 from dayfile.intake.committer import Committer
+from dayfile.intake.inflate import Compression
 from dayfile.intake.latest_time import LatestTime
 from dayfile.intake.lines import Line, read_lines
 from dayfile.intake.parts import PartWriter
@@ -45,7 +46,7 @@ class Delivery:
     caller: Caller
     resource_type: ResourceType
     blocks: Iterable[bytes]
-    is_gzip: bool
+    compression: Compression | None
     idempotency_key: str | None
 
 
@@ -171,7 +172,7 @@ class Intake:
     def _prepare(self, delivery: Delivery) -> Batch | Future[Receipt]:
         gate = self._admission.gate(delivery.caller)
         self._committer.check_room()
-        lines = read_lines(delivery.blocks, is_gzip=delivery.is_gzip, max_bytes=self._max_body_bytes)
+        lines = read_lines(delivery.blocks, compression=delivery.compression, max_bytes=self._max_body_bytes)
         if delivery.idempotency_key is None:
             return self._taking.batch(lines, delivery.resource_type, gate)
         key = RepeatKey(credential=delivery.caller.credential, idempotency_key=delivery.idempotency_key)

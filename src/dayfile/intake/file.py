@@ -15,6 +15,7 @@ from itertools import chain
 from typing import BinaryIO
 
 from dayfile.intake.accept import Chunk, Intake
+from dayfile.intake.inflate import find_compression
 from dayfile.intake.lines import Line, read_lines
 from dayfile.intake.repeats import Fingerprint
 from dayfile.model.receipt import LISTED_REJECTIONS, Receipt, Refusal
@@ -24,7 +25,6 @@ CHUNK_BYTES = 16 * 1024 * 1024
 """The bytes of lines that complete a chunk. Another size makes other chunks, which are not recognised."""
 
 _BLOCK_BYTES = 1024 * 1024
-_GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,14 +53,14 @@ class FileIntake:
         source: str,
         on_progress: Callable[[int], None] = lambda _: None,
     ) -> FileReceipt:
-        """Take in a stream, plain or gzip, to its end; rejections are filed under `source`.
+        """Take in what a stream holds, plain, gzip or zstd, up to its end; rejections are filed under `source`.
 
         `on_progress` is told how many bytes of the stream were read. Raises InvalidBody, TooLarge, Transient, and what
         the stream raises; then the chunks before are taken in, and recognised when it is run again.
         """
         blocks = _blocks(stream, on_progress)
         start = next(blocks, b"")
-        lines = read_lines(chain((start,), blocks), is_gzip=start.startswith(_GZIP_MAGIC), max_bytes=None)
+        lines = read_lines(chain((start,), blocks), compression=find_compression(start), max_bytes=None)
         summary = _Summary()
         underway: Future[Receipt] | None = None
         for chunk in self._chunks(lines, resource_type, source):

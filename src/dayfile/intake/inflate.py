@@ -1,17 +1,19 @@
-"""Decompression of a gzip body, a bounded block at a time, however much it holds.
+"""The plain bytes of a compressed body, a bounded block at a time, however much it holds.
 
-Several members after one another are one body, as `cat a.gz b.gz` makes it. Anything else after a member, a wrong
-checksum or a missing end makes the whole body unreadable: a body that was cut off or damaged on its way is never half
-accepted.
+Several members or frames after one another are one body, as `cat a.gz b.gz` makes it. Anything else after them, a wrong
+checksum or a missing end makes the whole body unreadable: what was cut off or damaged on its way is never half taken.
 """
 
 from __future__ import annotations
 
+import re
 import zlib
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from typing import Any, Final, Protocol
 
 from dayfile.errors import InvalidBody
+from dayfile.files import zstd
 
 try:
     from isal import isal_zlib
@@ -21,20 +23,54 @@ else:
     _engine = isal_zlib  # several times as fast, with the same answers
 
 _GZIP: Final = 16 + zlib.MAX_WBITS
-_MAGIC = b"\x1f\x8b"
 
 # A bounded output leaves the rest of the input to be handed in again: pieces bound what is copied for that.
 _PIECE_BYTES = 64 * 1024
 
 
-class Inflater:
-    """A decompressor of a gzip body in chunks of any size."""
+class Compression(Enum):
+    """How a body is compressed, by the name of its content coding."""
 
-    def __init__(self, *, block_bytes: int) -> None:
-        """Bound the blocks that come out by `block_bytes`."""
+    GZIP = "gzip"
+    ZSTD = "zstd"
+
+
+SENT_WINDOW_LOG: Final = 23
+"""A sender's zstd needs at most 8 MiB of memory to be read, the bound of RFC 9659: many are read at once."""
+
+FILE_WINDOW_LOG: Final = 27
+"""A file's may need 128 MiB, as `zstd --long` and `--ultra` make it: one is read at a time."""
+
+# How a member begins, as far as there is of it; one of zstd may be a frame that its readers skip.
+_BEGINNINGS: Final = {
+    Compression.GZIP: re.compile(rb"\x1f(?:\Z|\x8b)"),
+    Compression.ZSTD: re.compile(
+        rb"\x28(?:\Z|\xb5(?:\Z|\x2f(?:\Z|\xfd)))|[\x50-\x5f](?:\Z|\x2a(?:\Z|\x4d(?:\Z|\x18)))"
+    ),
+}
+_MAGIC_BYTES: Final = {Compression.GZIP: 2, Compression.ZSTD: 4}
+
+
+def find_compression(start: bytes) -> Compression | None:
+    """How a file is compressed that begins like this; None if it is not, or in a way that is not read here."""
+    for compression, begins in _BEGINNINGS.items():
+        if len(start) >= _MAGIC_BYTES[compression] and begins.match(start):
+            return compression
+    return None
+
+
+class Inflater:
+    """Takes a compressed body in chunks of any size."""
+
+    def __init__(self, compression: Compression, *, block_bytes: int, window_log: int = SENT_WINDOW_LOG) -> None:
+        """No block that comes out is longer than `block_bytes`; no zstd frame needs more than 2**`window_log` bytes."""
+        self._name = compression.value
+        self._begins = _BEGINNINGS[compression].match
+        self._is_gzip = compression is Compression.GZIP
         self._block_bytes = block_bytes
+        self._options: Mapping[int, int] = {zstd.DecompressionParameter.window_log_max: window_log}
         self._members = 0
-        self._stream: Any = None  # of the member that is being read
+        self._member: _Member | None = None  # the one that is being read
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Yield the plain bytes of a chunk; raises InvalidBody. Take them all before the next chunk."""
@@ -42,28 +78,80 @@ class Inflater:
             yield from self._inflate(chunk[start : start + _PIECE_BYTES])
 
     def finish(self) -> None:
-        """End the body; raises InvalidBody if it is incomplete."""
-        if self._stream is not None or not self._members:
-            raise InvalidBody("the gzip body is cut off before its end: send all of it")
+        """Say that the body is over; raises InvalidBody if it has no end."""
+        if self._member is not None or not self._members:
+            raise InvalidBody(f"the {self._name} body is cut off before its end: send all of it")
 
     def _inflate(self, piece: bytes) -> Iterator[bytes]:
         while piece:
-            if self._stream is None:
-                self._begin(piece)
-            stream = self._stream
+            member = self._member = self._member or self._begin(piece)
+            yield from member.feed(piece)
+            piece = member.rest
+            if member.is_over:
+                self._member = None
+
+    def _begin(self, piece: bytes) -> _Member:
+        if not self._begins(piece):
+            where = "has something else after its end" if self._members else f"is not {self._name}"
+            raise InvalidBody(f"the body {where}: send {self._name}, or send the lines plain and say so")
+        self._members += 1
+        return _GzipMember(self._block_bytes) if self._is_gzip else _ZstdFrame(self._block_bytes, self._options)
+
+
+class _Member(Protocol):
+    """One member of a body."""
+
+    is_over: bool
+    rest: bytes  # what came after its end
+
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        """The plain bytes that a piece brings; raises InvalidBody."""
+
+
+class _GzipMember:
+    """One gzip member."""
+
+    def __init__(self, block_bytes: int) -> None:
+        self.is_over = False
+        self.rest = b""
+        self._block_bytes = block_bytes
+        self._stream = _engine.decompressobj(wbits=_GZIP)
+
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        stream = self._stream
+        while piece and not self.is_over:
             try:
                 plain = stream.decompress(piece, self._block_bytes)
             except _engine.error as error:
                 raise InvalidBody(f"the gzip body is damaged ({error}): send it again") from error
             if plain:
                 yield plain
-            piece = stream.unconsumed_tail
-            if stream.eof:
-                piece, self._stream = stream.unused_data, None
+            piece, self.is_over = stream.unconsumed_tail, stream.eof
+        self.rest = stream.unused_data
 
-    def _begin(self, piece: bytes) -> None:
-        if not _MAGIC.startswith(piece[: len(_MAGIC)]):
-            where = "has something else after its end" if self._members else "is not gzip"
-            raise InvalidBody(f"the body {where}: send gzip, or send the lines plain and say so")
-        self._members += 1
-        self._stream = _engine.decompressobj(wbits=_GZIP)
+
+class _ZstdFrame:
+    """One zstd frame, or one that is skipped."""
+
+    def __init__(self, block_bytes: int, options: Mapping[int, int]) -> None:
+        self.is_over = False
+        self.rest = b""
+        self._block_bytes = block_bytes
+        self._stream = zstd.ZstdDecompressor(options=options)
+
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        stream = self._stream
+        while not self.is_over:
+            try:
+                plain = stream.decompress(piece, self._block_bytes)
+            except zstd.ZstdError as error:
+                raise InvalidBody(
+                    f"the zstd body cannot be read ({error}): send it again, compressed without a dictionary and with "
+                    f"a window of at most {2**SENT_WINDOW_LOG} bytes (no --long, no --ultra)"
+                ) from error
+            if plain:
+                yield plain
+            piece, self.is_over = b"", stream.eof
+            if stream.needs_input and not self.is_over:
+                return
+        self.rest = stream.unused_data

@@ -2,7 +2,8 @@
 
 A body is one record per line, or one JSON array of records: its first byte that is not white space tells. A line over
 the limit of records arrives cut, one byte over that limit: enough for the reader to refuse it, whatever its length.
-A byte order mark before everything is skipped; anywhere else it stays, and the reader of its line refuses it by name.
+What begins like a file of another kind, a zip file for instance, is refused as a whole, with the way out. A byte order
+mark before everything is skipped; anywhere else it stays, and the reader of its line refuses it by name.
 
 Memory is bounded for any body: a few batches' worth of bytes, and one line.
 """
@@ -13,7 +14,8 @@ from collections.abc import Iterable, Iterator
 
 from dayfile.errors import InvalidBody, TooLarge
 from dayfile.intake.elements import Elements
-from dayfile.intake.inflate import Inflater
+from dayfile.intake.inflate import FILE_WINDOW_LOG, SENT_WINDOW_LOG, Compression, Inflater, find_compression
+from dayfile.model.file_format import HEAD_BYTES, find_foreign_format
 from dayfile.model.record import MAX_LINE_BYTES
 from dayfile.model.strictjson import BYTE_ORDER_MARK
 
@@ -27,12 +29,11 @@ BATCH_BYTES = 1024 * 1024
 
 _SPACE = b" \t\r\n"
 _ARRAY = b"["
-_GZIP = b"\x1f"  # the first byte of its magic number, which no text begins with
 
 
-def read_lines(blocks: Iterable[bytes], *, is_gzip: bool, max_bytes: int | None) -> Iterator[Line]:
-    """Yield the lines of a body that comes in blocks; raises what a LineSplitter raises."""
-    splitter = LineSplitter(is_gzip=is_gzip, max_bytes=max_bytes)
+def read_lines(blocks: Iterable[bytes], *, compression: Compression | None, max_bytes: int | None) -> Iterator[Line]:
+    """The lines of a body that comes in blocks; raises what a LineSplitter raises."""
+    splitter = LineSplitter(compression=compression, max_bytes=max_bytes)
     for block in blocks:
         for batch in splitter.feed(block):
             yield from batch
@@ -48,13 +49,15 @@ class LineSplitter:
     def __init__(
         self,
         *,
-        is_gzip: bool,
+        compression: Compression | None,
         max_bytes: int | None,
         batch_bytes: int = BATCH_BYTES,
         max_line_bytes: int = MAX_LINE_BYTES,
     ) -> None:
-        """Bound the body, after decompression, by `max_bytes`; with None it has no bound."""
-        self._inflater = Inflater(block_bytes=batch_bytes) if is_gzip else None
+        """`max_bytes` bounds the body as it is after decompression; with None it is a file, and has no bound."""
+        self._compression = compression
+        window_log = FILE_WINDOW_LOG if max_bytes is None else SENT_WINDOW_LOG
+        self._inflater = compression and Inflater(compression, block_bytes=batch_bytes, window_log=window_log)
         self._max_bytes = max_bytes
         self._batch_bytes = batch_bytes
         self._max_line_bytes = max_line_bytes
@@ -80,7 +83,7 @@ class LineSplitter:
         """Return the last lines of a body that is over; raises InvalidBody if it was cut off."""
         if self._inflater is not None:
             self._inflater.finish()
-        lines = self._split()
+        lines = self._split(is_last=True)
         return lines if self._form is None else lines + self._form.finish()
 
     def _blocks(self, chunk: bytes) -> Iterable[bytes]:
@@ -95,27 +98,36 @@ class LineSplitter:
         if self._max_bytes is not None and self._plain_bytes > self._max_bytes:
             raise TooLarge(f"the body is over {self._max_bytes} bytes of plain text: send it in smaller parts")
 
-    def _split(self) -> list[Line]:
+    def _split(self, *, is_last: bool = False) -> list[Line]:
         block = b"".join(self._waiting)
         self._waiting = []
         self._waiting_bytes = 0
         if self._form is not None:
             return self._form.split(block)
         text = self._without_blank(block)
-        if not text:
+        if not text or (len(text) < HEAD_BYTES and not is_last):
+            self._waiting = [text]  # what it is does not depend on where it is cut
             return []
-        if text.startswith(_GZIP):
-            raise self._unexpected_gzip()
+        self._check_format(text[:HEAD_BYTES])
         if text.startswith(_ARRAY):
             self._form = Elements(max_bytes=self._max_line_bytes)
             return self._form.split(text[len(_ARRAY) :])
         self._form = _Rows(first_number=self._blank_lines + 1, max_bytes=self._max_line_bytes)
         return self._form.split(text)
 
-    def _unexpected_gzip(self) -> InvalidBody:
-        if self._inflater is not None:
-            return InvalidBody("the body is gzip within gzip: compress it once")
-        return InvalidBody("the body is gzip and does not say so: send it with Content-Encoding: gzip")
+    def _check_format(self, head: bytes) -> None:
+        """Raises InvalidBody for the beginning of what are no lines."""
+        compression = find_compression(head)
+        if compression is not None:
+            if self._compression is not None:
+                raise InvalidBody(f"the body is {compression.value} within {self._compression.value}: compress it once")
+            raise InvalidBody(
+                f"the body is {compression.value} and does not say so: send it with "
+                f"Content-Encoding: {compression.value}"
+            )
+        if found := find_foreign_format(head):
+            within = "" if self._compression is None else f" within {self._compression.value}"
+            raise InvalidBody(f"the body is {found.name}{within}, not JSON lines or an array: {found.way_out}")
 
     def _without_blank(self, block: bytes) -> bytes:
         """The text from the first byte on that is not white space, when there was none before."""

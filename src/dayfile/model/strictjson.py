@@ -26,7 +26,9 @@ _SHOWN_CHARACTERS = 40
 def parse_object(line: bytes) -> dict[str, Value]:
     """Read one JSON object without white space around it; raises InvalidRecord for anything else."""
     if line.startswith(BYTE_ORDER_MARK):
-        raise InvalidRecord(None, "must not start with a byte order mark, which may be at the start of a file only: take it off")
+        raise InvalidRecord(
+            None, "must not start with a byte order mark, except at the start of a body: send UTF-8 without one"
+        )
     try:
         text = line.decode()
     except UnicodeDecodeError as error:

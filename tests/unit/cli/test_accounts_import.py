@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dayfile.cli.outcome import Outcome
+from dayfile.files import zstd
 from tests.support.state import a_sid
 
 PARENT, CHILD = a_sid("AC", "parent"), str(uuid.UUID(int=7))
@@ -36,12 +39,14 @@ def listed(run: Any) -> dict[str, dict[str, Any]]:
     return {account["account_sid"]: account for account in json.loads(run("accounts", "list", "--json").stdout)}
 
 
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd.compress], ids=["plain", "gzip", "zstd"])
 @pytest.mark.parametrize("text", [CSV, "\ufeff" + CSV, JSON], ids=["csv", "csv with a mark", "json"])
-def test_a_file_makes_the_accounts_it_names(run: Any, tmp_path: Path, text: str, *, packed: bool) -> None:
+def test_a_file_makes_the_accounts_it_names(
+    run: Any, tmp_path: Path, text: str, pack: Callable[[bytes], bytes]
+) -> None:
     """Whichever form the platform can write; a parent may come after its child, and a UUID names an account."""
     file = tmp_path / "accounts"
-    file.write_bytes(gzip.compress(text.encode()) if packed else text.encode())
+    file.write_bytes(pack(text.encode()))
     done = run("accounts", "import", str(file), "--json")
     assert done.exit_code == Outcome.DONE
     made = {step["account_sid"]: step for step in json.loads(done.stdout)}
@@ -89,6 +94,24 @@ def test_a_bad_line_is_named_and_nothing_is_changed(run: Any, text: str, message
     done = run("accounts", "import", "-", text=text)
     assert done.exit_code != Outcome.DONE
     assert message in done.stderr
+    assert listed(run) == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (b"PK\x03\x04" + b"x" * 40, "is a zip file, not CSV or JSON lines"),
+        (CSV.encode("utf-16"), "UTF-16.*UTF-8"),
+        (zstd.compress(CSV.encode() * 100)[:-9], "not whole gzip or zstd"),
+        (zstd.compress(CSV.encode())[:9] + b"x" * 40, "not whole gzip or zstd"),
+    ],
+)
+def test_a_file_of_another_kind_is_named(run: Any, tmp_path: Path, content: bytes, name: str) -> None:
+    """A spreadsheet is saved as many things; the message says as which, and what to do."""
+    file = tmp_path / "accounts"
+    file.write_bytes(content)
+    done = run("accounts", "import", str(file))
+    assert (done.exit_code, bool(re.search(name, done.stderr))) == (Outcome.FAILED, True)
     assert listed(run) == {}
 
 

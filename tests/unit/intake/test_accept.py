@@ -11,6 +11,7 @@ import pytest
 from dayfile.errors import Forbidden, InFlight, InvalidBody, TooLarge
 from dayfile.intake import sorting
 from dayfile.intake.accept import Intake
+from dayfile.intake.inflate import Compression
 from dayfile.model.account import Account, AccountSid, AccountState
 from dayfile.model.credential import Caller, Scope
 from dayfile.model.receipt import LISTED_REJECTIONS
@@ -193,17 +194,17 @@ def test_a_body_that_breaks_off_leaves_nothing(place: Place, acme: Account, part
             intake.submit(a_delivery(_cut(whole)))
         for broken in (packed[:-1], packed[: len(packed) // 2], packed[:-8] + b"\0" * 8):
             with pytest.raises(InvalidBody):
-                intake.submit(a_delivery(broken, is_gzip=True))
+                intake.submit(a_delivery(broken, compression=Compression.GZIP))
         assert (place.waiting(), place.rejected(), place.pending()) == ({}, [], 0)
         assert place.unaccounted() == []
-        assert intake.accept(a_delivery(packed, is_gzip=True)).accepted == 300
+        assert intake.accept(a_delivery(packed, compression=Compression.GZIP)).accepted == 300
 
 
 def test_a_body_over_the_limit_is_refused_as_a_whole(place: Place, acme: Account) -> None:
     """The limit is on what a body is after decompression: a small gzip may hold any amount."""
     bomb = gzip.compress(b"\n" * 2_000_000)
     with place.process(max_body_bytes=1_000_000) as intake, pytest.raises(TooLarge, match="1000000"):
-        intake.submit(a_delivery(bomb, is_gzip=True))
+        intake.submit(a_delivery(bomb, compression=Compression.GZIP))
     assert place.waiting() == {}
 
 
@@ -231,7 +232,7 @@ def test_what_is_wrong_with_one_of_many_is_told_to_that_one(place: Place, intake
     many = [
         a_delivery([_message(acme.sid, "a")]),
         a_delivery([_message(acme.sid, "b")], caller=caller_of(acme)),
-        a_delivery(b"not gzip", is_gzip=True),
+        a_delivery(b"not gzip", compression=Compression.GZIP),
         a_delivery([_message(acme.sid, "c")], key="k"),
         a_delivery([_message(acme.sid, "d")], key="k"),
         a_delivery([_message(acme.sid, "e")]),

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from dayfile.errors import InvalidBody, StorageUnavailable, Transient
+from dayfile.files import zstd
 from dayfile.files.storage import LocalStorage
 from dayfile.intake.accept import Intake
 from dayfile.intake.file import FileIntake
@@ -41,14 +42,16 @@ def _bodies(place: Place) -> list[str]:
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["", "mark"])
-@pytest.mark.parametrize("form", ["rows", "gzip", "array"])
+@pytest.mark.parametrize("form", ["rows", "gzip", "zstd", "array"])
 def test_a_file_is_taken_in_whole_and_in_order(
-    place: Place, intake: Intake, sent: list[Sent], form: str, mark: bytes
+    place: Place, intake: Intake, sent: list[Sent], *, form: str, mark: bytes
 ) -> None:
     """Whatever an old dump looks like, it can be brought back in; Windows puts a byte order mark before UTF-8."""
     body = mark + body_of(sent)
     if form == "gzip":
         body = gzip.compress(body)
+    if form == "zstd":
+        body = zstd.compress(body)
     if form == "array":
         body = mark + b"[" + b",\n".join(one.line() for one in sent) + b"]"
     receipt = FileIntake(intake, chunk_bytes=CHUNK).run(io.BytesIO(body), MESSAGES, source="dump")

@@ -1,7 +1,9 @@
 """Bodies cut into lines: both forms, plain and gzip, in chunks of any size, whole or broken."""
 
+import bz2
 import gzip
 import json
+import lzma
 import tracemalloc
 import zlib
 from typing import Any
@@ -11,15 +13,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dayfile.errors import InvalidBody, TooLarge
+from dayfile.files import zstd
 from dayfile.intake import inflate
+from dayfile.intake.inflate import FILE_WINDOW_LOG, SENT_WINDOW_LOG, Compression
 from dayfile.intake.lines import BATCH_BYTES, Line, LineSplitter, read_lines
 from dayfile.model.record import MAX_LINE_BYTES
 
 MARK = b"\xef\xbb\xbf"
 
 
-def _lines(body: bytes, *, is_gzip: bool = False) -> list[Line]:
-    return list(read_lines([body], is_gzip=is_gzip, max_bytes=None))
+GZIP, ZSTD = Compression.GZIP, Compression.ZSTD
+each_compression = pytest.mark.parametrize("compression", Compression, ids=lambda one: one.value)
+
+
+def _lines(body: bytes, *, compression: Compression | None = None) -> list[Line]:
+    return list(read_lines([body], compression=compression, max_bytes=None))
+
+
+def _packed(plain: bytes, compression: Compression | None) -> bytes:
+    match compression:
+        case Compression.GZIP:
+            return gzip.compress(plain, mtime=0)
+        case Compression.ZSTD:
+            return zstd.compress(plain, options={zstd.CompressionParameter.checksum_flag: 1})
+        case None:
+            return plain
 
 
 @pytest.mark.parametrize(
@@ -90,10 +108,34 @@ def test_a_broken_array_is_a_broken_body(body: bytes) -> None:
         _lines(body)
 
 
-def test_gzip_bodies_may_have_several_members() -> None:
+@each_compression
+def test_compressed_bodies_may_have_several_members(compression: Compression) -> None:
     """Log files are put together with cat; readers that stop after the first member lose the rest without a word."""
-    body = gzip.compress(b'{"a"') + gzip.compress(b"", mtime=0) + gzip.compress(b":1}\nb", mtime=0)
-    assert _lines(body, is_gzip=True) == [(1, b'{"a":1}'), (2, b"b")]
+    body = b"".join(_packed(part, compression) for part in (b'{"a"', b"", b":1}\nb"))
+    assert _lines(body, compression=compression) == [(1, b'{"a":1}'), (2, b"b")]
+
+
+def test_zstd_frames_that_readers_skip_are_skipped() -> None:
+    """Programs that compress on several cores write one before each frame, with its size."""
+    skipped = b"\x50\x2a\x4d\x18\x04\x00\x00\x00abcd"
+    body = skipped + zstd.compress(b"a\n") + skipped + zstd.compress(b"b\n")
+    chunks = [body[at : at + 1] for at in range(len(body))]
+    assert list(read_lines(chunks, compression=ZSTD, max_bytes=None)) == [(1, b"a"), (2, b"b")]
+
+
+def test_a_zstd_body_needs_bounded_memory_to_be_read() -> None:
+    """A sender could ask for 2 GiB with ten bytes; an operator's own file may need what `zstd --long` makes."""
+
+    def packed(window_log: int) -> bytes:
+        packer = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: window_log})
+        return packer.compress(b"a\n") + packer.flush()
+
+    assert list(read_lines([packed(SENT_WINDOW_LOG)], compression=ZSTD, max_bytes=100)) == [(1, b"a")]
+    with pytest.raises(InvalidBody, match="window of at most 8388608 bytes"):
+        list(read_lines([packed(SENT_WINDOW_LOG + 1)], compression=ZSTD, max_bytes=100))
+    assert _lines(packed(FILE_WINDOW_LOG), compression=ZSTD) == [(1, b"a")]
+    with pytest.raises(InvalidBody, match="window"):
+        _lines(packed(FILE_WINDOW_LOG + 1), compression=ZSTD)
 
 
 @pytest.fixture(params=["isal", "zlib"])
@@ -104,15 +146,16 @@ def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.usefixtures("engine")
-def test_a_gzip_body_that_is_cut_off_anywhere_is_refused() -> None:
+@each_compression
+def test_a_compressed_body_that_is_cut_off_anywhere_is_refused(compression: Compression) -> None:
     """A connection that breaks must not look like a smaller body."""
-    body = gzip.compress(b"a\nb\n", mtime=0) * 2
+    body = _packed(b"a\nb\n", compression) * 2
     for end in range(len(body)):
         if end == len(body) // 2:
-            assert len(_lines(body[:end], is_gzip=True)) == 2
+            assert len(_lines(body[:end], compression=compression)) == 2
             continue
         with pytest.raises(InvalidBody, match="cut off"):
-            _lines(body[:end], is_gzip=True)
+            _lines(body[:end], compression=compression)
 
 
 @pytest.mark.usefixtures("engine")
@@ -120,46 +163,109 @@ def test_a_gzip_body_that_is_cut_off_anywhere_is_refused() -> None:
     ("body", "reason"),
     [
         (b"a\nb\n", "is not gzip"),
-        (gzip.compress(gzip.compress(b"a\n", mtime=0), mtime=0), "gzip within gzip: compress it once"),
-        (gzip.compress(b"a\n", mtime=0) + b"\n", "has something else after its end"),
-        (gzip.compress(b"a\n", mtime=0) + b"\x00" * 512, "has something else after its end"),
-        (gzip.compress(b"a\n", mtime=0)[:-8] + b"\x00" * 8, "damaged"),
-        (gzip.compress(b"a\n", mtime=0)[:-1] + b"\x01", "damaged"),
-        (b"\x1f\x8b\x07" + gzip.compress(b"a\n", mtime=0)[3:], "damaged"),
+        (_packed(b"a\n", ZSTD), "is not gzip"),
+        (_packed(_packed(b"a\n", GZIP), GZIP), "gzip within gzip: compress it once"),
+        (_packed(_packed(b"a\n", ZSTD), GZIP), "zstd within gzip: compress it once"),
+        (_packed(b"a\n", GZIP) + b"\n", "has something else after its end"),
+        (_packed(b"a\n", GZIP) + b"\x00" * 512, "has something else after its end"),
+        (_packed(b"a\n", GZIP)[:-8] + b"\x00" * 8, "damaged"),
+        (_packed(b"a\n", GZIP)[:-1] + b"\x01", "damaged"),
+        (b"\x1f\x8b\x07" + _packed(b"a\n", GZIP)[3:], "damaged"),
     ],
 )
 def test_a_gzip_body_with_anything_wrong_is_refused(body: bytes, reason: str) -> None:
     """The checksum is there to be believed."""
     with pytest.raises(InvalidBody, match=reason):
-        _lines(body, is_gzip=True)
+        _lines(body, compression=GZIP)
 
 
-def test_gzip_that_is_not_said_to_be_is_recognised() -> None:
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"a\nb\n", "is not zstd"),
+        (_packed(b"a\n", GZIP), "is not zstd"),
+        (_packed(_packed(b"a\n", GZIP), ZSTD), "gzip within zstd: compress it once"),
+        (_packed(b"a\n", ZSTD) + b"\n", "has something else after its end"),
+        (_packed(b"a\n", ZSTD) + b"(", "cut off"),
+        (_packed(b"a\n", ZSTD)[:-1] + b"\x01", "cannot be read"),
+        (b"\x28\xb5\x2f\xfd" + b"\xff" * 20, "cannot be read"),
+    ],
+)
+def test_a_zstd_body_with_anything_wrong_is_refused(body: bytes, reason: str) -> None:
+    """The same promise as of gzip."""
+    with pytest.raises(InvalidBody, match=reason):
+        _lines(body, compression=ZSTD)
+
+
+@each_compression
+def test_compression_that_is_not_said_is_recognised(compression: Compression) -> None:
     """Else it would be cut at bytes that happen to be newlines, and kept as refused lines."""
-    with pytest.raises(InvalidBody, match="does not say so: send it with Content-Encoding: gzip"):
-        _lines(b"\n" + gzip.compress(b"a\n"))
+    said = f"is {compression.value} and does not say so: send it with Content-Encoding: {compression.value}"
+    with pytest.raises(InvalidBody, match=said):
+        _lines(b"\n" + _packed(b"a\n", compression))
 
 
-@pytest.mark.parametrize("is_gzip", [False, True])
-def test_a_body_over_the_limit_of_plain_bytes_is_too_large(is_gzip: bool) -> None:
+TAR = b"messages.jsonl".ljust(100, b"\x00") + b"0000644\x00".ljust(157, b"0") + b"ustar\x0000" + b"\x00" * 300
+FOREIGN = [
+    (b"PK\x03\x04\x14\x00\x00\x00\x08\x00\n{}\n", "a zip file.*unzip -p"),
+    (b"PK\x05\x06" + b"\x00" * 18, "a zip file"),
+    (bz2.compress(b"{}\n"), "bzip2.*bzip2 -dc"),
+    (bz2.compress(b""), "bzip2"),
+    (lzma.compress(b"{}\n"), "xz.*xz -dc"),
+    (lzma.compress(b"{}\n", format=lzma.FORMAT_ALONE), "lzma"),
+    (b"\x04\x22\x4d\x18\x60", "lz4"),
+    (b"\x1f\x9d\x90", "compress"),
+    (b"7z\xbc\xaf\x27\x1c\x00", "a 7z file"),
+    (TAR, "a tar file.*tar -xOf"),
+    (b"PAR1\x15\x04", "a Parquet file"),
+    (b"Obj\x01\x04", "an Avro file"),
+    (b"SQLite format 3\x00", "a database"),
+    ('{"a": 1}\n'.encode("utf-16"), "UTF-16.*iconv"),
+    ('{"a": 1}\n'.encode("utf-16-le"), "UTF-16"),
+    ('[{"a": 1}]\n'.encode("utf-16-be"), "UTF-16"),
+    ('{"a": 1}\n'.encode("utf-32"), "UTF-16"),
+    (
+        b'--------d74496d66958873e\r\nContent-Disposition: form-data; name="file"\r\n\r\n{}\n',
+        "multipart.*--data-binary",
+    ),
+    (b"file=%7B%22sid%22%3A1%7D", "percent-encoded.*--data-binary"),
+    (b"<!DOCTYPE html>\n<html>", "HTML"),
+]
+
+
+@pytest.mark.parametrize("compression", [None, *Compression])
+@pytest.mark.parametrize(("body", "name"), FOREIGN, ids=[name.partition(".*")[0] for _, name in FOREIGN])
+def test_a_file_of_another_kind_is_refused_as_a_whole(body: bytes, name: str, compression: Compression | None) -> None:
+    """Cut at bytes that happen to be newlines it would be a thousand rejections, and its records would not be there."""
+    sent = _packed(b"\n" + body, compression)
+    for chunks in ([sent], [sent[at : at + 1] for at in range(len(sent))]):
+        with pytest.raises(InvalidBody, match=name):
+            list(read_lines(chunks, compression=compression, max_bytes=10_000))
+
+
+@pytest.mark.parametrize("compression", [None, *Compression])
+def test_a_body_over_the_limit_of_plain_bytes_is_too_large(compression: Compression | None) -> None:
     """The limit is on what has to be worked on, not on what came over the wire."""
     plain = b"x\n" * 5000
-    body = gzip.compress(plain, mtime=0) if is_gzip else plain
-    assert len(list(read_lines([body], is_gzip=is_gzip, max_bytes=10_000))) == 5000
+    body = _packed(plain, compression)
+    assert len(list(read_lines([body], compression=compression, max_bytes=10_000))) == 5000
     with pytest.raises(TooLarge, match="9999 bytes"):
-        list(read_lines([body], is_gzip=is_gzip, max_bytes=9_999))
+        list(read_lines([body], compression=compression, max_bytes=9_999))
 
 
-@pytest.mark.parametrize("filling", [b"x", b" ", b"\\", b"\n", b'""'])
+@pytest.mark.parametrize(
+    ("compression", "filling"),
+    [(GZIP, b"x"), (GZIP, b" "), (GZIP, b"\\"), (GZIP, b"\n"), (GZIP, b'""'), (ZSTD, b"x")],
+)
 @pytest.mark.parametrize("start", [b"", b"[", b'["', b'[{"a":"', b"[1,{}", b" " * 10])
-def test_no_body_takes_more_memory_than_some_batches(start: bytes, filling: bytes) -> None:
-    """Many times its bytes from a little gzip: one request must not take the server's memory from the others."""
-    packer = zlib.compressobj(1, wbits=31)
+def test_no_body_takes_more_memory_than_some_batches(start: bytes, filling: bytes, compression: Compression) -> None:
+    """Many times its bytes from a few: one request must not take the server's memory from the others."""
+    packer = zlib.compressobj(1, wbits=31) if compression is GZIP else zstd.ZstdCompressor()
     blocks = [start, *[filling * (BATCH_BYTES // len(filling))] * 12]
     body = b"".join(map(packer.compress, blocks)) + packer.flush()
     tracemalloc.start()
     try:
-        taken = sum(1 for _ in read_lines([body], is_gzip=True, max_bytes=None))
+        taken = sum(1 for _ in read_lines([body], compression=compression, max_bytes=None))
     except InvalidBody:
         taken = 0
     peak = tracemalloc.get_traced_memory()[1]
@@ -180,26 +286,28 @@ def test_an_overlong_line_arrives_cut_and_costs_no_other_line(excess: int) -> No
     body = b"[{},%b,{}]" % text
     chunks = [body[start : start + 700_000] for start in range(0, len(body), 700_000)]
     kept = [(1, b"{}"), (2, text[: MAX_LINE_BYTES + 1]), (3, b"{}")]
-    assert list(read_lines(chunks, is_gzip=False, max_bytes=None)) == _lines(body) == kept
+    assert list(read_lines(chunks, compression=None, max_bytes=None)) == _lines(body) == kept
 
 
 def test_an_overlong_line_is_not_cut_to_one_that_is_not() -> None:
     """A carriage return where it is cut is none that ends it."""
     line = b"x" * MAX_LINE_BYTES + b"\r" + b"x" * (BATCH_BYTES - 1)
     chunks = [line[:BATCH_BYTES], line[BATCH_BYTES:], b"\nb\n"]
-    assert list(read_lines(chunks, is_gzip=False, max_bytes=None)) == [(1, line[: MAX_LINE_BYTES + 1]), (2, b"b")]
+    assert list(read_lines(chunks, compression=None, max_bytes=None)) == [(1, line[: MAX_LINE_BYTES + 1]), (2, b"b")]
 
 
 def test_a_byte_order_mark_is_one_only_where_the_body_begins() -> None:
     """Anywhere else it is text that does not belong there, and what it stands before is no array."""
     body = b" " * BATCH_BYTES + MARK + b"[1]\n"
     chunks = [body[:BATCH_BYTES], body[BATCH_BYTES:]]
-    assert list(read_lines(chunks, is_gzip=False, max_bytes=None)) == _lines(body) == [(1, MARK + b"[1]")]
+    assert list(read_lines(chunks, compression=None, max_bytes=None)) == _lines(body) == [(1, MARK + b"[1]")]
 
 
-def _outcome(body: bytes, *, sizes: list[int], batch_bytes: int, is_gzip: bool = False) -> list[Line] | str:
+def _outcome(
+    body: bytes, *, sizes: list[int], batch_bytes: int, compression: Compression | None = None
+) -> list[Line] | str:
     """The lines of a body that comes in chunks of these sizes, over and over; or that it is refused."""
-    splitter = LineSplitter(is_gzip=is_gzip, max_bytes=None, batch_bytes=batch_bytes, max_line_bytes=20)
+    splitter = LineSplitter(compression=compression, max_bytes=None, batch_bytes=batch_bytes, max_line_bytes=20)
     lines: list[Line] = []
     try:
         at = turn = 0
@@ -222,12 +330,14 @@ bodies = st.tuples(st.sampled_from(["", "[", "[{", MARK.decode(), " ["]), pieces
 chunk_sizes = st.lists(st.integers(1, 12), min_size=1, max_size=4)
 
 
-@given(bodies, chunk_sizes, st.integers(4, 30), st.booleans())
-def test_chunks_make_no_difference(body: bytes, sizes: list[int], batch_bytes: int, is_gzip: bool) -> None:
+@given(bodies, chunk_sizes, st.integers(4, 30), st.sampled_from([None, *Compression]))
+def test_chunks_make_no_difference(
+    body: bytes, sizes: list[int], batch_bytes: int, compression: Compression | None
+) -> None:
     """The network cuts where it likes; the same body must always give the same lines, or the same refusal."""
     whole = _outcome(body, sizes=[1000], batch_bytes=BATCH_BYTES)
-    sent = gzip.compress(body, mtime=0) if is_gzip else body
-    assert _outcome(sent, sizes=sizes, batch_bytes=batch_bytes, is_gzip=is_gzip) == whole
+    sent = _packed(body, compression)
+    assert _outcome(sent, sizes=sizes, batch_bytes=batch_bytes, compression=compression) == whole
 
 
 values: st.SearchStrategy[Any] = st.recursive(
@@ -241,7 +351,7 @@ def test_the_elements_of_an_array_are_what_a_json_reader_finds(
     elements: list[Any], indent: str | int | None, batch_bytes: int
 ) -> None:
     """Whatever an element holds, and however the array is laid out, its elements are the array's."""
-    splitter = LineSplitter(is_gzip=False, max_bytes=None, batch_bytes=batch_bytes)
+    splitter = LineSplitter(compression=None, max_bytes=None, batch_bytes=batch_bytes)
     body = json.dumps(elements, indent=indent, ensure_ascii=False).encode()
     lines = [line for batch in splitter.feed(body) for line in batch] + splitter.finish()
     assert [(number, json.loads(line)) for number, line in lines] == list(enumerate(elements, 1))

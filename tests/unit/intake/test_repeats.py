@@ -10,6 +10,7 @@ import pytest
 
 from dayfile.errors import Conflict, InFlight, InvalidBody
 from dayfile.intake.accept import Intake
+from dayfile.intake.inflate import Compression
 from dayfile.model.account import Account
 from dayfile.model.credential import Caller, Scope
 from dayfile.model.resource import CALLS
@@ -47,7 +48,7 @@ def test_compressing_a_body_again_makes_no_other_body(intake: Intake, body: byte
     first = intake.accept(a_delivery(body, key="k"))
     for time in (1, 2):
         packed = gzip.compress(body, mtime=time)
-        assert intake.accept(a_delivery(packed, is_gzip=True, key="k")) == first
+        assert intake.accept(a_delivery(packed, compression=Compression.GZIP, key="k")) == first
 
 
 def test_another_body_under_the_same_key_is_refused(place: Place, intake: Intake, body: bytes) -> None:
@@ -77,7 +78,7 @@ def test_without_a_key_a_repeated_batch_is_another_batch(place: Place, intake: I
 def test_a_request_that_failed_may_be_sent_again_under_its_key(intake: Intake, body: bytes) -> None:
     """What was not taken has no receipt: its key stands for nothing yet."""
     with pytest.raises(InvalidBody):
-        intake.submit(a_delivery(gzip.compress(body)[:-4], is_gzip=True, key="k"))
+        intake.submit(a_delivery(gzip.compress(body)[:-4], compression=Compression.GZIP, key="k"))
     assert intake.accept(a_delivery(body, key="k")).accepted == 2
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from dayfile.intake.accept import Delivery
 from dayfile.model import record
+from dayfile.model.layout import encode_lines
 from dayfile.model.resource import MESSAGES
 from tests.support.record_lines import a_record
 from tests.support.records import Sent
@@ -23,9 +24,9 @@ def test_what_is_stored_stays_when_a_rule_becomes_stricter(tmp_path: Path, monke
     old = a_record(MESSAGES, account_sid=account.sid, date_created=AT, date_updated=AT, price="n/a")
     with monkeypatch.context() as before:
         before.setattr(record, "is_amount", bool)
-        line = record.encode_lines([old])
+        line = encode_lines([old])
         delivery = Delivery(
-            caller=OPERATOR, resource_type=MESSAGES, blocks=iter([line]), is_gzip=False, idempotency_key=None
+            caller=OPERATOR, resource_type=MESSAGES, blocks=iter([line]), compression=None, idempotency_key=None
         )
         assert world.intake.accept(delivery).accepted == 1
     for name in ("a", "b"):

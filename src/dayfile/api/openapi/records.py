@@ -40,11 +40,12 @@ OPERATIONS = (
                     pattern="^[!-~]{1,255}$",
                 ),
             ),
-            in_head("Content-Encoding", text("How the body is compressed.", "gzip", enum=["gzip", "identity"])),
+            in_head("Content-Encoding", text("How the body is compressed.", "gzip", enum=["gzip", "zstd", "identity"])),
         ),
         body={
             "description": "The batch. Its form is recognised from its first byte, whatever Content-Type says; "
-            "`text/plain` and `multipart/form-data`, which forms of a browser can have, are refused.",
+            "`text/plain` and `multipart/form-data`, which forms of a browser can have, are refused, and "
+            "so is a file of another kind, such as a zip file, as a whole. A byte order mark at its start is skipped.",
             "required": False,  # nothing is a batch of nothing
             "content": {
                 "application/x-ndjson": {"example": _LINE},

@@ -48,7 +48,7 @@ def live_through(service: Service, platform: Caller, accounts: Iterable[AccountS
             caller=platform,
             resource_type=batch.resource_type,
             blocks=lines,
-            is_gzip=False,
+            compression=None,
             idempotency_key=None,
         )
         service.intake.submit(delivery).result()
