@@ -22,7 +22,8 @@ from dayfile.clock import Clock, SystemClock
 from dayfile.delivery.addresses import Destinations, Resolver, SystemResolver
 from dayfile.delivery.replay import Replay
 from dayfile.delivery.room import THREADS
-from dayfile.errors import Absent, DatabaseUnavailable, Unusable
+from dayfile.delivery.unsent_letters import UnsentLetters
+from dayfile.errors import DatabaseUnavailable, Unusable
 from dayfile.exports.configuration import Configuring
 from dayfile.exports.custom import CustomJobs
 from dayfile.exports.daily import DailyExports
@@ -349,10 +350,18 @@ class Service(contextlib.AbstractContextManager["Service"]):
     @property
     def check(self) -> Check:
         """Looks for what must never happen."""
-        from dayfile.work.check import Check
+        return Check(
+            self.database,
+            self.storage,
+            clock=self.clock,
+            job_lifetime=self.settings.job_lifetime,
+            notice_lifetime=self.settings.notice_lifetime,
+            unsent_letters=self.unsent_letters,
+        )
 
-        lifetimes = {"job_lifetime": self.settings.job_lifetime, "notice_lifetime": self.settings.notice_lifetime}
-        return Check(self.database, self.storage, clock=self.clock, key=self.key, **lifetimes)
+    @cached_property
+    def unsent_letters(self) -> UnsentLetters:
+        return UnsentLetters(self.database, self.settings.mailing.folder)
 
     def _wake(self) -> None:
         if "worker" in vars(self):  # made here, and perhaps at work; otherwise some other process has one

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from dayfile.delivery.dispatch import Dispatch
 from dayfile.delivery.transport import Transport
+from dayfile.delivery.unsent_letters import UnsentLetters
 from dayfile.exports.configuration import Configuring
 from dayfile.exports.custom import CustomJobs
 from dayfile.exports.daily import DailyExports
@@ -180,7 +181,7 @@ class World:
             clock=self.clock,
             job_lifetime=timedelta(days=7),
             notice_lifetime=NOTICE_LIFETIME,
-            key=KEY,
+            unsent_letters=UnsentLetters(self._real_database, self.folder / "mail"),
         )
         return list(check.run(deep=deep))
 

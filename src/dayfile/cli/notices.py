@@ -11,11 +11,14 @@ from dayfile.cli import instance
 from dayfile.cli.family import Family
 from dayfile.cli.options import JsonOption, read_account, screen_of
 from dayfile.cli.show import Column, count_text
+from dayfile.delivery.mail_folder import letter_path
 from dayfile.model.account import AccountSid
 from dayfile.model.lane import LaneKey
 from dayfile.model.notice import Channel, NoticeState, Result, parse_event_sid
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dayfile.model.notice import Attempt, Notice
 
 app = Family(help="Notices to webhooks and e-mail addresses: what became of them.")
@@ -81,12 +84,12 @@ def show(ctx: typer.Context, *, event: EventArgument, as_json: JsonOption = Fals
     sid = parse_event_sid(event)
     with instance.opened(screen_of(ctx), to_read=True) as service, service.database.snapshot() as tx:
         notice, attempts = tx.notices.get(sid), tx.notices.attempts(sid)
-        base_url = service.settings.base_url
+        base_url, mail_folder = service.settings.base_url, service.settings.mailing.folder
     screen = screen_of(ctx)
     if as_json:
         screen.json(_as_json(notice, attempts, base_url))
         return
-    screen.facts(_facts(notice))
+    screen.facts(_facts(notice, mail_folder))
     if attempts:
         screen.heading(count_text(len(attempts), "attempt"))
     columns = (
@@ -121,7 +124,7 @@ def _line(notice: Notice) -> tuple[object, ...]:
     )
 
 
-def _facts(notice: Notice) -> dict[str, str]:
+def _facts(notice: Notice, mail_folder: Path) -> dict[str, str]:
     facts = {
         "event": f"{notice.sid}  {notice.event.value}",
         "account": notice.account,
@@ -135,6 +138,8 @@ def _facts(notice: Notice) -> dict[str, str]:
         facts["next"] = f"{notice.next_attempt_at:%Y-%m-%d %H:%M:%S} UTC, or later while its host rests"
     if notice.ended_at:
         facts["ended"] = f"{notice.ended_at:%Y-%m-%d %H:%M:%S} UTC"
+    if notice.state is NoticeState.UNSENT:
+        facts["letter"] = str(letter_path(mail_folder, notice.sid))
     return facts
 
 

@@ -1,4 +1,7 @@
-"""E-mail without a server: letters are put into a folder, where the operator finds them, one file for each notice."""
+"""E-mail without a server: letters are put into a folder, where the operator finds them, one file for each notice.
+
+Nobody has such a letter yet: its notice is unsent, for as long as it lies there.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,9 @@ from dayfile.delivery.letter import Letters
 from dayfile.delivery.transport import Credentials
 from dayfile.errors import StorageUnavailable
 from dayfile.files import disk, private
-from dayfile.model.notice import Notice, Outcome, Result
+from dayfile.model.notice import EventSid, Notice, Outcome, Result
+
+_WHY = "no mail server is set: the letter was put into the mail folder of this server's operator"
 
 
 class MailFolder:
@@ -24,7 +29,7 @@ class MailFolder:
 
     def deliver(self, notice: Notice, *, attempt: int, credentials: Credentials, now: datetime) -> Outcome:
         letter = self._letters.write(notice)
-        path = self._folder / f"{notice.sid}.eml"
+        path = letter_path(self._folder, notice.sid)
         with disk.reported("put a letter into the mail folder"):
             folders = self._make_folder()
             descriptor, name = tempfile.mkstemp(prefix=f".{notice.sid}.", dir=self._folder)
@@ -40,7 +45,7 @@ class MailFolder:
                 disk.discard([draft])
             for folder in folders:
                 disk.sync_folder(folder)
-        return Outcome(result=Result.DELIVERED, status=None, error=None, answer=b"", retry_after=None)
+        return Outcome(result=Result.UNSENT, status=None, error=_WHY, answer=b"", retry_after=None)
 
     def _make_folder(self) -> list[Path]:
         """Make the folder where it is missing; the folders that will have a new name in them."""
@@ -49,3 +54,8 @@ class MailFolder:
         except NotADirectoryError as error:
             message = "cannot put a letter into the mail folder: a file is in its place"
             raise StorageUnavailable(message) from error
+
+
+def letter_path(folder: Path, sid: EventSid) -> Path:
+    """Return where the letter of a notice lies in the mail folder."""
+    return folder / f"{sid}.eml"

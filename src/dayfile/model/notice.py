@@ -64,12 +64,13 @@ class Channel(Enum):
 
 
 class NoticeState(Enum):
-    """The state of a notice; the last three are final until it is replayed."""
+    """Where a notice stands; all but the first are final until it is replayed."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
-    STOPPED = "stopped"  # the receiver said that it wants no more notices
-    EXHAUSTED = "exhausted"  # attempted as often as the schedule says
+    STOPPED = "stopped"  # the receiver said that it wants nothing more
+    EXHAUSTED = "exhausted"  # tried as often as the schedule says
+    UNSENT = "unsent"  # a letter that lies in the mail folder, as there is no mail server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +155,7 @@ class Result(Enum):
     DELIVERED = "delivered"
     FAILED = "failed"  # worth another attempt
     STOPPED = "stopped"  # the receiver wants no more of them
+    UNSENT = "unsent"  # kept here, since there is no way to the receiver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +196,8 @@ def after(attempts: int, outcome: Outcome, *, now: datetime, chance: float) -> V
         return Verdict(state=NoticeState.DELIVERED, next_attempt_at=None)
     if outcome.result is Result.STOPPED:
         return Verdict(state=NoticeState.STOPPED, next_attempt_at=None)
+    if outcome.result is Result.UNSENT:
+        return Verdict(state=NoticeState.UNSENT, next_attempt_at=None)
     if attempts > len(RETRY_DELAYS):
         return Verdict(state=NoticeState.EXHAUSTED, next_attempt_at=None)
     delay = RETRY_DELAYS[attempts - 1] * (1 + JITTER * chance)

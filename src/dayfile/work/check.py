@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from dayfile.clock import Clock
-from dayfile.errors import DatabaseDamaged
+from dayfile.delivery.unsent_letters import UnsentLetters
+from dayfile.errors import DatabaseDamaged, NotFound
 from dayfile.files.storage import Storage
 from dayfile.model.day import Day
 from dayfile.model.export import DayFile, SealedDay
@@ -36,14 +37,13 @@ class Check:
         clock: Clock,
         job_lifetime: timedelta,
         notice_lifetime: timedelta,
-        key: InstanceKey | None = None,
+        unsent_letters: UnsentLetters,
     ) -> None:
         self._database = database
         self._notice_lifetime = notice_lifetime
         self._clock = clock
         self._overdue = Overdue(database, clock=clock, job_lifetime=job_lifetime)
-        self._accounts = None if key is None else AccountCheck(database, key=key)
-        self._objects = ObjectCheck(database, storage)
+        self._unsent_letters = unsent_letters
         self._orphans = Orphans(database, storage)
 
     def run(self, *, deep: bool, on_object: Callable[[], None] = lambda: None) -> Iterator[Finding]:
@@ -61,6 +61,7 @@ class Check:
         yield from self._published()
         yield from self._jobs()
         yield from self._notices()
+        yield from self._letters()
         clock = list(self._clock_findings())
         yield from clock
         if not clock:  # under a doubted clock, work waits for it, or "overdue" means nothing
@@ -145,6 +146,18 @@ class Check:
                 subject=f"{key.account} {key.host}",
                 detail=f"an attempt has been due since {due_at:%Y-%m-%d %H:%M:%S} UTC and no worker has made it: "
                 "is one running?",
+            )
+
+    def _letters(self) -> Iterator[Finding]:
+        count = self._unsent_letters.count()
+        if count:
+            lie = "1 letter lies" if count == 1 else f"{count} letters lie"
+            yield Finding(
+                invariant="who waits for a job is told",
+                subject=str(self._unsent_letters.folder),
+                detail=f"{lie} there unsent, as no mail server was set. `dayfile notices list --state unsent` names "
+                "them. Set DAYFILE_SMTP_URL and tell them again with `dayfile notices replay EV...`, or take them out "
+                "of the folder",
             )
 
     def _left_over(self) -> Iterator[Finding]:

@@ -85,3 +85,43 @@ def test_check_finds_notices_that_nobody_delivers(run: Any, sids: list[str]) -> 
     """No worker runs on this instance, and the failed notice is from long ago."""
     found = json.loads(run("check", "--json").stdout)
     assert [finding["invariant"] for finding in found] == ["a notice does not hang"]
+
+
+@pytest.fixture
+def letter(account: AccountSid, data_folder: Path) -> Path:
+    """A letter that lies in the mail folder: there is no mail server."""
+    database = Database.connect(f"sqlite:///{data_folder / 'dayfile.sqlite'}")
+    mail = a_notice(account, "letter", receiver="someone@mail.example.com", channel=Channel.MAIL)
+    told(database, mail)
+    turn = claimed(database, account)
+    assert turn is not None
+    concluded(database, turn, an_outcome(Result.UNSENT, status=None))
+    database.close()
+    path = data_folder / "mail" / f"{mail.sid}.eml"
+    path.parent.mkdir()
+    path.write_text("a letter")
+    return path
+
+
+def test_a_letter_that_stays_in_the_folder_is_not_called_delivered(run: Any, letter: Path) -> None:
+    """The customer waits for it; the operator is told where it lies and what to do."""
+    assert letter.stem in run("notices", "list", "--state", "unsent").stdout
+    assert run("notices", "list", "--state", "delivered", "--json").stdout.strip() == "[]"
+    shown = run("notices", "show", letter.stem).stdout
+    assert "unsent" in shown
+    assert "delivered" not in shown
+    assert str(letter) in "".join(shown.split())
+    body = json.loads(run("notices", "show", letter.stem, "--json").stdout)
+    assert (body["state"], [attempt["outcome"] for attempt in body["attempts"]]) == ("unsent", ["unsent"])
+
+
+def test_check_finds_letters_until_they_are_taken_away_or_told_again(run: Any, letter: Path) -> None:
+    """Who collects them from the folder has dealt with them; who does not is told that nobody has read them."""
+    checked = run("check", "--json")
+    (found,) = json.loads(checked.stdout)
+    assert (checked.exit_code, found["invariant"]) == (Outcome.FAILED, "who waits for a job is told")
+    assert str(letter.parent) in found["subject"]
+    assert found["detail"].startswith("1 letter lies")
+    assert "DAYFILE_SMTP_URL" in found["detail"]
+    letter.unlink()
+    assert run("check").exit_code == Outcome.DONE

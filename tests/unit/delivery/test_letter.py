@@ -131,7 +131,8 @@ def test_without_a_server_a_letter_lies_in_the_folder_once(tmp_path: Path) -> No
     folder = MailFolder(tmp_path / "data" / "mail", LETTERS)
     for _ in range(2):
         outcome = folder.deliver(a_mail(), attempt=1, credentials=CREDENTIALS, now=NOON)
-        assert (outcome.result, outcome.error) == (Result.DELIVERED, None)
+        assert outcome.result is Result.UNSENT, "nobody has it yet"
+        assert "no mail server is set" in (outcome.error or "")
     (path,) = (tmp_path / "data" / "mail").iterdir()
     assert path.name == f"{EVENT}.eml"
     assert path.read_bytes() == LETTERS.write(a_mail()).content

@@ -23,7 +23,12 @@ def _outcome(result: Result, *, retry_after: timedelta | None = None) -> Outcome
 
 
 @pytest.mark.parametrize(
-    ("result", "state"), [(Result.DELIVERED, NoticeState.DELIVERED), (Result.STOPPED, NoticeState.STOPPED)]
+    ("result", "state"),
+    [
+        (Result.DELIVERED, NoticeState.DELIVERED),
+        (Result.STOPPED, NoticeState.STOPPED),
+        (Result.UNSENT, NoticeState.UNSENT),
+    ],
 )
 def test_an_answer_that_settles_it_ends_the_notice(result: Result, state: NoticeState) -> None:
     """Receivers that have it, or want nothing more, are left in peace."""

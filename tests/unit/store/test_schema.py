@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -12,11 +12,16 @@ from alembic.runtime.migration import MigrationContext
 
 from dayfile.errors import DatabaseUnavailable, Unusable
 from dayfile.model.credential import Actor
+from dayfile.model.notice import Channel, Result
 from dayfile.store import schema
 from dayfile.store.database import Database
 from dayfile.store.tables.metadata import metadata
 from tests.support.clock import NOON
+from tests.support.lanes import claimed, concluded
+from tests.support.notices import a_notice, an_outcome, told
 from tests.support.state import a_database, an_account
+
+MIGRATION = import_module("dayfile.store.migrations.versions.0012_unsent_letters_and_workers")
 
 
 def test_migrations_end_in_the_tables_as_they_are_written(database: Database) -> None:
@@ -66,6 +71,28 @@ def test_a_newer_database_is_refused_untouched(database: Database) -> None:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(Unusable, match="newer version"):
         schema.migrate(database)
+
+
+def test_letters_that_were_called_delivered_are_unsent(database: Database) -> None:
+    """A mail server answers with a status; where there was none, the letter lies in the folder since then."""
+    account = an_account(database).sid
+    receivers = {"sent": Channel.MAIL, "kept": Channel.MAIL, "hook": Channel.WEBHOOK}
+    for name, channel in receivers.items():
+        told(database, a_notice(account, name, receiver=f"{name}@{name}.example.com", channel=channel))
+        turn = claimed(database, account)
+        assert turn is not None
+        concluded(database, turn, an_outcome(status=250 if name == "sent" else None))
+    with database.exclusively() as connection:
+        MIGRATION.tell_unsent(connection)
+    with database.snapshot() as tx:
+        found = {notice.content.friendly_name: notice for notice in tx.notices.page(limit=9)}
+        outcomes = {name: tx.notices.attempts(notice.sid)[0].result for name, notice in found.items()}
+    assert {name: notice.state.value for name, notice in found.items()} == {
+        "sent": "delivered",
+        "kept": "unsent",
+        "hook": "delivered",
+    }
+    assert outcomes == {"sent": Result.DELIVERED, "kept": Result.UNSENT, "hook": Result.DELIVERED}
 
 
 def test_a_commit_is_whole_or_nothing(database: Database) -> None:

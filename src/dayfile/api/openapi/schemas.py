@@ -8,7 +8,7 @@ from dayfile.api.openapi.operation import Node, schema
 from dayfile.api.paging import LARGEST_NUMBER, LARGEST_SIZE
 from dayfile.api.shapes import LARGEST_SIZE as LARGEST_FILE_SIZE
 from dayfile.model.job import Status
-from dayfile.model.notice import Channel, NoticeEvent, NoticeState
+from dayfile.model.notice import Channel, NoticeEvent, NoticeState, Result
 from dayfile.model.receipt import LISTED_REJECTIONS
 from dayfile.model.resource import RESOURCE_TYPES
 
@@ -113,7 +113,8 @@ _NOTICE: dict[str, Node] = {
     "job_sid": or_null(text("The job; null for a daily file.", JOB_SID, pattern=JOB_SID_PATTERN)),
     "day": or_null(day("The day of a daily file; null for a job.")),
     "state": text(
-        "Pending until it is delivered, or stopped by the receiver, or exhausted: tried as often as the schedule says.",
+        "Pending until it is delivered, or stopped by the receiver, or exhausted: tried as often as the schedule says. "
+        "A letter is unsent where this server has no mail server: its operator has it, and nobody else.",
         "delivered",
         enum=[state.value for state in NoticeState],
     ),
@@ -228,7 +229,7 @@ SCHEMAS: Mapping[str, Node] = {
         outcome=text(
             "What came of it. `begun` for one that is under way, or whose end is not known and that was made again.",
             "delivered",
-            enum=["begun", "delivered", "failed", "stopped"],
+            enum=["begun", *(result.value for result in Result)],
         ),
         status_code=or_null(number("The status of the answer, if one came.", 200)),
         error=or_null(text("What went wrong, if anything did.", "no answer within 15 seconds")),

@@ -38,6 +38,7 @@ lane = Table(
 )
 
 _PENDING = text("state = 'pending'")
+_UNSENT = text("state = 'unsent'")
 
 notice = Table(
     "notice",
@@ -56,18 +57,19 @@ notice = Table(
     Column("day", DayText),  # of a daily file, else null
     Column("generation", BigInteger),  # the same
     Column("content", Text, nullable=False),  # JSON: the fields as they were when it happened
-    Column("state", String(16), nullable=False),  # pending, delivered, stopped, exhausted
+    Column("state", String(16), nullable=False),  # pending, delivered, stopped, exhausted, unsent
     Column("attempts", Integer, nullable=False),  # begun since it was written or last replayed
     Column("created_at", Moment, nullable=False),
     Column("gives_up_at", Moment, nullable=False),  # exhausted then, if its host is still down
     Column("next_attempt_at", Moment),  # null: no more
-    Column("ended_at", Moment),  # delivered, stopped or exhausted
+    Column("ended_at", Moment),  # when it left the state pending
     # One per job, channel and event, and one per daily file and channel, whatever crashes.
     Index("uq_notice_job", "job_sid", "event", "channel", unique=True),
     Index("uq_notice_day", "account", "resource_type", "day", "generation", "channel", unique=True),
     Index("ix_notice_account", "account", "number"),
     Index("ix_notice_pending", "lane_id", "number", sqlite_where=_PENDING, postgresql_where=_PENDING),
     Index("ix_notice_next", "lane_id", "next_attempt_at", sqlite_where=_PENDING, postgresql_where=_PENDING),
+    Index("ix_notice_unsent", "number", sqlite_where=_UNSENT, postgresql_where=_UNSENT),
     Index(
         "ix_notice_ended",
         "ended_at",
@@ -84,7 +86,7 @@ attempt = Table(
     Column("number", Integer, primary_key=True),  # 1 for the first
     Column("began_at", Moment, nullable=False),
     Column("duration_ms", BigInteger),  # null: it is under way, or the worker was lost while it ran
-    Column("outcome", String(16), nullable=False),  # begun, delivered, failed, stopped
+    Column("outcome", String(16), nullable=False),  # begun, delivered, failed, stopped, unsent
     Column("status", Integer),  # of the answer, if one came
     Column("error", Text),  # what went wrong, if anything did
     Column("answer", LargeBinary),  # its first bytes
