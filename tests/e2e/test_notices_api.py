@@ -10,6 +10,7 @@ import httpx2
 import pytest
 from sqlalchemy import select
 
+from dayfile.api.shapes import moment_text
 from dayfile.model.credential import KeyKind, Permission
 from dayfile.model.notice import Result
 from dayfile.store.tables.instance import audit
@@ -82,8 +83,6 @@ def test_a_notice_shows_what_was_told_and_every_attempt(face: Face, acme: Login,
 def test_a_notice_that_has_ended_can_be_told_again(face: Face, acme: Login, client: httpx2.Client) -> None:
     """Accepted, since the attempt follows; whoever asked for it is written down."""
     [sid] = tell(face, acme, "notice")
-    pending = client.post(f"/v1/Notices/{sid}/Attempts")
-    assert (pending.status_code, pending.json()["code"]) == (409, 20409)
     attempt(face, acme, Result.DELIVERED)
     assert fetch(client, sid)["state"] == "delivered"
     answer = client.post(f"/v1/Notices/{sid}/Attempts")
@@ -93,6 +92,21 @@ def test_a_notice_that_has_ended_can_be_told_again(face: Face, acme: Login, clie
     with face.database.exclusively() as connection:
         deeds = connection.execute(select(audit.c.actor, audit.c.action).where(audit.c.subject == f"{acme.sid}/{sid}"))
         assert deeds.all() == [(acme.sid, "notice.replayed")]
+
+
+def test_the_next_attempt_of_a_pending_notice_is_brought_forward(
+    face: Face, acme: Login, client: httpx2.Client
+) -> None:
+    """Who has put their receiver right is told now, and not by a schedule that has come to 24 hours."""
+    [sid] = tell(face, acme, "notice")
+    attempt(face, acme, Result.FAILED)
+    assert fetch(client, sid)["date_next_attempt"] > moment_text(face.clock.now())
+    for _ in range(2):
+        answer = client.post(f"/v1/Notices/{sid}/Attempts")
+        assert (answer.status_code, answer.json()["state"], answer.json()["attempt_count"]) == (202, "pending", 1)
+        assert answer.json()["date_next_attempt"] == moment_text(face.clock.now())
+    attempt(face, acme, Result.DELIVERED)
+    assert fetch(client, sid)["state"] == "delivered"
 
 
 @pytest.mark.parametrize("sid", [a_sid("EV", "none"), "EV12", "JS" + 32 * "0"])

@@ -76,11 +76,11 @@ EXPLANATIONS: Mapping[int, Explanation] = {
     ),
     20409: Explanation(
         "Conflict",
-        "The idempotency key was used before, with another body, or by a request that is still being worked on. Or a "
-        "notice that is pending was to be told again; or the request contradicts an account as it is: one that is "
+        "The idempotency key was used before, with another body, or by a request that is still being worked on. Or "
+        "the request contradicts an account as it is: one that is "
         "closed, or has subaccounts, or another parent.",
         "If there is a Retry-After header, send the same request again after that many seconds. Otherwise use a new "
-        "key for a new body; a pending notice is tried by itself; of an account, the message says what is in the way.",
+        "key for a new body; of an account, the message says what is in the way.",
     ),
     20413: Explanation(
         "Too large",

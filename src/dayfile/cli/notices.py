@@ -39,6 +39,9 @@ _COLUMNS = (
 EventArgument = Annotated[
     str, typer.Argument(metavar="EVENT", help="The notice, by its event sid, EV…", show_default=False)
 ]
+EventsArgument = Annotated[
+    list[str], typer.Argument(metavar="EVENT...", help="Notices, by their event sids, EV…", show_default=False)
+]
 AccountOption = Annotated[
     AccountSid | None,
     typer.Option("--account", metavar="ACCOUNT", help="Only notices of this account.", parser=read_account),
@@ -104,13 +107,15 @@ def show(ctx: typer.Context, *, event: EventArgument, as_json: JsonOption = Fals
 
 
 @app.command("replay")
-def replay(ctx: typer.Context, *, event: EventArgument) -> None:
-    """Tell it again, at once and under the same event sid; only a notice that is not pending."""
+def replay(ctx: typer.Context, *, events: EventsArgument) -> None:
+    """Tell notices at once, under the same event sid: those that have ended again, pending ones without waiting."""
     from dayfile.accounts.administer import OPERATOR
 
-    with instance.opened(screen_of(ctx)) as service:
-        notice = service.replay.replay(parse_event_sid(event), actor=OPERATOR)
-    screen_of(ctx).note(f"{notice.sid} is pending again: the next worker that looks delivers it.")
+    sids = [parse_event_sid(event) for event in events]
+    with instance.opened() as service:
+        for sid in sids:
+            notice = service.replay.replay(sid, actor=OPERATOR)
+            screen_of(ctx).note(f"{notice.sid} is due now: a running worker attempts it at once.")
 
 
 def _line(notice: Notice) -> tuple[object, ...]:

@@ -114,8 +114,14 @@ class Notices:
         query = query.where(table.c.number > after).order_by(table.c.number)
         return [read_notice(row) for row in self._connection.execute(query)][::-1]
 
-    def replay(self, sid: EventSid, *, now: datetime) -> bool:
-        """Start the attempts of an ended notice anew, at once, even if its host rests; False if it is pending."""
+    def replay(self, sid: EventSid, *, now: datetime) -> None:
+        """Make a notice due now, even if its host rests: one that has ended begins anew, a pending one goes on."""
+        query = select(table.c.lane_id, lane.c.id).join(lane).where(table.c.sid == sid).with_for_update(of=lane)
+        lane_id = self._connection.execute(query).scalar_one()
+        one, is_pending = table.c.sid == sid, table.c.state == NoticeState.PENDING.value
+        # First those that wait: what has ended is pending after the second statement, too.
+        forward = update(table).where(one, is_pending, table.c.next_attempt_at > now)
+        self._connection.execute(forward.values(next_attempt_at=now))
         again = {
             "state": NoticeState.PENDING.value,
             "attempts": 0,
@@ -123,15 +129,10 @@ class Notices:
             "next_attempt_at": now,
             "ended_at": None,
         }
-        query = select(table.c.lane_id, lane.c.id).join(lane).where(table.c.sid == sid).with_for_update(of=lane)
-        lane_id = self._connection.execute(query).scalar_one()
-        statement = update(table).where(table.c.sid == sid, table.c.state != NoticeState.PENDING.value)
-        if self._connection.execute(statement.values(again)).rowcount != 1:
-            return False
-        # A replay means that the host is well again: if it is not, it soon rests as before.
+        self._connection.execute(update(table).where(one, ~is_pending).values(again))
+        # Who asks for it says that the host is well again: if it is not, it soon rests as before.
         fresh = {"failures": 0, "rests_until": None, "due_at": now}
         self._connection.execute(update(lane).where(lane.c.id == lane_id).values(fresh))
-        return True
 
     def forget(self, *, ended_before: datetime, limit: int) -> int:
         """Delete some notices that ended before then, their attempts, and empty lanes; return the number of notices."""

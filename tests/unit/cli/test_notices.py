@@ -72,13 +72,21 @@ def test_a_notice_is_shown_with_every_attempt(run: Any, sids: list[str]) -> None
     assert run("notices", "show", NONE).exit_code == Outcome.NOT_FOUND
 
 
-def test_only_what_has_ended_is_told_again(run: Any, sids: list[str]) -> None:
-    """What is pending is tried by itself."""
+def test_a_notice_is_told_again_and_a_pending_one_at_once(run: Any, sids: list[str]) -> None:
+    """Whatever has become of it: the operator knows more than the schedule."""
     hook, mail = sids
-    assert run("notices", "replay", hook).exit_code == Outcome.FAILED
+
+    def shown(sid: str) -> dict[str, Any]:
+        body: dict[str, Any] = json.loads(run("notices", "show", sid, "--json").stdout)
+        return body
+
+    before = shown(hook)
+    brought = run("notices", "replay", hook)
+    assert (brought.exit_code, "at once" in brought.stderr) == (Outcome.DONE, True)
+    assert (shown(hook)["state"], shown(hook)["attempt_count"]) == ("pending", before["attempt_count"])
     assert run("notices", "replay", mail).exit_code == Outcome.DONE
-    assert json.loads(run("notices", "show", mail, "--json").stdout)["state"] == "pending"
-    assert "notice.replayed" in run("audit", "list").stdout
+    assert (shown(mail)["state"], shown(mail)["attempt_count"]) == ("pending", 0)
+    assert run("audit", "list").stdout.count("notice.replayed") == 2
 
 
 def test_check_finds_notices_that_nobody_delivers(run: Any, sids: list[str]) -> None:
@@ -125,3 +133,10 @@ def test_check_finds_letters_until_they_are_taken_away_or_told_again(run: Any, l
     assert "DAYFILE_SMTP_URL" in found["detail"]
     letter.unlink()
     assert run("check").exit_code == Outcome.DONE
+
+
+def test_several_notices_are_told_again_at_once(run: Any, sids: list[str], letter: Path) -> None:
+    """A mail server that is set later sends what lies in the folder, if the operator wants that."""
+    assert run("notices", "replay", sids[1], letter.stem).exit_code == Outcome.DONE
+    pending = json.loads(run("notices", "list", "--state", "pending", "--json").stdout)
+    assert {notice["event_sid"] for notice in pending} >= {sids[1], letter.stem}

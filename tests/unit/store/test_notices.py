@@ -23,7 +23,7 @@ from dayfile.model.notice import (
 from dayfile.store.database import Database
 from dayfile.store.tables.notices import attempt, lane
 from tests.support.clock import NOON
-from tests.support.lanes import attempted, claimed
+from tests.support.lanes import attempted, claimed, concluded
 from tests.support.notices import a_notice, told
 from tests.support.state import a_sid, an_account
 
@@ -102,18 +102,59 @@ def test_a_notice_that_has_ended_can_be_replayed_at_once(database: Database) -> 
     """Even while its host rests: who asks for it knows that the host is well again."""
     acme, new = an_account(database).sid, a_notice(an_account(database, "other").sid)
     told(database, new)
-    with database.transaction() as tx:
-        assert not tx.notices.replay(new.sid, now=NOON), "it is pending"
     attempted(database, new.account)
     later = NOON + HOUR
     with database.transaction() as tx:
-        assert tx.notices.replay(new.sid, now=later)
+        tx.notices.replay(new.sid, now=later)
     found = _find(database, new)
     assert (found.state, found.attempts, found.next_attempt_at, found.ended_at) == (NoticeState.PENDING, 0, later, None)
     turn = claimed(database, new.account, now=later)
     assert turn is not None
     assert (turn.notice.sid, turn.notice.attempts, turn.attempt) == (new.sid, 1, 2), "the log goes on"
     assert claimed(database, acme, now=later) is None
+
+
+def test_the_next_attempt_of_a_pending_notice_can_be_brought_forward(database: Database) -> None:
+    """Who has put the receiver right need not wait for hours; the schedule goes on where it was."""
+    account = an_account(database).sid
+    new, other = (a_notice(account, name) for name in ("new", "other"))
+    told(database, new, other)
+    for seconds in (0, 0, 10):  # PATIENCE times: their host rests
+        attempted(database, account, now=NOON + timedelta(seconds=seconds), fails=True)
+    other_is_next = _find(database, other).next_attempt_at
+    later = NOON + timedelta(seconds=11)
+    assert claimed(database, account, now=later) is None, "it rests"
+    with database.transaction() as tx:
+        tx.notices.replay(new.sid, now=later)
+    found = _find(database, new)
+    assert (found.state, found.next_attempt_at, found.ended_at) == (NoticeState.PENDING, later, None)
+    assert found.attempts == 2, "it is no new notice"
+    assert _find(database, other).next_attempt_at == other_is_next
+    turn = claimed(database, account, now=later)
+    assert turn is not None
+    assert turn.notice.sid == new.sid
+
+
+def test_what_is_due_already_is_not_put_off_by_bringing_it_forward(database: Database) -> None:
+    """Asked for twice, or by an operator whose clock is behind."""
+    new = a_notice(an_account(database).sid)
+    told(database, new)
+    with database.transaction() as tx:
+        tx.notices.replay(new.sid, now=NOON + HOUR)
+    assert _find(database, new).next_attempt_at == NOON
+
+
+def test_what_is_being_attempted_now_can_be_asked_for(database: Database) -> None:
+    """Nothing is attempted twice at a time, and the attempt that is under way is recorded."""
+    new = a_notice(an_account(database).sid)
+    told(database, new)
+    turn = claimed(database, new.account)
+    assert turn is not None
+    with database.transaction() as tx:
+        tx.notices.replay(new.sid, now=NOON)
+    assert claimed(database, new.account) is None
+    concluded(database, turn)
+    assert _find(database, new).state is NoticeState.DELIVERED
 
 
 def test_what_ended_long_ago_is_forgotten_in_steps(database: Database) -> None:

@@ -67,20 +67,20 @@ OPERATIONS = (
         method="post",
         path="/v1/Notices/{EventSid}/Attempts",
         tag=TAG["name"],
-        summary="Tell it again",
+        summary="Tell it at once",
         description="Try a notice that has ended once more, under the same event sid, and by the whole schedule if "
-        "that fails. One that is pending is tried by itself, and refused here.",
+        "that fails. Of one that is pending, the next attempt is brought forward; the schedule goes on after it.",
         who=(account(Permission.JOBS_WRITE),),
         parameters=(_EVENT_SID_IN_PATH,),
         answers={
             202: json_of(
                 "Notice",
-                says="The notice, pending again. The attempt follows.",
+                says="The notice, pending. The attempt follows.",
                 links={
                     "FetchNotice": link("FetchNotice", says="What came of it.", EventSid="$response.body#/event_sid")
                 },
             )
         },
-        failures=(400, 401, 403, 404, 409, 429, 500, 503),
+        failures=(400, 401, 403, 404, 429, 500, 503),
     ),
 )
