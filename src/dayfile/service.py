@@ -23,7 +23,7 @@ from dayfile.delivery.addresses import Destinations, Resolver, SystemResolver
 from dayfile.delivery.replay import Replay
 from dayfile.delivery.room import THREADS
 from dayfile.delivery.unsent_letters import UnsentLetters
-from dayfile.errors import DatabaseUnavailable, Unusable
+from dayfile.errors import Absent, DatabaseUnavailable, Unusable
 from dayfile.exports.configuration import Configuring
 from dayfile.exports.custom import CustomJobs
 from dayfile.exports.daily import DailyExports
@@ -350,10 +350,13 @@ class Service(contextlib.AbstractContextManager["Service"]):
     @property
     def check(self) -> Check:
         """Looks for what must never happen."""
+        from dayfile.work.check import Check
+
         return Check(
             self.database,
             self.storage,
             clock=self.clock,
+            key=self.key,
             job_lifetime=self.settings.job_lifetime,
             notice_lifetime=self.settings.notice_lifetime,
             unsent_letters=self.unsent_letters,

@@ -112,10 +112,11 @@ def replay(ctx: typer.Context, *, events: EventsArgument) -> None:
     from dayfile.accounts.administer import OPERATOR
 
     sids = [parse_event_sid(event) for event in events]
-    with instance.opened() as service:
+    screen = screen_of(ctx)
+    with instance.opened(screen) as service:
         for sid in sids:
             notice = service.replay.replay(sid, actor=OPERATOR)
-            screen_of(ctx).note(f"{notice.sid} is due now: a running worker attempts it at once.")
+            screen.note(f"{notice.sid} is due now: a running worker attempts it at once.")
 
 
 def _line(notice: Notice) -> tuple[object, ...]:

@@ -77,7 +77,7 @@ class Sorting:
                     break
                 continue
             size += len(record.line)
-            # Another batch may make an account known to the gate meanwhile: its lines must not overtake the ones that wait here.
+            # Another batch may make an account known to the gate meanwhile: its lines must not overtake those waiting.
             if record.account not in known or record.account in doubtful:
                 doubtful.add(record.account)
                 self._doubtful.append((number, line, record))

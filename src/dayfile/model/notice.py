@@ -64,7 +64,7 @@ class Channel(Enum):
 
 
 class NoticeState(Enum):
-    """Where a notice stands; all but the first are final until it is replayed."""
+    """The state of a notice; all but the first are final until it is replayed."""
 
     PENDING = "pending"
     DELIVERED = "delivered"

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from dayfile.clock import Clock
 from dayfile.delivery.unsent_letters import UnsentLetters
-from dayfile.errors import DatabaseDamaged, NotFound
+from dayfile.errors import DatabaseDamaged
 from dayfile.files.storage import Storage
 from dayfile.model.day import Day
 from dayfile.model.export import DayFile, SealedDay
@@ -38,11 +38,14 @@ class Check:
         job_lifetime: timedelta,
         notice_lifetime: timedelta,
         unsent_letters: UnsentLetters,
+        key: InstanceKey | None = None,
     ) -> None:
         self._database = database
         self._notice_lifetime = notice_lifetime
         self._clock = clock
         self._overdue = Overdue(database, clock=clock, job_lifetime=job_lifetime)
+        self._accounts = None if key is None else AccountCheck(database, key=key)
+        self._objects = ObjectCheck(database, storage)
         self._unsent_letters = unsent_letters
         self._orphans = Orphans(database, storage)
 
