@@ -145,8 +145,7 @@ class Intake:
         return self._retries.retry(rejection_ids)
 
     def retry_following(self, after: int, *, up_to: int) -> tuple[int, Retried]:
-        """Retry some of the refused lines after an id; return the last one's id, or `after` if none is left, and the
-        counts.
+        """Retry some of the refused lines after an id; return the id of the last, or `after` if none is left.
 
         Raises Transient.
         """

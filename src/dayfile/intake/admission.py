@@ -45,7 +45,7 @@ class Gate(Protocol):
         ...
 
     def judge(self, accounts: Collection[AccountSid]) -> Mapping[AccountSid, Refused]:
-        """Return the reasons for the accounts that are not let in; the others are."""
+        """Return the accounts that are not let in, with the reasons; all others are let in."""
         ...
 
 

@@ -21,9 +21,7 @@ GROUP_BYTES = 32 * 1024 * 1024
 """The bytes of lines that make a group full."""
 
 GROUP_REFUSALS = 1000
-"""The number of refused lines, each of them a row, that makes a group full: everybody in a group waits for all of
-it.
-"""
+"""The number of refused lines, each of them a row, that makes a group full: all its senders wait for all of it."""
 
 WAITING_BYTES_LIMIT = 128 * 1024 * 1024
 """The most bytes of lines that may wait for their commit; beyond that, senders are asked to wait."""
@@ -41,9 +39,7 @@ class _Waiting:
 
 
 class Committer:
-    """A queue of batches from any thread, each answered when its commit is done. Its thread starts with the first
-    batch.
-    """
+    """A queue of batches from any thread, each answered after its commit. Its thread starts with the first batch."""
 
     def __init__(
         self,
@@ -81,9 +77,7 @@ class Committer:
                 )
 
     def submit(self, batch: Batch) -> Future[Receipt]:
-        """Submit a batch; its future gives the receipt when it is durable, or the reason why nothing of it was
-        accepted.
-        """
+        """Submit a batch; its future gives the receipt once it is durable, or why nothing of it was accepted."""
         return self.submit_all([batch])[0]
 
     def submit_all(self, batches: Sequence[Batch]) -> list[Future[Receipt]]:

@@ -1,5 +1,4 @@
-"""Folding of many small segments of a day into one object, so that sealing opens few and the state database stays
-small.
+"""Folding of many small segments of a day into one object: sealing opens few, and the state database stays small.
 
 It runs between intake and sealing, and may run beside both. Every line keeps its order of arrival. If a seal takes one
 of the segments meanwhile, the fold's commit fails, and nothing has happened.

@@ -20,9 +20,7 @@ from dayfile.model.record import MAX_LINE_BYTES
 from dayfile.model.strictjson import BYTE_ORDER_MARK
 
 Line = tuple[int, bytes]
-"""A line's number and its bytes. Numbers begin at 1 and count empty lines, which are left out, or the elements of an
-array.
-"""
+"""A line's number and its bytes. Numbers, from 1, count elements, or lines with the empty ones, which are left out."""
 
 BATCH_BYTES = 1024 * 1024
 """The approximate bytes of a body in one list of lines."""
@@ -69,9 +67,7 @@ class LineSplitter:
         self._form: _Rows | Elements | None = None  # not known before there is a byte that is not white space
 
     def feed(self, chunk: bytes) -> Iterator[list[Line]]:
-        """Yield the lists of lines that a chunk completes; take them all before the next chunk. Raises InvalidBody
-        or TooLarge.
-        """
+        """Yield the lists that a chunk completes; take all before the next chunk. Raises InvalidBody, TooLarge."""
         for block in self._blocks(chunk):
             self._count(len(block))
             self._waiting.append(block)

@@ -21,7 +21,7 @@ from dayfile.store.uploads import REJECTIONS
 
 FEW_REFUSALS = 100
 FEW_REFUSAL_BYTES = 64 * 1024
-"""The most bytes of refused lines, as well as the most lines, that are written in the commit of their batch."""
+"""The bytes of refused lines, and above it their number, that are at most written in the commit of their batch."""
 
 
 class RejectionWriter:

@@ -59,9 +59,7 @@ class Repeats:
             self._in_flight.discard(key)
 
     def end_of(self, receipt: StoredReceipt | None) -> None:
-        """Release the idempotency key of a receipt's request. No-op for None, which stands for a request without a
-        key.
-        """
+        """Release the idempotency key of a receipt's request. No-op for None (a request without a key)."""
         if receipt is not None:
             self.end(_key_of(receipt))
 
@@ -71,9 +69,7 @@ class Repeats:
             return tx.receipts.find(key.credential, key.idempotency_key)
 
     def settle(self, ours: StoredReceipt) -> Receipt:
-        """Return the receipt of a request whose key was used while it was in flight; raises Conflict if by another
-        body.
-        """
+        """Return the receipt of a request whose key was taken meanwhile; raises Conflict if by another body."""
         theirs = self.find(_key_of(ours))
         if theirs is None:
             raise Conflict(f"the sid {ours.sid} is taken: send the request again")

@@ -47,9 +47,7 @@ class Retries:
         self._commit = commit
 
     def retry(self, rejection_ids: Collection[int]) -> Retried:
-        """Retry the given rejections; raises NotFound for an id that does not exist, Transient if they cannot be
-        written now.
-        """
+        """Retry the given rejections; raises NotFound for an unknown id, Transient if they cannot be written now."""
         ids = sorted(rejection_ids)
         outcomes = []
         for start in range(0, len(ids), _AT_ONCE):

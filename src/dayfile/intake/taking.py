@@ -1,4 +1,4 @@
-"""Reading the lines of a batch for its commit: parsed, sorted, and written in parts if they do not fit in memory."""
+"""Reading of a batch for its commit: lines are parsed, sorted, and written in parts if they do not fit in memory."""
 
 from __future__ import annotations
 
@@ -26,9 +26,7 @@ _SID_DIGITS = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repeat:
-    """The key of a request that may be repeated, and its body's digest, which is asked for when its lines have
-    ended.
-    """
+    """The key of a request that may be repeated, and its body's digest, asked for once its lines have ended."""
 
     key: RepeatKey
     digest: Callable[[], str]
