@@ -19,18 +19,18 @@ _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Clock(Protocol):
-    """What time it is, and how to let it pass."""
+    """A source of the time, and a way to wait."""
 
     def now(self) -> datetime:
-        """The current moment, aware, UTC."""
+        """Return the current moment, aware, UTC."""
         ...
 
     def reading(self) -> ClockReading:
-        """The current moment beside the boot and the time since then, which a wrong clock does not change."""
+        """Return the current moment with the boot and the time since the boot, which a wrong clock does not change."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds that never run backwards, for measuring how long something took."""
+        """Return seconds that never run backwards, for measuring durations."""
         ...
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
@@ -56,7 +56,7 @@ class SystemClock:
 
 @cache
 def _boot_id() -> str:
-    """Which boot this is; where the system does not tell, each process counts as one of its own."""
+    """Return the id of this boot; where the system does not tell it, one of this process."""
     try:
         return _BOOT_ID.read_text(encoding="ascii").strip()
     except (OSError, ValueError):
@@ -64,6 +64,6 @@ def _boot_id() -> str:
 
 
 def _uptime() -> float:
-    """Seconds since the boot, with those in which the machine slept, where they are counted."""
+    """Return the seconds since the boot, including those in which the machine slept, where they are counted."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if clock is None else time.clock_gettime(clock)

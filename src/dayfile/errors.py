@@ -1,4 +1,4 @@
-"""Every error that Dayfile raises on purpose, named for what the caller can do about it.
+"""Errors that Dayfile raises on purpose, named for what the caller can do about them.
 
     DayfileError
     ├── Invalid                 change the request, then send it again
@@ -33,15 +33,15 @@ from __future__ import annotations
 
 
 class DayfileError(Exception):
-    """The root: its text is safe to show to the caller and says what to do."""
+    """The root of Dayfile's errors: its text is safe to show to the caller and says what to do."""
 
 
 class Invalid(DayfileError):
-    """The request breaks a rule; the same request will never work."""
+    """A request that breaks a rule; the same request will never work."""
 
 
 class InvalidParameter(Invalid):
-    """One parameter breaks one rule."""
+    """A parameter that breaks a rule."""
 
     def __init__(self, name: str, rule: str, value: object = None) -> None:
         shown = "" if value is None else f"; got {_shorten(value)}"
@@ -51,7 +51,7 @@ class InvalidParameter(Invalid):
 
 
 class InvalidRecord(Invalid):
-    """One line is not a record of its resource type: `field` (or None for the whole line) and `reason` say why."""
+    """A line that is not a record of its resource type: `field` (or None for the whole line) and `reason` say why."""
 
     def __init__(self, field: str | None, reason: str) -> None:
         super().__init__(f"{field}: {reason}" if field else reason)
@@ -60,7 +60,7 @@ class InvalidRecord(Invalid):
 
 
 class InvalidBody(Invalid):
-    """The request body cannot be read to its end (truncated gzip, not UTF-8 JSON, cut off); nothing of it was taken."""
+    """A request body that cannot be read to its end (truncated gzip, not UTF-8 JSON, cut off); none of it was taken."""
 
 
 class InvalidPageToken(Invalid):
@@ -72,23 +72,23 @@ class Unauthorized(DayfileError):
 
 
 class Forbidden(DayfileError):
-    """The credentials are known and do not reach this far."""
+    """Known credentials that do not permit this."""
 
 
 class AccountSuspended(Forbidden):
-    """The account exists and is not active."""
+    """An account that exists and is not active."""
 
 
 class NotFound(DayfileError):
-    """There is no such thing, or it belongs to somebody else: the two look the same from outside."""
+    """A thing that does not exist, or that belongs to somebody else: the two look the same from outside."""
 
 
 class Conflict(DayfileError):
-    """The request contradicts one that was accepted before."""
+    """A request that contradicts one that was accepted before."""
 
 
 class InFlight(Conflict):
-    """The same request is still being worked on; `retry_after` is in seconds."""
+    """A request that is still being worked on; `retry_after` is in seconds."""
 
     def __init__(self, message: str, *, retry_after: int) -> None:
         super().__init__(message)
@@ -96,11 +96,11 @@ class InFlight(Conflict):
 
 
 class TooLarge(DayfileError):
-    """The request is over a documented limit of size."""
+    """A request over a documented limit of size."""
 
 
 class TooManyRequests(DayfileError):
-    """The request was not looked at; `retry_after` is in seconds."""
+    """A request that was not looked at, since there are too many; `retry_after` is in seconds."""
 
     def __init__(self, message: str, *, retry_after: int) -> None:
         super().__init__(message)
@@ -108,32 +108,32 @@ class TooManyRequests(DayfileError):
 
 
 class Transient(DayfileError):
-    """Worth trying again: worker, dispatcher and client alike."""
+    """A failure that may pass: worker, dispatcher and client try again alike."""
 
     retry_after = 5
 
 
 class StorageUnavailable(Transient):
-    """The object storage did not do what it was asked: away, full or read-only."""
+    """An object storage that did not do what it was asked: away, full or read-only."""
 
 
 class DatabaseUnavailable(Transient):
-    """The state database did not do what it was asked: away, locked for too long or full."""
+    """A state database that did not do what it was asked: away, locked for too long or full."""
 
 
 class DatabaseUnwritable(DatabaseUnavailable):
-    """The state database cannot be written, or not even opened for it: its disk is full, read-only or failing."""
+    """A state database that cannot be written, or not even opened for it: its disk is full, read-only or failing."""
 
 
 class DatabaseDamaged(DatabaseUnavailable):
-    """The state database is not what was written into it; `found` says in what. It works again once it is restored."""
+    """A state database that is not as it was written; `found` says what is damaged. It works again once restored."""
 
     to_do = (
         "Stop every process of Dayfile and restore the database from its backup, or recover with `sqlite3 .recover` "
         "what can still be read; then run `dayfile check --deep`. docs/operations.md, “The database is damaged”, has "
         "the steps"
     )
-    """What the operator should do; whoever else reads the message can only wait."""
+    """Instructions for the operator; other readers of the message can only wait."""
 
     def __init__(self, found: str) -> None:
         super().__init__(f"the state database is damaged, and the operator of this server must restore it: {found}")
@@ -141,11 +141,11 @@ class DatabaseDamaged(DatabaseUnavailable):
 
 
 class LostClaim(DayfileError):
-    """The lease on a unit of work ran out and somebody else has it: what was done with it counts for nothing."""
+    """A lease on a unit of work that ran out and that somebody else has now: work done with it counts for nothing."""
 
 
 class Corrupt(DayfileError):
-    """Stored bytes do not match the row that describes them."""
+    """Stored bytes that do not match the row that describes them."""
 
 
 class DamagedObject(Corrupt):
@@ -168,7 +168,7 @@ class DamagedFile(Corrupt):
 
 
 class Unusable(DayfileError):
-    """The instance cannot start or go on as it is configured; the message tells the operator what to do."""
+    """An instance that cannot start or go on as it is configured; the message tells the operator what to do."""
 
 
 class Absent(Unusable):

@@ -44,7 +44,7 @@ from dayfile.store.database import Database, file_of
 from dayfile.store.opening import find_database, find_database_to_read, make_database
 from dayfile.work.engine import cores, local_engine
 
-# Most commands do without the web framework, DuckDB and Arrow, which take long to load: imported where they are used.
+# Most commands do without the web framework, DuckDB and Arrow, which load slowly: imported where they are used.
 if TYPE_CHECKING:
     from fastapi import APIRouter
     from starlette.types import ASGIApp
@@ -76,9 +76,9 @@ class SystemRandomness:
 
 
 class Service(contextlib.AbstractContextManager["Service"]):
-    """One process's view of an instance: everything is made when first asked for, and closed together."""
+    """One process's view of an instance: every object is made when first asked for, and all are closed together."""
 
-    permissions: Sequence[Closed | Exposed] = ()  # what other users could reach at the start, or still can
+    permissions: Sequence[Closed | Exposed] = ()  # files that other users could reach at the start, or still can
 
     def __init__(self, settings: Settings, *, database: Database, key: InstanceKey, clock: Clock) -> None:
         self.settings = settings
@@ -92,10 +92,10 @@ class Service(contextlib.AbstractContextManager["Service"]):
 
     @classmethod
     def open(cls, settings: Settings, *, clock: Clock | None = None) -> Service:
-        """Open the instance that the settings describe, making it on first start.
+        """Open the instance that the settings describe, creating it on first start.
 
-        Raises Unusable, with what to do: a folder that cannot be used, a data folder of a newer version, a key that is
-        not the one this instance was made with or is missing.
+        Raises Unusable, with what to do, for a folder that cannot be used, a data folder of a newer version, or a key
+        that is missing or is not the one this instance was made with.
         """
         folders = settings.own_folders(file_of(settings.database))
         folders.make()
@@ -129,14 +129,14 @@ class Service(contextlib.AbstractContextManager["Service"]):
         service = cls(settings, database=database, key=key, clock=clock or SystemClock())
         service.permissions = permissions
         if to_read:
-            service.storage = LocalStorage(settings.storage_folder)  # not made where it is not there
+            service.storage = LocalStorage(settings.storage_folder)  # not created if it does not exist
         return service
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """Let go of everything; closing twice is fine."""
+        """Close everything; closing twice is fine."""
         self._closing.close()
 
     @cached_property
@@ -298,14 +298,14 @@ class Service(contextlib.AbstractContextManager["Service"]):
         )
 
     def api(self, *, pages: Iterable[APIRouter] = ()) -> ASGIApp:
-        """The web application; `pages` are other faces under the same roof."""
+        """Return the web application; `pages` are other faces under the same roof."""
         from dayfile.api.app import create_app
 
         return create_app(self.context, pages=pages)
 
     @cached_property
     def context(self) -> Context:
-        """What the routes of the web application work with."""
+        """The objects that the routes of the web application work with."""
         from dayfile.api.context import Context
         from dayfile.api.paging import PageTokens
         from dayfile.web.client_address import TrustedProxies
@@ -367,7 +367,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
         return UnsentLetters(self.database, self.settings.mailing.folder)
 
     def _wake(self) -> None:
-        if "worker" in vars(self):  # made here, and perhaps at work; otherwise some other process has one
+        if "worker" in vars(self):  # created here, and perhaps at work; otherwise some other process has one
             self.worker.wake()
 
     def _wake_for_notices(self) -> None:

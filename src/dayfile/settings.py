@@ -25,11 +25,11 @@ from dayfile.store.database import shown_url
 Network = IPv4Network | IPv6Network
 
 
-# What pydantic calls a problem is a ValueError; it names the setting, and these say the rule.
+# Pydantic reports a ValueError as a problem and names the setting; these messages give the rule.
 
 
 def _networks(given: object) -> object:
-    """CIDRs as they are written, with commas between them."""
+    """Split CIDRs that are written with commas between them."""
     if not isinstance(given, str):
         return given
     try:
@@ -201,7 +201,7 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> str:
-        """The database URL that holds."""
+        """The URL of the database, given or default."""
         return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'dayfile.sqlite'}"
 
     @property
@@ -219,7 +219,7 @@ class Settings(BaseSettings):
 
     @property
     def storage_folder(self) -> Path:
-        """The folder of the object storage that holds; raises Unusable for a storage of another kind."""
+        """The folder of the object storage, given or default; raises Unusable for a storage of another kind."""
         if self.storage_url is None:
             return self.data_dir.absolute() / "objects"
         if not self.storage_url.startswith("file:///"):
@@ -228,16 +228,16 @@ class Settings(BaseSettings):
 
     @property
     def scratch(self) -> Path:
-        """The folder of what work in progress spills."""
+        """The folder for temporary files of work in progress."""
         return self.data_dir.absolute() / "scratch"
 
     def own_folders(self, database: Path | None) -> OwnFolders:
-        """Where this instance keeps what it writes; `database` is the file of its database, if it has one."""
+        """Return the folders and files of this instance; `database` is the file of its database, if it has one."""
         return OwnFolders(data=self.data_dir.absolute(), storage=self.storage_folder, database=database)
 
     @property
     def mailing(self) -> Mailing:
-        """How e-mail leaves this instance."""
+        """The settings of outgoing e-mail."""
         host = urlsplit(self.base_url).hostname or "localhost"
         return Mailing(
             relay=parse_relay(self.smtp_url.get_secret_value()) if self.smtp_url else None,
@@ -250,12 +250,12 @@ class Settings(BaseSettings):
 
     @property
     def lease(self) -> timedelta:
-        """How long work is held by whoever claimed it."""
+        """The time for which a claim holds its work."""
         return timedelta(seconds=self.lease_seconds)
 
     @property
     def sweep_delay(self) -> timedelta:
-        """How long objects are kept that nothing refers to."""
+        """The time for which unreferenced objects are kept."""
         return timedelta(days=self.sweep_delay_days)
 
     @property
@@ -265,7 +265,7 @@ class Settings(BaseSettings):
 
     @property
     def sealing_rule(self) -> SealingRule:
-        """When a day is due to be sealed."""
+        """The rule for when a day is due to be sealed."""
         return SealingRule(
             grace=timedelta(minutes=self.day_grace_minutes),
             quiet=timedelta(minutes=self.late_quiet_minutes),
@@ -274,21 +274,21 @@ class Settings(BaseSettings):
 
     @property
     def notice_lifetime(self) -> timedelta:
-        """How long a notice and its attempts are kept once it has ended."""
+        """The time for which a notice and its attempts are kept once it has ended."""
         return timedelta(days=self.notice_lifetime_days)
 
     @property
     def file_lifetime(self) -> timedelta:
-        """How long a published day file stays on the list."""
+        """The time for which a published day file stays on the list."""
         return timedelta(days=self.file_lifetime_days)
 
     @property
     def job_lifetime(self) -> timedelta:
-        """How long a job stays on the list once it is over."""
+        """The time for which a job stays on the list once it is over."""
         return timedelta(days=self.job_lifetime_days)
 
     @property
     def base_url(self) -> str:
-        """The public base that holds, without a slash at its end."""
+        """The public base URL, given or default, without a slash at its end."""
         everywhere_or_here = self.host in ("127.0.0.1", "::1", "0.0.0.0", "::")  # noqa: S104 - compared, not bound
         return self.public_url or f"http://{'localhost' if everywhere_or_here else self.host}:{self.port}"
