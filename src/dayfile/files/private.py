@@ -1,5 +1,4 @@
-"""Folders and files readable by this user only, whatever the umask; those that others can read all the same are
-reported.
+"""Folders and files readable by this user only, whatever the umask; those open to others all the same are reported.
 
 Records and letters are personal, and a umask is a habit of the machine. So Dayfile creates its files closed, and closes
 what it owns when it starts. Another user's folder, and one that is also used for other things, are left as they are:

@@ -55,8 +55,7 @@ class RecordReader:
         self._newest = moment_text(now + NEWEST_AHEAD)
 
     def parse(self, line: bytes | memoryview) -> Record:
-        """Return the record in a line, in REST form or export form; raises InvalidRecord, which says what is wrong with
-        the line.
+        """Return the record in a line, in REST form or export form; raises InvalidRecord, which says what is wrong.
 
         A pure function of the line: the same content gives the same record, however it is written, and the line of a
         record gives that record again.

@@ -1,5 +1,4 @@
-"""The sweep: deletes objects that nothing refers to, partial files of interrupted puts, and rejections of batches that
-never were committed.
+"""The sweep: deletes unreferenced objects, partial files of interrupted puts, and rejections of uncommitted batches.
 
 The upload ledger fences it from writers. No file is judged by its age: clocks err, and a frozen writer has no age.
 """

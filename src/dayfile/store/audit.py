@@ -72,8 +72,7 @@ class Audit:
     def newest(
         self, *, before: int | None = None, actor: str | None = None, subject: str | None = None, limit: int
     ) -> list[AuditLine]:
-        """Return the newest lines, newest first: below the number `before`, by `actor`, about `subject` or anything
-        below it.
+        """Return the newest lines, newest first: below the number `before`, by `actor`, about `subject` or below it.
 
         Subjects below an account begin with its sid and a slash.
         """

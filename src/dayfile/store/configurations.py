@@ -46,8 +46,7 @@ class Configurations:
         self._connection.execute(statement.values(_values(configuration, now)))
 
     def covering(self, resource_type: ResourceType, day: Day, *, after: str, limit: int) -> list[ExportConfiguration]:
-        """Return enabled configurations of active accounts that cover a day, ordered by account sid, after the given
-        sid.
+        """Return enabled configurations of active accounts that cover a day, ordered by account sid, after `after`.
 
         No account joins later: exports enabled after the day's end are not retroactive.
         """

@@ -160,8 +160,7 @@ class Jobs:
         self._connection.execute(update(table).where(table.c.sid == sid).values(deleted_at=now))
 
     def settle(self, sid: JobSid, *, now: datetime) -> Job:
-        """Update a locked job's count of days that are not final, the time of its next claim and, if all days are
-        final, its end.
+        """Update a locked job's number of unfinished days, the time of its next claim and, if all are final, its end.
 
         Returns the job as it is then. Every transaction that changes days of a job ends with this.
         """

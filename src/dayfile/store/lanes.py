@@ -68,8 +68,7 @@ class Lanes:
     def claim(
         self, account: AccountSid, eligible: Eligible, *, worker: str, leased_until: datetime, now: datetime
     ) -> Turn | None:
-        """Claim the lane of the account that was served longest ago, and begin an attempt; None if there is no such
-        lane.
+        """Claim the lane of the account that was served longest ago, and begin an attempt; None if there is none.
 
         The attempt is the next one of the earliest notice that is due.
         """

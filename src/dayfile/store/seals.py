@@ -119,8 +119,7 @@ class Seals:
         self._guarded(claim, leased_until=leased_until)
 
     def commit(self, claim: SealClaim, *, now: datetime, is_trusted: bool = True) -> bool:
-        """Make the seal and all its sealed days count; return True if it is the first seal of the day since the day
-        ended.
+        """Make the seal and all its sealed days count; return True if it is the day's first seal since its end.
 
         Returns False also for a day that was never opened here. If the clock is not trusted, nobody knows whether the
         day has ended: the day stays open, to be sealed at its time. Raises LostClaim if the day is no longer held.

@@ -53,8 +53,7 @@ class WrongTimes:
         return cut
 
     def withdraw_days(self, *, now: datetime, grace: timedelta) -> int:
-        """Revert days that were opened, sealed or exported before their time; return the number of (resource type,
-        day)s.
+        """Revert days that were opened, sealed or exported before their time; return their number, by resource type.
 
         Days after today are not known any more, and one that was sealed too early is open again: it is sealed, and
         exported, at its time. Published days of that kind that have no records leave the list. Files stay: they are
