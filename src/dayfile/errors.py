@@ -22,7 +22,7 @@
     ├── LostClaim               somebody else holds the work now: drop what you did
     ├── Corrupt                 stored bytes are not what their row says
     │   ├── DamagedObject       an object is missing, or is not what was written: the operator must restore it
-    │   └── DamagedFile         the same of a sealed file, as its owner is told
+    │   └── DamagedFile         the same for a sealed file, as its owner is told
     └── Unusable                this instance cannot start or go on: the operator must act
         └── Absent              there is none where the settings say
 
@@ -149,7 +149,7 @@ class Corrupt(DayfileError):
 
 
 class DamagedObject(Corrupt):
-    """An object of the storage is missing, or is not what was written: `key` is which, `reason` says how it differs."""
+    """An object of the storage, by its `key`, that is missing or not as written; `reason` says how it differs."""
 
     def __init__(self, key: str, reason: str) -> None:
         super().__init__(f"{key} is damaged: {reason}")
@@ -158,7 +158,7 @@ class DamagedObject(Corrupt):
 
 
 class DamagedFile(Corrupt):
-    """A sealed file is damaged, in words for whoever may download it."""
+    """A damaged sealed file, in words for those who may download it."""
 
     def __init__(self, resource_type: str, day: str) -> None:
         super().__init__(
@@ -172,7 +172,7 @@ class Unusable(DayfileError):
 
 
 class Absent(Unusable):
-    """There is no instance where the settings say, and what was asked for makes none."""
+    """An instance that does not exist where the settings say, for a command that does not create one."""
 
 
 def _shorten(value: object, *, limit: int = 80) -> str:

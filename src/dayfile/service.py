@@ -349,7 +349,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
 
     @property
     def check(self) -> Check:
-        """Looks for what must never happen."""
+        """The check for contradictions in the instance's data: there must be none."""
         from dayfile.work.check import Check
 
         return Check(
@@ -395,7 +395,7 @@ def _closed_on_failure(database: Database) -> Iterator[None]:
 
 
 def _make_key(settings: Settings, database: Database) -> InstanceKey:
-    """The key of the instance, made where neither the settings nor the data folder nor the database know of one."""
+    """Return the key of the instance, made if neither settings nor data folder nor database know of one."""
     found = _find_key(settings, database)
     if found is not None:
         return found
@@ -405,7 +405,7 @@ def _make_key(settings: Settings, database: Database) -> InstanceKey:
 
 
 def _find_key(settings: Settings, database: Database) -> InstanceKey | None:
-    """The key from the settings, or the one in the data folder; None for an instance that has none yet.
+    """Return the key from the settings, or the one in the data folder; None for an instance that has none yet.
 
     Raises Unusable for one that had a key: its secrets can be read with that one only, and in a backup another one
     would take its place.
@@ -414,7 +414,7 @@ def _find_key(settings: Settings, database: Database) -> InstanceKey | None:
         return InstanceKey.parse(settings.secret_key.get_secret_value())
     text = key_file.find(settings.key_file)
     if text is None and is_settled(database):
-        # Whoever settled it a moment ago has made the file before.
+        # A process that settled it a moment ago has made the file before.
         text = key_file.find(settings.key_file)
         if text is None:
             raise Unusable(

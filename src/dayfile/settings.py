@@ -211,7 +211,7 @@ class Settings(BaseSettings):
 
     @property
     def place(self) -> str:
-        """Where the instance is, for messages: its data folder, and its database where that is elsewhere."""
+        """The location of the instance, for messages: its data folder, and its database if that is elsewhere."""
         folder = str(self.data_dir.absolute())
         if self.database_url is None:
             return folder
@@ -260,7 +260,7 @@ class Settings(BaseSettings):
 
     @property
     def scrub_every(self) -> timedelta:
-        """After which time an object is read again; zero: never."""
+        """The time after which an object is read again; zero: never."""
         return timedelta(days=self.scrub_days)
 
     @property

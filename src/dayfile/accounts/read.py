@@ -1,4 +1,4 @@
-"""Read a list of accounts, as another platform gives it: CSV with a header, or JSON lines, plain, gzip or zstd.
+"""Reading of a list of accounts, as another platform exports it: CSV with a header, or JSON lines, plain, gzip or zstd.
 
 Everything is read and checked before anything is done, and all problems are reported at once.
 """
@@ -107,7 +107,7 @@ def _rows(stream: BinaryIO, problems: list[LineProblem], on_progress: Callable[[
 
 
 def _plain(packed: io.BufferedReader[io.RawIOBase]) -> io.BufferedIOBase:
-    """The list as it was before it was packed; raises InvalidBody for a file of another kind."""
+    """Return the decompressed list; raises InvalidBody for a file of another kind."""
     head = packed.peek(HEAD_BYTES)[:HEAD_BYTES]
     if head.startswith(_GZIP):
         return gzip.GzipFile(fileobj=packed)

@@ -8,7 +8,7 @@ from dayfile.store.database import Database
 
 
 def is_settled(database: Database) -> bool:
-    """Tell if the instance has a key: no other one may take its place."""
+    """Return True if the instance has a key: no other one may take its place."""
     with database.snapshot() as tx:
         return tx.instance.find("key_check") is not None or bool(tx.accounts.listed(after=None, limit=1))
 

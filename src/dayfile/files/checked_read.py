@@ -1,4 +1,4 @@
-"""Checked reads: the bytes of an object, of which nobody gets a complete wrong copy.
+"""Checked reads of objects: no reader gets a complete copy with wrong bytes.
 
 A small object is hashed before its first byte is given, on each read: what was whole a minute ago may have been changed
 since then, by a disk as much as by a person, and no size or time of a file would tell. A larger one would keep its
@@ -36,17 +36,17 @@ def as_damage(key: str) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedRead:
-    """An object and what it must be. Every method raises DamagedObject, and StorageUnavailable."""
+    """An object with its expected size and hash. Every method raises DamagedObject, and StorageUnavailable."""
 
     storage: Storage
     key: str
     size_bytes: int
     sha256: str
     is_suspect: bool = False
-    """Whether all of it is hashed first, however large it is: damage of it is known."""
+    """True if all of it is hashed first, whatever its size, since it is known as damaged."""
 
     def check(self) -> None:
-        """Return if a read could begin."""
+        """Check that a read could begin."""
         self._check_size()
         if self._is_hashed_first:
             for _ in self._hashed():
@@ -79,7 +79,7 @@ class CheckedRead:
         return blocks
 
     def whole(self) -> Iterator[bytes]:
-        """Give the object in blocks, the last one only if the hash is right. Nothing is hashed first."""
+        """Yield the object in blocks, the last one only if the hash is right. Nothing is hashed first."""
         self._check_size()
         yield from self._hashed()
 
@@ -94,14 +94,14 @@ class CheckedRead:
             raise DamagedObject(self.key, f"it has {size_bytes} bytes and should have {self.size_bytes}")
 
     def _part(self, start: int, stop: int) -> Iterator[bytes]:
-        """Give an empty block when the object is open, then these bytes."""
+        """Yield an empty block when the object is open, then these bytes."""
         with as_damage(self.key):
             blocks = self.storage.read(self.key, start=start, stop=stop)
             yield b""
             yield from blocks
 
     def _hashed(self) -> Iterator[bytes]:
-        """Give an empty block when the object is open, then its bytes."""
+        """Yield an empty block when the object is open, then its bytes."""
         digest, left = hashlib.sha256(), self.size_bytes
         with as_damage(self.key):
             blocks = self.storage.read(self.key, stop=self.size_bytes)

@@ -1,7 +1,7 @@
-"""Examination: everything that can be known of a stored object is compared with what its row says.
+"""Examination of stored objects: everything in them is compared with their rows.
 
-Not all that is found is damage of bytes: an object in another's place is whole and wrong, and so is one whose row was
-changed. An examination is an iterator of the number of bytes read, so that whoever examines decides how fast.
+Not every finding is damage of bytes: an object in another's place is whole and wrong, and so is one whose row was
+changed. An examination is an iterator of the number of bytes read, so that the caller decides how fast it goes.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def examine_inline(segment: Segment, data: bytes) -> None:
 
 
 def _row_group(rows: Any, places: Iterator[tuple[int, blocks.Place]], file: Any, lines: _Lines) -> Iterator[int]:
-    """The blocks of a row group, which come one after the other, beside its rows."""
+    """Check the blocks of a row group, one after the other, against its rows; yield the bytes read."""
     at = 0
     while at < rows.num_rows:
         number, place = next(places)
@@ -119,7 +119,7 @@ class _Lines:
         return {name: columns[name] for name in self._names}
 
     def finish(self) -> None:
-        """Raise Corrupt if there were more lines, or fewer, than there are in the segment."""
+        """Raise Corrupt unless there were as many lines as the segment has."""
         segment = self._segment
         if (self._records, self._plain_bytes) != (segment.records, segment.plain_bytes):
             raise Corrupt(
@@ -143,7 +143,7 @@ class _Text:
         self._last: list[bytes] = []
 
     def add(self, block: bytes) -> None:
-        """Take the next of the text; raises Corrupt for lines that cannot be in it."""
+        """Check the next block of the text; raises Corrupt for lines that cannot be in it."""
         self._digest.update(block)
         self._size += len(block)
         whole, newline, self._begun = (self._begun + block).rpartition(b"\n")
@@ -162,7 +162,7 @@ class _Text:
         self._records += 1
 
     def finish(self) -> None:
-        """Raise Corrupt if the manifest says otherwise."""
+        """Raise Corrupt if the text does not match the manifest."""
         sealed = self._sealed
         found = {
             "lines": (self._records, sealed.records),
@@ -185,7 +185,7 @@ def _opened(key: str, storage: Storage) -> Iterator[Any]:
 
 @contextmanager
 def _as_wrong(subject: str) -> Iterator[None]:
-    """Raise DamagedObject for whatever cannot be read of damaged bytes; errors of the system stay what they are."""
+    """Raise DamagedObject for damaged bytes that cannot be read; errors of the system stay what they are."""
     try:
         yield
     except (DamagedObject, StorageUnavailable, NotFound):
@@ -196,5 +196,5 @@ def _as_wrong(subject: str) -> Iterator[None]:
         raise DamagedObject(subject, f"it cannot be read: {error}") from error
     except Corrupt as error:
         raise DamagedObject(subject, str(error)) from error
-    except Exception as error:  # what damaged bytes make of a reader is not known beforehand
+    except Exception as error:  # damaged bytes may make a reader raise anything
         raise DamagedObject(subject, f"it cannot be read: {type(error).__name__}: {error}") from error

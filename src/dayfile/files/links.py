@@ -28,7 +28,7 @@ from dayfile.model.resource import ResourceType, parse_resource_type
 EMPTY = 0
 """The number in links for a day without records, whose file is the empty one."""
 
-# The path reads like those of Twilio's bucket, Hive style, so that whatever takes day and type from it goes on working.
+# The path reads like those of Twilio's bucket, Hive style, so that programs that take day and type from it still work.
 # A plain "=" needs no percent-encoding there.
 _PATH = re.compile(
     r"daily/day=(?P<day>[0-9-]{10})/type=(?P<type>[A-Za-z]{1,32})/account=(?P<account>AC[0-9a-f]{32})"
@@ -141,7 +141,7 @@ def _parse_query(query: str) -> dict[str, str]:
     """Return the parameters of a query, decoded once; each has the form that it has in links; no name occurs twice."""
     given: dict[str, str] = {}
     for pair in query.split("&"):
-        # Whatever is no escape stays as it is, and no name and no form has a percent sign or a plus.
+        # Text that is not an escape stays as it is, and no name and no form has a percent sign or a plus.
         name, _, value = (unquote(part, encoding="latin-1") for part in pair.partition("="))
         form = _PARAMETERS.get(name)
         if form is None or name in given or not form.fullmatch(value):

@@ -35,8 +35,7 @@ class OwnFolders:
             raise self._unusable(error) from error
 
     def close(self) -> list[Exposed | Closed]:
-        """Close all that is this user's and Dayfile's alone; return what was open to others until now, and what still
-        is.
+        """Close all that is only this user's and Dayfile's; return what was open to others, and what still is.
 
         The content of a closed folder is closed. Raises Unusable, with what to do.
         """

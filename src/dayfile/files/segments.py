@@ -69,14 +69,14 @@ class Extract:
 
 
 def encode(lines: Sequence[bytes], resource_type: ResourceType) -> bytes:
-    """Canonical lines, in order of arrival, as a Parquet segment; at least one, and less than 2 GiB of text."""
+    """Return canonical lines, in order of arrival, as a Parquet segment; at least one, and less than 2 GiB of text."""
     return _encoded(_joined(lines), _numbers(len(lines)), resource_type)
 
 
 def checksum(data: bytes) -> int:
-    """Return what the row of a segment says of its bytes, in either form; raises Corrupt.
+    """Return the checksum for the row of a segment in either form; raises Corrupt.
 
-    Of a Parquet segment it is the CRC-32 of what is outside of its blocks, which have their own.
+    Of a Parquet segment it is the CRC-32 of the bytes outside of its blocks, which have checksums of their own.
     """
     if data.startswith(_ZSTD_MAGIC):
         return crc32(data)
@@ -94,7 +94,7 @@ def decode(data: bytes | Path) -> list[bytes]:
 
 
 def encode_inline(lines: Sequence[bytes]) -> bytes:
-    """Canonical lines, in order of arrival, as a small segment."""
+    """Return canonical lines, in order of arrival, as a small segment."""
     return zstd.compress(b"".join(lines))
 
 
@@ -120,7 +120,7 @@ class Fold:
         *,
         wanted: Callable[[Any], Any] | None = None,
     ) -> None:
-        """`wanted` gives for an array of accounts (16 bytes each) an array of whether their lines are taken."""
+        """Take only the lines whose accounts `wanted` selects: an array of accounts (16 bytes each) to booleans."""
         self._portions = _together(_only(sources, resource_type, wanted))
         self._resource_type = resource_type
         self._sink = _Sink()
@@ -129,7 +129,7 @@ class Fold:
 
     @property
     def checksum(self) -> int:
-        """Return the checksum for its row."""
+        """The checksum for its row."""
         return self._sink.checksum
 
     def __iter__(self) -> Iterator[bytes]:
@@ -284,7 +284,7 @@ def _typed(rows: Any, schema: Any) -> Any:
 def _only(
     sources: Iterable[Source], resource_type: ResourceType, wanted: Callable[[Any], Any] | None
 ) -> Iterator[tuple[Any, Any]]:
-    """Lines and arrivals of several segments, without the lines of accounts that are not wanted."""
+    """Yield lines and arrivals of several segments, without the lines of accounts that are not wanted."""
     for source in sources:
         for lines, arrivals in _portions(source):
             if wanted is None:
@@ -294,7 +294,7 @@ def _only(
 
 
 def _together(of_sources: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
-    """Lines and arrivals of several segments, in portions that are worth sorting and small enough to be held."""
+    """Yield lines and arrivals of several segments, in portions worth sorting and small enough to be held."""
     portions: list[tuple[Any, Any]] = []
     size = 0
     for portion in of_sources:
@@ -313,7 +313,7 @@ def _concatenated(portions: list[tuple[Any, Any]]) -> tuple[Any, Any]:
 
 
 def _portions(source: Source) -> Iterator[tuple[Any, Any]]:
-    """Lines and arrivals of one segment, block by block; raises Corrupt, also for one that is not what its row says."""
+    """Yield lines and arrivals of one segment by block; raises Corrupt, also for one that differs from its row."""
     if isinstance(source.data, bytes) and source.data.startswith(_ZSTD_MAGIC):
         if source.checksum not in {None, crc32(source.data)}:
             raise Corrupt(f"the segment {source.id} is damaged: its bytes have changed")

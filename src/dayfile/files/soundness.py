@@ -1,4 +1,4 @@
-"""Soundness of segments: whether the bytes of one are those that were written, and whose lines are in the others.
+"""Soundness of segments: the check that their bytes are as written, and the accounts in damaged blocks.
 
 A block has a checksum in the metadata of its file, and all that is outside of blocks has one in the row of the segment.
 """
@@ -28,7 +28,7 @@ _OF_ONE_OBJECT: Final = frozenset(
 
 
 def is_of_one_object(error: BaseException) -> bool:
-    """Return whether an error may come from one damaged object, and not from a storage that is away or full."""
+    """Return True if an error may come from one damaged object, and not from a storage that is away or full."""
     cause = error.__cause__ if isinstance(error, StorageUnavailable) else error
     if isinstance(cause, OSError):
         return cause.errno is None or cause.errno in _OF_ONE_OBJECT
@@ -36,7 +36,7 @@ def is_of_one_object(error: BaseException) -> bool:
 
 
 def reason_of(read: Callable[[], object]) -> str | None:
-    """Return why an object cannot be read, or None if it can; raises StorageUnavailable if the storage is away."""
+    """Return the reason why an object cannot be read, or None; raises StorageUnavailable if the storage is away."""
     try:
         read()
     except Exception as error:
@@ -64,7 +64,7 @@ def compare_inline(data: bytes | None, *, checksum: int | None) -> None:
 
 
 def compare_whole(data: bytes | Path, *, checksum: int | None) -> None:
-    """Raise Corrupt if anything of a Parquet segment is not what was written."""
+    """Raise Corrupt if anything in a Parquet segment differs from what was written."""
     _, damaged = damaged_blocks(data, checksum=checksum)
     if damaged:
         raise Corrupt(f"{len(damaged)} of its blocks have changed or cannot be read")
@@ -73,7 +73,7 @@ def compare_whole(data: bytes | Path, *, checksum: int | None) -> None:
 def damaged_blocks(
     data: bytes | Path, *, checksum: int | None, among: Collection[int] | None = None
 ) -> tuple[list[int], list[int]]:
-    """Return which blocks of a Parquet segment are sound and which are not; with `among`, of these only.
+    """Return the numbers of the sound and the damaged blocks of a Parquet segment; with `among`, of these only.
 
     Raises Corrupt if the rest of it is not sound: then nobody knows what its blocks are.
     """

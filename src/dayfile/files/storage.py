@@ -36,7 +36,7 @@ _TOGETHER_BYTES: Final = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectState:
-    """What tells, without reading it, that an object was changed; not that it was not."""
+    """A sign, without reading it, that an object was changed; an equal state does not prove that it was not."""
 
     size_bytes: int
     modified_ns: int  # by the clock of the storage, nanoseconds since 1970

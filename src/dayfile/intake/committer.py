@@ -158,7 +158,7 @@ class Committer:
                 waiting.answer.set_result(waiting.batch.receipt)
 
     def _refuse(self, waiting: _Waiting, error: Exception) -> None:
-        """Tell one sender why their batch was not committed, or the receipt that the same request got elsewhere."""
+        """Answer one sender with the error of their batch, or the receipt that the same request got elsewhere."""
         batch = waiting.batch
         self._give_up(batch)
         receipt = None

@@ -30,7 +30,7 @@ class Elements:
     """A splitter of an array's text after its `[`, in blocks of any size."""
 
     def __init__(self, *, max_bytes: int) -> None:
-        """Of an element over `max_bytes`, keep one byte more than that."""
+        """Truncate an element over `max_bytes` to one byte more than that."""
         self._kept_bytes = max_bytes + 1
         self._number = 0
         self._next = _Next.FIRST

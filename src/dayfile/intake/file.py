@@ -53,7 +53,7 @@ class FileIntake:
         source: str,
         on_progress: Callable[[int], None] = lambda _: None,
     ) -> FileReceipt:
-        """Take in what a stream holds, plain, gzip or zstd, up to its end; rejections are filed under `source`.
+        """Take in a stream, plain, gzip or zstd, to its end; rejections are filed under `source`.
 
         `on_progress` is told how many bytes of the stream were read. Raises InvalidBody, TooLarge, Transient, and what
         the stream raises; then the chunks before are taken in, and recognised when it is run again.

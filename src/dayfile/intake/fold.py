@@ -81,7 +81,7 @@ class Folding:
         """Fold the small segments of the day that has most of them; False if no day has enough.
 
         A damaged segment is recorded and left out, and a day that cannot be folded holds up no other. Raises
-        StorageUnavailable, DatabaseUnavailable, and what a day raised that has nothing damaged.
+        StorageUnavailable, DatabaseUnavailable, and the error of a day in which nothing is damaged.
         """
         with self._database.snapshot() as tx:
             waiting = tx.segments.waiting()
@@ -98,7 +98,7 @@ class Folding:
         return False
 
     def _fold_of(self, day: WaitingDay, group: Sequence[Segment]) -> bool:
-        """Fold a group, or find out what is damaged of it; False if somebody else had one of them first."""
+        """Fold a group, or find the damaged segments in it; False if somebody else had one of them first."""
         try:
             return self._fold(group)
         except Exception as error:
@@ -145,7 +145,7 @@ class Folding:
         self._left_out = defaultdict(set, {key: ids for key, ids in self._left_out.items() if key in still})
 
     def _largest_group(self, resource_type: ResourceType, day: Day) -> list[Segment]:
-        """The most segments of about one size that may be folded now; none when they are too few."""
+        """Return the largest group of segments of about one size that may be folded now; empty if too few."""
         left_out = self._left_out[resource_type, day]
         with self._database.snapshot() as tx:
             found = [one for one in tx.segments.foldable(resource_type, day) if one.id not in left_out]

@@ -1,7 +1,7 @@
-"""The plain bytes of a compressed body, a bounded block at a time, however much it holds.
+"""Decompression of a body, a bounded block at a time, however much it holds.
 
 Several members or frames after one another are one body, as `cat a.gz b.gz` makes it. Anything else after them, a wrong
-checksum or a missing end makes the whole body unreadable: what was cut off or damaged on its way is never half taken.
+checksum or a missing end makes the whole body unreadable: a body cut off or damaged on its way is never half accepted.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PIECE_BYTES = 64 * 1024
 
 
 class Compression(Enum):
-    """How a body is compressed, by the name of its content coding."""
+    """The compression of a body, by the name of its content coding."""
 
     GZIP = "gzip"
     ZSTD = "zstd"
@@ -52,7 +52,7 @@ _MAGIC_BYTES: Final = {Compression.GZIP: 2, Compression.ZSTD: 4}
 
 
 def find_compression(start: bytes) -> Compression | None:
-    """How a file is compressed that begins like this; None if it is not, or in a way that is not read here."""
+    """Return the compression of a file from its beginning; None if it has none, or one that is not read here."""
     for compression, begins in _BEGINNINGS.items():
         if len(start) >= _MAGIC_BYTES[compression] and begins.match(start):
             return compression
@@ -60,10 +60,10 @@ def find_compression(start: bytes) -> Compression | None:
 
 
 class Inflater:
-    """Takes a compressed body in chunks of any size."""
+    """A decompressor of a body in chunks of any size."""
 
     def __init__(self, compression: Compression, *, block_bytes: int, window_log: int = SENT_WINDOW_LOG) -> None:
-        """No block that comes out is longer than `block_bytes`; no zstd frame needs more than 2**`window_log` bytes."""
+        """Bound the blocks that come out by `block_bytes`, and the window of zstd frames by 2**`window_log` bytes."""
         self._name = compression.value
         self._begins = _BEGINNINGS[compression].match
         self._is_gzip = compression is Compression.GZIP
@@ -78,7 +78,7 @@ class Inflater:
             yield from self._inflate(chunk[start : start + _PIECE_BYTES])
 
     def finish(self) -> None:
-        """Say that the body is over; raises InvalidBody if it has no end."""
+        """End the body; raises InvalidBody if it is incomplete."""
         if self._member is not None or not self._members:
             raise InvalidBody(f"the {self._name} body is cut off before its end: send all of it")
 
@@ -105,7 +105,7 @@ class _Member(Protocol):
     rest: bytes  # what came after its end
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
-        """The plain bytes that a piece brings; raises InvalidBody."""
+        """Yield the plain bytes of a piece; raises InvalidBody."""
 
 
 class _GzipMember:

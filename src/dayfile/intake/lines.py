@@ -1,8 +1,8 @@
 """Splitting of the body of a request, or of a file, into lines, without looking into them.
 
 A body is one record per line, or one JSON array of records: its first byte that is not white space tells. A line over
-the limit of records arrives cut, one byte over that limit: enough for the reader to refuse it, whatever its length.
-What begins like a file of another kind, a zip file for instance, is refused as a whole, with the way out. A byte order
+the size limit of records is cut to one byte over it: enough for the reader to refuse it, whatever its length.
+A body that begins like another kind of file, such as a zip file, is refused as a whole, with the way out. A byte order
 mark before everything is skipped; anywhere else it stays, and the reader of its line refuses it by name.
 
 Memory is bounded for any body: a few batches' worth of bytes, and one line.
@@ -30,7 +30,7 @@ _ARRAY = b"["
 
 
 def read_lines(blocks: Iterable[bytes], *, compression: Compression | None, max_bytes: int | None) -> Iterator[Line]:
-    """The lines of a body that comes in blocks; raises what a LineSplitter raises."""
+    """Yield the lines of a body that comes in blocks; raises what a LineSplitter raises."""
     splitter = LineSplitter(compression=compression, max_bytes=max_bytes)
     for block in blocks:
         for batch in splitter.feed(block):
@@ -52,7 +52,7 @@ class LineSplitter:
         batch_bytes: int = BATCH_BYTES,
         max_line_bytes: int = MAX_LINE_BYTES,
     ) -> None:
-        """`max_bytes` bounds the body as it is after decompression; with None it is a file, and has no bound."""
+        """Bound the body, after decompression, by `max_bytes`; with None it is a file, and has no bound."""
         self._compression = compression
         window_log = FILE_WINDOW_LOG if max_bytes is None else SENT_WINDOW_LOG
         self._inflater = compression and Inflater(compression, block_bytes=batch_bytes, window_log=window_log)
@@ -112,7 +112,7 @@ class LineSplitter:
         return self._form.split(text)
 
     def _check_format(self, head: bytes) -> None:
-        """Raises InvalidBody for the beginning of what are no lines."""
+        """Raise InvalidBody for the beginning of a body that is not lines."""
         compression = find_compression(head)
         if compression is not None:
             if self._compression is not None:
@@ -126,7 +126,7 @@ class LineSplitter:
             raise InvalidBody(f"the body is {found.name}{within}, not JSON lines or an array: {found.way_out}")
 
     def _without_blank(self, block: bytes) -> bytes:
-        """The text from the first byte on that is not white space, when there was none before."""
+        """Return the text without the white space before the first other byte of the body."""
         if not self._is_begun:
             block = block.removeprefix(BYTE_ORDER_MARK)
         self._is_begun = True

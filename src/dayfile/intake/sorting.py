@@ -23,7 +23,7 @@ REFUSED_BYTES_LIMIT = 64 * 1024 * 1024
 
 HELD_REFUSALS = 1000
 HELD_REFUSAL_BYTES = 1024 * 1024
-"""The bytes of refused lines held in memory that make it worth writing them before more come."""
+"""The bytes of refused lines, and above it their number, at which they are written before more come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

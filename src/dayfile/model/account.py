@@ -26,7 +26,7 @@ KEEP_OLD_FOR: Final = timedelta(hours=24)
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|[0-9a-fA-F]{32}")
 _TOKEN = re.compile(rf"[!-~]{{{SHORTEST_TOKEN},{LONGEST_TOKEN}}}")
 PACKED_BYTES = 8
-"""How much of an account is kept in a packed set."""
+"""The bytes of each account in a packed set."""
 
 
 class AccountState(Enum):
@@ -91,7 +91,7 @@ def pack_accounts(accounts: Iterable[AccountSid]) -> bytes:
 
 
 def unite_packed(sets: Iterable[bytes]) -> bytes:
-    """One packed set that holds what any of the sets holds."""
+    """Return the union of packed sets as one packed set."""
     return b"".join(sorted(set().union(*map(packed_members, sets))))
 
 

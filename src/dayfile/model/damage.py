@@ -1,4 +1,4 @@
-"""Damage: an object that is not what its row says, and whom that concerns."""
+"""Damages: objects that differ from their rows, and the accounts concerned."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class DamageKind(Enum):
 
 
 class DamageState(Enum):
-    """What was done about a damage."""
+    """The state of a damage."""
 
     OPEN = "open"  # nothing: what is held for it waits
     REPAIRED = "repaired"  # the object is again what its row says
-    ACCEPTED = "accepted"  # the operator does without it
+    ACCEPTED = "accepted"  # the operator gave it up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +64,12 @@ class Damage:
 
     @property
     def is_open(self) -> bool:
-        """Whether nothing was done about it."""
+        """True if it was neither repaired nor accepted yet."""
         return self.state is DamageState.OPEN
 
     @property
     def to_do(self) -> str:
-        """Return what the operator should do, as a sentence without its full stop."""
+        """The instruction for the operator, as a sentence without its full stop."""
         if not self.is_open:
             return "nothing: the day will be sealed with what there is"
         return (
@@ -79,12 +79,12 @@ class Damage:
 
     @property
     def why(self) -> str:
-        """Return why a day cannot be published, in words for the owner of the account and the operator."""
+        """The reason why a day cannot be published, worded for the owner of the account and the operator."""
         what = "the file of the day" if self.kind is DamageKind.FILE else "records of the day"
         return f"{what} cannot be read at present, and the operator of this server must see to it: {self.key}"
 
     def blocks(self, account: AccountSid, current_key: str | None) -> bool:
-        """Return whether the account's day must not be published; `current_key` is that of its newest revision."""
+        """Return True if the account's day must not be published; `current_key` is that of its newest revision."""
         if self.settled_at is not None:
             return False
         if self.kind is DamageKind.FILE:
@@ -98,7 +98,7 @@ def inline_key(segment_id: int) -> str:
 
 
 def damaged_segment(segment: Segment, *, accounts: bytes | None, reason: str) -> FoundDamage:
-    """Return the damage of a segment; of the accounts in it (packed) that it concerns, None: of all."""
+    """Return the damage of a segment; `accounts` (packed) are those of its accounts that it concerns, None: all."""
     return FoundDamage(
         key=segment.key or inline_key(segment.id),
         kind=DamageKind.SEGMENT,

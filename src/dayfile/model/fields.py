@@ -125,10 +125,10 @@ READERS: Final[dict[Kind, tuple[type | None, Read]]] = {
     Kind.BOOLEAN: (bool, _read_boolean),
     Kind.MOMENT: (None, _read_moment),
 }
-"""By kind: the type whose values are copied to the line unchanged, if any, and the reader of the others but null."""
+"""For each kind, the type whose values are copied to the line unchanged, if any, and the reader of others but null."""
 
 RESPELLERS: Final[dict[Kind, Callable[[str], Value]]] = {Kind.INTEGER: integer_of, Kind.MOMENT: canonical_moment}
-"""By kind: the fastest function from text in the REST form to the value in the canonical line; it raises ValueError.
+"""For each kind, the fastest function from REST text to the value in the canonical line; it raises ValueError.
 
 The values are the same as by `READERS`, which are left to say what is wrong with the others.
 """

@@ -1,6 +1,6 @@
-"""File formats that are no JSON lines, recognised by how a file begins, each with the way out.
+"""File formats other than JSON lines, recognised by the beginning of a file, each with the way out.
 
-None of these beginnings is that of a line which could be accepted: nothing is lost by refusing such a file as a whole.
+No line that could be accepted begins like this: nothing is lost by refusing such a file as a whole.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from typing import Final
 
 HEAD_BYTES: Final = 512
-"""So much of a file, from its first byte on that is not white space, tells its format."""
+"""The bytes of a file, from the first one that is not white space, that decide its format."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileFormat:
-    """A format by name, and what to do with a file of it."""
+    """A format by name, and the way to convert a file of it."""
 
     name: str
     way_out: str
 
 
 def find_foreign_format(head: bytes) -> FileFormat | None:
-    """The format that a file begins with, by its first HEAD_BYTES; None for what may be text in UTF-8."""
+    """Return the format of a file from its first HEAD_BYTES; None if it may be text in UTF-8."""
     if head[:1] in {b"{", b"["} and head[1:2] != b"\x00":
         return None  # as every body begins that is in order
     for pattern, found in _FORMATS:

@@ -63,7 +63,7 @@ class Segment:
 
 
 def folded(sources: Sequence[Segment], *, key: str, stored_bytes: int, checksum: int | None = None) -> NewSegment:
-    """The one segment that takes the place of several of the same day, as the object that holds all their lines."""
+    """Return the segment that replaces several of the same day: an object with all their lines."""
     return NewSegment(
         resource_type=sources[0].resource_type,
         day=sources[0].day,

@@ -18,7 +18,7 @@ Value = str | bool | int | msgspec.Raw | list["Value"] | dict[str, "Value"] | No
 """A JSON value. Numbers are `Raw`, so that they are written again digit by digit."""
 
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-"""Some programs write it before UTF-8. Whoever reads a whole file or body skips it; within one it is an error."""
+"""A mark that some programs write before UTF-8. It is skipped at the start of a file or body, and an error within."""
 
 _SHOWN_CHARACTERS = 40
 

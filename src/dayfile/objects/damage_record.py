@@ -1,4 +1,4 @@
-"""The record of damage: what reads an object and finds it damaged writes it down here, once, and has it in the log."""
+"""The record of damages: a reader that finds an object damaged records it here, once, and in the log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _log = structlog.get_logger()
 
 
 class DamageRecord:
-    """Writes damages down as they are found. Safe to use from several threads."""
+    """A record of damages as they are found. Safe to use from several threads."""
 
     def __init__(self, database: Database, *, clock: Clock) -> None:
         self._database = database

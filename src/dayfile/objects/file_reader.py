@@ -16,7 +16,7 @@ from dayfile.store.database import Database
 
 
 class FileReader:
-    """Reads sealed files for whoever asks for them. Safe to use from several threads."""
+    """A reader of sealed files. Safe to use from several threads."""
 
     def __init__(self, database: Database, storage: Storage, *, clock: Clock) -> None:
         self._database = database

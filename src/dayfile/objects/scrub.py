@@ -1,8 +1,8 @@
-"""The scrub: every object is read again in the background, so that damage is found while there is a backup of it.
+"""The scrub: all objects are read again in the background, so that damage is found while there are backups.
 
 It walks over all objects about once an hour. One that has another size or time of modification than when it was last
-read is read at once, and so is one that was not read for long. A byte that a disk changed shows in nothing but the
-reading: so long it may stay unseen. What is read in a second is bounded; what is found is recorded and never raised.
+read is read at once, and so is one that was not read for long. A byte changed by a disk is only found by the next
+reading. The bytes read in a second are bounded; damage is recorded and never raised.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from dayfile.store.read_objects import ReadObject
 _log = structlog.get_logger()
 
 WALK_EVERY: Final = timedelta(hours=1)
-"""How long after a walk began the next one may."""
+"""The time from the beginning of a walk to the next one."""
 
 _PAGE: Final = 100
 _LEASE: Final = timedelta(minutes=10)
@@ -50,7 +50,7 @@ class _Subject:
 
 
 class Scrub:
-    """Reads objects again, a second's worth at a time."""
+    """The repeated reading of objects, a second's worth at a time."""
 
     def __init__(
         self,
@@ -169,7 +169,7 @@ class Scrub:
         keys = [subject.key for subject in page]
         with self._database.snapshot() as tx:
             known, damages = tx.read_objects.of_keys(keys), tx.damages.of_keys(keys)
-        # What is known to be damaged is looked at by whoever waits for its repair.
+        # Objects known to be damaged are looked at by the steps that wait for their repair.
         subjects = [one for one in page if one.key not in damages or damages[one.key].state is DamageState.REPAIRED]
         whole: list[ReadObject] = []
         for subject in subjects:
@@ -203,7 +203,7 @@ class Scrub:
         return state
 
     def _is_read(self, known: ReadObject | None, state: ObjectState, now: datetime) -> bool:
-        """Whether it was read lately, and looks as it did then. A moment that is still to come is of a wrong clock."""
+        """Return True if it was read lately and looks as it did then; a moment in the future is of a wrong clock."""
         return (
             known is not None
             and (known.size_bytes, known.modified_ns) == (state.size_bytes, state.modified_ns)

@@ -56,7 +56,7 @@ class DailyRuns:
         self._connection.execute(update(table).where(_is(run)).values(not_before=until))
 
     def withhold(self, run: DailyRun, accounts: Collection[AccountSid]) -> None:
-        """A locked run passes over these accounts: their files are published later."""
+        """Pass over accounts in a locked run: their files are published later."""
         key = {"resource_type": run.resource_type.name, "day": run.day}
         for batch in in_batches(sorted(accounts)):
             insert_missing(self._connection, daily_withheld, [{**key, "account": account} for account in batch])
@@ -73,7 +73,7 @@ class DailyRuns:
         ]
 
     def let_go(self, withheld: WithheldDay) -> bool:
-        """Withhold a file no more, in the commit that publishes it; False if somebody else did that."""
+        """Release a withheld file, in the commit that publishes it; False if somebody else did that."""
         statement = delete(daily_withheld).where(
             daily_withheld.c.resource_type == withheld.resource_type.name,
             daily_withheld.c.day == withheld.day,

@@ -1,4 +1,4 @@
-"""Where damages are: objects that are not what their rows say, one row each."""
+"""Rows of damages: objects that differ from their rows, one row each."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Damages:
         self._connection = connection
 
     def record(self, found: FoundDamage, *, now: datetime) -> int:
-        """Note a damage and return its id. One that is open or accepted stays as it is, a repaired one opens again."""
+        """Record a damage and return its id. One that is open or accepted is unchanged, a repaired one opens again."""
         was = self.find(found.key)
         if was is not None and was.state is not DamageState.REPAIRED:
             return was.id
@@ -66,7 +66,7 @@ class Damages:
         return self._all(query.order_by(table.c.id).limit(limit))
 
     def count(self) -> int:
-        """Return how many damages are not settled."""
+        """Return the number of damages that are not settled."""
         query = select(func.count()).select_from(table).where(table.c.settled_at.is_(None))
         return self._connection.execute(query).scalar_one()
 
@@ -80,7 +80,7 @@ class Damages:
         return self._all(query.order_by(table.c.id))
 
     def of_keys(self, keys: Collection[str]) -> dict[str, Damage]:
-        """Return what is known of the damage of some objects, settled or not, by their keys."""
+        """Return the damages of some objects, settled or not, by their keys."""
         found: dict[str, Damage] = {}
         for batch in in_batches(keys):
             query = select(table).where(table.c.object_key.in_(batch))
@@ -88,7 +88,7 @@ class Damages:
         return found
 
     def unsettled_among(self, keys: Collection[str]) -> set[str]:
-        """Return those of the objects that have a damage which is not settled."""
+        """Return the given object keys that have an unsettled damage."""
         found: set[str] = set()
         for batch in in_batches(keys):
             query = select(table.c.object_key).where(table.c.object_key.in_(batch), table.c.settled_at.is_(None))
@@ -96,7 +96,7 @@ class Damages:
         return found
 
     def days_to_settle(self) -> list[tuple[ResourceType, Day]]:
-        """Return the days that are to be sealed as a damage of theirs is resolved, oldest first."""
+        """Return the days to be sealed because a damage of theirs is resolved, oldest first."""
         query = select(table.c.resource_type, table.c.day).where(
             table.c.settled_at.is_(None), table.c.state != DamageState.OPEN.value
         )
@@ -104,33 +104,33 @@ class Damages:
         return [(parse_resource_type(row.resource_type), row.day) for row in rows]
 
     def looked_at(self, damage_id: int, *, now: datetime) -> None:
-        """Note that the object was looked at again."""
+        """Record that the object was looked at again."""
         self._connection.execute(update(table).where(table.c.id == damage_id).values(looked_at=now))
 
     def concern(self, damage_id: int, accounts: bytes) -> None:
-        """Note that a damage concerns these accounts (packed), and no others."""
+        """Record that a damage concerns these accounts (packed), and no others."""
         self._connection.execute(update(table).where(table.c.id == damage_id).values(accounts=accounts))
 
     def resolve(self, damage_id: int, state: DamageState, *, now: datetime) -> None:
-        """Note that an open damage was repaired or accepted; raises NotFound if it is not open any more."""
+        """Record that an open damage was repaired or accepted; raises NotFound if it is not open any more."""
         is_open = table.c.id == damage_id, table.c.state == DamageState.OPEN.value, table.c.settled_at.is_(None)
         statement = update(table).where(*is_open).values(state=state.value, resolved_at=now)
         if self._connection.execute(statement).rowcount != 1:
             raise NotFound("the damage is not open any more: `dayfile damage list` shows those that are")
 
     def settle(self, damage_ids: Sequence[int], *, now: datetime) -> None:
-        """Note that nothing is held or to be sealed for damages any more; those that are settled stay as they are."""
+        """Settle damages for which nothing is held or to be sealed any more; settled ones stay as they are."""
         for batch in in_batches(damage_ids):
             unsettled = table.c.id.in_(batch), table.c.settled_at.is_(None)
             self._connection.execute(update(table).where(*unsettled).values(settled_at=now))
 
     def forget_objects(self, keys: Collection[str]) -> None:
-        """Drop the damages of objects that are of no more use."""
+        """Delete the damages of objects that are no longer used."""
         for batch in in_batches(keys):
             self._connection.execute(delete(table).where(table.c.object_key.in_(batch)))
 
     def forget(self, *, settled_before: datetime, limit: int) -> int:
-        """Drop damages that were settled before then; return how many."""
+        """Delete damages that were settled before then, and return their number."""
         old = select(table.c.id).where(table.c.settled_at < settled_before).limit(limit)
         return self._connection.execute(delete(table).where(table.c.id.in_(old))).rowcount
 

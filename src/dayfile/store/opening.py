@@ -43,7 +43,7 @@ def find_database_to_read(url: str) -> Database | None:
 
 
 def _is_there(url: str) -> bool:
-    """Tell if there is a database with tables of Dayfile, or one that must be opened to be told about."""
+    """Return True if there is a database with tables of Dayfile, or one that only opening can tell about."""
     file = file_of(url)
     try:
         if file is not None and file.stat().st_size == 0:

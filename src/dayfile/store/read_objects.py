@@ -1,4 +1,4 @@
-"""Objects that were read to their end and found whole: one row each; and who is reading them."""
+"""Rows of objects that were read to their end and found intact, and the claim of the worker that reads them."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class ReadObject:
 
 
 class ReadObjects:
-    """What is remembered of objects that were read, within one transaction. Losing it costs another reading."""
+    """The results of reading objects, within one transaction. Losing them costs another reading."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def put(self, read: Sequence[ReadObject]) -> None:
-        """Remember objects, in the place of what was remembered of them."""
+        """Store the results of reading objects, replacing earlier ones."""
         for batch in in_batches(read):
             rows = [
                 {
@@ -47,7 +47,7 @@ class ReadObjects:
             upsert(self._connection, table, rows)
 
     def of_keys(self, keys: Collection[str]) -> dict[str, ReadObject]:
-        """Return what is remembered of some objects, by their keys."""
+        """Return the last results for some objects, by their keys."""
         found: dict[str, ReadObject] = {}
         for batch in in_batches(keys):
             for row in self._connection.execute(select(table).where(table.c.object_key.in_(batch))):
@@ -57,17 +57,17 @@ class ReadObjects:
         return found
 
     def count_files(self, *, read_before: datetime) -> int:
-        """Return how many sealed files were read, and not again since then."""
+        """Return the number of sealed files that were last read before then."""
         query = select(func.count()).select_from(table).join(sealed_day, sealed_day.c.object_key == table.c.object_key)
         return self._connection.execute(query.where(table.c.read_at < read_before)).scalar_one()
 
     def forget(self, *, read_before: datetime, limit: int) -> int:
-        """Drop objects that were not read again since then, which mostly are gone; return how many."""
+        """Delete results from before then, mostly of objects that no longer exist, and return their number."""
         old = select(table.c.object_key).where(table.c.read_at < read_before).limit(limit)
         return self._connection.execute(delete(table).where(table.c.object_key.in_(old))).rowcount
 
     def claim(self, worker: str, *, now: datetime, lease: timedelta) -> bool:
-        """Make a worker the one that reads, or go on being it, for the time of a lease; False while another one is.
+        """Claim the reading of objects for a worker, or extend its claim, for a lease; False while another has it.
 
         A lease of somebody else that ends later than one that begins now is of a clock that was ahead, and counts for
         nothing.

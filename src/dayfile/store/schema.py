@@ -29,7 +29,7 @@ def migrate(database: Database) -> None:
 
 
 def is_there(database: Database) -> bool:
-    """Tell if the database has tables of Dayfile, of whatever version, and is not another program's or empty."""
+    """Return True if the database has tables of Dayfile, of whatever version, and is not another program's or empty."""
     with database.looked_into() as connection:
         return version(connection) is not None and inspect(connection).has_table(instance.instance.name)
 

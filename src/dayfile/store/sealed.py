@@ -118,7 +118,7 @@ class SealedDays:
         return self._connection.execute(query).scalar_one()
 
     def mark_incomplete(self, sealed_day_ids: Collection[int]) -> None:
-        """Note that accepted records are lost which should be in these revisions; those that follow inherit it."""
+        """Mark revisions from which accepted records are lost; later revisions inherit the mark."""
         for batch in in_batches(sealed_day_ids):
             self._connection.execute(update(table).where(table.c.id.in_(batch)).values(is_incomplete=True))
 
@@ -130,7 +130,7 @@ class SealedDays:
         return [sealed_day(row) for row in self._connection.execute(query.order_by(table.c.revision.desc()))]
 
     def find_by_key(self, key: str, account: AccountSid, resource_type: ResourceType, day: Day) -> SealedDay | None:
-        """Return the revision of an account's day whose object this is; None if it is not there any more."""
+        """Return the revision of an account's day with this object; None if it no longer exists."""
         return next((one for one in self.former(account, resource_type, day) if one.key == key), None)
 
     def forget(self, sealed_day_ids: Collection[int]) -> None:

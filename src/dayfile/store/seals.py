@@ -136,7 +136,7 @@ class Seals:
         return False
 
     def is_free(self, resource_type: ResourceType, day: Day, *, now: datetime) -> bool:
-        """Return whether nobody seals the day, until this transaction ends; a seal whose lease ran out is put aside."""
+        """Return True if nobody seals the day until this transaction ends; a seal whose lease ran out is abandoned."""
         self._abandon_expired(resource_type, day, now=now)
         query = select(seal.c.id).where(
             seal.c.resource_type == resource_type.name, seal.c.day == day, seal.c.state == RUNNING

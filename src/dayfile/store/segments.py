@@ -65,14 +65,14 @@ class Segments:
         return self._all(_of_day(select(table), resource_type, day))
 
     def foldable(self, resource_type: ResourceType, day: Day) -> list[Segment]:
-        """Those that wait for a day and that no running seal or damage holds, in order of arrival."""
+        """Return the waiting segments of a day that no running seal or damage holds, in order of arrival."""
         whole = table.c.held_for.is_(None), table.c.blocks.is_(None)
         return self._all(_of_day(select(table), resource_type, day).where(_free(), *whole))
 
     def waiting(self, *, held: bool = False) -> list[WaitingDay]:
-        """Every day that something waits for, with counts, oldest arrival first.
+        """Return every day that has waiting segments, with counts, oldest arrival first.
 
-        What is held for a damage counts only with `held`: no day is due for it.
+        Segments held for a damage count only with `held`: no day is due for them.
         """
         first = func.min(table.c.accepted_at)
         query = select(
@@ -101,7 +101,7 @@ class Segments:
         ]
 
     def count(self) -> int:
-        """Return how many segments wait."""
+        """Return the number of waiting segments."""
         return self._connection.execute(select(func.count()).select_from(table)).scalar_one()
 
     def after(self, segment_id: int, *, limit: int) -> list[Segment]:
@@ -131,9 +131,9 @@ class Segments:
         return found
 
     def waits_for(self, account: AccountSid, resource_type: ResourceType, day: Day, *, accepted_by: datetime) -> bool:
-        """Whether something accepted by that moment may hold records of the account (never a wrong no).
+        """Return True if segments accepted by that moment may hold records of the account; False is always right.
 
-        What a damage holds does not count: it will not be sealed.
+        Segments held for a damage do not count: they will not be sealed.
         """
         query = _of_day(select(table.c.accounts), resource_type, day).where(
             table.c.accepted_at <= accepted_by, table.c.held_for.is_(None)
@@ -150,9 +150,9 @@ class Segments:
         return {row.day for row in self._connection.execute(query) if packed_holds(row.accounts, account)}
 
     def take(self, seal_id: int, resource_type: ResourceType, day: Day) -> None:
-        """Give the set that waits for a day right now to a seal; exactly these go when it is committed.
+        """Assign the segments that wait for a day right now to a seal; exactly these go when it is committed.
 
-        What a damage holds is not of the set.
+        Segments held for a damage stay out of it.
         """
         statement = update(table).where(
             table.c.resource_type == resource_type.name, table.c.day == day, table.c.held_for.is_(None)
@@ -186,9 +186,9 @@ class Segments:
         return int(self._connection.execute(statement).scalar_one())
 
     def remove_of_seal(self, seal_id: int) -> list[str]:
-        """Drop the set of a seal, in the commit that makes it count; the keys of the objects that are now unused.
+        """Delete the segments of a seal, in the commit that makes it count; return their object keys, now unused.
 
-        What of it is held by now stays.
+        Segments of it that are held by now stay.
         """
         return self._remove(table.c.seal_id == seal_id, table.c.held_for.is_(None))
 
@@ -203,12 +203,12 @@ class Segments:
         self._connection.execute(update(table).where(*one).values(values))
 
     def add_held(self, new: NewSegment, *, damage_id: int, accepted_at: datetime) -> int:
-        """Keep a segment that is held from the start; its id. `accepted_at` is when the first of its lines was."""
+        """Add a segment that is held from the start and return its id; `accepted_at` is that of its first line."""
         row = _values(new) | {"accepted_at": accepted_at, "seal_id": None, "held_for": damage_id}
         return int(self._connection.execute(insert(table).values(row).returning(table.c.id)).scalar_one())
 
     def held_for(self, damage_ids: Collection[int]) -> list[Segment]:
-        """Return what is held for damages, in order of arrival."""
+        """Return the segments that are held for damages, in order of arrival."""
         return [
             segment
             for batch in in_batches(damage_ids)
@@ -216,19 +216,19 @@ class Segments:
         ]
 
     def release(self, damage_id: int, *, to: int | None = None) -> int:
-        """Hold for a damage nothing any more, or have another damage hold it; how many segments that were."""
+        """Release the segments held for a damage, or hold them for another one; return their number."""
         statement = update(table).where(table.c.held_for == damage_id).values(held_for=to)
         return self._connection.execute(statement).rowcount
 
     def find_damaged(self, key: str) -> Segment | None:
-        """Return the segment that the key of a damage names; None if it is not there any more."""
+        """Return the segment named by the key of a damage; None if it no longer exists."""
         is_inline = key.startswith(INLINE_SEGMENTS)
         named = table.c.id == int(key.removeprefix(INLINE_SEGMENTS)) if is_inline else table.c.object_key == key
         found = self._all(select(table).where(named))
         return found[0] if found else None
 
     def remove(self, segment_id: int) -> list[str]:
-        """Drop a segment for good; the key of its object, if it has one."""
+        """Delete a segment for good and return the key of its object, if it has one."""
         return self._remove(table.c.id == segment_id)
 
     def _remove(self, *where: Any) -> list[str]:

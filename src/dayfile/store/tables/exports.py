@@ -97,7 +97,7 @@ job_day = Table(
     Column("worker", Text),
     Column("claim_token", BigInteger),  # unlike any other claim's
     Column("leased_until", Moment),
-    Column("claimed_at", Moment),  # by whoever finished it, or holds it now
+    Column("claimed_at", Moment),  # by the worker that finished it, or holds it now
     Column("finished_at", Moment, index=True),
     Index(
         "ix_job_day_leased",
