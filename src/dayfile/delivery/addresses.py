@@ -1,8 +1,8 @@
-"""Which addresses webhooks may go to: those that anybody on the Internet can reach, and those that the operator allows.
+"""SSRF protection: webhooks go only to public addresses and to networks that the operator allows.
 
-The URL is a customer's and the machine is the operator's: without this, a customer reads what only this machine can
-reach. A name is resolved once, every address that it has is checked, and the connection is made to one that was
-checked: a name that leads elsewhere a moment later leads nowhere.
+The URL is the customer's and the machine is the operator's: without this check, a customer could read what only this
+machine can reach. A name is resolved once, each of its addresses is checked, and the connection is made to a checked
+one, so DNS rebinding gains nothing.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 SUBMIT_SECONDS: Final = 2.0
-"""So long a name may take to resolve while a customer waits; one that takes longer is looked up when it is called."""
+"""Time limit for resolving a name while a customer waits; a slower name is only checked when it is called."""
 
-# Written out from IANA's registries of special-purpose addresses: what Python calls global changes with its releases.
+# Copied from IANA's registries of special-purpose addresses: Python's `is_global` changes with its releases.
 _SPECIAL_IPV4: Final = tuple(
     IPv4Network(text)
     for text in (
@@ -49,44 +49,44 @@ _SPECIAL_IPV4: Final = tuple(
         "240.0.0.0/4",  # reserved, and broadcast
     )
 )
-# Of IPv6 only this part is given out. Loopback, private, link-local, multicast, and addresses that hold an IPv4 address
-# (mapped, compatible, locally translated) are outside of it.
+# The only part of IPv6 that is allocated. Loopback, private, link-local, multicast, and addresses that embed an IPv4
+# address (mapped, compatible, locally translated) are outside of it.
 _GIVEN_OUT_IPV6: Final = IPv6Network("2000::/3")
 _SPECIAL_IPV6: Final = tuple(
     IPv6Network(text)
     for text in (
-        "2001::/23",  # protocol assignments, among them Teredo, which holds an IPv4 address
+        "2001::/23",  # protocol assignments, among them Teredo, which embeds an IPv4 address
         "2001:db8::/32",  # documentation
-        "2002::/16",  # 6to4, which holds an IPv4 address
+        "2002::/16",  # 6to4, which embeds an IPv4 address
         "3fff::/20",  # documentation
     )
 )
-_NAT64: Final = IPv6Network("64:ff9b::/96")  # what the Internet's IPv4 is called where there is only IPv6
+_NAT64: Final = IPv6Network("64:ff9b::/96")  # the IPv4 Internet as seen from networks that have only IPv6
 
 
 class UnresolvedName(Transient):
-    """The host name has no address now; it may have one later."""
+    """A host name that has no address now; it may have one later."""
 
 
 class Resolver(Protocol):
-    """Where the addresses of names come from."""
+    """A source of the addresses of host names."""
 
     def resolve(self, host: str, *, seconds: float) -> Sequence[str]:
-        """The addresses of a name, as text; raises UnresolvedName, at the latest after so many seconds."""
+        """Return the addresses of a name, as text; raises UnresolvedName if it has none, or none within `seconds`."""
         ...
 
 
 class Destinations:
-    """Knows where webhooks may go."""
+    """The rule of where webhooks may go: public addresses, and the networks in `allow`."""
 
     def __init__(self, *, allow: Sequence[Network], resolver: Resolver) -> None:
         self._allow = tuple(allow)
         self._resolver = resolver
 
     def check(self, url: str) -> Destination:
-        """Where the URL points; raises RefusedDestination if webhooks may not go there.
+        """Return the destination of a URL; raises RefusedDestination if webhooks may not go there.
 
-        A name that does not resolve now passes: name servers are away at times, and it is asked again at every attempt.
+        A name that does not resolve now passes: name servers fail at times, and every attempt checks it again.
         """
         destination = parse_destination(url)
         with contextlib.suppress(UnresolvedName):
@@ -94,23 +94,23 @@ class Destinations:
         return destination
 
     def addresses(self, host: str, *, seconds: float) -> tuple[Address, ...]:
-        """The addresses of a host, all of them checked; raises RefusedDestination, UnresolvedName."""
+        """Return the addresses of a host, all of them checked; raises RefusedDestination or UnresolvedName."""
         try:
             found: tuple[Address, ...] = (ip_address(host),)
         except ValueError:
             found = tuple(ip_address(text) for text in self._resolver.resolve(host, seconds=seconds))
         if not all(map(self.permits, found)):
-            # Not which address: what a name of the operator's own network leads to is not the customer's business.
+            # The address is not named: customers must not learn the addresses of the operator's own network.
             raise RefusedDestination("must lead to public addresses only")
         return tuple(dict.fromkeys(found))
 
     def permits(self, address: Address) -> bool:
-        """Whether webhooks may go to the address."""
+        """Return True if webhooks may go to the address."""
         return is_public(address) or any(address in network for network in self._allow)
 
 
 def is_public(address: Address) -> bool:
-    """Whether the address is one that anybody on the Internet can reach, and nobody's in particular."""
+    """Return True if the address is reachable from the whole Internet and not reserved for a special purpose."""
     if isinstance(address, IPv4Address):
         return not any(address in network for network in _SPECIAL_IPV4)
     if address in _NAT64:
@@ -119,7 +119,7 @@ def is_public(address: Address) -> bool:
 
 
 class SystemResolver:
-    """Asks this machine's resolver, which knows no time limit, from threads that can be left behind."""
+    """The resolver of this machine. It has no time limit, so it is called in threads that can be abandoned."""
 
     def __init__(self, *, lookups: int = 64) -> None:
         self._free = threading.BoundedSemaphore(lookups)
@@ -128,13 +128,13 @@ class SystemResolver:
         if not self._free.acquire(blocking=False):
             raise UnresolvedName("too many host names wait for the name servers")
         answer: Future[list[str]] = Future()
-        # A daemon, so that a process that stops does not wait for a name server that does not answer.
+        # A daemon thread, so that a process can stop while a name server does not answer.
         threading.Thread(target=self._look_up, args=(host, answer), name="lookup", daemon=True).start()
         try:
             return answer.result(timeout=seconds)
         except TimeoutError as error:
             raise UnresolvedName("the name servers took too long to resolve the host name") from error
-        except (OSError, UnicodeError) as error:  # the second for names that no name server would take
+        except (OSError, UnicodeError) as error:  # UnicodeError for names that cannot be encoded for DNS
             raise UnresolvedName("the host name does not resolve") from error
 
     def _look_up(self, host: str, answer: Future[list[str]]) -> None:

@@ -1,4 +1,4 @@
-"""Certificate authorities: whose word counts for who a server is."""
+"""Certificate authorities that TLS connections trust."""
 
 from __future__ import annotations
 

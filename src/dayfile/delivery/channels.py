@@ -1,4 +1,4 @@
-"""The channels of one process, made of what its settings say."""
+"""The transports of one process, by channel, made from its settings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 
 class Channels:
-    """One transport for each way to tell a receiver. Says once, in the log, when e-mail goes nowhere."""
+    """One transport per channel. Logs once if e-mail is not sent but kept in a folder."""
 
     def __init__(self, destinations: Destinations, mailing: Mailing, *, ca_file: Path | None, clock: Clock) -> None:
         trusted = trusted_authorities(ca_file)
@@ -37,5 +37,5 @@ class Channels:
         self.transports: Mapping[Channel, Transport] = {Channel.WEBHOOK: self._webhooks, Channel.MAIL: mail}
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         self._webhooks.close()

@@ -1,4 +1,4 @@
-"""Connections of webhooks: made only to addresses that were checked, and never in use for longer than an attempt."""
+"""HTTP connections of webhooks: made only to checked addresses, and bounded by the deadline of the attempt."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from dayfile.delivery.addresses import Address, Destinations
 from dayfile.delivery.authorities import load_authorities
 from dayfile.delivery.deadline import Deadline
 
-_KEPT_OPEN = 32  # connections that wait for the next notice to the same receiver
+_KEPT_OPEN = 32  # idle connections, kept for the next notice to the same receiver
 _KEPT_OPEN_SECONDS = 30.0
 
 
 def trusted_authorities(ca_file: Path | None) -> ssl.SSLContext:
-    """What certificates are checked with: the authorities of this system, and those of a file. Raises Unusable."""
+    """Return a TLS context that trusts the system's authorities and those of `ca_file`; raises Unusable."""
     context = httpcore2.default_ssl_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if ca_file is not None:
@@ -29,7 +29,7 @@ def trusted_authorities(ca_file: Path | None) -> ssl.SSLContext:
 
 
 class Connections:
-    """A pool of connections. It follows no redirect, knows no proxy and reads no credentials from the environment."""
+    """A pool of connections. It follows no redirects, uses no proxy and reads no credentials from the environment."""
 
     def __init__(self, destinations: Destinations, *, trusted: ssl.SSLContext) -> None:
         self._attempt = _Attempt()
@@ -43,9 +43,9 @@ class Connections:
 
     @contextmanager
     def answer(self, request: httpcore2.Request, *, deadline: Deadline) -> Iterator[httpcore2.Response]:
-        """Send a request; its answer, whose body can be read as long as the block runs.
+        """Send a request and provide its response; the body can be read inside the block only.
 
-        Raises what the destinations raise, TimeoutError, and httpcore2's errors.
+        Raises RefusedDestination, UnresolvedName, TimeoutError, and httpcore2's errors.
         """
         self._attempt.deadline = deadline
         response = self._pool.handle_request(request)
@@ -55,18 +55,18 @@ class Connections:
             response.close()
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         self._pool.close()
 
 
 class _Attempt(threading.local):
-    """The attempt of this thread: a pooled connection serves another one each time."""
+    """The attempt of the current thread: a pooled connection serves a different attempt each time."""
 
     deadline: Deadline
 
 
 class _CheckedNetwork(httpcore2.NetworkBackend):
-    """Resolves a host once and connects to what was checked; the certificate is checked against the host's name."""
+    """A network that resolves a host once and connects to a checked address. TLS still verifies the host's name."""
 
     def __init__(self, destinations: Destinations, attempt: _Attempt) -> None:
         self._destinations = destinations
@@ -84,7 +84,7 @@ class _CheckedNetwork(httpcore2.NetworkBackend):
         deadline = self._attempt.deadline
         addresses = self._destinations.addresses(host, seconds=deadline.remaining())
         failure: Exception = httpcore2.ConnectError("the host name has no address")
-        # An address that does not answer leaves the others their share of the time.
+        # Each address gets a share of the time, so that one that does not answer leaves some for the others.
         for address, seconds in zip(addresses, deadline.shares(len(addresses)), strict=True):
             try:
                 return self._connect(address, port, seconds=seconds)
@@ -98,7 +98,7 @@ class _CheckedNetwork(httpcore2.NetworkBackend):
 
 
 class _LimitedStream(httpcore2.NetworkStream):
-    """A stream whose every step has as long as the attempt has left: a byte a second does not make it longer."""
+    """A stream that applies the attempt's deadline to every step, so that a slow trickle of bytes cannot extend it."""
 
     def __init__(self, stream: httpcore2.NetworkStream, attempt: _Attempt) -> None:
         self._stream = stream

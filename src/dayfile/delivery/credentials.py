@@ -1,4 +1,4 @@
-"""What notices of an account are signed with, read anew for every attempt: both kinds of secrets may be rotated."""
+"""Signing credentials of an account, read again for every attempt, since both secrets may be rotated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dayfile.store.transaction import Transaction
 
 
 def credentials_of(account: AccountSid, tx: Transaction, *, key: InstanceKey, now: datetime) -> Credentials:
-    """The account's credentials as they are now; raises NotFound, and Corrupt if they are another instance key's."""
+    """Return the account's current credentials; raises NotFound, or Corrupt if another instance key encrypted them."""
     generation = tx.accounts.webhook_secret(account)
     return Credentials(
         auth_token=decrypt(key, sid=account, encrypted=tx.accounts.encrypted_token(account)),

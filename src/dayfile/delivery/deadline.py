@@ -1,4 +1,4 @@
-"""One limit for a whole attempt, however many steps it has and however slowly each of them goes on."""
+"""One time limit for a whole attempt, however many steps it has."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from dayfile.clock import Clock
 
 
 class Deadline:
-    """A moment, so many seconds from now, at which everything must be over."""
+    """The end of an attempt, `seconds` from now on the monotonic clock."""
 
     def __init__(self, clock: Clock, *, seconds: float) -> None:
         self._clock = clock
         self._ends = clock.monotonic() + seconds
 
     def remaining(self) -> float:
-        """Seconds that are left, for the limit of the next step; raises TimeoutError when there are none."""
+        """Return the seconds left, as the limit of the next step; raises TimeoutError if there are none."""
         left = self._ends - self._clock.monotonic()
         if left <= 0:
             raise TimeoutError
         return left
 
     def shares(self, count: int) -> Iterator[float]:
-        """For each of so many tries in turn an equal share of what is then left; raises TimeoutError with none left."""
+        """Yield, for each of `count` tries, an equal share of the seconds left by then; raises TimeoutError at 0."""
         for others in range(count, 0, -1):
             yield self.remaining() / others
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing is left."""
+        """True if no time is left."""
         return self._clock.monotonic() >= self._ends

@@ -1,7 +1,7 @@
-"""Where a webhook's URL points, read once: what is checked, what is connected to and what is signed are the same parts.
+"""Webhook destinations: a URL is parsed once, so that the same parts are checked, connected to and signed.
 
-Readers of URLs disagree about odd ones, and every disagreement is a way round a check. So only plain ones pass. Which
-addresses a host may have is the business of `addresses.py`.
+URL parsers disagree about unusual URLs, and every disagreement is a way round a check. So only plain ones pass.
+`addresses.py` checks the addresses of a host.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 OTHER_PROTOCOLS: Final = frozenset(
     {1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, *range(6665, 6670), 6679, 6697, 10080}
 )
-"""Ports from 1024 on that browsers do not speak HTTP to, either (the Fetch standard's list): SIP, NFS, X11, IRC, ..."""
+"""Ports from 1024 on that browsers block, too (the "bad ports" of the Fetch standard): SIP, NFS, X11, IRC, ..."""
 
-_LEAST_FREE_PORT = 1024  # below it are the well-known services, of which two speak HTTP
+_LEAST_FREE_PORT = 1024  # below it are the well-known ports, of which only 80 and 443 are HTTP
 _LONGEST_NAME = 253
 
 _PRINTABLE = re.compile(r"[!-~]+", re.ASCII)
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
-_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)", re.ASCII)  # as browsers tell addresses from names
+_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)", re.ASCII)  # what browsers take for an IPv4 address, not a name
 
 
 class RefusedDestination(Invalid):
-    """A webhook may not go there; `rule` says why, beginning with "must"."""
+    """A URL that webhooks may not go to; `rule` says why, beginning with "must"."""
 
     def __init__(self, rule: str) -> None:
         super().__init__(f"the URL of a webhook {rule}")
@@ -40,7 +40,7 @@ class RefusedDestination(Invalid):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """A URL that webhooks may be sent to, as far as its text tells."""
+    """The parts of a URL that passed every check of its text; its addresses are not checked yet."""
 
     scheme: str
     host: str  # a name in lower case, or an address without brackets
@@ -50,23 +50,23 @@ class Destination:
 
     @property
     def authority(self) -> str:
-        """Host and port as the Host header has them."""
+        """Host and port as in the Host header: without the scheme's default port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
     @property
     def target(self) -> str:
-        """Path and query as the request line has them."""
+        """Path and query as in the request line."""
         return f"{self.path}?{self.query}" if self.query else self.path
 
     @property
     def url(self) -> str:
-        """The whole as the receiver puts it together again."""
+        """The whole URL as the receiver reconstructs it to check a signature."""
         return f"{self.scheme}://{self.authority}{self.target}"
 
 
 def parse_destination(text: str) -> Destination:
-    """Read an absolute URL; a fragment is dropped, as it is never sent. Raises RefusedDestination."""
+    """Parse an absolute URL; drop its fragment, which is never sent. Raises RefusedDestination."""
     if not _PRINTABLE.fullmatch(text):
         raise RefusedDestination("must be ASCII without spaces")
     try:

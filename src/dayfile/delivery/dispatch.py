@@ -1,8 +1,8 @@
-"""From a notice in the outbox to a receiver that has it: claim lanes that are due, attempt, write down what came of it.
+"""The dispatcher: claims due lanes, attempts their notices, records the outcomes.
 
-An attempt is committed as begun before it is made and as ended after it. Whoever dies in between leaves one without an
-end, and it is made again under the same event sid: at least once, and recognizable. While the database is away, the
-outcome waits in memory and its lane is held.
+The start of an attempt is committed before it is made, and its end after. If a process dies in between, the notice is
+attempted again under the same event sid: at-least-once delivery, with duplicates that receivers can recognize. While
+the database is unavailable, outcomes wait in memory and their lanes stay claimed.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from dayfile.store.transaction import Transaction
 log = structlog.get_logger()
 
 LEASE = timedelta(seconds=4 * ATTEMPT_SECONDS)
-"""How long a lane is held for one attempt: far longer than any takes, so that no two workers attempt one notice."""
+"""Lease of a lane for one attempt: far longer than any attempt, so that no two workers attempt the same notice."""
 
 TURN_SECONDS = 2.0
-"""A lane goes on with its next notice until so much time has passed; then others have their turn."""
+"""Length of a turn: a lane goes on with its next notices for this long, then other lanes follow."""
 
 
 class Dispatch:
-    """One process's share of the deliveries. `wake` is called when a thread has become free."""
+    """The deliveries of one process. `wake` is called whenever an attempt has ended and there is room for another."""
 
     def __init__(
         self,
@@ -60,15 +60,15 @@ class Dispatch:
         self._transports = transports
         self._executor = executor
         self._wake = wake
-        self._changed = threading.Condition()  # guards what follows
+        self._changed = threading.Condition()  # guards the fields below
         self._room = Room()
         self._unrecorded: list[tuple[Turn, Conclusion]] = []
         self._stopping = False
 
     def round(self) -> bool:
-        """Record what could not be recorded before, and give turns to lanes that are due; False if there was neither.
+        """Record outcomes that could not be recorded before, and start turns of due lanes; False if there was neither.
 
-        It does not wait for the attempts.
+        Does not wait for the attempts.
         """
         recorded = self._record_late()
         turns = self._claim()
@@ -77,11 +77,11 @@ class Dispatch:
         return bool(turns) or recorded
 
     def stop(self) -> None:
-        """Begin no attempt any more that is not begun."""
+        """Start no further attempts."""
         self._stopping = True
 
     def join(self) -> None:
-        """Wait until every attempt that is begun has ended, which takes at most ATTEMPT_SECONDS."""
+        """Wait until every running attempt has ended, which takes at most ATTEMPT_SECONDS."""
         with self._changed:
             self._changed.wait_for(lambda: len(self._room) == len(self._unrecorded))
         with suppress(Transient):
@@ -89,7 +89,7 @@ class Dispatch:
 
     def _claim(self) -> list[Turn]:
         now = self._clock.now()
-        with self._database.snapshot() as tx:  # most looks find nothing, and cost no writing transaction
+        with self._database.snapshot() as tx:  # most looks find nothing, and need no write transaction
             wanted = [(standing, account) for standing in Standing for account in self._due(tx, standing, now=now)]
         if not wanted:
             return []
@@ -105,7 +105,7 @@ class Dispatch:
         return turns
 
     def _due(self, tx: Transaction, standing: Standing, *, now: datetime) -> list[AccountSid]:
-        """Accounts whose turn it is, no more of them than there is room for."""
+        """Return the accounts that have due notices, at most as many as there is room for."""
         with self._changed:
             at = self._clock.monotonic()
             eligible = None if self._stopping else self._room.eligible(standing, at=at)
@@ -124,7 +124,7 @@ class Dispatch:
         return [turn]
 
     def _run(self, turn: Turn) -> None:
-        """Attempt the notice of a turn, and the next ones of its lane for as long as it goes well and not for long."""
+        """Attempt the notice of a turn, then the next ones of its lane until one fails or TURN_SECONDS are over."""
         began = self._clock.monotonic()
         following: Turn | None = turn
         while following is not None:
@@ -134,7 +134,7 @@ class Dispatch:
             following = self._end(turn, conclusion, goes_on=goes_on)
 
     def _end(self, turn: Turn, conclusion: Conclusion, *, goes_on: bool) -> Turn | None:
-        """Record an attempt, or keep in mind that it must be; the turn that goes on, or None when it is over."""
+        """Record an attempt, or keep its outcome to record it later; return the continued turn, or None at its end."""
         try:
             following = self._conclude(turn, conclusion, goes_on=goes_on)
         except Transient as error:
@@ -195,7 +195,7 @@ class Dispatch:
         return following
 
     def _record_late(self) -> bool:
-        """Record what met a database that was away; raises Transient if it still is."""
+        """Record the outcomes that met an unavailable database; raises Transient if it still is unavailable."""
         recorded = False
         while self._unrecorded:
             turn, conclusion = self._unrecorded[0]
@@ -206,7 +206,8 @@ class Dispatch:
             except Transient:
                 raise
             except Exception:
-                # It cannot be recorded at all: after its lease the notice is attempted again, and others are not kept.
+                # It can never be recorded: drop it, so that it does not block the others. After the lease its notice
+                # is attempted again.
                 log.exception("notice.record_failed", event_sid=turn.notice.sid)
             with self._changed:
                 del self._unrecorded[0]
@@ -226,6 +227,6 @@ class Dispatch:
 
 
 def _not_made(error: Exception) -> Outcome:
-    """The outcome of an attempt that did not get as far as the receiver: our own fault, and worth another try."""
+    """Return the outcome of an attempt that failed on our side, before it reached the receiver; it is tried again."""
     reason = str(error) if isinstance(error, DayfileError) else "internal error; the operator finds it in the log"
     return Outcome(result=Result.FAILED, status=None, error=reason, answer=b"", retry_after=None)

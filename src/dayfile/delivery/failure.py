@@ -1,4 +1,4 @@
-"""Attempts that came to nothing, in words for whoever owns the receiver."""
+"""Outcomes and error texts of failed delivery attempts, written for the receiver's owner."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dayfile.model.notice import Outcome, Result
 
 
 def failed(error: str) -> Outcome:
-    """The outcome of an attempt without an answer, which is worth another one."""
+    """Return the outcome of an attempt that got no answer and is tried again."""
     return Outcome(result=Result.FAILED, status=None, error=error, answer=b"", retry_after=None)
 
 
 def reason(error: Exception) -> str:
-    """What went wrong with a connection; never an address, a path or a secret of this machine."""
+    """Return the text of a connection error, without addresses, paths or secrets of this machine."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the certificate cannot be trusted: {error.verify_message}"
     if isinstance(error, ssl.SSLError):

@@ -1,4 +1,4 @@
-"""What a webhook says of a notice: names and texts, the same for GET and POST. docs/webhooks.md explains them."""
+"""Form fields of a webhook, the same for GET and POST. docs/webhooks.md explains them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ Fields = tuple[tuple[str, str], ...]
 
 
 def fields_of(notice: Notice) -> Fields:
-    """The fields of a notice, the common ones first; no name comes twice."""
+    """Return the fields of a notice as pairs of name and value, the common ones first; names are unique."""
     content = notice.content
     has_failed = isinstance(content, JobContent) and content.has_failed
     common = (

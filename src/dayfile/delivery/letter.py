@@ -1,4 +1,4 @@
-"""What an e-mail says: a text and the same as a page, made of templates. No link in it opens anything by itself."""
+"""Letters: an e-mail as plain text and HTML, rendered from templates. Its links grant no access by themselves."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ _NAME_IN_SUBJECT: Final = 60
 class Letter:
     """An e-mail, ready to be sent."""
 
-    sender: str  # addresses, as the envelope has them
+    sender: str  # envelope address
     recipient: str
     content: bytes
 
 
 class Letters:
-    """Writes the e-mail of a notice, byte for byte the same on every attempt."""
+    """Composes the e-mail of a notice, byte for byte the same on every attempt."""
 
     def __init__(self, *, sender: Sender, public_url: str) -> None:
         self.sender = sender
         self._public_url = public_url
 
     def write(self, notice: Notice) -> Letter:
-        """The e-mail of a notice about a job."""
+        """Return the e-mail of a notice about a job; raises ValueError for any other notice."""
         content = notice.content
         if notice.event not in _KINDS or not isinstance(content, JobContent):
             raise ValueError(f"nobody is told by e-mail of {notice.event.value}")
@@ -48,9 +48,9 @@ class Letters:
             ("To", notice.receiver),
             ("Subject", subject_of(notice, content)),
             ("Date", format_datetime(notice.created_at)),
-            # The same on every attempt: a mailbox that got it twice shows it once.
+            # The same on every attempt, so that mailboxes can drop duplicates.
             ("Message-ID", f"<{notice.sid}@{self.sender.domain}>"),
-            ("Auto-Submitted", "auto-generated"),  # no vacation notice comes back for it
+            ("Auto-Submitted", "auto-generated"),  # suppresses out-of-office replies
         )
         head = b"".join(_header(name, value) for name, value in headers)
         body = EmailMessage(policy=policy.SMTP)
@@ -72,7 +72,7 @@ class Letters:
     def _environment(self) -> Environment:
         return Environment(
             loader=FileSystemLoader(_TEMPLATES),
-            autoescape=select_autoescape(["html"], default=False),  # what is no page has nothing to escape
+            autoescape=select_autoescape(["html"], default=False),  # plain text needs no escaping
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
@@ -81,7 +81,7 @@ class Letters:
 
 
 def subject_of(notice: Notice, content: JobContent) -> str:
-    """The subject: what happened, to what, under the name that the customer gave it."""
+    """Return the subject: what happened, to which resource type and days, and the job's friendly name."""
     name = one_line(content.friendly_name)
     shown = name if len(name) <= _NAME_IN_SUBJECT else f"{name[:_NAME_IN_SUBJECT]}…"
     if notice.event is NoticeEvent.JOB_STARTED:
@@ -92,12 +92,12 @@ def subject_of(notice: Notice, content: JobContent) -> str:
 
 
 def one_line(text: str) -> str:
-    """A name as it can stand in a line: what would break the line, or turn it round, is a space."""
+    """Return a name on one line: runs of white space, line breaks and control characters become one space."""
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
 def _header(name: str, value: str) -> bytes:
-    """One header. EmailMessage would first read the value, and make of a customer's `=?` whatever it encodes."""
+    """Return one encoded header. EmailMessage would decode a `=?` in a customer's text before it encodes the value."""
     if not value.isprintable():
         raise ValueError(f"the header {name} must be one line")
     is_plain = value.isascii() and "=?" not in value

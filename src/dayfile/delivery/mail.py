@@ -1,7 +1,7 @@
-"""E-mail through the operator's server: one letter per attempt, and an outcome whatever the server says.
+"""E-mail through the operator's SMTP relay: one letter per attempt, and an outcome whatever the server replies.
 
-A refusal of this letter or of its recipient is final: mail that is sent again and again to nobody ruins the name of its
-sender. What concerns the server, the sender or the policy between them is the operator's to mend, and tried again.
+A permanent refusal of the letter or its recipient is final: mail sent repeatedly to nobody ruins the sender's
+reputation. An error about the server, the sender or its policy is for the operator to mend, and is tried again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _CHUNK_BYTES: Final = 4096
 
 
 class SmtpTransport:
-    """Hands letters to a relay, each within one limit for everything from the look-up of its name to its last word."""
+    """Sends letters to a relay. One time limit covers an attempt from the look-up of the name to the last reply."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class SmtpTransport:
 
 
 class _Session(smtplib.SMTP):
-    """A conversation with the relay, each step of which has as long as the attempt has left."""
+    """An SMTP session that applies the attempt's deadline to every step."""
 
     def __init__(
         self,
@@ -87,11 +87,11 @@ class _Session(smtplib.SMTP):
         self._addresses = addresses
         self._trusted = trusted if relay.encryption is Encryption.TLS else None
         self._deadline = deadline
-        # smtplib connects when it is given a host; it would otherwise check a certificate against none.
+        # With a host smtplib connects at once; without one it would not know the name to check a certificate against.
         super().__init__(relay.host, relay.port, local_hostname=name)
 
     def hand_over(self, letter: Letter) -> Outcome:
-        """Give the letter to the relay; what it says in the end."""
+        """Send the letter and return the outcome."""
         code, text = self.mail(letter.sender)
         if code not in _OK:
             return _said(code, text, refused="the sender", result=Result.FAILED)
@@ -107,8 +107,8 @@ class _Session(smtplib.SMTP):
         return Outcome(result=Result.DELIVERED, status=code, error=None, answer=text[:ANSWER_BYTES], retry_after=None)
 
     def leave(self) -> None:
-        """Say goodbye, if there is still somebody, and hang up."""
-        with suppress(OSError, smtplib.SMTPException):  # what was said before counts
+        """Send QUIT if the relay is still there, and close the connection."""
+        with suppress(OSError, smtplib.SMTPException):  # the outcome is known already
             self.quit()
         self.close()
 
@@ -136,7 +136,7 @@ class _Session(smtplib.SMTP):
 
 
 class _Lines:
-    """The lines that the relay says, which take no longer than the deadline however slowly they come."""
+    """The lines of the relay's replies, read within the deadline however slowly they arrive."""
 
     def __init__(self, connected: socket.socket, deadline: Deadline) -> None:
         self._socket = connected
@@ -144,7 +144,7 @@ class _Lines:
         self._waiting = bytearray()
 
     def readline(self, limit: int) -> bytes:
-        """The next line with its end, or as much of it as the limit; nothing when the relay has hung up."""
+        """Return the next line with its line break, or its first `limit` bytes; the rest, or b"", after a hang-up."""
         while (end := self._waiting.find(b"\n") + 1) == 0 and len(self._waiting) < limit:
             self._socket.settimeout(self._deadline.remaining())
             chunk = self._socket.recv(_CHUNK_BYTES)
@@ -157,21 +157,21 @@ class _Lines:
         return line
 
     def close(self) -> None:
-        """The socket is its session's."""
+        """Do nothing: the session closes the socket."""
 
 
 @contextmanager
 def _session(
     relay: Relay, addresses: Sequence[str], letter: Letter, *, trusted: ssl.SSLContext, deadline: Deadline
 ) -> Iterator[_Session]:
-    """A conversation in which the relay knows who we are, as secret as its URL says."""
+    """Provide a session that is greeted and logged in, with the encryption that the relay's URL asks for."""
     name = letter.sender.rpartition("@")[2]
     session = _Session(relay, addresses, name=name, trusted=trusted, deadline=deadline)
     try:
         session.ehlo_or_helo_if_needed()
         if relay.encryption is Encryption.STARTTLS:
             session.starttls(context=trusted)
-            session.ehlo_or_helo_if_needed()  # what was said before counts for nothing
+            session.ehlo_or_helo_if_needed()  # nothing learned before TLS may be trusted
         if relay.login is not None:
             session.login(relay.login.user, relay.login.password)
         yield session
@@ -180,7 +180,7 @@ def _session(
 
 
 def _refusal(code: int, text: bytes) -> Result:
-    """What a refusal of recipient or letter comes to. 5.7.x is the policy of servers, which their operators change."""
+    """Return STOPPED for a final refusal of recipient or letter, else FAILED. 5.7.x is a policy that may change."""
     is_final = code in _PERMANENT and not text.startswith(_POLICY)
     return Result.STOPPED if is_final else Result.FAILED
 

@@ -21,7 +21,7 @@ _WHY = "no mail server is set: the letter was put into the mail folder of this s
 
 
 class MailFolder:
-    """Puts letters into a folder, each whole and durable or not at all, and once however often it is tried."""
+    """Writes letters to a folder, atomically and durably, and only once however often it is attempted."""
 
     def __init__(self, folder: Path, letters: Letters) -> None:
         self._folder = folder
@@ -39,7 +39,7 @@ class MailFolder:
                     file.write(letter.content)
                     file.flush()
                     os.fsync(descriptor)
-                with suppress(FileExistsError):  # an earlier attempt was not written down as made
+                with suppress(FileExistsError):  # an earlier attempt was made and not recorded
                     disk.publish(draft, path)
             finally:
                 disk.discard([draft])
@@ -48,7 +48,7 @@ class MailFolder:
         return Outcome(result=Result.UNSENT, status=None, error=_WHY, answer=b"", retry_after=None)
 
     def _make_folder(self) -> list[Path]:
-        """Make the folder where it is missing; the folders that will have a new name in them."""
+        """Create the folder if it is missing; return the folders to fsync. Raises StorageUnavailable."""
         try:
             return [*private.make_folder(self._folder), self._folder]
         except NotADirectoryError as error:

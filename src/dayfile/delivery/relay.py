@@ -1,4 +1,4 @@
-"""The operator's side of e-mail: the server that takes it, and the sender that it is from."""
+"""Settings of outgoing e-mail: the relay and the sender."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ADDRESS = re.compile(r"[!-~]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*", re.ASCII
 
 
 class Encryption(Enum):
-    """How the way to the server is kept secret, by the scheme of its URL."""
+    """The encryption of the connection to the relay, by the scheme of its URL."""
 
     NONE = "smtp"
     STARTTLS = "smtp+starttls"
@@ -29,7 +29,7 @@ _PORTS: Final = {Encryption.NONE: 25, Encryption.STARTTLS: 587, Encryption.TLS: 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """Who Dayfile is for the server."""
+    """User and password at the relay."""
 
     user: str
     password: str
@@ -40,7 +40,7 @@ class Login:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relay:
-    """The server that takes e-mail and brings it further."""
+    """The SMTP server that forwards e-mail."""
 
     encryption: Encryption
     host: str
@@ -50,14 +50,14 @@ class Relay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
-    """Whom e-mail is from."""
+    """The sender of e-mail: a name, which may be empty, and an address."""
 
     name: str
     address: str
 
     @property
     def domain(self) -> str:
-        """What follows the at sign."""
+        """The part of the address after the at sign."""
         return self.address.rpartition("@")[2]
 
     def __str__(self) -> str:
@@ -66,16 +66,16 @@ class Sender:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mailing:
-    """How e-mail leaves an instance."""
+    """The e-mail settings of an instance."""
 
     relay: Relay | None  # None: it stays in the folder
     folder: Path
     sender: Sender
-    public_url: str  # what its readers call this server
+    public_url: str  # of this server, for links in letters
 
 
 def parse_relay(text: str) -> Relay:
-    """Read `smtp://`, `smtp+starttls://` or `smtps://`, `user:password@host:port`; raises Unusable without secrets."""
+    """Parse `SCHEME://[USER:PASSWORD@]HOST[:PORT]`, a scheme of Encryption; raises Unusable, naming no secrets."""
     try:
         parts = urlsplit(text)
         encryption, port = Encryption(parts.scheme), parts.port
@@ -90,7 +90,7 @@ def parse_relay(text: str) -> Relay:
 
 
 def parse_sender(text: str) -> Sender:
-    """Read `exports@example.com` or `Exports <exports@example.com>`; raises Unusable."""
+    """Parse `exports@example.com` or `Exports <exports@example.com>`; raises Unusable."""
     name, address = parseaddr(text)
     if not _ADDRESS.fullmatch(address) or any(not character.isprintable() for character in text):
         raise Unusable("must be an e-mail address such as exports@example.com or Exports <exports@example.com>")

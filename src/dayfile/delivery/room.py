@@ -1,19 +1,19 @@
-"""How many attempts are under way, and which lanes may still begin one: why a slow receiver delays nobody else.
+"""Bulkheads of delivery: limits on concurrent attempts, so that a slow receiver delays nobody else.
 
 An attempt takes up to ATTEMPT_SECONDS, and nobody knows beforehand. But a receiver that answers does so within
-PROMPT_FOR, so what is bounded is how many attempts are in that first while of theirs, by what is known of their lanes:
-those that answered soon the last time, those never asked, those that failed or took long. An attempt that lingers gives
-its place to the next one and goes on; so
+PROMPT_FOR. So the limit is on attempts within their first PROMPT_FOR, and there is one for each standing of a lane:
+prompt the last time, never attempted, or in trouble (failed or slow). An attempt that lingers gives up its place and
+goes on. So
 
-- in each of the three, a place is free again after PROMPT_FOR at the latest, whatever the receivers do. Prompt ones do
-  not wait for those in trouble at all, nor for unknown ones.
-- threads are never short: a place is used once in PROMPT_FOR by attempts that linger, so there are at most PLACES times
+- in each standing, a place is free again after PROMPT_FOR at the latest, whatever the receivers do. Prompt lanes wait
+  neither for troubled nor for new ones.
+- threads never run out: lingering attempts use a place once per PROMPT_FOR, so there are at most PLACES times
   ATTEMPT_SECONDS / PROMPT_FOR of them. Threads are made as they are needed; mostly there are a few.
-- those that hang are begun so seldom, one a second, that they cost next to nothing. Each of them asks for a place every
-  five minutes (see `rest`), so there is enough of that for hundreds.
+- attempts at receivers that hang start so seldom, one a second, that they cost next to nothing. Each such lane asks for
+  a place every five minutes (see `rest`), so there are enough places for hundreds of them.
 
-Beside that, an account and a host have a few attempts under way at most, so that neither a customer with many receivers
-nor a host with many customers has all the places.
+Besides, the concurrent attempts per account and per host are limited, so that neither a customer with many receivers
+nor a host with many customers takes all the places.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ IN_FLIGHT_PER_ACCOUNT = 2
 IN_FLIGHT_PER_HOST = 4
 
 PLACES: Mapping[Standing, int] = {Standing.PROMPT: 12, Standing.NEW: 4, Standing.TROUBLED: 2}
-"""How many attempts of lanes of a standing may be in their first PROMPT_FOR."""
+"""Limit of attempts in their first PROMPT_FOR, by the standing of their lane."""
 
 THREADS = math.ceil(sum(PLACES.values()) * (ATTEMPT_SECONDS / PROMPT_FOR.total_seconds() + 1))
-"""More than this are never at work: each place, and all that lingers of those who had it before."""
+"""Upper bound of busy threads: one for each place, and those of the lingering attempts that had it before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class _UnderWay:
 
 
 class Room:
-    """The attempts that are under way. `at` is a monotonic count of seconds. Not safe between threads by itself."""
+    """The attempts that are running. `at` is monotonic seconds. Not thread-safe."""
 
     def __init__(self) -> None:
         self._under_way: dict[int, _UnderWay] = {}
@@ -53,15 +53,15 @@ class Room:
         return len(self._under_way)
 
     def enter(self, turn: Turn, *, at: float) -> None:
-        """An attempt begins, the first of a turn or its next."""
+        """Count an attempt that begins, the first of its turn or a later one."""
         self._under_way[turn.lane_id] = _UnderWay(turn, at)
 
     def leave(self, turn: Turn) -> None:
-        """A turn has ended."""
+        """Stop counting a turn, which has ended."""
         del self._under_way[turn.lane_id]
 
     def free(self, standing: Standing, *, at: float) -> int:
-        """How many places are free for lanes of a standing."""
+        """Return the number of free places for lanes of a standing."""
         taken = [
             one
             for one in self._under_way.values()
@@ -70,7 +70,7 @@ class Room:
         return max(PLACES[standing] - len(taken), 0)
 
     def eligible(self, standing: Standing, *, at: float) -> Eligible | None:
-        """Which lanes of a standing may begin an attempt; None while no place is free."""
+        """Return a filter for the lanes of a standing that may begin an attempt; None if no place is free."""
         if not self.free(standing, at=at):
             return None
         keys = [one.turn.key for one in self._under_way.values()]

@@ -1,6 +1,6 @@
-"""How a receiver knows who calls: by Twilio's signature, which its validators check, or by Standard Webhooks'.
+"""Signatures of webhooks: Twilio's, which its validators check, and those of Standard Webhooks.
 
-Both are on every request. What each of them covers is in docs/webhooks.md, with code that checks it.
+Every request carries both. docs/webhooks.md says what each of them covers, with code that checks it.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from dayfile.delivery.fields import Fields
 
 
 def twilio_signature(auth_token: str, *, url: str, form: Fields) -> str:
-    """The text of X-Twilio-Signature: over the URL as requested and, in the order of their names, the form's fields."""
+    """Return X-Twilio-Signature: base64 of HMAC-SHA1 over the requested URL and the form's fields, sorted by name."""
     signed = url + "".join(name + value for name, value in sorted(form))
     return _base64(hmac.digest(auth_token.encode(), signed.encode(), "sha1"))
 
 
 def standard_signatures(secrets: Iterable[bytes], *, message_id: str, at: datetime, payload: str) -> str:
-    """The text of webhook-signature: one signature for each secret, so that a receiver may know any of them."""
+    """Return webhook-signature: one `v1` signature per secret, so that a receiver may know any of the secrets."""
     signed = f"{message_id}.{timestamp(at)}.{payload}".encode()
     return " ".join(f"v1,{_base64(hmac.digest(secret, signed, 'sha256'))}" for secret in secrets)
 
 
 def timestamp(at: datetime) -> str:
-    """A moment as webhook-timestamp has it: seconds since 1970."""
+    """Return webhook-timestamp: Unix seconds."""
     return str(int(at.timestamp()))
 
 

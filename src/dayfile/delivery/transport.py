@@ -1,6 +1,6 @@
-"""The seam between the dispatcher, which knows when to try, and the channels, which know how.
+"""The interface between the dispatcher, which decides when to attempt a notice, and the channels, which know how.
 
-One transport per channel. What they need beside the notice, and the dispatcher alone can read, is in `Credentials`.
+There is one transport per channel. `Credentials` are the secrets that it needs, which only the dispatcher can read.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dayfile.model.notice import Notice, Outcome
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Credentials:
-    """The secrets with which a notice of one account is signed; they are never printed."""
+    """The secrets that sign the notices of one account; they are never printed."""
 
     auth_token: str  # as it is now, for X-Twilio-Signature
     webhook_secrets: tuple[bytes, ...]  # keys of Standard Webhooks' signatures, newest first
@@ -24,11 +24,11 @@ class Credentials:
 
 
 class Transport(Protocol):
-    """One channel. Called from several threads at once."""
+    """The transport of one channel. Called from several threads at once."""
 
     def deliver(self, notice: Notice, *, attempt: int, credentials: Credentials, now: datetime) -> Outcome:
-        """Try once to tell the receiver; `attempt` counts from 1.
+        """Attempt once to deliver a notice; `attempt` counts from 1.
 
-        Returns within ATTEMPT_SECONDS and raises nothing for what a receiver does or fails to do: that is an outcome.
+        Returns within ATTEMPT_SECONDS. Whatever the receiver does or fails to do is an outcome, and never raises.
         """
         ...

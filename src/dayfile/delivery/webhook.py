@@ -1,4 +1,4 @@
-"""Webhooks: one HTTP request per attempt, signed, and an outcome whatever the receiver does."""
+"""Webhooks: one signed HTTP request per attempt, and an outcome whatever the receiver does."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SECONDS: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 class WebhookTransport:
-    """Calls receivers, each within one limit for everything from the look-up of its name to the end of its answer."""
+    """Calls receivers. One time limit covers an attempt from the look-up of the name to the end of the response."""
 
     def __init__(
         self,
@@ -66,16 +66,16 @@ class WebhookTransport:
             return failed(f"no answer: {reason(_cause(error))}")
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         self._connections.close()
 
 
 def webhook_request(notice: Notice, *, credentials: Credentials, now: datetime) -> httpcore2.Request:
-    """The whole request of an attempt; raises RefusedDestination."""
+    """Return the complete request of an attempt, with both signatures; raises RefusedDestination."""
     destination, fields = parse_destination(notice.receiver), fields_of(notice)
     form: list[tuple[str, str]] = []
     headers = [("Host", destination.authority), ("User-Agent", USER_AGENT), ("Accept", "*/*")]
-    headers += [("Accept-Encoding", "identity")]  # what is kept of an answer is shown as it came
+    headers += [("Accept-Encoding", "identity")]  # the kept part of a response is shown as it came
     if notice.method == "GET":
         destination = _with_query(destination, urlencode(fields, quote_via=quote))
         payload, body = destination.query, b""
@@ -100,7 +100,7 @@ def webhook_request(notice: Notice, *, credentials: Credentials, now: datetime) 
 
 
 def outcome_of(response: httpcore2.Response, *, now: datetime) -> Outcome:
-    """What an answer means. Its status counts, however its body goes on."""
+    """Return the outcome of a response. Its status decides, even if its body breaks off."""
     status, answer = response.status, _first_bytes(response)
     if status in _SUCCESS:
         return Outcome(result=Result.DELIVERED, status=status, error=None, answer=answer, retry_after=None)
@@ -136,12 +136,12 @@ def _first_bytes(response: httpcore2.Response) -> bytes:
             if len(answer) > ANSWER_BYTES:
                 break
     except (httpcore2.TimeoutException, TimeoutError, httpcore2.NetworkError, httpcore2.ProtocolError):
-        pass  # what came before is kept, and the status has been said
+        pass  # keep what has arrived; the status is known
     return bytes(answer[:ANSWER_BYTES])
 
 
 def _retry_after(headers: Sequence[tuple[bytes, bytes]], *, now: datetime) -> timedelta | None:
-    """What a receiver asks for, in seconds or as a date; None for what is neither."""
+    """Return the delay of a Retry-After header, in seconds or as a date; None if it is neither."""
     text = next((value for name, value in headers if name.lower() == b"retry-after"), b"").decode("latin-1").strip()
     if _SECONDS.fullmatch(text):
         return min(timedelta(seconds=int(text)), LONGEST_RETRY_AFTER)
@@ -149,12 +149,12 @@ def _retry_after(headers: Sequence[tuple[bytes, bytes]], *, now: datetime) -> ti
         until = email.utils.parsedate_to_datetime(text)
     except ValueError:
         return None
-    # A date without a zone is in UTC: HTTP knows no other.
+    # A date without a zone is in UTC, as all dates in HTTP.
     asked = until.replace(tzinfo=until.tzinfo or UTC) - now
     return min(max(asked, timedelta()), LONGEST_RETRY_AFTER)
 
 
 def _cause(error: Exception) -> Exception:
-    """What httpcore2 has made an error of its own of."""
+    """Return the error that httpcore2 has wrapped, or the error itself if there is none."""
     cause = error.args[0] if error.args else None
     return cause if isinstance(cause, Exception) else error
