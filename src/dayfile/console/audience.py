@@ -74,15 +74,15 @@ def _operator(request: Request, authenticator: Authenticator) -> str | None:
 
 
 def _is_on_this_machine(request: Request, public_url: str, trusted_proxies: TrustedProxies) -> bool:
-    """Whether a developer looks at an instance of their own.
+    """Return True if the request comes from a developer on this machine.
 
-    That the connection comes from this machine is not enough. A proxy on it would make everybody look like that: where
-    there is one, it is a trusted proxy, or the public URL names another host. A website that a browser here has open
-    could ask in its name: the browser then says so, or the Host header is the website's.
+    A connection from this machine is not enough. Behind a local proxy every client would look like that; but such a
+    proxy is trusted, adds a header, or the public URL names another host. And a website that is open in a browser here
+    could send requests through it; the browser then says so in Sec-Fetch-Site, or the Host header is the website's.
     """
     peer = request.client.host if request.client else ""
     if trusted_proxies.trusts(peer):
-        return False  # also when it says that it was asked from here, or does not say by whom
+        return False  # even if it names a client on this machine, or none
     hosts = (peer, request.state.client, request.url.hostname or "", urlsplit(public_url).hostname or "")
     asked_by_a_website = request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
     forwarded = any(name == "via" or "forwarded" in name for name in request.headers)
