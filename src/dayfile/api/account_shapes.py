@@ -1,4 +1,4 @@
-"""Accounts and their keys as they are answered: all of it ours, not Twilio's, and never with a secret."""
+"""Response bodies of accounts and their keys. Dayfile's own, not Twilio's; they never contain a secret."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dayfile.model.credential import ApiKey, permissions_of
 
 
 def account_shape(urls: Urls, account: Account) -> Body:
-    """An account as the operator sees it."""
+    """Return an account as the operator sees it."""
     return {
         "account_sid": account.sid,
         "parent_account_sid": account.parent,
@@ -23,7 +23,7 @@ def account_shape(urls: Urls, account: Account) -> Body:
 
 
 def key_shape(key: ApiKey) -> Body:
-    """An API key of an account."""
+    """Return an API key of an account, without its secret."""
     return {
         "sid": key.sid,
         "account_sid": key.account,

@@ -1,6 +1,6 @@
-"""Accounts, for the operator's platform: create, list, fetch, change, close. Ours, not Twilio's; bodies are JSON.
+"""Routes of accounts, for the operator: create, list, fetch, change, close. Not Twilio's; bodies are JSON.
 
-A PUT names the sid itself and may be repeated until it is answered; a POST makes another account each time.
+A PUT names the sid and is idempotent; a POST creates another account each time.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ router = APIRouter()
 
 @router.api_route("/v1/Accounts", methods=READ)
 def list_accounts(request: Request) -> Response:
-    """All accounts, in the order of their sids."""
+    """List all accounts, in the order of their sids."""
     auth.operator(request, Scope.ACCOUNTS)
     context = context_of(request)
     urls = Urls(context.public_url)
@@ -62,14 +62,14 @@ def list_accounts(request: Request) -> Response:
 
 @router.post("/v1/Accounts")
 async def create_account(request: Request) -> Response:
-    """Make an account; its auth token is in this answer and in no other."""
+    """Create an account; its auth token is in this response only."""
     body = await read_json(request)
     return await run_in_threadpool(_create_account, request, body)
 
 
 @router.api_route("/v1/Accounts/{account_sid}", methods=READ)
 def fetch_account(request: Request, account_sid: str) -> Response:
-    """One account."""
+    """Fetch one account."""
     auth.operator(request, Scope.ACCOUNTS)
     context, sid = context_of(request), known_sid(account_sid)
     with context.database.snapshot() as tx:
@@ -79,21 +79,21 @@ def fetch_account(request: Request, account_sid: str) -> Response:
 
 @router.put("/v1/Accounts/{account_sid}")
 async def put_account(request: Request, account_sid: str) -> Response:
-    """Make the account so, creating it if it is not there; what is left out stays as it is."""
+    """Create or update an account; members that are left out stay as they are."""
     body = await read_json(request)
     return await run_in_threadpool(_put_account, request, account_sid, body)
 
 
 @router.delete("/v1/Accounts/{account_sid}")
 def close_account(request: Request, account_sid: str) -> Response:
-    """Close the account for good: its credentials open nothing any more, its records stay."""
+    """Close an account for good: its credentials stop working, its records stay."""
     auth.operator(request, Scope.ACCOUNTS)
     context_of(request).administration.by(auth.actor(request)).close(known_sid(account_sid))
     return Response(status_code=204)
 
 
 def known_sid(text: str) -> AccountSid:
-    """The account's sid in an address; raises NotFound for what cannot be one."""
+    """Return the account sid in a path; raises NotFound if the text cannot be one."""
     try:
         return parse_account_sid(text)
     except InvalidParameter as error:
@@ -145,7 +145,7 @@ def _answer(request: Request, entry: AccountEntry, brought: Brought) -> Response
 
 @dataclass(frozen=True, slots=True)
 class _AccountListing:
-    """All accounts."""
+    """The list of all accounts."""
 
     tx: Transaction
 

@@ -1,4 +1,4 @@
-"""Answers as bytes: JSON spelled as Twilio spells it, and the one body that every error has."""
+"""JSON responses: formatted as Twilio's, and the one body that all errors have."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dayfile.api.shapes import Body
 
 
 def json_answer(body: Body, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A body as JSON, with a space after each colon and comma as in Twilio's answers."""
+    """Return a body as JSON, with a space after each colon and comma as in Twilio's responses."""
     encoded = json.dumps(body, ensure_ascii=False).encode()
     return Response(encoded, status_code=status, headers=headers, media_type="application/json")
 
@@ -19,6 +19,6 @@ def json_answer(body: Body, *, status: int = 200, headers: Mapping[str, str] | N
 def error_answer(
     *, status: int, code: int, message: str, more_info: str, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The answer to a request that failed: exactly these four members, which every client of Twilio's can bind."""
+    """Return an error response with exactly these four members, which every Twilio client can parse."""
     body = {"code": code, "message": message, "more_info": more_info, "status": status}
     return json_answer(body, status=status, headers=headers)

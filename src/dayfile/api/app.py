@@ -1,4 +1,4 @@
-"""The app: all routes under one roof, and the answers to requests that fail."""
+"""The ASGI app: all routes, and the responses to failed requests."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from dayfile.web.browser import is_browser
 from dayfile.web.login_delays import USUAL_DELAYS, DelayRule
 
 ROUTERS = (
-    jobs.router,  # before the exports: where they have a resource type, Jobs is none
+    jobs.router,  # before exports, whose {resource_type} would match "Jobs"
     configurations.router,
     exports.router,
     manifests.router,
@@ -58,9 +58,9 @@ ROUTERS = (
 
 
 def create_app(context: Context, *, pages: Iterable[APIRouter] = (), delay_rule: DelayRule = USUAL_DELAYS) -> FastAPI:
-    """The app on a context; `pages` are routers of other faces that live under the same roof.
+    """Return the app for a context; `pages` are routers of other faces that the same app serves.
 
-    Answers to failed logins are delayed by the rule.
+    `delay_rule` delays the responses to failed logins.
     """
 
     async def answered(request: Request, error: Exception) -> Response:
@@ -80,7 +80,7 @@ def create_app(context: Context, *, pages: Iterable[APIRouter] = (), delay_rule:
     app.state.files_in_memory = MemoryRoom(downloads.MEMORY_BYTES)
     routers = (*ROUTERS, *pages)
     app.state.routes = [route for router in routers for route in router.routes]
-    # The address that is asked a thousand times a second is looked for first, and without the framework's detours.
+    # The path that is called a thousand times a second is matched first, and without FastAPI's overhead.
     app.router.routes += records.router.routes
     for router in routers:
         if router is not records.router:
@@ -89,7 +89,7 @@ def create_app(context: Context, *, pages: Iterable[APIRouter] = (), delay_rule:
 
 
 def answer(context: Context, scope: Scope, error: Exception) -> Response:
-    """The answer to a request that failed, and what the log is to say of it."""
+    """Return the response to a request that failed, and note the error and its code for the log line."""
     error = _ours(error, scope)
     meaning = next((ERRORS[kind] for kind in type(error).__mro__ if kind in ERRORS), BUG)
     scope["state"] |= {"error": error, "code": meaning.code}
@@ -103,7 +103,7 @@ def answer(context: Context, scope: Scope, error: Exception) -> Response:
 
 
 def _ours(error: Exception, scope: Scope) -> Exception:
-    """What the framework raises for an address or a method that no route has, as an error of ours."""
+    """Return the framework's error for an unknown path or method as a Dayfile error; any other error unchanged."""
     if not isinstance(error, HTTPException):
         return error
     if error.status_code == 405:  # noqa: PLR2004 - the framework knows no name for it
@@ -112,7 +112,7 @@ def _ours(error: Exception, scope: Scope) -> Exception:
 
 
 def _allowed(scope: Scope) -> str:
-    """All methods of an address: several routes may share it, and the framework names only those of the first."""
+    """Return all methods of a path: several routes may share it, and the framework names only those of the first."""
     routes = [route for route in scope["app"].state.routes if route.matches(scope)[0] is not Match.NONE]
     return ", ".join(sorted({"OPTIONS"}.union(*(getattr(route, "methods", ()) for route in routes))))
 
@@ -130,7 +130,7 @@ def _message(error: Exception, meaning: Meaning, scope: Scope) -> str:
 
 def _headers(error: Exception, scope: Scope) -> dict[str, str]:
     headers = {}
-    # A browser that is asked would keep the credentials, and send them along with whatever any page sends here.
+    # A browser that is challenged would keep the credentials, and add them to whatever any page sends here.
     if isinstance(error, Unauthorized) and not is_browser(Headers(scope=scope)):
         headers["WWW-Authenticate"] = 'Basic realm="Dayfile", charset="UTF-8"'
     if isinstance(error, MethodNotAllowed):

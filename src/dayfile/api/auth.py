@@ -1,4 +1,4 @@
-"""Who is asking: HTTP Basic credentials of a request, checked by the accounts stage."""
+"""Authentication of requests: HTTP Basic credentials, checked by the accounts stage."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _SID = re.compile(r"[A-Z]{2}[0-9a-f]{32}", re.ASCII)
 
 
 def caller(request: Request) -> Caller:
-    """The owner of the credentials that a request brings; it reads the database, so call it in a thread.
+    """Return the owner of a request's credentials; reads the database, so call it in a thread.
 
-    Raises Unauthorized where there are none or they are not known here, AccountSuspended where they are not good now.
+    Raises Unauthorized for missing or unknown credentials, AccountSuspended if their account is not active.
     """
     found = callers([request])[0]
     if isinstance(found, Caller):
@@ -30,7 +30,7 @@ def caller(request: Request) -> Caller:
 
 
 def callers(requests: Sequence[Request]) -> list[Caller | DayfileError]:
-    """As `caller` for each of some requests to one app, in one question; what it would raise is in its place."""
+    """Return the caller, or the error that `caller` would raise, for each of some requests; one query for all."""
     logins = [_login_or_not(request) for request in requests]
     known = [login for login in logins if isinstance(login, tuple)]
     owners = iter(context_of(requests[0]).authenticator.authenticate_all(known) if known else ())
@@ -44,44 +44,45 @@ def callers(requests: Sequence[Request]) -> list[Caller | DayfileError]:
 
 
 def admitted(request: Request) -> Caller:
-    """As `caller`, and counted among the requests of the caller's account until it is answered.
+    """Return the caller, and count the request as one of its account until it is answered.
 
-    Raises TooManyRequests when there are as many of them as may be. An operator's are not counted.
+    Raises what `caller` raises, and TooManyRequests if the account has as many requests as it may have at once. An
+    operator's requests are not counted.
     """
     return counted(request, caller(request))
 
 
 def counted(request: Request, found: Caller) -> Caller:
-    """Count a request among those of its caller's account and return the caller; raises what `admitted` raises."""
+    """Count a request as one of its caller's account, and return the caller; raises TooManyRequests."""
     if found.account is not None:
         concurrency_of(request.scope).enter(request.scope, found.account.sid)
     return found
 
 
 def customer(request: Request, permission: Permission) -> Account:
-    """The account whose exports a request is about.
+    """Return the account whose exports a request is about.
 
-    As `admitted`, and raises Forbidden for a key without the permission and for an operator's.
+    Raises what `admitted` raises, and Forbidden for a key without the permission and for an operator's key.
     """
     return admitted(request).customer(permission)
 
 
 def operator(request: Request, scope: Scope) -> Caller:
-    """The operator's key that a request brings; as `caller`, and raises Forbidden for one without the scope."""
+    """Return the operator that a request comes from; raises what `caller` raises, and Forbidden without the scope."""
     found = caller(request)
     found.require(scope)
     return found
 
 
 def actor(request: Request) -> Actor:
-    """Return the author of what a request does, for the audit log; its caller is known already."""
+    """Return the actor of a request for the audit log. Call it after `caller` or one of its variants."""
     return Actor(name=request.state.caller, address=request.state.client or None)
 
 
 def _login_or_not(request: Request) -> tuple[str, str] | Unauthorized:
     authorization = request.headers.get("authorization", "")
     username, password = read_basic(authorization)
-    # What cannot be a sid is not worth a question to the database, which need not even be able to hold it.
+    # Text that cannot be a sid is never looked up: the database may not even be able to hold it.
     if _SID.fullmatch(username):
         return username, password
     if authorization:

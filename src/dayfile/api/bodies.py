@@ -1,4 +1,4 @@
-"""Bodies that are forms or JSON objects: small, and read no further than their sender is known."""
+"""Small request bodies, forms or JSON: read beyond their start only if the sender is authorized."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FORM_SILENCE_SECONDS = 10.0
 
 
 async def read_form(request: Request) -> bytes:
-    """The body of a request that must be a form; raises InvalidBody for another kind, TooLarge beyond the limit."""
+    """Read a body that must be a form; raises InvalidBody for another content type, TooLarge beyond the limit."""
     _check_content_type(request)
     return await _read_bounded(request)
 
@@ -44,7 +44,7 @@ async def _read_bounded(request: Request) -> bytes:
     body = IncomingBody(request)
     blocks = await body.start()
     if not body.is_whole:
-        # Nobody's body is kept beyond its start; what a key may do is asked when the parameters are known.
+        # Authenticate before reading on. Permissions are checked later, when the parameters are known.
         await run_in_threadpool(admitted, request)
         read_on(request.scope)
     while not body.is_whole:

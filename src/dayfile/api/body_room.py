@@ -1,7 +1,7 @@
-"""Memory and threads for the bodies of authorized senders, shared so that no customer takes all of it.
+"""Bulkheads for request bodies: memory and threads are shared so that no customer takes all of them.
 
-The operator's keys may use everything: the platform's records come with them. Customers, where accounts may write, get
-a share for each family of accounts, and all of them together leave a quarter to the operator.
+The operator's keys, with which the platform sends its records, may use everything. Where accounts may write, a root
+account and its subaccounts get at most a quarter, and all customers together leave a quarter to the operator.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ _RETRY_AFTER_SECONDS = 1
 
 
 class BodyRoom:
-    """Counts what is held for bodies. Belongs to one event loop."""
+    """Counts of the memory and threads in use for bodies. Belongs to one event loop."""
 
     def __init__(self, *, limit_bytes: int, limit_streams: int) -> None:
-        """`limit_streams` bodies are received as streams at once, and hold a thread each while they come."""
+        """Set the limits: bytes held in memory, and bodies streamed at once, each of which occupies a thread."""
         self._bytes = _Counted(limit_bytes, what="more batches are on their way than fit in memory")
         self._streams = _Counted(limit_streams, what=f"{limit_streams} large bodies are being received already")
 
     @contextmanager
     def share(self, sender: Caller) -> Iterator[Share]:
-        """Give a sender a share for one body, which ends with the block."""
+        """Provide a share for one body of a sender; it is released when the block ends."""
         share = Share(self._bytes, self._streams, root=None if sender.account is None else sender.account.root)
         try:
             yield share
@@ -36,7 +36,7 @@ class BodyRoom:
 
 
 class Share:
-    """Bytes and a thread that are held for one body."""
+    """The bytes and the thread that one body holds."""
 
     def __init__(self, held: _Counted, streams: _Counted, *, root: AccountSid | None) -> None:
         self._held = held
@@ -45,7 +45,7 @@ class Share:
         self._size = self._stream = 0
 
     def hold(self, size: int) -> None:
-        """Count bytes that have come; raises TooManyRequests if there is no room for them."""
+        """Count bytes that have arrived; raises TooManyRequests if there is no room for them."""
         self._held.add(self._root, size)
         self._size += size
 
@@ -55,19 +55,19 @@ class Share:
         self._stream = 1
 
     def end(self) -> None:
-        """Give everything back."""
+        """Release everything."""
         self._held.remove(self._root, self._size)
         self._streams.remove(self._root, self._stream)
 
 
 class _Counted:
-    """One thing that there is only so much of."""
+    """A limited resource: of the total, a quarter per customer, three quarters for all customers together."""
 
     def __init__(self, limit: int, *, what: str) -> None:
         self._limit = limit
         self._what = what
         self._taken = 0
-        self._by_root: Counter[AccountSid] = Counter()  # of customers only
+        self._by_root: Counter[AccountSid] = Counter()  # customers only
 
     def add(self, root: AccountSid | None, amount: int) -> None:
         too_many = self._taken + amount > self._limit

@@ -1,7 +1,7 @@
-"""How many requests of one account are worked on at once, in this process.
+"""Concurrency limit: concurrent requests per account, in this process.
 
-A request counts from the moment its sender is known until its answer has ended, however it ends. One that comes on top
-of as many as may be is turned away at once, so that an account at its limit takes nothing from the others.
+A request counts from the moment its sender is known until its response has ended, however it ends. A request beyond the
+limit is refused at once, so that an account at its limit takes nothing from the others.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ _CONCURRENT = "concurrent"
 
 
 class Concurrency:
-    """Counts requests by account. Safe to share between threads."""
+    """Counts of running requests by account. Thread-safe."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit  # 0: none
+        self._limit = limit  # 0: no limit
         self._lock = threading.Lock()
         self._running: dict[AccountSid, int] = {}
 
     def enter(self, scope: Scope, account: AccountSid) -> None:
-        """Count a request of the account, once; raises TooManyRequests, and then it is not counted."""
+        """Count a request of the account, once; raises TooManyRequests without counting it."""
         if scope["state"].get(_COUNTED) == account:
             return
         with self._lock:
@@ -44,7 +44,7 @@ class Concurrency:
         scope["state"] |= {_COUNTED: account, _CONCURRENT: running + 1}
 
     def leave(self, scope: Scope) -> None:
-        """The request has ended: whatever it was counted for is free again."""
+        """Stop counting a request that has ended. No-op if it was not counted."""
         account = scope["state"].pop(_COUNTED, None)
         if account is None:
             return
@@ -55,11 +55,11 @@ class Concurrency:
 
 
 def concurrency_of(scope: Scope) -> Concurrency:
-    """What counts the requests of the app that one came to."""
+    """Return the counts of the app that a request belongs to."""
     return cast("Concurrency", scope["app"].state.concurrency)
 
 
 def concurrent_requests(scope: Scope) -> int | None:
-    """How many requests of the account there were with this one when it was counted; None if it was not."""
+    """Return the number of the account's requests, this one included, when it was counted; None if it was not."""
     found = scope["state"].get(_CONCURRENT)
     return found if isinstance(found, int) else None

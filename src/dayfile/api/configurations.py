@@ -1,4 +1,4 @@
-"""Export configurations, from outside: whether days come by themselves, and who is told. One always exists."""
+"""Routes of export configurations: daily exports on or off, and their webhook. A configuration always exists."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ router = APIRouter()
 
 @router.api_route("/v1/Exports/{resource_type}/Configuration", methods=READ)
 def fetch_configuration(request: Request, resource_type: str) -> Response:
-    """The configuration as it is; before its first change everything is off."""
+    """Fetch the configuration; before its first change everything is off."""
     context, account = context_of(request), auth.customer(request, Permission.EXPORTS_READ)
     kind = parse_resource_type(resource_type)
     with context.database.snapshot() as tx:
@@ -36,7 +36,7 @@ def fetch_configuration(request: Request, resource_type: str) -> Response:
 
 @router.post("/v1/Exports/{resource_type}/Configuration")
 async def update_configuration(request: Request, resource_type: str) -> Response:
-    """Change what is given and leave the rest; nothing given is fine."""
+    """Change the parameters that are given, possibly none, and leave the others as they are."""
     form = await read_form(request)
     return await run_in_threadpool(_update_configuration, request, resource_type, form)
 
@@ -51,7 +51,7 @@ def _update_configuration(request: Request, resource_type: str, form: bytes) -> 
 
 
 def parse_configuration_change(form: bytes) -> ConfigurationChange:
-    """What a form changes; raises Invalid or InvalidParameter, which names the parameter, the rule and the value."""
+    """Parse the changes of a form; raises Invalid, or InvalidParameter with the parameter, the rule and the value."""
     parameters = parse_parameters(form, known=_PARAMETERS)
     enabled, url, method = (parameters.get(name) for name in _PARAMETERS)
     return ConfigurationChange(

@@ -1,4 +1,4 @@
-"""The content types that no platform sends records with, and that forms of a browser can have."""
+"""Content types that are refused for records: those that only forms of browsers send."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _OF_FORMS_ONLY: Final = frozenset({"text/plain", "multipart/form-data"})
 
 
 def check_batch_type(request: Request) -> None:
-    """Raise InvalidBody for a batch of records that is sent as a browser's form sends text or files.
+    """Raise InvalidBody for a batch of records with a content type of a browser's text or file form.
 
-    Any other type passes, and none at all: the form of a batch is recognised from its bytes, and curl and urllib say
-    `application/x-www-form-urlencoded` of everything.
+    Any other type passes, as does none: the format of a batch is recognised from its bytes, and curl and urllib send
+    everything as `application/x-www-form-urlencoded`.
     """
     for given in request.headers.getlist("content-type"):
         kind = given.partition(";")[0].strip().lower()

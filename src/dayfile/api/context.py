@@ -1,4 +1,4 @@
-"""What the routes work with: one frozen value, made by the service, found again through each request."""
+"""The context of the routes: one frozen value, made by the service and reached through each request."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from dayfile.web.client_address import TrustedProxies
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """Everything that the routes of the API may use."""
+    """Everything that the API's routes may use."""
 
     database: Database
     storage: Storage
@@ -48,11 +48,11 @@ class Context:
     public_url: str  # scheme, host and port as clients reach this server, without a slash at the end
     trusted_proxies: TrustedProxies
     link_lifetime: timedelta
-    job_lifetime: timedelta  # so long a job is shown after it is over
+    job_lifetime: timedelta  # for which a job is shown after it is over
     concurrent_requests: int  # of one account in one process; 0: any number
     max_body_bytes: int  # of records, after decompression
 
 
 def context_of(request: HTTPConnection) -> Context:
-    """The context of the app that a request came to."""
+    """Return the context of the app that a request belongs to."""
     return cast("Context", request.app.state.context)

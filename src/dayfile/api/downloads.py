@@ -1,4 +1,4 @@
-"""Day files by signed link: the link is the credential, whatever else comes with the request is not looked at.
+"""Downloads of day files by presigned link. The link is the only credential; any others are ignored.
 
 The bytes behind a link never change, so a download that broke off goes on where it stopped (Range, If-Range). They are
 streamed block by block, and opened before the first header is sent: what cannot be given is an error, not half a file.
@@ -28,10 +28,10 @@ from dayfile.model.export import SealedDay
 from dayfile.objects.file_reader import FileReader
 
 WHOLE_BYTES = 8 * 1024 * 1024
-"""A file, or a part of one, of at most so many bytes is read whole before it is sent, as long as there is memory."""
+"""Largest file, or part of one, that is read whole before it is sent, as long as there is memory."""
 
 MEMORY_BYTES = 256 * 1024 * 1024
-"""So much memory is there for that."""
+"""Limit of the memory for such files."""
 
 router = APIRouter()
 
@@ -47,7 +47,7 @@ class _File:
 
 @router.api_route(DOWNLOADS + "/{link:path}", methods=READ)
 def download(request: Request, link: str) -> Response:
-    """The file of a link, or the part of it that is asked for."""
+    """Send the file of a link, or the requested range of it."""
     context = context_of(request)
     given = _check_link(context, link, request.scope["query_string"].decode("latin-1"))
     file = _find(context, given)
@@ -86,7 +86,7 @@ def _check_link(context: Context, path: str, query: str) -> Link:
 def _find(context: Context, link: Link) -> _File:
     gone = NotFound(f"The file behind this link was removed: fetch {link.resource_type} of {link.day} again.")
     if link.sealed_day_id == EMPTY:
-        if not link.is_to(EMPTY_SHA256):  # another version of Dayfile gave it
+        if not link.is_to(EMPTY_SHA256):  # signed by another version of Dayfile
             raise gone
         return _File(sealed=None, size_bytes=len(EMPTY_FILE), sha256=EMPTY_SHA256)
     with context.database.snapshot() as tx:
@@ -94,7 +94,7 @@ def _find(context: Context, link: Link) -> _File:
             sealed = tx.sealed_days.get(link.sealed_day_id)
         except NotFound as error:
             raise gone from error
-    # A database restored from a backup gives numbers a second time, perhaps to a day of somebody else, or to another
+    # A database restored from a backup assigns ids a second time, perhaps to a day of another account, or to another
     # revision of the same day.
     named = (link.account, link.resource_type, link.day)
     if (sealed.account, sealed.resource_type, sealed.day) != named or not link.is_to(sealed.sha256):

@@ -1,7 +1,7 @@
-"""What is the same for every request: its id, its duration, CORS, one line in the log, and an answer come what may.
+"""The outermost middleware: request id, duration, CORS, one log line, and a response whatever happens.
 
-A request that may write and comes from a page of another site goes no further. Plain ASGI around everything else, since
-each record that comes in passes here.
+A request that may write and comes from a page of another site is refused here. It is plain ASGI, for speed: every
+batch of records passes through it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from dayfile.web.login_delays import DelayRule, LoginDelays
 
 API = "/v1/"
 FOR_SCRIPTS = (API, "/openapi.json")
-"""Where scripts of other sites may look; tools in the browser load the document by its address."""
+"""Paths that scripts of other sites may read; tools in the browser load the OpenAPI document by its URL."""
 
 METHODS = b"GET, HEAD, POST, PUT, DELETE, OPTIONS"
 _ACCEPTED = b"""
@@ -44,7 +44,7 @@ CORS = (
     (b"access-control-expose-headers", b", ".join(_EXPOSED.split())),
 )
 ANSWERED, CLIENT_GONE, CUT_OFF = "answered", "client gone", "cut off"
-"""Outcomes of requests."""
+"""Outcomes of requests, as in the log."""
 
 _ANNOUNCE_A_BODY = (b"content-length", b"transfer-encoding")
 _SERVER_ERROR = 500
@@ -52,11 +52,11 @@ _SERVER_ERROR = 500
 _log = structlog.get_logger()
 
 Answer = Callable[[Scope, Exception], ASGIApp]
-"""Makes an answer of an error."""
+"""A function that returns the response to an error."""
 
 
 class Edge:
-    """The outermost layer of the app."""
+    """The outermost middleware of the app."""
 
     def __init__(
         self,
@@ -91,14 +91,14 @@ class Edge:
             await self._route(scope)(scope, exchange.receive, exchange.send)
         except ClientDisconnect:
             exchange.outcome = CLIENT_GONE
-        except Exception as raised:  # noqa: BLE001 - the last resort: no request goes without an answer and a line
+        except Exception as raised:  # noqa: BLE001 - the last resort: every request gets a response and a log line
             error = raised.refusal if isinstance(raised, Crowded) else raised
             scope["state"]["error"] = error
             if exchange.status is None:
                 await self._answer(scope, error)(scope, exchange.receive, exchange.send)
             else:
-                # The headers are out. Not finishing the body makes the server cut the connection: the client sees
-                # that something is missing.
+                # The headers are sent already. An unfinished body makes the server cut the connection, so that the
+                # client notices.
                 exchange.outcome = CUT_OFF
 
     def _route(self, scope: Scope) -> ASGIApp:
@@ -115,7 +115,7 @@ class Edge:
 
 
 class _Exchange:
-    """One request and what has been answered to it so far."""
+    """One request and the state of its response."""
 
     __slots__ = (
         *("_began", "_client", "_clock", "_failed_logins", "_has_unread_body", "_path", "_receive", "_request_id"),
@@ -141,15 +141,15 @@ class _Exchange:
         scope.setdefault("state", {}).update(request_id=self._request_id, client=self._client)
 
     async def receive(self) -> Message:
-        """Pass on what comes from the client."""
+        """Pass on a message from the client."""
         message = await self._receive()
         self._has_unread_body = message.get("more_body", False)
         return message
 
     async def gone(self) -> None:
-        """Return when the client has gone away, or never if its body has not been read to the end.
+        """Return when the client has disconnected; never, if its body has not been read to the end.
 
-        Then it cannot be seen: nobody reads on, lest a body be asked for that nobody wants.
+        A disconnect shows only after the body, and reading on could ask the client for a body that nobody wants.
         """
         if self._has_unread_body:
             await asyncio.Future[None]()
@@ -157,7 +157,7 @@ class _Exchange:
             pass
 
     async def send(self, message: Message) -> None:
-        """Pass a message on to the client, with the headers that every answer has, when it is time for an answer."""
+        """Pass a message on to the client: the start after the delay of a failed login, with the common headers."""
         if message["type"] == "http.response.start":
             await self._failed_logins.settle(self.scope, gone=self.gone)
             self.status = message["status"]
@@ -167,7 +167,7 @@ class _Exchange:
         await self._send(message)
 
     def log(self) -> None:
-        """The one line about this request: never its query, which may hold a signature, nor anything it carries."""
+        """Log this request in one line, without its query, which may hold a signature, and without its body."""
         state: dict[str, Any] = self.scope["state"]
         error = state.get("error")
         failed = error is not None and (
@@ -195,23 +195,23 @@ class _Exchange:
         headers = [
             (b"twilio-request-id", self._request_id.encode()),
             (b"twilio-request-duration", duration.encode()),
-            (b"x-content-type-options", b"nosniff"),  # what others wrote is what its Content-Type says, and no page
+            (b"x-content-type-options", b"nosniff"),  # customers' content must not be sniffed as HTML
         ]
         if (concurrent := concurrent_requests(self.scope)) is not None:
             headers.append((b"twilio-concurrent-requests", b"%d" % concurrent))
-        # Other sites' scripts may read the API with credentials that they hold, and whatever they are answered when
-        # they try to write; the console is nobody else's.
+        # Scripts of other sites may read the API with credentials that they hold, and the errors of what they try to
+        # write; never the console.
         return [*headers, *CORS] if self._path.startswith(FOR_SCRIPTS) else headers
 
 
 def _client_of(scope: Scope, proxies: TrustedProxies) -> str:
-    """Return the address that a request comes from; none ("") where the connection has no address."""
+    """Return the client's address; an empty text if the connection has none."""
     forwarded_for = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
     return proxies.client_of(scope["client"][0] if scope.get("client") else "", forwarded_for)
 
 
 class _Preflight:
-    """What a browser asks before it lets a script ask; it brings no credentials and learns only the methods."""
+    """The response to a CORS preflight, which comes without credentials and learns only the methods."""
 
     def __init__(self, allowed: str) -> None:
         self._headers = [(b"allow", allowed.encode()), (b"access-control-max-age", b"86400")]

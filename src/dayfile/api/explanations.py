@@ -1,4 +1,4 @@
-"""What each error code means and what to do about it: where `more_info` leads."""
+"""Explanations of the error codes, served at the address in `more_info`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ router = APIRouter()
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One code in plain words."""
+    """The explanation of one code: a title, what happened, and what to do."""
 
     title: str
     happened: str
@@ -126,7 +126,7 @@ EXPLANATIONS: Mapping[int, Explanation] = {
 
 @router.api_route("/errors/{code}", methods=READ)
 def explain(request: Request, code: str) -> Response:
-    """The explanation of a code: a page for browsers, JSON for everybody else."""
+    """Return the explanation of a code: a page for browsers, JSON for other clients; raises NotFound."""
     number = int(code) if code.isascii() and code.isdecimal() and len(code) <= len("20500") else 0
     found = EXPLANATIONS.get(number)
     if found is None:

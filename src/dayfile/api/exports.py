@@ -1,4 +1,4 @@
-"""What there is to export, and what is exported: an account's resource types and their day files."""
+"""Routes of exports: an account's resource types and their day files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _log = structlog.get_logger()
 
 @router.api_route("/v1/Exports/{resource_type}", methods=READ)
 def fetch_export(request: Request, resource_type: str) -> Response:
-    """The addresses of a resource type's days and jobs."""
+    """Fetch the URLs of a resource type's days and jobs."""
     auth.customer(request, Permission.EXPORTS_READ)
     urls = Urls(context_of(request).public_url)
     return json_answer(shapes.export_shape(urls, parse_resource_type(resource_type)))
@@ -40,7 +40,7 @@ def fetch_export(request: Request, resource_type: str) -> Response:
 
 @router.api_route("/v1/Exports/{resource_type}/Days", methods=READ)
 def list_days(request: Request, resource_type: str) -> Response:
-    """The day files of the account, in the order in which they were made."""
+    """List the account's day files in the order of their publication."""
     context, account = context_of(request), auth.customer(request, Permission.EXPORTS_READ)
     kind = parse_resource_type(resource_type)
     pages = PageUrls(
@@ -56,7 +56,7 @@ def list_days(request: Request, resource_type: str) -> Response:
 
 @router.api_route("/v1/Exports/{resource_type}/Days/{day}", methods=READ)
 def fetch_day(request: Request, resource_type: str, day: str) -> Response:
-    """A link to the day's file, in the body for Twilio's clients and as Location for everybody else."""
+    """Redirect to the day's file by a presigned link: in the body for Twilio's clients, in Location for others."""
     context = context_of(request)
     day_file = published_day(request, resource_type, day, permission=Permission.DOWNLOADS_READ)
     now = context.clock.now()
@@ -75,7 +75,7 @@ def fetch_day(request: Request, resource_type: str, day: str) -> Response:
 
 
 def published_day(request: Request, resource_type: str, day: str, *, permission: Permission) -> DayFile:
-    """The day file that a request names; raises NotFound where the caller's account has none, or no longer."""
+    """Return the day file that a request names; raises NotFound if the caller's account has none, or it has expired."""
     context, account = context_of(request), auth.customer(request, permission)
     kind, wanted = parse_resource_type(resource_type), Day.parse(day)
     with context.database.snapshot() as tx:
@@ -87,7 +87,7 @@ def published_day(request: Request, resource_type: str, day: str, *, permission:
 
 @dataclass(frozen=True, slots=True)
 class _DayListing:
-    """The day files of one account and type."""
+    """The list of an account's day files of one type."""
 
     tx: Transaction
     account: Account

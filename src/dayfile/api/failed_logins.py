@@ -1,4 +1,4 @@
-"""Answers to failed logins, held back for as long as `web/login_delays.py` says."""
+"""Delayed responses to failed logins; `web/login_delays.py` has the delays."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dayfile.errors import TooManyRequests
 from dayfile.web.login_delays import DelayRule, LoginDelays
 
 FAILED = "failed_login"
-"""The state of a request whose credentials were wrong has the user name under it; absent ones are not wrong."""
+"""Key of the user name in the state of a request with wrong credentials. Missing credentials are not wrong."""
 
 _SHOWN = re.compile(r"[A-Z]{2}[0-9a-f]{32}", re.ASCII)
 _SHOWN_CHARACTERS = 8
@@ -25,9 +25,9 @@ _log = structlog.get_logger()
 
 
 class Crowded(Exception):
-    """A failed login whose answer cannot be held back, since too many are; `refusal` is to be answered instead.
+    """Too many responses are delayed already; answer `refusal` instead of delaying another one.
 
-    No DayfileError, since it is raised while the app answers one already.
+    Not a DayfileError, since it is raised while the app is already answering one.
     """
 
     def __init__(self, refusal: TooManyRequests) -> None:
@@ -36,7 +36,7 @@ class Crowded(Exception):
 
 
 class FailedLogins:
-    """Holds back answers without holding a thread. Belongs to one event loop."""
+    """The delays of responses, which occupy no threads. Belongs to one event loop."""
 
     def __init__(self, delays: LoginDelays, *, rule: DelayRule, clock: Clock) -> None:
         self._delays = delays
@@ -45,10 +45,10 @@ class FailedLogins:
         self._held_back = 0
 
     async def settle(self, scope: Scope, *, gone: Callable[[], Awaitable[None]]) -> None:
-        """Wait before the first byte of an answer, if the request's login failed. Once for each request.
+        """Delay the first byte of the response if the request's login failed, once per request.
 
-        `gone` returns when the client has gone away, which ends the wait. Raises ClientDisconnect then, and Crowded
-        instead of waiting if too many wait.
+        `gone` returns when the client has disconnected, which ends the delay with ClientDisconnect. Raises Crowded
+        instead of waiting if too many responses are delayed already.
         """
         state = scope["state"]
         if (username := state.pop(FAILED, None)) is not None:
@@ -93,7 +93,7 @@ class FailedLogins:
 
 
 def _shown(username: str) -> str:
-    """Return a user name for the log: a sid whole, the beginning of anything else, which may be a secret."""
+    """Return a user name for the log: a sid in full; of other text, which may be a secret, only the beginning."""
     if _SHOWN.fullmatch(username):
         return username
     start = username[:_SHOWN_CHARACTERS].encode("unicode_escape").decode("ascii")

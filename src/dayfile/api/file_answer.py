@@ -1,4 +1,4 @@
-"""The bytes of a file as an answer, sent no faster than the client takes them, and none once it has gone."""
+"""File responses with backpressure: sent as fast as the client reads, and stopped when it disconnects."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 Blocks = Iterator[bytes] | Sequence[bytes]
-"""Blocks that are read one after the other, each in a thread, or that are in memory already."""
+"""An iterator of blocks, each of which is read in a thread, or a sequence of blocks in memory."""
 
 
 class FileAnswer(Response):
-    """Blocks as an answer: the next one is read when the client has taken the last."""
+    """A response of blocks: the next one is read when the client has received the last."""
 
     def __init__(
         self, blocks: Blocks, *, status: int, headers: Mapping[str, str], on_end: Callable[[], None] | None = None
     ) -> None:
-        """`on_end` is called when no block is needed any more, however the answer ends."""
+        """Take the blocks; `on_end` is called when no block is needed any more, however the response ends."""
         self.status_code = status
         self.background = None
         self.init_headers(headers)
@@ -28,7 +28,7 @@ class FileAnswer(Response):
         self._on_end = on_end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send all blocks; raises ClientDisconnect if the client goes away before their end."""
+        """Send all blocks; raises ClientDisconnect if the client disconnects before the end."""
         gone = asyncio.create_task(_until_gone(receive))
         try:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
@@ -36,7 +36,7 @@ class FileAnswer(Response):
                 if gone.done():
                     raise ClientDisconnect
                 await send({"type": "http.response.body", "body": block, "more_body": True})
-                # Waits until the client has taken most of it: a second block would only be held meanwhile.
+                # Waits until the client has received most of the block, so that no second one is held meanwhile.
                 await send({"type": "http.response.body", "body": b"", "more_body": True})
             await send({"type": "http.response.body", "body": b""})
         finally:

@@ -1,4 +1,4 @@
-"""Whether the server is alive, and whether it can work: for whoever starts, watches and balances servers."""
+"""Health checks, liveness and readiness, for supervisors, monitoring and load balancers."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ router = APIRouter()
 
 @router.api_route("/healthz", methods=READ)
 async def alive() -> Response:
-    """200 as long as the server answers at all; it asks nobody else."""
+    """Answer 200 as long as the server runs; it depends on nothing else."""
     return json_answer({"status": "ok"})
 
 
 @router.api_route("/readyz", methods=READ)
 def ready(request: Request) -> Response:
-    """200 when the state database answers, is whole as far as it was read, and its disk and the object storage take
-    more; 503, saying which of them does not.
+    """Answer 200 if the instance can work; 503 with the reason if it cannot.
+
+    It can if the state database answers and shows no damage, and its disk and the object storage accept writes.
     """
     readiness: Readiness = request.app.state.readiness
     readiness.check(context_of(request))
@@ -37,16 +38,16 @@ def ready(request: Request) -> Response:
 
 
 class Readiness:
-    """Asks the database and the storage, at most once a second: the address is open to everybody."""
+    """A probe of the database and the storage, run at most once a second, since anybody may call it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._good_until = float("-inf")
 
     def check(self, context: Context) -> None:
-        """Returns when both work; raises a Transient error, which names the one that does not."""
+        """Return if both work; raises a Transient error that names the one that does not."""
         if not self._lock.acquire(timeout=PATIENCE_SECONDS):
-            # Waiting on would only bind more threads to whatever hangs.
+            # Waiting longer would only tie up more threads.
             raise Transient("an earlier check still waits for the database or the storage")
         try:
             if context.clock.monotonic() >= self._good_until:

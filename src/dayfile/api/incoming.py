@@ -1,4 +1,4 @@
-"""A request body as it comes in: how much of it is there, and how long it may take."""
+"""Incoming request bodies, read block by block under limits of time and rate."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from dayfile.api.context import context_of
 from dayfile.errors import InvalidBody
 
 START_BYTES = 16 * 1024
-"""As much of a body is read before its sender is authorized; the connection gives no more."""
+"""Bytes of a body that are read before its sender is authorized; the connection gives no more."""
 
 SILENCE_SECONDS = 60.0
-"""A sender who is silent for so long is given up: others wait for its place."""
+"""Longest silence of a sender before its request is refused, since others wait for its place."""
 
 LEAST_BYTES_PER_SECOND = 1024
-"""A sender who is slower than that, on the average and after the first minute, is given up as well."""
+"""Lowest average rate of a sender after the first minute; a slower request is refused."""
 
 
 def expects_continue(request: Request) -> bool:
-    """Tell if the client sends its body only when told to go on: nobody is, before being authorized."""
+    """Return True if the client waits for "100 Continue", which it gets only when it is authorized."""
     return any(value.lower() == "100-continue" for value in request.headers.getlist("expect"))
 
 
@@ -35,10 +35,10 @@ class IncomingBody:
         self.is_whole = False
 
     async def start(self) -> list[bytes]:
-        """Return the blocks of a small body, or of the start of a larger one; none if it waits to be told.
+        """Return the blocks of a small body, or the start of a larger one; none if the client waits for "100 Continue".
 
-        The connection bounds how long that takes. Waiting costs nothing; answering those who announce a body and never
-        send it would cost as much as they like.
+        The connection limits the time that this takes. Waiting costs nothing, whereas work for clients that announce a
+        body and never send it could cost as much as they like.
         """
         blocks: list[bytes] = []
         if expects_continue(self._request):
@@ -48,9 +48,9 @@ class IncomingBody:
         return blocks
 
     async def next(self, *, silence_seconds: float | None = None) -> bytes:
-        """Return the next bytes; none at the end. `silence_seconds` is SILENCE_SECONDS unless given.
+        """Return the next bytes; none at the end. `silence_seconds` defaults to SILENCE_SECONDS.
 
-        Raises InvalidBody if the sender is silent or too slow, and ClientDisconnect if it went away.
+        Raises InvalidBody if the sender is silent or too slow, and ClientDisconnect if it has disconnected.
         """
         patience = SILENCE_SECONDS if silence_seconds is None else silence_seconds
         try:

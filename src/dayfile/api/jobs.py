@@ -1,4 +1,4 @@
-"""Custom jobs, from outside: create, list, fetch, delete."""
+"""Routes of custom jobs: create, list, fetch, delete."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ router = APIRouter()
 
 @router.api_route("/v1/Exports/Jobs/{job_sid}", methods=READ)
 def fetch_job(request: Request, job_sid: str) -> Response:
-    """One job, with how far its days are."""
+    """Fetch one job, with the status of its days."""
     context, account = context_of(request), auth.customer(request, Permission.EXPORTS_READ)
     sid, now = parse_job_sid(job_sid), context.clock.now()
     with context.database.snapshot() as tx:
@@ -60,7 +60,7 @@ def fetch_job(request: Request, job_sid: str) -> Response:
 
 @router.delete("/v1/Exports/Jobs/{job_sid}")
 def delete_job(request: Request, job_sid: str) -> Response:
-    """Stop a job and take it off the list; files that it has published stay."""
+    """Cancel a job and take it off the list; files that it has published stay."""
     account = auth.customer(request, Permission.JOBS_WRITE)
     context_of(request).custom_jobs.delete(account.sid, parse_job_sid(job_sid))
     return Response(status_code=204)
@@ -68,7 +68,7 @@ def delete_job(request: Request, job_sid: str) -> Response:
 
 @router.api_route("/v1/Exports/{resource_type}/Jobs", methods=READ)
 def list_jobs(request: Request, resource_type: str) -> Response:
-    """The account's jobs that are not over, or not for long, newest first."""
+    """List the account's jobs that are not over, or not for longer than their lifetime, newest first."""
     context, account = context_of(request), auth.customer(request, Permission.EXPORTS_READ)
     kind, now = parse_resource_type(resource_type), context.clock.now()
     urls = Urls(context.public_url)
@@ -96,7 +96,7 @@ def _create_job(request: Request, resource_type: str, form: bytes) -> Response:
     check_receiver(asked.webhook_url, context.destinations)
     with context.database.snapshot() as tx:
         rate = _rate(tx, now=now)
-    # Looked at as it was submitted: a worker may finish it at once, and position and estimate are due.
+    # Read in the transaction of the submit: a worker may finish the job at once, and the response needs its position.
     queues: list[Queue] = []
     job = context.custom_jobs.submit(asked, look=lambda tx, new: queues.append(_queue([new], tx)))
     standing = _Standings(queues[0], rate, now).standing(job)
@@ -104,7 +104,7 @@ def _create_job(request: Request, resource_type: str, form: bytes) -> Response:
 
 
 def parse_job_request(form: bytes, account: Account, resource_type: ResourceType, *, now: datetime) -> JobRequest:
-    """What a form asks for; raises Invalid or InvalidParameter, which names the parameter, the rule and the value."""
+    """Parse the job of a form; raises Invalid, or InvalidParameter with the parameter, the rule and the value."""
     parameters = parse_parameters(form, known=_PARAMETERS)
     start, end = required(parameters, "StartDay"), required(parameters, "EndDay")
     friendly_name = check_length("FriendlyName", required(parameters, "FriendlyName"), longest=LONGEST_NAME)
@@ -136,7 +136,7 @@ def _webhook(parameters: Mapping[str, str]) -> tuple[str | None, str | None]:
 
 @dataclass(frozen=True, slots=True)
 class _JobListing:
-    """The shown jobs of one account and type."""
+    """The list of an account's jobs of one type."""
 
     tx: Transaction
     account: Account
@@ -144,7 +144,7 @@ class _JobListing:
     over_since: datetime
 
     def read(self, cursor: Cursor | None, *, offset: int, limit: int) -> list[Job]:
-        # Newest first: what comes after a job on the list was submitted before it.
+        # Newest first: the jobs after one on the list were submitted before it.
         return self.tx.jobs.page(
             self.account.sid,
             self.resource_type,

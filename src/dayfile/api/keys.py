@@ -1,4 +1,4 @@
-"""API keys of an account, for the operator and for the account itself: list, create, revoke. Ours; bodies are JSON."""
+"""Routes of an account's API keys, for the operator and the account: list, create, revoke. Bodies are JSON."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ router = APIRouter()
 
 @router.api_route("/v1/Accounts/{account_sid}/Keys", methods=READ)
 def list_keys(request: Request, account_sid: str) -> Response:
-    """The account's keys, oldest first; revoked ones too."""
+    """List the account's keys, oldest first, revoked ones included."""
     sid = _account(request, account_sid)
     with context_of(request).database.snapshot() as tx:
         tx.accounts.get(sid)
@@ -43,14 +43,14 @@ def list_keys(request: Request, account_sid: str) -> Response:
 
 @router.post("/v1/Accounts/{account_sid}/Keys")
 async def create_key(request: Request, account_sid: str) -> Response:
-    """Make a key of the account; its secret is in this answer and in no other."""
+    """Create a key of the account; its secret is in this response only."""
     body = await read_json(request)
     return await run_in_threadpool(_create_key, request, account_sid, body)
 
 
 @router.delete("/v1/Accounts/{account_sid}/Keys/{key_sid}")
 def revoke_key(request: Request, account_sid: str, key_sid: str) -> Response:
-    """From now on the key opens nothing."""
+    """Revoke a key, with immediate effect."""
     sid = _account(request, account_sid)
     administration = context_of(request).administration.by(auth.actor(request))
     administration.revoke_key(parse_key_sid(key_sid), account=sid)
@@ -78,9 +78,9 @@ def _create_key(request: Request, account_sid: str, body: bytes) -> Response:
 
 
 def _account(request: Request, account_sid: str) -> AccountSid:
-    """The account in the address, whose keys the caller may see and change.
+    """Return the account in the path, whose keys the caller may see and change.
 
-    Raises Forbidden for who may not do that at all, and NotFound for an account that is not theirs, as for none.
+    Raises Forbidden for callers that may not manage keys, and NotFound for an account other than their own.
     """
     caller = auth.admitted(request)
     if caller.account is None:

@@ -1,4 +1,4 @@
-"""What proves a day complete: count, sizes, hashes and times of its published file. Ours, not Twilio's."""
+"""Route of manifests: count, sizes, hashes and times that prove a published file complete. Not Twilio's."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ router = APIRouter()
 
 @router.api_route("/v1/Exports/{resource_type}/Days/{day}/Manifest", methods=READ)
 def fetch_manifest(request: Request, resource_type: str, day: str) -> Response:
-    """The manifest of the file that a link to this day would give now."""
+    """Fetch the manifest of the day's currently published file."""
     day_file = published_day(request, resource_type, day, permission=Permission.EXPORTS_READ)
     return json_answer(shapes.manifest_shape(Urls(context_of(request).public_url), day_file))

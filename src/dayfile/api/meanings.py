@@ -1,7 +1,7 @@
-"""The one table in which an error meets a status.
+"""The table of HTTP statuses and error codes by type of error.
 
-A new kind of error that callers can do something about gets a line in ERRORS and one in `explanations.py`; whatever has
-no line is a bug, says "internal error" outside and everything in the log.
+A new type of error that clients can react to gets a line in ERRORS and one in `explanations.py`. Any other error is a
+bug: clients see "internal error", the log has the details.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from dayfile.errors import (
 
 
 class MethodNotAllowed(DayfileError):
-    """There is such an address, and it does not know this method; `allowed` are those that it knows."""
+    """A method that an existing path does not support; `allowed` lists those that it supports."""
 
     def __init__(self, method: str, *, allowed: str) -> None:
         super().__init__(f"{method[:20]} is not allowed here: use {allowed}")
@@ -35,7 +35,7 @@ class MethodNotAllowed(DayfileError):
 
 
 class Meaning(NamedTuple):
-    """How an error looks from outside."""
+    """HTTP status and error code, as clients see them."""
 
     status: int
     code: int

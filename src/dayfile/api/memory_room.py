@@ -1,4 +1,4 @@
-"""Memory that requests may take to be faster: who finds none left does the same without."""
+"""Optional memory for faster requests; a request that gets none is served without it."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import threading
 
 
 class MemoryRoom:
-    """Counts what is taken. Safe to share between threads."""
+    """A count of the memory in use. Thread-safe."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._lock = threading.Lock()
         self._left = limit_bytes
 
     def take(self, size: int) -> bool:
-        """Take some, to be given back; False if there is not so much left."""
+        """Reserve `size` bytes, to be given back; return False if fewer are left."""
         with self._lock:
             has_room = size <= self._left
             self._left -= size if has_room else 0
         return has_room
 
     def give_back(self, size: int) -> None:
-        """Give back what was taken."""
+        """Release `size` bytes."""
         with self._lock:
             self._left += size

@@ -1,4 +1,4 @@
-"""Notices, from outside: what was told to whom, every attempt at it, and telling it again. Ours, not Twilio's."""
+"""Routes of notices: list, fetch with all attempts, replay. Dayfile's own, not Twilio's."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ router = APIRouter()
 
 @router.api_route("/v1/Notices", methods=READ)
 def list_notices(request: Request) -> Response:
-    """The account's notices, newest first."""
+    """List the account's notices, newest first."""
     context, account = context_of(request), auth.customer(request, Permission.EXPORTS_READ)
     urls = Urls(context.public_url)
     pages = PageUrls(url=urls.notices, tokens=context.page_tokens, of=f"{account.sid} notices")
@@ -38,7 +38,7 @@ def list_notices(request: Request) -> Response:
 
 @router.api_route("/v1/Notices/{event_sid}", methods=READ)
 def fetch_notice(request: Request, event_sid: str) -> Response:
-    """One notice, with every attempt."""
+    """Fetch one notice, with every attempt."""
     context, account = context_of(request), auth.customer(request, Permission.EXPORTS_READ)
     sid = parse_event_sid(event_sid)
     with context.database.snapshot() as tx:
@@ -59,13 +59,13 @@ def replay_notice(request: Request, event_sid: str) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class _NoticeListing:
-    """The notices of one account."""
+    """The list of an account's notices."""
 
     tx: Transaction
     account: Account
 
     def read(self, cursor: Cursor | None, *, offset: int, limit: int) -> list[Notice]:
-        # Newest first: what comes after a notice on the list was written before it.
+        # Newest first: the notices after one on the list were written before it.
         return self.tx.notices.page(
             account=self.account.sid,
             before=cursor.position.rank if cursor and cursor.side is Side.AFTER else None,

@@ -1,7 +1,7 @@
-"""One page of a list, and the addresses of the pages around it.
+"""Keyset pagination: pages of lists, and the URLs of the pages around them.
 
-Pages are cut by keyset: a page token holds the position of an item, so that a walk yields every item once however many
-come or go meanwhile. Its text is opaque and authenticated; a token of another account or another list is no token.
+A page token holds the position of an item, so that a walk yields every item once however many come or go meanwhile. It
+is opaque and authenticated, and valid for one list of one account only.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ T = TypeVar("T")
 
 DEFAULT_SIZE = 50
 LARGEST_SIZE = 1000
-"""More is cut down to this and not refused: Twilio's clients send whatever limit their user asked for."""
+"""Larger sizes are reduced to this, not refused: Twilio's clients send any limit that their user asks for."""
 
-LARGEST_NUMBER = 2**31 - 1  # clients bind it to 32 bits
+LARGEST_NUMBER = 2**31 - 1  # clients parse it as 32 bits
 
 _POSITIVE = re.compile(r"0*[1-9][0-9]*", re.ASCII)
 _NUMBER = re.compile(r"0*[0-9]{1,10}", re.ASCII)
@@ -34,14 +34,14 @@ _TAG_BYTES = 12
 
 
 class Side(Enum):
-    """On which side of a position the page lies."""
+    """The side of a position on which a page lies."""
 
     AFTER = "a"
     BEFORE = "b"
 
 
 class Position(NamedTuple):
-    """Where an item stands in its list, whatever else is in it: a number, and a text where that is not unique."""
+    """The sort key of an item in its list: a number, and a text if the number is not unique."""
 
     rank: int
     detail: str = ""
@@ -49,28 +49,28 @@ class Position(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cursor:
-    """Where a page lies in its list."""
+    """The location of a page in its list: before or after a position."""
 
     side: Side
     position: Position
 
 
 class PageTokens:
-    """Gives page tokens, and knows its own again."""
+    """The issuer of page tokens, which also verifies them."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
 
     def give(self, cursor: Cursor, *, of: str) -> str:
-        """The token of a cursor; `of` names the list and its owner, and is not in the token."""
+        """Return the token of a cursor; `of` names the list and its owner: authenticated, but not in the token."""
         text = f"{cursor.side.value}{cursor.position.rank}.{cursor.position.detail}"
         tag = hmac.digest(self._key, f"{of}\n{text}".encode(), "sha256")[:_TAG_BYTES]
         return "PT" + base64.urlsafe_b64encode(tag + text.encode()).rstrip(b"=").decode()
 
     def parse(self, token: str, *, of: str) -> Cursor:
-        """The cursor of a token that `give` made for the same list; raises InvalidPageToken for any other text."""
+        """Return the cursor of a token that `give` made for the same `of`; raises InvalidPageToken for other texts."""
         cursor = _parse_cursor(token)
-        # Giving the token again leaves no second spelling of a good one.
+        # Comparing whole tokens accepts no second spelling of a valid one.
         if cursor is None or not hmac.compare_digest(self.give(cursor, of=of), token):
             raise InvalidPageToken("Invalid PageToken: take it from next_page_url or previous_page_url of this list")
         return cursor
@@ -78,29 +78,29 @@ class PageTokens:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageRequest:
-    """Which page of a list is asked for."""
+    """A parsed request for a page of a list."""
 
     size: int
-    number: int  # counted by the client; without a cursor it says how much to skip
+    number: int  # counted by the client; without a cursor it is the number of pages to skip
     cursor: Cursor | None
     token: str | None  # the cursor's, as given
 
 
 class Listing(Protocol[T]):
-    """One list of one account, as of one moment."""
+    """A list in one snapshot of the database."""
 
     def read(self, cursor: Cursor | None, *, offset: int, limit: int) -> list[T]:
-        """Up to `limit` items in list order: the first after a position, or the last before it."""
+        """Return up to `limit` items in list order: the first after the cursor's position, or the last before it."""
         ...
 
     def position(self, item: T) -> Position:
-        """Where the item stands."""
+        """Return the position of an item."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page(Generic[T]):
-    """Some items of a list that follow each other, and the cursors to what lies around them, where anything does."""
+    """Consecutive items of a list, and the cursors of the pages before and after them; None where there is none."""
 
     items: list[T]
     previous: Cursor | None
@@ -108,7 +108,7 @@ class Page(Generic[T]):
 
 
 def parse_page_request(query: bytes, tokens: PageTokens, *, of: str) -> PageRequest:
-    """Read PageSize, Page and PageToken; raises InvalidParameter, InvalidPageToken."""
+    """Parse PageSize, Page and PageToken; raises InvalidParameter or InvalidPageToken."""
     parameters = parse_parameters(query, known=("PageSize", "Page", "PageToken"))
     token = parameters.get("PageToken") or None
     return PageRequest(
@@ -120,7 +120,7 @@ def parse_page_request(query: bytes, tokens: PageTokens, *, of: str) -> PageRequ
 
 
 def read_page(listing: Listing[T], request: PageRequest) -> Page[T]:
-    """Read one page, and whether there is anything before and after it."""
+    """Read one page, and find out if there are items before and after it."""
     offset = 0 if request.cursor else request.number * request.size
     items = listing.read(request.cursor, offset=offset, limit=request.size)
     if not items:
@@ -136,18 +136,18 @@ def read_page(listing: Listing[T], request: PageRequest) -> Page[T]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageUrls:
-    """The addresses of the pages of one list."""
+    """The URLs of the pages of one list."""
 
     url: str  # of the list
     tokens: PageTokens
     of: str
 
     def meta(self, request: PageRequest, page: Page[Any], *, key: str) -> Mapping[str, object]:
-        """The seven members that Twilio's clients walk by; some crash when one is missing."""
+        """Return the seven members by which Twilio's clients page; some clients crash if one is missing."""
         number = request.number
         before = self._around(page.previous, number=max(number - 1, 0), size=request.size)
         if before is None and not page.items and number > 0:
-            # Beyond the end there is no item to hold on to: count back.
+            # Beyond the end there is no item to point to: go back by page number.
             before = self._page(size=request.size, number=number - 1)
         return {
             "page": number,

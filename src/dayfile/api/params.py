@@ -1,7 +1,7 @@
-"""From the bytes of a query or a form to the texts of its parameters, and the rules for texts that several share.
+"""Parameters of queries, forms and JSON bodies: parsing, and the rules that several routes share.
 
 The rules are checked by hand, so that every message names the parameter, the rule and the value. Unknown parameters are
-left alone, as Twilio leaves them; a known one that comes twice is refused, for nobody could say which one counts.
+ignored, as Twilio does; a known one that is repeated is refused, since it is unclear which one counts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _URL = re.compile(r"https?://[!-~]+", re.ASCII | re.IGNORECASE)
 
 
 def parse_parameters(encoded: bytes, *, known: Collection[str]) -> dict[str, str]:
-    """The known parameters of a query or form, decoded; raises Invalid or InvalidParameter."""
+    """Return the known parameters of a query or form, decoded; raises Invalid or InvalidParameter."""
     found: dict[str, str] = {}
     for pair in encoded.split(b"&"):
         encoded_name, _, encoded_value = pair.partition(b"=")
@@ -42,9 +42,9 @@ def parse_parameters(encoded: bytes, *, known: Collection[str]) -> dict[str, str
 
 
 def parse_members(body: bytes, *, known: Collection[str]) -> dict[str, Value]:
-    """The members of a body that must be a JSON object, without those that are null; raises Invalid.
+    """Return the members of a body that must be a JSON object, without those that are null; raises Invalid.
 
-    Unlike Twilio's forms, what is ours is strict: a member that is not known is a mistake.
+    Unlike Twilio's forms, Dayfile's own bodies are strict: an unknown member is an error.
     """
     try:
         members = parse_object(body.strip(b" \t\r\n"))
@@ -57,14 +57,14 @@ def parse_members(body: bytes, *, known: Collection[str]) -> dict[str, Value]:
 
 
 def text_member(name: str, value: Value) -> str:
-    """The value of a member that must be text; raises InvalidParameter."""
+    """Return the value of a member that must be text; raises InvalidParameter."""
     if not isinstance(value, str):
         raise InvalidParameter(name, f"must be text; got {shown(value)}")
     return value
 
 
 def number_member(name: str, value: Value, *, largest: int) -> int:
-    """The value of a member that must be a whole number from 0 on; raises InvalidParameter."""
+    """Return the value of a member that must be a whole number from 0 to `largest`; raises InvalidParameter."""
     text = shown(value) if isinstance(value, Raw) else ""
     if not text.isdecimal() or len(text) > len(str(largest)) or int(text) > largest:
         raise InvalidParameter(name, f"must be a whole number from 0 to {largest}; got {shown(value)}")
@@ -72,19 +72,19 @@ def number_member(name: str, value: Value, *, largest: int) -> int:
 
 
 def required(parameters: Mapping[str, str], name: str) -> str:
-    """A parameter that must be there; raises Invalid in the words that Twilio uses."""
+    """Return a required parameter; raises Invalid, in Twilio's words, if it is missing."""
     if name not in parameters:
         raise Invalid(f"Missing required parameter {name} in the post body")
     return parameters[name]
 
 
 def optional(parameters: Mapping[str, str], name: str) -> str | None:
-    """A parameter that need not be there; an empty text is as good as none."""
+    """Return an optional parameter; None if it is missing or empty."""
     return parameters.get(name) or None
 
 
 def parse_flag(name: str, value: str) -> bool:
-    """A yes or no; raises InvalidParameter. Clients differ in how they write it: true, True."""
+    """Parse true or false, in any case, since clients differ (true, True); raises InvalidParameter."""
     try:
         return _FLAGS[value.lower()]
     except KeyError as error:
@@ -92,14 +92,14 @@ def parse_flag(name: str, value: str) -> bool:
 
 
 def check_length(name: str, value: str, *, longest: int) -> str:
-    """The text, which has 1 to `longest` characters; raises InvalidParameter."""
+    """Return the text if it has 1 to `longest` characters; raises InvalidParameter otherwise."""
     if not 1 <= len(value) <= longest:
         raise InvalidParameter(name, f"must have 1 to {longest} characters, not {len(value)}", value or None)
     return value
 
 
 def check_url(name: str, value: str) -> str:
-    """The text, which is an absolute http or https URL; raises InvalidParameter. Where it leads is not asked here."""
+    """Return the text if it is an absolute http or https URL, to any host; raises InvalidParameter otherwise."""
     check_length(name, value, longest=LONGEST_URL)
     if not _URL.fullmatch(value) or not _has_host(value):
         raise InvalidParameter(name, "must be an absolute http or https URL of ASCII characters without spaces", value)
@@ -107,19 +107,19 @@ def check_url(name: str, value: str) -> str:
 
 
 def check_webhook_method(value: str) -> str:
-    """The text, which is a method that webhooks are called with; raises InvalidParameter."""
+    """Return the text if it is a method of webhooks; raises InvalidParameter otherwise."""
     if value not in WEBHOOK_METHODS:
         raise InvalidParameter("WebhookMethod", f"must be {' or '.join(WEBHOOK_METHODS)}", value)
     return value
 
 
 def check_email(name: str, value: str) -> str:
-    """The text, which has the shape of an e-mail address; raises InvalidParameter."""
+    """Return the text if it has the form of an e-mail address; raises InvalidParameter otherwise."""
     return parse_email(value, name=name)
 
 
 def check_path(raw_path: bytes) -> None:
-    """Raises Invalid for a path that no server could have meant: broken escapes, not UTF-8, or NUL in it."""
+    """Raise Invalid for a malformed path: one with broken escapes, with NUL, or not in UTF-8."""
     if b"%" not in raw_path and raw_path.isascii():
         return
     if "\0" in _decode(raw_path, of="The path"):
@@ -141,5 +141,5 @@ def _has_host(url: str) -> bool:
     try:
         parts = urlsplit(url)
         return bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:  # a port that is none, a bracket that does not close
+    except ValueError:  # an invalid port, an unclosed bracket
         return False

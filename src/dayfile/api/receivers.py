@@ -1,4 +1,4 @@
-"""Whether webhooks may go where a customer wants them: asked when a job or configuration is made, and at every call."""
+"""The check of a webhook's URL when a job or configuration is made; every call checks it again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dayfile.errors import InvalidParameter
 
 
 def check_receiver(url: str | None, destinations: Destinations) -> None:
-    """Raises InvalidParameter for a webhook's URL, if there is one, that leads where none may go."""
+    """Raise InvalidParameter for a webhook URL that webhooks may not go to. No-op without a URL."""
     if not url:
         return
     try:

@@ -1,8 +1,8 @@
-"""Records come in: a request body becomes one batch, and the receipt is the answer. Ours, not Twilio's.
+"""Route of intake: a request body becomes one batch, and the response is its receipt. Not Twilio's.
 
-The body is never looked into here. A small one is read whole by the event loop and shares its way through a thread with
-those beside it (`rounds.py`), where its sender is authorized. Of a larger one, no more is read before its sender is; it
-has a thread for itself, and a large one is read by that as it comes, so its memory is bounded however long it is.
+Bodies are not parsed here. A small body is read whole by the event loop, and is authorized and submitted in a thread
+together with others (micro-batching, `rounds.py`). Of a larger one only the start is read before the sender is
+authorized, and it gets a thread of its own. A very large one is streamed by that thread, in bounded memory.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ from dayfile.model.resource import parse_resource_type
 from dayfile.web.protocol import read_on
 
 ROUND_BYTES = 16 * 1024
-"""A plain body of at most this many bytes is taken in together with others: reading it keeps none of them waiting."""
+"""Largest plain body that shares a round with others: parsing it does not keep them waiting."""
 
 ROUND_LINES = 128
-"""The same, in lines or elements: as many as fit if they are records."""
+"""Most lines or elements of such a body: as many records as fit into ROUND_BYTES."""
 
 READ_WHOLE_BYTES = 8 * 1024 * 1024
-"""A body of at most this many bytes, as it is sent, is read whole."""
+"""Largest body, as it is sent, that is read whole; a larger one is streamed."""
 
 HELD_BYTES_LIMIT = 256 * 1024 * 1024
-"""So many bytes of bodies are held at once; beyond that, senders are asked to wait."""
+"""Limit of the bytes of all bodies in memory; beyond it, senders are asked to wait."""
 
 STREAMS_LIMIT = 8
-"""So many large bodies are received at once: each holds a part of itself in memory, and a thread while it lasts."""
+"""Limit of bodies that are streamed at once: each occupies a thread and some memory."""
 
 _THREADS = 8  # what they do holds the interpreter or waits for the disk: more would only take turns
 _THREADS_OF_SENDER = 4  # one who sends what takes long leaves some to others
@@ -66,7 +66,7 @@ router = APIRouter()
 
 
 async def accept_records(request: Request) -> Response:
-    """Take in a batch of records of one resource type; the answer comes when they are durable."""
+    """Accept a batch of records of one resource type; answer with its receipt once the records are durable."""
     check_batch_type(request)
     _check_head(request)
     receipt = await _door_of(request).receive(request)
@@ -77,22 +77,22 @@ router.add_route("/v1/Records/{resource_type}", accept_records, methods=["POST"]
 
 
 class _Door:
-    """What the requests of one app share: threads, and a count of what is held in memory."""
+    """The shared state of intake requests in one app: threads, and the count of memory in use."""
 
     def __init__(self) -> None:
         self._asking_threads = ThreadPoolExecutor(_ASKING_THREADS, thread_name_prefix="intake-sender")
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="intake")
-        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()  # of senders at work
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()  # of active senders
         self._stream_threads = ThreadPoolExecutor(STREAMS_LIMIT, thread_name_prefix="intake-stream")
         self._rounds = Rounds(_submit_all, name="intake-round")
         self._room = BodyRoom(limit_bytes=HELD_BYTES_LIMIT, limit_streams=STREAMS_LIMIT)
 
     async def receive(self, request: Request) -> Receipt:
-        """Read the body, as far as its sender is authorized, and wait for the receipt."""
+        """Authorize the sender, read the body, and wait for the receipt."""
         body = IncomingBody(request)
         start = await body.start()
         if "authorization" not in request.headers:
-            raise Unauthorized("Authenticate")  # before anything else is spent on it
+            raise Unauthorized("Authenticate")  # before spending anything else on it
         if body.is_whole and _fits_a_round(request, start):
             return await self._rounds.ask((request, start))
         loop = asyncio.get_running_loop()
@@ -103,7 +103,7 @@ class _Door:
     async def _rest_of(
         self, request: Request, sender: Caller, body: IncomingBody, start: list[bytes]
     ) -> Future[Receipt]:
-        """Take in a body that is read as far as it could be while nobody knew whose it is."""
+        """Read the rest of a body, whose sender is authorized by now, and submit it."""
         with self._room.share(sender) as share:
             share.hold(sum(map(len, start)))
             while not body.is_whole and body.size_bytes <= READ_WHOLE_BYTES:
@@ -144,12 +144,12 @@ def _fits_a_round(request: Request, body: Sequence[bytes]) -> bool:
 
 
 def _submit_all(asked: Sequence[tuple[Request, Sequence[bytes]]]) -> list[Receipt | Exception]:
-    """The receipts of small bodies when all are durable; what is wrong with one is in the place of its receipt."""
+    """Submit small bodies together; return, in order, the durable receipt of each or the error in its place."""
     owners = callers([request for request, _ in asked])
     deliveries = [_delivery_or_not(request, owner, body) for (request, body), owner in zip(asked, owners, strict=True)]
     ready = [delivery for delivery in deliveries if isinstance(delivery, Delivery)]
     answers = context_of(asked[0][0]).intake.submit_all(ready)
-    # The last is answered last: waiting for it first, this thread is woken once.
+    # The last one is done last: by waiting for it first, this thread is woken only once.
     receipts = iter([_receipt_or_not(answer) for answer in reversed(answers)][::-1])
     return [next(receipts) if isinstance(one, Delivery) else one for one in deliveries]
 
@@ -164,7 +164,7 @@ def _delivery_or_not(request: Request, owner: Caller | DayfileError, body: Seque
 def _receipt_or_not(answer: Future[Receipt]) -> Receipt | Exception:
     try:
         return answer.result()
-    except Exception as error:  # noqa: BLE001 - it is handed to whoever sent the batch
+    except Exception as error:  # noqa: BLE001 - it is returned to the sender of the batch
         return error
 
 
@@ -189,7 +189,7 @@ def _delivery(request: Request, sender: Caller, blocks: Iterable[bytes]) -> Deli
 
 
 def _check_head(request: Request) -> None:
-    """Raises TooLarge for a body that announces too much, and InvalidBody for one in an encoding unknown here."""
+    """Raise TooLarge for a plain body that announces too many bytes, InvalidBody for an unknown Content-Encoding."""
     length = request.headers.get("content-length", "")
     compression, limit = _compression(request), context_of(request).max_body_bytes
     if length.isdecimal() and compression is None and int(length) > limit:

@@ -1,4 +1,4 @@
-"""The API tells about itself: the OpenAPI document for tools, and a page made of it for people."""
+"""Reference of the API: the OpenAPI document for tools, and a page made from it for people."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ router = APIRouter()
 
 @router.api_route("/openapi.json", methods=READ)
 def fetch_document(request: Request) -> Response:
-    """The document."""
+    """Return the OpenAPI document."""
     return Response(_encoded(context_of(request).public_url), media_type="application/json")
 
 
 @router.api_route("/docs", methods=READ, include_in_schema=False)
 def fetch_page(request: Request) -> Response:
-    """The page."""
+    """Return the reference page."""
     return _page(context_of(request).public_url)
 
 
-@cache  # it costs as much as a hundred other requests, and anybody may ask for it
+@cache  # it costs as much as a hundred other requests, and anybody may request it
 def _page(public_url: str) -> Response:
     return _sheet().answer(
         reading=Reading(create_document(public_url)),

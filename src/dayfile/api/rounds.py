@@ -1,8 +1,8 @@
-"""Rounds: small requests that are worked on together, in one hop to a thread and one back.
+"""Micro-batching: small requests are worked on together in rounds, with one thread hop for all of them.
 
-What a record costs is mostly what goes on around it: a thread that is woken up, a question to the database, another
-thread. Whoever comes while a round is under way waits for the next one and shares all of that; whoever comes alone is
-a round of their own, at once.
+Most of the cost of a small request is overhead: waking a thread, a query, another thread. Requests that come while a
+round is running wait for the next one and share that overhead; a request that comes alone is a round of its own, at
+once.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from functools import partial
 from typing import Generic, TypeVar
 
 MOST_REQUESTS = 128
-"""A round takes no more requests: each of them waits until all are done."""
+"""Limit of requests in a round, since each of them waits until all are done."""
 
-_AT_ONCE = 2  # one is prepared while the one before waits for its commit
+_AT_ONCE = 2  # rounds: one is prepared while the one before waits for its commit
 
 Asked = TypeVar("Asked")
 Answered = TypeVar("Answered")
 
 
 class Rounds(Generic[Asked, Answered]):
-    """Gathers what is asked into rounds. Belongs to one event loop."""
+    """A queue that groups requests into rounds. Belongs to one event loop."""
 
     def __init__(self, work: Callable[[Sequence[Asked]], Sequence[Answered | Exception]], *, name: str) -> None:
-        """`work` runs in a thread; it gives an answer, or the reason for none, to each of those who ask, in order."""
+        """Take `work`, which runs in a thread and returns a result or an error for each request, in order."""
         self._work = work
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix=name)
         self._waiting: deque[tuple[Asked, asyncio.Future[Answered]]] = deque()
         self._running = 0
 
     async def ask(self, asked: Asked) -> Answered:
-        """Wait for the answer from the next round; raises what it says instead."""
+        """Return the result of the next round for a request; raises its error."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answered] = loop.create_future()
         self._waiting.append((asked, answer))
-        loop.call_soon(self._begin)  # not at once: others that the loop hears of in this turn come along
+        loop.call_soon(self._begin)  # not at once, so that other requests of this iteration of the loop join
         return await answer
 
     def _begin(self) -> None:
@@ -58,7 +58,7 @@ class Rounds(Generic[Asked, Answered]):
         error = done.exception()
         outcomes = done.result() if error is None else [error] * len(answers)
         for answer, outcome in zip(answers, outcomes, strict=True):
-            if answer.done():  # whoever asked does not wait any more
+            if answer.done():  # the request was cancelled
                 continue
             if isinstance(outcome, BaseException):
                 answer.set_exception(outcome)

@@ -1,4 +1,4 @@
-"""The bodies of the API: Twilio's members in Twilio's order, and no others; ours only under addresses of our own."""
+"""Response bodies of the API: Twilio's have exactly Twilio's members in Twilio's order; others are Dayfile's own."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from dayfile.model.resource import ResourceType
 Body = Mapping[str, object]
 
 LARGEST_SIZE = 2**31 - 1
-"""Java and C# clients bind `size` to 32 bits; above that the true size is in the manifest and in Content-Length."""
+"""Largest `size`: Java and C# clients parse it as 32 bits. The manifest and Content-Length have the true size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Where a job stands in the queue; both None once it is over."""
+    """The place of a job in the queue and its estimated end; both None once it is over."""
 
     position: int | None
     done_at: datetime | None  # as estimated
 
 
 def export_shape(urls: Urls, resource_type: ResourceType) -> Body:
-    """What there is to ask about one resource type."""
+    """Return the export of a resource type: its URLs."""
     return {
         "resource_type": resource_type.name,
         "url": urls.export(resource_type),
@@ -42,7 +42,7 @@ def export_shape(urls: Urls, resource_type: ResourceType) -> Body:
 
 
 def configuration_shape(urls: Urls, configuration: ExportConfiguration) -> Body:
-    """A configuration; what is not set of its webhook is an empty text."""
+    """Return a configuration; an unset webhook URL or method is an empty text."""
     return {
         "url": urls.configuration(configuration.resource_type),
         "enabled": configuration.is_enabled,
@@ -53,7 +53,7 @@ def configuration_shape(urls: Urls, configuration: ExportConfiguration) -> Body:
 
 
 def day_shape(day_file: DayFile) -> Body:
-    """One entry of the Days list."""
+    """Return one entry of the Days list."""
     return {
         "friendly_name": day_file.friendly_name,
         "create_date": str(Day.of(day_file.created_at)),
@@ -64,7 +64,7 @@ def day_shape(day_file: DayFile) -> Body:
 
 
 def custom_job_shape(job: Job, days: Iterable[JobDay] | None, standing: Standing) -> Body:
-    """A job as it is created and listed; `days` is None in the answer to its creation, which has no details."""
+    """Return a job as it is created and listed; `days` is None on creation, when there are no details."""
     return {
         "start_day": str(job.days.first),
         "job_sid": job.sid,
@@ -80,7 +80,7 @@ def custom_job_shape(job: Job, days: Iterable[JobDay] | None, standing: Standing
 
 
 def job_shape(urls: Urls, job: Job, days: Iterable[JobDay], standing: Standing) -> Body:
-    """A job as it is fetched by its sid."""
+    """Return a job as it is fetched by its sid."""
     return {
         "start_day": str(job.days.first),
         "job_sid": job.sid,
@@ -97,7 +97,7 @@ def job_shape(urls: Urls, job: Job, days: Iterable[JobDay], standing: Standing) 
 
 
 def manifest_shape(urls: Urls, day_file: DayFile) -> Body:
-    """What proves a day complete: ours, not Twilio's. A day without records has revision 0 and no times."""
+    """Return the manifest of a day, Dayfile's own. A day without records has revision 0 and no times."""
     sealed = day_file.sealed
     return {
         "account_sid": day_file.account,
@@ -112,7 +112,7 @@ def manifest_shape(urls: Urls, day_file: DayFile) -> Body:
 
 
 def notice_shape(urls: Urls, notice: Notice) -> Body:
-    """A notice as it is listed: ours, not Twilio's."""
+    """Return a notice as it is listed; Dayfile's own."""
     return {
         "event_sid": notice.sid,
         "account_sid": notice.account,
@@ -134,7 +134,7 @@ def notice_shape(urls: Urls, notice: Notice) -> Body:
 
 
 def fetched_notice_shape(urls: Urls, notice: Notice, attempts: Iterable[Attempt]) -> Body:
-    """A notice as it is fetched by its sid, with every attempt."""
+    """Return a notice as it is fetched by its sid, with every attempt."""
     return {**notice_shape(urls, notice), "attempts": [_attempt(attempt) for attempt in attempts]}
 
 
@@ -191,7 +191,7 @@ def _standing(standing: Standing) -> Body:
     done_at = standing.done_at
     return {
         "job_queue_position": None if standing.position is None else str(standing.position),
-        # Twilio's form: milliseconds, and no zone although it is UTC.
+        # Twilio's format: milliseconds, and no zone although it is UTC.
         "estimated_completion_time": None
         if done_at is None
         else done_at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds"),
@@ -199,5 +199,5 @@ def _standing(standing: Standing) -> Body:
 
 
 def moment_text(moment: datetime) -> str:
-    """A moment in UTC, to the second."""
+    """Return a moment in UTC, to the second."""
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -1,4 +1,4 @@
-"""The addresses that clients are given: all absolute, on the public base, and made here only."""
+"""URLs given to clients: all absolute, below the public base URL, and made only here."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from dayfile.model.resource import ResourceType
 DOWNLOADS = "/v1/Downloads"
 
 SOUND_LABELS = (1, 3, 4, 5)
-"""How many labels a host name may have: Node and Java clients take it apart as product.edge.region.domain and put it
-together again on every request, so that two come out doubled, and of six or more some are lost (Go loses them, too)."""
+"""Numbers of labels that a host name may have: Twilio's Node and Java clients split it as product.edge.region.domain
+and join it again on every request. They double names of two labels, and drop labels of six or more, as Go does."""
 
 
 def is_sound(public: str) -> bool:
-    """Whether every one of Twilio's libraries reaches this base, or asks another host that nobody meant."""
+    """Return True if every Twilio library reaches this base URL; with others, some call a different host."""
     host = urlsplit(public).hostname or ""
     return ":" in host or len(host.split(".")) in SOUND_LABELS
 
 
 @dataclass(frozen=True, slots=True)
 class Urls:
-    """Addresses below one public base."""
+    """URLs below one public base URL."""
 
     public: str  # scheme, host and port, without a slash at the end
 

@@ -1,4 +1,4 @@
-"""The bodies about accounts and their keys: all of them ours, so that they may get more members in time."""
+"""JSON Schemas of accounts and their keys: Dayfile's own, so open to further members."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from dayfile.model.email import LONGEST_EMAIL
 from dayfile.model.entry import LONGEST_NAME
 
 ACCOUNT_SID_PATTERN = "^AC[0-9a-f]{32}$"
-GIVEN_ACCOUNT_SID_PATTERN = "^AC[0-9a-fA-F]{32}$"  # upper-case digits name the same account
+GIVEN_ACCOUNT_SID_PATTERN = "^AC[0-9a-fA-F]{32}$"  # upper-case digits name the same account, too
 KEY_SID = "SK0123456789abcdef0123456789abcdef"
 KEY_SID_PATTERN = "^SK[0-9a-f]{32}$"
-TOKEN = "0123456789abcdefghijABCDEFGHIJKL"  # noqa: S105 - an example, of nobody
+TOKEN = "0123456789abcdefghijABCDEFGHIJKL"  # noqa: S105 - an example, not a secret
 
 _KINDS = [kind.value for kind in KeyKind if kind is not KeyKind.OPERATOR]
 

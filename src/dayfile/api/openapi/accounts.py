@@ -1,4 +1,4 @@
-"""Dayfile's own for the operator's platform: accounts, and their keys."""
+"""Operations on accounts and their keys, for the operator. Dayfile's own."""
 
 from __future__ import annotations
 

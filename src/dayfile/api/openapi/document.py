@@ -1,8 +1,8 @@
-"""The document as a whole: what clients can ask for, in OpenAPI 3.1, on one public base.
+"""The OpenAPI document: every operation for clients, below one public base URL.
 
-3.1 and not 3.0: its schemas are plain JSON Schema, which can say that two parameters go together and that a member may
-be null. It is written here and in its neighbours, not derived from the routes, for it is a promise; tests hold it to
-the routes, to the published specification of the API, and to what a running server answers.
+It is OpenAPI 3.1, not 3.0, whose schemas cannot say that two parameters go together or that a member may be null. It
+is written by hand, not derived from the routes, because it is a promise; tests compare it with the routes, the
+published specification of the API, and the responses of a running server.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from dayfile.api.openapi.operation import ACCOUNT, OPERATOR, Node, Operation, an
 from dayfile.api.openapi.schemas import SCHEMAS, SHA256, text
 
 FAMILIES = (exports, jobs, files, notices, records, accounts, server)
-"""In the order in which a reader needs them."""
+"""Tags in the order in which a reader needs them."""
 
 OPERATIONS: tuple[Operation, ...] = tuple(operation for family in FAMILIES for operation in family.OPERATIONS)
 
 VERSION = "1.52.0"
-"""Of the published specification that is implemented; the version of Dayfile is nobody's business who calls it."""
+"""Version of Twilio's published specification that is implemented; Dayfile's own is not disclosed to clients."""
 
 _DESCRIPTION = """\
 Every account gets its communications logs as files: one gzip file of JSON lines per resource type and UTC day. A job \
@@ -79,7 +79,7 @@ _FAILURE_HEADERS: Mapping[int, tuple[str, ...]] = {
 
 
 def create_document(public_url: str) -> Node:
-    """The document of the server that clients reach at this address."""
+    """Return the document of the server that clients reach at `public_url`."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -134,7 +134,7 @@ def _operation(operation: Operation) -> Node:
 
 
 def _names_of_failures() -> Mapping[int, str]:
-    """A name for each status of an error: that of the first error which has it."""
+    """Return a name for each status of an error: the title of the first error that has it."""
     names: dict[int, str] = {}
     for kind, meaning in ERRORS.items():
         names.setdefault(meaning.status, kind.__name__)
@@ -145,7 +145,7 @@ FAILURES = _names_of_failures()
 
 
 def codes_of(status: int) -> list[int]:
-    """The codes of the errors that have a status."""
+    """Return the codes of the errors that have a status."""
     return [meaning.code for meaning in (*ERRORS.values(), BUG) if meaning.status == status]
 
 

@@ -1,4 +1,4 @@
-"""What an account has to export: its resource types, their days, and what is done every day."""
+"""Operations on exports: resource types, their days, and the configuration of daily exports."""
 
 from __future__ import annotations
 

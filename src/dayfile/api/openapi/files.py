@@ -1,4 +1,4 @@
-"""Dayfile's own about days: the file behind a link, and what proves it complete."""
+"""Operations on files: the download behind a link, and the manifest of a day. Dayfile's own."""
 
 from __future__ import annotations
 

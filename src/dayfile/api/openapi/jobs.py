@@ -1,4 +1,4 @@
-"""Custom jobs: publish a range of days."""
+"""Operations on custom jobs, which publish a range of days."""
 
 from __future__ import annotations
 

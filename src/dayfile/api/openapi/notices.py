@@ -1,4 +1,4 @@
-"""Notices: what was told to whom."""
+"""Operations on notices. Dayfile's own."""
 
 from __future__ import annotations
 

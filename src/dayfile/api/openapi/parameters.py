@@ -1,4 +1,4 @@
-"""What comes with a request: in its path, query, head and form. The limits are those that the code checks."""
+"""Parameters of requests: in path, query, headers and form. Their limits are those that the code checks."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from dayfile.model.email import LONGEST_EMAIL
 
 
 def in_path(name: str, node: Node) -> Node:
-    """A part of the address."""
+    """Return a parameter in the path."""
     return _parameter(name, "path", node, is_required=True)
 
 
 def in_query(name: str, node: Node) -> Node:
-    """What follows the question mark; all of it is optional."""
+    """Return a parameter in the query; all of them are optional."""
     return _parameter(name, "query", node, is_required=False)
 
 
 def in_head(name: str, node: Node) -> Node:
-    """A header of the request; all that are documented are optional."""
+    """Return a request header; all documented ones are optional."""
     return _parameter(name, "header", node, is_required=False)
 
 
@@ -93,7 +93,7 @@ _BOTH_OR_NONE = {"dependentRequired": {"WebhookUrl": ["WebhookMethod"], "Webhook
 
 
 def form(says: str, schema: Node, *, example: Mapping[str, object], is_required: bool) -> Node:
-    """A body in the form of HTML forms."""
+    """Return a request body that is form-urlencoded."""
     return {
         "description": says,
         "required": is_required,

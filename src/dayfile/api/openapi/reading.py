@@ -1,4 +1,4 @@
-"""The document read for people: what a schema allows in words, what a body looks like, how a call is typed."""
+"""Rendering of the document for people: rules of schemas in words, examples of bodies, curl commands."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PLACES = {"path": "address", "query": "query", "header": "head"}
 
 
 class Row(NamedTuple):
-    """A parameter or member as the page lists it."""
+    """A parameter or member in a list of the page."""
 
     name: str
     schema: Node
@@ -39,13 +39,13 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One document, and ways to read it."""
+    """A view of one document for the page's template."""
 
     document: Node
 
     @property
     def families(self) -> Iterator[tuple[Node, list[tuple[str, str, Node]]]]:
-        """Each tag with its operations: method, path, and what is said of it."""
+        """Each tag with its operations: method, path, and node."""
         everything = [
             (method, path, operation)
             for path, methods in self.document["paths"].items()
@@ -55,7 +55,7 @@ class Reading:
             yield tag, [entry for entry in everything if tag["name"] in entry[2]["tags"]]
 
     def resolve(self, node: Node) -> Node:
-        """What a node is: itself, or what it refers to."""
+        """Return a node, or the node that it refers to."""
         if "$ref" not in node:
             return node
         found: Any = self.document
@@ -64,16 +64,16 @@ class Reading:
         return self.resolve(found)
 
     def content(self, answer: Node) -> Iterator[tuple[str, Node]]:
-        """The bodies of an answer or a request: their types and schemas."""
+        """Yield the media types and schemas of a response's or request's bodies."""
         for kind, content in self.resolve(answer).get("content", {}).items():
             yield kind, content.get("schema", {})
 
     def has_members(self, schema: Node) -> bool:
-        """Whether a body is written out here, and not somewhere else under its name."""
+        """Return True if a schema lists its members itself, rather than by reference."""
         return "properties" in schema
 
     def members(self, schema: Node, *, within: str = "") -> Iterator[Row]:
-        """The members of a body; those of an object within it as `links.days`. What has a name is not opened."""
+        """Yield the members of a body; nested ones as `links.days`. Named schemas are not expanded."""
         for name, node in schema.get("properties", {}).items():
             is_due = within == "" and name in schema.get("required", ()) and "additionalProperties" not in schema
             yield Row(f"{within}{name}", node, node, "required" if is_due else "")
@@ -81,17 +81,17 @@ class Reading:
             yield from self.members(inner, within=f"{within}{name}.")
 
     def parameters(self, operation: Node) -> Iterator[Row]:
-        """What comes with a request beside its body."""
+        """Yield the parameters of an operation: everything in a request except its body."""
         for parameter in operation["parameters"]:
             yield Row(parameter["name"], parameter["schema"], parameter, f"in the {_PLACES[parameter['in']]}")
 
     def schema_named(self, schema: Node) -> str:
-        """The name of the schema that this one is, or is a list of; empty where it has none."""
+        """Return the name of the schema that this one refers to, or is a list of; empty if it has none."""
         inner = schema.get("items", schema)
         return str(inner["$ref"].rpartition("/")[2]) if "$ref" in inner else ""
 
     def rule(self, schema: Node) -> str:
-        """What a schema allows, in words."""
+        """Return the rule of a schema, in words."""
         if "$ref" in schema:
             return str(schema["$ref"].rpartition("/")[2])
         if "anyOf" in schema:
@@ -108,7 +108,7 @@ class Reading:
         return word + "".join(_bounds(schema)) if kind != "null" else word
 
     def example(self, schema: Node) -> Any:
-        """A value that the schema allows, made of the examples in it."""
+        """Return a value that the schema allows, made from its examples; None if it has none."""
         schema = self.resolve(schema)
         if "examples" in schema:
             return schema["examples"][0]
@@ -117,11 +117,11 @@ class Reading:
         return [self.example(schema["items"])] if "items" in schema else None
 
     def example_text(self, schema: Node) -> str:
-        """The same as JSON."""
+        """Return the example as JSON text."""
         return json.dumps(self.example(schema), ensure_ascii=False, indent=2)
 
     def call(self, method: str, path: str, operation: Node) -> str:
-        """How it is asked for with curl."""
+        """Return the curl command of an operation."""
         for parameter in operation["parameters"]:
             path = path.replace(f"{{{parameter['name']}}}", str(parameter.get("example", "")))
         words = ["curl", *_login(operation["security"])]
@@ -139,11 +139,11 @@ class Reading:
 
 
 Part = tuple[str, str]
-"""A piece of a description: how it is marked (`code`, `strong`, or not at all), and its text."""
+"""A piece of a description: its markup (`code`, `strong`, or none) and its text."""
 
 
 def paragraphs(description: str) -> list[list[Part]]:
-    """A description cut into pieces: code and strong, and nothing else of Markdown."""
+    """Return the paragraphs of a description, split into pieces. Of Markdown only code and strong are supported."""
     return [
         [(name, found[name]) for found in _MARKED.finditer(paragraph) if (name := str(found.lastgroup))]
         for paragraph in description.split("\n\n")

@@ -1,4 +1,4 @@
-"""Dayfile's own for platforms: records come in."""
+"""Operations of intake, for platforms. Dayfile's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bodies: Twilio's members and no others in Twilio's, ours in ours. What `shapes.py` makes, this describes."""
+"""JSON Schemas of response bodies, as `shapes.py` makes them. Twilio's are closed, Dayfile's own are open."""
 
 from __future__ import annotations
 
@@ -22,43 +22,43 @@ SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 
 def text(says: str, example: str, **rules: object) -> Node:
-    """A text."""
+    """Return the schema of a text."""
     return {"type": "string", "description": says, "examples": [example], **rules}
 
 
 def url(says: str, path: str) -> Node:
-    """An absolute address on the public base of this server."""
+    """Return the schema of an absolute URL below the public base URL."""
     return text(says, f"http://localhost:8080{path}", format="uri")
 
 
 def number(says: str, example: int, **rules: object) -> Node:
-    """A whole number."""
+    """Return the schema of a whole number."""
     return {"type": "integer", "description": says, "examples": [example], **rules}
 
 
 def day(says: str, example: str = "2026-10-01") -> Node:
-    """A UTC date."""
+    """Return the schema of a UTC date."""
     return text(says, example, format="date", pattern=DAY_PATTERN)
 
 
 def or_null(node: Node) -> Node:
-    """The same, or null; the example is null where that is what one mostly sees."""
+    """Return the schema of a node or null; the examples stay those of the node."""
     kinds = {"type": [node["type"], "null"]}
     return {**node, **kinds, **({"enum": [*node["enum"], None]} if "enum" in node else {})}
 
 
 def body(says: str, /, **members: Node) -> Node:
-    """An object with exactly these members, always all of them."""
+    """Return the schema of an object with exactly these members, all of them required."""
     return {**open_body(says, **members), "additionalProperties": False}
 
 
 def open_body(says: str, /, **members: Node) -> Node:
-    """An object that always has these members, and may get more in time."""
+    """Return the schema of an object that always has these members and may have others."""
     return {"type": "object", "description": says, "required": list(members), "properties": members}
 
 
 def page(says: str, key: str, items: str) -> Node:
-    """One page of a list."""
+    """Return the schema of one page of a list."""
     return body(says, meta=schema("Meta"), **{key: {"type": "array", "items": schema(items)}})
 
 

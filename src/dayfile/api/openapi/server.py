@@ -1,4 +1,4 @@
-"""Dayfile's own about the server itself: health, error codes, this document."""
+"""Operations about the server: health, error codes, this document. Dayfile's own."""
 
 from __future__ import annotations
 
