@@ -1,4 +1,4 @@
-"""The operator's command that brings the accounts of a platform."""
+"""The operator's command that imports the accounts of a platform."""
 
 from __future__ import annotations
 

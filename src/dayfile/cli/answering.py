@@ -1,6 +1,6 @@
-"""What one process does until it is told to stop: answer HTTP, work, or both; what is begun is finished.
+"""The main loop of one process: answer HTTP, work, or both, until told to stop; running requests are finished.
 
-HTTP is answered in a thread of its own, so that the main thread is free to be told.
+The HTTP server has a thread of its own, so that the main thread is free to wait for the stop.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from dayfile.web.limits import Limits
 from dayfile.web.protocol import bounded_http
 
 _SWITCH_SECONDS = (
-    0.0005  # a thread that has an answer to go on with waits so long for the interpreter, not ten times that
+    0.0005  # how long a thread that has a response to continue waits for the GIL: a tenth of Python's default
 )
-_FINISH_SECONDS = 30  # for answers that are under way; a download that is cut off continues elsewhere by itself
+_FINISH_SECONDS = 30  # for running responses; a download that is cut off is resumed by its client
 
 
 def answer(
     service: Service, listening: socket.socket, *, stop: Stop, with_worker: bool, on_ready: Callable[[], None]
 ) -> None:
-    """Answer what comes to the socket, which listens already, until told to stop; with a worker, also work."""
+    """Serve HTTP on a socket that listens already, until told to stop; with a worker, also work."""
     server = _Server(service, listening, stop=stop)
     server.start()
     if with_worker:
@@ -42,7 +42,7 @@ def answer(
 
 
 def work(service: Service, *, stop: Stop) -> None:
-    """Only work, until told to stop."""
+    """Run only the worker, until told to stop."""
     service.worker.start()
     stop.wait()
     service.worker.stop()
@@ -55,10 +55,10 @@ class _Server:
         limits = Limits.within(open_files())
         config = uvicorn.Config(
             service.api(pages=[console_page(service.context)]),
-            http=bounded_http(limits, proxies=service.context.trusted_proxies),  # type: ignore[arg-type]  # a factory is as good as a class
+            http=bounded_http(limits, proxies=service.context.trusted_proxies),  # type: ignore[arg-type]  # a factory works like a class
             ws="none",
             backlog=limits.backlog,
-            log_config=None,  # the app writes one line a request itself
+            log_config=None,  # the app logs one line per request itself
             access_log=False,
             server_header=False,
             proxy_headers=False,
@@ -72,15 +72,15 @@ class _Server:
         self._failure: BaseException | None = None
 
     def start(self) -> None:
-        """Begin to answer."""
+        """Start the server's thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Take no new requests."""
+        """Accept no new requests."""
         self._server.should_exit = True
 
     def join(self) -> None:
-        """Wait for the last answer; raises what ended the server, if it ended by itself."""
+        """Wait for the last response; raises the server's error if it ended by itself."""
         self._thread.join()
         if self._failure is not None:
             raise self._failure
@@ -92,4 +92,4 @@ class _Server:
         except BaseException as failure:  # noqa: BLE001 - it is raised again by join
             self._failure = failure
         finally:
-            self._stop.tell()  # also when nobody asked for it: the process is no use any more
+            self._stop.tell()  # also after a failure: without its server the process is useless

@@ -1,6 +1,6 @@
-"""What a BulkExports server answers, as values: lenient where real servers differ, and never guessing what is missing.
+"""Responses of BulkExports servers as values. Parsing is lenient where servers differ; missing data is never guessed.
 
-Each value keeps the answer as it came, for `--json`.
+Each value keeps the original response, for `--json`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from dayfile.model.day import Day, DayRange
 from dayfile.model.job import Status
 
 Answer = Mapping[str, Any]
-"""A JSON object as it came."""
+"""A JSON object as received."""
 
 _FINAL: Final = frozenset(status.value for status in Status if status.is_final)
 _GOOD: Final = frozenset({Status.COMPLETED.value, Status.COMPLETED_EMPTY_RECORDS.value})
 
 
 class NotBulkExports(DayfileError):
-    """The other side answers, and not as a BulkExports server does: check the URL."""
+    """A response that no BulkExports server sends: check the URL."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,28 +30,28 @@ class RemoteJob:
     """A custom job as its server shows it."""
 
     sid: str
-    resource_type: str | None  # some answers leave it out
+    resource_type: str | None  # some responses leave it out
     days: DayRange
     friendly_name: str
-    counts: Counter[str]  # days by status; empty in the answer to a creation
-    statuses: Mapping[Day, str]  # empty where the server only counts
+    counts: Counter[str]  # days by status; empty in the response to a creation
+    statuses: Mapping[Day, str]  # empty if the server only counts
     position: str | None
     done_at: str | None
     answer: Answer = field(repr=False)
 
     @property
     def finished(self) -> int:
-        """How many days are final."""
+        """Number of finished days."""
         return sum(count for status, count in self.counts.items() if status in _FINAL)
 
     @property
     def is_over(self) -> bool:
-        """Whether every day is final."""
+        """True if every day is final."""
         return self.finished >= len(self.days)
 
     @property
     def failed(self) -> int:
-        """How many days are final and have no file."""
+        """Number of finished days that have no file."""
         return sum(count for status, count in self.counts.items() if status in _FINAL - _GOOD)
 
 
@@ -68,17 +68,17 @@ class RemoteDay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteConfiguration:
-    """Whether days of a resource type come by themselves, and who is told."""
+    """The export configuration of a resource type: daily exports on or off, and their webhook."""
 
     enabled: bool
-    webhook_url: str | None  # as servers differ, an empty text is None here
+    webhook_url: str | None  # None for an empty text, since servers differ
     webhook_method: str | None
     answer: Answer = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteManifest:
-    """What proves a day complete, where a server says it."""
+    """The manifest that proves a day complete; not all servers have it."""
 
     revision: int
     records: int
@@ -90,7 +90,7 @@ class RemoteManifest:
 
 
 def read_job(answer: Answer) -> RemoteJob:
-    """A job, from the answer to a creation, a fetch or out of a list; raises NotBulkExports."""
+    """Parse a job from a creation, a fetch or a list; raises NotBulkExports."""
     counts: Counter[str] = Counter()
     statuses: dict[Day, str] = {}
     for group in _groups(answer.get("details")):
@@ -111,7 +111,7 @@ def read_job(answer: Answer) -> RemoteJob:
 
 
 def read_day(answer: Answer) -> RemoteDay:
-    """An entry of the Days list; raises NotBulkExports."""
+    """Parse an entry of the Days list; raises NotBulkExports."""
     return RemoteDay(
         day=_day(answer.get("day")),
         friendly_name=answer.get("friendly_name"),
@@ -122,7 +122,7 @@ def read_day(answer: Answer) -> RemoteDay:
 
 
 def read_configuration(answer: Answer) -> RemoteConfiguration:
-    """An export configuration; raises NotBulkExports."""
+    """Parse an export configuration; raises NotBulkExports."""
     return RemoteConfiguration(
         enabled=_member(answer, "enabled", bool),
         webhook_url=answer.get("webhook_url") or None,
@@ -132,7 +132,7 @@ def read_configuration(answer: Answer) -> RemoteConfiguration:
 
 
 def read_manifest(answer: Answer) -> RemoteManifest:
-    """A manifest; raises NotBulkExports."""
+    """Parse a manifest; raises NotBulkExports."""
     return RemoteManifest(
         revision=_member(answer, "revision", int),
         records=_member(answer, "records", int),
@@ -145,7 +145,7 @@ def read_manifest(answer: Answer) -> RemoteManifest:
 
 
 def _groups(details: object) -> list[Answer]:
-    """The groups of `details`: a list of them, in old answers a single one, and None right after the creation."""
+    """Return the groups of `details`, which is a list, a single group in old responses, or None after a creation."""
     if isinstance(details, Mapping):
         return [details] if "status" in details else []
     return [group for group in details if isinstance(group, Mapping)] if isinstance(details, list) else []

@@ -1,4 +1,4 @@
-"""The command line: which commands there are, and what becomes of errors."""
+"""The command line: all commands, and the handling of errors."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ from dayfile.cli.outcome import Outcome, outcome_of
 from dayfile.cli.show import Screen
 from dayfile.errors import DatabaseDamaged, DayfileError
 
-_UsageError: Final[Any] = typer.BadParameter.__base__  # any mistake on the command line; typer has no name for it
+_UsageError: Final[Any] = typer.BadParameter.__base__  # the base of all usage errors, which typer does not export
 
 
 class Commands(Group):
-    """All commands; errors that were raised on purpose end as one message and an exit code."""
+    """The root group of commands, which turns expected errors into one message and an exit code."""
 
     def make_context(self, *args: Any, **settings: Any) -> Any:
         with _mistakes_spelled_out():
@@ -54,11 +54,11 @@ class Commands(Group):
                 screen.note(note)
             raise typer.Exit(outcome_of(error)) from error
         except UnicodeEncodeError as error:
-            # Which text it is stays unsaid: it may be a password.
+            # The text is not shown: it may be a password.
             _screen(ctx).problem("a text that was given cannot be used: it holds bytes that are not UTF-8")
             raise typer.Exit(Outcome.FAILED) from error
         except BrokenPipeError:
-            raise  # whoever reads has seen enough
+            raise  # the reader of the pipe has seen enough
         except OSError as error:
             _screen(ctx).problem(_of_the_system(error))
             raise typer.Exit(Outcome.FAILED) from error
@@ -114,7 +114,7 @@ app.add_typer(days.app, name="days", rich_help_panel=CUSTOMER_PANEL)
 
 @contextmanager
 def _mistakes_spelled_out() -> Iterator[None]:
-    """What is wrong on the command line is shown by typer, which would repeat the words as they were given."""
+    """Escape control characters in usage errors: typer's messages repeat the arguments as they were given."""
     try:
         yield
     except _UsageError as error:

@@ -66,7 +66,7 @@ def list_audit(
 
 
 def _as_kept(name: str | None) -> str | None:
-    """A name out of the command line as the log has it: a sid that it begins with is kept in one form."""
+    """Return a name from the command line as the log stores it, with the sid at its beginning in canonical form."""
     if name is None:
         return None
     sid, slash, rest = name.partition("/")

@@ -1,4 +1,4 @@
-"""The operator's command that looks for what must never be."""
+"""The operator's command that checks the invariants."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def check(
         objects = looking.objects()
         with screen.counting("Checking", objects) as bar:
             findings = list(looking.run(deep=deep, on_object=lambda: bar.advance(1)))
-    instance.warn_of_exposed(screen, service)  # no promise is broken by it: it is no finding
+    instance.warn_of_exposed(screen, service)  # not a finding, since it breaks no invariant
     if as_json:
         screen.json(
             [{"invariant": found.invariant, "subject": found.subject, "detail": found.detail} for found in findings]

@@ -1,6 +1,6 @@
-"""A BulkExports server as one account sees it, over HTTP: any server with that API, not only this one.
+"""HTTP client for one account of any BulkExports server, not only this one.
 
-Errors come back as what the caller can do about them. Credentials go to the server that was named and nowhere else.
+Errors are raised as the type that tells the caller what to do. Credentials are sent only to the given server.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _TRIES = 4
 _FIRST_DELAY_SECONDS = 0.5
 _LONGEST_DELAY_SECONDS = 30
 _PAGE_SIZE = 30
-"""Asked for by name: with its own default, Twilio's Days list has been seen to stop at ten without a word."""
+"""Page size, given explicitly: with its default, Twilio's Days list has been seen to stop silently at ten."""
 
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 
@@ -69,7 +69,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """Where a server is, and as whom to talk to it."""
+    """The URL of a server and the credentials of an account."""
 
     url: str
     username: str
@@ -77,7 +77,7 @@ class Login:
 
 
 class BulkExports:
-    """One server, asked as one account. Reading is tried again when the other side is away or busy; nothing else is."""
+    """The client. Reads are retried if the server is unavailable or busy; writes are not."""
 
     def __init__(self, login: Login, *, clock: Clock, transport: httpx2.BaseTransport | None = None) -> None:
         url = _parse_url(login.url)
@@ -87,7 +87,7 @@ class BulkExports:
             base_url=url,
             headers={"User-Agent": f"dayfile/{__version__}", "Accept-Encoding": "identity"},
             timeout=httpx2.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS),
-            # A proxy of the environment knows nothing of this machine's own addresses.
+            # A proxy from the environment cannot reach this machine's loopback addresses.
             trust_env=url.host not in _LOCAL_HOSTS,
             transport=transport,
         )
@@ -99,36 +99,36 @@ class BulkExports:
         self._http.close()
 
     def create_job(self, resource_type: ResourceType, form: Mapping[str, str]) -> RemoteJob:
-        """Submit a custom job; `form` has the parameters as the API spells them."""
+        """Submit a custom job and return it; `form` has the parameters as the API spells them."""
         return read_job(self._object(self._ask("POST", f"/v1/Exports/{resource_type}/Jobs", form=form)))
 
     def jobs(self, resource_type: ResourceType) -> Iterator[RemoteJob]:
-        """All jobs on the list, in the server's order."""
+        """Return all jobs on the list, in the server's order."""
         return map(read_job, self._pages(f"/v1/Exports/{resource_type}/Jobs", key="jobs"))
 
     def job(self, sid: str) -> RemoteJob:
-        """The job as it stands; raises NotFound."""
+        """Fetch a job; raises NotFound."""
         return read_job(self._read(f"/v1/Exports/Jobs/{sid}"))
 
     def delete_job(self, sid: str) -> None:
-        """Stop the job and take it off the list; raises NotFound."""
+        """Cancel a job and take it off the list; raises NotFound."""
         self._ask("DELETE", f"/v1/Exports/Jobs/{sid}")
 
     def configuration(self, resource_type: ResourceType) -> RemoteConfiguration:
-        """Whether days of a resource type come by themselves, and who is told."""
+        """Fetch the export configuration of a resource type."""
         return read_configuration(self._read(f"/v1/Exports/{resource_type}/Configuration"))
 
     def configure(self, resource_type: ResourceType, form: Mapping[str, str]) -> RemoteConfiguration:
-        """Change what is in `form`, which has the parameters as the API spells them; how it is then."""
+        """Change the parameters in `form`, spelled as in the API; return the new configuration."""
         answer = self._ask("POST", f"/v1/Exports/{resource_type}/Configuration", form=form)
         return read_configuration(self._object(answer))
 
     def days(self, resource_type: ResourceType) -> Iterator[RemoteDay]:
-        """All published days, in the server's order."""
+        """Return all published days, in the server's order."""
         return map(read_day, self._pages(f"/v1/Exports/{resource_type}/Days", key="days"))
 
     def link(self, resource_type: ResourceType, day: Day) -> str:
-        """A fresh link to the day's file; raises NotFound if it is not published."""
+        """Return a fresh link to the day's file; raises NotFound if the day is not published."""
         answer = self._again(lambda: self._ask("GET", f"/v1/Exports/{resource_type}/Days/{day}"))
         link = self._object(answer).get("redirect_to") or answer.headers.get("location")
         if not isinstance(link, str):
@@ -136,7 +136,7 @@ class BulkExports:
         return link
 
     def find_manifest(self, resource_type: ResourceType, day: Day) -> RemoteManifest | None:
-        """The day's manifest, or None where the server has no such thing."""
+        """Return the day's manifest, or None if the server has no manifests."""
         try:
             return read_manifest(self._read(f"/v1/Exports/{resource_type}/Days/{day}/Manifest"))
         except (NotFound, NotBulkExports):
@@ -144,8 +144,7 @@ class BulkExports:
 
     @contextmanager
     def download(self, link: str, *, start: int = 0, etag: str | None = None) -> Iterator[httpx2.Response]:
-        """The answer to a link, from a byte on if it is still the file with that ETag: whole (200), continued (206), or
-        not to be continued there (416).
+        """Provide the response to a link; from byte `start` on, if the file still has the ETag.
 
         The link carries its own permission: no credentials are sent. Raises Corrupt if the file is damaged there.
         """
@@ -175,12 +174,12 @@ class BulkExports:
     def _ask(self, method: str, path: str, *, form: Mapping[str, str] | None = None) -> httpx2.Response:
         with _named_failures():
             answer = self._http.request(method, path, data=form, auth=self._auth)
-        if answer.status_code >= 400:  # noqa: PLR2004 - below that the API has answered: 200, 201, 204, 307
+        if answer.status_code >= 400:  # noqa: PLR2004 - success is 200, 201, 204 or 307
             raise _refusal(answer)
         return answer
 
     def _again(self, ask: Callable[[], T]) -> T:
-        """Ask until there is an answer, a few times, each time after a longer while."""
+        """Retry a read a few times, with exponential backoff and no less than Retry-After asks for."""
         delay = _FIRST_DELAY_SECONDS
         for _ in range(_TRIES - 1):
             try:
@@ -214,13 +213,13 @@ def _parse_url(text: str) -> httpx2.URL:
 
 
 def _local_part(url: object) -> str | None:
-    """A page's path and query: pages are asked for where the first one came from, whatever host the server names."""
+    """Return path and query of a page's URL: pages are fetched from the first one's host, whatever host it names."""
     return httpx2.URL(url).raw_path.decode("ascii") if isinstance(url, str) and url else None
 
 
 @contextmanager
 def _named_failures() -> Iterator[None]:
-    """What can go wrong on the way, in words."""
+    """Raise Invalid or Transient, with a message, for httpx2's errors in the block."""
     try:
         yield
     except httpx2.InvalidURL as error:
@@ -239,7 +238,7 @@ def _server(error: httpx2.RequestError) -> str:
 
 
 def _refusal(answer: httpx2.Response) -> DayfileError:
-    """What an error answer tells the caller to do."""
+    """Return an error response as the exception that tells the caller what to do."""
     status = answer.status_code
     text = _explanation(answer)
     if status == 429:  # noqa: PLR2004 - Too Many Requests
@@ -255,7 +254,7 @@ def _explanation(answer: httpx2.Response) -> str:
     body = _body(answer)
     if "message" not in body:
         return f"{answer.url.host} answered {answer.status_code} {answer.reason_phrase}"
-    if answer.status_code == 401:  # noqa: PLR2004 - what the API says then is one word
+    if answer.status_code == 401:  # noqa: PLR2004 - the API's own message is a single word
         known = "the server does not know these credentials: check the account sid and the auth token"
         return f"{known} (401, code {body.get('code')})"
     return f"{body['message']} ({answer.status_code}, code {body.get('code')})"

@@ -1,4 +1,4 @@
-"""The operator's commands about the clock: what is thought of it, and to believe it at once."""
+"""The operator's commands about the clock: show if it is trusted, and trust it at once."""
 
 from __future__ import annotations
 

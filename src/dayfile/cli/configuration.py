@@ -1,4 +1,4 @@
-"""The customer's commands about daily exports: whether days come by themselves, and who is told."""
+"""The customer's commands about daily exports: on or off, and their webhook."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Characters that a terminal obeys, and those that leave nothing to see: spelled out, wherever anything is shown.
+"""Escaping of control characters and invisible characters in everything that is shown.
 
-They are all control characters (C0, DEL, C1), line and paragraph separators, halves of surrogate pairs, which no output
-could encode, and what Unicode calls format characters: marks that turn the reading direction, invisible spaces, tags
-that hide a whole text. Left alone are the zero-width joiner and non-joiner, without which emoji and Persian cannot be
-written, and the signs of some scripts that are format characters and can be seen.
+Escaped are all control characters (C0, DEL, C1), line and paragraph separators, lone surrogates, which no output could
+encode, and Unicode's format characters: bidirectional marks, invisible spaces, tags that hide text. Not escaped are the
+zero-width joiner and non-joiner, without which emoji and Persian cannot be written, and format characters of some
+scripts that are visible.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ def plain(text: str) -> str:
 
 
 def plain_lines(text: str) -> str:
-    """Return the text as `plain` does, with its line feeds left as they are."""
+    """Return the text as `plain` does, but keep its line feeds."""
     return _IN_LINES.sub(_spelling, text)
 
 
 def json_text(value: object, *, indent: int | None = None, default: Callable[[object], object] | None = None) -> str:
     r"""Return the value as JSON in which such characters are escaped as \uXXXX; other scripts stay readable.
 
-    It parses to the value that it was made of. `default` is that of `json.dumps`.
+    Parsing it gives the value again. `default` is that of `json.dumps`.
     """
     written = json.dumps(value, ensure_ascii=False, indent=indent, default=default)
-    # A line feed in it is one of the indentation: within a text JSON has escaped it already.
+    # Line feeds here come from the indentation only: within texts JSON has escaped them already.
     return _IN_LINES.sub(lambda found: json.dumps(found.group())[1:-1], written)
 
 

@@ -1,4 +1,4 @@
-"""A job drawn as its days: one cell a day, one row a month, so that a year fits a screen."""
+"""The drawing of a job: one cell per day, one row per month, so that a year fits on a screen."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dayfile.cli.show import count_text
 from dayfile.model.day import Day
 from dayfile.model.job import Status
 
-# Each status has a sign and a colour of its own, so that it can be told without colours, too.
+# Each status has its own sign as well as its colour, for terminals without colours.
 _CELLS: Final[dict[str, tuple[str, str]]] = {
     Status.SUBMITTED.value: ("·", "dim"),
     Status.RUNNING.value: ("▸", "bold cyan"),
@@ -43,7 +43,7 @@ _BAR_WIDTH = 31  # as many cells as the longest month
 
 
 def draw_job(job: RemoteJob) -> RenderableType:
-    """How far a job is: a bar, a cell for each day, and what the cells mean."""
+    """Draw the progress of a job: a bar, a cell for each day, and a legend."""
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_row(Text("days", style="dim"), _bar(job), Text(f"{job.finished} of {len(job.days)}"))
     for month, cells in _months(job):
@@ -53,7 +53,7 @@ def draw_job(job: RemoteJob) -> RenderableType:
 
 
 def headline(job: RemoteJob) -> str:
-    """What the job is, on one line."""
+    """Return the sid, resource type, days and name of a job, on one line."""
     name = f" “{plain(job.friendly_name)}”" if job.friendly_name else ""
     return (
         f"{plain(job.sid)}  {plain(job.resource_type or 'records')}  {range_text(job.days.first, job.days.last)}{name}"
@@ -61,12 +61,12 @@ def headline(job: RemoteJob) -> str:
 
 
 def range_text(first: Day, last: Day) -> str:
-    """A range of days as the command line takes it."""
+    """Return a range of days as the command line takes it."""
     return str(first) if first == last else f"{first}..{last}"
 
 
 def counts_text(job: RemoteJob) -> str:
-    """The days of a job by status, in words: 8 completed, 2 empty."""
+    """Return the days of a job by status, in words: 8 completed, 2 empty."""
     known = [status for status in _WORDS if job.counts[status]]
     others = sorted(job.counts.keys() - _WORDS.keys())
     counted = ", ".join(f"{job.counts[status]} {_WORDS.get(status, plain(status))}" for status in [*known, *others])

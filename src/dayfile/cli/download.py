@@ -1,7 +1,7 @@
-"""Bring one day's file here, whole or not at all.
+"""Downloads of day files, complete or not at all.
 
-A download that broke off is taken up where it stopped, by this run or the next one, as long as the server still has the
-same file. What has arrived gets its name only when it is complete and, where the server says what it must be, proven.
+An interrupted download is resumed, by this run or the next one, as long as the server still has the same file. The file
+gets its final name only when it is complete and matches the hash, if the server has told it.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ _DELAY_SECONDS = 1.0
 _STRONG_ETAG = re.compile(r'"[^"]*"')
 _SHA256_ETAG = re.compile(r'"(?:sha256[-:])?([0-9a-f]{64})"')
 _FIRST_BYTE = re.compile(r"bytes (\d+)-")
-_WHOLE = 200  # and not 206, a part
+_WHOLE = 200  # not 206, a part
 
 Progress = Callable[[int, int | None], None]
-"""Told how many bytes there are by now, and how many there will be, if the server says."""
+"""Called with the bytes so far and the total, None if it is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Downloaded:
-    """A file that is here, whole."""
+    """A complete file in the folder."""
 
     path: Path
     found: Examined
     manifest: RemoteManifest | None
-    is_proven: bool  # by a hash of the server's, beyond gzip's own checksum
-    was_here: bool  # before: nothing was transferred
+    is_proven: bool  # by a hash from the server, beyond gzip's own checksum
+    was_here: bool  # before this run: nothing was transferred
 
 
 class Downloader:
-    """Brings files of one account into one folder."""
+    """Downloads of one account's files to one folder."""
 
     def __init__(self, server: BulkExports, folder: Path, *, clock: Clock) -> None:
         self._server = server
@@ -53,7 +53,7 @@ class Downloader:
         self._clock = clock
 
     def download(self, resource_type: ResourceType, day: Day, *, progress: Progress) -> Downloaded:
-        """The day's file. One that is here already and is what the server's manifest says is left as it is.
+        """Download a day's file, unless it is in the folder already and matches the server's manifest.
 
         Raises NotFound if the day is not published, Transient if the connection keeps breaking (what has arrived is
         kept for the next run), Corrupt if what arrives keeps being something else than the server says, or if the file
@@ -82,9 +82,9 @@ class Downloader:
         raise Corrupt(f"{path.name}: what arrived was not what the server says it has, {_TRIES} times")
 
     def _bring(self, resource_type: ResourceType, day: Day, partial: Partial, *, progress: Progress) -> str | None:
-        """All bytes of the file, and the ETag that came with them."""
+        """Transfer the whole file, with retries; return its strong ETag or None."""
         for remaining in reversed(range(_TRIES)):
-            # A new link for every try: some work once, all of them for some minutes only.
+            # A new link for every attempt: some links work only once, and all expire after some minutes.
             link = self._server.link(resource_type, day)
             try:
                 return self._transfer(link, partial, progress=progress)
@@ -99,7 +99,7 @@ class Downloader:
             etag = answer.headers.get("etag", "")
             strong = etag if _STRONG_ETAG.fullmatch(etag) else None
             if answer.status_code == _WHOLE:
-                # From the start: nothing was here, or the server has another file by now.
+                # From the start: there was no partial file, or the server has another file by now.
                 partial.begin(strong)
             elif _first_byte(answer) != partial.size:
                 partial.discard()
@@ -116,7 +116,7 @@ class Downloader:
 
 
 def _is_here(path: Path, manifest: RemoteManifest) -> Examined | None:
-    """What is here already, if it is what the manifest says."""
+    """Return the properties of the file at `path` if it matches the manifest, else None."""
     if not path.exists() or path.stat().st_size != manifest.size_bytes:
         return None
     try:
@@ -127,7 +127,7 @@ def _is_here(path: Path, manifest: RemoteManifest) -> Examined | None:
 
 
 def _accepted(partial: Partial, *, manifest: RemoteManifest | None, etag: str | None) -> Examined | None:
-    """What has arrived, if it is whole and what the server says of it."""
+    """Return the properties of the transferred file if it is complete and matches the server's hashes, else None."""
     try:
         found = partial.examine()
     except Corrupt:

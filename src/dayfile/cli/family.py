@@ -1,7 +1,7 @@
-"""A family of commands, whose help names what to write and not what Python makes of it.
+"""Command groups with plain help.
 
-typer 0.29 shows the type of every parameter, `<bool>` and `<ResourceType>`, and braces around arguments: nothing that
-somebody at a terminal could use. A flag takes nothing, and an argument is its name.
+typer 0.29 shows the Python type of every parameter, such as `<bool>` and `<ResourceType>`, and braces around arguments,
+which are of no use at a terminal. Here a flag has no type, and an argument is shown by its name.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class Group(TyperGroup):
 
 
 class Family(typer.Typer):
-    """Commands about one thing."""
+    """A group of commands about one thing."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{"cls": Group, "no_args_is_help": True, **settings})
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[C], C]:
-        """As typer's, for a command with plain help."""
+        """Return typer's decorator for a command, with plain help."""
         return super().command(name, **{"cls": Command, **settings})
 
 
@@ -53,4 +53,4 @@ def _plain(parameter: Any) -> Any:
 
 
 def _nothing(*, ctx: Any) -> None:
-    """What is shown of an argument's type."""
+    """Show nothing for an argument's type."""

@@ -1,4 +1,4 @@
-"""The instance that the operator's commands act on: the one that the settings describe."""
+"""The instance that the operator's commands act on: the one in the settings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def opened(screen: Screen, *, to_read: bool = False, make: bool = False) -> Iter
     operator may begin with lets it `make` the instance. Which one it is, a terminal is told, and whoever reads what
     went wrong in the block.
     """
-    # Imported when it is needed: everything that Dayfile is made of hangs from it, and the help needs nothing of it.
+    # Imported late: it imports all of Dayfile, which --help does not need.
     from dayfile.cli.logs import log_trouble
     from dayfile.service import Service
     from dayfile.settings import Settings
@@ -41,7 +41,7 @@ def opened(screen: Screen, *, to_read: bool = False, make: bool = False) -> Iter
 
 
 def tell_closed(service: Service) -> None:
-    """Log what other users of the machine could reach until now, and cannot any more."""
+    """Log the paths that other users of the machine could access until now, and that are closed to them now."""
     import structlog
 
     for one in service.permissions:
@@ -50,7 +50,7 @@ def tell_closed(service: Service) -> None:
 
 
 def warn_of_exposed(screen: Screen, service: Service) -> None:
-    """Warn of what other users of the machine can reach, and Dayfile leaves so."""
+    """Warn of the paths that other users of the machine can access, and that Dayfile does not change."""
     for one in service.permissions:
         if isinstance(one, Exposed):
             screen.warn(str(one))

@@ -1,4 +1,4 @@
-"""The operator's command that takes in files of records."""
+"""The operator's command that accepts records from files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SHOWN_REFUSALS = 10
 
 
 def _check_files(files: list[str]) -> list[str]:
-    """All of them are looked at before the first is taken in."""
+    """Check that all files exist before the first one is read; return them."""
     for name in files:
         if name != _STDIN and not Path(name).is_file():
             raise typer.BadParameter(f"there is no file {name}")
@@ -68,7 +68,7 @@ def intake(
 
 
 def _take_in(screen: Screen, resource_type: ResourceType, files: Sequence[str]) -> list[tuple[str, FileReceipt]]:
-    """Each file's name with what became of it; ends the command at the first that cannot be read on."""
+    """Return the names of the files with their receipts; end the command at the first file that fails."""
     receipts = []
     with instance.opened(screen) as service, screen.transfer("Taking in", _total_bytes(files)) as bar:
         from dayfile.intake.file import FileIntake
@@ -88,12 +88,12 @@ def _take_in(screen: Screen, resource_type: ResourceType, files: Sequence[str]) 
 
 
 def _source(name: str) -> str:
-    # A name need not be text; what is kept of it must be.
+    # A file name need not be valid text, but the stored source must be.
     return "standard input" if name == _STDIN else name.encode(errors="backslashreplace").decode()
 
 
 def _total_bytes(files: Sequence[str]) -> int | None:
-    """How much there is to read; None with standard input among it, which does not say."""
+    """Return the total size of the files; None if standard input, whose size is unknown, is one of them."""
     return None if _STDIN in files else sum(Path(name).stat().st_size for name in files)
 
 
@@ -127,7 +127,7 @@ def _show(screen: Screen, receipts: Sequence[tuple[str, FileReceipt]]) -> None:
 
 
 def _repeated_text(receipt: FileReceipt) -> str:
-    """How much of it an earlier run had taken in."""
+    """Return how much of the file an earlier run had accepted: "-", "all" or "3 of 5 parts"."""
     if not receipt.repeated:
         return "-"
     return "all" if receipt.repeated == receipt.chunks else f"{receipt.repeated} of {receipt.chunks} parts"

@@ -148,14 +148,14 @@ def delete(
 
 
 def follow(screen: Screen, server: BulkExports, job: RemoteJob, *, clock: Clock) -> RemoteJob:
-    """Show a job while it runs; the job as it is when it is over."""
+    """Show a job until it is over, and return its final state."""
     wait = _FIRST_WAIT_SECONDS
     never = threading.Event()
     with screen.live(draw_job(job)) as live:
         while not job.is_over:
             clock.wait(never, wait)
             before, job = job, server.job(job.sid)
-            # What moves is asked for again soon; what waits in a long queue costs the server little.
+            # Poll fast while the job makes progress, and ever more slowly while it waits in the queue.
             moves = before.counts != job.counts
             wait = _FIRST_WAIT_SECONDS if moves else min(wait * 1.5, _LONGEST_WAIT_SECONDS)
             if live:

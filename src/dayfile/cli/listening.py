@@ -1,4 +1,4 @@
-"""The socket that the server listens on, or words for why there is none."""
+"""The socket that the server listens on, and explanations of why it cannot."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _REASONS: Final[dict[int, str]] = {
 
 
 def listen(host: str, port: int, *, backlog: int = 1024) -> socket.socket:
-    """Return a socket that listens there; up to `backlog` connections wait until somebody answers.
+    """Return a listening socket; up to `backlog` connections wait to be accepted.
 
-    Raises Unusable with what to do.
+    Raises Unusable, which says what to do.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]

@@ -1,4 +1,4 @@
-"""What the log looks like: one line a fact, on standard error; JSON unless somebody is watching."""
+"""The log: one line per event on standard error; JSON unless that is a terminal."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _TOLD_ELSEWHERE = frozenset({"Invalid HTTP request received."})  # as request.re
 
 
 def log_everything() -> None:
-    """For processes that stay: every fact, with its time."""
+    """Log every event, for long-running processes."""
     _configure(logging.INFO)
 
 
 def log_trouble() -> None:
-    """For commands that end: what they say themselves is enough, unless something is wrong."""
+    """Log warnings and errors only, for commands, which print their results themselves."""
     _configure(logging.WARNING)
 
 
 def _configure(level: int) -> None:
     shown: list[structlog.typing.Processor] = (
-        # Its own choice of traceback shows the values in every frame: records, tokens, links.
+        # structlog's default traceback shows the local variables of every frame: records, tokens, links.
         [_spelled_out, structlog.dev.ConsoleRenderer(exception_formatter=_traceback)]
         if sys.stderr.isatty()
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(json_text)]
@@ -40,10 +40,10 @@ def _configure(level: int) -> None:
             *shown,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_: _Printed(sys.stderr),  # the one that is there when something is logged
+        logger_factory=lambda *_: _Printed(sys.stderr),  # looked up at each event, since it may be replaced
         cache_logger_on_first_use=False,
     )
-    # Libraries have loggers of their own; this is where their warnings go.
+    # Warnings of libraries, which have loggers of their own, end here.
     logging.lastResort = _OfLibraries(logging.WARNING)
 
 
@@ -64,7 +64,7 @@ def _traceback(log: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
 
 
 class _Printed(structlog.PrintLogger):
-    """Prints lines that may get lost: a log on a full disk must not fail what it tells of, which is done."""
+    """A logger that ignores write errors: a log on a full disk must not fail the work that it describes."""
 
     def msg(self, message: str) -> None:
         with suppress(OSError):
@@ -74,7 +74,7 @@ class _Printed(structlog.PrintLogger):
 
 
 class _OfLibraries(logging.Handler):
-    """Makes a fact of what a library logs, so that all lines of the log can be read in one way."""
+    """A handler that turns log records of libraries into events, so that all lines of the log have one format."""
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.getMessage() in _TOLD_ELSEWHERE:

@@ -1,4 +1,4 @@
-"""The operator's commands about notices: what was told to whom, what came of it, and telling it again."""
+"""The operator's commands about notices: list, show with all attempts, replay."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def list_notices(
     """List notices, newest first."""
     with instance.opened(screen_of(ctx), to_read=True) as service, service.database.snapshot() as tx:
         number = None if before is None else tx.notices.get(parse_event_sid(before)).number
-        # One more than is shown tells whether there are more.
+        # One more than is shown, to know if there are more.
         found = tx.notices.page(account=account, state=state, before=number, limit=limit + 1)
         base_url = service.settings.base_url
     screen, notices = screen_of(ctx), found[:limit]
@@ -163,12 +163,12 @@ def _row(attempt: Attempt) -> tuple[object, ...]:
 
 
 def _host(notice: Notice) -> str:
-    # An address may carry a token; which host it is, is enough in a list.
+    # A URL may carry a token; in a list the host is enough.
     return LaneKey.of(notice.account, notice.channel, notice.receiver).host
 
 
 def _as_json(notice: Notice, attempts: list[Attempt] | None, base_url: str) -> object:
-    # The same body as over HTTP: a script reads either.
+    # The same body as over HTTP, so that a script can read both.
     from dayfile.api.shapes import fetched_notice_shape, notice_shape
     from dayfile.api.urls import Urls
 

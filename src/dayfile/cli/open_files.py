@@ -1,4 +1,4 @@
-"""The limit of open files: each connection is one, and the shell's usual limit is lower than the system's."""
+"""The limit of open files, raised because each connection needs one and shells set a low limit."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from contextlib import suppress
 
 import structlog
 
-_ENOUGH = 4096  # for as many connections as may wait, beside everything else
+_ENOUGH = 4096  # for the largest number of connections and everything else
 _log = structlog.get_logger()
 
 
 def raise_open_files() -> None:
-    """Let this process, and those it starts, open as many files as the system allows; log if those are few."""
+    """Raise the limit of open files, for children too, to the hard limit; log a warning if that is low."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):  # a system may refuse what it names as its limit
+    with suppress(ValueError, OSError):  # a system may refuse its own hard limit
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if open_files() < _ENOUGH:
         _log.warning(
@@ -25,6 +25,6 @@ def raise_open_files() -> None:
 
 
 def open_files() -> int:
-    """Return how many files this process may have open."""
+    """Return the number of files that this process may have open."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return 1 << 20 if soft == resource.RLIM_INFINITY else soft

@@ -1,4 +1,4 @@
-"""What several commands take: arguments and options that mean the same wherever they stand."""
+"""Arguments and options that several commands share, with the same meaning in all of them."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def screen_of(ctx: typer.Context) -> Screen:
-    """The screen that was set up for this run."""
+    """Return the screen of this run."""
     screen = ctx.find_object(Screen)
     return screen if screen is not None else Screen()
 
 
 def read_account(text: str) -> AccountSid:
-    """An account sid out of the command line; anything else is said to be a mistake in it."""
+    """Parse an account sid; raises typer.BadParameter."""
     try:
         return parse_account_sid(text, name="ACCOUNT")
     except InvalidParameter as error:
@@ -36,7 +36,7 @@ def read_account(text: str) -> AccountSid:
 
 
 def read_duration(text: str) -> timedelta:
-    """A duration out of the command line: a number with its unit, or 0."""
+    """Parse a duration: a number with its unit (90s, 30m, 24h, 7d), or 0; raises typer.BadParameter."""
     found = _DURATION.fullmatch(text)
     if not found:
         raise typer.BadParameter(f"a duration is a number with its unit, as 90s, 30m, 24h or 7d; got {text!r}")
@@ -44,7 +44,7 @@ def read_duration(text: str) -> timedelta:
 
 
 def read_type(text: str) -> ResourceType:
-    """A resource type out of the command line."""
+    """Parse a resource type; raises typer.BadParameter."""
     try:
         return parse_resource_type(text)
     except DayfileError as error:
@@ -56,7 +56,7 @@ def _complete_type(incomplete: str) -> list[str]:
 
 
 def read_day(text: str) -> Day:
-    """A day out of the command line."""
+    """Parse a day; raises typer.BadParameter."""
     try:
         return Day.parse(text, name="DAY")
     except InvalidParameter as error:

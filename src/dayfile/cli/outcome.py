@@ -1,4 +1,4 @@
-"""How a command ends: the exit codes, and which error leads to which.
+"""Exit codes of commands, and the exit code of each type of error.
 
 | code | meaning |
 |---|---|
@@ -26,7 +26,7 @@ from dayfile.errors import (
 
 
 class Outcome(IntEnum):
-    """The exit codes, which scripts may rely on."""
+    """The exit codes, on which scripts may rely."""
 
     DONE = 0
     FAILED = 1
@@ -37,11 +37,11 @@ class Outcome(IntEnum):
 
 
 def outcome_of(error: DayfileError) -> Outcome:
-    """The exit code for an error that was raised on purpose."""
+    """Return the exit code of an expected error."""
     if isinstance(error, NotFound):
         return Outcome.NOT_FOUND
     if isinstance(error, DatabaseDamaged):
-        return Outcome.FAILED  # a server may be restored while its clients wait; trying a command again helps nobody
+        return Outcome.FAILED  # for a command, trying again does not help
     if isinstance(error, Transient | TooManyRequests | InFlight):
         return Outcome.TRY_AGAIN
     if isinstance(error, InvalidParameter):

@@ -1,4 +1,4 @@
-"""A file that has not arrived completely: kept beside its place, with the ETag of what it is a part of."""
+"""Partial files of downloads: kept next to their final path, with the ETag of the whole file."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _GZIP: Final = 16 + zlib.MAX_WBITS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examined:
-    """What a complete day file turned out to be."""
+    """The measured properties of a complete day file."""
 
     size_bytes: int
     plain_bytes: int
     lines: int
-    members: int  # of gzip; several readers stop after the first without a word
+    members: int  # of gzip; some readers silently stop after the first
     sha256: str
     plain_sha256: str
 
 
 class Partial:
-    """What has arrived of the file that will be at `path`. Nothing is ever seen under that name but a whole file."""
+    """The partial file of a download to `path`, where only a complete file ever appears."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -37,33 +37,33 @@ class Partial:
 
     @property
     def size(self) -> int:
-        """How many bytes have arrived."""
+        """Number of bytes that have arrived."""
         return self.path.stat().st_size if self.path.exists() else 0
 
     @property
     def etag(self) -> str | None:
-        """What they are a part of; None when nobody can say."""
+        """ETag of the whole file; None if it is unknown."""
         return self._etag_path.read_text(encoding="latin-1") if self._etag_path.exists() else None
 
     def begin(self, etag: str | None) -> None:
-        """Start from nothing. Without an ETag, nothing can be continued later."""
+        """Start an empty file. Without an ETag, it cannot be resumed later."""
         self.discard()
         if etag:
-            # Ahead of the first byte: bytes without their ETag are no use, and the reverse does no harm.
+            # Before the first byte: bytes without an ETag are useless, and an ETag without bytes is harmless.
             self._etag_path.write_text(etag, encoding="latin-1")
         self.path.touch()
 
     def discard(self) -> None:
-        """Forget what has arrived."""
+        """Delete the partial file and its ETag."""
         self.path.unlink(missing_ok=True)
         self._etag_path.unlink(missing_ok=True)
 
     def examine(self) -> Examined:
-        """What has arrived, read to its end; raises Corrupt unless it is whole gzip."""
+        """Read the file to its end and return its properties; raises Corrupt unless it is complete gzip."""
         return examine(self.path)
 
     def finish(self) -> None:
-        """Put it in its place, durable, in the place of what was there."""
+        """Move the file to its final path, durably, replacing any file there."""
         with self.path.open("rb") as file:
             os.fsync(file.fileno())
         self.path.replace(self._path)
@@ -76,7 +76,7 @@ class Partial:
 
 
 def examine(path: Path) -> Examined:
-    """Sizes, lines and hashes of a day file; raises Corrupt unless it is gzip from its first byte to its last."""
+    """Return sizes, lines and hashes of a day file; raises Corrupt unless it is gzip from first to last byte."""
     whole, plain = hashlib.sha256(), hashlib.sha256()
     size = plain_bytes = lines = 0
     members = 1

@@ -1,4 +1,4 @@
-"""Several processes for one server: some answer HTTP on the same socket, one works, and this one watches over them."""
+"""Server processes: some answer HTTP on the same socket, one is the worker, and this one supervises them."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from dayfile.settings import Settings
 
 log = structlog.get_logger()
 
-# Fresh processes: what a thread holds while its process is forked stays held for ever in the fork.
+# Spawned, not forked: a lock that a thread holds during a fork stays locked for ever in the child.
 _SPAWN: Final = multiprocessing.get_context("spawn")
 _LOOK_SECONDS = 0.5
 
 
 class Processes:
-    """So many processes that answer and, if wanted, one that works."""
+    """The supervisor of `answering` HTTP processes and, with `with_worker`, one worker process."""
 
     def __init__(self, settings: Settings, listening: socket.socket, *, answering: int, with_worker: bool) -> None:
         self._ready = _SPAWN.Semaphore(0)
@@ -38,7 +38,7 @@ class Processes:
             self._members.append(_Member("worker", _work, settings))
 
     def run(self, stop: Stop, *, on_ready: Callable[[], None]) -> None:
-        """Keep them running until told to stop, then stop them; raises Unusable if they do not start."""
+        """Start the processes and keep them running until told to stop; raises Unusable if they do not start."""
         for member in self._members:
             member.start()
         try:
@@ -54,7 +54,7 @@ class Processes:
                 member.join()
 
     def _all_started(self, stop: Stop) -> bool:
-        """Wait until every process answers; False if told to stop before."""
+        """Wait until every HTTP process answers; False if told to stop before."""
         for _ in range(self._answering):
             while not self._ready.acquire(timeout=_LOOK_SECONDS):
                 if stop.wait(0):
@@ -65,7 +65,7 @@ class Processes:
 
 
 class _Member:
-    """One of the processes, started again when it dies."""
+    """One process, which is restarted when it dies."""
 
     def __init__(self, name: str, run: Callable[..., None], *arguments: Any) -> None:
         self._name = name
@@ -87,7 +87,7 @@ class _Member:
             self._process.start()
 
     def tell(self) -> None:
-        """Ask it to stop in good order."""
+        """Ask the process to stop gracefully."""
         self._process.terminate()
 
     def join(self) -> None:
@@ -111,9 +111,9 @@ def _work(settings: Settings) -> None:
 
 @contextmanager
 def _told_to_stop() -> Iterator[Stop]:
-    """A Stop for one of the processes, which the end of the one that watches over it gives, too.
+    """Provide the Stop of a child process, which is also told when the supervisor ends.
 
-    That one may be killed, and cannot tell then: those it leaves behind would hold the port for ever.
+    A supervisor that is killed cannot tell its children to stop, and they would hold the port for ever.
     """
     with told_by_signals(by_terminal=False) as stop:
         watching = multiprocessing.parent_process()

@@ -1,4 +1,4 @@
-"""The operator's commands about lines that were not accepted."""
+"""The operator's commands about rejections."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def list_rejections(
         if as_json:
             screen.json_list(map(_as_json, islice(_all(service, account=account, after=after), limit)))
             return
-        # One more than is shown tells whether there are more.
+        # One more than is shown, to know if there are more.
         shown = limit or _SHOWN_IN_TABLE
         rejections = list(islice(_all(service, account=account, after=after), shown + 1))
     screen.table(_COLUMNS, map(_as_row, rejections[:shown]), empty="There is no rejection: every line was accepted.")
@@ -149,7 +149,7 @@ def _check_choice(numbers: list[int] | None, *, everything: bool) -> None:
 
 
 def _retry_all(service: Service, screen: Screen) -> tuple[int, int]:
-    """Try all again that are there now, some at a time; how many are accepted, and how many are not."""
+    """Retry all current rejections in batches; return the numbers of accepted and rejected lines."""
     accepted = rejected = after = 0
     newest, count = _extent(service)
     with screen.counting("Trying again", count) as bar:
@@ -164,7 +164,7 @@ def _retry_all(service: Service, screen: Screen) -> tuple[int, int]:
 
 
 def _drop_all(service: Service, screen: Screen) -> int:
-    """Drop all that are there now, some at a time: others write between them."""
+    """Drop all current rejections in batches, so that others can write in between; return their number."""
     dropped = after = 0
     newest, count = _extent(service)
     with screen.counting("Dropping", count) as bar:

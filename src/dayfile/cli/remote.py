@@ -1,4 +1,4 @@
-"""The server that a customer's command speaks to."""
+"""The server that the customer's commands connect to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def server_at(url: str, account_sid: str, auth_token: str) -> BulkExports:
-    """The BulkExports server at an address, as one account sees it; nothing is asked of it yet."""
+    """Return a client for one account of the BulkExports server at a URL; it sends no request yet."""
     from dayfile.cli.client import BulkExports, Login
 
     return BulkExports(Login(url=url, username=account_sid, password=auth_token), clock=SystemClock())

@@ -1,4 +1,4 @@
-"""The operator's command that seals now what would be sealed later."""
+"""The operator's command that seals waiting days at once."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def seal(
 
 
 def _waiting(service: Service, resource_type: ResourceType | None, day: Day | None) -> list[tuple[ResourceType, Day]]:
-    """The days to seal, oldest first. One that is not over is sealed only when it is named: it will have more."""
+    """Return the days to seal, oldest first. A day that is not over is included only if it is named."""
     today = Day.of(service.clock.now())
     with service.database.snapshot() as tx:
         waiting = [(found.resource_type, found.day) for found in tx.segments.waiting()]
@@ -66,7 +66,7 @@ def _waiting(service: Service, resource_type: ResourceType | None, day: Day | No
 
 
 def _seal(service: Service, resource_type: ResourceType, day: Day) -> SealOutcome | None:
-    """Seal the day; None if a worker, which was at it already, has left nothing to seal."""
+    """Seal the day; None if a worker that was sealing it already has left nothing to seal."""
     never = threading.Event()
     while True:
         outcome = service.worker.seal(resource_type, day)

@@ -1,4 +1,4 @@
-"""The operator's commands that stay: serve and work."""
+"""The operator's long-running commands: serve and work."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def serve(
     raise_open_files()
     backlog = Limits.within(open_files()).backlog
     with told_by_signals() as stop, listen(settings.host, settings.port, backlog=backlog) as listening:
-        # The port may have been picked just now, and addresses are made of it.
+        # Port 0 has been resolved by now, and URLs need the actual port.
         settings = settings.model_copy(update={"port": listening.getsockname()[1]})
         on_ready = partial(_tell_ready, screen_of(ctx), settings)
         with Service.open(settings) as service:
@@ -66,7 +66,7 @@ def serve(
             if processes == 1:
                 answer(service, listening, stop=stop, with_worker=not no_worker, on_ready=on_ready)
                 return
-        # Made and found usable above; each of the processes opens it for itself.
+        # The instance was created and checked above; each process opens it for itself.
         Processes(settings, listening, answering=processes, with_worker=not no_worker).run(stop, on_ready=on_ready)
 
 

@@ -1,7 +1,7 @@
-"""How the command line shows things: results on standard output, everything about them on standard error.
+"""Terminal output: results on standard output, everything else on standard error.
 
-Tables fit a terminal and are never cut in a pipe; progress is shown on a terminal only; no text reaches the terminal's
-controls, wherever it came from (`controls.py`).
+Tables fit the terminal and are never truncated in a pipe; progress is shown on a terminal only; control characters are
+escaped in all text, wherever it comes from (`controls.py`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from rich.text import Text
 
 from dayfile.cli.controls import json_text, plain, plain_lines
 
-_WIDTH_IN_A_PIPE = 10_000  # nothing is cut: what reads it decides
+_WIDTH_IN_A_PIPE = 10_000  # no truncation: that is up to the reader
 _REFRESHES_PER_SECOND = 12
 
 
@@ -39,73 +39,73 @@ class Column:
 
     name: str
     right: bool = False
-    whole: bool = False  # on a narrow terminal, others are cut instead
-    wraps: bool = False  # instead of being cut
+    whole: bool = False  # never truncated; on a narrow terminal, other columns are
+    wraps: bool = False  # instead of being truncated
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A bar that is being shown, or would be on a terminal."""
+    """A progress bar; invisible unless standard error is a terminal."""
 
     progress: Progress
     task: TaskID
 
     def advance(self, amount: int) -> None:
-        """So much more is done."""
+        """Add `amount` to the progress."""
         self.progress.advance(self.task, amount)
 
     def from_here(self) -> Callable[[int], None]:
-        """What takes the amount that is done, counted from now on."""
+        """Return a function that sets the progress, counted from its present state."""
         start = int(self.progress.tasks[0].completed)
         return lambda amount: self.progress.update(self.task, completed=start + amount)
 
     def reach(self, amount: int, total: int | None) -> None:
-        """So much is done by now, of so much."""
+        """Set the progress to `amount` of `total`; None if the total is unknown."""
         self.progress.update(self.task, completed=amount, total=total)
 
     def describe(self, text: str) -> None:
-        """Say what is being done now."""
+        """Set the description of the current step."""
         self.progress.update(self.task, description=plain(text))
 
 
 class Screen:
-    """Where one command shows what it has to say."""
+    """The output of one command."""
 
     def __init__(self, *, color: bool = True) -> None:
         self.out = _console(color=color, stderr=False)
         self.err = _console(color=color, stderr=True)
 
     def line(self, text: str | Text) -> None:
-        """One line of the result."""
-        # Before the library sees it: it drops some controls, and what was in a name must be told.
+        """Print one line of the result."""
+        # Escaped first: rich silently drops some control characters, and they must be visible.
         self.out.print(plain_lines(text) if isinstance(text, str) else text, soft_wrap=True)
 
     def heading(self, text: str) -> None:
-        """The beginning of a new part of a long result."""
+        """Print the heading of a new part of a long result."""
         self.out.print()
         self.out.print(Text.assemble(("● ", "green"), (plain_lines(text), "bold")), soft_wrap=True)
 
     def draw(self, drawing: RenderableType) -> None:
-        """Something of several lines, as part of the result."""
+        """Print a drawing of several lines, as part of the result."""
         self.out.print(drawing)
 
     def json(self, value: object) -> None:
-        """The result, for programs."""
+        """Print the result as JSON."""
         self.out.file.write(json_text(value, indent=2) + "\n")
 
     def json_list(self, values: Iterable[object]) -> None:
-        """The result, for programs, as an array that is written as it comes."""
+        """Print the result as a JSON array, each element as soon as it comes."""
         write = self.out.file.write
         before = "["
         for value in values:
-            # A text has no line break of its own in JSON, so each of these is one of the form.
+            # JSON texts contain no raw line breaks, so each of these is part of the indentation.
             text = json_text(value, indent=2).replace("\n", "\n  ")
             write(f"{before}\n  {text}")
             before = ","
         write("[]\n" if before == "[" else "\n]\n")
 
     def table(self, columns: Sequence[Column], rows: Iterable[Sequence[object]], *, empty: str) -> None:
-        """The result as a table; without rows, `empty` is said beside it."""
+        """Print the result as a table; without rows, print the note `empty` on standard error."""
         table = new_table(columns)
         for row in rows:
             table.add_row(*(_cell(column, cell) for column, cell in zip(columns, row, strict=True)))
@@ -115,7 +115,7 @@ class Screen:
             self.note(empty)
 
     def draw_table(self, table: Table) -> None:
-        """A table, as the result or a part of it."""
+        """Print a table, as the result or a part of it."""
         if self.out.is_terminal:
             self.out.print(table)
             return
@@ -124,21 +124,21 @@ class Screen:
         self.out.file.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
     def facts(self, facts: Mapping[str, str]) -> None:
-        """The result as names and values, one a line."""
+        """Print the result as names and values, one per line."""
         width = max(map(len, facts))
         for name, value in facts.items():
             self.line(Text.assemble((f"{name:<{width}}", "dim"), "  ", plain(value)))
 
     def note(self, text: str) -> None:
-        """Something about the result, not part of it."""
+        """Print a note about the result, on standard error."""
         self.err.print(Text(plain_lines(text), style="dim"), soft_wrap=not self.err.is_terminal)
 
     def warn(self, text: str) -> None:
-        """Something that should not be overlooked."""
+        """Print a warning, on standard error."""
         self._tell("Warning: ", text, style="bold yellow")
 
     def problem(self, text: str) -> None:
-        """Why there is no result."""
+        """Print an error, on standard error."""
         self._tell("Error: ", text, style="bold red")
 
     def agreed(self, question: str) -> bool:
@@ -152,19 +152,19 @@ class Screen:
 
     @contextmanager
     def counting(self, text: str, total: int | None) -> Iterator[Bar]:
-        """A bar that counts things, while the block runs."""
+        """Provide a progress bar that counts things, shown while the block runs."""
         with self._bar(text, total, MofNCompleteColumn()) as bar:
             yield bar
 
     @contextmanager
     def transfer(self, text: str, total: int | None) -> Iterator[Bar]:
-        """A bar that counts bytes, while the block runs."""
+        """Provide a progress bar that counts bytes, shown while the block runs."""
         with self._bar(text, total, DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()) as bar:
             yield bar
 
     @contextmanager
     def live(self, drawing: RenderableType) -> Iterator[Live | None]:
-        """A drawing that changes while the block runs; None where nothing can be drawn over."""
+        """Provide a drawing that can be updated while the block runs; None unless standard error is a terminal."""
         if not self.err.is_terminal:
             yield None
             return
@@ -172,7 +172,7 @@ class Screen:
             yield live
 
     def _tell(self, word: str, text: str, *, style: str) -> None:
-        # Lines are kept: a list of wrong settings has one on each.
+        # Line breaks are kept: a list of wrong settings has one setting per line.
         told = Text.assemble((word, style), plain_lines(text))
         self.err.print(told, soft_wrap=not self.err.is_terminal)
 
@@ -192,31 +192,31 @@ class Screen:
 
 
 def new_table(columns: Sequence[Column]) -> Table:
-    """An empty table in the one style that tables have here."""
+    """Return an empty table in the one style of all tables."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", collapse_padding=True)
     for column in columns:
-        # To the library, a column that may not wrap is one that may not become narrower either.
+        # In rich, a column that may not wrap may not become narrower either.
         table.add_column(column.name, justify="right" if column.right else "left", no_wrap=column.whole)
     return table
 
 
 def size_text(size_bytes: int) -> str:
-    """A size as people say it: 398 B, 1.8 kB, 12 MB."""
+    """Return a size in words: 398 B, 1.8 kB, 12 MB."""
     size = float(size_bytes)
     for unit in ("B", "kB", "MB", "GB"):
-        if size < 999.5:  # noqa: PLR2004 - what rounds to 1000 is one of the next unit
+        if size < 999.5:  # noqa: PLR2004 - a size that rounds to 1000 gets the next unit
             return f"{size:.0f} {unit}" if unit == "B" or size >= 10 else f"{size:.1f} {unit}"  # noqa: PLR2004
         size /= 1000
     return f"{size:,.1f} TB"
 
 
 def count_text(count: int, thing: str) -> str:
-    """A number of things: 1 day, 2 days, 12,345 records."""
+    """Return a count with its noun: 1 day, 2 days, 12,345 records."""
     return f"{count:,} {thing if count == 1 else thing + 's'}"
 
 
 class _HarmlessConsole(Console):
-    """A console that writes the library's own controls and nobody else's."""
+    """A console that writes rich's own control characters and escapes all others."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         for segment in super().render(renderable, options):

@@ -1,4 +1,4 @@
-"""Being told to stop, by a signal or from another thread."""
+"""The stop flag of a process, set by a signal or from another thread."""
 
 from __future__ import annotations
 
@@ -9,45 +9,45 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_BY_SIGNAL = 128  # what shells add to a signal's number to make an exit code
+_BY_SIGNAL = 128  # added to a signal's number for the exit code, as shells do
 
 
 class Stop:
-    """A word that is given once and then stands.
+    """A one-shot stop flag, safe to set from a signal handler.
 
-    A pipe and not a threading.Event: the event's lock may be held by the very thread that a signal interrupts.
+    It is a pipe, not a threading.Event, whose lock may be held by the very thread that the signal interrupts.
     """
 
     def __init__(self) -> None:
         self._hear, self._say = os.pipe()
-        os.set_blocking(self._say, False)  # as Python wants it of what it writes to when a signal comes
+        os.set_blocking(self._say, False)  # as signal.set_wakeup_fd requires
         self.is_told = False
 
     def tell(self) -> None:
-        """Say that it is time to stop; from any thread, and from a signal."""
+        """Set the flag; safe from any thread and from a signal handler."""
         self.is_told = True
         os.write(self._say, b".")
 
     def fileno(self) -> int:
-        """Where a byte gives the word, too."""
+        """Return the file descriptor for signal.set_wakeup_fd: a byte written to it ends `wait`, too."""
         return self._say
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait for the word, so long or as long as it takes; whether it was given."""
+        """Wait until the flag is set, at most `seconds` if given; return True if it is."""
         heard, _, _ = select.select([self._hear], [], [], seconds)
         return bool(heard)
 
     def close(self) -> None:
-        """Let go of the pipe."""
+        """Close the pipe."""
         os.close(self._hear)
         os.close(self._say)
 
 
 @contextmanager
 def told_by_signals(*, by_terminal: bool = True) -> Iterator[Stop]:
-    """A Stop that SIGTERM gives, and Ctrl-C; given twice, the process ends at once, which loses nothing.
+    """Provide a Stop that SIGTERM and Ctrl-C set. A second signal ends the process at once, which loses nothing.
 
-    A process that another one watches over leaves Ctrl-C to that one (`by_terminal=False`): the terminal tells both.
+    A supervised process ignores Ctrl-C (`by_terminal=False`): the terminal sends it to the supervisor as well.
     """
     stop = Stop()
 
@@ -58,7 +58,7 @@ def told_by_signals(*, by_terminal: bool = True) -> Iterator[Stop]:
 
     wanted = {signal.SIGTERM: on_signal, signal.SIGINT: on_signal if by_terminal else signal.SIG_IGN}
     former = {number: signal.signal(number, action) for number, action in wanted.items()}
-    # A signal that comes between the last step of Python and the wait in the system would be noted, and waited past.
+    # Without it, a signal between the last bytecode and the system call of `wait` would not end the wait.
     former_descriptor = signal.set_wakeup_fd(stop.fileno(), warn_on_full_buffer=False)
     try:
         yield stop

@@ -59,7 +59,7 @@ def demo(
             proofs = _play(screen, server.url, cast, days, folder=folder, records=records, clock=clock)
             _show_proofs(screen, proofs)
             if not leave:
-                with suppress(KeyboardInterrupt):  # that is how it is meant to end
+                with suppress(KeyboardInterrupt):  # the regular end
                     _show_what_to_try(screen, server.url, cast, days)
                     server.wait()
     if not all(proof.holds for proof in proofs):
@@ -113,7 +113,7 @@ def _show_what_to_try(screen: Screen, url: str, cast: Cast, days: DayRange) -> N
 
 @contextmanager
 def _folder(chosen: Path | None) -> Iterator[Path]:
-    """The folder of the demo's data; it goes when the demo ends, unless somebody chose it."""
+    """Provide the folder of the demo's data; it is deleted at the end unless the user chose it."""
     if chosen is not None:
         private.make_folder(chosen)
         yield chosen.absolute()

@@ -1,6 +1,6 @@
-"""Chance that is none: a sequence settled by its seed, on every machine and for ever.
+"""Deterministic pseudo-random values from a seed, the same on every machine and for ever.
 
-Not for anything secret. It rests on a hash and not on Python's own generator, whose sequences may change with its
+Not for anything secret. They come from a hash and not from Python's generator, whose sequences may change with its
 version.
 """
 
@@ -16,7 +16,7 @@ _REFILL_BELOW = 1 << 64
 
 
 class Dice:
-    """Throws that follow from the seed and from the throws before."""
+    """A pseudo-random generator; each value depends on the seed and the number of values before."""
 
     def __init__(self, seed: str) -> None:
         self._seed = hashlib.blake2b(seed.encode()).digest()
@@ -24,30 +24,30 @@ class Dice:
         self._pool = 0
 
     def below(self, limit: int) -> int:
-        """A number from 0 up to, not including, the limit (of at most 32 bits)."""
+        """Return a number from 0 up to, not including, the limit (of at most 32 bits)."""
         if self._pool < _REFILL_BELOW:
             self._refill()
         self._pool, number = divmod(self._pool, limit)
         return number
 
     def between(self, first: int, last: int) -> int:
-        """A number from first to last, both included."""
+        """Return a number from first to last, both included."""
         return first + self.below(last - first + 1)
 
     def happens(self, times: int, *, of: int) -> bool:
-        """True so many times out of so many."""
+        """Return True with a probability of `times` out of `of`."""
         return self.below(of) < times
 
     def pick(self, choices: Sequence[T]) -> T:
-        """One of the choices, all alike."""
+        """Return one of the choices, all with the same probability."""
         return choices[self.below(len(choices))]
 
     def digits(self, count: int) -> str:
-        """Decimal digits."""
+        """Return `count` decimal digits."""
         return f"{self.below(10**count):0{count}}"
 
     def sid(self, prefix: str) -> str:
-        """A sid with this prefix."""
+        """Return a sid with this prefix."""
         self._refill()
         self._pool, number = divmod(self._pool, 1 << 128)
         return f"{prefix}{number:032x}"

@@ -1,4 +1,4 @@
-"""What an export must contain, worked out from what was sent, by the documented rules, without the server."""
+"""Expected exports, computed from the records that were sent, by the documented rules, without the server."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from dayfile.model.day import Day
 from dayfile.model.resource import ResourceType
 
 Place = tuple[AccountSid, ResourceType, Day]
-"""Whose file: of which account, resource type and day."""
+"""Account, resource type and day of a file."""
 
 
 class Expectation:
-    """The newest version of every record that was sent; of equally new ones, the one sent last."""
+    """The newest version of each record that was sent; of equally new ones, the one sent last."""
 
     def __init__(self) -> None:
         self._newest: dict[Place, dict[str, Version]] = {}
         self.versions = 0
 
     def add(self, version: Version) -> None:
-        """Take note of a version that is sent."""
+        """Add a version that is sent."""
         place = (version.account, version.resource_type, version.day)
         known = self._newest.setdefault(place, {})
         current = known.get(version.key)
@@ -32,24 +32,24 @@ class Expectation:
 
     @property
     def records(self) -> int:
-        """How many different records were sent."""
+        """Number of different records that were sent."""
         return sum(len(known) for known in self._newest.values())
 
     def places(self) -> Iterator[Place]:
-        """Where there is anything to be found."""
+        """Yield the places that have records."""
         return iter(self._newest)
 
     def count(self, place: Place) -> int:
-        """How many lines the file must have."""
+        """Return the number of lines that the file must have."""
         return len(self._newest.get(place, {}))
 
     def lines(self, place: Place) -> Iterable[bytes]:
-        """The lines of the file, in the order of their creation, then of their keys."""
+        """Return the lines of the file, ordered by creation time, then by key."""
         versions = self._newest.get(place, {}).values()
         return (version.line for version in sorted(versions, key=_order))
 
     def sha256(self, place: Place) -> str:
-        """The SHA-256 of the file's text."""
+        """Return the SHA-256 of the file's text, in hexadecimal."""
         digest = hashlib.sha256()
         for line in self.lines(place):
             digest.update(line)

@@ -1,4 +1,4 @@
-"""The demo's customers: every account asks for its days, downloads them, and compares."""
+"""The demo's customers: each account exports its days, downloads them, and compares."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ from dayfile.model.resource import ResourceType
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Downloaded files beside what they must contain."""
+    """Downloaded files and their expected content."""
 
     expectation: Expectation
     files: Mapping[Place, Downloaded]
 
     @property
     def expected_records(self) -> int:
-        """How many lines there must be."""
+        """Expected number of lines in all files."""
         return sum(map(self.expectation.count, self.files))
 
     @property
     def records(self) -> int:
-        """How many lines there are."""
+        """Actual number of lines in all files."""
         return sum(file.found.lines for file in self.files.values())
 
     def count(self, holds: Callable[[Place, Downloaded], bool]) -> int:
-        """How many of the files have some property."""
+        """Return the number of files for which `holds` is true."""
         return sum(holds(place, file) for place, file in self.files.items())
 
     def has_expected_text(self, place: Place, file: Downloaded) -> bool:
-        """Whether the text is what follows from what was sent, to the byte."""
+        """Return True if the text is byte for byte the expected one."""
         return file.found.plain_sha256 == self.expectation.sha256(place)
 
     def is_as_its_manifest_says(self, _: Place, file: Downloaded) -> bool:
-        """Whether count, sizes and both hashes are those of the manifest."""
+        """Return True if count, sizes and both hashes match the manifest."""
         found, manifest = file.found, file.manifest
         return manifest is not None and (
             (found.lines, found.size_bytes, found.plain_bytes, found.sha256, found.plain_sha256)
@@ -61,16 +61,16 @@ class Customers:
         self._clock = clock
 
     def server(self, member: Member) -> BulkExports:
-        """The server as this account sees it."""
+        """Return the client of an account."""
         return self._servers[member.sid]
 
     def ask(self, member: Member, resource_type: ResourceType, days: DayRange, *, name: str) -> RemoteJob:
-        """Submit a job."""
+        """Submit a job and return it."""
         form = {"StartDay": str(days.first), "EndDay": str(days.last), "FriendlyName": name}
         return self.server(member).create_job(resource_type, form)
 
     def download(self, place: Place) -> Downloaded:
-        """Bring one file here."""
+        """Download one file."""
         account, resource_type, day = place
         folder = self._folder / account
         folder.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ class Customers:
     def compare(
         self, places: Sequence[Place], expectation: Expectation, *, progress: Callable[[int], None]
     ) -> Comparison:
-        """Download files and put them beside what they must contain."""
+        """Download files, to be compared with their expected content."""
         files = {}
         for place in places:
             files[place] = self.download(place)
@@ -90,7 +90,7 @@ class Customers:
 
 @contextmanager
 def customers(url: str, members: Iterable[Member], folder: Path, *, clock: Clock) -> Iterator[Customers]:
-    """The accounts, connected to the server as long as the block runs."""
+    """Provide the accounts, connected to the server while the block runs."""
     with ExitStack() as closing:
         servers = {
             member.sid: closing.enter_context(BulkExports(login(url, member), clock=clock)) for member in members

@@ -1,7 +1,7 @@
-"""The two forms of a version: as platforms send it, and as its line in an export must read.
+"""The two forms of a version: as platforms send it, and as its line in an export.
 
-The second is written from the documented format alone, with another JSON encoder than the server has, so that finding
-it in a day file proves something.
+The line is built from the documented format alone, with another JSON encoder than the server's, so that finding it in a
+day file proves something.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ _API_VERSION = "2010-04-01"
 
 
 def export_line(fields: Fields) -> bytes:
-    """The line of an export: members in the documented order, the shortest JSON, UTF-8, one newline."""
+    """Return the line in an export: members in the documented order, the shortest JSON, UTF-8, one newline."""
     plain = {name: _iso(value) for name, value in fields.items()}
     return json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 def rest_line(resource_type: ResourceType, fields: Fields) -> bytes:
-    """What the REST API would say: other dates, numbers as text, other order, escapes, and members nobody exports."""
+    """Return the REST form: RFC 2822 dates, numbers as text, sorted members, escapes, members that exports drop."""
     own = {name: _mail(value) for name, value in fields.items()}
     name = "/".join(str(fields[key.name]) for key in resource_type.key_fields)
     uri = f"/{_API_VERSION}/Accounts/{fields['account_sid']}/{resource_type.name}/{name}.json"

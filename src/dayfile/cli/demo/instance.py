@@ -1,4 +1,4 @@
-"""The demo's own instance: in a folder of its own, with settings of its own, answered by a real server process."""
+"""The demo's own instance: its own folder and settings, and a real server process."""
 
 from __future__ import annotations
 
@@ -28,14 +28,13 @@ _READY = re.compile(r"is ready: (http\S+)")
 _STOP_SECONDS = 40
 _LOG_LINES = 20
 
-# A year-long job on top of all others is more than a customer may ask for on one day.
-# Yesterday is to be exported even if it is just over.
+# No quota: a year-long job on top of the others exceeds it. No grace: yesterday is exported even if it is just over.
 _OWN: dict[str, Any] = {"host": "127.0.0.1", "quota_days": 0, "accounts_may_write": True, "day_grace_minutes": 0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """An account of the demo, with what it logs in with."""
+    """An account of the demo, with its credentials."""
 
     sid: AccountSid
     auth_token: str = field(repr=False)
@@ -44,13 +43,13 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cast:
-    """Who takes part: a parent account, its subaccounts, and the platform that sends their records."""
+    """The participants: a parent account, its subaccounts, and the platform that sends their records."""
 
     parent: Member
     subaccounts: tuple[Member, ...]
     key_sid: str
     key_secret: str = field(repr=False)
-    yesterday: Expectation = field(repr=False)  # what must be exported by itself of the day before
+    yesterday: Expectation = field(repr=False)  # the expected daily exports of the day before
 
     @property
     def members(self) -> tuple[Member, ...]:
@@ -59,8 +58,8 @@ class Cast:
 
 
 def make_cast(folder: Path, *, records: int) -> Cast:
-    """Make the instance in the folder, its accounts and its key, all a day ago; about so many records are a day's."""
-    # The defaults and nothing else: neither the environment nor a .env file may lead the demo to a real instance.
+    """Create the instance in the folder, with accounts, a key and about `records` records, under yesterday's clock."""
+    # Only the defaults: neither the environment nor a .env file may lead the demo to a real instance.
     defaults = {name: known.default for name, known in Settings.model_fields.items()}
     settings = Settings.read(_env_file=None, **defaults | _OWN | {"data_dir": folder})
     with Service.open(settings, clock=DayAgo()) as service:
@@ -74,7 +73,7 @@ def make_cast(folder: Path, *, records: int) -> Cast:
         sids = [new.account.sid for new in (parent, *made)]
         yesterday = live_through(service, platform, sids, records=records)
     with Service.open(settings) as service:
-        service.clock_watch.accept(actor=OPERATOR)  # it jumps by a day here, and that is no accident
+        service.clock_watch.accept(actor=OPERATOR)  # here it jumps by a day, on purpose
     members = [
         Member(sid=new.account.sid, auth_token=new.auth_token, name=new.account.friendly_name)
         for new in (parent, *made)
@@ -90,29 +89,29 @@ def make_cast(folder: Path, *, records: int) -> Cast:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """The demo's server, which runs."""
+    """The demo's running server."""
 
     url: str
     process: subprocess.Popen[str]
 
     def wait(self) -> NoReturn:
-        """Wait as long as it runs; raises Unusable if it ends by itself."""
+        """Wait while the server runs; raises Unusable when it ends by itself."""
         raise Unusable(f"the demo's server has ended, with exit code {self.process.wait()}")
 
 
 @contextmanager
 def serving(folder: Path, *, port: int) -> Iterator[Server]:
-    """A server on the folder, as long as the block runs; raises Unusable with what it said instead of starting."""
+    """Run a server on the folder while the block runs; raises Unusable, with its log, if it does not start."""
     log = folder / "server.log"
     with log.open("wb") as file, _ending_in_order():
         process = subprocess.Popen(
             [sys.executable, "-m", "dayfile", "serve", "--port", str(port)],
-            cwd=folder,  # where there is no .env
+            cwd=folder,  # which has no .env
             env=_environment(folder),
             stdout=subprocess.PIPE,
             stderr=file,
             text=True,
-            start_new_session=True,  # Ctrl-C is for the demo, which stops the server when it is done with it
+            start_new_session=True,  # Ctrl-C goes to the demo only, which stops the server itself
         )
         try:
             yield Server(url=_address(process, log), process=process)
@@ -122,7 +121,7 @@ def serving(folder: Path, *, port: int) -> Iterator[Server]:
 
 
 def login(url: str, member: Member) -> Login:
-    """How to talk to the server as this account."""
+    """Return the URL and credentials of an account."""
     return Login(url=url, username=member.sid, password=member.auth_token)
 
 
@@ -145,7 +144,7 @@ def _address(process: subprocess.Popen[str], log: Path) -> str:
 
 @contextmanager
 def _ending_in_order() -> Iterator[None]:
-    """SIGTERM ends the demo as Ctrl-C does: the server is stopped first."""
+    """Make SIGTERM end the demo as Ctrl-C does, with the server stopped first."""
 
     def end(number: int, _: FrameType | None) -> NoReturn:
         sys.exit(128 + number)

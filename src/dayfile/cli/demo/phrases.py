@@ -1,5 +1,5 @@
-# ruff: noqa: RUF001 - that letters of other scripts look like Latin ones is in their nature
-"""What people in the demo write to one another: texts in many scripts, and numbers that belong to nobody."""
+# ruff: noqa: RUF001 - some letters of other scripts look like Latin ones
+"""Made-up content of the demo: texts in many scripts, and telephone numbers that are assigned to nobody."""
 
 from __future__ import annotations
 

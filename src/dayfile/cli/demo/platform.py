@@ -1,4 +1,4 @@
-"""The demo's platform: sends versions of records to the server, in batches, as a real one would."""
+"""The demo's platform, which sends versions of records to the server in batches, as a real one would."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dayfile.model.resource import CALLS, CONFERENCES, ResourceType
 _GZIP_LEVEL = 1
 _READ_SECONDS = 60.0
 
-# Every way in is used: an array, plain lines, and gzip for the rest.
+# All formats are used: an array, plain lines, and gzip for the rest.
 _AS_ARRAY: Final = frozenset({CONFERENCES})
 _AS_LINES: Final = frozenset({CALLS})
 
@@ -32,7 +32,7 @@ class Batch:
 
 
 def batches(versions: Iterable[Version]) -> Iterator[Batch]:
-    """The versions day by day, each day's in one batch a resource type."""
+    """Yield the versions day by day, in one batch per day and resource type."""
     for _, of_day in groupby(versions, key=lambda version: version.day):
         by_type: dict[ResourceType, list[Version]] = {}
         for version in of_day:
@@ -42,7 +42,7 @@ def batches(versions: Iterable[Version]) -> Iterator[Batch]:
 
 
 class Platform:
-    """Whoever has the records, with an operator's key."""
+    """The sender of the records, with an operator's key."""
 
     def __init__(self, url: str, *, key_sid: str, key_secret: str) -> None:
         self._http = httpx2.Client(
@@ -56,7 +56,7 @@ class Platform:
         self._http.close()
 
     def send(self, batch: Batch) -> dict[str, Any]:
-        """Send a batch; its receipt. The same batch is sent under the same idempotency key."""
+        """Send a batch and return its receipt. The same batch always has the same idempotency key."""
         lines = [version.sent for version in batch.versions]
         body = b"[" + b",\n".join(lines) + b"]" if batch.resource_type in _AS_ARRAY else b"\n".join(lines) + b"\n"
         headers = {"Idempotency-Key": hashlib.sha256(body).hexdigest()}

@@ -1,4 +1,4 @@
-"""What the demo claims, each beside what was found, so that nothing has to be believed."""
+"""Claims of the demo, each with the expected and the actual value."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BAD: Final = ("NO", "bold red")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """One claim: what must be found, worked out without the server, and what was found."""
+    """One claim: the expected value, computed without the server, and the actual one."""
 
     claim: str
     expected: str
@@ -24,17 +24,17 @@ class Proof:
 
     @property
     def holds(self) -> bool:
-        """Whether they are the same."""
+        """True if both values are the same."""
         return self.expected == self.found
 
 
 def prove(claim: str, *, expected: object, found: object) -> Proof:
-    """A claim about anything that can be written down."""
+    """Return a claim about values of any type, compared as text."""
     return Proof(claim=claim, expected=_text(expected), found=_text(found))
 
 
 def draw_proofs(proofs: list[Proof]) -> Table:
-    """All of them, and whether they hold."""
+    """Return a table of the claims and whether they hold."""
     columns = (
         Column("WHAT", wraps=True),
         Column("EXPECTED", right=True),

@@ -1,6 +1,6 @@
-"""What happens on a made-up platform: each thing that happens, as the versions its record goes through.
+"""Made-up records of a platform, each as the sequence of its versions.
 
-A version is given by its fields in the order in which the format of exports lists them, moments as moments.
+A version is its fields, in the order of the export format; times are datetimes.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _REGIONS: Final = ("us1", "us2", "ie1", "de1", "sg1", "br1", "au1", "jp1")
 
 
 def moment_of_day(dice: Dice, midnight: datetime) -> datetime:
-    """A moment of the day that starts then, at an hour when people are awake, mostly."""
+    """Return a moment of the day that starts at `midnight`, mostly at an hour when people are awake."""
     return midnight + timedelta(hours=dice.pick(_BUSY_HOURS), seconds=dice.below(3600))
 
 
 def message(dice: Dice, *, account: str, at: datetime) -> Iterator[Fields]:
-    """A text message: inbound ones have one version; outbound ones are queued, sent, delivered, and priced last."""
+    """Yield the versions of a message: one if it is inbound; outbound it is queued, sent, delivered, then priced."""
     inbound = dice.happens(1, of=4)
     body = _text(dice, dice.pick(phrases.BODIES))
     fields: Fields = {
@@ -46,7 +46,7 @@ def message(dice: Dice, *, account: str, at: datetime) -> Iterator[Fields]:
         "messaging_service_sid": dice.sid("MG") if dice.happens(1, of=3) else None,
     }
     if dice.happens(1, of=25):
-        # Nothing that the format knows: it is kept, after everything that it does.
+        # Unknown to the export format: it is kept, after all known fields.
         fields |= {"campaign": dice.pick(("spring", "été", "冬")), "tags": ["demo", dice.digits(3)]}
     yield fields
     if not inbound:
@@ -64,13 +64,13 @@ def _delivery(dice: Dice, fields: Fields, *, at: datetime) -> Iterator[Fields]:
         return
     fields = fields | {"date_updated": over, "status": "delivered"}
     if dice.happens(1, of=2):
-        # The price comes in the second in which the status changed: of equals, the later one counts.
+        # The price comes in the same second as the status: of equally new versions, the later one counts.
         yield fields
     yield fields | {"price": f"-0.0{dice.digits(4)}"}
 
 
 def call(dice: Dice, *, account: str, at: datetime) -> Iterator[Fields]:
-    """A telephone call: it rings, and later it is over."""
+    """Yield the versions of a call: it rings, and later it is over."""
     caller = _number(dice)
     callee = "sip:desk@example.com" if dice.happens(1, of=9) else _number(dice)
     fields: Fields = {
@@ -121,7 +121,7 @@ def _end_of_call(dice: Dice, *, at: datetime) -> Fields:
 
 
 def conference(dice: Dice, *, account: str, at: datetime) -> Iterator[Fields]:
-    """A conference: it begins, and later it is over."""
+    """Yield the versions of a conference: it begins, and later it is over."""
     fields: Fields = {
         "sid": dice.sid("CF"),
         "account_sid": account,
@@ -143,7 +143,7 @@ def conference(dice: Dice, *, account: str, at: datetime) -> Iterator[Fields]:
 
 
 def participant(dice: Dice, *, account: str, conference_sid: str, at: datetime) -> Iterator[Fields]:
-    """Somebody in a conference: connected, and later gone."""
+    """Yield the versions of a participant: connected, and later gone."""
     fields: Fields = {
         "conference_sid": conference_sid,
         "call_sid": dice.sid("CA"),

@@ -1,4 +1,4 @@
-"""What to paste into a shell to go on by oneself, with the credentials of the demo."""
+"""Snippets to try the demo's server with, including its credentials."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dayfile.model.day import DayRange
 
 
 def shell_snippet(url: str, cast: Cast, days: DayRange) -> str:
-    """With curl, and with Dayfile's own commands."""
+    """Return shell commands that use curl and Dayfile's own commands."""
     return f"""\
 export DAYFILE_URL={url}
 export DAYFILE_ACCOUNT_SID={cast.parent.sid}
@@ -21,7 +21,7 @@ dayfile days download Calls {days.first}..{days.last} -o downloads"""
 
 
 def python_snippet(url: str, cast: Cast) -> str:
-    """With Twilio's own library."""
+    """Return Python code that uses Twilio's library."""
     return f"""\
 from twilio.rest import Client
 

@@ -1,4 +1,4 @@
-"""The demo as a story in acts. What must come out is worked out from what was sent, never taken from the server."""
+"""The demo in acts. Expected results are computed from the records that were sent, never taken from the server."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LOOK_SECONDS = 0.005
 
 
 class Story:
-    """What happens in the demo, and what is proven by it."""
+    """The acts of the demo, and the proofs that they collect."""
 
     def __init__(
         self, screen: Screen, *, cast: Cast, traffic: Traffic, days: DayRange, customers: Customers, clock: Clock
@@ -46,7 +46,7 @@ class Story:
         self.proofs: list[Proof] = []
 
     def records_come_in(self, platform: Platform) -> None:
-        """Act 1: the platform sends what happened on the ten days, and one batch of it twice."""
+        """Play act 1: the platform sends the records of the ten days, and one batch twice."""
         self._screen.heading("A platform sends its records over HTTP: versions, repetitions, many scripts")
         started = self._clock.monotonic()
         sent = self._send(platform, batches(self._traffic.on_time()), claim="versions accepted")
@@ -62,7 +62,7 @@ class Story:
         self._screen.line(Text(f"  nothing at all happened on {self._traffic.quiet_day}", style="dim"))
 
     def a_job_runs(self) -> None:
-        """Act 2: the parent account asks for its messages and looks at one of the files."""
+        """Play act 2: the parent account exports its messages and looks at one of the files."""
         self._screen.heading("A customer asks for ten days of messages")
         parent = self._cast.parent
         job = self._customers.ask(parent, MESSAGES, self._days, name="ten days 🗓")
@@ -76,7 +76,7 @@ class Story:
                 self._screen.line(Text(plain(line.rstrip()), style="dim"))
 
     def everybody_downloads_everything(self) -> None:
-        """Act 3: all accounts export all types, download all files, and compare every byte."""
+        """Play act 3: all accounts export all types, download all files, and compare every byte."""
         self._screen.heading("Every account exports everything, downloads it, and compares it to the byte")
         jobs = [
             (member, self._customers.ask(member, kind, self._days, name=kind.name.lower()))
@@ -93,7 +93,7 @@ class Story:
         self._prove_strangers_see_nothing(jobs[0][1])
 
     def records_come_late(self, platform: Platform) -> None:
-        """Act 4: after the day was exported come corrections and news; it is exported again."""
+        """Play act 4: corrections and new records come after the day was exported, and it is exported again."""
         late = self._traffic.late_day
         self._screen.heading(f"Late records arrive for {late}, which was exported already")
         only = DayRange(first=late, last=late)
@@ -114,7 +114,7 @@ class Story:
         self._prove("files of that day in a new revision", expected=len(before), found=newer)
 
     def a_year_is_asked_for(self) -> None:
-        """Act 5: a job over a year is over at once, for an export is a row and not a copy."""
+        """Play act 5: a job over a year is done at once, since an export is a row and not a copy."""
         self._screen.heading("A customer asks for a whole year")
         parent = self._cast.parent
         year = DayRange(first=self._days.last - (_YEAR_DAYS - 1), last=self._days.last)
@@ -131,7 +131,7 @@ class Story:
         self._prove(claim, expected=len(year), found=job.finished - job.failed)
 
     def a_day_came_by_itself(self) -> None:
-        """Act 6: yesterday, all accounts enabled daily exports of messages; nobody has asked for that day."""
+        """Play act 6: yesterday's messages are exported without a job, since all accounts enabled daily exports."""
         expected = self._cast.yesterday
         yesterday = next(day for _, _, day in expected.places())
         self._screen.heading(f"Daily exports were enabled the day before: {yesterday} has come by itself")
@@ -186,7 +186,7 @@ class Story:
         return [(member.sid, kind, day) for member in self._cast.members for kind in RESOURCE_TYPES for day in days]
 
     def _revisions(self, places: Sequence[Place]) -> dict[Place, int]:
-        """The revisions that are published now."""
+        """Return the revisions that are published now."""
         by_account = {member.sid: self._customers.server(member) for member in self._cast.members}
         manifests = {place: by_account[place[0]].find_manifest(place[1], place[2]) for place in places}
         return {place: manifest.revision for place, manifest in manifests.items() if manifest}

@@ -1,7 +1,7 @@
 """Made-up traffic of a platform over some days: the same seed gives the same records, to the byte.
 
-It has what real traffic has: versions that follow one another, some that come twice or too late, prices that come in
-the second of the status, a day on which nothing happens, and stragglers for a day that was exported already.
+It is like real traffic: records have several versions, some repeated or out of order, prices arrive in the same second
+as the status, one day has no records, and one day gets late records after it was exported.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dayfile.model.day import Day, DayRange
 from dayfile.model.resource import CALLS, CONFERENCES, MESSAGES, PARTICIPANTS, ResourceType
 
 _SHARES: Final = (6, 3, 1)
-"""How the traffic is spread over the accounts, in tenths; what comes after the third gets as little as it."""
+"""Shares of the accounts in the traffic, in tenths; accounts after the third get as much as the third."""
 
 _CORRECTIONS: Final[dict[ResourceType, Fields]] = {
     MESSAGES: {"status": "read"},
@@ -33,7 +33,7 @@ _CORRECTED_AFTER = timedelta(hours=6)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """One version of a record, as a platform sends it and as the line that an export must have of it."""
+    """One version of a record: as a platform sends it, and as its line in an export."""
 
     resource_type: ResourceType
     account: AccountSid
@@ -53,7 +53,7 @@ class _Happening(NamedTuple):
 
 
 class Traffic:
-    """What happens to some accounts on some days, about so many records in all."""
+    """The traffic of some accounts on some days, about `records` records in all."""
 
     def __init__(self, *, seed: str, accounts: Sequence[AccountSid], days: DayRange, records: int) -> None:
         self._seed = seed
@@ -64,7 +64,7 @@ class Traffic:
         self.late_day = days.first + 1
 
     def on_time(self) -> Iterator[Version]:
-        """Everything that is sent before anybody asks, day by day, in the order of its times."""
+        """Yield all versions that are sent before any export, day by day, in the order of their times."""
         for day in self._days:
             if day == self.quiet_day:
                 continue
@@ -75,7 +75,7 @@ class Traffic:
             yield from (version for version in versions if dice.happens(1, of=40))
 
     def late(self) -> Iterator[Version]:
-        """What is sent for one day after it was exported: corrections, each followed by what it corrects, and news."""
+        """Yield late versions of one day: corrections, each followed by the version it corrects, and new records."""
         day = self.late_day
         dice = Dice(f"{self._seed}/late")
         for resource_type, account, versions in self._happenings(day):
@@ -94,7 +94,7 @@ class Traffic:
 
 
 def _of_account(dice: Dice, day: Day, account: AccountSid, *, count: int) -> Iterator[_Happening]:
-    """Three messages to a call, and now and then a conference with those who are in it."""
+    """Yield three messages to each call, and now and then a conference with its participants."""
     for number in range(count):
         at = records.moment_of_day(dice, day.start)
         if number % 4 == 0:
@@ -134,7 +134,7 @@ def _versions(happening: _Happening, day: Day) -> Iterator[Version]:
             day=day,
             key=key,
             updated_at=updated,
-            # Every other record comes from a platform that speaks as the REST API does.
+            # About half of the records are sent in the REST form.
             sent=rest_line(happening.resource_type, fields) if int(key[-1], 16) % 2 else line.rstrip(b"\n"),
             line=line,
         )

@@ -1,7 +1,7 @@
-"""What happened in the demo's instance before its server starts: it was made a day ago, and has a day to publish.
+"""The demo's history: the instance is created a day ago, so that it has a day to publish when its server starts.
 
-Nobody who tries the demo waits for midnight. So the accounts are made, daily exports are enabled and the day's records
-are taken in under a clock that is a day behind; what the server does after that, it does by itself, in its own time.
+Nobody who tries the demo waits for midnight. So the accounts are created, daily exports are enabled and the day's
+records are accepted under a clock that is a day behind. The server then publishes the day by itself, in real time.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ _ENABLED = ConfigurationChange(enabled=True, webhook_url=None, webhook_method=No
 
 
 class DayAgo(SystemClock):
-    """A clock that is a day behind."""
+    """The system clock, set back by a day."""
 
     def now(self) -> datetime:
         return super().now() - timedelta(days=1)
 
 
 def live_through(service: Service, platform: Caller, accounts: Iterable[AccountSid], *, records: int) -> Expectation:
-    """Have the day that it is on the service's clock: what must be exported of it, by itself, when it is over."""
+    """Enable daily exports and send records for the clock's current day; return its expected daily exports."""
     today, members = Day.of(service.clock.now()), list(accounts)
     service.worker.open_days()
     configuring = Configuring(service.database, clock=service.clock)
     for account in members:
         configuring.change(account, MESSAGES, _ENABLED, actor=Actor(name=account))
-    # Of two days the second is the quiet one.
+    # Of two days, the second is the one without records.
     traffic = Traffic(seed="yesterday", accounts=members, days=DayRange(first=today, last=today + 1), records=records)
     expectation = Expectation()
     for batch in batches(traffic.on_time()):
