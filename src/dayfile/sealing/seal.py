@@ -51,7 +51,7 @@ class SealOutcome:
 
 
 class Sealing:
-    """Seals days. The heavy work is a pure function that runs in the executor; the database guards the commit."""
+    """The sealing of days. The heavy work is a pure function, run in the executor; the database guards the commit."""
 
     def __init__(
         self,
