@@ -1,4 +1,4 @@
-"""Custom jobs: submit and delete, in one commit each. The work on them is in `publish.py`."""
+"""Submission and deletion of custom jobs, in one commit each. The work on them is in `publish.py`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SID_DIGITS = 32
 
 
 class QuotaExceeded(Invalid):
-    """More days than the account and its subaccounts may still request today."""
+    """A job over more days than the account and its subaccounts may still request today."""
 
 
 def _see_nothing(tx: Transaction, job: Job) -> None:

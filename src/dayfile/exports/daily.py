@@ -41,7 +41,7 @@ _RUNS_LOOKED_AT: Final = 20  # the first that no other worker holds is taken
 
 
 class DailyExports:
-    """Publishes daily exports. Safe to run in any number of workers at once."""
+    """The publication of daily exports. Safe to run in any number of workers at once."""
 
     def __init__(
         self,

@@ -20,7 +20,7 @@ _SID_DIGITS = 32
 
 
 class Outbox:
-    """Writes notices. Call `wake` after the commit, so that the dispatcher of this process does not have to poll."""
+    """The writer of notices. Call `wake` after the commit, so that the dispatcher of this process need not poll."""
 
     def __init__(self, *, randomness: Randomness, start_mails: bool, wake: Callable[[], None]) -> None:
         self._randomness = randomness

@@ -36,7 +36,7 @@ SETTLED_KEPT_FOR: Final = timedelta(days=30)
 
 
 class Retention:
-    """Deletes rows whose retention is over. Safe to run in any number of workers at once."""
+    """The deletion of rows whose retention is over. Safe to run in any number of workers at once."""
 
     def __init__(
         self,
