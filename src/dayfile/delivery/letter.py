@@ -31,7 +31,7 @@ class Letter:
 
 
 class Letters:
-    """Composes the e-mail of a notice, byte for byte the same on every attempt."""
+    """A composer of the e-mails of notices: that of a notice is byte for byte the same on every attempt."""
 
     def __init__(self, *, sender: Sender, public_url: str) -> None:
         self.sender = sender

@@ -31,7 +31,7 @@ _CHUNK_BYTES: Final = 4096
 
 
 class SmtpTransport:
-    """Sends letters to a relay. One time limit covers an attempt from the look-up of the name to the last reply."""
+    """The transport to a relay. One limit covers an attempt from the look-up of the name to the last reply."""
 
     def __init__(
         self,

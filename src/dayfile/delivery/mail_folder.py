@@ -21,7 +21,7 @@ _WHY = "no mail server is set: the letter was put into the mail folder of this s
 
 
 class MailFolder:
-    """Writes letters to a folder, atomically and durably, and only once however often it is attempted."""
+    """The transport to a folder: it writes letters atomically and durably, and only once however often it is called."""
 
     def __init__(self, folder: Path, letters: Letters) -> None:
         self._folder = folder

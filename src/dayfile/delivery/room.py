@@ -3,7 +3,7 @@
 An attempt takes up to ATTEMPT_SECONDS, and nobody knows beforehand. But a receiver that answers does so within
 PROMPT_FOR. So the limit is on attempts within their first PROMPT_FOR, and there is one for each standing of a lane:
 prompt the last time, never attempted, or in trouble (failed or slow). An attempt that lingers gives up its place and
-goes on. So
+goes on. Therefore,
 
 - in each standing, a place is free again after PROMPT_FOR at the latest, whatever the receivers do. Prompt lanes wait
   neither for troubled nor for new ones.

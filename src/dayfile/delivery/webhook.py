@@ -34,7 +34,7 @@ _SECONDS: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 class WebhookTransport:
-    """Calls receivers. One time limit covers an attempt from the look-up of the name to the end of the response."""
+    """The transport to webhooks. One limit covers an attempt from the look-up of the name to the last byte."""
 
     def __init__(
         self,
