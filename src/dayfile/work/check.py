@@ -1,4 +1,4 @@
-"""`dayfile check`: verifies the invariants on a live instance. Reads only, in short keyset reads."""
+"""`dayfile check`: verification of the invariants on a live instance. It only reads, in short keyset reads."""
 
 from __future__ import annotations
 
