@@ -25,7 +25,7 @@ _log = structlog.get_logger()
 
 
 class Crowded(Exception):
-    """Too many responses are delayed already; answer `refusal` instead of delaying another one.
+    """A login that failed while too many responses are delayed already; answer `refusal` instead of delaying it.
 
     Not a DayfileError, since it is raised while the app is already answering one.
     """
