@@ -18,9 +18,9 @@ def check(
     deep: Annotated[bool, typer.Option("--deep", help="Read every sealed file and compare its SHA-256.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Look for what contradicts the promises, on the live instance; changes nothing.
+    """Check the invariants on the live instance, without changing anything.
 
-    Exit code 1 when something was found.
+    Exit code 1 when one is broken.
     """
     screen = screen_of(ctx)
     with instance.opened(screen_of(ctx), to_read=True) as service:

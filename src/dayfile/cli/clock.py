@@ -38,7 +38,7 @@ def clock(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
 
 @app.command("accept")
 def accept(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
-    """Believe the clock as it is now: what waited is caught up, and what a clock that was ahead has done is undone."""
+    """Trust the clock as it is now: catch up on what waited, and undo what a clock that was ahead has done."""
     from dayfile.accounts.administer import OPERATOR
     from dayfile.work.clock_state import clock_state
 

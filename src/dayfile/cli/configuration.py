@@ -26,7 +26,7 @@ def show(
     account_sid: Username,
     auth_token: Password,
 ) -> None:
-    """Show whether every day of a resource type is exported by itself, and who is told."""
+    """Show whether daily exports of a resource type are enabled, and their webhook."""
     with server_at(url, account_sid, auth_token) as server:
         configuration = server.configuration(resource_type)
     _show(screen_of(ctx), resource_type, configuration, as_json=as_json)
@@ -54,7 +54,7 @@ def set_configuration(
     account_sid: Username,
     auth_token: Password,
 ) -> None:
-    """Change what is given, and leave the rest as it is."""
+    """Change the settings that are given, and leave the others as they are."""
     form = {} if enabled is None else {"Enabled": "true" if enabled else "false"}
     if no_webhook:
         if webhook_url or webhook_method:

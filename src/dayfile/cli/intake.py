@@ -52,9 +52,9 @@ def intake(
     files: FilesArgument,
     as_json: JsonOption = False,
 ) -> None:
-    """Take records in from files.
+    """Accept records from files.
 
-    Goes on where it stopped when the same files are given again within a day. Lines that are not accepted are kept
+    Given the same files again within a day, it resumes where it stopped. Lines that are not accepted are kept
     (`dayfile rejections`); exit code 1 when there are any.
     """
     screen = screen_of(ctx)

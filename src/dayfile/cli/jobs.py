@@ -51,7 +51,7 @@ def create(
     account_sid: Username,
     auth_token: Password,
 ) -> None:
-    """Ask for all days of a range.
+    """Submit a job over a range of days.
 
     With --watch, the exit code says whether all of them could be exported.
     """
@@ -104,7 +104,7 @@ def show(
     account_sid: Username,
     auth_token: Password,
 ) -> None:
-    """Show one job and where each of its days stands."""
+    """Show one job and the status of each of its days."""
     screen = screen_of(ctx)
     with server_at(url, account_sid, auth_token) as server:
         job = server.job(sid)

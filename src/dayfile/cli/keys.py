@@ -142,7 +142,7 @@ def revoke(
     key: Annotated[str, typer.Argument(metavar="KEY", help="Key sid, SK…", show_default=False)],
     yes: YesOption = False,
 ) -> None:
-    """Revoke a key: from now on it opens nothing."""
+    """Revoke a key, with immediate effect."""
     sid = parse_key_sid(key)
     with instance.opened(screen_of(ctx)) as service:
         with service.database.snapshot() as tx:

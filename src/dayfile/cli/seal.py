@@ -34,7 +34,7 @@ def seal(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Seal now what is waiting, without the grace time, and wait for it: all days that are over, or the one named."""
+    """Seal waiting days now, without the grace time, and wait for it: all days that are over, or the one named."""
     screen = screen_of(ctx)
     with instance.opened(screen_of(ctx)) as service:
         days = _waiting(service, resource_type, day)

@@ -71,7 +71,7 @@ def serve(
 
 
 def work(ctx: typer.Context) -> None:
-    """Only work, until told to stop: seal, produce jobs, sweep. As many of these as you like."""
+    """Run only a worker, until told to stop: seal, export, deliver, sweep. Run as many of them as you like."""
     from dayfile.cli import answering
     from dayfile.cli.logs import log_everything
     from dayfile.cli.stopping import told_by_signals
