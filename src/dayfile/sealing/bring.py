@@ -43,7 +43,7 @@ def segments_of(
 
 
 def read_former(key: str, plain_sha256: str, storage: Storage) -> None:
-    """Read a former file to its end; raises NotFound, or Corrupt if it is not what its manifest says."""
+    """Read a former file to its end; raises NotFound, or Corrupt if it does not match its manifest."""
     for _ in _lines(key, plain_sha256, storage):
         pass
 

@@ -103,7 +103,7 @@ def store_day_files(
 
 
 def store_empty(account: AccountSid, day: Day, target: Target, *, storage: Storage) -> NewSealedDay:
-    """Store a file without records: all that the account had is lost. It is durable when this returns."""
+    """Store a file without records, for an account all of whose records are lost. It is durable on return."""
     data, digest = gzip.compress([])
     storage.put(target.key, [data])
     empty = _DayFile(

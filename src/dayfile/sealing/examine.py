@@ -1,4 +1,4 @@
-"""Examination of what a piece of a seal is made of, object by object, when it could not be made: what is damaged."""
+"""Examination of a failed piece's inputs, object by object, to find out which are damaged."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from dayfile.sealing.piece import FormerFile, Piece, SegmentInput, own_folder
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnsoundSegment:
-    """A segment that is not what its row says."""
+    """A segment that does not match its row."""
 
     id: int
     key: str
     reason: str
     sound_blocks: tuple[int, ...] = ()
-    damaged_blocks: tuple[int, ...] | None = None  # None: all of it
-    accounts: bytes | None = None  # packed: who has lines in the damaged blocks; None: anybody whom its row names
+    damaged_blocks: tuple[int, ...] | None = None  # None: all of them
+    accounts: bytes | None = None  # packed: those with lines in the damaged blocks; None: all that its row names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnsoundFile:
-    """A former file that is not what its manifest says, or what stands in for one."""
+    """A former file, or its stand-in, that does not match its manifest."""
 
     former: FormerFile
     key: str
@@ -34,7 +34,7 @@ class UnsoundFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsound:
-    """What is damaged of a piece."""
+    """The damaged inputs of a piece."""
 
     segments: tuple[UnsoundSegment, ...] = ()
     files: tuple[UnsoundFile, ...] = ()
@@ -43,14 +43,14 @@ class Unsound:
         return bool(self.segments or self.files)
 
     def __add__(self, other: Unsound) -> Unsound:
-        found = {one.id: one for one in (*self.segments, *other.segments)}  # what was found later is more
+        found = {one.id: one for one in (*self.segments, *other.segments)}  # the later finding includes the earlier one
         return Unsound(segments=tuple(found.values()), files=(*self.files, *other.files))
 
 
 def examine(piece: Piece, *, storage: Storage, scratch: Path) -> Unsound:
     """Read all segments and former files of a piece, and return which are damaged.
 
-    Raises StorageUnavailable if the storage is away.
+    Raises StorageUnavailable if the storage is unavailable.
     """
     segments = [segment_damage(segment, storage=storage, scratch=scratch) for segment in piece.segments]
     files = [_file(former, storage) for former in piece.formers]
@@ -60,7 +60,7 @@ def examine(piece: Piece, *, storage: Storage, scratch: Path) -> Unsound:
 
 
 def segment_damage(segment: SegmentInput, *, storage: Storage, scratch: Path) -> UnsoundSegment | None:
-    """Return what is damaged of a segment, or None if nothing is; raises StorageUnavailable if the storage is away."""
+    """Return the damage of a segment, or None if it is sound; raises StorageUnavailable."""
     found: list[UnsoundSegment | None] = []
     with own_folder(scratch) as folder:
         reason = reason_of(lambda: found.append(_with_blocks(segment, storage, copy=folder / "segment")))

@@ -1,8 +1,8 @@
-"""Lines that a seal holds back for a damage: some cannot be sealed, others must take part again later.
+"""Held lines: lines that a seal holds back until a damage is resolved.
 
-Lines of an account whose file is damaged are held, and not sealed. Where a segment is damaged, the accounts that may
-have lines in it are sealed without those; their other lines are kept beside what is damaged, and take part again with
-it. So whatever ties there are between lines, they come out as if nothing had been damaged.
+Lines of an account whose file is damaged are held and not sealed. If a segment is damaged, the accounts that may have
+lines in it are sealed without those; their other lines are also kept with the damaged segment, and take part again
+together with it. So ties between lines are decided as if nothing had been damaged.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ _AT_ONCE: Final = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldLines:
-    """Lines to be held for a damage, as an object that is durable and does not count yet."""
+    """Lines to be held for a damage: an object that is durable, and counts only after the commit."""
 
     damage_key: str
     segment: NewSegment
     upload_id: int
-    accepted_at: datetime  # when the first of the set was
+    accepted_at: datetime  # the earliest time of the set
 
 
 class Holding:
-    """Writes what is to be held."""
+    """The writer of held lines."""
 
     def __init__(self, objects: ObjectWriter, storage: Storage, *, randomness: Randomness) -> None:
         self._objects = objects
@@ -50,9 +50,9 @@ class Holding:
 
     @contextmanager
     def written(self, inputs: Inputs, unsound: Unsound) -> Iterator[list[HeldLines]]:
-        """Write what a seal does not seal, or must seal again, for a block whose commit makes it count.
+        """Write the lines that a seal leaves out or must seal again, and provide them for the commit in the block.
 
-        If the block raises, it is given up. Raises StorageUnavailable, DatabaseUnavailable, Corrupt.
+        If the block raises, they are given up. Raises StorageUnavailable, DatabaseUnavailable, Corrupt.
         """
         with ExitStack() as given_up:
             held: list[HeldLines] = []
@@ -69,7 +69,7 @@ class Holding:
     def _of_files(
         self, inputs: Inputs, unsound: Unsound, parts: Sequence[SegmentInput]
     ) -> Iterator[tuple[str, segment_files.Extract]]:
-        """The lines of accounts that are left out, with the key of the damaged file of each."""
+        """Yield the lines of the left-out accounts, each with the key of the account's damaged file."""
         left_out = inputs.left_out(unsound)
         if left_out:
             kind = inputs.claim.resource_type
@@ -107,7 +107,7 @@ class Holding:
         unsound: Unsound,
         held: list[HeldLines],
     ) -> None:
-        """Keep lines of accounts (packed) beside a damaged segment that may have others of theirs."""
+        """Copy the lines of accounts (packed) that may also have lines in a damaged segment, to be held for it."""
         wanted = those_packed(packed, without=inputs.left_out(unsound))
         fold = segment_files.Fold(self._sources(parts), inputs.claim.resource_type, wanted=wanted)
         with self._objects.put(self._new_key(inputs), fold) as new:
@@ -142,7 +142,7 @@ class Holding:
 
 
 def damages_of(inputs: Inputs, unsound: Unsound) -> list[FoundDamage]:
-    """Return the damages that a seal has met: of files that are current, and of segments."""
+    """Return the damages that a seal has met: of current files and of segments."""
     kind, day = inputs.claim.resource_type, inputs.claim.day
     segments = {segment.id: segment for segment in (*inputs.segments, *inputs.inline)}
     files = [
@@ -156,7 +156,7 @@ def damages_of(inputs: Inputs, unsound: Unsound) -> list[FoundDamage]:
 
 
 def _copied(inputs: Inputs, unsound: Unsound) -> Iterator[tuple[str, bytes]]:
-    """For each damaged segment the accounts (packed) whose lines are kept beside it; each for the first only."""
+    """Yield each damaged segment with the accounts (packed) whose lines are held for it; an account comes only once."""
     found = {one.key: one.accounts for one in damages_of(inputs, unsound) if one.kind is DamageKind.SEGMENT}
     known = {one.key: one.accounts for one in inputs.damages if one.is_open and one.kind is DamageKind.SEGMENT}
     there = packed_members(unite_packed(segment.accounts for segment in inputs.segments))

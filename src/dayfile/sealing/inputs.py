@@ -1,4 +1,4 @@
-"""The inputs of a seal: the set of segments, what is sealed of the day already, and what is damaged of both."""
+"""The inputs of a seal: its set of segments, the day's current files, and the damages of both."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from dayfile.store.transaction import Transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """What is known of a day while it is being sealed. Damages of it are resolved only while nobody seals it."""
+    """The state of a day while it is being sealed. Its damages are resolved only while no worker seals it."""
 
     claim: SealClaim
-    segments: tuple[Segment, ...]  # the set, all of them objects
-    inline: tuple[Segment, ...]  # of the set, too: damaged, and so not in an object
+    segments: tuple[Segment, ...]  # of the set, stored as objects
+    inline: tuple[Segment, ...]  # of the set, damaged inline segments that could not be folded
     current: Mapping[AccountSid, SealedDay]
     older: Mapping[
         AccountSid, tuple[SealedDay, ...]
     ]  # of accounts whose file was given up: former revisions, newest first
     damages: tuple[Damage, ...]  # not settled
-    waiting_for_files: frozenset[AccountSid]  # lines of theirs are held for a damaged file: so is all that comes
-    bereft: frozenset[AccountSid]  # without a file, and accepted lines of theirs are lost
+    waiting_for_files: frozenset[AccountSid]  # have lines held for a damaged file; new lines are held, too
+    bereft: frozenset[AccountSid]  # have no file, and lost accepted lines
 
     def left_out(self, unsound: Unsound) -> frozenset[AccountSid]:
-        """Return the accounts that are not sealed now."""
+        """Return the accounts that this seal leaves out."""
         damaged = (one.former for one in unsound.files if not one.former.is_lost)
         return self.waiting_for_files.union(former.account for former in damaged)
 
     def piece(self, unsound: Unsound) -> Piece:
-        """Return what can be sealed without what is damaged."""
+        """Return the piece without its damaged inputs."""
         left_out = self.left_out(unsound)
         segments = sound_parts(self.segments, unsound)
         touched = unite_packed(segment.accounts for segment in self.segments)
@@ -76,7 +76,7 @@ class Inputs:
 
 
 def sound_parts(segments: Iterable[Segment], unsound: Unsound) -> tuple[SegmentInput, ...]:
-    """Return what can be read of segments, all of them objects."""
+    """Return the readable parts of segments, all of which must be objects."""
     damaged = {one.id: one for one in unsound.segments}
     return tuple(
         SegmentInput(
@@ -91,7 +91,7 @@ def sound_parts(segments: Iterable[Segment], unsound: Unsound) -> tuple[SegmentI
 
 
 def read_inputs(tx: Transaction, claim: SealClaim) -> Inputs:
-    """Return what the state database knows of a claimed day. Its inline segments are those that could not be folded."""
+    """Return the state of a claimed day. Its inline segments are those that could not be folded."""
     taken = tx.segments.of_seal(claim.id)
     current = tx.sealed_days.of_day(claim.resource_type, claim.day)
     damages = tx.damages.unsettled(claim.resource_type, DayRange(first=claim.day, last=claim.day))
@@ -115,7 +115,7 @@ def read_inputs(tx: Transaction, claim: SealClaim) -> Inputs:
 
 
 def _is_given_up(damage: Damage, current: Mapping[AccountSid, SealedDay]) -> bool:
-    """Whether the operator does without the current file of an account."""
+    """Return True if the operator has accepted the loss of the account's current file."""
     if damage.kind is not DamageKind.FILE or damage.state is not DamageState.ACCEPTED or damage.account is None:
         return False
     sealed = current.get(damage.account)

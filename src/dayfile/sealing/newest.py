@@ -29,7 +29,7 @@ RANK_BITS: Final = 32
 """Width of the rank in a place, in bits."""
 
 _BLOCK_BITS: Final = 32  # of a block's place among those of all segments
-_LEAST_BYTES: Final = 64_000_000  # with less, DuckDB gives up sorting what does not fit
+_LEAST_BYTES: Final = 64_000_000  # below this DuckDB fails to sort what does not fit into memory
 _LINES_TOGETHER: Final = 64  # each is up to 1 MiB
 _ROWS_AT_ONCE: Final = 100_000
 _YEAR_ONE: Final = 62_135_596_800  # seconds from the year 1 to 1970: no date is below it, so versions shift up safely
@@ -42,12 +42,12 @@ class Waiting:
 
     id: int
     path: Path
-    blocks: tuple[int, ...] | None = None  # those that count; None: all
+    blocks: tuple[int, ...] | None = None  # to be read; None: all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accounts:
-    """All accounts from the first to the last, both included; None leaves the range open. But none of `without`."""
+    """A range of accounts, both ends included, except those in `without`; None leaves an end open."""
 
     first: AccountSid | None
     last: AccountSid | None
@@ -165,7 +165,7 @@ def _open(connection: duckdb.DuckDBPyConnection, segments: Sequence[Waiting], ac
 
 
 def _counting(connection: duckdb.DuckDBPyConnection, segments: Sequence[Waiting]) -> str:
-    """The condition that leaves only the blocks that count, of segments of which not all do."""
+    """Return a condition that excludes the other blocks of segments that are read in part."""
     partial = [(number, segment.blocks) for number, segment in enumerate(segments) if segment.blocks is not None]
     places = [(number << _BLOCK_BITS) + block for number, counting in partial for block in counting]
     connection.execute("SET VARIABLE partial = ?::BIGINT[]", [[number for number, _ in partial]])

@@ -40,23 +40,23 @@ class SegmentInput:
 
     id: int
     key: str
-    checksum: int | None = None  # as its row has it
-    blocks: tuple[int, ...] | None = None  # those that count; None: all
+    checksum: int | None = None  # as in its row
+    blocks: tuple[int, ...] | None = None  # to be read; None: all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormerFile:
-    """The current file of one account: its lines take part, and lose a tie to every waiting one.
+    """The current file of one account: its lines take part in the seal, and lose a tie to any waiting line.
 
-    Of a file that is lost, the key is that of what stands in for it, if there is such.
+    If the file is lost, the key is that of its stand-in, an older revision, or None if there is none.
     """
 
     account: AccountSid
     key: str | None
     revision: int  # of the current file
-    plain_sha256: str  # of the text under the key
-    is_lost: bool = False  # then the next one is made, whatever its text, and is incomplete
-    is_incomplete: bool = False  # and so are all that follow
+    plain_sha256: str  # of the text at the key
+    is_lost: bool = False  # then a next one is always made, and is incomplete
+    is_incomplete: bool = False  # as are all later ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +69,9 @@ class Piece:
     formers: tuple[FormerFile, ...]  # of accounts in the range
     first_account: AccountSid | None  # included; None: from the very first
     last_account: AccountSid | None  # included; None: to the very last
-    unique: str  # part of every object's key, unlike that of any other attempt
-    left_out: frozenset[AccountSid] = frozenset()  # their lines do not take part
-    bereft: frozenset[AccountSid] = frozenset()  # without a former file, and lines of theirs are lost
+    unique: str  # part of each object's key, unique to this attempt
+    left_out: frozenset[AccountSid] = frozenset()  # whose lines do not take part
+    bereft: frozenset[AccountSid] = frozenset()  # without a former file, and with lost lines
 
 
 def seal_piece(
@@ -79,12 +79,12 @@ def seal_piece(
 ) -> list[NewSealedDay]:
     """Store a new file for each account whose text has changed, and return their manifests. The files are durable.
 
-    Accounts whose text is that of their former file are left out; of whose records some or all are lost, they are not,
-    and may have none. `memory_bytes` is what records may take at a time;
-    the process needs some 300 MB more. Without `threads`, all processors that this process may use are used.
+    Accounts with unchanged text are left out, except those with lost records, whose new files may be empty.
+    `memory_bytes` bounds the memory for records; the process needs some 300 MB more. `threads` defaults to the number
+    of processors that this process may use.
 
-    Raises NotFound for an object that is gone, Corrupt for one that is damaged (`examine` finds out which),
-    StorageUnavailable when the storage or the scratch folder fails, Unusable when the memory is too little.
+    Raises NotFound if an object is gone, Corrupt if one is damaged (`examine` finds out which), StorageUnavailable if
+    the storage or the scratch folder fails, Unusable if the memory does not suffice.
     """
     allocate_small_pages()
     threads = threads or len(os.sched_getaffinity(0))
@@ -109,7 +109,7 @@ def seal_piece(
 
 
 def _without_records(piece: Piece, made: set[AccountSid], *, storage: Storage) -> Iterator[NewSealedDay]:
-    """Make the files of accounts that must have one, and have no line that is left."""
+    """Yield files without records, for accounts that must have a file and have no lines left."""
     lost = {former.account for former in piece.formers if former.is_lost}
     target_of = _targets(piece)
     for account in sorted((lost | piece.bereft) - made):
@@ -118,7 +118,7 @@ def _without_records(piece: Piece, made: set[AccountSid], *, storage: Storage) -
 
 @contextmanager
 def own_folder(scratch: Path) -> Iterator[Path]:
-    """Give a folder in the scratch folder that is gone afterwards; raises StorageUnavailable."""
+    """Provide a temporary folder in the scratch folder; raises StorageUnavailable."""
     with disk.reported("make a folder in the scratch folder"):
         folder = TemporaryDirectory(dir=scratch, ignore_cleanup_errors=True)
     with folder as name:
@@ -126,7 +126,7 @@ def own_folder(scratch: Path) -> Iterator[Path]:
 
 
 def _waiting(piece: Piece, *, storage: Storage, scratch: Path) -> list[Waiting]:
-    """All that is to be sealed, as segments that can be read in place."""
+    """Return the inputs of the piece, waiting segments and former files, as local segments."""
     waiting = []
     for segment in piece.segments:
         path = file_of(segment.key, storage=storage, copy=scratch / f"segment-{segment.id}")

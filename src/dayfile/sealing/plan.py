@@ -27,8 +27,9 @@ class SealingRule:
 
 
 def due_days(tx: Transaction, rule: SealingRule, *, now: datetime) -> list[tuple[ResourceType, Day]]:
-    """The days to seal now: those whose first time has come, oldest first, then those with late records or with a
-    damage that is resolved.
+    """Return the days to seal now: those due for their first seal, oldest first, then those due again.
+
+    The latter have late records, or a damage that is resolved.
 
     A day that was never opened here (older than the installation) has no due time of its own: its records, imported
     from an archive, count as late ones.

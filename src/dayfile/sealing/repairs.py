@@ -1,8 +1,8 @@
-"""Repairs: what becomes of damages. An object is again what its row says, or the operator does without it.
+"""Repairs: a damage is resolved when its object is sound again, or when the operator accepts its loss.
 
-Either way what was held waits for its day again, in one commit, and the next seal of the day settles the damage. That
-is done only while nobody seals the day: a seal that began before would take later lines without those that were held,
-and equal versions would come out in the wrong order.
+Either way the held lines wait for the next seal of their day again, in one commit, and that seal settles the damage.
+This is done only while no worker seals the day: a running seal would take later lines without the held ones, and
+decide ties between equal versions wrongly.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ from dayfile.store.transaction import Transaction
 log = structlog.get_logger()
 
 LOOKED_AT_EVERY: Final = timedelta(hours=1)
-"""How often the objects of open damages are looked at."""
+"""Interval of the checks of damaged objects."""
 
 _AT_ONCE: Final = 20
-"""How many of them are looked at in a round: other work waits meanwhile."""
+"""Limit of the checks in one round, since other work waits meanwhile."""
 
 
 class NotSealedYet(Conflict):
-    """The damaged segment was not sealed yet: a seal would use what is sound of it."""
+    """A damaged segment that no seal has met yet; a seal would use its sound blocks."""
 
 
 class Repairs:
-    """Looks at damaged objects again, and does without them on the operator's word."""
+    """The periodic check of damaged objects, and the operator's acceptance of their loss."""
 
     def __init__(
         self, database: Database, storage: Storage, *, clock: Clock, scratch: Path, sweep_delay: timedelta
     ) -> None:
-        """Objects of a storage that is far away are copied into the scratch folder."""
+        """Take the parts; objects in remote storage are copied to the `scratch` folder."""
         self._database = database
         self._storage = storage
         self._clock = clock
@@ -58,9 +58,9 @@ class Repairs:
         self._look_at = clock.monotonic()
 
     def round(self) -> bool:
-        """Look at some of the damaged objects, at each once an hour; False when there was none to look at.
+        """Check some damaged objects, each once an hour; False if there was none to check.
 
-        Raises what the first that failed raised, when all have been looked at.
+        If checks fail, raises the first error after all have been made.
         """
         if self._clock.monotonic() < self._look_at:
             return False
@@ -75,8 +75,8 @@ class Repairs:
             try:
                 self._look(damage)
             except Conflict:
-                pass  # the day is being sealed: the next look is soon enough
-            except Exception as error:  # noqa: BLE001 - it is raised below, when the others have been looked at
+                pass  # the day is being sealed: the next check is soon enough
+            except Exception as error:  # noqa: BLE001 - it is raised below, after the other checks
                 failures.append(error)
         self._after = damages[-1].id
         if failures:
@@ -84,9 +84,9 @@ class Repairs:
         return True
 
     def retry(self, key: str, *, actor: Actor) -> Damage:
-        """Look at a damaged object now; the damage as it is after that.
+        """Check a damaged object now, and return the new state of the damage.
 
-        Raises NotFound if no damage of it is known, Conflict if its day is being sealed right now.
+        Raises NotFound if the object has no known damage, Conflict if its day is being sealed.
         """
         with self._database.snapshot() as tx:
             damage = tx.damages.get(key)
@@ -95,10 +95,10 @@ class Repairs:
             return tx.damages.get(key)
 
     def accept(self, key: str, *, actor: Actor) -> Damage:
-        """Do without a damaged object for good; the damage as it is after that.
+        """Accept the loss of a damaged object for good, and return the new state of the damage.
 
-        What is left is due to be sealed, and marked as incomplete. Raises NotFound if no damage of it is known,
-        NotSealedYet for a segment that no seal has met, Conflict if its day is being sealed right now.
+        The remaining lines are due to be sealed, and marked as incomplete. Raises NotFound if the object has no known
+        damage, NotSealedYet for a segment that no seal has met, Conflict if its day is being sealed.
         """
         now = self._clock.now()
         with self._database.transaction() as tx:
@@ -121,13 +121,13 @@ class Repairs:
             try:
                 self._resolve(tx, damage, DamageState.REPAIRED, now=now)
             except NotFound:
-                return  # somebody else has resolved it meanwhile
+                return  # resolved by another process meanwhile
             if actor is not None:
                 tx.audit.add(actor=actor, action="damage.repaired", subject=damage.key, now=now)
         log.info("damage.repaired", object=damage.key, **_place(damage))
 
     def _reason(self, damage: Damage) -> str | None:
-        """Why the object is still damaged; None if it is not, or if nothing refers to it any more."""
+        """Return why the object is still damaged; None if it is sound, or if nothing refers to it any more."""
         return self._file_reason(damage) if damage.kind is DamageKind.FILE else self._segment_reason(damage)
 
     def _file_reason(self, damage: Damage) -> str | None:
@@ -137,7 +137,7 @@ class Repairs:
             sealed = tx.sealed_days.find_by_key(damage.key, damage.account, damage.resource_type, damage.day)
             is_held = bool(tx.segments.held_for([damage.id]))
         if sealed is None:
-            # Lines wait for this file: without its row nobody knows what they would be added to.
+            # Lines are held for this file, and without its row it is unknown what to add them to.
             return "its row is gone" if is_held else None
         return reason_of(lambda: _read(sealed, self._storage))
 
@@ -168,7 +168,7 @@ class Repairs:
             tx.damages.settle([damage.id], now=now)
 
     def _lose(self, tx: Transaction, damage: Damage, *, now: datetime) -> bool:
-        """Do without an object; whether the day is to be sealed for that."""
+        """Give up an object; return True if the day must be sealed for that."""
         current = tx.sealed_days.of_day(damage.resource_type, damage.day)
         if damage.kind is DamageKind.FILE:
             sealed = current.get(damage.account) if damage.account else None
@@ -187,7 +187,7 @@ class Repairs:
 
 
 def _heir(tx: Transaction, damage: Damage) -> Damage | None:
-    """The damage that goes on holding what this one held, as accounts of these lines have lines in its segment, too."""
+    """Return a damage that must hold these lines next, as its segment has lines of their accounts too; or None."""
     if damage.kind is not DamageKind.SEGMENT:
         return None
     mine = packed_members(damage.accounts)
@@ -207,7 +207,7 @@ def _heir(tx: Transaction, damage: Damage) -> Damage | None:
 
 
 def _read(sealed: SealedDay, storage: Storage) -> None:
-    """Read a file to its end; raises NotFound, or Corrupt if it is not what its manifest says in both its forms."""
+    """Read a file to its end; raises NotFound, or Corrupt if the file or its text does not match its manifest."""
     digest = hashlib.sha256()
     for block in storage.read(sealed.key):
         digest.update(block)

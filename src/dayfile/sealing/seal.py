@@ -35,7 +35,7 @@ from dayfile.store.transaction import Transaction
 
 _MARK_DIGITS = 16
 _ROWS_AT_ONCE = 2000
-_EXAMINATIONS = 3  # of a day: what was sound when it was examined may be damaged when it is read again
+_EXAMINATIONS = 3  # of a day: an object may be sound when it is examined and damaged when it is read again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class SealOutcome:
     segments: int  # taken in
     lines: int  # in them, all versions
     files: int  # new revisions
-    damaged: tuple[str, ...] = ()  # keys of the objects for which something of the day is held
+    damaged: tuple[str, ...] = ()  # keys of the objects for which lines of the day are held
 
 
 class Sealing:
@@ -107,7 +107,7 @@ class Sealing:
             tx.uploads.extend(claim.upload_id, now=now)
 
     def seal(self, claim: SealClaim) -> SealOutcome:
-        """Do it and commit; raises LostClaim if the day was given to somebody else meanwhile."""
+        """Seal the claimed day and commit; raises LostClaim if another worker has claimed it meanwhile."""
         inputs, unsound = self._inputs(claim)
         sealed, unsound = self._sealed(inputs, unsound)
         with self._holding.written(inputs, unsound) as held:
@@ -130,7 +130,7 @@ class Sealing:
             tx.seals.abandon(claim, now=self._clock.now())
 
     def _inputs(self, claim: SealClaim) -> tuple[Inputs, Unsound]:
-        """What is to be sealed, its inline segments folded into one object: a piece reads objects only."""
+        """Fold inline segments into one object, which is what a piece reads; return the inputs and damaged segments."""
         with self._database.snapshot() as tx:
             inline = [segment for segment in tx.segments.of_seal(claim.id) if segment.is_inline]
             data = tx.segments.inline([segment.id for segment in inline])
@@ -161,7 +161,7 @@ class Sealing:
             )
 
     def _sealed(self, inputs: Inputs, unsound: Unsound) -> tuple[Sequence[NewSealedDay], Unsound]:
-        """Have the files made. If that fails, find out what is damaged, and make them without it."""
+        """Make the files, if need be without damaged inputs; return the manifests and the damaged inputs."""
         for _ in range(_EXAMINATIONS):
             piece = inputs.piece(unsound)
             try:
@@ -212,7 +212,7 @@ class Sealing:
 
 
 def _hold(tx: Transaction, inputs: Inputs, unsound: Unsound, *, held: Iterable[HeldLines], now: datetime) -> None:
-    """Record what is damaged, and have what cannot be sealed wait for it; all that was resolved is settled."""
+    """Record the damages, hold the lines that wait for them, and settle those that were resolved."""
     ids = {one.key: one.id for one in inputs.damages}
     found = {one.key: tx.damages.record(one, now=now) for one in damages_of(inputs, unsound)}
     for one in damages_of(inputs, unsound):
