@@ -1,12 +1,12 @@
 """Daily exports: every day of a resource type, for every account that enabled it, once the day is sealed.
 
-The commit that first seals a day starts its daily run. A run goes over the enabled configurations in the order of their
-accounts, so many a commit; that commit publishes their files and moves the run's cursor behind them, under the lock of
-the run's row. So no file is published twice and none is left out, whoever dies when, and a run needs no lease: nothing
-of it is ever under way outside of a commit.
+The commit that first seals a day starts its daily run. A run walks the enabled configurations in the order of their
+accounts, a batch per commit; the commit publishes their files and moves the run's cursor past them, under the lock of
+the run's row. So no file is published twice and none is left out, whichever process dies, and a run needs no lease: it
+does nothing outside of a commit.
 
-An account of whose day something is damaged is passed over; the same commit notes that its file is withheld. It is
-published, by itself too, when the damage is settled.
+An account whose day is damaged is skipped, and the same commit notes that its file is withheld. It is published
+automatically once the damage is settled.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class DailyExports:
         return True
 
     def _publish_withheld(self) -> bool:
-        """Publish some of the files that runs have passed over, of accounts whose damage is settled by now."""
+        """Publish some of the withheld files, of accounts whose damage is settled by now."""
         with self._database.snapshot() as tx:
             withheld = tx.daily_runs.withheld(after=self._withheld_after, limit=self._accounts_per_commit)
             free = [one for one in withheld if not _blocked_day(tx, one)]
@@ -121,7 +121,7 @@ class DailyExports:
         now = self._clock.now()
         with self._database.transaction() as tx:
             if _blocked_day(tx, withheld) or not tx.daily_runs.let_go(withheld):
-                return False  # somebody else was first, or it is damaged again
+                return False  # another worker was first, or it is damaged again
             configuration = tx.configurations.get(withheld.account, withheld.resource_type)
             is_active = tx.accounts.get(withheld.account).state is AccountState.ACTIVE
             if is_active and configuration.covers(withheld.day):
@@ -177,7 +177,7 @@ def _blocked(
     configurations: Sequence[ExportConfiguration],
     sealed: dict[AccountSid, SealedDay],
 ) -> set[AccountSid]:
-    """The accounts whose day must not be published yet, as something of it is damaged."""
+    """Return the accounts whose day must not be published yet, because it is damaged."""
     damages = tx.damages.unsettled(run.resource_type, DayRange(first=run.day, last=run.day))
     keys = {one.account: sealed[one.account].key if one.account in sealed else None for one in configurations}
     return {account for account, key in keys.items() if first_that_blocks(damages, account, run.day, key)}

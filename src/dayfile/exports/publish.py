@@ -29,10 +29,10 @@ EARLY_DELAY = timedelta(minutes=1)
 """Pause of a day that is not over yet."""
 
 DAMAGED_DELAY = timedelta(minutes=1)
-"""The time for which a day is left alone that cannot be published as something of it is damaged."""
+"""Pause of a day that cannot be published because it is damaged."""
 
 BLAMELESS_FOR = timedelta(hours=24)
-"""So long after it was submitted, or the damage found, a job's attempts that met a damage do not count."""
+"""Time since the submission, or since the damage was found, in which attempts that met a damage do not count."""
 
 _PUBLISHED = (Status.COMPLETED, Status.COMPLETED_EMPTY_RECORDS)
 
@@ -74,16 +74,16 @@ class Publishing:
         with self._database.snapshot() as tx:
             waiting = tx.segments.days_waiting(job.account, job.resource_type, accepted_by=job.submitted_at)
             damages = tx.damages.unsettled(job.resource_type, job.days)
-            # What is resolved is settled by the next seal, and keeps the day from being published until then.
+            # A resolved damage is settled by the next seal, and keeps the day from being published until then.
             waiting |= {one.day for one in damages if not one.is_open and packed_holds(one.accounts, job.account)}
         return [job_day.day for job_day in claim.days if job_day.day in waiting]
 
     def publish(self, claim: Claim, days: Iterable[Day]) -> Job:
         """Publish claimed days in one commit, which also ends the job if they are its last; raises LostClaim.
 
-        A day that is not over is handed back: it was asked for under a clock that was ahead. While the clock is not
-        trusted, a day that may not be over is handed back if it has no records. So is a day of which something is
-        damaged that concerns the account, with the reason; without blame for as long as `BLAMELESS_FOR`.
+        A day that is not over is handed back: the job was submitted under a clock that was ahead. While the clock is
+        not trusted, a day without records is handed back unless it is certainly over. A day with a damage that
+        concerns the account is handed back with the reason; within BLAMELESS_FOR that is no failed attempt.
         """
         reading = self._clock.reading()
         now, days = reading.now, list(days)
@@ -164,7 +164,7 @@ class Publishing:
     def _keep_damaged(
         self, tx: Transaction, job: Job, *, claim: Claim, days: Iterable[Day], surely: datetime
     ) -> set[Day]:
-        """Publish nothing of the days of which something is damaged that concerns the account; which days those are."""
+        """Report the days with a damage that concerns the account, which are not published; return them."""
         damages = tx.damages.unsettled(job.resource_type, job.days)
         if not damages:
             return set()

@@ -32,7 +32,7 @@ SUPERSEDED_RESTS_FOR: Final = timedelta(hours=1)
 """Time after which no transaction can still be about to publish a revision that was current when it looked."""
 
 SETTLED_KEPT_FOR: Final = timedelta(days=30)
-"""How long a damage that is settled is still listed."""
+"""Time for which a settled damage is still listed."""
 
 
 class Retention:
@@ -100,7 +100,7 @@ class Retention:
         )
         tx.sealed_days.forget([sealed_day_id for sealed_day_id, _ in disused])
         tx.damages.forget_objects([key for _, key in disused])
-        # In the same commit: an object without a row and without an entry in the ledger would stay for ever.
+        # In the same commit: an object without a row and without an upload in the ledger would stay for ever.
         tx.uploads.condemn([key for _, key in disused], now=now, delete_after=now + self._sweep_delay)
         return len(disused)
 
