@@ -1,6 +1,6 @@
-"""E-mail without a server: letters are put into a folder, where the operator finds them, one file for each notice.
+"""E-mail without a server: letters are written to a folder for the operator, one file per notice.
 
-Nobody has such a letter yet: its notice is unsent, for as long as it lies there.
+Nobody has received such a letter: its notice is unsent as long as the file is there.
 """
 
 from __future__ import annotations
@@ -57,5 +57,5 @@ class MailFolder:
 
 
 def letter_path(folder: Path, sid: EventSid) -> Path:
-    """Return where the letter of a notice lies in the mail folder."""
+    """Return the path of a notice's letter in the mail folder."""
     return folder / f"{sid}.eml"

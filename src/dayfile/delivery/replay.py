@@ -1,4 +1,4 @@
-"""A notice told at once, as somebody asks for it: again if it has ended, and without more waiting if it is pending."""
+"""Replay: an attempt to deliver a notice now, on request, whether it has ended or is pending."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dayfile.store.database import Database
 
 
 class Replay:
-    """Has notices attempted at once. `wake` is called after each, so that a dispatcher here need not be polled."""
+    """The replay of notices. `wake` is called after each, so that the dispatcher of this process need not poll."""
 
     def __init__(self, database: Database, *, clock: Clock, wake: Callable[[], None]) -> None:
         self._database = database
@@ -21,10 +21,10 @@ class Replay:
         self._wake = wake
 
     def replay(self, sid: EventSid, *, actor: Actor, account: AccountSid | None = None) -> Notice:
-        """Return the notice, pending and due now; its attempts so far stay in the log.
+        """Make a notice pending and due now, and return it; its former attempts stay in the log.
 
-        One that was pending goes on in its schedule after this attempt. Raises NotFound, with `account` also for those
-        of others.
+        A notice that was pending goes on with its schedule after this attempt. Raises NotFound, also for a notice of an
+        account other than `account` if that is given.
         """
         now = self._clock.now()
         with self._database.transaction() as tx:

@@ -1,4 +1,4 @@
-"""Letters that lie in the mail folder and that nobody has: until they are taken from there, or told again."""
+"""Unsent letters: those in the mail folder that the operator has neither taken out nor replayed."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from dayfile.model.notice import EventSid, NoticeState
 from dayfile.store.database import Database
 
 MOST_COUNTED: Final = 1000
-"""So many letters are looked for at most: more of them are not worse."""
+"""Limit of the count: more unsent letters make no difference."""
 
 
 class UnsentLetters:
-    """The unsent letters of one instance. Who takes a letter out of `folder` has seen to it."""
+    """The unsent letters of one instance. A letter that is taken out of `folder` is dealt with."""
 
     def __init__(self, database: Database, folder: Path) -> None:
         self.folder = folder
         self._database = database
 
     def count(self) -> int:
-        """Count unsent letters that still lie in the folder, among the newest MOST_COUNTED."""
+        """Return the number of unsent letters that are still in the folder, among the newest MOST_COUNTED."""
         with self._database.snapshot() as tx:
             unsent = tx.notices.page(state=NoticeState.UNSENT, limit=MOST_COUNTED)
         return sum(self._lies_there(notice.sid) for notice in unsent)
@@ -29,5 +29,5 @@ class UnsentLetters:
     def _lies_there(self, sid: EventSid) -> bool:
         try:
             return letter_path(self.folder, sid).exists()
-        except OSError:  # a folder that cannot be looked into: better one letter too many than one too few
+        except OSError:  # an unreadable folder: better to count a letter too many than one too few
             return True
