@@ -1,4 +1,4 @@
-"""Secrets of accounts: the part of a check that looks at what the instance key has encrypted."""
+"""Secrets of accounts: the part of a check that decrypts them with the instance key."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _PAGE: Final = 500
 
 
 class AccountCheck:
-    """Looks whether each account can log in with the token that its webhooks are signed with."""
+    """A check that each account can log in with the token that signs its webhooks."""
 
     def __init__(self, database: Database, *, key: InstanceKey) -> None:
         self._database = database
         self._key = key
 
     def find(self) -> Iterator[Finding]:
-        """Yield an account for whose stored token the instance key does nothing, or whose login is another one."""
+        """Yield a finding for each account whose stored token cannot be decrypted, or does not match its login."""
         after: AccountSid | None = None
         while True:
             with self._database.snapshot() as tx:

@@ -53,7 +53,7 @@ class Check:
         """Yield a finding for each broken invariant.
 
         `deep` reads the whole state database, every waiting segment and every sealed file to its end, and looks for
-        what is left over in the storage; else existence and size are looked at, and damage that is known is named.
+        orphans in the storage; without it only existence and size are checked. Known damages are always included.
         `on_object` is called after each object.
         """
         if deep:
@@ -73,7 +73,7 @@ class Check:
             yield from self._left_over()
 
     def objects(self) -> int:
-        """How many objects `run` will look at."""
+        """Return the number of objects that `run` will check."""
         return self._objects.count()
 
     def _database_file(self) -> Iterator[Finding]:

@@ -16,6 +16,6 @@ class Finding:
     invariant: str
     subject: str
     detail: str
-    account: AccountSid | None = None  # whose it is, if it is of one account
-    resource_type: ResourceType | None = None  # the same of a resource type
-    day: Day | None = None  # the same of a day
+    account: AccountSid | None = None  # if it concerns one account
+    resource_type: ResourceType | None = None  # if it concerns one resource type
+    day: Day | None = None  # if it concerns one day

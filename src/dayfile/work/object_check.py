@@ -1,4 +1,4 @@
-"""Objects and the rows that name them: the part of a check that looks into the storage."""
+"""Objects and the rows that refer to them: the part of a check that reads the storage."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ _NO_SWEEP: Final = "what counts is not swept"
 
 
 class ObjectCheck:
-    """Looks at every object that a row refers to, or reads it to its end."""
+    """A check of every object that a row refers to."""
 
     def __init__(self, database: Database, storage: Storage) -> None:
         self._database = database
         self._storage = storage
 
     def count(self) -> int:
-        """Return how many objects, and segments in the database, `find` will look at."""
+        """Return the number of objects and inline segments that `find` will check."""
         with self._database.snapshot() as tx:
             return tx.sealed_days.count() + tx.segments.count()
 
     def find(self, *, deep: bool, on_object: Callable[[], None]) -> Iterator[Finding]:
-        """Yield what is known to be damaged, then what is found to be; `on_object` is called after each object.
+        """Yield findings of known damages, then of new ones; `on_object` is called after each object.
 
-        `deep` reads everything to its end, else existence and size are looked at.
+        `deep` reads every object to its end; without it only existence and size are checked.
         """
         known = set()
         for damage in self._damages():
@@ -69,7 +69,7 @@ class ObjectCheck:
                 found = self._of_segment(segment, deep=deep)
                 if found is None and segment.key in swept:
                     found = _segment_finding(segment, swept[segment.key], invariant=_NO_SWEEP)
-                if found is not None and self._still_waits(segment):  # else somebody sealed or folded it meanwhile
+                if found is not None and self._still_waits(segment):  # else a worker has sealed or folded it
                     yield found
                 on_object()
             after = page[-1].id
@@ -113,7 +113,7 @@ class ObjectCheck:
                 found = self._of_file(sealed, deep=deep)
                 if found is None and sealed.key in swept:
                     found = _file_finding(sealed, swept[sealed.key], invariant=_NO_SWEEP)
-                if found is not None and self._still_counts(sealed):  # else it was forgotten meanwhile
+                if found is not None and self._still_counts(sealed):  # else retention has deleted it
                     yield found
                 on_object()
             after = page[-1].id
@@ -147,7 +147,7 @@ class ObjectCheck:
 
 
 def _swept(answered_for: Callable[..., set[str]], keys: Sequence[str]) -> dict[str, str]:
-    """Why the ledger leads to the deletion of objects that count; asked in the snapshot that had their rows."""
+    """Return why the sweep will delete objects that count, by key; call it in the snapshot that read their rows."""
     why = (
         "the ledger has it for garbage, or as never committed, and the sweep will delete it: stop all workers, copy it"
     )

@@ -1,8 +1,8 @@
 """The worker: thin loops that claim due work and hand it to the stages, which do not know one another.
 
-Six loops, so that nothing waits behind what takes long: one for the clock, one for jobs, one for daily exports, one for
-days (sealing, folding, sweeping, forgetting), one for notices, one for the scrub. A loop has steps, which fail one by
-one; a step does one thing and says whether there was one; only production waits.
+Six loops, so that nothing waits behind slow work: one for the clock, one for jobs, one for daily exports, one for days
+(sealing, folding, sweeping, retention), one for notices, one for the scrub. A loop has steps, each of which can fail
+without stopping the others; a step does one thing and returns False if there was nothing to do. Only the threads wait.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class Worker:
         self._dispatch.join()
 
     def round(self) -> bool:
-        """One round of each loop; False when there was nothing at all to do. Raises what a step raised, at the end."""
+        """Run each loop once; False if there was nothing to do. If steps fail, raises the first error at the end."""
         rounds = (
             self.clock_round,
             self.jobs_round,
