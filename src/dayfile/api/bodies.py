@@ -26,9 +26,9 @@ async def read_form(request: Request) -> bytes:
 
 
 async def read_json(request: Request) -> bytes:
-    """The body of a request that must be JSON, without a byte order mark.
+    """Read a body that must be JSON, without its byte order mark.
 
-    Raises InvalidBody for another kind, TooLarge beyond the limit.
+    Raises InvalidBody for another content type, TooLarge beyond the limit.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip()
     if kind.lower() != JSON:

@@ -2,7 +2,7 @@
 
 The bytes behind a link never change, so a download that broke off goes on where it stopped (Range, If-Range). They are
 streamed block by block, and opened before the first header is sent: what cannot be given is an error, not half a file.
-What is not what was sealed is not given: `objects/file_reader.py`.
+A damaged file is not sent: see `objects/file_reader.py`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ router = APIRouter()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _File:
-    """What a link gives: the sealed day whose file it is, or none for the empty file."""
+    """The file behind a link: that of a sealed day, or None for the empty file."""
 
     sealed: SealedDay | None
     size_bytes: int
@@ -105,7 +105,7 @@ def _find(context: Context, link: Link) -> _File:
 def _answer(
     context: Context, file: _File, part: Part, *, status: int, headers: dict[str, str], room: MemoryRoom
 ) -> FileAnswer:
-    """The part as an answer, read whole if it is small: each block that is read later costs a turn of a thread."""
+    """Return the part as a response, read whole if it is small: each block read later costs a thread hop."""
     if file.sealed is None:
         return FileAnswer([EMPTY_FILE[part.start : part.stop]], status=status, headers=headers)
     reader, size = _reader(context), part.stop - part.start

@@ -51,7 +51,7 @@ def fetch_notice(request: Request, event_sid: str) -> Response:
 
 @router.post("/v1/Notices/{event_sid}/Attempts")
 def replay_notice(request: Request, event_sid: str) -> Response:
-    """Tell it at once, again if it has ended; the attempt itself follows, so this is accepted and not yet done."""
+    """Replay a notice, ended or pending. Answers 202, since the attempt follows later."""
     context, account = context_of(request), auth.customer(request, Permission.JOBS_WRITE)
     notice = context.replay.replay(parse_event_sid(event_sid), actor=auth.actor(request), account=account.sid)
     return json_answer(shapes.notice_shape(Urls(context.public_url), notice), status=202)

@@ -49,10 +49,10 @@ HELD_BYTES_LIMIT = 256 * 1024 * 1024
 STREAMS_LIMIT = 8
 """Limit of bodies that are streamed at once: each occupies a thread and some memory."""
 
-_THREADS = 8  # what they do holds the interpreter or waits for the disk: more would only take turns
-_THREADS_OF_SENDER = 4  # one who sends what takes long leaves some to others
-_ASKING_THREADS = 4  # to learn who a sender is takes no time, and must not wait for those who take long
-_LEAST_COMMAS = 20  # a record has, about, with the one after it: so they count the elements of an array
+_THREADS = 8  # their work holds the GIL or waits for the disk: more would only take turns
+_THREADS_OF_SENDER = 4  # so that one sender of slow batches leaves some to others
+_ASKING_THREADS = 4  # authentication is fast, and must not wait behind slow batches
+_LEAST_COMMAS = 20  # per record, roughly, to estimate the number of elements of an array
 _COMPRESSIONS = {
     "": None,
     "identity": None,
@@ -137,7 +137,7 @@ def _door_of(request: Request) -> _Door:
 
 
 def _fits_a_round(request: Request, body: Sequence[bytes]) -> bool:
-    """Tell if a body is small, and not full of tiny lines: reading it keeps none of those beside it waiting."""
+    """Return True if a body is plain, small and has few lines, so that it does not keep others waiting."""
     if _compression(request) is not None or sum(map(len, body)) > ROUND_BYTES:
         return False
     return sum(block.count(b"\n") + block.count(b",") // _LEAST_COMMAS for block in body) <= ROUND_LINES

@@ -46,7 +46,7 @@ OPERATIONS = (
             "description": "The batch. Its form is recognised from its first byte, whatever Content-Type says; "
             "`text/plain` and `multipart/form-data`, which forms of a browser can have, are refused, and "
             "so is a file of another kind, such as a zip file, as a whole. A byte order mark at its start is skipped.",
-            "required": False,  # nothing is a batch of nothing
+            "required": False,  # no body is an empty batch
             "content": {
                 "application/x-ndjson": {"example": _LINE},
                 "application/json": {"schema": {"type": "array", "items": schema("Record")}},
