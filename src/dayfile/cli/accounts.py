@@ -177,7 +177,7 @@ def rotate(
 
 @app.command("suspend")
 def suspend(ctx: typer.Context, *, account: AccountArgument) -> None:
-    """Let an account, and with it its subaccounts, ask for nothing. Its records are still taken in and kept."""
+    """Suspend an account and its subaccounts: their requests are refused. Records are still accepted and kept."""
     with instance.opened(screen_of(ctx)) as service:
         service.administration.suspend(account)
     screen_of(ctx).note(f"Suspended {account}, and with it its subaccounts.")
@@ -193,7 +193,7 @@ def activate(ctx: typer.Context, *, account: AccountArgument) -> None:
 
 @app.command("close")
 def close(ctx: typer.Context, *, account: AccountArgument, yes: YesOption = False) -> None:
-    """Close an account for good: its credentials and keys open nothing any more. Its records stay."""
+    """Close an account for good: its credentials and keys stop working. Its records stay."""
     with instance.opened(screen_of(ctx)) as service:
         with service.database.snapshot() as tx:
             found = tx.accounts.get(account)

@@ -45,7 +45,7 @@ def list_audit(
 ) -> None:
     """List the audit log, newest first."""
     with instance.opened(screen_of(ctx), to_read=True) as service, service.database.snapshot() as tx:
-        # One more than is shown tells whether there are more.
+        # One more than is shown, to know if there are more.
         found = tx.audit.newest(actor=_as_kept(actor), subject=_as_kept(subject), before=before, limit=limit + 1)
     lines = found[:limit]
     screen = screen_of(ctx)

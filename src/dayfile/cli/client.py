@@ -52,7 +52,7 @@ _ERRORS: Final[dict[int, type[DayfileError]]] = {
     413: TooLarge,
 }
 _DAMAGED_FILE = 20510
-"""The code of Dayfile's answer for a file that is not what was sealed: asking again helps nobody."""
+"""Code of Dayfile's error for a damaged file, for which trying again does not help."""
 
 _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 60.0
@@ -146,7 +146,8 @@ class BulkExports:
     def download(self, link: str, *, start: int = 0, etag: str | None = None) -> Iterator[httpx2.Response]:
         """Provide the response to a link; from byte `start` on, if the file still has the ETag.
 
-        The link carries its own permission: no credentials are sent. Raises Corrupt if the file is damaged there.
+        Its status is 200 (the whole file), 206 (the rest of it) or 416 (nothing at `start`). The link is its own
+        credential: no others are sent. Raises Corrupt if the file is damaged on the server.
         """
         headers = {"Range": f"bytes={start}-", "If-Range": etag} if start and etag else {}
         with _named_failures(), self._http.stream("GET", link, headers=headers, follow_redirects=True) as answer:
@@ -244,13 +245,13 @@ def _refusal(answer: httpx2.Response) -> DayfileError:
     if status == 429:  # noqa: PLR2004 - Too Many Requests
         after = answer.headers.get("retry-after", "")
         return TooManyRequests(text, retry_after=int(after) if after.isdecimal() else 1)
-    if status >= 500:  # noqa: PLR2004 - the server's own trouble
+    if status >= 500:  # noqa: PLR2004 - server errors
         return Corrupt(text) if _body(answer).get("code") == _DAMAGED_FILE else Transient(text)
     return _ERRORS.get(status, Invalid)(text)
 
 
 def _explanation(answer: httpx2.Response) -> str:
-    """The one line that an error answer is worth: its message and its code, or what little there is."""
+    """Return an error response as one line: its message and code, or else its host and status."""
     body = _body(answer)
     if "message" not in body:
         return f"{answer.url.host} answered {answer.status_code} {answer.reason_phrase}"
@@ -261,7 +262,7 @@ def _explanation(answer: httpx2.Response) -> str:
 
 
 def _body(answer: httpx2.Response) -> Mapping[str, object]:
-    """The members of an error answer; none if it is no JSON object."""
+    """Return the members of an error response; none if it is not a JSON object."""
     try:
         body = answer.json()
     except ValueError:

@@ -1,4 +1,4 @@
-"""The question before something that cannot be undone: put on a terminal, answered by `--yes` in scripts."""
+"""Confirmation of what cannot be undone: a question on a terminal, `--yes` in scripts."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask: for sc
 def confirm(screen: Screen, deed: str, *, yes: bool, alone: bool = False) -> None:
     """Ask whether to do the `deed`, a sentence without its full stop, and return when the answer is yes.
 
-    With `yes` nobody is asked. Where nobody can be asked, as there is no terminal, the deed is refused as a mistake on
-    the command line; or, `alone`, it goes ahead. Raises Exit, with FAILED, for every other answer.
+    With `yes` it does not ask. Without a terminal it raises typer.BadParameter or, if `alone`, returns. Raises Exit
+    with FAILED for every other answer.
     """
     if yes:
         return

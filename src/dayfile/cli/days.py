@@ -101,9 +101,8 @@ def download(
 ) -> None:
     """Download the files of a day or a range of days, whole or not at all.
 
-    What broke off is taken up where it stopped when the command is run again; a file that is here already and is what
-    the server's manifest says is left alone. Exit code 3 when a day of the range is not published, 1 when a file is
-    damaged; the others are downloaded.
+    Run the command again to resume interrupted downloads; complete files that match the server's manifest stay. Exit
+    code 3 when a day of the range is not published, 1 when a file is damaged; the others are downloaded.
     """
     from dayfile.cli.download import Downloader
 
@@ -126,11 +125,11 @@ def download(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
-    """What became of a range of days."""
+    """The outcome of downloading a range of days."""
 
-    files: list[tuple[Day, Downloaded]]  # that are here now
-    missing: list[Day]  # that are not published
-    damaged: list[str]  # what there is to say of each that is not what it should be
+    files: list[tuple[Day, Downloaded]]  # complete in the folder
+    missing: list[Day]  # not published
+    damaged: list[str]  # a message for each damaged file
 
 
 def _download(screen: Screen, downloader: Downloader, resource_type: ResourceType, days: DayRange) -> _Found:

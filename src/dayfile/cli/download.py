@@ -68,9 +68,9 @@ class Downloader:
             try:
                 etag = self._bring(resource_type, day, partial, progress=progress)
             except Corrupt:
-                partial.discard()  # what has arrived may be wrong
+                partial.discard()  # it may be damaged
                 raise
-            # Asked after the bytes: a day that was exported again meanwhile has another manifest now.
+            # Fetched after the bytes: a day that was exported again meanwhile has another manifest now.
             manifest = manifest and self._server.find_manifest(resource_type, day)
             found = _accepted(partial, manifest=manifest, etag=etag)
             if found is None:

@@ -1,4 +1,4 @@
-"""The operator's first command: it makes the instance that all others act on."""
+"""The operator's first command, which creates the instance."""
 
 from __future__ import annotations
 

@@ -16,11 +16,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened(screen: Screen, *, to_read: bool = False, make: bool = False) -> Iterator[Service]:
-    """The instance, open as long as the block runs; raises Unusable with what to do, where there is none as well.
+    """Provide the instance, open while the block runs; raises Unusable, which says what to do, also if there is none.
 
-    A command that only reads opens it `to_read`: then a disk that is full or read-only does not matter. One that an
-    operator may begin with lets it `make` the instance. Which one it is, a terminal is told, and whoever reads what
-    went wrong in the block.
+    With `to_read`, for commands that only read, a full or read-only disk does not matter. With `make`, a missing
+    instance is created. The place of the instance is shown on a terminal, and added to errors from the block.
     """
     # Imported late: it imports all of Dayfile, which --help does not need.
     from dayfile.cli.logs import log_trouble

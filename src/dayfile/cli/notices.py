@@ -108,7 +108,7 @@ def show(ctx: typer.Context, *, event: EventArgument, as_json: JsonOption = Fals
 
 @app.command("replay")
 def replay(ctx: typer.Context, *, events: EventsArgument) -> None:
-    """Tell notices at once, under the same event sid: those that have ended again, pending ones without waiting."""
+    """Replay notices: attempt them now, under the same event sid, whether they have ended or are pending."""
     from dayfile.accounts.administer import OPERATOR
 
     sids = [parse_event_sid(event) for event in events]

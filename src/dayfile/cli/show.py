@@ -142,7 +142,7 @@ class Screen:
         self._tell("Error: ", text, style="bold red")
 
     def agreed(self, question: str) -> bool:
-        """Put a question on the terminal, beside the result; anything but y or yes means no."""
+        """Ask a question on the terminal, on standard error; return True for y or yes."""
         try:
             answer = self.err.input(Text(f"{plain_lines(question)} [y/N] ", style="bold"))
         except (EOFError, UnicodeDecodeError):
