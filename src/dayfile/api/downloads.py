@@ -1,7 +1,7 @@
 """Downloads of day files by presigned link. The link is the only credential; any others are ignored.
 
-The bytes behind a link never change, so a download that broke off goes on where it stopped (Range, If-Range). They are
-streamed block by block, and opened before the first header is sent: what cannot be given is an error, not half a file.
+The bytes behind a link never change, so an interrupted download can be resumed (Range, If-Range). Files are streamed
+block by block, and opened before the headers are sent: a file that cannot be read is an error, not half a file.
 A damaged file is not sent: see `objects/file_reader.py`.
 """
 

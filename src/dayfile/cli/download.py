@@ -55,9 +55,9 @@ class Downloader:
     def download(self, resource_type: ResourceType, day: Day, *, progress: Progress) -> Downloaded:
         """Download a day's file, unless it is in the folder already and matches the server's manifest.
 
-        Raises NotFound if the day is not published, Transient if the connection keeps breaking (what has arrived is
-        kept for the next run), Corrupt if what arrives keeps being something else than the server says, or if the file
-        is damaged there.
+        Raises NotFound if the day is not published, Transient if the connection keeps breaking (the partial file is
+        kept for the next run), Corrupt if the downloaded file repeatedly does not match the server's hash, or if the
+        file is damaged on the server.
         """
         path = self._folder / f"{resource_type}-{day}.json.gz"
         manifest = self._server.find_manifest(resource_type, day)
