@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from dayfile.api.context import Context
     from dayfile.delivery.dispatch import Dispatch
     from dayfile.intake.accept import Intake
+    from dayfile.objects.scrub import Scrub
     from dayfile.sealing.repairs import Repairs
     from dayfile.sealing.seal import Sealing
     from dayfile.work.check import Check
@@ -249,9 +250,21 @@ class Service(contextlib.AbstractContextManager["Service"]):
         return f"{socket.gethostname()}/{os.getpid()}/{self.randomness.hex(8)}"
 
     @cached_property
+    def _scrub(self) -> Scrub:
+        from dayfile.objects.scrub import Scrub
+
+        return Scrub(
+            self.database,
+            self.storage,
+            worker=self._worker_name,
+            clock=self.clock,
+            every=self.settings.scrub_every,
+            bytes_per_second=self.settings.scrub_mb_per_second * 1_000_000,
+        )
+
+    @cached_property
     def worker(self) -> Worker:
         from dayfile.intake.fold import Folding
-        from dayfile.objects.scrub import Scrub
         from dayfile.work.awaited import Awaited
         from dayfile.work.worker import Worker
 
@@ -276,14 +289,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
                 self.database, self.storage, clock=clock, randomness=self.randomness, sweep_delay=settings.sweep_delay
             ),
             sweep=Sweep(self.database, self.storage, clock=clock),
-            scrub=Scrub(
-                self.database,
-                self.storage,
-                worker=self._worker_name,
-                clock=clock,
-                every=settings.scrub_every,
-                bytes_per_second=settings.scrub_mb_per_second * 1_000_000,
-            ),
+            scrub=self._scrub,
             awaited=Awaited(self.database, retry=self.intake.retry_of_account),
             dispatch=self._dispatch,
             retention=Retention(
@@ -359,6 +365,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
             key=self.key,
             job_lifetime=self.settings.job_lifetime,
             notice_lifetime=self.settings.notice_lifetime,
+            scrub_every=self.settings.scrub_every,
             unsent_letters=self.unsent_letters,
         )
 

@@ -21,7 +21,8 @@ from dayfile.console.page import console_page
 from dayfile.errors import StorageUnavailable
 from dayfile.files.storage import LocalStorage, Storage
 from dayfile.model.credential import Scope
-from dayfile.model.day import DayRange, last_custom_day
+from dayfile.model.damage import damaged_file
+from dayfile.model.day import Day, DayRange, last_custom_day
 from dayfile.model.job import JobRequest
 from dayfile.model.resource import MESSAGES
 from dayfile.service import Service
@@ -182,6 +183,21 @@ def test_the_operator_sees_the_jobs_of_all_accounts(public: Page) -> None:
     page = public.get("/operator", login=public.operator)
     assert page.status_code == 200
     assert [word for word in (*public.secrets, FIGURES, "5 waiting") if word not in page.text] == []
+
+
+def test_damage_is_shown_to_the_operator_with_what_to_do(public: Page, near: Page, service: Service) -> None:
+    """Object, account and day; to who is on this machine, that there is some; to others, nothing."""
+    key = f"sealed/type=Messages/day=2026-10-01/account={public.account.account.sid}/revision-1-0.json.gz"
+    found = damaged_file(key, public.account.account.sid, MESSAGES, Day.parse("2026-10-01"), reason=TRICKY)
+    with service.database.transaction() as tx:
+        tx.damages.record(found, now=service.clock.now())
+    shown = public.get("/operator", login=public.operator).text
+    told = (key, "2026-10-01", "dayfile damage accept", "Damaged objects")
+    assert [word for word in told if word not in shown] == []
+    assert "<script>alert" not in shown
+    assert "1 is damaged" in near.get().text
+    assert [word for word in told if word in near.get().text] == []
+    assert "damaged" not in public.get().text
 
 
 def test_an_account_is_not_the_operator(public: Page) -> None:

@@ -181,6 +181,7 @@ class World:
             clock=self.clock,
             job_lifetime=timedelta(days=7),
             notice_lifetime=NOTICE_LIFETIME,
+            scrub_every=self._scrub_every,
             key=KEY,
             unsent_letters=UnsentLetters(self._real_database, self.folder / "mail"),
         )

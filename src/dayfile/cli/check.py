@@ -10,17 +10,24 @@ from dayfile.cli import instance
 from dayfile.cli.options import JsonOption, screen_of
 from dayfile.cli.outcome import Outcome
 from dayfile.cli.show import Column, count_text
+from dayfile.work.finding import Finding
+
+_LEFT_OUT = "Not read: what is in the objects. `dayfile check --deep` reads it."
+_LEFT_OUT_DEEP = "Not read: objects that nothing refers to any more and that are kept for restoring older backups."
 
 
 def check(
     ctx: typer.Context,
     *,
-    deep: Annotated[bool, typer.Option("--deep", help="Read every sealed file and compare its SHA-256.")] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read every object and all of the SQLite file to the end, and compare.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Check the invariants on the live instance, without changing anything.
 
-    Exit code 1 when one is broken.
+    Known damage is named each time; --deep finds the rest: it reads sealed files, waiting segments and the rows that name
+    them. Exit code 1 when something was found.
     """
     screen = screen_of(ctx)
     with instance.opened(screen_of(ctx), to_read=True) as service:
@@ -31,16 +38,26 @@ def check(
             findings = list(looking.run(deep=deep, on_object=lambda: bar.advance(1)))
     instance.warn_of_exposed(screen, service)  # not a finding, since it breaks no invariant
     if as_json:
-        screen.json(
-            [{"invariant": found.invariant, "subject": found.subject, "detail": found.detail} for found in findings]
-        )
+        screen.json([_as_json(found) for found in findings])
     elif findings:
         columns = (Column("BROKEN"), Column("WHERE", whole=True), Column("WHAT", wraps=True))
         screen.table(columns, ((found.invariant, found.subject, found.detail) for found in findings), empty="")
     else:
-        read = "read and compared" if deep else "looked at"
+        read = "read to the end and compared" if deep else "looked at"
         screen.line(f"All is well in {place}: {count_text(objects, 'object')} {read}, and all jobs and notices.")
+    screen.note(_LEFT_OUT_DEEP if deep else _LEFT_OUT)
     if findings:
         found = f"{count_text(len(findings), 'finding')} in {place}"
         screen.problem(f"{found}: see docs/operations.md, “When something is wrong”")
         raise typer.Exit(Outcome.FAILED)
+
+
+def _as_json(found: Finding) -> dict[str, object]:
+    return {
+        "invariant": found.invariant,
+        "subject": found.subject,
+        "detail": found.detail,
+        "account_sid": found.account,
+        "resource_type": found.resource_type.name if found.resource_type else None,
+        "day": str(found.day) if found.day else None,
+    }

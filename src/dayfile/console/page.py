@@ -16,7 +16,7 @@ from dayfile import __version__
 from dayfile.console.audience import Audience, Visitor, stranger, visitor_of
 from dayfile.console.instance import Instance
 from dayfile.console.sign_in import OPERATOR_PATH, SignIn
-from dayfile.console.status import clock_advice_of, duration_text, figures_of, health_of, recent_jobs_of
+from dayfile.console.status import clock_advice_of, damages_of, duration_text, figures_of, health_of, recent_jobs_of
 from dayfile.errors import DatabaseUnavailable
 from dayfile.model.day import last_custom_day
 from dayfile.web.sheet import Sheet
@@ -69,6 +69,8 @@ class _Page:
             operator=visitor.operator,
             form_token=visitor.form_token,
             clock=clock_advice_of(self._instance) if figures else None,
+            damages=damages_of(self._instance) if figures else None,
+            names_damages=jobs,
             figures=figures_of(self._instance) if figures else None,
             jobs=recent_jobs_of(self._instance) if jobs else None,
             version=__version__,

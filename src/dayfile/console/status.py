@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 
 from dayfile.console.instance import Instance
 from dayfile.errors import DatabaseUnavailable, StorageUnavailable
+from dayfile.model.damage import Damage
 from dayfile.model.job import Job, JobDay, Status, group_by_status
 from dayfile.work.clock_state import clock_state
 
 _RECENT_JOBS = 10
+_SHOWN_DAMAGES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,19 @@ class Figures:
     sealed_files: int
     unfinished_jobs: int
     rejections: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownDamages:
+    """Damaged objects: how many, and those that were found first."""
+
+    count: int
+    first: tuple[Damage, ...]
+
+    @property
+    def more(self) -> int:
+        """The number of those that are not shown."""
+        return self.count - len(self.first)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +113,12 @@ def clock_advice_of(instance: Instance) -> str | None:
     """Return why the clock is not trusted, what waits, and what to do; None when it is."""
     with instance.database.snapshot() as tx:
         return clock_state(tx.clock_marks.find(), instance.clock.reading()).advice
+
+
+def damages_of(instance: Instance) -> ShownDamages:
+    """Return the damages that are not settled."""
+    with instance.database.snapshot() as tx:
+        return ShownDamages(count=tx.damages.count(), first=tuple(tx.damages.page(limit=_SHOWN_DAMAGES)))
 
 
 def figures_of(instance: Instance) -> Figures:

@@ -38,12 +38,14 @@ class Check:
         job_lifetime: timedelta,
         notice_lifetime: timedelta,
         unsent_letters: UnsentLetters,
+        scrub_every: timedelta = timedelta(),
         key: InstanceKey | None = None,
     ) -> None:
+        """Look at an instance; at nothing encrypted without its key, at no scrub with a `scrub_every` of zero."""
         self._database = database
         self._notice_lifetime = notice_lifetime
         self._clock = clock
-        self._overdue = Overdue(database, clock=clock, job_lifetime=job_lifetime)
+        self._overdue = Overdue(database, clock=clock, job_lifetime=job_lifetime, scrub_every=scrub_every)
         self._accounts = None if key is None else AccountCheck(database, key=key)
         self._objects = ObjectCheck(database, storage)
         self._unsent_letters = unsent_letters

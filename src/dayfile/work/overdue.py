@@ -25,9 +25,10 @@ _SHOWN: Final = 100
 
 
 class Overdue:
-    """A search for unsealed days, daily runs and expired rows that are long overdue."""
+    """A search for unsealed days, daily runs, expired rows and readings of objects that are long overdue."""
 
-    def __init__(self, database: Database, *, clock: Clock, job_lifetime: timedelta) -> None:
+    def __init__(self, database: Database, *, clock: Clock, job_lifetime: timedelta, scrub_every: timedelta) -> None:
+        self._scrub_every = scrub_every
         self._database = database
         self._clock = clock
         self._job_lifetime = job_lifetime
@@ -38,6 +39,7 @@ class Overdue:
         yield from self._days(now)
         yield from self._runs(now)
         yield from self._forgetting(now)
+        yield from self._scrub(now)
 
     def _days(self, now: datetime) -> Iterator[Finding]:
         with self._database.snapshot() as tx:
@@ -78,3 +80,16 @@ class Overdue:
                     subject=what,
                     detail=f"{count} should be gone since a day ago: is a worker running, and what does its log say?",
                 )
+
+    def _scrub(self, now: datetime) -> Iterator[Finding]:
+        if not self._scrub_every:
+            return
+        with self._database.snapshot() as tx:
+            count = tx.read_objects.count_files(read_before=now - 2 * self._scrub_every)
+        if count:
+            yield Finding(
+                invariant="stored objects are read again",
+                subject="sealed files",
+                detail=f"{count} were not read for {2 * self._scrub_every.days} days, so damage of them is not known: "
+                "is a worker running, and is DAYFILE_SCRUB_MB_PER_SECOND enough?",
+            )

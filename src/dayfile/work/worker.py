@@ -72,13 +72,11 @@ class Worker:
         lease: timedelta,
     ) -> None:
         self.name = name
-        self._database = database
-        self._clock = clock
+        self._database, self._clock = database, clock
         self._sealing = sealing
         self._publishing = publishing
         self._dispatch = dispatch
-        self._rule = rule
-        self._lease = lease
+        self._rule, self._lease = rule, lease
         self._resting: dict[tuple[ResourceType, Day], float] = {}  # on the monotonic clock
         self._clock_steps: Steps = {"clock": clock_watch.round}
         self._jobs_steps: Steps = {"lost workers": self._take_back, "jobs": self._work_on_a_job}
