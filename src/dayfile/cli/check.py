@@ -26,8 +26,8 @@ def check(
 ) -> None:
     """Check the invariants on the live instance, without changing anything.
 
-    Known damage is named each time; --deep finds the rest: it reads sealed files, waiting segments and the rows that name
-    them. Exit code 1 when something was found.
+    Known damage is named each time; --deep finds the rest: it reads sealed files, waiting segments and the rows that
+    name them. Exit code 1 when something was found.
     """
     screen = screen_of(ctx)
     with instance.opened(screen_of(ctx), to_read=True) as service:

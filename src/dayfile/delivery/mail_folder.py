@@ -10,12 +10,15 @@ import tempfile
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dayfile.delivery.letter import Letters
 from dayfile.delivery.transport import Credentials
 from dayfile.errors import StorageUnavailable
 from dayfile.files import disk, private
 from dayfile.model.notice import EventSid, Notice, Outcome, Result
+
+if TYPE_CHECKING:
+    from dayfile.delivery.letter import Letters
 
 _WHY = "no mail server is set: the letter was put into the mail folder of this server's operator"
 

@@ -73,9 +73,7 @@ class Worker:
     ) -> None:
         self.name = name
         self._database, self._clock = database, clock
-        self._sealing = sealing
-        self._publishing = publishing
-        self._dispatch = dispatch
+        self._sealing, self._publishing, self._dispatch = sealing, publishing, dispatch
         self._rule, self._lease = rule, lease
         self._resting: dict[tuple[ResourceType, Day], float] = {}  # on the monotonic clock
         self._clock_steps: Steps = {"clock": clock_watch.round}
