@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dayfile.errors import Conflict
+from dayfile.errors import InFlight
 from dayfile.model.account import Account, AccountSid
 from dayfile.model.credential import Actor
 from dayfile.model.damage import Damage, DamageKind, DamageState, FoundDamage
@@ -315,7 +315,7 @@ def test_a_damage_is_resolved_only_while_nobody_seals_the_day(world: World) -> N
     [damage] = _damages(world)
     claim = world.sealing.claim(MESSAGES, _day(), worker="another")
     assert claim is not None
-    with pytest.raises(Conflict, match="being sealed"):
+    with pytest.raises(InFlight, match="being sealed"):
         world.repairs.accept(damage.key, actor=ACTOR)
     world.clock.pass_by(timedelta(minutes=2))  # its lease runs out
     assert world.repairs.accept(damage.key, actor=ACTOR).state is DamageState.ACCEPTED

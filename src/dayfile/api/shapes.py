@@ -162,6 +162,7 @@ def _sealed_manifest(sealed: SealedDay) -> Body:
         "last_date_created": moment_text(sealed.last_created_at),
         "date_sealed": moment_text(sealed.sealed_at),
         "encoder": sealed.encoder,
+        "incomplete": sealed.is_incomplete,
     }
 
 
@@ -177,6 +178,7 @@ def _empty_manifest() -> Body:
         "last_date_created": None,
         "date_sealed": None,
         "encoder": EMPTY_ENCODER,
+        "incomplete": False,
     }
 
 

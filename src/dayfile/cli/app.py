@@ -15,6 +15,7 @@ from dayfile.cli import (
     check,
     clock,
     configuration,
+    damage,
     days,
     init,
     intake,
@@ -105,6 +106,7 @@ app.add_typer(rejections.app, name="rejections", rich_help_panel=OPERATOR_PANEL)
 app.add_typer(audit.app, name="audit", rich_help_panel=OPERATOR_PANEL)
 app.add_typer(notices.app, name="notices", rich_help_panel=OPERATOR_PANEL)
 app.add_typer(clock.app, name="clock", rich_help_panel=OPERATOR_PANEL)
+app.add_typer(damage.app, name="damage", rich_help_panel=OPERATOR_PANEL)
 app.command("check", rich_help_panel=OPERATOR_PANEL)(check.check)
 app.command("demo", rich_help_panel=OPERATOR_PANEL)(command.demo)
 app.add_typer(jobs.app, name="jobs", rich_help_panel=CUSTOMER_PANEL)

@@ -157,9 +157,16 @@ def _show(screen: Screen, files: Sequence[tuple[Day, Downloaded]]) -> None:
     )
     rows = ((day, file.found.lines, size_text(file.found.size_bytes), _proof(file), file.path) for day, file in files)
     screen.table(columns, rows, empty="")
+    incomplete = [str(day) for day, file in files if _is_incomplete(file)]
+    if incomplete:
+        screen.warn(f"records of {', '.join(incomplete)} were lost on the server: the manifest says incomplete")
     size = sum(file.found.size_bytes for _, file in files)
     records = sum(file.found.lines for _, file in files)
     screen.note(f"{count_text(len(files), 'file')}, {count_text(records, 'record')}, {size_text(size)}")
+
+
+def _is_incomplete(file: Downloaded) -> bool:
+    return file.manifest is not None and file.manifest.answer.get("incomplete") is True
 
 
 def _proof(file: Downloaded) -> str:
@@ -179,6 +186,7 @@ def _as_json(day: Day, file: Downloaded) -> dict[str, object]:
         "proven": file.is_proven,
         "was_here": file.was_here,
         "revision": file.manifest.revision if file.manifest else None,
+        "incomplete": _is_incomplete(file),
     }
 
 

@@ -9,7 +9,7 @@ import typer
 
 from dayfile.cli import instance
 from dayfile.cli.options import TYPE_HELP, JsonOption, read_day, read_type, screen_of
-from dayfile.cli.show import Column, Screen
+from dayfile.cli.show import Column, Screen, count_text
 from dayfile.model.day import Day
 from dayfile.model.resource import ResourceType
 
@@ -50,6 +50,12 @@ def seal(
         screen.json([_as_json(outcome) for outcome in outcomes])
         return
     _show(screen, outcomes)
+    damaged = {key for outcome in outcomes for key in outcome.damaged}
+    if damaged:
+        screen.warn(
+            f"{count_text(len(damaged), 'object')} of these days damaged, and what they concern is held: "
+            "`dayfile damage list` says what to do"
+        )
     if len(days) > len(outcomes):
         screen.note(f"{len(days) - len(outcomes)} of {len(days)} days were sealed by a worker meanwhile.")
 
@@ -95,4 +101,5 @@ def _as_json(outcome: SealOutcome) -> dict[str, object]:
         "segments": outcome.segments,
         "lines": outcome.lines,
         "files": outcome.files,
+        "damaged": list(outcome.damaged),
     }

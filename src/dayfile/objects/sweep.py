@@ -5,10 +5,11 @@ The upload ledger fences it from writers. No file is judged by its age: clocks e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
 from dayfile.clock import Clock
+from dayfile.errors import DatabaseUnavailable
 from dayfile.files.storage import Storage
 from dayfile.objects.layout import PROBES
 from dayfile.objects.orphans import Orphans
@@ -23,6 +24,9 @@ LOOK_AGAIN_AFTER = timedelta(days=1)
 
 LOOK_FOR_ORPHANS_EVERY = timedelta(days=1)
 """The pause between searches for orphans: they are rare, and finding them means listing the whole storage."""
+
+FAILED_RESTS_FOR = timedelta(minutes=10)
+"""How long an entry is left alone whose objects could not be deleted: else it would be the first in every round."""
 
 _AT_ONCE = 100
 
@@ -51,10 +55,22 @@ class Sweep:
     def round(self) -> bool:
         """Delete the objects of some due ledger entries and, once a day, partial files that have no entry.
 
-        The clock tells which entries are due: while it is not trusted, none is. False when there was nothing to do.
-        Raises StorageUnavailable, DatabaseUnavailable.
+        One that cannot be deleted is put off, and holds up no other. The clock tells which entries are due: while it is
+        not trusted, none is. False when there was nothing to do.
+        Raises what the first that failed raised, when all have had their turn; DatabaseUnavailable.
         """
-        return any([self._entries(), self._orphaned_files()])
+        failures: list[Exception] = []
+        done = [self._try(step, failures) for step in (self._entries, self._orphaned_files)]
+        if failures:
+            raise failures[0]
+        return any(done)
+
+    def _try(self, step: Callable[[], bool], failures: list[Exception]) -> bool:
+        try:
+            return step()
+        except Exception as error:  # noqa: BLE001 - it is raised when the other step has had its turn
+            failures.append(error)
+            return False
 
     def _entries(self) -> bool:
         reading = self._clock.reading()
@@ -68,19 +84,39 @@ class Sweep:
                 tx.uploads.condemn_stale(before=now - self._stale_after, now=now)
         with self._database.snapshot() as tx:
             due = tx.uploads.due(now=now, limit=_AT_ONCE)
-        for upload in due:
-            if upload.prefix == REJECTIONS:
-                self._drop_rejections(upload)
-            else:
-                self._storage.remove_partial(_under(upload, self._storage.scan_partial))
-                self._storage.delete(_under(upload, self._storage.scan))
+        done, failures = self._swept(due)
         if due:
-            first = [upload.id for upload in due if upload.state == GARBAGE]
-            again = [upload.id for upload in due if upload.state != GARBAGE]
+            failed = [upload.id for upload in due if upload not in done]
+            first = [upload.id for upload in done if upload.state == GARBAGE]
+            again = [upload.id for upload in done if upload.state != GARBAGE]
             with self._database.transaction() as tx:
                 tx.uploads.swept(first, look_again_at=now + self._look_again_after)
                 tx.uploads.forget(again)
+                tx.uploads.put_off(failed, until=now + FAILED_RESTS_FOR)
+        if failures:
+            raise failures[0]
         return bool(due)
+
+    def _swept(self, due: Sequence[Upload]) -> tuple[list[Upload], list[Exception]]:
+        """Delete what entries stand for; those of which it is gone, and why it is not of others."""
+        done, failures = [], []
+        for upload in due:
+            try:
+                self._delete(upload)
+            except DatabaseUnavailable:
+                raise  # it is away for all of them
+            except Exception as error:  # noqa: BLE001 - it is raised when the others have had their turn
+                failures.append(error)
+            else:
+                done.append(upload)
+        return done, failures
+
+    def _delete(self, upload: Upload) -> None:
+        if upload.prefix == REJECTIONS:
+            self._drop_rejections(upload)
+        else:
+            self._storage.remove_partial(_under(upload, self._storage.scan_partial))
+            self._storage.delete(_under(upload, self._storage.scan))
 
     def _drop_rejections(self, upload: Upload) -> None:
         dropped = 1

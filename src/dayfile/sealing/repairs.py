@@ -15,7 +15,7 @@ from typing import Final
 import structlog
 
 from dayfile.clock import Clock
-from dayfile.errors import Conflict, Corrupt, NotFound
+from dayfile.errors import Conflict, Corrupt, InFlight, NotFound
 from dayfile.files.soundness import compare_inline, reason_of
 from dayfile.files.storage import Storage
 from dayfile.model.account import packed_holds, packed_members, unite_packed
@@ -36,6 +36,8 @@ LOOKED_AT_EVERY: Final = timedelta(hours=1)
 
 _AT_ONCE: Final = 20
 """Limit of the checks in one round, since other work waits meanwhile."""
+
+_SEALING_SECONDS: Final = 60
 
 
 class NotSealedYet(Conflict):
@@ -74,7 +76,7 @@ class Repairs:
         for damage in damages:
             try:
                 self._look(damage)
-            except Conflict:
+            except InFlight:
                 pass  # the day is being sealed: the next check is soon enough
             except Exception as error:  # noqa: BLE001 - it is raised below, after the other checks
                 failures.append(error)
@@ -86,7 +88,7 @@ class Repairs:
     def retry(self, key: str, *, actor: Actor) -> Damage:
         """Check a damaged object now, and return the new state of the damage.
 
-        Raises NotFound if the object has no known damage, Conflict if its day is being sealed.
+        Raises NotFound if the object has no known damage, InFlight if its day is being sealed.
         """
         with self._database.snapshot() as tx:
             damage = tx.damages.get(key)
@@ -97,9 +99,12 @@ class Repairs:
     def accept(self, key: str, *, actor: Actor) -> Damage:
         """Accept the loss of a damaged object for good, and return the new state of the damage.
 
-        The remaining lines are due to be sealed, and marked as incomplete. Raises NotFound if the object has no known
-        damage, NotSealedYet for a segment that no seal has met, Conflict if its day is being sealed.
+        The remaining lines are due to be sealed, and marked as incomplete. An object that is whole again is not lost.
+
+        Raises NotFound if the object has no known damage, NotSealedYet for a segment that no seal has met, InFlight if
+        its day is being sealed.
         """
+        self.retry(key, actor=actor)  # else it may be lost although it is there
         now = self._clock.now()
         with self._database.transaction() as tx:
             damage = tx.damages.get(key)
@@ -155,8 +160,9 @@ class Repairs:
 
     def _resolve(self, tx: Transaction, damage: Damage, state: DamageState, *, now: datetime) -> None:
         if not tx.seals.is_free(damage.resource_type, damage.day, now=now):
-            raise Conflict(
-                f"{damage.resource_type} of {damage.day} is being sealed right now: try again when it is done"
+            raise InFlight(
+                f"{damage.resource_type} of {damage.day} is being sealed right now: try again when it is done",
+                retry_after=_SEALING_SECONDS,
             )
         tx.damages.resolve(damage.id, state, now=now)
         needs_seal = state is DamageState.ACCEPTED and self._lose(tx, damage, now=now)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 
 from dayfile.errors import NotFound
 from dayfile.model.damage import Damage, DamageKind, DamageState, FoundDamage
@@ -87,11 +87,12 @@ class Damages:
             found |= {damage.key: damage for damage in self._all(query)}
         return found
 
-    def unsettled_among(self, keys: Collection[str]) -> set[str]:
-        """Return the given object keys that have an unsettled damage."""
+    def known_among(self, keys: Collection[str]) -> set[str]:
+        """Return the given object keys that have a damage which is not settled, or which was accepted."""
+        known = or_(table.c.settled_at.is_(None), table.c.state == DamageState.ACCEPTED.value)
         found: set[str] = set()
         for batch in in_batches(keys):
-            query = select(table.c.object_key).where(table.c.object_key.in_(batch), table.c.settled_at.is_(None))
+            query = select(table.c.object_key).where(table.c.object_key.in_(batch), known)
             found.update(self._connection.execute(query).scalars())
         return found
 

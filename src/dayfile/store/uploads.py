@@ -118,6 +118,11 @@ class Uploads:
             statement = update(table).where(table.c.id.in_(batch), table.c.state == GARBAGE)
             self._connection.execute(statement.values(state=SWEPT, delete_after=look_again_at))
 
+    def put_off(self, upload_ids: Sequence[int], *, until: datetime) -> None:
+        """Leave entries alone for a while whose objects cannot be deleted now."""
+        for batch in in_batches(upload_ids):
+            self._connection.execute(update(table).where(table.c.id.in_(batch)).values(delete_after=until))
+
     def forget(self, upload_ids: Sequence[int]) -> None:
         """Drop swept entries: their objects were deleted twice."""
         for batch in in_batches(upload_ids):

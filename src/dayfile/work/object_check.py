@@ -9,7 +9,7 @@ from dayfile.errors import DamagedObject, StorageUnavailable
 from dayfile.files.checked_read import as_damage
 from dayfile.files.examination import examine_file, examine_inline, examine_segment
 from dayfile.files.storage import Storage
-from dayfile.model.damage import Damage, DamageKind
+from dayfile.model.damage import Damage, DamageKind, inline_key
 from dayfile.model.export import SealedDay
 from dayfile.model.segment import Segment
 from dayfile.objects import layout
@@ -18,6 +18,7 @@ from dayfile.work.finding import Finding
 
 _PAGE: Final = 500
 _RESTORE: Final = "restore it from a backup"
+_INLINE: Final = "segment "
 _KEPT: Final = "accepted records are kept"
 _COMPLETE: Final = "a sealed file is complete"
 _NO_SWEEP: Final = "what counts is not swept"
@@ -40,12 +41,15 @@ class ObjectCheck:
 
         `deep` reads every object to its end; without it only existence and size are checked.
         """
-        known = set()
-        for damage in self._damages():
-            known.add(damage.key)
-            yield _of_damage(damage)
+        yield from map(_of_damage, self._damages())
         for look in (self._segments, self._files):
-            yield from (found for found in look(deep=deep, on_object=on_object) if found.subject not in known)
+            yield from (found for found in look(deep=deep, on_object=on_object) if not self._is_known(found.subject))
+
+    def _is_known(self, subject: str) -> bool:
+        """True for what is named already, and for an object whose loss the operator has accepted."""
+        key = inline_key(int(subject.removeprefix(_INLINE))) if subject.startswith(_INLINE) else subject
+        with self._database.snapshot() as tx:
+            return bool(tx.damages.known_among([key]))
 
     def _damages(self) -> Iterator[Damage]:
         after = 0
@@ -93,7 +97,7 @@ class ObjectCheck:
         with self._database.snapshot() as tx:
             data = tx.segments.inline([segment.id]).get(segment.id)
         if data is None:
-            raise DamagedObject(f"segment {segment.id}", "its bytes are not in the database")
+            raise DamagedObject(f"{_INLINE}{segment.id}", "its bytes are not in the database")
         if deep:
             examine_inline(segment, data)
 
@@ -169,7 +173,7 @@ def _of_damage(damage: Damage) -> Finding:
 def _segment_finding(segment: Segment, reason: str, *, invariant: str = _KEPT) -> Finding:
     return Finding(
         invariant=invariant,
-        subject=segment.key or f"segment {segment.id}",
+        subject=segment.key or f"{_INLINE}{segment.id}",
         detail=f"{reason}: {_RESTORE}" if invariant == _KEPT else reason,
         resource_type=segment.resource_type,
         day=segment.day,

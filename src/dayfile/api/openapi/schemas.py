@@ -209,6 +209,11 @@ SCHEMAS: Mapping[str, Node] = {
         last_date_created=or_null(text("The last record's.", "2026-10-01T23:59:58Z", format="date-time")),
         date_sealed=or_null(text("When this revision was made.", "2026-10-02T01:00:07Z", format="date-time")),
         encoder=text("What compressed it: the same encoder gives the same bytes.", "isal 1.8.0 level 1"),
+        incomplete={
+            "type": "boolean",
+            "description": "Whether accepted records were lost to damage: this and all later revisions lack them.",
+            "examples": [False],
+        },
         friendly_name=text("As on the Days list.", "october"),
         date_created=text("When the day was published.", "2026-10-03T08:12:44Z", format="date-time"),
         date_expires=text("When it leaves the Days list.", "2026-10-10T08:12:44Z", format="date-time"),

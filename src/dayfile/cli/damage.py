@@ -1,0 +1,200 @@
+"""The operator's commands about damaged objects: which there are, look again, do without one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dayfile.cli import instance
+from dayfile.cli.confirmation import YesOption, confirm
+from dayfile.cli.family import Family
+from dayfile.cli.options import JsonOption, screen_of
+from dayfile.cli.outcome import Outcome
+from dayfile.cli.show import Column, count_text
+
+if TYPE_CHECKING:
+    from dayfile.model.damage import Damage
+    from dayfile.service import Service
+
+app = Family(help="Objects that are damaged: list them, look at them again, or do without one.")
+
+_PAGE = 500
+_SHOWN_IN_TABLE = 100
+_COLUMNS = (
+    Column("TYPE", whole=True),
+    Column("DAY", whole=True),
+    Column("ACCOUNT", whole=True),
+    Column("STATE", whole=True),
+    Column("OBJECT", wraps=True),
+    Column("WHY", wraps=True),
+)
+
+ObjectArgument = Annotated[
+    str, typer.Argument(metavar="OBJECT", help="The damaged object, as `damage list` names it.", show_default=False)
+]
+ObjectsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[OBJECT...]", help="Damaged objects; without any, all of them.", show_default=False),
+]
+AllOption = Annotated[bool, typer.Option("--all", help="Those that are settled, too.")]
+AfterOption = Annotated[
+    int, typer.Option("--after", metavar="NUMBER", min=0, help="Only those that follow this one.", show_default=False)
+]
+LimitOption = Annotated[
+    int | None, typer.Option("--limit", metavar="N", min=1, help="At most so many.", show_default=False)
+]
+
+
+@app.command("list", epilog="Example: dayfile damage list --json")
+def list_damages(
+    ctx: typer.Context,
+    *,
+    everything: AllOption = False,
+    after: AfterOption = 0,
+    limit: LimitOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List damaged objects, in the order in which they were found: 100 of them in a table, all of them in JSON."""
+    screen = screen_of(ctx)
+    with instance.opened(to_read=True) as service:
+        damages = _all(service, after=after, settled=everything)
+        if as_json:
+            screen.json_list(map(_as_json, islice(damages, limit)))
+            return
+        # One more than is shown tells whether there are more.
+        shown = limit or _SHOWN_IN_TABLE
+        found = list(islice(damages, shown + 1))
+    screen.table(_COLUMNS, map(_as_row, found[:shown]), empty="No damaged object is known.")
+    if any(damage.is_open for damage in found[:shown]):
+        screen.note(
+            "Restore an object from a backup and run `dayfile damage retry`; "
+            "or do without it for good: `dayfile damage accept OBJECT`"
+        )
+    if len(found) > shown:
+        screen.note(f"There are more: add --after {found[shown - 1].id}")
+
+
+@app.command(
+    "retry",
+    epilog="Example: dayfile damage retry, after objects were restored from a backup; a worker does it once an hour",
+)
+def retry(ctx: typer.Context, *, objects: ObjectsArgument = None, as_json: JsonOption = False) -> None:
+    """Look at damaged objects again; what was held for those that are whole again is sealed. Exit code 1 when some are
+    damaged still.
+    """
+    from dayfile.accounts.administer import OPERATOR
+
+    screen = screen_of(ctx)
+    with instance.opened() as service:
+        keys = objects or [damage.key for damage in _all(service, after=0, settled=False) if damage.is_open]
+        looked_at = []
+        with screen.counting("Looking", len(keys)) as bar:
+            for key in keys:
+                looked_at.append(service.repairs.retry(key, actor=OPERATOR))
+                bar.advance(1)
+        _seal(service, looked_at)
+        looked_at = [_again(service, damage) for damage in looked_at]
+    open_still = sum(damage.is_open for damage in looked_at)
+    if as_json:
+        screen.json_list(map(_as_json, looked_at))
+    else:
+        screen.table(_COLUMNS, map(_as_row, looked_at), empty="No damaged object is known.")
+        screen.note(f"{count_text(open_still, 'object')} of {len(looked_at)} damaged still.")
+    if open_still:
+        raise typer.Exit(Outcome.FAILED)
+
+
+@app.command("accept", epilog="Example: dayfile damage accept --yes sealed/type=Messages/day=2026-11-01/account=AC…/…")
+def accept(ctx: typer.Context, *, damaged: ObjectArgument, yes: YesOption = False, as_json: JsonOption = False) -> None:
+    """Do without a damaged object for good: what is left is sealed, and its manifests say that they are incomplete.
+
+    Asks first on a terminal. An object that is whole again is not lost: then this is `dayfile damage retry`.
+    """
+    from dayfile.accounts.administer import OPERATOR
+    from dayfile.sealing.repairs import NotSealedYet
+
+    screen = screen_of(ctx)
+    with instance.opened() as service:
+        with service.database.snapshot() as tx:
+            damage = tx.damages.get(damaged)
+        if damage.is_open:
+            confirm(screen, _deed(damage), yes=yes)
+        try:
+            service.repairs.accept(damaged, actor=OPERATOR)
+        except NotSealedYet:
+            _seal(service, [damage])  # uses what is sound of it
+            service.repairs.accept(damaged, actor=OPERATOR)
+        _seal(service, [_again(service, damage)])
+        damage = _again(service, damage)
+    if as_json:
+        screen.json(_as_json(damage))
+        return
+    screen.line(_outcome(damage))
+
+
+def _deed(damage: Damage) -> str:
+    whose = damage.account or "several accounts"
+    return f"Lose what is damaged in {damage.key}, of {damage.resource_type} of {damage.day} of {whose}"
+
+
+def _seal(service: Service, damages: list[Damage]) -> None:
+    """Seal the days of damages that are not settled; a day that a worker is sealing is left to it."""
+    unsettled = [damage for damage in damages if damage.settled_at is None]
+    for resource_type, day in dict.fromkeys((damage.resource_type, damage.day) for damage in unsettled):
+        service.worker.seal(resource_type, day)
+
+
+def _again(service: Service, damage: Damage) -> Damage:
+    with service.database.snapshot() as tx:
+        return tx.damages.get(damage.key)
+
+
+def _outcome(damage: Damage) -> str:
+    if damage.settled_at is None:
+        return "A worker seals the day right now or soon; then the damage is settled."
+    if damage.state.value == "repaired":
+        return "The object was whole again: nothing is lost."
+    return "Done: what is left is sealed, and what is incomplete says so."
+
+
+def _all(service: Service, *, after: int, settled: bool) -> Iterator[Damage]:
+    while True:
+        with service.database.snapshot() as tx:
+            page = tx.damages.page(after=after, limit=_PAGE, settled=settled)
+        if not page:
+            return
+        yield from page
+        after = page[-1].id
+
+
+def _as_row(damage: Damage) -> tuple[str, ...]:
+    state = damage.state.value if damage.settled_at is None else "settled"
+    return (
+        str(damage.resource_type),
+        str(damage.day),
+        damage.account or "several",
+        state,
+        damage.key,
+        damage.reason,
+    )
+
+
+def _as_json(damage: Damage) -> dict[str, object]:
+    return {
+        "number": damage.id,
+        "object": damage.key,
+        "kind": damage.kind.value,
+        "resource_type": damage.resource_type.name,
+        "day": str(damage.day),
+        "account_sid": damage.account,
+        "reason": damage.reason,
+        "state": damage.state.value,
+        "date_found": damage.found_at.isoformat(),
+        "date_looked_at": damage.looked_at.isoformat(),
+        "date_resolved": damage.resolved_at.isoformat() if damage.resolved_at else None,
+        "date_settled": damage.settled_at.isoformat() if damage.settled_at else None,
+        "what_to_do": damage.to_do if damage.settled_at is None else None,
+    }
