@@ -262,6 +262,40 @@ def test_a_damaged_block_holds_up_those_who_have_lines_in_it(world: World) -> No
     assert world.stored_keys() >= world.referred_keys()
 
 
+def test_what_was_stored_before_a_damage_was_met_is_not_left_over(world: World) -> None:
+    """The files of the first accounts are there when the last block cannot be read, and are made once more."""
+    for number in range(40):
+        an_account(world.database, f"one of many {number}")
+    many = tuple(AccountSid(a_sid("AC", f"one of many {number}")) for number in range(40))
+    sent = [_message(one, f"{n}", body=_noise(n) * 20) for one in many for n in range(8)]
+    world.accept(sent)
+    path = _segment_path(world)
+    at = path.read_bytes().rindex(b"ARROW") if b"ARROW" in path.read_bytes() else path.stat().st_size * 9 // 10
+    harm.flip(path, at)
+    world.clock.pass_by(timedelta(minutes=11))
+    world.work()
+    assert len(_damages(world)) == 1
+    whole = [one for one in many if _bodies(world, one) == _expected(sent, one)]
+    assert 30 < len(whole) < 40
+    world.clock.pass_by(timedelta(hours=7))
+    world.work()
+    assert world.stored_keys() == world.referred_keys()
+
+
+def test_an_account_that_a_segment_does_not_name_keeps_what_it_had(world: World) -> None:
+    """A row that was edited: the lines are the account's all the same, and so is its file."""
+    sent = _late(world)
+    world.accept(sent[-3:])
+    with world.database.exclusively() as connection:
+        connection.exec_driver_sql("UPDATE segment SET accounts = x'0102030405060708'")
+    world.clock.pass_by(timedelta(minutes=11))
+    world.work()
+    for account in (ACME, OTHER, THIRD):
+        assert _bodies(world, account) == _expected(sent, account)
+    assert world.stored_keys() >= world.referred_keys()
+    assert world.findings() == []
+
+
 def test_a_segment_that_is_given_up_leaves_incomplete_days(world: World) -> None:
     """Each account that may have had lines in it has a manifest that says so, even where nothing is left."""
     world.accept(_large((ACME, OTHER)))

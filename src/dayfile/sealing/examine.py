@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dayfile.files.soundness import accounts_in, damaged_blocks, reason_of
 from dayfile.files.storage import Storage
+from dayfile.model.account import AccountSid
 from dayfile.sealing.bring import file_of, read_former
 from dayfile.sealing.piece import FormerFile, Piece, SegmentInput, own_folder
 
@@ -38,13 +39,18 @@ class Unsound:
 
     segments: tuple[UnsoundSegment, ...] = ()
     files: tuple[UnsoundFile, ...] = ()
+    unlisted: frozenset[AccountSid] = frozenset()  # they have lines, and no row of a segment names them
 
     def __bool__(self) -> bool:
-        return bool(self.segments or self.files)
+        return bool(self.segments or self.files or self.unlisted)
 
     def __add__(self, other: Unsound) -> Unsound:
         found = {one.id: one for one in (*self.segments, *other.segments)}  # the later finding includes the earlier one
-        return Unsound(segments=tuple(found.values()), files=(*self.files, *other.files))
+        return Unsound(
+            segments=tuple(found.values()),
+            files=(*self.files, *other.files),
+            unlisted=self.unlisted | other.unlisted,
+        )
 
 
 def examine(piece: Piece, *, storage: Storage, scratch: Path) -> Unsound:

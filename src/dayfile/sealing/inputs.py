@@ -36,8 +36,8 @@ class Inputs:
         damaged = (one.former for one in unsound.files if not one.former.is_lost)
         return self.waiting_for_files.union(former.account for former in damaged)
 
-    def piece(self, unsound: Unsound) -> Piece:
-        """Return the piece without its damaged inputs."""
+    def piece(self, unsound: Unsound, *, unique: str) -> Piece:
+        """Return the piece without its damaged inputs; every key of its objects contains `unique`."""
         left_out = self.left_out(unsound)
         segments = sound_parts(self.segments, unsound)
         touched = unite_packed(segment.accounts for segment in self.segments)
@@ -46,7 +46,8 @@ class Inputs:
         formers = (
             self._former(sealed, is_lost=account in lost, unreadable=unreadable)
             for account, sealed in self.current.items()
-            if account not in left_out and (account in lost or packed_holds(touched, account))
+            if account not in left_out
+            and (account in lost or account in unsound.unlisted or packed_holds(touched, account))
         )
         return Piece(
             resource_type=self.claim.resource_type,
@@ -55,7 +56,7 @@ class Inputs:
             formers=tuple(formers),
             first_account=None,
             last_account=None,
-            unique=self.claim.mark,
+            unique=unique,
             left_out=left_out,
             bereft=self.bereft - left_out,
         )

@@ -34,6 +34,7 @@ from dayfile.store.seals import SealClaim
 from dayfile.store.transaction import Transaction
 
 _MARK_DIGITS = 16
+_ATTEMPT_DIGITS = 2
 _ROWS_AT_ONCE = 2000
 _EXAMINATIONS = 3  # of a day: an object may be sound when it is examined and damaged when it is read again
 
@@ -162,16 +163,20 @@ class Sealing:
 
     def _sealed(self, inputs: Inputs, unsound: Unsound) -> tuple[Sequence[NewSealedDay], Unsound]:
         """Make the files, if need be without damaged inputs; return the manifests and the damaged inputs."""
-        for _ in range(_EXAMINATIONS):
-            piece = inputs.piece(unsound)
+        for attempt in range(_EXAMINATIONS):
+            piece = inputs.piece(unsound, unique=_unique(inputs.claim, attempt))
             try:
-                return self._run(piece), unsound
+                sealed = self._run(piece)
+                found = _unlisted(inputs, piece, sealed)
+                if not found:
+                    return sealed, unsound
             except (DatabaseUnavailable, LostClaim, Unusable):
                 raise
             except Exception as error:
                 found = self._examine(piece) if is_of_one_object(error) else Unsound()
                 if not found:
                     raise
+            self._forget(piece)
             unsound += found
         raise Corrupt(f"{inputs.claim.resource_type} of {inputs.claim.day}: more and more of it cannot be read")
 
@@ -187,6 +192,11 @@ class Sealing:
             threads=self._threads,
         )
         return making.result()
+
+    def _forget(self, piece: Piece) -> None:
+        """Delete what an attempt has stored: nothing will refer to it, and the ledger's entry will be live."""
+        prefix = sealed_prefix(piece.resource_type, piece.day)
+        self._storage.delete([key for key in self._storage.scan(prefix) if piece.unique in key])
 
     def _examine(self, piece: Piece) -> Unsound:
         return self._executor.submit(examine, piece, storage=self._storage, scratch=self._scratch).result()
@@ -209,6 +219,17 @@ class Sealing:
             _hold(tx, inputs, unsound, held=held, now=now)
             unused = tx.segments.remove_of_seal(claim.id)
             tx.uploads.discard(unused, now=now, delete_after=now + self._sweep_delay)
+
+
+def _unique(claim: SealClaim, attempt: int) -> str:
+    """Return the text in all keys of an attempt and in no others; it begins with the mark in the ledger."""
+    return claim.mark if not attempt else f"{claim.mark}{attempt:0{_ATTEMPT_DIGITS}x}"
+
+
+def _unlisted(inputs: Inputs, piece: Piece, sealed: Iterable[NewSealedDay]) -> Unsound:
+    """Return accounts that have lines though no segment's row names them: their former files were left out."""
+    formers = {former.account for former in piece.formers}
+    return Unsound(unlisted=frozenset(one.account for one in sealed if one.account in inputs.current) - formers)
 
 
 def _hold(tx: Transaction, inputs: Inputs, unsound: Unsound, *, held: Iterable[HeldLines], now: datetime) -> None:
