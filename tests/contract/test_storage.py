@@ -60,7 +60,8 @@ def test_an_object_is_read_as_it_was_stored(storage: Storage, put: Put) -> None:
     assert contents(storage, "a/large") == large
     assert contents(storage, "a/empty") == b""
     assert contents(storage, "b") == b"view"
-    assert storage.size("a/large") == len(large)
+    assert storage.size("a/large") == storage.state("a/large").size_bytes == len(large)
+    assert storage.state("a/large") == storage.state("a/large")
     assert max(map(len, storage.read("a/large"))) < len(large)
 
 

@@ -20,6 +20,9 @@ from dayfile.files.storage import Storage
 HASHED_FIRST_BYTES: Final = 8 * 1024 * 1024
 """Objects up to this size are hashed before their first byte is given."""
 
+_OF_ITS_BYTES: Final = frozenset({errno.EIO, errno.EBADMSG})
+"""Errors of the system that are of one object; for others, a permission that is missing, many may be whole."""
+
 
 @contextmanager
 def as_damage(key: str) -> Iterator[None]:
@@ -29,7 +32,7 @@ def as_damage(key: str) -> Iterator[None]:
     except NotFound as error:
         raise DamagedObject(key, "it is not in the storage") from error
     except StorageUnavailable as error:
-        if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EIO:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno in _OF_ITS_BYTES:
             raise DamagedObject(key, "its disk reports an error for it") from error
         raise
 

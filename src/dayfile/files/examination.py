@@ -21,6 +21,7 @@ from dayfile.files import blocks, gzip
 from dayfile.files.checked_read import CheckedRead, as_damage
 from dayfile.files.key_columns import cut, fields
 from dayfile.files.segments import decode_inline
+from dayfile.files.soundness import compare_inline
 from dayfile.files.storage import Storage
 from dayfile.model.account import AccountSid, packed_holds
 from dayfile.model.export import SealedDay
@@ -62,7 +63,9 @@ def examine_segment(segment: Segment, storage: Storage) -> Iterator[int]:
         lines = _Lines(segment)
         with _opened(segment.key, storage) as file:
             parquet = pq.ParquetFile(file)
-            places = enumerate(blocks.places(parquet.metadata))
+            found = blocks.places(parquet.metadata)
+            blocks.compare_outside(file, found, segment.checksum)
+            places = enumerate(found)
             for group in range(parquet.num_row_groups):
                 yield from _row_group(parquet.read_row_group(group, use_threads=False), places, file, lines)
         lines.finish()
@@ -71,6 +74,7 @@ def examine_segment(segment: Segment, storage: Storage) -> Iterator[int]:
 def examine_inline(segment: Segment, data: bytes) -> None:
     """Raise DamagedObject unless these are the bytes of an inline segment."""
     with _as_wrong(f"segment {segment.id}"):
+        compare_inline(data, checksum=segment.checksum)
         lines = _Lines(segment)
         lines.add(pa.array(decode_inline(data), pa.binary()))
         lines.finish()

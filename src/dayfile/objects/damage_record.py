@@ -60,7 +60,7 @@ class DamageRecord:
         except Transient as error:
             known = None
             _log.warning("damage.unrecorded", object=found.key, reason=str(error))
-        if known is None or known.settled_at is not None:
+        if known is None or not known.is_open:
             _log.error(
                 "damage.found",
                 object=found.key,
