@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx2
 import msgspec
@@ -237,3 +237,48 @@ def test_a_page_is_found_below_another_scheme_and_host(face: Face, client: httpx
     following = client.get(f"{DAYS}?PageSize=1").json()["meta"]["next_page_url"]
     parts = urlsplit(following)
     assert client.get(f"{face.url}{parts.path}?{parts.query}").json() == client.get(following).json()
+
+
+QUERIES_OF_CLIENTS = {
+    "Java: setPageSize(7L).limit(20)": "PageSize=7&PageSize=20",
+    "Java: setPageSize(7L).limit(3)": "PageSize=7&PageSize=3",
+    "Java: getPage(url).limit(5000)": "PageSize=2&Page=0&PageSize=5000",
+    "Go: url.Values, sorted": "Page=0&PageSize=20",
+    "Go: url.Values with Add": "Page=4&Page=0&PageSize=7&PageSize=20",
+    "Ruby: Faraday, sorted": "Page=0&PageSize=20&PageToken=",
+    "Ruby: Faraday, nil": "PageSize=20&PageToken",
+    "PHP: http_build_query": "PageSize=20",
+}
+
+
+@pytest.mark.parametrize("query", QUERIES_OF_CLIENTS.values(), ids=QUERIES_OF_CLIENTS)
+@pytest.mark.parametrize(("path", "key"), [(DAYS, "days"), (JOBS, "jobs")])
+@pytest.mark.compat(17, 55)
+def test_a_list_is_given_however_a_library_writes_its_query(
+    client: httpx2.Client, path: str, key: str, query: str
+) -> None:
+    """The Java library adds its user's limit to the PageSize that is there: the last one is what it wants."""
+    answer = client.get(f"{path}?{query}")
+    assert answer.status_code == 200
+    last = query.rpartition("PageSize=")[2].partition("&")[0]
+    page = answer.json()
+    assert page["meta"]["page_size"] == min(int(last), 1000)
+    assert len(page[key]) == min(int(last), len(client.get(path).json()[key]))
+    following = page["meta"]["next_page_url"]
+    if following:
+        again = client.get(f"{following}&PageSize=1000").json()
+        assert (again["meta"]["page_size"], again["meta"]["next_page_url"]) == (1000, None)
+
+
+@pytest.mark.compat(17, 76)
+def test_a_walk_may_have_its_parameters_in_any_order(client: httpx2.Client) -> None:
+    """Faraday sorts the parameters of the address that it follows, and Go writes them anew."""
+    following: str | None = f"{DAYS}?PageSize=1"
+    seen = []
+    while following:
+        page = client.get(following).json()
+        seen += [day["day"] for day in page["days"]]
+        address, _, query = (page["meta"]["next_page_url"] or "").partition("?")
+        following = f"{address}?{urlencode(sorted(parse_qsl(query)))}" if query else None
+    assert seen == [day["day"] for day in client.get(DAYS).json()["days"]]
+    assert len(seen) > 1

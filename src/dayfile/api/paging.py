@@ -108,8 +108,8 @@ class Page(Generic[T]):
 
 
 def parse_page_request(query: bytes, tokens: PageTokens, *, of: str) -> PageRequest:
-    """Parse PageSize, Page and PageToken; raises InvalidParameter or InvalidPageToken."""
-    parameters = parse_parameters(query, known=("PageSize", "Page", "PageToken"))
+    """Parse the last PageSize, Page and PageToken; raises InvalidParameter or InvalidPageToken."""
+    parameters = parse_parameters(query, known=("PageSize", "Page", "PageToken"), last_counts=True)
     token = parameters.get("PageToken") or None
     return PageRequest(
         size=_size(parameters),

@@ -1,7 +1,8 @@
 """Parameters of queries, forms and JSON bodies: parsing, and the rules that several routes share.
 
 The rules are checked by hand, so that every message names the parameter, the rule and the value. Unknown parameters are
-ignored, as Twilio does; a known one that is repeated is refused, since it is unclear which one counts.
+ignored, as Twilio does. A known one that is repeated is refused, since it is unclear which one counts; but the last of
+those of pages counts, because Twilio's library for Java adds its user's limit to the PageSize that is there.
 """
 
 from __future__ import annotations
@@ -24,8 +25,11 @@ _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _URL = re.compile(r"https?://[!-~]+", re.ASCII | re.IGNORECASE)
 
 
-def parse_parameters(encoded: bytes, *, known: Collection[str]) -> dict[str, str]:
-    """Return the known parameters of a query or form, decoded; raises Invalid or InvalidParameter."""
+def parse_parameters(encoded: bytes, *, known: Collection[str], last_counts: bool = False) -> dict[str, str]:
+    """Return the known parameters of a query or form, decoded; raises Invalid or InvalidParameter.
+
+    A repeated parameter is refused; with `last_counts`, its last value is taken.
+    """
     found: dict[str, str] = {}
     for pair in encoded.split(b"&"):
         encoded_name, _, encoded_value = pair.partition(b"=")
@@ -33,7 +37,7 @@ def parse_parameters(encoded: bytes, *, known: Collection[str]) -> dict[str, str
         value = _decode(encoded_value, of=name[:80])
         if name not in known:
             continue
-        if name in found:
+        if name in found and not last_counts:
             raise InvalidParameter(name, "must be given once, and is given again", value)
         if "\0" in value:
             raise InvalidParameter(name, "must not contain the character NUL", value)

@@ -58,7 +58,8 @@ PAGES = (
             "type": "integer",
             "minimum": 1,
             "default": DEFAULT_SIZE,
-            "description": f"How many items a page has at most. More than {LARGEST_SIZE} is as good as {LARGEST_SIZE}.",
+            "description": f"How many items a page has at most. More than {LARGEST_SIZE} is as good as {LARGEST_SIZE}. "
+            "Of several, the last counts.",
         },
     ),
     in_query(
