@@ -51,12 +51,16 @@ class InvalidParameter(Invalid):
 
 
 class InvalidRecord(Invalid):
-    """A line that is not a record of its resource type: `field` (or None for the whole line) and `reason` say why."""
+    """A line that is not a record of its resource type: `field` (or None for the whole line) and `reason` say why.
 
-    def __init__(self, field: str | None, reason: str) -> None:
+    `of_type` names the resource type whose sids the line has, if that is another one.
+    """
+
+    def __init__(self, field: str | None, reason: str, *, of_type: str | None = None) -> None:
         super().__init__(f"{field}: {reason}" if field else reason)
         self.field = field
         self.reason = reason
+        self.of_type = of_type
 
 
 class InvalidBody(Invalid):

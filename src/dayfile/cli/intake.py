@@ -15,7 +15,7 @@ from dayfile.cli.controls import plain
 from dayfile.cli.options import JsonOption, TypeArgument, screen_of
 from dayfile.cli.outcome import Outcome, outcome_of
 from dayfile.cli.show import Column, Screen, count_text
-from dayfile.errors import DayfileError
+from dayfile.errors import DayfileError, Invalid
 from dayfile.model.resource import ResourceType
 
 if TYPE_CHECKING:
@@ -81,10 +81,17 @@ def _take_in(screen: Screen, resource_type: ResourceType, files: Sequence[str]) 
                     receipt = taking.run(stream, resource_type, source=_source(name), on_progress=bar.from_here())
             except DayfileError as error:
                 screen.problem(f"{_source(name)}: {error}")
-                screen.note("What was taken in before is kept; the same command goes on from there.")
+                screen.note(_what_is_kept(error))
                 raise typer.Exit(outcome_of(error)) from error
             receipts.append((_source(name), receipt))
     return receipts
+
+
+def _what_is_kept(error: DayfileError) -> str:
+    kept = "What was taken in before is kept"
+    if isinstance(error, Invalid):
+        return f"{kept}; the same command goes on from there when this is put right."
+    return f"{kept}; the same command goes on from there."
 
 
 def _source(name: str) -> str:

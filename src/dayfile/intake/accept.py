@@ -57,6 +57,7 @@ class Chunk:
     resource_type: ResourceType
     lines: Sequence[Line]
     source: str  # the file's name: rejections are filed under it
+    is_first: bool  # of its file
     digest: str  # SHA-256 of everything in the file up to their end, in hexadecimal
 
 
@@ -134,7 +135,12 @@ class Intake:
         """
         repeat = Repeat(key=_chunk_key(chunk.digest), digest=lambda: chunk.digest)
         batch = self._taking.batch(
-            chunk.lines, chunk.resource_type, self._admission.operators_gate(), source=chunk.source, repeat=repeat
+            chunk.lines,
+            chunk.resource_type,
+            self._admission.operators_gate(),
+            source=chunk.source,
+            repeat=repeat,
+            checks_type=chunk.is_first,
         )
         if after is not None:
             after.result()

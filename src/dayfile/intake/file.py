@@ -79,18 +79,18 @@ class FileIntake:
     def _chunks(self, lines: Iterable[Line], resource_type: ResourceType, source: str) -> Iterator[Chunk]:
         fingerprint = Fingerprint(resource_type)
         chunk: list[Line] = []
-        size = 0
+        size, is_first = 0, True
         new = partial(Chunk, resource_type=resource_type, source=source)
         for line in lines:
             chunk.append(line)
             size += len(line[1])
             if size >= self._chunk_bytes:
                 fingerprint.update(chunk)
-                yield new(lines=chunk, digest=fingerprint.hexdigest())
-                chunk, size = [], 0
+                yield new(lines=chunk, is_first=is_first, digest=fingerprint.hexdigest())
+                chunk, size, is_first = [], 0, False
         if chunk:
             fingerprint.update(chunk)
-            yield new(lines=chunk, digest=fingerprint.hexdigest())
+            yield new(lines=chunk, is_first=is_first, digest=fingerprint.hexdigest())
 
 
 class _Summary:

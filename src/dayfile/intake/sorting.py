@@ -1,15 +1,16 @@
 """Sorting of the lines of one batch: accepted ones by day, refused ones with their reasons. No I/O but the gate's.
 
 A batch's memory is bounded: its records are handed on in parts, and a batch with too many refused lines is refused as a
-whole.
+whole. So is one that begins with records of another type only: its address is wrong, not its lines.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from dayfile.errors import InvalidRecord, TooLarge
+from dayfile.errors import InvalidBody, InvalidRecord, TooLarge
 from dayfile.intake.admission import Gate
 from dayfile.intake.lines import Line
 from dayfile.model.account import AccountSid
@@ -26,6 +27,13 @@ HELD_REFUSAL_BYTES = 1024 * 1024
 """The bytes of refused lines, and above it their number, at which they are written before more come."""
 
 
+TYPE_TOLD_BY = 1000
+FEWEST_OF_ANOTHER_TYPE = 100
+"""A batch is refused if its first TYPE_TOLD_BY lines, or all of FEWEST_OF_ANOTHER_TYPE or more, are of another type."""
+
+_UNDECIDED_BYTES = 16 * 1024 * 1024  # of refused lines that may yet be no batch: they are not written before that
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayLines:
     """Final lines of one resource type and day, in the order of their arrival."""
@@ -40,7 +48,10 @@ class DayLines:
 class Sorting:
     """The sorting of one batch."""
 
-    def __init__(self, resource_type: ResourceType, *, gate: Gate, parse: Callable[[bytes], Record]) -> None:
+    def __init__(
+        self, resource_type: ResourceType, *, gate: Gate, parse: Callable[[bytes], Record], checks_type: bool
+    ) -> None:
+        """Refuse lines that are all of another type as a whole, if `checks_type` is set."""
         self.accepted = 0
         self.rejected = 0
         self.first_refusals: list[Refusal] = []
@@ -51,18 +62,20 @@ class Sorting:
         self._parse = parse
         self._days: dict[Day, _Gathered] = {}
         self._doubtful: list[tuple[int, bytes, Record]] = []
+        self._other_types: Counter[str] | None = Counter() if checks_type else None  # None once it is no question
         self._refused_bytes = 0
         self._held_refusal_bytes = 0
 
     @property
     def has_many_refusals(self) -> bool:
         """True if there are so many refused lines that they should be taken."""
-        return len(self.refusals) >= HELD_REFUSALS or self._held_refusal_bytes >= HELD_REFUSAL_BYTES
+        most_bytes = HELD_REFUSAL_BYTES if self._other_types is None else _UNDECIDED_BYTES
+        return len(self.refusals) >= HELD_REFUSALS or self._held_refusal_bytes >= most_bytes
 
     def fill(self, lines: Iterator[Line], *, part_bytes: int) -> bool:
         """Take lines until they complete a part or many are refused; False if they ended before.
 
-        Raises TooLarge if too many are refused.
+        Raises TooLarge if too many are refused, InvalidBody if all are of another type.
         """
         parse, known = self._parse, self._gate.known
         doubtful: set[AccountSid] = set()
@@ -71,6 +84,7 @@ class Sorting:
             try:
                 record = parse(line)
             except InvalidRecord as invalid:
+                self._note_type(invalid.of_type, after_records=size > 0)
                 self._refuse(number, line, field=invalid.field, reason=invalid.reason)
                 if self.has_many_refusals:
                     is_full = True
@@ -91,6 +105,8 @@ class Sorting:
                 break
         self.plain_bytes = size
         self._judge()
+        if not is_full:
+            self._check_type()
         return is_full
 
     def take_refusals(self) -> tuple[Refusal, ...]:
@@ -102,6 +118,8 @@ class Sorting:
 
     def drain(self) -> tuple[DayLines, ...]:
         """Return the records of the part, by day; the next part begins empty."""
+        if self.plain_bytes:
+            self._other_types = None
         days, self._days, self.plain_bytes = self._days, {}, 0
         part = tuple(self._day_lines(day, days[day]) for day in sorted(days))
         self.accepted += sum(len(day.lines) for day in part)
@@ -153,6 +171,30 @@ class Sorting:
         self.refusals.append(refusal)
         if self._refused_bytes > REFUSED_BYTES_LIMIT:
             raise self._too_many()
+
+    def _note_type(self, of_type: str | None, *, after_records: bool) -> None:
+        """Count one more line that is of another type, for as long as there was nothing else."""
+        if self._other_types is None:
+            return
+        if of_type is None or after_records:
+            self._other_types = None
+            return
+        self._other_types[of_type] += 1
+        if self._other_types.total() == TYPE_TOLD_BY:
+            raise self._wrong_type(f"the first {TYPE_TOLD_BY:,} lines")
+
+    def _check_type(self) -> None:
+        """Raises InvalidBody if all lines were of another type, and they are many."""
+        if self._other_types is not None and not self.plain_bytes:
+            count = self._other_types.total()
+            if count >= FEWEST_OF_ANOTHER_TYPE:
+                raise self._wrong_type(f"all {count} lines")
+
+    def _wrong_type(self, lines: str) -> InvalidBody:
+        types = " and ".join(sorted(self._other_types or ()))
+        return InvalidBody(
+            f"{lines} have sids of {types}, not {self.resource_type}: nothing was taken, send them as {types}"
+        )
 
     def _too_many(self) -> TooLarge:
         first = (self.first_refusals or self.refusals)[0]

@@ -60,14 +60,16 @@ class Taking:
         *,
         source: str | None = None,
         repeat: Repeat | None = None,
+        checks_type: bool = True,
     ) -> Batch:
         """Read the lines to their end. Rejections are filed under `source`, or else under the receipt's sid.
 
-        Raises what reading the lines raises, TooLarge when too many are refused, StorageUnavailable and
-        DatabaseUnavailable; then nothing is left but ledger entries for the sweep.
+        Raises what reading the lines raises, InvalidBody with `checks_type` when all are of another type, TooLarge when
+        too many are refused, StorageUnavailable and DatabaseUnavailable; then nothing is left but ledger entries for
+        the sweep.
         """
         sid = "RC" + self._randomness.hex(_SID_DIGITS)
-        taken = _Taken(self._sorting(resource_type, gate), source=source or sid)
+        taken = _Taken(self._sorting(resource_type, gate, checks_type=checks_type), source=source or sid)
         lines = iter(lines)
         try:
             while taken.sorting.fill(lines, part_bytes=self._part_bytes):
@@ -83,15 +85,15 @@ class Taking:
 
         Raises what `batch` raises.
         """
-        taken = _Taken(self._sorting(resource_type, gate), source="")
+        taken = _Taken(self._sorting(resource_type, gate, checks_type=False), source="")
         lines = iter(lines)
         while taken.sorting.fill(lines, part_bytes=self._part_bytes):
             pass
         return self._batch(taken, taken.sorting.drain(), sid="RC" + self._randomness.hex(_SID_DIGITS), repeat=None)
 
-    def _sorting(self, resource_type: ResourceType, gate: Gate) -> Sorting:
+    def _sorting(self, resource_type: ResourceType, gate: Gate, *, checks_type: bool) -> Sorting:
         reader = RecordReader(resource_type, keep_dropped=self._keep_dropped, now=self._latest.time())
-        return Sorting(resource_type, gate=gate, parse=reader.parse)
+        return Sorting(resource_type, gate=gate, parse=reader.parse, checks_type=checks_type)
 
     def _write_away(self, taken: _Taken) -> None:
         """Write lines and refusals that are enough for a part before the rest is read."""

@@ -6,7 +6,7 @@ A value of another type is accepted only if nothing can be lost by it: `"1"` is 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final, NoReturn
 
@@ -14,7 +14,7 @@ import msgspec
 
 from dayfile.errors import InvalidRecord
 from dayfile.model.moment import canonical_moment
-from dayfile.model.resource import RESOURCE_TYPES, Kind
+from dayfile.model.resource import RESOURCE_TYPES, Kind, ResourceType
 from dayfile.model.strictjson import Value, shown
 
 Read = Callable[[str, Value], Value]
@@ -22,11 +22,6 @@ Read = Callable[[str, Value], Value]
 
 MIN_INTEGER: Final = -(2**63)
 MAX_INTEGER: Final = 2**63 - 1
-
-_TYPES: Final = {
-    prefix: kind.name for kind in RESOURCE_TYPES if len(kind.key_fields) == 1 for prefix in kind.key_fields[0].prefixes
-}
-"""The name of a resource type by the prefix of the sid that names its records."""
 
 # Numbers of segments, media and seconds are few and small. The pattern also bounds the length of what is cached.
 _INTEGERS_REMEMBERED = 4096
@@ -46,18 +41,37 @@ def sid_reader(prefixes: tuple[str, ...]) -> Read:
     """Return the function that reads a required sid."""
     matches = re.compile(sid_pattern(prefixes)).fullmatch
     rule = f"must be {' or '.join(prefixes)} followed by 32 lower-case hexadecimal digits"
-    elsewhere = {prefix: kind for prefix, kind in _TYPES.items() if prefix not in prefixes}
 
     def read_sid(name: str, value: Value) -> str:
         if type(value) is str and matches(value):
             return value
         if value is None:
             raise _absent(name, rule)
-        prefix = value[:2] if isinstance(value, str) else ""
-        hint = f"; {prefix} stands for {elsewhere[prefix]}: send it as one of them" if prefix in elsewhere else ""
-        raise _refusal(name, rule + hint, value)
+        raise _refusal(name, rule, value)
 
     return read_sid
+
+
+def of_another_type(invalid: InvalidRecord, members: Mapping[str, Value], own: ResourceType) -> InvalidRecord:
+    """Return the refusal of a record's sid, with a hint if the record has the sids of another type."""
+    if all(key.name != invalid.field for key in own.key_fields):
+        return invalid
+    for other in RESOURCE_TYPES:
+        if other is not own and all(_begins(members.get(key.name), key.prefixes) for key in other.key_fields):
+            rule, got, value = invalid.reason.partition("; got ")
+            hint = f"{_sids_of(other, members)} for {other}: send it as one of them"
+            return InvalidRecord(invalid.field, f"{rule}; {hint}{got}{value}", of_type=other.name)
+    return invalid
+
+
+def _begins(value: Value, prefixes: tuple[str, ...]) -> bool:
+    return isinstance(value, str) and value.startswith(prefixes)
+
+
+def _sids_of(resource_type: ResourceType, members: Mapping[str, Value]) -> str:
+    """Name the sids of a record as subject and verb of the hint."""
+    names = [key.name for key in resource_type.key_fields]
+    return f"{str(members[names[0]])[:2]} stands" if len(names) == 1 else f"{' and '.join(names)} stand"
 
 
 def read_needed_moment(name: str, value: Value) -> str:

@@ -20,7 +20,7 @@ import msgspec
 from dayfile.errors import InvalidRecord
 from dayfile.model.account import AccountSid
 from dayfile.model.day import FIRST_DAY, Day
-from dayfile.model.fields import is_amount
+from dayfile.model.fields import is_amount, of_another_type
 from dayfile.model.layout import encode_lines, layout_of
 from dayfile.model.moment import find_day, is_canonical, moment_text
 from dayfile.model.resource import ResourceType
@@ -48,6 +48,7 @@ class RecordReader:
 
     def __init__(self, resource_type: ResourceType, *, keep_dropped: bool = False, now: datetime) -> None:
         """Keep the fields of the REST form that an export drops, after all others, if `keep_dropped` is set."""
+        self._resource_type = resource_type
         self._layout = layout_of(resource_type)
         self._dropped = resource_type.dropped
         self._keep_dropped = keep_dropped
@@ -122,7 +123,10 @@ class RecordReader:
         layout = self._layout
         fields = layout.blank | parse_object(text)
         for name, read in layout.needed:
-            fields[name] = read(name, fields[name])
+            try:
+                fields[name] = read(name, fields[name])
+            except InvalidRecord as invalid:
+                raise of_another_type(invalid, fields, self._resource_type) from invalid
         for name, final, read in layout.optional:
             value = fields[name]
             if value is not None and type(value) is not final:
