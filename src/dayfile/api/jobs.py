@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -27,13 +27,13 @@ from dayfile.api.params import (
     required,
 )
 from dayfile.api.receivers import check_receiver
-from dayfile.api.shapes import Standing
+from dayfile.api.standings import JobStandings, queue_of, rate_of
 from dayfile.api.urls import Urls
 from dayfile.errors import InvalidParameter, NotFound
 from dayfile.model.account import Account
 from dayfile.model.credential import Permission
 from dayfile.model.day import custom_range
-from dayfile.model.job import RATE_DAYS, RATE_WINDOW, Job, JobRequest, Queue, days_per_second, parse_job_sid
+from dayfile.model.job import Job, JobRequest, Queue, parse_job_sid
 from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.store.transaction import Transaction
 
@@ -54,7 +54,7 @@ def fetch_job(request: Request, job_sid: str) -> Response:
         if job is None:
             raise NotFound(f"there is no job {sid}")
         days = tx.jobs.days([job.sid])[job.sid]
-        standing = _Standings.of([job], tx, now=now).standing(job)
+        standing = JobStandings.of([job], tx, now=now).standing(job)
     return json_answer(shapes.job_shape(Urls(context.public_url), job, days, standing))
 
 
@@ -77,7 +77,7 @@ def list_jobs(request: Request, resource_type: str) -> Response:
     with context.database.snapshot() as tx:
         page = read_page(_JobListing(tx, account, kind, now - context.job_lifetime), asked)
         days = tx.jobs.days([job.sid for job in page.items])
-        standings = _Standings.of(page.items, tx, now=now)
+        standings = JobStandings.of(page.items, tx, now=now)
     jobs = [shapes.custom_job_shape(job, days[job.sid], standings.standing(job)) for job in page.items]
     return json_answer({"meta": pages.meta(asked, page, key="jobs"), "jobs": jobs})
 
@@ -95,11 +95,11 @@ def _create_job(request: Request, resource_type: str, form: bytes) -> Response:
     asked = parse_job_request(form, account, kind, now=now)
     check_receiver(asked.webhook_url, context.destinations)
     with context.database.snapshot() as tx:
-        rate = _rate(tx, now=now)
+        rate = rate_of(tx, now=now)
     # Read in the transaction of the submit: a worker may finish the job at once, and the response needs its position.
     queues: list[Queue] = []
-    job = context.custom_jobs.submit(asked, look=lambda tx, new: queues.append(_queue([new], tx)))
-    standing = _Standings(queues[0], rate, now).standing(job)
+    job = context.custom_jobs.submit(asked, look=lambda tx, new: queues.append(queue_of([new], tx)))
+    standing = JobStandings(queues[0], rate, now).standing(job)
     return json_answer(shapes.custom_job_shape(job, None, standing), status=201)
 
 
@@ -157,34 +157,3 @@ class _JobListing:
 
     def position(self, item: Job) -> Position:
         return Position(item.submit_number)
-
-
-@dataclass(frozen=True, slots=True)
-class _Standings:
-    """The queue and how fast it moves, as of one moment."""
-
-    queue: Queue
-    days_per_second: float | None
-    now: datetime
-
-    @classmethod
-    def of(cls, jobs: list[Job], tx: Transaction, *, now: datetime) -> _Standings:
-        unfinished = [job for job in jobs if job.over_at is None]
-        if not unfinished:
-            return cls(Queue.of(()), None, now)  # nobody will ask
-        return cls(_queue(unfinished, tx), _rate(tx, now=now), now)
-
-    def standing(self, job: Job) -> Standing:
-        return Standing(
-            position=self.queue.position(job),
-            done_at=self.queue.estimated_completion(job, days_per_second=self.days_per_second, now=self.now),
-        )
-
-
-def _queue(unfinished: Sequence[Job], tx: Transaction) -> Queue:
-    numbers = [job.submit_number for job in unfinished]
-    return tx.jobs.queue(first=min(numbers), last=max(numbers))
-
-
-def _rate(tx: Transaction, *, now: datetime) -> float | None:
-    return days_per_second(tx.jobs.worked(since=now - RATE_WINDOW, limit=RATE_DAYS))

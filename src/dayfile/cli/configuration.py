@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from dayfile.cli.account_view import AccountOption, seen_by
 from dayfile.cli.answers import RemoteConfiguration
 from dayfile.cli.family import Family
 from dayfile.cli.options import JsonOption, Password, TypeArgument, Url, Username, screen_of
@@ -21,15 +22,20 @@ def show(
     ctx: typer.Context,
     *,
     resource_type: TypeArgument,
+    account: AccountOption = None,
     as_json: JsonOption = False,
-    url: Url,
-    account_sid: Username,
-    auth_token: Password,
+    url: Url = None,
+    account_sid: Username = None,
+    auth_token: Password = None,
 ) -> None:
-    """Show whether daily exports of a resource type are enabled, and their webhook."""
-    with server_at(url, account_sid, auth_token) as server:
+    """Show whether daily exports of a resource type are enabled, and their webhook.
+
+    The operator names the account with --account, and reads it on the instance.
+    """
+    screen = screen_of(ctx)
+    with seen_by(screen, account, login=(url, account_sid, auth_token)) as server:
         configuration = server.configuration(resource_type)
-    _show(screen_of(ctx), resource_type, configuration, as_json=as_json)
+    _show(screen, resource_type, configuration, as_json=as_json)
 
 
 @app.command("set")
@@ -50,9 +56,9 @@ def set_configuration(
     ] = None,
     no_webhook: Annotated[bool, typer.Option("--no-webhook", help="Tell nobody any more.")] = False,
     as_json: JsonOption = False,
-    url: Url,
-    account_sid: Username,
-    auth_token: Password,
+    url: Url = None,
+    account_sid: Username = None,
+    auth_token: Password = None,
 ) -> None:
     """Change the settings that are given, and leave the others as they are."""
     form = {} if enabled is None else {"Enabled": "true" if enabled else "false"}

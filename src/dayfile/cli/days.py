@@ -9,9 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dayfile.cli.account_view import AccountOption, seen_by, types_of
 from dayfile.cli.daygrid import range_text
 from dayfile.cli.family import Family
-from dayfile.cli.options import DayArgument, DaysArgument, JsonOption, Password, TypeArgument, Url, Username, screen_of
+from dayfile.cli.options import (
+    DayArgument,
+    DaysArgument,
+    JsonOption,
+    OptionalTypeArgument,
+    Password,
+    TypeArgument,
+    Url,
+    Username,
+    screen_of,
+)
 from dayfile.cli.outcome import Outcome
 from dayfile.cli.remote import server_at
 from dayfile.cli.show import Column, Screen, count_text, size_text
@@ -42,26 +53,76 @@ FolderOption = Annotated[
 def list_days(
     ctx: typer.Context,
     *,
-    resource_type: TypeArgument,
+    resource_type: OptionalTypeArgument = None,
+    account: AccountOption = None,
     as_json: JsonOption = False,
-    url: Url,
-    account_sid: Username,
-    auth_token: Password,
+    url: Url = None,
+    account_sid: Username = None,
+    auth_token: Password = None,
 ) -> None:
-    """List the published days of a resource type."""
+    """List the published days of a resource type, or of all.
+
+    The operator names the account with --account, and reads it on the instance.
+    """
     screen = screen_of(ctx)
-    with server_at(url, account_sid, auth_token) as server:
-        days = list(server.days(resource_type))
+    with seen_by(screen, account, login=(url, account_sid, auth_token)) as server:
+        found = [(one, day) for one in types_of(resource_type) for day in server.days(one)]
     if as_json:
-        screen.json([day.answer for day in days])
+        screen.json([day.answer for _, day in found])
         return
-    columns = (Column("DAY", whole=True), Column("SIZE", right=True), Column("EXPORTED", whole=True), Column("NAME"))
-    rows = (
-        (day.day, None if day.size_bytes is None else size_text(day.size_bytes), day.created, day.friendly_name)
-        for day in days
+    columns = (
+        Column("TYPE", whole=True),
+        Column("DAY", whole=True),
+        Column("SIZE", right=True),
+        Column("EXPORTED", whole=True),
+        Column("NAME"),
     )
-    screen.table(
-        columns, rows, empty=f"No day of {resource_type} is published. Ask for some: dayfile jobs create --help"
+    rows = (
+        (one, day.day, None if day.size_bytes is None else size_text(day.size_bytes), day.created, day.friendly_name)
+        for one, day in found
+    )
+    of = f" of {resource_type}" if resource_type else ""
+    screen.table(columns, rows, empty=f"No day{of} is published. Ask for some: dayfile jobs create --help")
+
+
+@app.command("show")
+def show(
+    ctx: typer.Context,
+    *,
+    resource_type: TypeArgument,
+    day: DayArgument,
+    account: AccountOption = None,
+    as_json: JsonOption = False,
+    url: Url = None,
+    account_sid: Username = None,
+    auth_token: Password = None,
+) -> None:
+    """Show what proves a published day complete: its revision, records, sizes, hashes and times, as its manifest says.
+
+    The operator names the account with --account, and reads it on the instance.
+    """
+    screen = screen_of(ctx)
+    with seen_by(screen, account, login=(url, account_sid, auth_token)) as server:
+        manifest = server.find_manifest(resource_type, day)
+    if manifest is None:
+        raise NotFound(_not_published(resource_type, [day]))
+    if as_json:
+        screen.json(manifest.answer)
+        return
+    answer = manifest.answer
+    screen.facts(
+        {
+            "day": f"{resource_type} {day}",
+            "name": str(answer.get("friendly_name") or ""),
+            "revision": str(manifest.revision),
+            "records": f"{manifest.records:,}",
+            "size": f"{size_text(manifest.size_bytes)}, {size_text(manifest.plain_bytes)} of text",
+            "SHA-256": f"{manifest.sha256} of the file",
+            "": f"{manifest.plain_sha256} of its text",
+            "sealed": str(answer.get("date_sealed") or "no record, so nothing was sealed"),
+            "published": str(answer.get("date_created") or ""),
+            "expires": str(answer.get("date_expires") or ""),
+        }
     )
 
 
@@ -72,9 +133,9 @@ def fetch(
     resource_type: TypeArgument,
     day: DayArgument,
     as_json: JsonOption = False,
-    url: Url,
-    account_sid: Username,
-    auth_token: Password,
+    url: Url = None,
+    account_sid: Username = None,
+    auth_token: Password = None,
 ) -> None:
     """Print a link to the file of one day. It works for some minutes, without credentials."""
     screen = screen_of(ctx)
@@ -95,9 +156,9 @@ def download(
     days: DaysArgument,
     folder: FolderOption = Path(),
     as_json: JsonOption = False,
-    url: Url,
-    account_sid: Username,
-    auth_token: Password,
+    url: Url = None,
+    account_sid: Username = None,
+    auth_token: Password = None,
 ) -> None:
     """Download the files of a day or a range of days, whole or not at all.
 

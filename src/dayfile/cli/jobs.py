@@ -7,11 +7,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dayfile.cli.account_view import AccountOption, AccountView, DayError, seen_by, types_of
 from dayfile.cli.answers import RemoteJob
 from dayfile.cli.confirmation import YesOption, confirm
 from dayfile.cli.daygrid import counts_text, draw_job, headline, range_text
 from dayfile.cli.family import Family
-from dayfile.cli.options import DaysArgument, JsonOption, Password, TypeArgument, Url, Username, screen_of
+from dayfile.cli.options import (
+    DaysArgument,
+    JsonOption,
+    OptionalTypeArgument,
+    Password,
+    TypeArgument,
+    Url,
+    Username,
+    screen_of,
+)
 from dayfile.cli.outcome import Outcome
 from dayfile.cli.remote import server_at
 from dayfile.cli.show import Column, Screen
@@ -47,9 +57,9 @@ def create(
     ] = None,
     watch_it: Annotated[bool, typer.Option("--watch", help="Stay and follow it until it is over.")] = False,
     as_json: JsonOption = False,
-    url: Url,
-    account_sid: Username,
-    auth_token: Password,
+    url: Url = None,
+    account_sid: Username = None,
+    auth_token: Password = None,
 ) -> None:
     """Submit a job over a range of days.
 
@@ -76,22 +86,27 @@ def create(
 def list_jobs(
     ctx: typer.Context,
     *,
-    resource_type: TypeArgument,
+    resource_type: OptionalTypeArgument = None,
+    account: AccountOption = None,
     as_json: JsonOption = False,
-    url: Url,
-    account_sid: Username,
-    auth_token: Password,
+    url: Url = None,
+    account_sid: Username = None,
+    auth_token: Password = None,
 ) -> None:
-    """List the jobs of a resource type, as long as the server shows them."""
+    """List the jobs of a resource type, or of all, as long as the server shows them.
+
+    The operator names the account with --account, and reads it on the instance.
+    """
     screen = screen_of(ctx)
-    with server_at(url, account_sid, auth_token) as server:
-        jobs = list(server.jobs(resource_type))
+    with seen_by(screen, account, login=(url, account_sid, auth_token)) as server:
+        jobs = [job for one in types_of(resource_type) for job in server.jobs(one)]
     if as_json:
         screen.json([job.answer for job in jobs])
         return
     columns = (Column("JOB", whole=True), Column("DAYS", whole=True), Column("IS", whole=True), Column("NAME"))
     rows = ((job.sid, range_text(job.days.first, job.days.last), counts_text(job), job.friendly_name) for job in jobs)
-    screen.table(columns, rows, empty=f"There is no job for {resource_type}. Make one: dayfile jobs create --help")
+    of = f" for {resource_type}" if resource_type else ""
+    screen.table(columns, rows, empty=f"There is no job{of}. Make one: dayfile jobs create --help")
 
 
 @app.command("show")
@@ -99,19 +114,28 @@ def show(
     ctx: typer.Context,
     *,
     sid: SidArgument,
+    account: AccountOption = None,
     as_json: JsonOption = False,
-    url: Url,
-    account_sid: Username,
-    auth_token: Password,
+    url: Url = None,
+    account_sid: Username = None,
+    auth_token: Password = None,
 ) -> None:
-    """Show one job and the status of each of its days."""
+    """Show one job and the status of each of its days.
+
+    The operator names the account with --account, reads it on the instance, and is told why days failed.
+    """
     screen = screen_of(ctx)
-    with server_at(url, account_sid, auth_token) as server:
+    with seen_by(screen, account, login=(url, account_sid, auth_token)) as server:
         job = server.job(sid)
+        errors = server.errors(sid) if isinstance(server, AccountView) else None
     if as_json:
-        screen.json(job.answer)
-    else:
-        screen.draw(draw_job(job))
+        screen.json(job.answer if errors is None else {**job.answer, "errors": [_error_as_json(one) for one in errors]})
+        return
+    screen.draw(draw_job(job))
+    if errors:
+        screen.heading("Why days failed")
+        columns = (Column("DAY", whole=True), Column("ATTEMPTS", right=True, whole=True), Column("WHY", wraps=True))
+        screen.table(columns, ((one.day, one.attempts, one.error) for one in errors), empty="")
 
 
 @app.command("watch")
@@ -119,9 +143,9 @@ def watch(
     ctx: typer.Context,
     *,
     sid: SidArgument,
-    url: Url,
-    account_sid: Username,
-    auth_token: Password,
+    url: Url = None,
+    account_sid: Username = None,
+    auth_token: Password = None,
 ) -> None:
     """Follow a job until it is over; the exit code says whether all of its days could be exported."""
     screen = screen_of(ctx)
@@ -136,9 +160,9 @@ def delete(
     *,
     sid: SidArgument,
     yes: YesOption = False,
-    url: Url,
-    account_sid: Username,
-    auth_token: Password,
+    url: Url = None,
+    account_sid: Username = None,
+    auth_token: Password = None,
 ) -> None:
     """Stop a job and take it off the list. Files that it has published stay."""
     confirm(screen_of(ctx), f"Delete the job {sid}", yes=yes, alone=True)
@@ -161,6 +185,10 @@ def follow(screen: Screen, server: BulkExports, job: RemoteJob, *, clock: Clock)
             if live:
                 live.update(draw_job(job), refresh=True)
     return job
+
+
+def _error_as_json(error: DayError) -> dict[str, object]:
+    return {"day": str(error.day), "attempts": error.attempts, "error": error.error}
 
 
 def _end(screen: Screen, job: RemoteJob, *, say: bool) -> None:

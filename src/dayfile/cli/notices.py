@@ -11,7 +11,6 @@ from dayfile.cli import instance
 from dayfile.cli.family import Family
 from dayfile.cli.options import JsonOption, read_account, screen_of
 from dayfile.cli.show import Column, count_text
-from dayfile.delivery.mail_folder import letter_path
 from dayfile.model.account import AccountSid
 from dayfile.model.lane import LaneKey
 from dayfile.model.notice import Channel, NoticeState, Result, parse_event_sid
@@ -145,6 +144,8 @@ def _facts(notice: Notice, mail_folder: Path) -> dict[str, str]:
     if notice.ended_at:
         facts["ended"] = f"{notice.ended_at:%Y-%m-%d %H:%M:%S} UTC"
     if notice.state is NoticeState.UNSENT:
+        from dayfile.delivery.unsent_letters import letter_path
+
         facts["letter"] = str(letter_path(mail_folder, notice.sid))
     return facts
 

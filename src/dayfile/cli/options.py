@@ -77,6 +77,16 @@ TypeArgument = Annotated[
     ResourceType,
     typer.Argument(metavar="TYPE", help=TYPE_HELP, parser=read_type, autocompletion=_complete_type, show_default=False),
 ]
+OptionalTypeArgument = Annotated[
+    ResourceType | None,
+    typer.Argument(
+        metavar="[TYPE]",
+        help=f"{TYPE_HELP} All of them without it.",
+        parser=read_type,
+        autocompletion=_complete_type,
+        show_default=False,
+    ),
+]
 DayArgument = Annotated[
     Day, typer.Argument(metavar="DAY", help="UTC day, yyyy-mm-dd.", parser=read_day, show_default=False)
 ]
@@ -97,7 +107,7 @@ KeepOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 Url = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--url",
         envvar="DAYFILE_URL",
@@ -107,7 +117,7 @@ Url = Annotated[
     ),
 ]
 Username = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--account-sid",
         envvar="DAYFILE_ACCOUNT_SID",
@@ -117,7 +127,7 @@ Username = Annotated[
     ),
 ]
 Password = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--auth-token",
         envvar="DAYFILE_AUTH_TOKEN",

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dayfile.delivery.transport import Credentials
+from dayfile.delivery.unsent_letters import letter_path
 from dayfile.errors import StorageUnavailable
 from dayfile.files import disk, private
-from dayfile.model.notice import EventSid, Notice, Outcome, Result
+from dayfile.model.notice import Notice, Outcome, Result
 
 if TYPE_CHECKING:
     from dayfile.delivery.letter import Letters
@@ -57,8 +58,3 @@ class MailFolder:
         except NotADirectoryError as error:
             message = "cannot put a letter into the mail folder: a file is in its place"
             raise StorageUnavailable(message) from error
-
-
-def letter_path(folder: Path, sid: EventSid) -> Path:
-    """Return the path of a notice's letter in the mail folder."""
-    return folder / f"{sid}.eml"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from dayfile.delivery.mail_folder import letter_path
 from dayfile.model.notice import EventSid, NoticeState
 from dayfile.store.database import Database
 
@@ -31,3 +30,8 @@ class UnsentLetters:
             return letter_path(self.folder, sid).exists()
         except OSError:  # an unreadable folder: better to count a letter too many than one too few
             return True
+
+
+def letter_path(folder: Path, sid: EventSid) -> Path:
+    """Return where the letter of a notice lies in the mail folder."""
+    return folder / f"{sid}.eml"

@@ -1,0 +1,46 @@
+"""Where jobs stand in the queue, and when they may be done: one look at the queue for all jobs of an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from dayfile.api.shapes import Standing
+from dayfile.model.job import RATE_DAYS, RATE_WINDOW, Job, Queue, days_per_second
+from dayfile.store.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class JobStandings:
+    """The queue and how fast it moves, as of one moment."""
+
+    queue: Queue
+    days_per_second: float | None
+    now: datetime
+
+    @classmethod
+    def of(cls, jobs: Sequence[Job], tx: Transaction, *, now: datetime) -> JobStandings:
+        """Look at the queue for these jobs."""
+        unfinished = [job for job in jobs if job.over_at is None]
+        if not unfinished:
+            return cls(Queue.of(()), None, now)  # nobody will ask
+        return cls(queue_of(unfinished, tx), rate_of(tx, now=now), now)
+
+    def standing(self, job: Job) -> Standing:
+        """Return the position and the estimate of a job."""
+        return Standing(
+            position=self.queue.position(job),
+            done_at=self.queue.estimated_completion(job, days_per_second=self.days_per_second, now=self.now),
+        )
+
+
+def queue_of(unfinished: Sequence[Job], tx: Transaction) -> Queue:
+    """Return the queue as these jobs need it, of which there is at least one."""
+    numbers = [job.submit_number for job in unfinished]
+    return tx.jobs.queue(first=min(numbers), last=max(numbers))
+
+
+def rate_of(tx: Transaction, *, now: datetime) -> float | None:
+    """Return how many days are finished in a second, or None where too little is known."""
+    return days_per_second(tx.jobs.worked(since=now - RATE_WINDOW, limit=RATE_DAYS))

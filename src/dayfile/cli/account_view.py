@@ -1,0 +1,174 @@
+"""One account's jobs and days as its server shows them, read on the instance: for the operator, without credentials.
+
+It gives what the customer sees, and why days of a job failed, which only the operator is told. No file, and no link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from dayfile.cli import instance
+from dayfile.cli.answers import (
+    RemoteConfiguration,
+    RemoteDay,
+    RemoteJob,
+    RemoteManifest,
+    read_configuration,
+    read_day,
+    read_job,
+    read_manifest,
+)
+from dayfile.cli.options import read_account
+from dayfile.cli.remote import server_at
+from dayfile.errors import NotFound
+from dayfile.model.account import AccountSid
+from dayfile.model.day import Day
+from dayfile.model.job import parse_job_sid
+from dayfile.model.resource import RESOURCE_TYPES, ResourceType
+
+if TYPE_CHECKING:
+    from dayfile.cli.client import BulkExports
+    from dayfile.cli.show import Screen
+    from dayfile.model.export import DayFile
+    from dayfile.model.job import Job, JobDay
+    from dayfile.service import Service
+
+_PAGE: Final = 100
+
+AccountOption = Annotated[
+    AccountSid | None,
+    typer.Option(
+        "--account",
+        metavar="ACCOUNT",
+        help="For the operator: look at this account (AC…) on the instance; no URL and no token are needed.",
+        parser=read_account,
+        show_default=False,
+    ),
+]
+
+
+@contextmanager
+def seen_by(
+    screen: Screen, operator_for: AccountSid | None, *, login: tuple[str | None, str | None, str | None]
+) -> Iterator[BulkExports | AccountView]:
+    """Open what shows an account: its server over HTTP, or the instance where the operator names the account.
+
+    Raises NotFound if there is no such account on the instance.
+    """
+    if operator_for is None:
+        with server_at(*login) as server:
+            yield server
+        return
+    with instance.opened(screen, to_read=True) as service:
+        yield AccountView(service, operator_for)
+
+
+def types_of(resource_type: ResourceType | None) -> tuple[ResourceType, ...]:
+    """Return the types that a list is asked for: the one, or all where none is named."""
+    return RESOURCE_TYPES if resource_type is None else (resource_type,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayError:
+    """A day of a job whose last attempt failed, and why."""
+
+    day: Day
+    attempts: int
+    error: str
+
+
+class AccountView:
+    """The account on an open instance; its methods give what those of `BulkExports` do."""
+
+    def __init__(self, service: Service, account: AccountSid) -> None:
+        from dayfile.api.urls import Urls
+
+        self._service = service
+        self._account = account
+        self._urls = Urls(service.settings.base_url)
+        with service.database.snapshot() as tx:
+            tx.accounts.get(account)
+
+    def jobs(self, resource_type: ResourceType) -> Iterator[RemoteJob]:
+        """Give all jobs on the list, newest first."""
+        from dayfile.api import shapes
+        from dayfile.api.standings import JobStandings
+
+        now, before = self._service.clock.now(), None
+        over_since = now - self._service.settings.job_lifetime
+        while True:
+            with self._service.database.snapshot() as tx:
+                page = tx.jobs.page(self._account, resource_type, before=before, limit=_PAGE, over_since=over_since)
+                days = tx.jobs.days([job.sid for job in page])
+                standings = JobStandings.of(page, tx, now=now)
+            for job in page:
+                yield read_job(shapes.custom_job_shape(job, days[job.sid], standings.standing(job)))
+            if len(page) < _PAGE:
+                return
+            before = page[-1].submit_number
+
+    def job(self, sid: str) -> RemoteJob:
+        """Return the job as it stands; raises NotFound."""
+        from dayfile.api import shapes
+        from dayfile.api.standings import JobStandings
+
+        job, days = self._job(sid)
+        with self._service.database.snapshot() as tx:
+            standing = JobStandings.of([job], tx, now=self._service.clock.now()).standing(job)
+        return read_job(shapes.job_shape(self._urls, job, days, standing))
+
+    def errors(self, sid: str) -> list[DayError]:
+        """Return the days of a job whose last attempt failed, in order; raises NotFound."""
+        return [
+            DayError(day=day.day, attempts=day.attempt, error=day.error)
+            for day in self._job(sid)[1]
+            if day.error is not None
+        ]
+
+    def days(self, resource_type: ResourceType) -> Iterator[RemoteDay]:
+        """Give all published days, in the order of their publication."""
+        from dayfile.api import shapes
+
+        after: tuple[int, Day] | None = None
+        while True:
+            page = self._files(resource_type, after)
+            for file in page:
+                yield read_day(shapes.day_shape(file))
+            if len(page) < _PAGE:
+                return
+            after = page[-1].generation, page[-1].day
+
+    def configuration(self, resource_type: ResourceType) -> RemoteConfiguration:
+        """Return whether days of a resource type come by themselves, and who is told."""
+        from dayfile.api import shapes
+
+        with self._service.database.snapshot() as tx:
+            found = tx.configurations.get(self._account, resource_type)
+        return read_configuration(shapes.configuration_shape(self._urls, found))
+
+    def find_manifest(self, resource_type: ResourceType, day: Day) -> RemoteManifest | None:
+        """Return the manifest of a published day, or None where it is not published."""
+        from dayfile.api import shapes
+
+        with self._service.database.snapshot() as tx:
+            file = tx.day_files.find(self._account, resource_type, day, now=self._service.clock.now())
+        return None if file is None else read_manifest(shapes.manifest_shape(self._urls, file))
+
+    def _job(self, text: str) -> tuple[Job, tuple[JobDay, ...]]:
+        sid = parse_job_sid(text)
+        over_since = self._service.clock.now() - self._service.settings.job_lifetime
+        with self._service.database.snapshot() as tx:
+            job = tx.jobs.find(self._account, sid, over_since=over_since)
+            if job is None:
+                raise NotFound(f"the account {self._account} has no job {sid}")
+            return job, tx.jobs.days([sid])[sid]
+
+    def _files(self, resource_type: ResourceType, after: tuple[int, Day] | None) -> list[DayFile]:
+        now = self._service.clock.now()
+        with self._service.database.snapshot() as tx:
+            return tx.day_files.page(self._account, resource_type, after=after, limit=_PAGE, now=now)
