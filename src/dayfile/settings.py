@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from dayfile.delivery.authorities import load_authorities
 from dayfile.delivery.relay import Mailing, Sender, parse_relay, parse_sender
-from dayfile.errors import Unusable
+from dayfile.environment import CUSTOMER_NAMES, FILE, PREFIX, Names, is_of_a_service, look_at_names
+from dayfile.errors import InvalidParameter, Unusable
 from dayfile.files.own_folders import OwnFolders
 from dayfile.model.export import LONGEST_LINK
+from dayfile.model.secret import InstanceKey
 from dayfile.sealing.plan import SealingRule
-from dayfile.store.database import shown_url
+from dayfile.store.database import check_url, shown_url
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 Network = IPv4Network | IPv6Network
+
+_PUBLIC_URL = re.compile(r"https?://[^/?#\s]+")
 
 
 # Pydantic reports a ValueError as a problem and names the setting; these messages give the rule.
@@ -59,6 +73,32 @@ def _sender(given: str | None) -> str | None:
     return given
 
 
+def _database(given: str | None) -> str | None:
+    if given is not None:
+        with _as_value_error():
+            check_url(given)
+    return given
+
+
+def _key(given: SecretStr | None) -> SecretStr | None:
+    if given is not None:
+        with _as_value_error():
+            InstanceKey.parse(given.get_secret_value())
+    return given
+
+
+def _public_url(given: str | None) -> str | None:
+    if given is not None and not _PUBLIC_URL.fullmatch(given):
+        raise ValueError("must be http:// or https:// with a host and, if need be, a port, without a path")
+    return given
+
+
+def _storage(given: str | None) -> str | None:
+    if given is not None and not given.startswith("file:///"):
+        raise ValueError(f"must begin with file:///, not {given.partition(':')[0]}:")
+    return given
+
+
 @contextmanager
 def _as_value_error() -> Iterator[None]:
     try:
@@ -86,8 +126,8 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535, description="Port to listen on; 0 picks a free one")] = 8080
     public_url: Annotated[
         str | None,
+        AfterValidator(_public_url),
         Field(
-            pattern=r"^https?://[^/?#]+$",
             description="What clients call this server, scheme and host and port without a path; default http://HOST:PORT",
         ),
     ] = None
@@ -98,10 +138,14 @@ class Settings(BaseSettings):
         Field(description="Proxies whose X-Forwarded-For is believed, addresses and CIDRs with commas between them"),
     ] = None
     database_url: Annotated[
-        str | None, Field(description="SQLAlchemy URL of the state database; default SQLite in the data folder")
+        str | None,
+        AfterValidator(_database),
+        Field(description="SQLAlchemy URL of the state database; default SQLite in the data folder"),
     ] = None
     storage_url: Annotated[
-        str | None, Field(description="file:// URL of the object storage; default a folder in the data folder")
+        str | None,
+        AfterValidator(_storage),
+        Field(description="file:// URL of the object storage; default a folder in the data folder"),
     ] = None
     webhook_allow: Annotated[
         tuple[Network, ...] | None,
@@ -126,6 +170,7 @@ class Settings(BaseSettings):
     ] = None
     secret_key: Annotated[
         SecretStr | None,
+        AfterValidator(_key),
         Field(
             description="Instance key, 64 or more hexadecimal digits; default made in the data folder on first start"
         ),
@@ -188,16 +233,49 @@ class Settings(BaseSettings):
     ] = "export"
 
     @classmethod
-    def read(cls, **overrides: object) -> Self:
-        """Read the environment once; raises Unusable that names every setting in error at the same time."""
+    def settings_customise_sources(  # noqa: PLR0917 - the library's signature
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the environment without what Kubernetes puts into it for a Service."""
+        if isinstance(env_settings, EnvSettingsSource):
+            found = env_settings.env_vars.items()
+            env_settings.env_vars = {name: text for name, text in found if not is_of_a_service(name, text or "")}
+        return init_settings, env_settings, dotenv_settings
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_white_space(cls, given: Any) -> Any:
+        # A value that was read from a file ends with a line feed.
+        return {name: text.strip() if isinstance(text, str) else text for name, text in given.items()}
+
+    @classmethod
+    def read(cls, **overrides: Any) -> Self:
+        """Read the environment once; raises Unusable that names every setting in error at the same time.
+
+        With `_env_file=None` there is no file, and names in the environment are nobody's mistake.
+        """
+        file = overrides.get("_env_file", FILE)
+        problems = [] if file is None else list(cls.names(file=file).mistakes)
+        settings = None
         try:
-            return cls(**overrides)  # type: ignore[arg-type]  # the fields check themselves
+            settings = cls(**overrides)
         except ValidationError as error:
-            problems = "\n".join(
-                f"  DAYFILE_{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"
-                for problem in error.errors()
-            )
-            raise Unusable(f"these settings cannot be used:\n{problems}") from error
+            problems += map(_in_words, error.errors())
+        if problems or settings is None:
+            listed = "\n".join(f"  {problem}" for problem in problems)
+            raise Unusable(f"these settings cannot be used:\n{listed}")
+        return settings
+
+    @classmethod
+    def names(cls, *, file: Path | None = FILE) -> Names:
+        """Look for names that are no settings, in the environment and in the file beside it."""
+        own = (f"{PREFIX}{name.upper()}" for name in cls.model_fields)
+        return look_at_names({*own, *CUSTOMER_NAMES}, file=file)
 
     @property
     def database(self) -> str:
@@ -219,11 +297,9 @@ class Settings(BaseSettings):
 
     @property
     def storage_folder(self) -> Path:
-        """The folder of the object storage, given or default; raises Unusable for a storage of another kind."""
+        """The folder of the object storage, given or default."""
         if self.storage_url is None:
             return self.data_dir.absolute() / "objects"
-        if not self.storage_url.startswith("file:///"):
-            raise Unusable(f"DAYFILE_STORAGE_URL must begin with file:///, not {self.storage_url.partition(':')[0]}:")
         return Path(self.storage_url.removeprefix("file://"))
 
     @property
@@ -292,3 +368,24 @@ class Settings(BaseSettings):
         """The public base URL, given or default, without a slash at its end."""
         everywhere_or_here = self.host in ("127.0.0.1", "::1", "0.0.0.0", "::")  # noqa: S104 - compared, not bound
         return self.public_url or f"http://{'localhost' if everywhere_or_here else self.host}:{self.port}"
+
+
+def _in_words(problem: ErrorDetails) -> str:
+    """Describe a problem of a setting, without the value of one that may be secret."""
+    name = PREFIX + "_".join(map(str, problem["loc"])).upper()
+    limits, given = problem.get("ctx", {}), problem["input"]
+    match problem["type"]:
+        case "int_parsing" | "int_type" | "int_parsing_size" | "int_from_float":
+            return str(InvalidParameter(f"{name}:", "must be a whole number", given))
+        case "greater_than_equal":
+            return str(InvalidParameter(f"{name}:", f"must be at least {limits['ge']}", given))
+        case "less_than_equal":
+            return str(InvalidParameter(f"{name}:", f"must be at most {limits['le']}", given))
+        case "bool_parsing" | "bool_type":
+            return str(InvalidParameter(f"{name}:", "must be on or off", given))
+        case "literal_error":
+            return str(InvalidParameter(f"{name}:", f"must be {limits['expected']}", given))
+        case "value_error":
+            return f"{name}: {limits['error']}"
+        case _:
+            return f"{name}: {problem['msg']}"

@@ -62,6 +62,8 @@ _LONGEST_DELAY_SECONDS = 30
 _PAGE_SIZE = 30
 """Page size, given explicitly: with its default, Twilio's Days list has been seen to stop silently at ten."""
 
+_URL = "--url"
+
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 
 T = TypeVar("T")
@@ -80,7 +82,7 @@ class BulkExports:
     """The client. Reads are retried if the server is unavailable or busy; writes are not."""
 
     def __init__(self, login: Login, *, clock: Clock, transport: httpx2.BaseTransport | None = None) -> None:
-        url = _parse_url(login.url)
+        url = parse_url(login.url)
         self._clock = clock
         self._auth = httpx2.BasicAuth(login.username, login.password)
         self._http = httpx2.Client(
@@ -203,13 +205,19 @@ class BulkExports:
         return value
 
 
-def _parse_url(text: str) -> httpx2.URL:
+def parse_url(text: str) -> httpx2.URL:
+    """Read the URL of a server: scheme, host and port, and nothing behind them. Raises InvalidParameter."""
     try:
         url = httpx2.URL(text.rstrip("/"))
     except httpx2.InvalidURL as error:
-        raise InvalidParameter("--url", "must be the http or https URL of a BulkExports server", text) from error
+        raise InvalidParameter(_URL, "must be the http or https URL of a BulkExports server", text) from error
     if url.scheme not in {"http", "https"} or not url.host:
-        raise InvalidParameter("--url", "must be the http or https URL of a BulkExports server", text)
+        raise InvalidParameter(_URL, "must be the http or https URL of a BulkExports server", text)
+    if url.userinfo:
+        raise InvalidParameter(_URL, "must have no credentials in it: they are --account-sid and --auth-token")
+    if url.path.strip("/") or url.query or url.fragment:
+        rule = f"must be scheme, host and port, as {url.scheme}://{url.netloc.decode()}, without a path"
+        raise InvalidParameter(_URL, rule, text)
     return url
 
 

@@ -21,9 +21,8 @@ def init(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
     """
     from dayfile.settings import Settings
 
-    settings = Settings.read()
-    was_there = _is_there(settings)
     screen = screen_of(ctx)
+    was_there = _is_there(settings := Settings.read())
     with instance.opened(screen_of(ctx), make=True) as service:
         _ = service.storage  # made, too
         instance.warn_of_exposed(screen, service)

@@ -12,6 +12,7 @@ from dayfile.files.private import Closed, Exposed
 if TYPE_CHECKING:
     from dayfile.cli.show import Screen
     from dayfile.service import Service
+    from dayfile.settings import Settings
 
 
 @contextmanager
@@ -24,10 +25,9 @@ def opened(screen: Screen, *, to_read: bool = False, make: bool = False) -> Iter
     # Imported late: it imports all of Dayfile, which --help does not need.
     from dayfile.cli.logs import log_trouble
     from dayfile.service import Service
-    from dayfile.settings import Settings
 
     log_trouble()
-    settings = Settings.read()
+    settings = read_settings(screen)
     with Service.open(settings) if make else Service.find(settings, to_read=to_read) as service:
         if screen.err.is_terminal:
             screen.note(f"Instance: {settings.place}")
@@ -37,6 +37,16 @@ def opened(screen: Screen, *, to_read: bool = False, make: bool = False) -> Iter
         except DayfileError as error:
             error.add_note(f"The instance is in {settings.place}.")
             raise
+
+
+def read_settings(screen: Screen, **overrides: object) -> Settings:
+    """Read the settings, and warn of names in the environment that are none; raises Unusable that tells all errors."""
+    from dayfile.settings import Settings
+
+    settings = Settings.read(**overrides)
+    for one in Settings.names().strange:
+        screen.warn(one)
+    return settings
 
 
 def tell_closed(service: Service) -> None:

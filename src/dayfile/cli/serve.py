@@ -48,11 +48,12 @@ def serve(
     from dayfile.cli.processes import Processes
     from dayfile.cli.stopping import told_by_signals
     from dayfile.service import Service
-    from dayfile.settings import Settings
     from dayfile.web.limits import Limits
 
     given = {"host": host, "port": port}
-    settings = Settings.read(**{name: value for name, value in given.items() if value is not None})
+    settings = instance.read_settings(
+        screen_of(ctx), **{name: value for name, value in given.items() if value is not None}
+    )
     log_everything()
     raise_open_files()
     backlog = Limits.within(open_files()).backlog
@@ -76,9 +77,8 @@ def work(ctx: typer.Context) -> None:
     from dayfile.cli.logs import log_everything
     from dayfile.cli.stopping import told_by_signals
     from dayfile.service import Service
-    from dayfile.settings import Settings
 
-    settings = Settings.read()
+    settings = instance.read_settings(screen_of(ctx))
     log_everything()
     with told_by_signals() as stop, Service.open(settings) as service:
         instance.tell_closed(service)

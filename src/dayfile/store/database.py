@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from sqlalchemy import URL, Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError
 
 from dayfile.errors import DatabaseDamaged, DatabaseUnavailable, DatabaseUnwritable, Unusable
 from dayfile.store.checkpoints import Checkpoints
@@ -178,6 +179,17 @@ class Database:
 def file_of(url: str) -> Path | None:
     """Return the file of the database at a SQLAlchemy URL; None for PostgreSQL. Raises Unusable for other URLs."""
     return _file_of(make_url(url))
+
+
+def check_url(url: str) -> None:
+    """Raises Unusable unless a SQLAlchemy URL names a SQLite file or a PostgreSQL database that can be spoken to."""
+    try:
+        if _file_of(parsed := make_url(url)) is None:
+            parsed.get_dialect().import_dbapi()
+    except ArgumentError as error:
+        raise Unusable("the database URL must be one such as sqlite:////var/lib/dayfile/dayfile.sqlite") from error
+    except ImportError as error:
+        raise Unusable(f"the database's driver is not installed here: {error.name}") from error
 
 
 def shown_url(url: str) -> str:

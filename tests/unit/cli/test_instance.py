@@ -122,6 +122,7 @@ def test_what_was_acted_on_is_named(data_folder: Path, run: Any) -> None:
     assert (missing.exit_code, str(data_folder) in missing.stderr) == (Outcome.NOT_FOUND, True)
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
     "words", [("check",), ("init",), ("accounts", "create"), ("accounts", "import", "accounts.csv")]
 )
