@@ -98,7 +98,8 @@ def test_a_day_that_is_not_published_is_not_found(server: Server) -> None:
     """The others of the range are brought; the exit code and the message say what is missing, and how to get it."""
     server.instance.run("jobs", "create", "Messages", str(LAST), "--watch")
     done = server.instance.run("days", "download", "Messages", ASKED, expect=Outcome.NOT_FOUND)
-    assert (server.instance.folder / f"Messages-{LAST}.json.gz").exists()
+    account = server.instance.variables["DAYFILE_ACCOUNT_SID"]
+    assert (server.instance.folder / f"{account}-Messages-{LAST}.json.gz").exists()
     assert f"not published: {DAYS.first}" in done.stderr
     assert "dayfile jobs create Messages" in done.stderr
 

@@ -70,7 +70,10 @@ def test_a_link_gives_the_file_as_it_was_sealed(face: Face, acme: Login, large: 
     assert answer.headers["content-length"] == str(manifest["size_bytes"])
     assert answer.headers["content-type"] == "application/gzip"
     assert "content-encoding" not in answer.headers  # a client would unpack it on the way
-    assert answer.headers["content-disposition"] == 'attachment; filename="Messages-2026-11-01.json.gz"'
+    assert (
+        answer.headers["content-disposition"]
+        == f'attachment; filename="{manifest["account_sid"]}-Messages-2026-11-01.json.gz"'
+    )
     assert answer.headers["accept-ranges"] == "bytes"
     assert "private" in answer.headers["cache-control"]
 

@@ -57,7 +57,7 @@ def download(request: Request, link: str) -> Response:
         return Response(status_code=304, headers=headers)
     headers |= {
         "Content-Type": "application/gzip",
-        "Content-Disposition": f'attachment; filename="{given.file_name}"',
+        "Content-Disposition": f'attachment; filename="{given.account}-{given.file_name}"',
         "Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(file.sha256)).decode()}:",
     }
     if request.method == "HEAD":

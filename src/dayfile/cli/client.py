@@ -84,6 +84,7 @@ class BulkExports:
     def __init__(self, login: Login, *, clock: Clock, transport: httpx2.BaseTransport | None = None) -> None:
         url = parse_url(login.url)
         self._clock = clock
+        self.username = login.username
         self._auth = httpx2.BasicAuth(login.username, login.password)
         self._http = httpx2.Client(
             base_url=url,

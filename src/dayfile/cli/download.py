@@ -27,7 +27,9 @@ _DELAY_SECONDS = 1.0
 _STRONG_ETAG = re.compile(r'"[^"]*"')
 _SHA256_ETAG = re.compile(r'"(?:sha256[-:])?([0-9a-f]{64})"')
 _FIRST_BYTE = re.compile(r"bytes (\d+)-")
-_WHOLE = 200  # not 206, a part
+_ACCOUNT = re.compile(r"/account=(AC[0-9a-f]{32})/")
+_UNFIT = re.compile(r"[^A-Za-z0-9]")  # in the name of a file, on all systems
+_WHOLE = 200  # and not 206, a part
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes so far and the total, None if it is unknown."""
@@ -45,12 +47,13 @@ class Downloaded:
 
 
 class Downloader:
-    """Downloads of one account's files to one folder."""
+    """Downloads of one account's files to a folder that others may use: each file is named for its account."""
 
     def __init__(self, server: BulkExports, folder: Path, *, clock: Clock) -> None:
         self._server = server
         self._folder = folder
         self._clock = clock
+        self._name: str | None = None  # of the account, as soon as it is known
 
     def download(self, resource_type: ResourceType, day: Day, *, progress: Progress) -> Downloaded:
         """Download a day's file, unless it is in the folder already and matches the server's manifest.
@@ -59,8 +62,8 @@ class Downloader:
         kept for the next run), Corrupt if the downloaded file repeatedly does not match the server's hash, or if the
         file is damaged on the server.
         """
-        path = self._folder / f"{resource_type}-{day}.json.gz"
         manifest = self._server.find_manifest(resource_type, day)
+        path = self._folder / f"{self._owner(resource_type, day, manifest)}-{resource_type}-{day}.json.gz"
         if manifest and (found := _is_here(path, manifest)):
             return Downloaded(path=path, found=found, manifest=manifest, is_proven=True, was_here=True)
         partial = Partial(path)
@@ -80,6 +83,20 @@ class Downloader:
             proven = manifest is not None or _sha256_in(etag) is not None
             return Downloaded(path=path, found=found, manifest=manifest, is_proven=proven, was_here=False)
         raise Corrupt(f"{path.name}: what arrived was not what the server says it has, {_TRIES} times")
+
+    def _owner(self, resource_type: ResourceType, day: Day, manifest: RemoteManifest | None) -> str:
+        """Return the name of the owner of a file: the account, whichever of its credentials are used.
+
+        Of a key, the server's manifest or its link tells the account; where neither does, it is the key that is named.
+        """
+        if self._name is None:
+            name = self._server.username
+            if not name.startswith("AC"):
+                told = manifest.answer.get("account_sid") if manifest else None
+                link = _ACCOUNT.search("" if told else self._server.link(resource_type, day))
+                name = str(told or (link[1] if link else name))
+            self._name = _UNFIT.sub("_", name)
+        return self._name
 
     def _bring(self, resource_type: ResourceType, day: Day, partial: Partial, *, progress: Progress) -> str | None:
         """Transfer the whole file, with retries; return its strong ETag or None."""

@@ -59,6 +59,7 @@ class OtherServer:
     has_etag: bool = True
     has_manifest: bool = False
     manifest_content: bytes | None = None  # what the manifest describes, if not the file
+    account: str | None = None  # whose the file is, where the server tells it
     breaks: list[int] = field(default_factory=list)  # after so many bytes of each transfer, one after the other
     ranges: list[str | None] = field(default_factory=list)  # what was asked for
     links: int = 0
@@ -69,7 +70,10 @@ class OtherServer:
         if request.url.path.endswith("/Manifest"):
             return self._manifest()
         self.links += 1
-        return httpx2.Response(307, json={"redirect_to": f"https://store.example.com/a?Signature={self.links}"})
+        return httpx2.Response(307, json={"redirect_to": f"{self._store()}?Signature={self.links}"})
+
+    def _store(self) -> str:
+        return f"https://store.example.com/account={self.account}/a"
 
     @property
     def etag(self) -> str:
@@ -103,5 +107,5 @@ class OtherServer:
             "plain_bytes": 0,
             "sha256": hashlib.sha256(content).hexdigest(),
             "plain_sha256": "",
-        }
+        } | ({"account_sid": self.account} if self.account else {})
         return httpx2.Response(200, json=manifest)

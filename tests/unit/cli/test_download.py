@@ -20,10 +20,10 @@ OTHER_FILE = gzip.compress(b'{"sid":"SM99"}\n', mtime=0)
 DAY = Day.parse("2026-10-01")
 
 
-def download(server: OtherServer, folder: Path) -> Downloaded:
+def download(server: OtherServer, folder: Path, *, username: str = "AC1") -> Downloaded:
     """Run the download once."""
     clock = Patience()
-    login = Login(url=URL, username="AC1", password="secret")
+    login = Login(url=URL, username=username, password="secret")
     with BulkExports(login, clock=clock, transport=httpx2.MockTransport(server)) as client:
         return Downloader(client, folder, clock=clock).download(MESSAGES, DAY, progress=lambda _, __: None)
 
@@ -43,7 +43,7 @@ def test_a_download_survives_breaks_anywhere(
     downloaded = download(server, folder)
     assert downloaded.path.read_bytes() == FILE
     assert (downloaded.found.lines, downloaded.is_proven) == (50, False)
-    assert names(folder) == ["Messages-2026-10-01.json.gz"]
+    assert names(folder) == ["AC1-Messages-2026-10-01.json.gz"]
 
 
 def test_what_has_arrived_is_not_asked_for_again(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_the_next_run_goes_on_where_the_last_one_stopped(tmp_path: Path) -> None
     server = OtherServer(FILE, breaks=[20, 0, 0, 0, 0])
     with pytest.raises(Transient):
         download(server, tmp_path)
-    assert names(tmp_path) == ["Messages-2026-10-01.json.gz.part", "Messages-2026-10-01.json.gz.part.etag"]
+    assert names(tmp_path) == ["AC1-Messages-2026-10-01.json.gz.part", "AC1-Messages-2026-10-01.json.gz.part.etag"]
     server.ranges.clear()
     assert download(server, tmp_path).path.read_bytes() == FILE
     assert server.ranges == ["bytes=20-"]
@@ -77,8 +77,8 @@ def test_another_file_is_begun_anew(tmp_path: Path) -> None:
 def test_a_download_that_was_complete_but_not_renamed_is_begun_anew(tmp_path: Path) -> None:
     """Killed between its last byte and its name: there is nothing left to continue, which is no reason to fail."""
     server = OtherServer(FILE)
-    (tmp_path / "Messages-2026-10-01.json.gz.part").write_bytes(FILE)
-    (tmp_path / "Messages-2026-10-01.json.gz.part.etag").write_text(server.etag)
+    (tmp_path / "AC1-Messages-2026-10-01.json.gz.part").write_bytes(FILE)
+    (tmp_path / "AC1-Messages-2026-10-01.json.gz.part.etag").write_text(server.etag)
     assert download(server, tmp_path).path.read_bytes() == FILE
 
 
@@ -98,8 +98,29 @@ def test_a_proven_file_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_file_here_that_is_not_the_server_s_is_replaced(tmp_path: Path) -> None:
     """It was cut by a full disk, or is an older revision: its name alone proves nothing."""
-    (tmp_path / "Messages-2026-10-01.json.gz").write_bytes(FILE[:-1] + b"x")
+    (tmp_path / "AC1-Messages-2026-10-01.json.gz").write_bytes(FILE[:-1] + b"x")
     assert download(OtherServer(FILE, has_manifest=True), tmp_path).path.read_bytes() == FILE
+
+
+def test_files_of_two_accounts_stand_side_by_side(tmp_path: Path) -> None:
+    """An agency brings those of all its customers into one folder: the second replaced those of the first."""
+    first = download(OtherServer(FILE, has_manifest=True), tmp_path)
+    second = download(OtherServer(OTHER_FILE, has_manifest=True), tmp_path, username="AC2")
+    assert (first.path.read_bytes(), second.path.read_bytes()) == (FILE, OTHER_FILE)
+    assert names(tmp_path) == ["AC1-Messages-2026-10-01.json.gz", "AC2-Messages-2026-10-01.json.gz"]
+
+
+@pytest.mark.parametrize(
+    ("server", "owner"),
+    [
+        (OtherServer(FILE, has_manifest=True, account="AC" + "1" * 32), "AC" + "1" * 32),
+        (OtherServer(FILE, account="AC" + "2" * 32), "AC" + "2" * 32),
+        (OtherServer(FILE), "SK___1"),
+    ],
+)
+def test_a_key_s_files_are_named_for_its_account(server: OtherServer, owner: str, tmp_path: Path) -> None:
+    """A key is rotated, and the archive goes on; of a server that tells no account, each key has its own files."""
+    assert download(server, tmp_path, username="SK/..1").path.name == f"{owner}-Messages-2026-10-01.json.gz"
 
 
 def test_what_is_not_as_the_manifest_says_never_gets_its_name(tmp_path: Path) -> None:

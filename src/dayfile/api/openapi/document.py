@@ -24,6 +24,8 @@ OPERATIONS: tuple[Operation, ...] = tuple(operation for family in FAMILIES for o
 VERSION = "1.52.0"
 """Version of Twilio's published specification that is implemented; Dayfile's own is not disclosed to clients."""
 
+_FILE_NAME = "AC00000000000000000000000000000000-Messages-2026-10-01.json.gz"
+
 _DESCRIPTION = """\
 Every account gets its communications logs as files: one gzip file of JSON lines per resource type and UTC day. A job \
 publishes the days of a range; each day then has a link to its file. The addresses under `Exports` and `Jobs` are \
@@ -63,7 +65,7 @@ _HEADERS: Mapping[str, Node] = {
         "Which credentials are asked for. Browsers are not asked.", 'Basic realm="Dayfile", charset="UTF-8"'
     ),
     "ETag": text("Names the bytes of the file.", f'"{SHA256}"'),
-    "Content-Disposition": text("What the file is best called.", 'attachment; filename="Messages-2026-10-01.json.gz"'),
+    "Content-Disposition": text("What the file is best called.", f'attachment; filename="{_FILE_NAME}"'),
     "Content-Range": text("Which bytes these are, and how many there are in all.", "bytes 1000000-1856999/1857000"),
     "Accept-Ranges": text("Parts can be asked for.", "bytes"),
     "Repr-Digest": text("The SHA-256 of the file.", "sha-256=:n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=:"),
