@@ -152,7 +152,7 @@ def test_what_the_server_refuses_is_told_in_a_line(server: Server) -> None:
     assert "EndDay must be at least two days before today" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     server.instance.variables["DAYFILE_AUTH_TOKEN"] = "wrong"
-    assert "credentials" in server.instance.run("jobs", "list", "Messages", expect=Outcome.FAILED).stderr
+    assert "credentials" in server.instance.run("jobs", "list", "Messages", expect=Outcome.NOT_FOUND).stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, Final
@@ -26,7 +27,7 @@ from dayfile.cli import (
     seal,
     serve,
 )
-from dayfile.cli.controls import plain_lines
+from dayfile.cli.controls import plain_lines, spell_out_what_cannot_be_written
 from dayfile.cli.demo import command
 from dayfile.cli.family import Family, Group
 from dayfile.cli.options import CUSTOMER_PANEL, OPERATOR_PANEL
@@ -39,6 +40,10 @@ _UsageError: Final[Any] = typer.BadParameter.__base__  # the base of all usage e
 
 class Commands(Group):
     """The root group of commands, which turns expected errors into one message and an exit code."""
+
+    def main(self, *args: Any, **settings: Any) -> Any:
+        spell_out_what_cannot_be_written(sys.stdout, sys.stderr)
+        return super().main(*args, **settings)
 
     def make_context(self, *args: Any, **settings: Any) -> Any:
         with _mistakes_spelled_out():
@@ -57,7 +62,7 @@ class Commands(Group):
         except UnicodeEncodeError as error:
             # The text is not shown: it may be a password.
             _screen(ctx).problem("a text that was given cannot be used: it holds bytes that are not UTF-8")
-            raise typer.Exit(Outcome.FAILED) from error
+            raise typer.Exit(Outcome.USAGE) from error
         except BrokenPipeError:
             raise  # the reader of the pipe has seen enough
         except OSError as error:
@@ -85,7 +90,7 @@ def dayfile(
     ctx: typer.Context,
     *,
     _version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and exit.")
+        bool, typer.Option("--version", "-V", is_eager=True, callback=_show_version, help="Show the version and exit.")
     ] = False,
     no_color: Annotated[
         bool, typer.Option("--no-color", help="No colours, as with NO_COLOR in the environment.")

@@ -8,6 +8,7 @@ scripts that are visible.
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Callable
@@ -31,14 +32,32 @@ def plain_lines(text: str) -> str:
     return _IN_LINES.sub(_spelling, text)
 
 
-def json_text(value: object, *, indent: int | None = None, default: Callable[[object], object] | None = None) -> str:
-    r"""Return the value as JSON in which such characters are escaped as \uXXXX; other scripts stay readable.
+def json_text(
+    value: object,
+    *,
+    indent: int | None = None,
+    ascii_only: bool = False,
+    default: Callable[[object], object] | None = None,
+) -> str:
+    r"""Return the value as JSON in which such characters are escaped as \uXXXX, or all that are not ASCII.
 
     Parsing it gives the value again. `default` is that of `json.dumps`.
     """
-    written = json.dumps(value, ensure_ascii=False, indent=indent, default=default)
-    # Line feeds here come from the indentation only: within texts JSON has escaped them already.
+    written = json.dumps(value, ensure_ascii=ascii_only, indent=indent, default=default)
+    # A line feed in it is one of the indentation: within a text JSON has escaped it already.
     return _IN_LINES.sub(lambda found: json.dumps(found.group())[1:-1], written)
+
+
+def spell_out_what_cannot_be_written(*streams: object) -> None:
+    r"""Have streams of text write what their encoding lacks as plain() would: \u0142, and not fail at it."""
+    for stream in streams:
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def writes_all(stream: object) -> bool:
+    """Tell if a stream of text can write every character."""
+    return (getattr(stream, "encoding", None) or "").lower().replace("-", "").startswith("utf")
 
 
 def _spelling(found: re.Match[str]) -> str:

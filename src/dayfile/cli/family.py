@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
+_PATHS = frozenset({"FILE", "FOLDER"})  # names of files are bytes, and need be no text
+
 C = TypeVar("C", bound=Callable[..., Any])
 
 
@@ -20,6 +22,13 @@ class Command(TyperCommand):
 
     def get_params(self, ctx: Any) -> list[Any]:
         return [_plain(parameter) for parameter in super().get_params(ctx)]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        rest = super().parse_args(ctx, args)
+        for parameter in self.params:
+            if (parameter.metavar or "").rstrip(".") not in _PATHS:
+                _check_text(ctx, parameter)
+        return rest  # type: ignore[no-any-return]
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         arguments = (parameter for parameter in self.params if isinstance(parameter, TyperArgument))
@@ -42,6 +51,14 @@ class Family(typer.Typer):
     def command(self, name: str | None = None, **settings: Any) -> Callable[[C], C]:
         """Return typer's decorator for a command, with plain help."""
         return super().command(name, **{"cls": Command, **settings})
+
+
+def _check_text(ctx: Any, parameter: Any) -> None:
+    """Raises BadParameter for an argument, an option or a variable that is no text: nothing could be done with it."""
+    given = ctx.params.get(parameter.name)
+    for one in given if isinstance(given, list | tuple) else [given]:
+        if isinstance(one, str) and any("\ud800" <= character <= "\udfff" for character in one):
+            raise typer.BadParameter("it holds bytes that are not UTF-8", ctx=ctx, param=parameter)
 
 
 def _plain(parameter: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import TextIO
 
 import structlog
 
-from dayfile.cli.controls import json_text, plain, plain_lines
+from dayfile.cli.controls import json_text, plain, plain_lines, writes_all
 
 _TOLD_ELSEWHERE = frozenset({"Invalid HTTP request received."})  # as request.refused, with the address
 
@@ -30,7 +30,10 @@ def _configure(level: int) -> None:
         # structlog's default traceback shows the local variables of every frame: records, tokens, links.
         [_spelled_out, structlog.dev.ConsoleRenderer(exception_formatter=_traceback)]
         if sys.stderr.isatty()
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(json_text)]
+        else [
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(json_text, ascii_only=not writes_all(sys.stderr)),
+        ]
     )
     structlog.configure(
         processors=[

@@ -17,11 +17,13 @@ from enum import IntEnum
 from dayfile.errors import (
     DatabaseDamaged,
     DayfileError,
+    Forbidden,
     InFlight,
     InvalidParameter,
     NotFound,
     TooManyRequests,
     Transient,
+    Unauthorized,
 )
 
 
@@ -37,8 +39,8 @@ class Outcome(IntEnum):
 
 
 def outcome_of(error: DayfileError) -> Outcome:
-    """Return the exit code of an expected error."""
-    if isinstance(error, NotFound):
+    """The exit code for an error that was raised on purpose."""
+    if isinstance(error, NotFound | Unauthorized | Forbidden):
         return Outcome.NOT_FOUND
     if isinstance(error, DatabaseDamaged):
         return Outcome.FAILED  # for a command, trying again does not help

@@ -90,16 +90,16 @@ class Screen:
         self.out.print(drawing)
 
     def json(self, value: object) -> None:
-        """Print the result as JSON."""
-        self.out.file.write(json_text(value, indent=2) + "\n")
+        """The result, for programs: in ASCII, whatever encoding either side takes the other to have."""
+        self.out.file.write(json_text(value, indent=2, ascii_only=True) + "\n")
 
     def json_list(self, values: Iterable[object]) -> None:
         """Print the result as a JSON array, each element as soon as it comes."""
         write = self.out.file.write
         before = "["
         for value in values:
-            # JSON texts contain no raw line breaks, so each of these is part of the indentation.
-            text = json_text(value, indent=2).replace("\n", "\n  ")
+            # A text has no line break of its own in JSON, so each of these is one of the form.
+            text = json_text(value, indent=2, ascii_only=True).replace("\n", "\n  ")
             write(f"{before}\n  {text}")
             before = ","
         write("[]\n" if before == "[" else "\n]\n")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import os
 import re
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from dayfile import __version__
 from dayfile.cli.controls import plain_lines
 from dayfile.cli.outcome import Outcome
 
+NAME = "\u0142\xf3d\u017a \U0001f600"
 SERVER = {"DAYFILE_URL": "http://127.0.0.1:9", "DAYFILE_ACCOUNT_SID": "AC1", "DAYFILE_AUTH_TOKEN": "secret"}
 
 
@@ -49,7 +52,7 @@ def test_the_help_waits_for_nothing_that_it_does_not_need() -> None:
 
 def test_the_version_is_shown(run: Any) -> None:
     """It is the first question in every report."""
-    assert run("--version").output == f"dayfile {__version__}\n"
+    assert run("--version").output == run("-V").output == f"dayfile {__version__}\n"
 
 
 @pytest.mark.parametrize(
@@ -163,5 +166,39 @@ def test_a_command_loads_only_what_it_needs() -> None:
 def test_bytes_that_are_no_text_are_a_mistake_and_no_bug(words: tuple[str, ...], run: Any) -> None:
     """A shell passes on whatever it is given; neither a database nor a URL can hold it."""
     done = run(*words, **SERVER)
-    assert (done.exit_code, done.stdout) == (Outcome.FAILED, "")
-    assert done.stderr == "Error: a text that was given cannot be used: it holds bytes that are not UTF-8\n"
+    assert (done.exit_code, done.stdout) == (Outcome.USAGE, "")
+    assert "UTF-8" in done.stderr
+    assert "\udcff" not in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "iso-8859-1"])
+def test_what_an_encoding_lacks_is_spelled_out(encoding: str, tmp_path: Path) -> None:
+    """A console of Windows, a minimal container: an emoji in somebody's name ended in a trace and `a bug in Dayfile`."""
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "DAYFILE_DATA_DIR": str(tmp_path / "data")}
+
+    def run_command(*words: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [sys.executable, "-m", "dayfile", *words], env=environment, capture_output=True, check=False
+        )
+
+    run_command("init")
+    made = run_command("accounts", "create", "--name", NAME, "--json")
+    assert json.loads(made.stdout)["friendly_name"] == NAME
+    assert made.stdout.isascii()
+    listed = run_command("accounts", "list")
+    assert (listed.returncode, rb"\U0001f600" in listed.stdout) == (0, True), listed
+    assert run_command("accounts", NAME).returncode == Outcome.USAGE
+    assert run_command("accounts", "show", NAME).returncode == Outcome.USAGE
+
+
+def test_an_argument_that_is_no_text_is_told_in_every_locale(tmp_path: Path) -> None:
+    """It comes as bytes, and a trace was all that came of it."""
+    for encoding in ("cp1252", "utf-8"):
+        done = subprocess.run(
+            [sys.executable.encode(), b"-m", b"dayfile", b"jobs", b"show", b"\xff\xfe"],
+            env={**os.environ, "PYTHONIOENCODING": encoding} | SERVER,
+            cwd=tmp_path,
+            capture_output=True,
+            check=False,
+        )
+        assert (done.returncode, b"UTF-8" in done.stderr) == (Outcome.USAGE, True), done

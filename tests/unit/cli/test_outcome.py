@@ -19,6 +19,9 @@ from dayfile.cli.outcome import Outcome, outcome_of
         (errors.Invalid("no"), Outcome.FAILED),
         (errors.Unusable("no"), Outcome.FAILED),
         (errors.Corrupt("no"), Outcome.FAILED),
+        (errors.Unauthorized("no"), Outcome.NOT_FOUND),
+        (errors.Forbidden("no"), Outcome.NOT_FOUND),
+        (errors.AccountSuspended("no"), Outcome.NOT_FOUND),
     ],
 )
 def test_an_error_s_exit_code_says_what_can_be_done(error: errors.DayfileError, outcome: Outcome) -> None:
