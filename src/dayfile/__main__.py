@@ -1,4 +1,4 @@
-"""Where `dayfile` and `python -m dayfile` begin."""
+"""The start of `dayfile` and of `python -m dayfile`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where jobs stand in the queue, and when they may be done: one look at the queue for all jobs of an answer."""
+"""The places of jobs in the queue and their estimates, from one look at the queue for all jobs of an answer."""
 
 from __future__ import annotations
 

@@ -173,7 +173,7 @@ def test_bytes_that_are_no_text_are_a_mistake_and_no_bug(words: tuple[str, ...],
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "iso-8859-1"])
 def test_what_an_encoding_lacks_is_spelled_out(encoding: str, tmp_path: Path) -> None:
-    """A console of Windows, a minimal container: an emoji in somebody's name ended in a trace and `a bug in Dayfile`."""
+    """A console of Windows, a minimal container: an emoji in somebody's name ended in a trace and "a bug"."""
     environment = {**os.environ, "PYTHONIOENCODING": encoding, "DAYFILE_DATA_DIR": str(tmp_path / "data")}
 
     def run_command(*words: str) -> subprocess.CompletedProcess[bytes]:
