@@ -59,7 +59,7 @@ def list_damages(
 ) -> None:
     """List damaged objects, in the order in which they were found: 100 of them in a table, all of them in JSON."""
     screen = screen_of(ctx)
-    with instance.opened(to_read=True) as service:
+    with instance.opened(screen, to_read=True) as service:
         damages = _all(service, after=after, settled=everything)
         if as_json:
             screen.json_list(map(_as_json, islice(damages, limit)))
@@ -88,7 +88,7 @@ def retry(ctx: typer.Context, *, objects: ObjectsArgument = None, as_json: JsonO
     from dayfile.accounts.administer import OPERATOR
 
     screen = screen_of(ctx)
-    with instance.opened() as service:
+    with instance.opened(screen) as service:
         keys = objects or [damage.key for damage in _all(service, after=0, settled=False) if damage.is_open]
         looked_at = []
         with screen.counting("Looking", len(keys)) as bar:
@@ -117,7 +117,7 @@ def accept(ctx: typer.Context, *, damaged: ObjectArgument, yes: YesOption = Fals
     from dayfile.sealing.repairs import NotSealedYet
 
     screen = screen_of(ctx)
-    with instance.opened() as service:
+    with instance.opened(screen) as service:
         with service.database.snapshot() as tx:
             damage = tx.damages.get(damaged)
         if damage.is_open:

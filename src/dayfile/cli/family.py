@@ -28,7 +28,7 @@ class Command(TyperCommand):
         for parameter in self.params:
             if (parameter.metavar or "").rstrip(".") not in _PATHS:
                 _check_text(ctx, parameter)
-        return rest  # type: ignore[no-any-return]
+        return rest
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         arguments = (parameter for parameter in self.params if isinstance(parameter, TyperArgument))
