@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from dayfile.accounts.administer import Administration
 from dayfile.accounts.authenticate import Authenticator
 from dayfile.accounts.sessions import Sessions
-from dayfile.accounts.settle_key import is_settled, settle_key
+from dayfile.accounts.settle_key import settle_key
 from dayfile.clock import Clock, SystemClock
 from dayfile.delivery.addresses import Destinations, Resolver, SystemResolver
 from dayfile.delivery.replay import Replay
@@ -31,13 +31,13 @@ from dayfile.exports.given import GivenLinks
 from dayfile.exports.outbox import Outbox
 from dayfile.exports.publish import Publishing
 from dayfile.exports.retention import Retention
-from dayfile.files import key_file
 from dayfile.files.links import LinkSigner
 from dayfile.files.private import Closed, Exposed
 from dayfile.files.scratch import scratch_folder
 from dayfile.files.storage import LocalStorage, Storage
+from dayfile.instance_key import find_key, make_key
 from dayfile.model.job import RetryRule
-from dayfile.model.secret import KEY_BYTES, InstanceKey, Randomness
+from dayfile.model.secret import InstanceKey, Randomness
 from dayfile.objects.sweep import Sweep
 from dayfile.settings import Settings
 from dayfile.store.database import Database, file_of
@@ -104,7 +104,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
         with _named_folder(settings):
             database = make_database(settings.database)
             with _closed_on_failure(database):
-                key = _make_key(settings, database)
+                key = make_key(settings, database, randomness=SystemRandomness())
                 settle_key(database, key)
         service = cls(settings, database=database, key=key, clock=clock or SystemClock())
         service.permissions = permissions
@@ -122,7 +122,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
             if database is None:
                 raise Absent(_ABSENT.format(settings.place))
             with _closed_on_failure(database):
-                key = _find_key(settings, database)
+                key = find_key(settings, database)
                 if key is None:
                     raise Absent(_ABSENT.format(settings.place))
                 settle_key(database, key)
@@ -214,11 +214,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
         from dayfile.sealing.repairs import Repairs
 
         return Repairs(
-            self.database,
-            self.storage,
-            clock=self.clock,
-            scratch=self._scratch,
-            sweep_delay=self.settings.sweep_delay,
+            self.database, self.storage, clock=self.clock, scratch=self._scratch, sweep_delay=self.settings.sweep_delay
         )
 
     @cached_property
@@ -399,34 +395,3 @@ def _closed_on_failure(database: Database) -> Iterator[None]:
         on_failure.callback(database.close)
         yield
         on_failure.pop_all()
-
-
-def _make_key(settings: Settings, database: Database) -> InstanceKey:
-    """Return the key of the instance, made if neither settings nor data folder nor database know of one."""
-    found = _find_key(settings, database)
-    if found is not None:
-        return found
-    randomness = SystemRandomness()
-    new, draft = randomness.hex(2 * KEY_BYTES) + "\n", randomness.hex(16)
-    return InstanceKey.parse(key_file.read_or_make(settings.key_file, new=new, draft=draft))
-
-
-def _find_key(settings: Settings, database: Database) -> InstanceKey | None:
-    """Return the key from the settings, or the one in the data folder; None for an instance that has none yet.
-
-    Raises Unusable for one that had a key: its secrets can be read with that one only, and in a backup another one
-    would take its place.
-    """
-    if settings.secret_key is not None:
-        return InstanceKey.parse(settings.secret_key.get_secret_value())
-    text = key_file.find(settings.key_file)
-    if text is None and is_settled(database):
-        # A process that settled it a moment ago has made the file before.
-        text = key_file.find(settings.key_file)
-        if text is None:
-            raise Unusable(
-                f"the key of this instance is missing: there is no {settings.key_file}, and every secret in its "
-                "database depends on it. Put the file back from the backup of the data folder, or set "
-                "DAYFILE_SECRET_KEY to what was in it; no new one is made beside this database"
-            )
-    return None if text is None else InstanceKey.parse(text)
