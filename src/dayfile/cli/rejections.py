@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,16 +11,27 @@ import typer
 from dayfile.cli import instance
 from dayfile.cli.confirmation import YesOption, confirm
 from dayfile.cli.family import Family
-from dayfile.cli.options import JsonOption, read_account, screen_of
+from dayfile.cli.options import JsonOption, read_account, read_type, screen_of
 from dayfile.cli.outcome import Outcome
 from dayfile.cli.show import Column, Screen, count_text
 from dayfile.model.account import AccountSid
+from dayfile.model.receipt import ALL_REJECTIONS, RejectionFilter
+from dayfile.model.resource import ResourceType
+from dayfile.model.sid import canonical_sid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dayfile.model.receipt import Rejection
+    from dayfile.model.receipt import Rejection, RejectionGroup
     from dayfile.service import Service
+
+
+class GroupBy(StrEnum):
+    """One of the things that rejections are grouped by."""
+
+    REASON = "reason"
+    SOURCE = "source"
+
 
 app = Family(help="Lines that were not accepted: look at them, try them again, drop them.")
 
@@ -30,10 +42,47 @@ _SHOWN_CHARACTERS = 4000
 NumbersArgument = Annotated[
     list[int] | None, typer.Argument(metavar="[NUMBER...]", help="Rejections, by number.", show_default=False)
 ]
-AllOption = Annotated[bool, typer.Option("--all", help="All of them, instead of numbers.")]
+AllOption = Annotated[bool, typer.Option("--all", help="All of them.")]
+
+
+def _read_receipt(text: str) -> str:
+    sid = canonical_sid(text, prefix="RC")
+    if sid is None:
+        raise typer.BadParameter(f"a receipt's sid is RC followed by 32 hexadecimal digits; got {text!r}")
+    return sid
+
+
+TypeOption = Annotated[
+    ResourceType | None,
+    typer.Option("--type", metavar="TYPE", help="Only those that were sent as this resource type.", parser=read_type),
+]
+ReasonOption = Annotated[
+    str | None,
+    typer.Option(
+        "--reason",
+        metavar="TEXT",
+        help="Only those whose reason has this text, as `list` shows it.",
+        show_default=False,
+    ),
+]
+SourceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--source", metavar="SOURCE", help="Only those of this file, named as `list` shows it.", show_default=False
+    ),
+]
+ReceiptOption = Annotated[
+    str | None,
+    typer.Option(
+        "--receipt", metavar="RC...", help="Only those of the request with this receipt.", parser=_read_receipt
+    ),
+]
 AccountOption = Annotated[
     AccountSid | None,
     typer.Option("--account", metavar="ACCOUNT", help="Only those that wait for this account.", parser=read_account),
+]
+ByOption = Annotated[
+    GroupBy | None, typer.Option("--by", metavar="BY", help="reason or source, instead of both.", show_default=False)
 ]
 AfterOption = Annotated[
     int, typer.Option("--after", metavar="NUMBER", min=0, help="Only those that follow this one.", show_default=False)
@@ -42,6 +91,15 @@ LimitOption = Annotated[
     int | None, typer.Option("--limit", metavar="N", min=1, help="At most so many.", show_default=False)
 ]
 
+GroupsOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many groups.")]
+
+_GROUP_COLUMNS = (
+    Column("COUNT", right=True, whole=True),
+    Column("TYPE", whole=True),
+    Column("NUMBERS", whole=True),
+    Column("WHERE"),
+    Column("WHY", wraps=True),
+)
 _COLUMNS = (
     Column("NUMBER", right=True, whole=True),
     Column("TYPE", whole=True),
@@ -55,23 +113,60 @@ _COLUMNS = (
 def list_rejections(
     ctx: typer.Context,
     *,
+    resource_type: TypeOption = None,
+    reason: ReasonOption = None,
+    source: SourceOption = None,
+    receipt: ReceiptOption = None,
     account: AccountOption = None,
     after: AfterOption = 0,
     limit: LimitOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List rejections, oldest first: 100 of them in a table, all of them in JSON."""
+    """List rejections, oldest first: a page of 100 in a table, all of them in JSON."""
     screen = screen_of(ctx)
+    matching = _matching(resource_type, account, reason=reason, source=source, receipt=receipt)
     with instance.opened(screen_of(ctx), to_read=True) as service:
         if as_json:
-            screen.json_list(map(_as_json, islice(_all(service, account=account, after=after), limit)))
+            screen.json_list(map(_as_json, islice(_all(service, matching, after=after), limit)))
             return
         # One more than is shown, to know if there are more.
         shown = limit or _SHOWN_IN_TABLE
-        rejections = list(islice(_all(service, account=account, after=after), shown + 1))
+        rejections = list(islice(_all(service, matching, after=after), shown + 1))
     screen.table(_COLUMNS, map(_as_row, rejections[:shown]), empty="There is no rejection: every line was accepted.")
     if len(rejections) > shown:
         screen.note(f"There are more: add --after {rejections[shown - 1].id}")
+
+
+@app.command("groups")
+def groups(
+    ctx: typer.Context,
+    *,
+    by: ByOption = None,
+    resource_type: TypeOption = None,
+    reason: ReasonOption = None,
+    source: SourceOption = None,
+    receipt: ReceiptOption = None,
+    account: AccountOption = None,
+    limit: GroupsOption = _SHOWN_IN_TABLE,
+    as_json: JsonOption = False,
+) -> None:
+    """Count rejections by reason and by source, a file or a receipt: the largest groups first."""
+    screen = screen_of(ctx)
+    matching = _matching(resource_type, account, reason=reason, source=source, receipt=receipt)
+    with instance.opened(screen_of(ctx), to_read=True) as service, service.database.snapshot() as tx:
+        # One more than is shown, to know if there are more.
+        found = tx.rejections.groups(
+            by_reason=by is not GroupBy.SOURCE,
+            by_source=by is not GroupBy.REASON,
+            matching=matching,
+            limit=limit + 1,
+        )
+    if as_json:
+        screen.json([_group_as_json(group) for group in found[:limit]])
+    else:
+        screen.table(_GROUP_COLUMNS, map(_group_as_row, found[:limit]), empty="There is no such rejection.")
+    if len(found) > limit:
+        screen.note(f"There are more groups: add --limit {limit * 10}")
 
 
 @app.command("show")
@@ -103,16 +198,31 @@ def show(
 
 
 @app.command("retry")
-def retry(ctx: typer.Context, *, numbers: NumbersArgument = None, everything: AllOption = False) -> None:
-    """Try rejections again; those that are accepted now leave the list. Exit code 1 when some are not."""
-    _check_choice(numbers, everything=everything)
+def retry(
+    ctx: typer.Context,
+    *,
+    numbers: NumbersArgument = None,
+    everything: AllOption = False,
+    resource_type: TypeOption = None,
+    reason: ReasonOption = None,
+    source: SourceOption = None,
+    receipt: ReceiptOption = None,
+    account: AccountOption = None,
+) -> None:
+    """Try rejections again, by number or by what they have in common; accepted ones leave the list.
+
+    Exit code 1 when some are still rejected.
+    """
+    matching = _matching(resource_type, account, reason=reason, source=source, receipt=receipt)
+    _check_choice(numbers, matching, everything=everything)
     screen = screen_of(ctx)
     with instance.opened(screen_of(ctx)) as service:
         if numbers:
             tried = service.intake.retry(numbers)
             accepted, rejected = tried.accepted, tried.rejected
         else:
-            accepted, rejected = _retry_all(service, screen)
+            accepted, rejected = _retry_all(service, screen, matching)
+        service.database.give_back_space()
     screen.line(f"{count_text(accepted, 'line')} accepted, {rejected:,} still rejected.")
     if rejected:
         raise typer.Exit(Outcome.FAILED)
@@ -124,13 +234,19 @@ def drop(
     *,
     numbers: NumbersArgument = None,
     everything: AllOption = False,
+    resource_type: TypeOption = None,
+    reason: ReasonOption = None,
+    source: SourceOption = None,
+    receipt: ReceiptOption = None,
+    account: AccountOption = None,
     yes: YesOption = False,
 ) -> None:
-    """Forget rejections for good."""
-    _check_choice(numbers, everything=everything)
+    """Forget rejections for good, by number or by what they have in common; the disk gets their room back."""
+    matching = _matching(resource_type, account, reason=reason, source=source, receipt=receipt)
+    _check_choice(numbers, matching, everything=everything)
     screen = screen_of(ctx)
     with instance.opened(screen_of(ctx)) as service:
-        count = len(set(numbers)) if numbers else _extent(service)[1]
+        count = len(set(numbers)) if numbers else _extent(service, matching)[1]
         if count:
             confirm(screen, f"Drop {count_text(count, 'rejection')} for good", yes=yes, alone=bool(numbers))
         if numbers:
@@ -139,22 +255,39 @@ def drop(
                     tx.rejections.get(number)
                 dropped = tx.rejections.drop(numbers)
         else:
-            dropped = _drop_all(service, screen)
+            dropped = _drop_all(service, screen, matching)
+        service.database.give_back_space()
     screen.line(f"{count_text(dropped, 'rejection')} dropped.")
 
 
-def _check_choice(numbers: list[int] | None, *, everything: bool) -> None:
-    if bool(numbers) == everything:
-        raise typer.BadParameter("name the rejections by number, or all of them with --all")
+def _matching(
+    resource_type: ResourceType | None,
+    account: AccountSid | None,
+    *,
+    reason: str | None,
+    source: str | None,
+    receipt: str | None,
+) -> RejectionFilter:
+    if source is not None and receipt is not None:
+        raise typer.BadParameter("a rejection is of a file or of a request: give --source or --receipt, not both")
+    # What has been sent in a request is filed under its receipt.
+    return RejectionFilter(resource_type=resource_type, account=account, source=receipt or source, reason=reason)
 
 
-def _retry_all(service: Service, screen: Screen) -> tuple[int, int]:
-    """Retry all current rejections in batches; return the numbers of accepted and rejected lines."""
+def _check_choice(numbers: list[int] | None, matching: RejectionFilter, *, everything: bool) -> None:
+    if bool(numbers) + (matching != ALL_REJECTIONS) + everything != 1:
+        raise typer.BadParameter(
+            "name the rejections by number, or by --type, --reason, --source, --receipt or --account, or all with --all"
+        )
+
+
+def _retry_all(service: Service, screen: Screen, matching: RejectionFilter) -> tuple[int, int]:
+    """Retry all current rejections that match in batches; return the numbers of accepted and rejected lines."""
     accepted = rejected = after = 0
-    newest, count = _extent(service)
+    newest, count = _extent(service, matching)
     with screen.counting("Trying again", count) as bar:
         while True:
-            last, tried = service.intake.retry_following(after, up_to=newest)
+            last, tried = service.intake.retry_following(after, up_to=newest, matching=matching)
             if last == after:
                 return accepted, rejected
             after = last
@@ -163,14 +296,14 @@ def _retry_all(service: Service, screen: Screen) -> tuple[int, int]:
             bar.advance(tried.accepted + tried.rejected)
 
 
-def _drop_all(service: Service, screen: Screen) -> int:
-    """Drop all current rejections in batches, so that others can write in between; return their number."""
+def _drop_all(service: Service, screen: Screen, matching: RejectionFilter) -> int:
+    """Drop all current rejections that match in batches, so that others can write in between; return their number."""
     dropped = after = 0
-    newest, count = _extent(service)
+    newest, count = _extent(service, matching)
     with screen.counting("Dropping", count) as bar:
         while True:
             with service.database.transaction() as tx:
-                some = tx.rejections.next_ids(after=after, up_to=newest)
+                some = tx.rejections.next_ids(after=after, up_to=newest, matching=matching)
                 dropped += tx.rejections.drop(some)
             if not some:
                 return dropped
@@ -178,15 +311,15 @@ def _drop_all(service: Service, screen: Screen) -> int:
             bar.advance(len(some))
 
 
-def _extent(service: Service) -> tuple[int, int]:
+def _extent(service: Service, matching: RejectionFilter) -> tuple[int, int]:
     with service.database.snapshot() as tx:
-        return tx.rejections.newest(), tx.rejections.count()
+        return tx.rejections.newest(), tx.rejections.count(matching)
 
 
-def _all(service: Service, *, account: AccountSid | None, after: int) -> Iterator[Rejection]:
+def _all(service: Service, matching: RejectionFilter, *, after: int) -> Iterator[Rejection]:
     while True:
         with service.database.snapshot() as tx:
-            page = tx.rejections.listed(after_id=after, limit=_PAGE, account=account, with_lines=False)
+            page = tx.rejections.listed(after_id=after, limit=_PAGE, matching=matching, with_lines=False)
         if not page:
             return
         yield from page
@@ -206,6 +339,25 @@ def _as_row(rejection: Rejection) -> tuple[str, ...]:
         f"{rejection.source}:{rejection.refusal.line_number}",
         _reason(rejection),
     )
+
+
+def _group_as_row(group: RejectionGroup) -> tuple[str | None, ...]:
+    why = f"{group.field}: {group.reason}" if group.field else group.reason
+    numbers = str(group.first_id) if group.count == 1 else f"{group.first_id} to {group.last_id}"
+    return f"{group.count:,}", group.resource_type, numbers, group.source, why
+
+
+def _group_as_json(group: RejectionGroup) -> dict[str, object]:
+    return {
+        "count": group.count,
+        "resource_type": group.resource_type,
+        "field": group.field,
+        "reason": group.reason,
+        "source": group.source,
+        "first_number": group.first_id,
+        "last_number": group.last_id,
+        "last_date_rejected": f"{group.last_rejected_at:%Y-%m-%dT%H:%M:%SZ}",
+    }
 
 
 def _as_json(rejection: Rejection) -> dict[str, object]:

@@ -30,7 +30,7 @@ from dayfile.intake.retry import Retried, Retries
 from dayfile.intake.taking import PART_BYTES, Repeat, Taking
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import Caller
-from dayfile.model.receipt import Receipt
+from dayfile.model.receipt import ALL_REJECTIONS, Receipt, RejectionFilter
 from dayfile.model.resource import ResourceType
 from dayfile.model.secret import Randomness
 from dayfile.objects.writer import ObjectWriter
@@ -150,12 +150,14 @@ class Intake:
         """Retry refused lines, as the operator; raises NotFound for an id that does not exist, or Transient."""
         return self._retries.retry(rejection_ids)
 
-    def retry_following(self, after: int, *, up_to: int) -> tuple[int, Retried]:
+    def retry_following(
+        self, after: int, *, up_to: int, matching: RejectionFilter = ALL_REJECTIONS
+    ) -> tuple[int, Retried]:
         """Retry some of the refused lines after an id; return the id of the last, or `after` if none is left.
 
         Raises Transient.
         """
-        return self._retries.retry_following(after, up_to=up_to)
+        return self._retries.retry_following(after, up_to=up_to, matching=matching)
 
     def retry_of_account(self, account: AccountSid) -> Retried:
         """Retry some of the lines that waited for the account; the counts are 0 if there are none. Raises Transient."""

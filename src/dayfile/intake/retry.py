@@ -14,7 +14,7 @@ from dayfile.intake.admission import Gate
 from dayfile.intake.batch import Batch
 from dayfile.intake.taking import Taking
 from dayfile.model.account import AccountSid
-from dayfile.model.receipt import Receipt, Rejection
+from dayfile.model.receipt import ALL_REJECTIONS, Receipt, Rejection, RejectionFilter
 from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.model.strictjson import BYTE_ORDER_MARK
 from dayfile.store.database import Database
@@ -56,14 +56,16 @@ class Retries:
             outcomes.append(self._retry(rejections))
         return _sum(outcomes)
 
-    def retry_following(self, after: int, *, up_to: int) -> tuple[int, Retried]:
-        """Retry some of the rejections after one id, up to another, whatever they are by now.
+    def retry_following(
+        self, after: int, *, up_to: int, matching: RejectionFilter = ALL_REJECTIONS
+    ) -> tuple[int, Retried]:
+        """Retry some of the rejections that match after one id, up to another, whatever they are by now.
 
         Returns the id of the last one that was retried, or `after` if none is left, and the counts. Raises Transient if
         they cannot be written now.
         """
         with self._database.snapshot() as tx:
-            found = tx.rejections.listed(after_id=after, limit=_AT_ONCE)
+            found = tx.rejections.listed(after_id=after, matching=matching, limit=_AT_ONCE)
         rejections = [rejection for rejection in found if rejection.id <= up_to]
         return rejections[-1].id if rejections else after, self._retry(rejections)
 
@@ -73,7 +75,7 @@ class Retries:
         Raises Transient if they cannot be written now.
         """
         with self._database.snapshot() as tx:
-            rejections = tx.rejections.listed(account=account, limit=_AT_ONCE)
+            rejections = tx.rejections.listed(matching=RejectionFilter(account=account), limit=_AT_ONCE)
         return self._retry(rejections)
 
     def _retry(self, rejections: Iterable[Rejection]) -> Retried:

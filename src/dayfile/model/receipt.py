@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dayfile.model.account import AccountSid
+from dayfile.model.resource import ResourceType
 
 LISTED_REJECTIONS = 1000
 """The most rejections that a receipt names; all of them are kept."""
@@ -44,6 +45,33 @@ class Rejection:
     source: str  # the file's name or the receipt's sid
     rejected_at: datetime
     refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectionFilter:
+    """What rejections have in common: those match that have all of it. Without anything, all of them do."""
+
+    resource_type: ResourceType | None = None
+    account: AccountSid | None = None  # they wait for it
+    source: str | None = None
+    reason: str | None = None  # a part of `field: reason`, in upper or lower case
+
+
+ALL_REJECTIONS = RejectionFilter()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectionGroup:
+    """Rejections of one resource type with the same reason, the same source, or both."""
+
+    resource_type: str
+    field: str | None
+    reason: str | None  # without the value that was given; None where groups go by source alone
+    source: str | None  # None where groups go by reason alone
+    count: int
+    first_id: int
+    last_id: int
+    last_rejected_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

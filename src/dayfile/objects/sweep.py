@@ -123,6 +123,7 @@ class Sweep:
         while dropped:  # other transactions write between two of these
             with self._database.transaction() as tx:
                 dropped = tx.rejections.drop_abandoned(upload.id)
+        self._database.give_back_space()
 
     def _orphaned_files(self) -> bool:
         if self._clock.monotonic() < self._look_for_orphans_at:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ KEPT_BYTES: Final = 8 * 1024 * 1024
 """The size to which the first commit after a checkpoint cuts the log. Some is kept: it is cheaper to write again."""
 
 _LOOK_AGAIN_AFTER_BYTES: Final = 1024 * 1024
+_GIVEN_BACK_AT_ONCE: Final = 2000  # pages; they are moved, too
 
 _log = structlog.get_logger()
 
@@ -44,6 +45,28 @@ class Checkpoints:
             pass  # another process is checkpointing
         except Exception as error:  # noqa: BLE001 - whatever it is, what was committed is committed
             _log.warning("database.checkpoint_failed", reason=str(error))
+
+    def give_back(self) -> None:
+        """Cut free pages off the file, some at a time: others commit in between.
+
+        Raises nothing: what was deleted is deleted, and later checkpoints go on with it.
+        """
+        try:
+            before, left = None, self._give_some_back()
+            while left and left != before:
+                before, left = left, self._give_some_back()
+        except Exception as error:  # noqa: BLE001 - as above
+            _log.warning("database.checkpoint_failed", reason=str(error))
+
+    def _give_some_back(self) -> int:
+        """Cut some free pages off and return the number of those that are left."""
+        with locked(self._lock_file, wait=True), self._writer, closing(self._engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            cursor.execute(f"PRAGMA incremental_vacuum({_GIVEN_BACK_AT_ONCE})").fetchall()
+            cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            (left,) = cursor.execute("PRAGMA freelist_count").fetchone()
+            cursor.close()
+        return int(left)
 
     def _run_if_due(self) -> None:
         size = self._log_bytes()

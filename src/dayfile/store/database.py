@@ -129,6 +129,11 @@ class Database:
             found = connection.exec_driver_sql(f"PRAGMA integrity_check({_FINDINGS})").scalars().all()
         return [] if found == ["ok"] else [str(one) for one in found]
 
+    def give_back_space(self) -> None:
+        """Return the space of deleted rows to the disk, after many were deleted; PostgreSQL reuses it by itself."""
+        if self._checkpoints is not None:
+            self._checkpoints.give_back()
+
     def close(self) -> None:
         """Close every connection; closing twice is fine."""
         self.engine.dispose()

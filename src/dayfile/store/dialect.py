@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, update
+from sqlalchemy import ColumnElement, Connection, Table, case, func, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from dayfile.store.tables.instance import counter
@@ -47,6 +47,12 @@ def next_number(connection: Connection, name: str) -> int:
         update(counter).where(counter.c.name == name).values(value=counter.c.value + 1).returning(counter.c.value)
     )
     return int(connection.execute(statement).scalar_one())
+
+
+def before(connection: Connection, text: ColumnElement[str], mark: str) -> ColumnElement[str]:
+    """Return the part of a text before the first mark in it; all of it if there is none."""
+    find = func.strpos if connection.dialect.name == "postgresql" else func.instr
+    return case((find(text, mark) > 0, func.substr(text, 1, find(text, mark) - 1)), else_=text)
 
 
 def in_batches(values: Iterable[T]) -> Iterator[list[T]]:

@@ -10,13 +10,13 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, insert, null, or_, select, update
 
 from dayfile.errors import NotFound
 from dayfile.model.account import AccountSid
-from dayfile.model.receipt import Refusal, Rejection
+from dayfile.model.receipt import ALL_REJECTIONS, Refusal, Rejection, RejectionFilter, RejectionGroup
 from dayfile.model.resource import ResourceType
-from dayfile.store.dialect import in_batches
+from dayfile.store.dialect import before, in_batches
 from dayfile.store.tables.records import rejection as table
 from dayfile.store.tables.records import upload
 
@@ -65,17 +65,58 @@ class Rejections:
         return _rejection(row)
 
     def listed(
-        self, *, after_id: int = 0, limit: int, account: AccountSid | None = None, with_lines: bool = True
+        self,
+        *,
+        after_id: int = 0,
+        limit: int,
+        matching: RejectionFilter = ALL_REJECTIONS,
+        with_lines: bool = True,
     ) -> list[Rejection]:
-        """Return the rejections that follow an id, oldest first; with `account`, those that wait for it to exist.
+        """Return the rejections that follow an id and match, oldest first.
 
         A line may have a mebibyte: without `with_lines`, lines are not read, and are empty in the result.
         """
         columns = table.c if with_lines else [column for column in table.c if column is not table.c.line]
-        query = select(*columns).where(table.c.id > after_id, _counts()).order_by(table.c.id).limit(limit)
-        if account is not None:
-            query = query.where(table.c.account == account)
+        query = select(*columns).where(table.c.id > after_id, *_matches(matching)).order_by(table.c.id).limit(limit)
         return [_rejection(row) for row in self._connection.execute(query)]
+
+    def groups(
+        self, *, by_reason: bool, by_source: bool, matching: RejectionFilter = ALL_REJECTIONS, limit: int
+    ) -> list[RejectionGroup]:
+        """Return the largest groups of those that match, by type and by reason, source or both."""
+        whole = before(self._connection, table.c.reason, "; got ")
+        parts = select(
+            table.c.id,
+            table.c.resource_type,
+            (table.c.field if by_reason else null()).label("field"),
+            (whole if by_reason else null()).label("reason"),
+            (table.c.source if by_source else null()).label("source"),
+            table.c.rejected_at,
+        ).where(*_matches(matching))
+        part = parts.subquery()
+        keys = (part.c.resource_type, part.c.field, part.c.reason, part.c.source)
+        count, first = func.count().label("size"), func.min(part.c.id).label("first_id")
+        rows = self._connection.execute(
+            select(
+                *keys, count, first, func.max(part.c.id).label("last_id"), func.max(part.c.rejected_at).label("last")
+            )
+            .group_by(*keys)
+            .order_by(count.desc(), first)
+            .limit(limit)
+        )
+        return [
+            RejectionGroup(
+                resource_type=row.resource_type,
+                field=row.field,
+                reason=row.reason,
+                source=row.source,
+                count=row.size,
+                first_id=row.first_id,
+                last_id=row.last_id,
+                last_rejected_at=row.last,
+            )
+            for row in rows
+        ]
 
     def awaited(self, *, after: AccountSid | None, limit: int) -> list[AccountSid]:
         """Return the accounts that rejections wait for, in the order of their sids, after a sid.
@@ -97,18 +138,18 @@ class Rejections:
             values = {"field": refusal.field, "reason": refusal.reason, "account": refusal.account}
             self._connection.execute(update(table).where(table.c.id == refusal.line_number).values(values))
 
-    def count(self) -> int:
-        """Return the number of rejections."""
-        return self._connection.execute(select(func.count()).select_from(table).where(_counts())).scalar_one()
+    def count(self, matching: RejectionFilter = ALL_REJECTIONS) -> int:
+        """Return the number of rejections that match."""
+        return self._connection.execute(select(func.count()).select_from(table).where(*_matches(matching))).scalar_one()
 
     def newest(self) -> int:
         """Return the id of the newest rejection; 0 if there is none."""
         query = select(table.c.id).where(_counts()).order_by(table.c.id.desc()).limit(1)
         return self._connection.execute(query).scalar() or 0
 
-    def next_ids(self, *, after: int, up_to: int) -> list[int]:
-        """Return the ids of rejections after one, up to another, in order: as many as one transaction may change."""
-        return self._some_ids(table.c.id > after, table.c.id <= up_to, _counts())
+    def next_ids(self, *, after: int, up_to: int, matching: RejectionFilter = ALL_REJECTIONS) -> list[int]:
+        """Return the next ids of those that match, up to one, in order: as many as one transaction may change."""
+        return self._some_ids(table.c.id > after, table.c.id <= up_to, *_matches(matching))
 
     def drop(self, rejection_ids: Collection[int]) -> int:
         """Delete rejections and return how many of them there were."""
@@ -135,6 +176,20 @@ class Rejections:
 
 def _counts() -> ColumnElement[bool]:
     return or_(table.c.upload_id.is_(None), ~exists().where(upload.c.id == table.c.upload_id))
+
+
+def _matches(matching: RejectionFilter) -> list[ColumnElement[bool]]:
+    conditions = [_counts()]
+    if matching.resource_type is not None:
+        conditions.append(table.c.resource_type == matching.resource_type.name)
+    if matching.account is not None:
+        conditions.append(table.c.account == matching.account)
+    if matching.source is not None:
+        conditions.append(table.c.source == matching.source)
+    if matching.reason is not None:
+        shown = func.coalesce(table.c.field.concat(": "), "").concat(table.c.reason)
+        conditions.append(shown.icontains(matching.reason, autoescape=True))
+    return conditions
 
 
 def _rejection(row: Row[Any]) -> Rejection:

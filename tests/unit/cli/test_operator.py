@@ -193,3 +193,47 @@ def test_rejections_are_listed_and_dropped_some_at_a_time(run: Any) -> None:
     assert run("rejections", "drop", "--all", "--yes").stdout == "1,105 rejections dropped.\n"
     assert run("rejections", "list", "--json").stdout == "[]\n"
     assert run("rejections", "retry", "--all").exit_code == Outcome.DONE
+
+
+def test_rejections_are_grouped_and_dropped_by_what_they_have_in_common(run: Any, tmp_path: Path) -> None:
+    """A hundred thousand of one mistake are one line to look at, and one command to be rid of."""
+    wrong = tmp_path / "wrong.jsonl"
+    wrong.write_text('{"sid": 1}\n{"sid": 2}\n')
+    run("intake", "Calls", str(wrong), "-", text="bad\n" * 3)
+    run("intake", "Messages", "-", text="bad\n")
+    found = json.loads(run("rejections", "groups", "--json").stdout)
+    assert [(one["count"], one["resource_type"], one["field"], one["source"]) for one in found] == [
+        (3, "Calls", None, "standard input"),
+        (2, "Calls", "sid", str(wrong)),
+        (1, "Messages", None, "standard input"),
+    ]
+    assert found[1]["reason"] == "must be CA followed by 32 lower-case hexadecimal digits"
+    by_source = json.loads(run("rejections", "groups", "--by", "source", "--type", "Calls", "--json").stdout)
+    assert [(one["count"], one["reason"]) for one in by_source] == [(3, None), (2, None)]
+    header, first, *_ = run("rejections", "groups", "--by", "reason").stdout.splitlines()
+    assert (header.split()[0], first.split()[:2]) == ("COUNT", ["3", "Calls"])
+    assert "--limit 10" in run("rejections", "groups", "--limit", "1").stderr
+    listed = json.loads(run("rejections", "list", "--reason", found[1]["reason"], "--json").stdout)
+    assert [one["number"] for one in listed] == [1, 2]
+    assert run("rejections", "list", "--receipt", "RC" + "0" * 32, "--json").stdout == "[]\n"
+    tried = run("rejections", "retry", "--source", str(wrong))
+    assert (tried.stdout, tried.exit_code) == ("0 lines accepted, 2 still rejected.\n", Outcome.FAILED)
+    assert run("rejections", "drop", "--type", "Calls").exit_code == Outcome.USAGE
+    assert run("rejections", "drop", "--type", "Calls", "--reason", "sid:", "--yes").stdout == "2 rejections dropped.\n"
+    assert run("rejections", "drop", "--type", "Calls", "--yes").stdout == "3 rejections dropped.\n"
+    assert [one["resource_type"] for one in json.loads(run("rejections", "list", "--json").stdout)] == ["Messages"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--type", "Calls", "--all"),
+        ("1", "--reason", "x"),
+        ("--receipt", "RC1"),
+        ("--source", "x", "--receipt", "RC" * 17),
+    ],
+)
+def test_what_is_dropped_is_said_in_one_way(run: Any, words: tuple[str, ...]) -> None:
+    """Two that contradict one another would drop what nobody meant."""
+    for command in ("drop", "retry"):
+        assert run("rejections", command, *words).exit_code == Outcome.USAGE

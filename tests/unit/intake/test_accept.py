@@ -14,7 +14,7 @@ from dayfile.intake.accept import Intake
 from dayfile.intake.inflate import Compression
 from dayfile.model.account import Account, AccountSid, AccountState
 from dayfile.model.credential import Caller, Scope
-from dayfile.model.receipt import LISTED_REJECTIONS
+from dayfile.model.receipt import LISTED_REJECTIONS, RejectionFilter
 from dayfile.model.resource import CALLS, MESSAGES
 from tests.support.intake import OPERATOR, Place, a_delivery, caller_of
 from tests.support.records import Sent
@@ -90,7 +90,7 @@ def test_lines_of_unknown_accounts_are_refused_and_wait_for_them(place: Place, i
         (3, "account_sid"),
     ]
     with place.database.snapshot() as tx:
-        assert len(tx.rejections.listed(account=unknown, limit=9)) == 2
+        assert len(tx.rejections.listed(matching=RejectionFilter(account=unknown), limit=9)) == 2
 
 
 def test_an_account_made_meanwhile_is_known_at_once(place: Place, intake: Intake) -> None:
@@ -131,7 +131,7 @@ def test_an_account_that_may_write_writes_for_itself_and_its_subaccounts(place: 
         up = intake.accept(a_delivery([_message(acme.sid)], caller=caller_of(sub)))
         assert (up.accepted, up.rejected) == (0, 1)
     with place.database.snapshot() as tx:
-        assert tx.rejections.listed(account=other.sid, limit=9) == []
+        assert tx.rejections.listed(matching=RejectionFilter(account=other.sid), limit=9) == []
 
 
 def test_a_subaccount_made_meanwhile_is_known_at_once(place: Place, acme: Account) -> None:
