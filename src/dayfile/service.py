@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from dayfile.sealing.seal import Sealing
     from dayfile.work.check import Check
     from dayfile.work.clock_watch import ClockWatch
+    from dayfile.work.presence import Presence
+    from dayfile.work.vitals import Vitals
     from dayfile.work.worker import Worker
 
 _ALPHANUMERIC = string.ascii_letters + string.digits
@@ -334,6 +336,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
             job_lifetime=self.settings.job_lifetime,
             concurrent_requests=self.settings.concurrent_requests,
             max_body_bytes=self.settings.max_body_bytes,
+            vitals=self.vitals,
         )
 
     @cached_property
@@ -363,6 +366,29 @@ class Service(contextlib.AbstractContextManager["Service"]):
             notice_lifetime=self.settings.notice_lifetime,
             scrub_every=self.settings.scrub_every,
             unsent_letters=self.unsent_letters,
+        )
+
+    @cached_property
+    def presence(self) -> Presence:
+        """What makes the worker of this process known to the others."""
+        from dayfile.work.presence import Presence
+
+        return Presence(self._worker_name, database=self.database, clock=self.clock)
+
+    @cached_property
+    def vitals(self) -> Vitals:
+        """What the operator sees beyond whether the server answers."""
+        from dayfile.work.overdue import Overdue
+        from dayfile.work.vitals import Vitals
+
+        settings, file = self.settings, file_of(self.settings.database)
+        lifetimes = {"job_lifetime": settings.job_lifetime, "scrub_every": settings.scrub_every}
+        return Vitals(
+            self.database,
+            clock=self.clock,
+            overdue=Overdue(self.database, clock=self.clock, **lifetimes),
+            unsent_letters=self.unsent_letters,
+            folders=[settings.data_dir.absolute(), settings.storage_folder, *([file.parent] if file else [])],
         )
 
     @cached_property

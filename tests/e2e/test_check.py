@@ -99,6 +99,16 @@ def test_a_daily_run_that_does_not_come_to_an_end_is_found(world: World) -> None
     assert found(world) == {"a day that is sealed is exported"}
 
 
+def test_a_job_that_nobody_works_on_is_found(world: World) -> None:
+    """Its customer waits, and no worker runs that could say so."""
+    with world.database.snapshot() as tx:
+        account = tx.accounts.get(ACME)
+    world.jobs.submit(a_job_request(account, DAY, DAY))
+    assert found(world) == set()
+    world.clock.pass_by(timedelta(minutes=5, seconds=1))
+    assert found(world) == {"a job does not hang"}
+
+
 def test_a_day_that_nobody_seals_is_found(world: World) -> None:
     """No worker for days: every customer's export is late."""
     world.clock.pass_by(timedelta(days=4))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 
 import httpx2
 import pytest
+from sqlalchemy import update
 
 from dayfile import __version__
 from dayfile.accounts.administer import NewAccount
@@ -28,7 +30,9 @@ from dayfile.model.resource import MESSAGES
 from dayfile.service import Service
 from dayfile.settings import Settings
 from dayfile.store.database import Database
+from dayfile.store.tables.exports import job
 from dayfile.web.client_address import TrustedProxies
+from dayfile.work.vitals import Vitals
 from tests.support.browser import look
 from tests.support.server import serving
 
@@ -123,6 +127,10 @@ class Shown:
     @property
     def authenticator(self) -> Authenticator:
         return self.service.authenticator
+
+    @property
+    def vitals(self) -> Vitals:
+        return self.service.vitals
 
     @property
     def sessions(self) -> Sessions:
@@ -261,6 +269,33 @@ def test_trouble_is_shown_and_its_details_only_to_those_near(
         page = httpx2.get(url, trust_env=False).text
     assert "Not ready" in page
     assert ("/secret/place" in page) is tells
+
+
+def test_a_page_without_a_worker_is_not_green(near: Page, service: Service) -> None:
+    """Nothing is sealed, exported or sent: whoever looks must see it, and what to do."""
+    page = near.get().text
+    assert 'class="verdict warn"' in page
+    assert "none running" in page
+    assert "<code>dayfile work</code>" in page
+    service.presence.round()
+    assert "1 running" in near.get().text
+
+
+def test_a_job_that_nobody_works_on_is_shown_as_trouble(near: Page, service: Service) -> None:
+    """Its customer waits; the page says so to whoever may know, and names nobody to the others."""
+    due = service.clock.now() - timedelta(minutes=6)
+    with service.database.exclusively() as connection:
+        connection.execute(update(job).values(due_at=due))
+    page = near.get().text
+    assert 'class="verdict bad"' in page
+    assert "1 overdue" in page
+    assert [word for word in near.secrets if word in page] == []
+
+
+def test_vital_signs_are_nobody_s_business(public: Page) -> None:
+    """Whether a worker runs, and how full the disk is, helps those who want to do harm."""
+    page = public.get().text
+    assert [word for word in ("Workers", "Disk", "overdue", "warn") if word in page.partition("</style>")[2]] == []
 
 
 def test_it_works_in_a_browser(near: Page, tmp_path: Path) -> None:

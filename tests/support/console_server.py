@@ -40,7 +40,7 @@ class ConsoleServer:
 
     def new_operator(self) -> tuple[str, str]:
         """Another operator's key: its sid and its secret."""
-        new = self.service.administration.create_key(account=None, scopes=list(KeyScope))
+        new = self.service.administration.create_key(account=None, scopes=[KeyScope.INTAKE, KeyScope.ACCOUNTS])
         return new.key.sid, new.secret
 
     def browser(self) -> httpx2.Client:

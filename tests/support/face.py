@@ -49,6 +49,7 @@ from tests.support.recorded_log import recorded_log
 from tests.support.server import serving
 from tests.support.state import KEY, a_database
 from tests.support.told import NamesOf
+from tests.support.vitals import a_vitals
 
 JOB_LIFETIME = timedelta(days=7)
 NO_DELAYS = DelayRule(longest_seconds=0.0)
@@ -120,6 +121,7 @@ class Face:
         self.before_request: Callable[[], object] = lambda: None  # a test may come in between two requests
         self.clock = FakeClock()
         self.randomness = SharedRandomness()
+        self.folder = folder
         self.database = a_database(folder)
         self.storage = LocalStorage(folder / "objects")
         self.names = NamesOf({"inside.example": [["10.0.0.1"]]})
@@ -166,6 +168,7 @@ class Face:
             job_lifetime=JOB_LIFETIME,
             concurrent_requests=concurrent_requests,
             max_body_bytes=1 << 20,
+            vitals=a_vitals(self.database, self.clock, self.folder),
         )
         return self._watched(create_app(context, pages=pages, delay_rule=delay_rule))
 

@@ -24,6 +24,7 @@ from dayfile.intake.accept import Intake
 from dayfile.model.secret import Randomness
 from dayfile.store.database import Database
 from dayfile.web.client_address import TrustedProxies
+from dayfile.work.vitals import Vitals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,7 @@ class Context:
     link_lifetime: timedelta
     job_lifetime: timedelta  # for which a job is shown after it is over
     concurrent_requests: int  # of one account in one process; 0: any number
+    vitals: Vitals  # for the operator and this machine
     max_body_bytes: int  # of records, after decompression
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Final
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -13,9 +14,13 @@ from dayfile.api.context import Context, context_of
 from dayfile.api.exports import READ
 from dayfile.errors import Transient
 from dayfile.objects.layout import UNIQUE_DIGITS, probe_key
+from dayfile.web.audience import Audience, stranger, visitor_of
+from dayfile.work.vitals import Level
 
 FRESH_FOR_SECONDS = 1.0
 PATIENCE_SECONDS = 2.0
+
+_STATUSES: Final = {Level.OK: "ok", Level.WARNING: "warning", Level.BAD: "bad"}
 
 router = APIRouter()
 
@@ -30,11 +35,46 @@ async def alive() -> Response:
 def ready(request: Request) -> Response:
     """Answer 200 if the instance can work; 503 with the reason if it cannot.
 
-    It can if the state database answers and shows no damage, and its disk and the object storage accept writes.
+    It can if the state database answers and shows no damage, and its disk and the object storage accept writes. With
+    `?verbose` an operator and this machine see the vital signs as well; the status is the same, since a balancer that
+    asks must not take away servers that answer.
     """
+    context = context_of(request)
     readiness: Readiness = request.app.state.readiness
-    readiness.check(context_of(request))
+    if _is_verbose(request) and _may_see_more(request, context):
+        return _verbose(context, readiness)
+    readiness.check(context)
     return json_answer({"status": "ok"})
+
+
+def _is_verbose(request: Request) -> bool:
+    return request.query_params.get("verbose", "no").lower() not in {"no", "0", "false", "off"}
+
+
+def _may_see_more(request: Request, context: Context) -> bool:
+    try:
+        visitor = visitor_of(request, context)
+    except Transient:
+        visitor = stranger(request, context)
+    return visitor.audience >= Audience.THIS_MACHINE
+
+
+def _verbose(context: Context, readiness: Readiness) -> Response:
+    trouble: str | None = None
+    try:
+        readiness.check(context)
+    except Transient as error:
+        trouble = str(error)
+    try:
+        signs = context.vitals.signs()
+    except Transient:  # the database is away, which `trouble` says
+        signs = [context.vitals.space()]
+    worst = max(sign.level for sign in signs)
+    status = "unavailable" if trouble is not None else "degraded" if worst is not Level.OK else "ok"
+    answers = {"status": _STATUSES[Level.OK if trouble is None else Level.BAD], "text": trouble or "answer"}
+    checks = {sign.name: {"status": _STATUSES[sign.level], "text": sign.text, **sign.facts} for sign in signs}
+    body = {"status": status, "checks": {"database and storage": answers, **checks}}
+    return json_answer(body, status=200 if trouble is None else 503, headers={"Cache-Control": "no-store"})
 
 
 class Readiness:

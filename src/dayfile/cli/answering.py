@@ -32,20 +32,31 @@ def answer(
     server = _Server(service, listening, stop=stop)
     server.start()
     if with_worker:
-        service.worker.start()
+        _start_working(service)
     on_ready()
     stop.wait()
     server.stop()
     if with_worker:
-        service.worker.stop()
+        _stop_working(service)
     server.join()
 
 
 def work(service: Service, *, stop: Stop) -> None:
     """Run only the worker, until told to stop."""
-    service.worker.start()
+    _start_working(service)
     stop.wait()
+    _stop_working(service)
+
+
+def _start_working(service: Service) -> None:
+    service.worker.start()
+    service.presence.start()
+
+
+def _stop_working(service: Service) -> None:
+    # It is there for as long as it finishes what is begun.
     service.worker.stop()
+    service.presence.stop()
 
 
 class _Server:

@@ -10,6 +10,7 @@ from dayfile.clock import Clock
 from dayfile.files.storage import Storage
 from dayfile.store.database import Database
 from dayfile.web.client_address import TrustedProxies
+from dayfile.work.vitals import Vitals
 
 
 class Instance(Protocol):
@@ -43,6 +44,11 @@ class Instance(Protocol):
     @property
     def public_url(self) -> str:
         """The base URL at which clients reach this server."""
+        ...
+
+    @property
+    def vitals(self) -> Vitals:
+        """The vital signs: workers, overdue work, free space, and what else an operator has to look at."""
         ...
 
     @property

@@ -13,16 +13,29 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from dayfile import __version__
-from dayfile.console.audience import Audience, Visitor, stranger, visitor_of
 from dayfile.console.instance import Instance
 from dayfile.console.sign_in import OPERATOR_PATH, SignIn
-from dayfile.console.status import clock_advice_of, damages_of, duration_text, figures_of, health_of, recent_jobs_of
+from dayfile.console.status import (
+    clock_advice_of,
+    code_marked,
+    damages_of,
+    duration_text,
+    figures_of,
+    health_of,
+    recent_jobs_of,
+    verdict_of,
+)
 from dayfile.errors import DatabaseUnavailable
 from dayfile.model.day import last_custom_day
+from dayfile.web.audience import Audience, Visitor, stranger, visitor_of
 from dayfile.web.sheet import Sheet
+from dayfile.work.vitals import Level
 
 _TEMPLATES: Final = Path(__file__).with_name("templates")
 _READ: Final = ["GET", "HEAD"]
+_CLASSES: Final = {Level.OK: "good", Level.WARNING: "warn", Level.BAD: "bad"}
+# The clock and damaged objects have places of their own on the page.
+_TITLES: Final = {"workers": "Workers", "work": "Work", "space": "Disk", "letters": "Letters"}
 
 
 def console_page(instance: Instance) -> APIRouter:
@@ -61,10 +74,13 @@ class _Page:
         # Values that the visitor may not see are not even looked up.
         figures = audience >= Audience.THIS_MACHINE and health.database is None
         jobs = audience >= Audience.OPERATOR and health.database is None
+        signs = self._instance.vitals.signs() if figures else []
         return (self._sheet_with_form if visitor.form_token else self._sheet).answer(
             headers={"Cache-Control": "no-store"},
             url=self._instance.public_url,
             health=health,
+            verdict=verdict_of(health, signs),
+            signs=[(_TITLES[sign.name], _CLASSES[sign.level], sign.text) for sign in signs if sign.name in _TITLES],
             is_near=audience >= Audience.THIS_MACHINE,
             operator=visitor.operator,
             form_token=visitor.form_token,
@@ -92,5 +108,6 @@ def _sheet(*, has_forms: bool) -> Sheet:
             "count": "{:,}".format,
             "moment": "{:%Y-%m-%d %H:%M} UTC".format,
             "duration": duration_text,
+            "code_marked": code_marked,
         },
     )

@@ -16,10 +16,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from dayfile.console.instance import Instance
-from dayfile.console.session_cookie import SessionCookie
 from dayfile.errors import Forbidden, Unauthorized
 from dayfile.web.browser import is_browser
 from dayfile.web.form import read_page_form
+from dayfile.web.session_cookie import SessionCookie
 from dayfile.web.sheet import Sheet
 
 OPERATOR_PATH: Final = "/operator"

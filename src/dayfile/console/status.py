@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
+
+from markupsafe import Markup, escape
 
 from dayfile.console.instance import Instance
 from dayfile.errors import DatabaseUnavailable, StorageUnavailable
 from dayfile.model.damage import Damage
 from dayfile.model.job import Job, JobDay, Status, group_by_status
 from dayfile.work.clock_state import clock_state
+from dayfile.work.vitals import Level, Sign
 
 _RECENT_JOBS = 10
 _SHOWN_DAMAGES = 20
@@ -26,6 +31,21 @@ class Health:
     def is_good(self) -> bool:
         """True if the instance can work."""
         return self.database is None and self.storage is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The one line on the whole instance; `level` is good, warn or bad, as the page's style has them."""
+
+    text: str
+    level: str
+
+
+_VERDICTS: Final = {
+    Level.OK: Verdict(text="Ready", level="good"),
+    Level.WARNING: Verdict(text="Ready, with a warning", level="warn"),
+    Level.BAD: Verdict(text="Ready, but something is wrong", level="bad"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +129,14 @@ def health_of(instance: Instance) -> Health:
     return Health(database=database, storage=storage)
 
 
+def verdict_of(health: Health, signs: Sequence[Sign]) -> Verdict:
+    """Return the verdict on an instance, as far as the visitor may see its vital signs."""
+    if not health.is_good:
+        return Verdict(text="Not ready", level="bad")
+    worst = max((sign.level for sign in signs), default=Level.OK)
+    return _VERDICTS[worst]
+
+
 def clock_advice_of(instance: Instance) -> str | None:
     """Return why the clock is not trusted, what waits, and what to do; None when it is."""
     with instance.database.snapshot() as tx:
@@ -143,6 +171,14 @@ def recent_jobs_of(instance: Instance) -> list[ShownJob]:
         jobs = tx.jobs.recent(limit=_RECENT_JOBS)
         days = tx.jobs.days([job.sid for job in jobs])
     return [ShownJob(job=job, days=days[job.sid]) for job in jobs]
+
+
+def code_marked(text: str) -> Markup:
+    """Return a text for HTML, with what stands between backticks as code."""
+    plain, *rest = (escape(part) for part in text.split("`"))
+    return plain + Markup().join(
+        Markup("<code>{}</code>").format(part) if number % 2 == 0 else part for number, part in enumerate(rest)
+    )
 
 
 def duration_text(duration: timedelta) -> str:

@@ -189,6 +189,17 @@ class Jobs:
         old = select(*key).where(quota_day.c.day < before).limit(limit)
         return self._connection.execute(delete(quota_day).where(tuple_(*key).in_(old))).rowcount
 
+    def stalled(self, *, due_before: datetime, now: datetime, limit: int) -> list[Job]:
+        """Return jobs that could have been claimed before then, the one due first before others; none while any job
+        moves: a long queue is no fault.
+        """
+        held = select(job_day.c.day).where(job_day.c.leased_until > now).limit(1)
+        done = select(job_day.c.day).where(job_day.c.finished_at > due_before).limit(1)
+        if any(self._connection.execute(query).first() for query in (held, done)):
+            return []
+        query = select(table).where(table.c.over_at.is_(None), table.c.due_at <= due_before)
+        return [read_job(row) for row in self._connection.execute(query.order_by(table.c.due_at).limit(limit))]
+
     def unsettled(self, *, limit: int) -> list[JobSid]:
         """Return unfinished jobs whose row contradicts their days: there must be none."""
         of_job = job_day.c.job_sid == table.c.sid

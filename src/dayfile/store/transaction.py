@@ -28,6 +28,7 @@ from dayfile.store.seals import Seals
 from dayfile.store.segments import Segments
 from dayfile.store.sessions import Sessions
 from dayfile.store.uploads import Uploads
+from dayfile.store.workers import Workers
 from dayfile.store.wrong_times import WrongTimes
 
 
@@ -128,3 +129,7 @@ class Transaction:
     @cached_property
     def wrong_times(self) -> WrongTimes:
         return WrongTimes(self._connection)
+
+    @cached_property
+    def workers(self) -> Workers:
+        return Workers(self._connection)

@@ -22,9 +22,6 @@ from dayfile.work.overdue import Overdue
 
 _PAGE = 500
 
-OVERDUE_AFTER = timedelta(minutes=5)
-"""Time after which a worker should have taken back an expired lease."""
-
 
 class Check:
     """A search for broken invariants in the state database and the object storage."""
@@ -67,6 +64,7 @@ class Check:
         yield from self._jobs()
         yield from self._notices()
         yield from self._letters()
+        yield from self._overdue.hanging()
         clock = list(self._clock_findings())
         yield from clock
         if not clock:  # under a doubted clock, work waits for it, or "overdue" means nothing
@@ -104,15 +102,7 @@ class Check:
 
     def _jobs(self) -> Iterator[Finding]:
         with self._database.snapshot() as tx:
-            overdue = tx.job_days.expired(now=self._clock.now() - OVERDUE_AFTER, limit=_PAGE)
             unsettled = tx.jobs.unsettled(limit=_PAGE)
-        for claim in overdue:
-            yield Finding(
-                invariant="a job does not hang",
-                subject=claim.job.sid,
-                detail=f"the lease of {claim.worker} ran out at {claim.leased_until:%Y-%m-%d %H:%M:%S} UTC "
-                "and no worker has taken it back: is one running?",
-            )
         for sid in unsettled:
             yield Finding(
                 invariant="a job is what its days say",
@@ -132,7 +122,6 @@ class Check:
             # Retention may have deleted the notices of older jobs.
             untold = tx.notices.untold(over_since=now - self._notice_lifetime, limit=_PAGE)
             forgotten = tx.notices.forgotten(limit=_PAGE)
-            overdue = tx.lanes.overdue(before=now - OVERDUE_AFTER, limit=_PAGE)
         for sid, channel in untold:
             yield Finding(
                 invariant="who waits for a job is told",
@@ -144,13 +133,6 @@ class Check:
                 invariant="a notice is not forgotten",
                 subject=event,
                 detail="nothing will attempt it, though it is pending: a bug, report it",
-            )
-        for key, due_at in overdue:
-            yield Finding(
-                invariant="a notice does not hang",
-                subject=f"{key.account} {key.host}",
-                detail=f"an attempt has been due since {due_at:%Y-%m-%d %H:%M:%S} UTC and no worker has made it: "
-                "is one running?",
             )
 
     def _letters(self) -> Iterator[Finding]:

@@ -21,7 +21,11 @@ DAY_OVERDUE_AFTER: Final = timedelta(days=2)
 
 FORGETTING_OVERDUE_AFTER: Final = timedelta(days=1)
 
+CLAIM_OVERDUE_AFTER: Final = timedelta(minutes=5)
+"""Time after which a worker should have claimed a job or a lane, or taken back an expired lease."""
+
 _SHOWN: Final = 100
+_CLAIMS: Final = 500
 
 
 class Overdue:
@@ -36,10 +40,43 @@ class Overdue:
     def find(self) -> Iterator[Finding]:
         """Yield a finding for everything that is overdue."""
         now = self._clock.now()
+        yield from self._queue(now)
         yield from self._days(now)
         yield from self._runs(now)
         yield from self._forgetting(now)
         yield from self._scrub(now)
+
+    def hanging(self) -> Iterator[Finding]:
+        """Yield a finding for every lease that no worker takes back, and every notice that none attempts."""
+        before = self._clock.now() - CLAIM_OVERDUE_AFTER
+        with self._database.snapshot() as tx:
+            claims = tx.job_days.expired(now=before, limit=_CLAIMS)
+            lanes = tx.lanes.overdue(before=before, limit=_CLAIMS)
+        for claim in claims:
+            yield Finding(
+                invariant="a job does not hang",
+                subject=claim.job.sid,
+                detail=f"the lease of {claim.worker} ran out at {claim.leased_until:%Y-%m-%d %H:%M:%S} UTC "
+                "and no worker has taken it back: is one running?",
+            )
+        for key, due_at in lanes:
+            yield Finding(
+                invariant="a notice does not hang",
+                subject=f"{key.account} {key.host}",
+                detail=f"an attempt has been due since {due_at:%Y-%m-%d %H:%M:%S} UTC and no worker has made it: "
+                "is one running?",
+            )
+
+    def _queue(self, now: datetime) -> Iterator[Finding]:
+        with self._database.snapshot() as tx:
+            stalled = tx.jobs.stalled(due_before=now - CLAIM_OVERDUE_AFTER, now=now, limit=_SHOWN)
+        for job in stalled:
+            yield Finding(
+                invariant="a job does not hang",
+                subject=job.sid,
+                detail=f"it was submitted at {job.submitted_at:%Y-%m-%d %H:%M:%S} UTC, and no worker works on any job: "
+                "is one running?",
+            )
 
     def _days(self, now: datetime) -> Iterator[Finding]:
         with self._database.snapshot() as tx:

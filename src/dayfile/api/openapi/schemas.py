@@ -270,6 +270,26 @@ SCHEMAS: Mapping[str, Node] = {
         },
     ),
     "Health": open_body("It is well.", status=text("How it is.", "ok", enum=["ok"])),
+    "Readiness": {
+        "type": "object",
+        "description": "It can work. To an operator who asks for more, with every check: its own `status`, which is "
+        "ok, warning or bad, a `text`, and figures.",
+        "required": ["status"],
+        "properties": {
+            "status": text(
+                "How it is: degraded where it answers, and a check says more.", "ok", enum=["ok", "degraded"]
+            ),
+            "checks": {
+                "type": "object",
+                "description": "The checks by name.",
+                "additionalProperties": open_body(
+                    "One check.",
+                    status=text("How it is.", "ok", enum=["ok", "warning", "bad"]),
+                    text=text("The same in words.", "1 running"),
+                ),
+            },
+        },
+    },
     "Explanation": open_body(
         "An error code in plain words.",
         code=number("The code.", 20404),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dayfile.api.openapi.operation import Operation, answer, json_of
-from dayfile.api.openapi.parameters import in_path
-from dayfile.api.openapi.schemas import number
+from dayfile.api.openapi.parameters import in_path, in_query
+from dayfile.api.openapi.schemas import number, text
 
 TAG = {
     "name": "Server",
@@ -33,8 +33,8 @@ OPERATIONS = (
         description="Answered with 200 when the state database answers and is not damaged, and its disk and the object "
         "storage take more; with 503 and the reason when not.",
         who=(),
-        parameters=(),
-        answers={200: json_of("Health", says="It can.")},
+        parameters=(in_query("verbose", text("Present: tell an operator, and this machine itself, more.", "yes")),),
+        answers={200: json_of("Readiness", says="It can.")},
         failures=(500, 503),
     ),
     Operation(

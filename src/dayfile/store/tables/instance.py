@@ -38,6 +38,16 @@ clock_mark = Table(
     Column("needed_for", Duration),  # how long it has to
 )
 
+worker = Table(
+    "worker",
+    metadata,
+    # Workers that run; one that was killed stays until it is forgotten.
+    Column("name", key_text(512), primary_key=True),
+    Column("version", Text, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+)
+
 audit = Table(
     "audit",
     metadata,

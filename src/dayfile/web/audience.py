@@ -1,4 +1,4 @@
-"""The visitor of the page, which decides how much it shows: docs/decisions/0003-what-the-front-page-shows.md."""
+"""The visitor of a page, or of what else only some may see: docs/decisions/0003-what-the-front-page-shows.md."""
 
 from __future__ import annotations
 
@@ -6,18 +6,43 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
 from dayfile.accounts.authenticate import Authenticator
-from dayfile.console.instance import Instance
-from dayfile.console.session_cookie import SessionCookie
+from dayfile.accounts.sessions import Sessions
 from dayfile.errors import AccountSuspended, Unauthorized
 from dayfile.web.basic import read_basic
 from dayfile.web.client_address import TrustedProxies
+from dayfile.web.session_cookie import SessionCookie
 
 _SID = re.compile(r"[A-Z]{2}[0-9a-f]{32}", re.ASCII)
+
+
+class Reception(Protocol):
+    """The parts of an instance by which a visitor is known."""
+
+    @property
+    def authenticator(self) -> Authenticator:
+        """The check of credentials."""
+        ...
+
+    @property
+    def sessions(self) -> Sessions:
+        """The sessions of signed-in operators."""
+        ...
+
+    @property
+    def public_url(self) -> str:
+        """The base URL at which clients reach this server."""
+        ...
+
+    @property
+    def trusted_proxies(self) -> TrustedProxies:
+        """The proxies whose X-Forwarded-For is believed."""
+        ...
 
 
 class Audience(IntEnum):
@@ -37,7 +62,7 @@ class Visitor:
     form_token: str | None = None  # what forms of the operator's session carry; None without a session
 
 
-def visitor_of(request: Request, instance: Instance) -> Visitor:
+def visitor_of(request: Request, instance: Reception) -> Visitor:
     """Return the visitor, by session or Basic credentials; wrong ones count as none."""
     token = SessionCookie(instance.public_url).read(request)
     signed_in = None if token is None else instance.sessions.find(token)
@@ -50,7 +75,7 @@ def visitor_of(request: Request, instance: Instance) -> Visitor:
     return stranger(request, instance)
 
 
-def stranger(request: Request, instance: Instance) -> Visitor:
+def stranger(request: Request, instance: Reception) -> Visitor:
     """Return the visitor by address alone, without looking up any credentials."""
     is_near = _is_on_this_machine(request, instance.public_url, instance.trusted_proxies)
     return Visitor(audience=Audience.THIS_MACHINE if is_near else Audience.ANYBODY)

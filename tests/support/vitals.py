@@ -1,0 +1,23 @@
+"""Vital signs in tests."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from dayfile.clock import Clock
+from dayfile.delivery.unsent_letters import UnsentLetters
+from dayfile.store.database import Database
+from dayfile.work.overdue import Overdue
+from dayfile.work.vitals import Vitals
+
+
+def a_vitals(database: Database, clock: Clock, folder: Path) -> Vitals:
+    """Return the vital signs of an instance in a folder."""
+    return Vitals(
+        database,
+        clock=clock,
+        overdue=Overdue(database, clock=clock, job_lifetime=timedelta(days=7), scrub_every=timedelta()),
+        unsent_letters=UnsentLetters(database, folder / "mail"),
+        folders=[folder],
+    )
