@@ -134,8 +134,8 @@ def _csv_rows(lines: Iterator[str], problems: list[LineProblem]) -> Iterator[Row
             f"got {', '.join(header)[:200]!r}"
         )
     for row in reader:
-        if not row:
-            continue
+        if not any(map(str.strip, row)):
+            continue  # an empty line, or one of empty cells, which spreadsheets leave at the end
         if len(row) == len(header):
             # An empty cell says nothing, not even that there is no e-mail address.
             yield reader.line_num, {name: cell for name, cell in zip(header, row, strict=True) if cell}

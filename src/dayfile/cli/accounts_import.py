@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dayfile.cli import instance
+from dayfile.cli.input_files import check_input, opened, total_bytes
 from dayfile.cli.options import JsonOption, KeepOption, screen_of
 from dayfile.cli.show import Column, Screen, count_text
 from dayfile.model.account import KEEP_OLD_FOR, go_refuses
@@ -23,7 +20,6 @@ if TYPE_CHECKING:
     from dayfile.model.account import AccountSid
     from dayfile.model.entry import Step
 
-_STDIN = "-"
 _PACKED_ENDINGS = (".gz", ".zst")
 
 FileArgument = Annotated[
@@ -80,20 +76,9 @@ def import_accounts(
 def _read(screen: Screen, file: str) -> AccountList:
     from dayfile.accounts.read import read_accounts
 
-    if file != _STDIN and not Path(file).is_file():
-        raise typer.BadParameter(f"there is no file {file}")
-    total = None if file == _STDIN or file.endswith(_PACKED_ENDINGS) else Path(file).stat().st_size
-    with _opened(file) as stream, screen.transfer("Reading", total) as bar:
+    total = None if check_input(file).endswith(_PACKED_ENDINGS) else total_bytes([file])
+    with opened(file) as stream, screen.transfer("Reading", total) as bar:
         return read_accounts(stream, on_progress=bar.advance)
-
-
-@contextmanager
-def _opened(file: str) -> Iterator[BinaryIO]:
-    if file == _STDIN:
-        yield sys.stdin.buffer
-        return
-    with Path(file).open("rb") as stream:
-        yield stream
 
 
 def _show(screen: Screen, steps: Sequence[Step], new_tokens: Mapping[AccountSid, str], *, as_json: bool) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dayfile.cli import instance
 from dayfile.cli.controls import plain
+from dayfile.cli.input_files import check_input, opened, source_of, total_bytes
 from dayfile.cli.options import JsonOption, TypeArgument, screen_of
 from dayfile.cli.outcome import Outcome, outcome_of
 from dayfile.cli.show import Column, Screen, count_text
@@ -22,23 +20,19 @@ if TYPE_CHECKING:
     from dayfile.intake.file import FileReceipt
     from dayfile.model.receipt import Refusal
 
-_STDIN = "-"
 _SHOWN_REFUSALS = 10
 
 
 def _check_files(files: list[str]) -> list[str]:
-    """Check that all files exist before the first one is read; return them."""
-    for name in files:
-        if name != _STDIN and not Path(name).is_file():
-            raise typer.BadParameter(f"there is no file {name}")
-    return files
+    """Check all files before the first one is read; return them."""
+    return [check_input(name) for name in files]
 
 
 FilesArgument = Annotated[
     list[str],
     typer.Argument(
         metavar="FILE...",
-        help="Files of JSON lines, or of one JSON array; plain, gzip or zstd. - is standard input.",
+        help="Files or pipes of JSON lines, or of one JSON array; plain, gzip or zstd. - is standard input.",
         callback=_check_files,
         show_default=False,
     ),
@@ -70,20 +64,20 @@ def intake(
 def _take_in(screen: Screen, resource_type: ResourceType, files: Sequence[str]) -> list[tuple[str, FileReceipt]]:
     """Return the names of the files with their receipts; end the command at the first file that fails."""
     receipts = []
-    with instance.opened(screen) as service, screen.transfer("Taking in", _total_bytes(files)) as bar:
+    with instance.opened(screen) as service, screen.transfer("Taking in", total_bytes(files)) as bar:
         from dayfile.intake.file import FileIntake
 
         taking = FileIntake(service.intake)
         for name in files:
             bar.describe(name)
             try:
-                with _opened(name) as stream:
-                    receipt = taking.run(stream, resource_type, source=_source(name), on_progress=bar.from_here())
+                with opened(name) as stream:
+                    receipt = taking.run(stream, resource_type, source=source_of(name), on_progress=bar.from_here())
             except DayfileError as error:
-                screen.problem(f"{_source(name)}: {error}")
+                screen.problem(f"{source_of(name)}: {error}")
                 screen.note(_what_is_kept(error))
                 raise typer.Exit(outcome_of(error)) from error
-            receipts.append((_source(name), receipt))
+            receipts.append((source_of(name), receipt))
     return receipts
 
 
@@ -92,25 +86,6 @@ def _what_is_kept(error: DayfileError) -> str:
     if isinstance(error, Invalid):
         return f"{kept}; the same command goes on from there when this is put right."
     return f"{kept}; the same command goes on from there."
-
-
-def _source(name: str) -> str:
-    # A file name need not be valid text, but the stored source must be.
-    return "standard input" if name == _STDIN else name.encode(errors="backslashreplace").decode()
-
-
-def _total_bytes(files: Sequence[str]) -> int | None:
-    """Return the total size of the files; None if standard input, whose size is unknown, is one of them."""
-    return None if _STDIN in files else sum(Path(name).stat().st_size for name in files)
-
-
-@contextmanager
-def _opened(name: str) -> Iterator[BinaryIO]:
-    if name == _STDIN:
-        yield sys.stdin.buffer
-        return
-    with Path(name).open("rb") as stream:
-        yield stream
 
 
 def _show(screen: Screen, receipts: Sequence[tuple[str, FileReceipt]]) -> None:

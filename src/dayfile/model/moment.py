@@ -31,6 +31,23 @@ _MAIL_DATE = re.compile(rf"(?:({'|'.join(_WEEKDAYS)}), )?([0-9]{{1,2}}) ({'|'.jo
 _ZERO_ZONES = frozenset({"Z", "z", "+0000", "-0000", "+00:00", "-00:00", "+00", "-00", "GMT", "UTC", "UT"})
 
 _EXAMPLES = "2026-10-01T10:00:00Z or Thu, 01 Oct 2026 10:00:00 +0000"
+# Near misses, the first that is found: forms of RFC 2822 and ISO 8601 that are not accepted.
+_NEAR_MISSES = tuple(
+    (re.compile(pattern), rule)
+    for pattern, rule in (
+        (r":[0-5][0-9]:60", ", with seconds from 00 to 59: a leap second is sent as :59"),
+        (r"[Tt ]24:00", ", with hours from 00 to 23: midnight is 00:00:00 of the day that it begins"),
+        (r"\([^()]*\)$", ", without a comment in brackets"),
+        (r"^-?[0-9]+(?:\.[0-9]+)?$", ", not seconds since 1970"),
+        (rf"^{_DATE}[Tt ]{_CLOCK}[.,][0-9]", ", with a point before fractions of a second, of at most 12 digits"),
+        (rf"^{_DATE}[Tt ][0-9]{{2}}(?::?[0-9]{{2}})?(?:[Zz+-]|$)", ", with seconds"),
+        (r" [0-9]{1,2}:[0-9]{2}(?: |$)", ", with seconds"),
+        (rf" [0-9]{{4}} {_CLOCK}$", ", with its zone: +0000 if it is UTC"),
+        (rf" [0-9]{{4}} {_CLOCK} [A-Za-z]{{1,5}}$", ", with its zone in digits, or GMT, UTC or UT"),
+    )
+)
+_LONGEST_NEAR_MISS = 80
+
 # The records of a batch share a few days, and come more or less in the order of their times.
 _DAYS_REMEMBERED = 4096
 _MOMENTS_REMEMBERED = 4096
@@ -47,13 +64,25 @@ def canonical_moment(text: str) -> str:
         mail_date, clock, zone = match.groups()
         found = _find_date_of_mail(mail_date)
         if found is None:
-            raise ValueError("must be a date of the calendar, with its own weekday if it names one")
+            raise ValueError(
+                "must be a date of the calendar, with a year of four digits, names spelled as Thu and Oct, and its own "
+                "weekday if it names one"
+            )
         date = found
     elif _ISO_WITHOUT_ZONE.fullmatch(text):
         raise ValueError("must say its time zone: add Z if it is UTC")
     else:
-        raise ValueError(f"must be a time such as {_EXAMPLES}")
+        raise ValueError(f"must be a time such as {_EXAMPLES}{_what_is_wrong(text)}")
     return f"{date}T{clock}Z" if zone in _ZERO_ZONES else _shift(date, clock, zone)
+
+
+def _what_is_wrong(text: str) -> str:
+    """Name the rule that a text breaks which is nearly a time; nothing for other texts."""
+    if len(text) <= _LONGEST_NEAR_MISS:
+        for pattern, rule in _NEAR_MISSES:
+            if pattern.search(text):
+                return rule
+    return ""
 
 
 def is_canonical(text: str) -> bool:

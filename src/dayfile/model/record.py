@@ -24,7 +24,7 @@ from dayfile.model.fields import is_amount, of_another_type
 from dayfile.model.layout import encode_lines, layout_of
 from dayfile.model.moment import find_day, is_canonical, moment_text
 from dayfile.model.resource import ResourceType
-from dayfile.model.strictjson import Value, parse_object, shown, too_deep
+from dayfile.model.strictjson import Value, lines_lost, parse_object, shown, too_deep
 
 MAX_LINE_BYTES: Final = 1024 * 1024
 """The longest line in bytes, its newline included."""
@@ -33,6 +33,7 @@ NEWEST_AHEAD: Final = timedelta(hours=24)
 """The furthest that a record's creation may be in the future, for senders whose clocks are ahead."""
 
 _SPACE = b" \t\r\n"
+_LOOKED_AT_BYTES = 64 * 1024  # of a line that is too long, to say why
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -62,9 +63,9 @@ class RecordReader:
         record gives that record again.
         """
         # White space counts, too: intake cuts longer lines, and the beginning of one may look like a record.
-        _check_length(len(line))
+        _check_length(len(line), line)
         text = bytes(line).strip(_SPACE)
-        _check_length(len(text) + 1)
+        _check_length(len(text) + 1, text)
         head = self._layout.match_head(text)
         record = self._recognise(text, head) if head else self._respell(text)
         return record or self._read(text)
@@ -177,7 +178,7 @@ def _line(fields: dict[str, Value]) -> bytes:
         raise _half_a_pair(fields) from error
     except RecursionError as error:
         raise too_deep() from error
-    _check_length(len(line))
+    _check_length(len(line), line)
     return line
 
 
@@ -196,6 +197,7 @@ def _is_unicode(values: list[Value]) -> bool:
     return True
 
 
-def _check_length(size: int) -> None:
+def _check_length(size: int, line: bytes | memoryview) -> None:
     if size > MAX_LINE_BYTES:
-        raise InvalidRecord(None, f"must be at most {MAX_LINE_BYTES} bytes long, its newline included")
+        rule = f"must be at most {MAX_LINE_BYTES} bytes long, its newline included"
+        raise InvalidRecord(None, rule + lines_lost(bytes(line[:_LOOKED_AT_BYTES])))

@@ -7,6 +7,7 @@ mean one thing or it is refused.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from typing import Final, NoReturn
 
@@ -44,10 +45,28 @@ def parse_object(line: bytes) -> dict[str, Value]:
     except RecursionError as error:
         raise too_deep() from error
     if end != len(text):
-        raise InvalidRecord(None, f"must be one JSON object: more follows it at character {end + 1}")
+        raise InvalidRecord(
+            None, f"must be one JSON object: more follows it at character {end + 1}{_way_out(text[end:])}"
+        )
     if not isinstance(value, dict):
         raise InvalidRecord(None, f"must be a JSON object; got {shown(value)}")
     return value
+
+
+def lines_lost(text: str | bytes) -> str:
+    """Say what to do if it seems that several records are on one line; nothing otherwise."""
+    is_lost = re.search(r"\}\s*\{", text) if isinstance(text, str) else re.search(rb"\}\s*\{", text)
+    if not is_lost:
+        return ""
+    return (
+        "; put each record on a line of its own (curl -d @FILE takes the newlines away, --data-binary @FILE does not)"
+    )
+
+
+def _way_out(rest: str) -> str:
+    if rest.lstrip().startswith(","):
+        return "; a comma stands between the elements of a JSON array only"
+    return lines_lost("}" + rest)
 
 
 def shown(value: Value) -> str:

@@ -40,7 +40,11 @@ def listed(run: Any) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd.compress], ids=["plain", "gzip", "zstd"])
-@pytest.mark.parametrize("text", [CSV, "\ufeff" + CSV, JSON], ids=["csv", "csv with a mark", "json"])
+@pytest.mark.parametrize(
+    "text",
+    [CSV, "\ufeff" + CSV, CSV + ",,,,,\n, , ,\n\n", JSON],
+    ids=["csv", "csv with a mark", "csv with empty cells", "json"],
+)
 def test_a_file_makes_the_accounts_it_names(
     run: Any, tmp_path: Path, text: str, pack: Callable[[bytes], bytes]
 ) -> None:
