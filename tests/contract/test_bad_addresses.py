@@ -153,7 +153,7 @@ def test_what_is_no_notice_is_not_found(server: Server, value: str) -> None:
 
 NEARLY = (
     *("/v1", "/v1/Exports", "/v1/Exports/", "/v1//Exports/Messages", "/V1/Exports/Messages", "/v1/exports/Messages"),
-    *("/v2/Exports/Messages", "/2010-04-01/Exports/Messages", "/v1/Exports/Messages.json", "/v1/Exports/Messages/days"),
+    *("/v2/Exports/Messages", "/2010-04-01/Exports/Messages", "/v1/Exports/Messages.xml", "/v1/Exports/Messages/days"),
     *("/v1/Exports/Jobs", "/v1/Exports/Jobs/", "/v1/Exports/Jobs/Jobs", "/v1/Exports/Jobs/Days"),
     *(f"/v1/Exports/Jobs/Days/{DAY}", f"/v1/Exports/Jobs/Days/{DAY}/Manifest", "/v1/Exports/Jobs/Configuration"),
     *(f"{JOBS}/{JOB_SID}", f"{JOBS}/{JOB_SID}/Media", f"/v1/Exports/Jobs/{JOB_SID}/Days", f"{DAYS}/{DAY}/manifest"),

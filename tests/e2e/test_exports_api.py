@@ -13,6 +13,7 @@ from tests.support.face import Face, Login, served_face
 
 TWO_DAYS = {"StartDay": "2026-11-01", "EndDay": "2026-11-02", "FriendlyName": "november"}
 JOBS = "/v1/Exports/Messages/Jobs"
+CONFIGURATION = "/v1/Exports/Messages/Configuration"
 DAYS = "/v1/Exports/Messages/Days"
 
 
@@ -214,6 +215,31 @@ def test_every_address_may_end_in_a_slash_and_be_asked_for_its_head(
     assert plain.text == slashed.text
     assert head.content == b""
     assert head.headers["content-length"] == str(len(plain.content))
+
+
+@pytest.mark.parametrize("end", [".json", ".json/"])
+@pytest.mark.parametrize(
+    "path", ["/v1/Exports/Messages", DAYS, JOBS, f"{DAYS}/2026-11-01", "/v1/Exports/Jobs/{sid}", CONFIGURATION]
+)
+@pytest.mark.compat(77)
+def test_every_address_of_exports_may_end_in_json(
+    face: Face, acme: Login, client: httpx2.Client, *, path: str, end: str
+) -> None:
+    """Scripts that came from the older API write it; the answer and the addresses in it are the same."""
+    face.publish(acme, "2026-11-01")
+    path = path.format(sid=client.post(JOBS + end, data=TWO_DAYS).json()["job_sid"])
+    plain, ended = client.get(path), client.get(path + end)
+    assert (plain.status_code, plain.headers["content-type"]) == (ended.status_code, ended.headers["content-type"])
+    assert plain.text == ended.text
+    assert client.request("OPTIONS", path + end).headers["allow"] == client.request("OPTIONS", path).headers["allow"]
+
+
+@pytest.mark.compat(77)
+def test_json_ends_addresses_of_exports_only(face: Face, client: httpx2.Client) -> None:
+    """Ours have one spelling; and an account is not told from another by it."""
+    for path in ("/healthz.json", "/v1/Notices.json", "/v1/Exports/Messages.csv", "/v1/Exports/.json"):
+        assert client.get(path).status_code == 404
+    assert httpx2.get(f"{face.url}{DAYS}.json").status_code == 401
 
 
 @pytest.mark.compat(2)

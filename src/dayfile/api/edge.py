@@ -24,6 +24,7 @@ from dayfile.web.cross_site import check_cross_site
 from dayfile.web.login_delays import DelayRule, LoginDelays
 
 API = "/v1/"
+_EXPORTS = "/v1/Exports/"
 FOR_SCRIPTS = (API, "/openapi.json")
 """Paths that scripts of other sites may read; tools in the browser load the OpenAPI document by its URL."""
 
@@ -102,6 +103,7 @@ class Edge:
                 exchange.outcome = CUT_OFF
 
     def _route(self, scope: Scope) -> ASGIApp:
+        scope["path"] = _plain_path(scope["path"])
         if scope["method"] == "OPTIONS":
             return _Preflight(self._allowed(scope))
         try:
@@ -109,9 +111,14 @@ class Edge:
             check_path(scope.get("raw_path", b""))
         except (Forbidden, Invalid) as error:
             return self._answer(scope, error)
-        if scope["path"].startswith(API) and scope["path"].endswith("/"):
-            scope["path"] = scope["path"].removesuffix("/")
         return self._app
+
+
+def _plain_path(path: str) -> str:
+    """Return a path without the endings that clients may add: a slash, and the `.json` of Twilio's older API."""
+    if path.startswith(API):
+        path = path.removesuffix("/")
+    return path.removesuffix(".json") if path.startswith(_EXPORTS) else path
 
 
 class _Exchange:
