@@ -57,3 +57,13 @@ def test_a_receiver_whose_name_does_not_resolve_now_is_taken(client: httpx2.Clie
     """Name servers are away at times; it is looked up, and checked, again at every call."""
     form = {**FORMS[place], "WebhookUrl": "https://later.example/hook", "WebhookMethod": "GET"}
     assert client.post(f"/v1/Exports/Messages/{place}", data=form).status_code == status
+
+
+@pytest.mark.parametrize("place", FORMS)
+def test_a_url_is_shown_as_it_was_given(client: httpx2.Client, place: str) -> None:
+    """Clients compare it with what they sent; docs/webhooks.md says in which form it is called."""
+    url = "HTTPS://Hook.Example:443?"
+    answer = client.post(
+        f"/v1/Exports/Messages/{place}", data={**FORMS[place], "WebhookUrl": url, "WebhookMethod": "GET"}
+    )
+    assert answer.json()["webhook_url"] == url

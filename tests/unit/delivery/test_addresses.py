@@ -163,6 +163,8 @@ def test_what_is_refused_is_refused_with_its_rule(url: str, rule: str) -> None:
         ("https://hook.example:8443/a//b/../c?x=1&y=%20", "https://hook.example:8443/a//b/../c?x=1&y=%20"),
         ("http://hook.example/#fragment", "http://hook.example/"),
         ("http://hook.example/?", "http://hook.example/"),
+        ("http://hook.example?x=1", "http://hook.example/?x=1"),
+        ("HTTP://HOOK.example:80/Ab?C=%2f&D", "http://hook.example/Ab?C=%2f&D"),
         ("http://8.8.8.8:8080/", "http://8.8.8.8:8080/"),
         ("http://[2606:4700::0001]:8080/x", "http://[2606:4700::1]:8080/x"),
         ("http://xn--bcher-kva.example/", "http://xn--bcher-kva.example/"),
