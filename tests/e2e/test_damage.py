@@ -52,6 +52,7 @@ def _take_in(instance: Instance, messages: list[Sent]) -> list[Any]:
 def damaged(tmp_path: Path) -> Damaged:
     """One byte of the first account's file has changed, and late records came for both."""
     instance = Instance(tmp_path)
+    instance.run("init")
     accounts = [instance.json("accounts", "create") for _ in range(2)]
     sids = [account["account_sid"] for account in accounts]
     _take_in(instance, [_message(sid, f"{sid} {name}") for sid in sids for name in "ab"])
@@ -114,7 +115,7 @@ def test_a_file_that_is_restored_gets_what_was_held(damaged: Damaged) -> None:
     lines, manifest = _exported(damaged, 0)
     assert (len(lines), manifest["incomplete"], manifest["revision"]) == (3, False, 2)
     assert "All is well" in damaged.instance.run("check", "--deep").stdout
-    assert next(line["action"] for line in damaged.instance.json("audit", "list")) == "damage.repaired"
+    assert any(line["action"] == "damage.repaired" for line in damaged.instance.json("audit", "list"))
 
 
 def test_a_file_that_is_done_without_says_so_for_good(damaged: Damaged) -> None:
@@ -142,14 +143,15 @@ def test_a_terminal_is_asked(damaged: Damaged) -> None:
             env=damaged.instance.environment,
             stdin=ours,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=ours,
         ) as process:
             os.write(theirs, answer.encode())
-            _, told = process.communicate(timeout=PATIENCE_SECONDS)
+            process.communicate(timeout=PATIENCE_SECONDS)
+        told = os.read(theirs, 65_536).decode()
         os.close(theirs)
         os.close(ours)
         assert process.returncode == expected, told
-        assert b"Do without it?" in told
+        assert "This cannot be undone" in told
     assert damaged.instance.json("damage", "list") == []
 
 
@@ -171,6 +173,7 @@ def test_an_object_of_which_no_damage_is_known_is_not_found(damaged: Damaged) ->
 def test_a_damaged_segment_is_accepted_in_one_go(tmp_path: Path) -> None:
     """What is sound of it is sealed first, though its day was not due yet."""
     instance = Instance(tmp_path)
+    instance.run("init")
     account = AccountSid(instance.json("accounts", "create")["account_sid"])
     sent = [
         Sent(
