@@ -142,3 +142,27 @@ def test_a_damage_is_resolved_only_while_nobody_seals_the_day(world: World) -> N
         world.repairs.accept(damage.key, actor=ACTOR)
     world.clock.pass_by(timedelta(minutes=2))  # its lease runs out
     assert world.repairs.accept(damage.key, actor=ACTOR).state is DamageState.ACCEPTED
+
+
+def test_a_file_whose_row_names_another_account_reaches_neither(world: World) -> None:
+    """Its lines would have been sealed into the other account's file, and served to it."""
+    sent = with_late_records(world)
+    with world.database.exclusively() as connection:
+        connection.exec_driver_sql("UPDATE sealed_day SET account = ?, revision = 9 WHERE account = ?", (OTHER, ACME))
+    world.accept(sent[-3:])
+    jobs = [submit(world, account) for account in (ACME, OTHER)]
+    world.clock.pass_by(timedelta(minutes=11))
+    world.work()
+    assert bodies(world, THIRD) == expected(sent, THIRD)
+    assert bodies(world, ACME) == {}, "what waits for the file is held"
+    assert [{status for status, _ in status_of(world, job)} for job in jobs] == [{Status.SUBMITTED}] * 2
+    [damage] = damages(world)
+    assert (damage.account, OTHER in damage.reason) == (ACME, True)
+    with world.database.exclusively() as connection:
+        put_right = "UPDATE sealed_day SET account = ?, revision = 1 WHERE object_key = ?"
+        connection.exec_driver_sql(put_right, (ACME, damage.key))
+    world.clock.pass_by(timedelta(hours=1))
+    world.work()
+    for account in (ACME, OTHER):
+        assert bodies(world, account) == expected(sent, account)
+    assert (world.findings(), damages(world)) == ([], [])

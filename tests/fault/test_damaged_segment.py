@@ -232,6 +232,24 @@ def test_an_inline_segment_whose_bytes_have_changed_is_held(world: World) -> Non
     assert bodies(world, ACME) == expected(sent, ACME)
 
 
+@pytest.mark.parametrize("column", ["kind", "resource_type", "day"])
+def test_a_segment_whose_row_cannot_be_read_holds_up_nobody_else(world: World, column: str) -> None:
+    """A row was edited by hand: its lines wait until it is put right, and all other days and accounts are served."""
+    sent = [a_message(ACME, "one")]
+    world.accept(sent)
+    with world.database.exclusively() as connection:
+        was = connection.exec_driver_sql(f"SELECT {column} FROM segment").scalar_one()  # noqa: S608 - a name of ours
+        connection.exec_driver_sql(f"UPDATE segment SET {column} = 'nonsense'")  # noqa: S608 - a name of ours
+    others = take_and_seal(world, [a_message(OTHER, "one")])
+    assert bodies(world, OTHER) == expected(others, OTHER)
+    assert bodies(world, ACME) == {}
+    with world.database.exclusively() as connection:
+        connection.exec_driver_sql(f"UPDATE segment SET {column} = ?", (was,))  # noqa: S608 - a name of ours
+    world.clock.pass_by(timedelta(hours=1))
+    world.work()
+    assert bodies(world, ACME) == expected(sent, ACME)
+
+
 def test_a_daily_export_is_withheld_until_its_damage_is_settled(world: World) -> None:
     """A run never runs again, so what it passes over is published by itself, once, with its notice."""
     for account in (ACME, OTHER, THIRD):

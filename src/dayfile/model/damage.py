@@ -88,7 +88,8 @@ class Damage:
         if self.settled_at is not None:
             return False
         if self.kind is DamageKind.FILE:
-            return self.key == current_key
+            # Without a newest revision there should be one: the row of this file names another account.
+            return self.key == current_key or (account == self.account and current_key is None)
         return packed_holds(self.accounts, account)
 
 

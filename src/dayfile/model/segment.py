@@ -20,6 +20,11 @@ class SegmentKind(Enum):
 
     FULL = "full"  # whole records
     ERASE = "erase"  # marks that erase a record
+    UNKNOWN = "unknown"  # the row says nothing that is known: it was edited, or is damaged
+
+
+UNKNOWN_KIND = "its row does not say what its lines are"
+"""Reason of the damage of a segment of unknown kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,7 +74,7 @@ class Holding:
         if left_out:
             kind = inputs.claim.resource_type
             for extract in segment_files.extract(self._sources(parts), kind, wanted=those_of(left_out)):
-                yield inputs.current[AccountSid(f"AC{extract.account.hex()}")].key, extract
+                yield inputs.held_for(AccountSid(f"AC{extract.account.hex()}"), unsound), extract
 
     def _put(self, inputs: Inputs, batch: Sequence[tuple[str, segment_files.Extract]]) -> list[HeldLines]:
         keys = [self._new_key(inputs) for _ in batch]

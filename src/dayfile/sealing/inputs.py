@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dayfile.model.account import AccountSid, packed_holds, unite_packed
 from dayfile.model.damage import Damage, DamageKind, DamageState
 from dayfile.model.day import DayRange
 from dayfile.model.export import SealedDay
 from dayfile.model.segment import Segment
-from dayfile.sealing.examine import Unsound
+from dayfile.objects.layout import sealed_place
+from dayfile.sealing.examine import Unsound, UnsoundFile
 from dayfile.sealing.piece import FormerFile, Piece, SegmentInput
 from dayfile.store.seals import SealClaim
 from dayfile.store.transaction import Transaction
@@ -28,13 +29,36 @@ class Inputs:
         AccountSid, tuple[SealedDay, ...]
     ]  # of accounts whose file was given up: former revisions, newest first
     damages: tuple[Damage, ...]  # not settled
-    waiting_for_files: frozenset[AccountSid]  # have lines held for a damaged file; new lines are held, too
+    waiting_for_files: Mapping[
+        AccountSid, str
+    ]  # the file's key, of accounts that have lines held for a damaged file; new lines are held, too
     bereft: frozenset[AccountSid]  # have no file, and lost accepted lines
 
     def left_out(self, unsound: Unsound) -> frozenset[AccountSid]:
         """Return the accounts that this seal leaves out."""
         damaged = (one.former for one in unsound.files if not one.former.is_lost)
-        return self.waiting_for_files.union(former.account for former in damaged)
+        return frozenset(self.waiting_for_files).union(former.account for former in damaged)
+
+    def held_for(self, account: AccountSid, unsound: Unsound) -> str:
+        """Return the key of the damaged file for which the lines of a left-out account are held."""
+        found = {one.former.account: one.key for one in unsound.files if not one.former.is_lost}
+        return found[account] if account in found else self.waiting_for_files[account]
+
+    def misplaced(self) -> tuple[UnsoundFile, ...]:
+        """Return the files that are not of the account, type and day that their rows name, for both accounts."""
+        kind, day = self.claim.resource_type.name, self.claim.day
+        found = []
+        for account, sealed in self.current.items():
+            place = sealed_place(sealed.key)
+            if place != (account, kind, day):
+                owner = place[0] if place and place[1:] == (kind, day) else account
+                reason = f"its row names it as the file of {kind} of {day} of {account}"
+                former = self._former(sealed, is_lost=False, unreadable=set())
+                found += [
+                    UnsoundFile(former=replace(former, account=one), key=sealed.key, reason=reason)
+                    for one in dict.fromkeys((owner, account))
+                ]
+        return tuple(found)
 
     def piece(self, unsound: Unsound, *, unique: str) -> Piece:
         """Return the piece without its damaged inputs; every key of its objects contains `unique`."""
@@ -110,7 +134,7 @@ def read_inputs(tx: Transaction, claim: SealClaim) -> Inputs:
             account: tuple(tx.sealed_days.former(account, claim.resource_type, claim.day)[1:]) for account in given_up
         },
         damages=tuple(damages),
-        waiting_for_files=frozenset(one.account for one in files if one.account and one.is_open and one.id in held),
+        waiting_for_files={one.account: one.key for one in files if one.account and one.is_open and one.id in held},
         bereft=frozenset(bereft) - current.keys(),
     )
 

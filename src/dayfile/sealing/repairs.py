@@ -23,6 +23,7 @@ from dayfile.model.credential import Actor
 from dayfile.model.damage import Damage, DamageKind, DamageState
 from dayfile.model.day import DayRange
 from dayfile.model.export import SealedDay
+from dayfile.model.segment import UNKNOWN_KIND, SegmentKind
 from dayfile.sealing.bring import read_former
 from dayfile.sealing.examine import segment_damage
 from dayfile.sealing.piece import SegmentInput
@@ -152,6 +153,8 @@ class Repairs:
             data = tx.segments.inline([segment.id]) if segment and segment.is_inline else {}
         if segment is None:
             return None
+        if segment.kind is SegmentKind.UNKNOWN:
+            return UNKNOWN_KIND
         if segment.key is None:
             return reason_of(lambda: compare_inline(data.get(segment.id), checksum=segment.checksum))
         part = SegmentInput(id=segment.id, key=segment.key, checksum=segment.checksum, blocks=segment.blocks)

@@ -22,7 +22,7 @@ from dayfile.model.day import Day
 from dayfile.model.export import NewSealedDay
 from dayfile.model.resource import ResourceType
 from dayfile.model.secret import Randomness
-from dayfile.model.segment import NewSegment, Segment, folded
+from dayfile.model.segment import UNKNOWN_KIND, NewSegment, Segment, SegmentKind, folded
 from dayfile.objects.layout import sealed_prefix, segment_key
 from dayfile.objects.writer import ObjectWriter
 from dayfile.sealing.examine import Unsound, UnsoundSegment, examine
@@ -139,7 +139,9 @@ class Sealing:
         left_out = {one.id for one in unsound}
         self._fold(claim, [segment for segment in inline if segment.id not in left_out], data)
         with self._database.snapshot() as tx:
-            return read_inputs(tx, claim), Unsound(segments=unsound)
+            inputs = read_inputs(tx, claim)
+        wrong = [_of_unknown_kind(segment) for segment in inputs.segments if segment.kind is SegmentKind.UNKNOWN]
+        return inputs, Unsound(segments=(*unsound, *wrong), files=inputs.misplaced())
 
     def _fold(self, claim: SealClaim, inline: Sequence[Segment], data: Mapping[int, bytes]) -> None:
         if not inline:
@@ -235,7 +237,8 @@ def _unlisted(inputs: Inputs, piece: Piece, sealed: Iterable[NewSealedDay]) -> U
 def _hold(tx: Transaction, inputs: Inputs, unsound: Unsound, *, held: Iterable[HeldLines], now: datetime) -> None:
     """Record the damages, hold the lines that wait for them, and settle those that were resolved."""
     ids = {one.key: one.id for one in inputs.damages}
-    found = {one.key: tx.damages.record(one, now=now) for one in damages_of(inputs, unsound)}
+    # Whatever a seal cannot use now is open, although the operator may have done without it before.
+    found = {one.key: tx.damages.record(one, now=now, again=True) for one in damages_of(inputs, unsound)}
     for one in damages_of(inputs, unsound):
         tx.damages.concern(found[one.key], one.accounts)
     ids |= found
@@ -248,5 +251,11 @@ def _hold(tx: Transaction, inputs: Inputs, unsound: Unsound, *, held: Iterable[H
 
 
 def _unsound_inline(segment: Segment, data: bytes | None) -> UnsoundSegment | None:
+    if segment.kind is SegmentKind.UNKNOWN:
+        return _of_unknown_kind(segment)
     reason = reason_of(lambda: compare_inline(data, checksum=segment.checksum))
     return UnsoundSegment(id=segment.id, key=inline_key(segment.id), reason=reason) if reason else None
+
+
+def _of_unknown_kind(segment: Segment) -> UnsoundSegment:
+    return UnsoundSegment(id=segment.id, key=segment.key or inline_key(segment.id), reason=UNKNOWN_KIND)

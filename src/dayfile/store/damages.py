@@ -22,10 +22,10 @@ class Damages:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def record(self, found: FoundDamage, *, now: datetime) -> int:
+    def record(self, found: FoundDamage, *, now: datetime, again: bool = False) -> int:
         """Record a damage and return its id. One that is open or accepted is unchanged, a repaired one opens again."""
         was = self.find(found.key)
-        if was is not None and was.state is not DamageState.REPAIRED:
+        if was is not None and (was.is_open if again else was.state is not DamageState.REPAIRED):
             return was.id
         values = {
             "kind": found.kind.value,

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, String, delete, func, insert, or_, select, type_coerce, update
 from sqlalchemy.sql import Select
 
-from dayfile.errors import LostClaim
+from dayfile.errors import DayfileError, LostClaim
 from dayfile.model.account import AccountSid, packed_holds
 from dayfile.model.damage import INLINE_SEGMENTS
 from dayfile.model.day import Day
@@ -27,6 +27,7 @@ _ADD = insert(table).returning(table.c.id)
 _ADD_INLINE = insert(segment_inline)
 
 _BLOCKS: Final = msgspec.json.Encoder()
+_KINDS: Final = frozenset(kind.value for kind in SegmentKind)
 _BLOCKS_READ: Final = msgspec.json.Decoder(tuple[int, ...])
 
 
@@ -77,7 +78,7 @@ class Segments:
         first = func.min(table.c.accepted_at)
         query = select(
             table.c.resource_type,
-            table.c.day,
+            type_coerce(table.c.day, String).label("day"),
             func.count().label("segments"),
             func.sum(table.c.records).label("records"),
             func.sum(table.c.stored_bytes).label("stored_bytes"),
@@ -90,7 +91,7 @@ class Segments:
         return [
             WaitingDay(
                 resource_type=parse_resource_type(row.resource_type),
-                day=row.day,
+                day=Day.parse(row.day),
                 segments=row.segments,
                 records=int(row.records),
                 stored_bytes=int(row.stored_bytes),
@@ -98,6 +99,8 @@ class Segments:
                 last_accepted_at=row.last_accepted_at,
             )
             for row in self._connection.execute(query)
+            # One row that was edited must not keep all days from being sealed.
+            if _is_readable(row.resource_type, row.day)
         ]
 
     def count(self) -> int:
@@ -239,6 +242,15 @@ class Segments:
         return [_segment(row) for row in self._connection.execute(query.order_by(table.c.id))]
 
 
+def _is_readable(resource_type: str, day: str) -> bool:
+    try:
+        parse_resource_type(resource_type)
+        Day.parse(day)
+    except DayfileError:
+        return False
+    return True
+
+
 def _of_day(query: Select[Any], resource_type: ResourceType, day: Day) -> Select[Any]:
     return query.where(table.c.resource_type == resource_type.name, table.c.day == day)
 
@@ -267,7 +279,7 @@ def _segment(row: Row[Any]) -> Segment:
         id=row.id,
         resource_type=parse_resource_type(row.resource_type),
         day=row.day,
-        kind=SegmentKind(row.kind),
+        kind=SegmentKind(row.kind) if row.kind in _KINDS else SegmentKind.UNKNOWN,
         key=row.object_key,
         records=row.records,
         plain_bytes=row.plain_bytes,
