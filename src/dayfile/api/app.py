@@ -38,7 +38,7 @@ from dayfile.api.memory_room import MemoryRoom
 from dayfile.api.ranges import RangeNotSatisfiable
 from dayfile.api.urls import Urls
 from dayfile.errors import DayfileError, Invalid, NotFound, Unauthorized
-from dayfile.web.browser import is_browser
+from dayfile.web.browser import is_browser, prefers_html
 from dayfile.web.login_delays import USUAL_DELAYS, DelayRule
 
 ROUTERS = (
@@ -89,10 +89,21 @@ def create_app(context: Context, *, pages: Iterable[APIRouter] = (), delay_rule:
 
 
 def answer(context: Context, scope: Scope, error: Exception) -> Response:
-    """Return the response to a request that failed, and note the error and its code for the log line."""
+    """Return the response to a request that failed, and note the error and its code for the log line.
+
+    It is a page where Accept prefers HTML, else the body that every client of the API can parse.
+    """
     error = _ours(error, scope)
     meaning = next((ERRORS[kind] for kind in type(error).__mro__ if kind in ERRORS), BUG)
     scope["state"] |= {"error": error, "code": meaning.code}
+    if prefers_html(Headers(scope=scope)):
+        return explanations.failure_page(
+            status=meaning.status,
+            code=meaning.code,
+            message=_message(error, meaning, scope),
+            request_id=scope["state"]["request_id"],
+            headers=_headers(error, scope),
+        )
     return error_answer(
         status=meaning.status,
         code=meaning.code,

@@ -136,6 +136,26 @@ def explain(request: Request, code: str) -> Response:
     return json_answer({"code": number, "title": found.title, "happened": found.happened, "to_do": found.to_do})
 
 
+def failure_page(
+    *, status: int, code: int, message: str, request_id: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return the response to a request that failed, as a page for people in front of a browser."""
+    return _failure_sheet().answer(
+        status=status,
+        headers={"Cache-Control": "no-store", "Vary": "Accept", **(headers or {})},
+        code=code,
+        http_status=status,
+        message=message,
+        explanation=EXPLANATIONS[code],
+        request_id=request_id,
+    )
+
+
+@cache
+def _failure_sheet() -> Sheet:
+    return Sheet(_TEMPLATES, "failure.html", styles=("failure.css",))
+
+
 @cache
 def _sheet() -> Sheet:
     return Sheet(_TEMPLATES, "explanation.html")

@@ -32,6 +32,7 @@ from dayfile.web.sheet import Sheet
 from dayfile.work.vitals import Level
 
 _TEMPLATES: Final = Path(__file__).with_name("templates")
+_ICON: Final = (_TEMPLATES / "favicon.ico").read_bytes()
 _READ: Final = ["GET", "HEAD"]
 _CLASSES: Final = {Level.OK: "good", Level.WARNING: "warn", Level.BAD: "bad"}
 # The clock and damaged objects have places of their own on the page.
@@ -39,7 +40,7 @@ _TITLES: Final = {"workers": "Workers", "work": "Work", "space": "Disk", "letter
 
 
 def console_page(instance: Instance) -> APIRouter:
-    """Return the routes of the page: `/` for everybody, and `/operator`, which asks operators to sign in."""
+    """Return the routes of the page: `/` for everybody, its icon, and `/operator`, which asks operators to sign in."""
     router = APIRouter()
     page, sign_in = _Page(instance), SignIn(instance)
     sign_in.add_to(router)
@@ -50,6 +51,10 @@ def console_page(instance: Instance) -> APIRouter:
             return page.answer(visitor_of(request, instance))
         except DatabaseUnavailable:
             return page.answer(stranger(request, instance))  # the page says so, whoever looks
+
+    @router.api_route("/favicon.ico", methods=_READ, include_in_schema=False)
+    async def icon() -> Response:
+        return Response(_ICON, media_type="image/x-icon", headers={"Cache-Control": "public, max-age=86400"})
 
     @router.api_route(OPERATOR_PATH, methods=_READ, include_in_schema=False)
     def operator(request: Request) -> Response:

@@ -21,6 +21,8 @@ def is_browser(headers: Headers) -> bool:
 def prefers_html(headers: Headers) -> bool:
     """Return True if Accept prefers HTML to JSON: by quality, then by how exactly each type is named."""
     ranges = [_range(part) for part in ",".join(headers.getlist("accept")).split(",")]
+    if any(name == "*" for name, _ in ranges):
+        return False  # Java's HttpURLConnection names HTML first in everything that it asks for, and a lone star
     html, json = _wish(ranges, "text/html"), _wish(ranges, "application/json")
     return html[0] > 0 and html > json
 
