@@ -107,6 +107,7 @@ def test_a_day_that_is_not_published_is_not_found(server: Server) -> None:
 def test_a_damaged_file_holds_up_no_other(server: Server) -> None:
     """The others of the range are brought; of the damaged one nothing is left, and the operator is sent for."""
     run, folder = server.instance.run, server.instance.folder
+    account = server.instance.variables["DAYFILE_ACCOUNT_SID"]
     write_messages(server.instance, AccountSid(server.instance.variables["DAYFILE_ACCOUNT_SID"]))
     run("intake", "Messages", "messages.json.gz")
     run("jobs", "create", "Messages", ASKED, "--watch")
@@ -117,8 +118,26 @@ def test_a_damaged_file_holds_up_no_other(server: Server) -> None:
     done = run("days", "download", "Messages", ASKED, "-o", "downloads", expect=Outcome.FAILED)
     assert f"The file of Messages of {DAYS.first} is damaged on this server" in done.stderr
     assert sorted(file.name for file in (folder / "downloads").iterdir()) == [
-        f"Messages-{day}.json.gz" for day in DAYS if day != DAYS.first
+        f"{account}-Messages-{day}.json.gz" for day in DAYS if day != DAYS.first
     ]
+
+
+def test_one_command_keeps_an_archive(server: Server) -> None:
+    """Everything of some days, from a server that has published nothing; every night again, at no cost."""
+    run, account = server.instance.run, AccountSid(server.instance.variables["DAYFILE_ACCOUNT_SID"])
+    expectation = write_messages(server.instance, account)
+    run("intake", "Messages", "messages.json.gz")
+    synced = server.instance.json("days", "sync", "all", ASKED, "-o", "archive")
+    assert {(day["state"], day["proven"]) for day in synced} == {("downloaded", True)}
+    assert len(synced) == 4 * len(DAYS)
+    for day in (day for day in synced if day["resource_type"] == "Messages"):
+        assert day["plain_sha256"] == expectation.sha256((account, MESSAGES, Day.parse(day["day"])))
+    jobs = server.instance.json("jobs", "list", "all")
+    assert len(jobs) == 4
+    again = run("days", "sync", "all", f"{DAYS.first}..yesterday", "-o", "archive", expect=Outcome.TRY_AGAIN)
+    assert "12 here, 4 not yet" in again.stderr
+    assert server.instance.json("jobs", "list", "all") == jobs
+    assert {path.suffix for path in (server.instance.folder / "archive").iterdir()} == {".gz"}
 
 
 def test_daily_exports_are_switched_and_shown(server: Server) -> None:

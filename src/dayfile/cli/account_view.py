@@ -32,6 +32,8 @@ from dayfile.model.job import parse_job_sid
 from dayfile.model.resource import RESOURCE_TYPES, ResourceType
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dayfile.cli.client import BulkExports
     from dayfile.cli.show import Screen
     from dayfile.model.export import DayFile
@@ -68,9 +70,9 @@ def seen_by(
         yield AccountView(service, operator_for)
 
 
-def types_of(resource_type: ResourceType | None) -> tuple[ResourceType, ...]:
-    """Return the types that a list is asked for: the one, or all where none is named."""
-    return RESOURCE_TYPES if resource_type is None else (resource_type,)
+def types_of(chosen: Sequence[ResourceType] | None) -> Sequence[ResourceType]:
+    """Return the types that a list is asked for: those that are named, or all where none is."""
+    return chosen or RESOURCE_TYPES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from dayfile.model.email import parse_email
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from dayfile.cli.show import Screen
     from dayfile.model.account import Account
     from dayfile.store.database import Database
 
@@ -162,7 +163,8 @@ def rotate(
             confirm(screen, f"End the old auth token of {account} at once", yes=yes, alone=True)
         if finish:
             service.administration.end_former_token(account)
-            screen.note(f"Only the current token of {account} works now.")
+            said = f"Only the current token of {account} works now."
+            _tell(screen, service.database, account, said=said, as_json=as_json)
             return
         keep = timedelta(0) if now else KEEP_OLD_FOR if keep_old_for is None else keep_old_for
         token = service.administration.rotate_token(account, keep_old_for=keep)
@@ -176,23 +178,24 @@ def rotate(
 
 
 @app.command("suspend")
-def suspend(ctx: typer.Context, *, account: AccountArgument) -> None:
+def suspend(ctx: typer.Context, *, account: AccountArgument, as_json: JsonOption = False) -> None:
     """Suspend an account and its subaccounts: their requests are refused. Records are still accepted and kept."""
     with instance.opened(screen_of(ctx)) as service:
         service.administration.suspend(account)
-    screen_of(ctx).note(f"Suspended {account}, and with it its subaccounts.")
+        said = f"Suspended {account}, and with it its subaccounts."
+        _tell(screen_of(ctx), service.database, account, said=said, as_json=as_json)
 
 
 @app.command("activate")
-def activate(ctx: typer.Context, *, account: AccountArgument) -> None:
+def activate(ctx: typer.Context, *, account: AccountArgument, as_json: JsonOption = False) -> None:
     """Make a suspended account active again."""
     with instance.opened(screen_of(ctx)) as service:
         service.administration.activate(account)
-    screen_of(ctx).note(f"Activated {account}.")
+        _tell(screen_of(ctx), service.database, account, said=f"Activated {account}.", as_json=as_json)
 
 
 @app.command("close")
-def close(ctx: typer.Context, *, account: AccountArgument, yes: YesOption = False) -> None:
+def close(ctx: typer.Context, *, account: AccountArgument, yes: YesOption = False, as_json: JsonOption = False) -> None:
     """Close an account for good: its credentials and keys stop working. Its records stay."""
     with instance.opened(screen_of(ctx)) as service:
         with service.database.snapshot() as tx:
@@ -201,7 +204,7 @@ def close(ctx: typer.Context, *, account: AccountArgument, yes: YesOption = Fals
             named = f" ({found.friendly_name})" if found.friendly_name else ""
             confirm(screen_of(ctx), f"Close {account}{named} and revoke its keys", yes=yes)
         service.administration.close(account)
-    screen_of(ctx).note(f"Closed {account}.")
+        _tell(screen_of(ctx), service.database, account, said=f"Closed {account}.", as_json=as_json)
 
 
 @app.command("webhook-secret")
@@ -226,6 +229,15 @@ def webhook_secret(
         screen.json({"account_sid": account, "webhook_secrets": texts})
         return
     screen.facts({"account_sid": account, "webhook_secret": " ".join(texts)})
+
+
+def _tell(screen: Screen, database: Database, sid: AccountSid, *, said: str, as_json: bool) -> None:
+    """Tell what became of an account: in a sentence, or as it is now."""
+    if not as_json:
+        screen.note(said)
+        return
+    with database.snapshot() as tx:
+        screen.json(_as_json(tx.accounts.get(sid)))
 
 
 def _all(database: Database) -> Iterator[Account]:

@@ -18,6 +18,7 @@ from dayfile.cli import (
     configuration,
     damage,
     days,
+    days_sync,
     init,
     intake,
     jobs,
@@ -116,6 +117,7 @@ app.command("check", rich_help_panel=OPERATOR_PANEL)(check.check)
 app.command("demo", rich_help_panel=OPERATOR_PANEL)(command.demo)
 app.add_typer(jobs.app, name="jobs", rich_help_panel=CUSTOMER_PANEL)
 app.add_typer(configuration.app, name="configuration", rich_help_panel=CUSTOMER_PANEL)
+days.app.command("sync")(days_sync.sync)
 app.add_typer(days.app, name="days", rich_help_panel=CUSTOMER_PANEL)
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dayfile.cli import instance
+from dayfile.cli.day_words import parse_one_day
 from dayfile.cli.family import Family
 from dayfile.cli.options import JsonOption, screen_of
 from dayfile.cli.show import Column
+from dayfile.clock import SystemClock
+from dayfile.errors import InvalidParameter
+from dayfile.model.day import Day
 from dayfile.model.sid import canonical_sid
 
 if TYPE_CHECKING:
@@ -28,6 +33,36 @@ SubjectOption = Annotated[
     typer.Option("--subject", metavar="WHAT", help="Only what was done to this; AC… or AC…/Messages covers its files."),
 ]
 BeforeOption = Annotated[int | None, typer.Option("--before", metavar="NUMBER", help="Only lines older than this one.")]
+
+
+def _read_moment(text: str) -> datetime:
+    """Parse a moment: a day, which stands for its midnight, or a date with a time; UTC unless it has a zone."""
+    try:
+        return parse_one_day(text, today=Day.of(SystemClock().now())).start
+    except InvalidParameter:
+        pass
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"a moment is a UTC day or a time, as 2026-10-01 or 2026-10-01T12:30Z; got {text!r}"
+        ) from error
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+SinceOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--since",
+        metavar="MOMENT",
+        help="Only from then on: a UTC day, yesterday, or 2026-10-01T12:30Z.",
+        parser=_read_moment,
+    ),
+]
+UntilOption = Annotated[
+    datetime | None,
+    typer.Option("--until", metavar="MOMENT", help="Only before then.", parser=_read_moment),
+]
 LimitOption = Annotated[
     int, typer.Option("--limit", metavar="N", min=1, max=_LARGEST_LIMIT, help="At most so many lines.")
 ]
@@ -40,13 +75,22 @@ def list_audit(
     actor: ActorOption = None,
     subject: SubjectOption = None,
     before: BeforeOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
     limit: LimitOption = _LIMIT,
     as_json: JsonOption = False,
 ) -> None:
     """List the audit log, newest first."""
     with instance.opened(screen_of(ctx), to_read=True) as service, service.database.snapshot() as tx:
         # One more than is shown, to know if there are more.
-        found = tx.audit.newest(actor=_as_kept(actor), subject=_as_kept(subject), before=before, limit=limit + 1)
+        found = tx.audit.newest(
+            actor=_as_kept(actor),
+            subject=_as_kept(subject),
+            before=before,
+            since=since,
+            until=until,
+            limit=limit + 1,
+        )
     lines = found[:limit]
     screen = screen_of(ctx)
     if as_json:

@@ -36,6 +36,8 @@ def check(
         objects = looking.objects()
         with screen.counting("Checking", objects) as bar:
             findings = list(looking.run(deep=deep, on_object=lambda: bar.advance(1)))
+    if not as_json:
+        screen.note(f"Checked the instance in {place}.")
     instance.warn_of_exposed(screen, service)  # not a finding, since it breaks no invariant
     if as_json:
         screen.json([_as_json(found) for found in findings])
@@ -44,7 +46,7 @@ def check(
         screen.table(columns, ((found.invariant, found.subject, found.detail) for found in findings), empty="")
     else:
         read = "read to the end and compared" if deep else "looked at"
-        screen.line(f"All is well in {place}: {count_text(objects, 'object')} {read}, and all jobs and notices.")
+        screen.line(f"All is well: {count_text(objects, 'object')} {read}, and all jobs and notices.")
     screen.note(_LEFT_OUT_DEEP if deep else _LEFT_OUT)
     if findings:
         found = f"{count_text(len(findings), 'finding')} in {place}"

@@ -9,12 +9,22 @@ import typer
 from dayfile.cli.account_view import AccountOption, seen_by
 from dayfile.cli.answers import RemoteConfiguration
 from dayfile.cli.family import Family
-from dayfile.cli.options import JsonOption, Password, TypeArgument, Url, Username, screen_of
+from dayfile.cli.options import JsonOption, Password, TypeArgument, Url, Username, read_method, screen_of
 from dayfile.cli.remote import server_at
 from dayfile.cli.show import Screen
 from dayfile.model.resource import ResourceType
 
 app = Family(help="Daily exports: have every day by itself, and be told.")
+
+MethodOption = Annotated[
+    str | None,
+    typer.Option(
+        "--webhook-method",
+        metavar="METHOD",
+        help="GET or POST, of that webhook; POST unless given.",
+        parser=read_method,
+    ),
+]
 
 
 @app.command("show")
@@ -50,10 +60,7 @@ def set_configuration(
     webhook_url: Annotated[
         str | None, typer.Option("--webhook-url", metavar="URL", help="Where to tell that a day is there.")
     ] = None,
-    webhook_method: Annotated[
-        str | None,
-        typer.Option("--webhook-method", metavar="METHOD", help="GET or POST, of that webhook; POST unless given."),
-    ] = None,
+    webhook_method: MethodOption = None,
     no_webhook: Annotated[bool, typer.Option("--no-webhook", help="Tell nobody any more.")] = False,
     as_json: JsonOption = False,
     url: Url = None,

@@ -48,7 +48,7 @@ LimitOption = Annotated[
 ]
 
 
-@app.command("list", epilog="Example: dayfile damage list --json")
+@app.command("list")
 def list_damages(
     ctx: typer.Context,
     *,
@@ -77,10 +77,7 @@ def list_damages(
         screen.note(f"There are more: add --after {found[shown - 1].id}")
 
 
-@app.command(
-    "retry",
-    epilog="Example: dayfile damage retry, after objects were restored from a backup; a worker does it once an hour",
-)
+@app.command("retry")
 def retry(ctx: typer.Context, *, objects: ObjectsArgument = None, as_json: JsonOption = False) -> None:
     """Look at damaged objects again; what was held for those that are whole again is sealed. Exit code 1 when some are
     damaged still.
@@ -107,7 +104,7 @@ def retry(ctx: typer.Context, *, objects: ObjectsArgument = None, as_json: JsonO
         raise typer.Exit(Outcome.FAILED)
 
 
-@app.command("accept", epilog="Example: dayfile damage accept --yes sealed/type=Messages/day=2026-11-01/account=AC…/…")
+@app.command("accept")
 def accept(ctx: typer.Context, *, damaged: ObjectArgument, yes: YesOption = False, as_json: JsonOption = False) -> None:
     """Do without a damaged object for good: what is left is sealed, and its manifests say that they are incomplete.
 

@@ -16,9 +16,10 @@ from dayfile.cli.options import (
     DayArgument,
     DaysArgument,
     JsonOption,
-    OptionalTypeArgument,
+    OptionalTypesArgument,
     Password,
     TypeArgument,
+    TypesArgument,
     Url,
     Username,
     screen_of,
@@ -28,13 +29,15 @@ from dayfile.cli.remote import server_at
 from dayfile.cli.show import Column, Screen, count_text, size_text
 from dayfile.clock import SystemClock
 from dayfile.errors import Corrupt, NotFound
-from dayfile.model.day import Day, DayRange
+from dayfile.model.day import Day
 from dayfile.model.resource import ResourceType
 
 if TYPE_CHECKING:
     from dayfile.cli.download import Downloaded, Downloader
 
-app = Family(help="Published days: list and download them.")
+app = Family(help="Published days: list and download them, and keep an archive.")
+
+STOPPED = "Stopped. What has arrived is kept: run the same command again to go on from there."
 
 FolderOption = Annotated[
     Path,
@@ -53,7 +56,7 @@ FolderOption = Annotated[
 def list_days(
     ctx: typer.Context,
     *,
-    resource_type: OptionalTypeArgument = None,
+    resource_types: OptionalTypesArgument = None,
     account: AccountOption = None,
     as_json: JsonOption = False,
     url: Url = None,
@@ -66,7 +69,7 @@ def list_days(
     """
     screen = screen_of(ctx)
     with seen_by(screen, account, login=(url, account_sid, auth_token)) as server:
-        found = [(one, day) for one in types_of(resource_type) for day in server.days(one)]
+        found = [(one, day) for one in types_of(resource_types) for day in server.days(one)]
     if as_json:
         screen.json([day.answer for _, day in found])
         return
@@ -81,7 +84,7 @@ def list_days(
         (one, day.day, None if day.size_bytes is None else size_text(day.size_bytes), day.created, day.friendly_name)
         for one, day in found
     )
-    of = f" of {resource_type}" if resource_type else ""
+    of = f" of {resource_types[0]}" if resource_types and len(resource_types) == 1 else ""
     screen.table(columns, rows, empty=f"No day{of} is published. Ask for some: dayfile jobs create --help")
 
 
@@ -105,7 +108,7 @@ def show(
     with seen_by(screen, account, login=(url, account_sid, auth_token)) as server:
         manifest = server.find_manifest(resource_type, day)
     if manifest is None:
-        raise NotFound(_not_published(resource_type, [day]))
+        raise NotFound(_not_published([(resource_type, day)]))
     if as_json:
         screen.json(manifest.answer)
         return
@@ -152,7 +155,7 @@ def fetch(
 def download(
     ctx: typer.Context,
     *,
-    resource_type: TypeArgument,
+    resource_types: TypesArgument,
     days: DaysArgument,
     folder: FolderOption = Path(),
     as_json: JsonOption = False,
@@ -170,16 +173,16 @@ def download(
     screen = screen_of(ctx)
     folder.mkdir(parents=True, exist_ok=True)
     with server_at(url, account_sid, auth_token) as server:
-        downloader = Downloader(server, folder, clock=SystemClock())
-        found = _download(screen, downloader, resource_type, days)
+        places = [(of, day) for of in resource_types for day in days]
+        found = _download(screen, Downloader(server, folder, clock=SystemClock()), places)
     if as_json:
-        screen.json([_as_json(day, file) for day, file in found.files])
+        screen.json([_as_json(of, day, file) for of, day, file in found.files])
     else:
         _show(screen, found.files)
     for problem in found.damaged:
         screen.problem(problem)
     if found.missing:
-        screen.problem(_not_published(resource_type, found.missing))
+        screen.problem(_not_published(found.missing))
     if found.damaged or found.missing:
         raise typer.Exit(Outcome.FAILED if found.damaged else Outcome.NOT_FOUND)
 
@@ -188,25 +191,28 @@ def download(
 class _Found:
     """The outcome of downloading a range of days."""
 
-    files: list[tuple[Day, Downloaded]]  # complete in the folder
-    missing: list[Day]  # not published
+    files: list[tuple[ResourceType, Day, Downloaded]]  # complete in the folder
+    missing: list[tuple[ResourceType, Day]]  # not published
     damaged: list[str]  # a message for each damaged file
 
 
-def _download(screen: Screen, downloader: Downloader, resource_type: ResourceType, days: DayRange) -> _Found:
+def _download(screen: Screen, downloader: Downloader, places: Sequence[tuple[ResourceType, Day]]) -> _Found:
     found = _Found(files=[], missing=[], damaged=[])
-    for number, day in enumerate(days, start=1):
-        with screen.transfer(f"{resource_type} {day}, {number} of {len(days)}", None) as bar:
+    for number, (of, day) in enumerate(places, start=1):
+        with screen.transfer(f"{of} {day}, {number} of {len(places)}", None) as bar:
             try:
-                found.files.append((day, downloader.download(resource_type, day, progress=bar.reach)))
+                found.files.append((of, day, downloader.download(of, day, progress=bar.reach)))
             except NotFound:
-                found.missing.append(day)
+                found.missing.append((of, day))
             except Corrupt as error:
                 found.damaged.append(str(error))
+            except KeyboardInterrupt:
+                screen.note(STOPPED)
+                raise
     return found
 
 
-def _show(screen: Screen, files: Sequence[tuple[Day, Downloaded]]) -> None:
+def _show(screen: Screen, files: Sequence[tuple[ResourceType, Day, Downloaded]]) -> None:
     if not files:
         return
     columns = (
@@ -216,27 +222,32 @@ def _show(screen: Screen, files: Sequence[tuple[Day, Downloaded]]) -> None:
         Column("CHECKED BY"),
         Column("FILE"),
     )
-    rows = ((day, file.found.lines, size_text(file.found.size_bytes), _proof(file), file.path) for day, file in files)
+    rows = (
+        (day, file.found.lines, size_text(file.found.size_bytes), proof_text(file), file.path) for _, day, file in files
+    )
     screen.table(columns, rows, empty="")
-    incomplete = [str(day) for day, file in files if _is_incomplete(file)]
+    incomplete = [f"{of} {day}" for of, day, file in files if is_incomplete(file)]
     if incomplete:
         screen.warn(f"records of {', '.join(incomplete)} were lost on the server: the manifest says incomplete")
-    size = sum(file.found.size_bytes for _, file in files)
-    records = sum(file.found.lines for _, file in files)
+    size = sum(file.found.size_bytes for _, _, file in files)
+    records = sum(file.found.lines for _, _, file in files)
     screen.note(f"{count_text(len(files), 'file')}, {count_text(records, 'record')}, {size_text(size)}")
 
 
-def _is_incomplete(file: Downloaded) -> bool:
+def is_incomplete(file: Downloaded) -> bool:
+    """Tell if the server says that records of the day were lost."""
     return file.manifest is not None and file.manifest.answer.get("incomplete") is True
 
 
-def _proof(file: Downloaded) -> str:
+def proof_text(file: Downloaded) -> str:
+    """Say what the file was compared with."""
     proof = "SHA-256" if file.is_proven else "gzip CRC"
     return f"{proof}, was here" if file.was_here else proof
 
 
-def _as_json(day: Day, file: Downloaded) -> dict[str, object]:
+def _as_json(resource_type: ResourceType, day: Day, file: Downloaded) -> dict[str, object]:
     return {
+        "resource_type": resource_type.name,
         "day": str(day),
         "path": str(file.path),
         "records": file.found.lines,
@@ -247,11 +258,13 @@ def _as_json(day: Day, file: Downloaded) -> dict[str, object]:
         "proven": file.is_proven,
         "was_here": file.was_here,
         "revision": file.manifest.revision if file.manifest else None,
-        "incomplete": _is_incomplete(file),
+        "incomplete": is_incomplete(file),
     }
 
 
-def _not_published(resource_type: ResourceType, missing: Sequence[Day]) -> str:
-    named = ", ".join(map(str, missing[:5])) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")  # noqa: PLR2004
-    asked = range_text(missing[0], missing[-1])
-    return f"not published: {named}. Ask for it: dayfile jobs create {resource_type} {asked}"
+def _not_published(missing: Sequence[tuple[ResourceType, Day]]) -> str:
+    of, first = missing[0]
+    shown = [str(day) if kind is of else f"{kind} {day}" for kind, day in missing[:5]]
+    named = ", ".join(shown) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")  # noqa: PLR2004
+    asked = range_text(first, max(day for kind, day in missing if kind is of))
+    return f"not published: {named}. Ask for it: dayfile jobs create {of} {asked}"

@@ -20,6 +20,7 @@ from dayfile.cli.partial import Examined, Partial, examine
 from dayfile.clock import Clock
 from dayfile.errors import Corrupt, Transient
 from dayfile.model.day import Day
+from dayfile.model.empty import EMPTY_FILE
 from dayfile.model.resource import ResourceType
 
 _TRIES = 5
@@ -53,19 +54,27 @@ class Downloader:
         self._server = server
         self._folder = folder
         self._clock = clock
-        self._name: str | None = None  # of the account, as soon as it is known
+        self._owner: str | None = None  # the account, once it is known, if the login does not name it
 
-    def download(self, resource_type: ResourceType, day: Day, *, progress: Progress) -> Downloaded:
+    def download(
+        self, resource_type: ResourceType, day: Day, *, progress: Progress, listed_bytes: int | None = None
+    ) -> Downloaded:
         """Download a day's file, unless it is in the folder already and matches the server's manifest.
+
+        On a server without manifests, a complete file of `listed_bytes` in the folder is kept, too.
 
         Raises NotFound if the day is not published, Transient if the connection keeps breaking (the partial file is
         kept for the next run), Corrupt if the downloaded file repeatedly does not match the server's hash, or if the
         file is damaged on the server.
         """
         manifest = self._server.find_manifest(resource_type, day)
-        path = self._folder / f"{self._owner(resource_type, day, manifest)}-{resource_type}-{day}.json.gz"
+        self._learn_owner(resource_type, day, manifest)
+        path = self._path(resource_type, day)
         if manifest and (found := _is_here(path, manifest)):
             return Downloaded(path=path, found=found, manifest=manifest, is_proven=True, was_here=True)
+        whole = None if manifest or listed_bytes is None else self.find(resource_type, day)
+        if whole is not None and whole.found.size_bytes == listed_bytes:
+            return whole
         partial = Partial(path)
         for _ in range(_TRIES):
             try:
@@ -84,19 +93,37 @@ class Downloader:
             return Downloaded(path=path, found=found, manifest=manifest, is_proven=proven, was_here=False)
         raise Corrupt(f"{path.name}: what arrived was not what the server says it has, {_TRIES} times")
 
-    def _owner(self, resource_type: ResourceType, day: Day, manifest: RemoteManifest | None) -> str:
-        """Return the name of the owner of a file: the account, whichever of its credentials are used.
+    def find(self, resource_type: ResourceType, day: Day) -> Downloaded | None:
+        """Find the day's file in the folder, without asking the server: read to its end, and whole; None if not."""
+        path = self._path(resource_type, day)
+        try:
+            found = examine(path)
+        except (FileNotFoundError, Corrupt):
+            return None
+        return Downloaded(path=path, found=found, manifest=None, is_proven=False, was_here=True)
+
+    def put_empty(self, resource_type: ResourceType, day: Day) -> Downloaded:
+        """Put the file of a day without records into the folder, for a server that has none for it."""
+        path = self._path(resource_type, day)
+        partial = Partial(path)
+        partial.begin(None)
+        partial.path.write_bytes(EMPTY_FILE)
+        found = partial.examine()
+        partial.finish()
+        return Downloaded(path=path, found=found, manifest=None, is_proven=False, was_here=False)
+
+    def _path(self, resource_type: ResourceType, day: Day) -> Path:
+        return self._folder / f"{_UNFIT.sub('_', self._owner or self._server.username)}-{resource_type}-{day}.json.gz"
+
+    def _learn_owner(self, resource_type: ResourceType, day: Day, manifest: RemoteManifest | None) -> None:
+        """Learn whose the files are: the account, whichever of its credentials are used.
 
         Of a key, the server's manifest or its link tells the account; where neither does, it is the key that is named.
         """
-        if self._name is None:
-            name = self._server.username
-            if not name.startswith("AC"):
-                told = manifest.answer.get("account_sid") if manifest else None
-                link = _ACCOUNT.search("" if told else self._server.link(resource_type, day))
-                name = str(told or (link[1] if link else name))
-            self._name = _UNFIT.sub("_", name)
-        return self._name
+        if self._owner is None and not self._server.username.startswith("AC"):
+            told = manifest.answer.get("account_sid") if manifest else None
+            link = _ACCOUNT.search("" if told else self._server.link(resource_type, day))
+            self._owner = str(told or (link[1] if link else self._server.username))
 
     def _bring(self, resource_type: ResourceType, day: Day, partial: Partial, *, progress: Progress) -> str | None:
         """Transfer the whole file, with retries; return its strong ETag or None."""
@@ -105,9 +132,9 @@ class Downloader:
             link = self._server.link(resource_type, day)
             try:
                 return self._transfer(link, partial, progress=progress)
-            except Transient:
+            except Transient as error:
                 if not remaining:
-                    raise
+                    raise Transient(f"{error}. {_kept(partial)}") from error
                 self._clock.wait(threading.Event(), _DELAY_SECONDS)
         raise Transient("the file could not be brought here")
 
@@ -130,6 +157,11 @@ class Downloader:
         if total is not None and partial.size != total:
             raise Transient(f"the transfer broke off after {partial.size} of {total} bytes")
         return strong
+
+
+def _kept(partial: Partial) -> str:
+    kept = f"{partial.size:,} bytes of it are kept in {partial.path}: " if partial.size and partial.etag else ""
+    return f"{kept}run the same command again{' to go on from there' if kept else ''}"
 
 
 def _is_here(path: Path, manifest: RemoteManifest) -> Examined | None:

@@ -12,13 +12,19 @@ from typing import Any, TypeVar
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
+from dayfile.cli.examples import epilog_of
+
 _PATHS = frozenset({"FILE", "FOLDER"})  # names of files are bytes, and need be no text
 
 C = TypeVar("C", bound=Callable[..., Any])
 
 
 class Command(TyperCommand):
-    """A command with plain help."""
+    """A command with plain help, and an example at its end."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        self.epilog = _epilog(ctx)
+        super().format_help(ctx, formatter)
 
     def get_params(self, ctx: Any) -> list[Any]:
         return [_plain(parameter) for parameter in super().get_params(ctx)]
@@ -36,7 +42,11 @@ class Command(TyperCommand):
 
 
 class Group(TyperGroup):
-    """A group of commands with plain help."""
+    """A group of commands with plain help, and an example at its end."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        self.epilog = _epilog(ctx)
+        super().format_help(ctx, formatter)
 
     def get_params(self, ctx: Any) -> list[Any]:
         return [_plain(parameter) for parameter in super().get_params(ctx)]
@@ -51,6 +61,11 @@ class Family(typer.Typer):
     def command(self, name: str | None = None, **settings: Any) -> Callable[[C], C]:
         """Return typer's decorator for a command, with plain help."""
         return super().command(name, **{"cls": Command, **settings})
+
+
+def _epilog(ctx: Any) -> str | None:
+    examples = epilog_of(" ".join(ctx.command_path.split()[1:]))
+    return examples and examples.replace("[", r"\[")  # to typer, a bracket begins a style
 
 
 def _check_text(ctx: Any, parameter: Any) -> None:

@@ -15,11 +15,12 @@ from dayfile.cli.family import Family
 from dayfile.cli.options import (
     DaysArgument,
     JsonOption,
-    OptionalTypeArgument,
+    OptionalTypesArgument,
     Password,
-    TypeArgument,
+    TypesArgument,
     Url,
     Username,
+    read_method,
     screen_of,
 )
 from dayfile.cli.outcome import Outcome
@@ -28,6 +29,8 @@ from dayfile.cli.show import Column, Screen
 from dayfile.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dayfile.cli.client import BulkExports
 
 app = Family(help="Custom jobs: ask for a range of days, and follow them.")
@@ -36,6 +39,10 @@ _FIRST_WAIT_SECONDS = 0.1
 _LONGEST_WAIT_SECONDS = 5.0
 _DEFAULT_NAME = "Custom job"
 
+MethodOption = Annotated[
+    str,
+    typer.Option("--webhook-method", metavar="METHOD", help="GET or POST, of that webhook.", parser=read_method),
+]
 SidArgument = Annotated[str, typer.Argument(metavar="JOB", help="Job sid, JS…", show_default=False)]
 
 
@@ -43,15 +50,13 @@ SidArgument = Annotated[str, typer.Argument(metavar="JOB", help="Job sid, JS…"
 def create(
     ctx: typer.Context,
     *,
-    resource_type: TypeArgument,
+    resource_types: TypesArgument,
     days: DaysArgument,
     name: Annotated[str, typer.Option("--name", help="Friendly name.")] = _DEFAULT_NAME,
     webhook_url: Annotated[
         str | None, typer.Option("--webhook-url", metavar="URL", help="Where to tell that it is over.")
     ] = None,
-    webhook_method: Annotated[
-        str, typer.Option("--webhook-method", metavar="METHOD", help="GET or POST, of that webhook.")
-    ] = "POST",
+    webhook_method: MethodOption = "POST",
     email: Annotated[
         str | None, typer.Option("--email", metavar="ADDRESS", help="Whom to write that it is over.")
     ] = None,
@@ -61,7 +66,7 @@ def create(
     account_sid: Username = None,
     auth_token: Password = None,
 ) -> None:
-    """Submit a job over a range of days.
+    """Submit a job over a range of days; with the type all, one for each type.
 
     With --watch, the exit code says whether all of them could be exported.
     """
@@ -72,21 +77,22 @@ def create(
     if email:
         form["Email"] = email
     with server_at(url, account_sid, auth_token) as server:
-        job = server.create_job(resource_type, form)
+        jobs = [server.create_job(of, form) for of in resource_types]
         if as_json:
-            screen.json(job.answer)
+            screen.json(jobs[0].answer if len(jobs) == 1 else [job.answer for job in jobs])
         elif not watch_it:
-            screen.line(headline(job))
-            screen.note(f"Follow it with: dayfile jobs watch {job.sid}")
+            for job in jobs:
+                screen.line(headline(job))
+                screen.note(f"Follow it with: dayfile jobs watch {job.sid}")
         if watch_it:
-            _end(screen, follow(screen, server, job, clock=SystemClock()), say=not as_json)
+            _end(screen, [follow(screen, server, job, clock=SystemClock()) for job in jobs], say=not as_json)
 
 
 @app.command("list")
 def list_jobs(
     ctx: typer.Context,
     *,
-    resource_type: OptionalTypeArgument = None,
+    resource_types: OptionalTypesArgument = None,
     account: AccountOption = None,
     as_json: JsonOption = False,
     url: Url = None,
@@ -99,13 +105,13 @@ def list_jobs(
     """
     screen = screen_of(ctx)
     with seen_by(screen, account, login=(url, account_sid, auth_token)) as server:
-        jobs = [job for one in types_of(resource_type) for job in server.jobs(one)]
+        jobs = [job for one in types_of(resource_types) for job in server.jobs(one)]
     if as_json:
         screen.json([job.answer for job in jobs])
         return
     columns = (Column("JOB", whole=True), Column("DAYS", whole=True), Column("IS", whole=True), Column("NAME"))
     rows = ((job.sid, range_text(job.days.first, job.days.last), counts_text(job), job.friendly_name) for job in jobs)
-    of = f" for {resource_type}" if resource_type else ""
+    of = f" for {resource_types[0]}" if resource_types and len(resource_types) == 1 else ""
     screen.table(columns, rows, empty=f"There is no job{of}. Make one: dayfile jobs create --help")
 
 
@@ -143,6 +149,7 @@ def watch(
     ctx: typer.Context,
     *,
     sid: SidArgument,
+    as_json: JsonOption = False,
     url: Url = None,
     account_sid: Username = None,
     auth_token: Password = None,
@@ -150,8 +157,10 @@ def watch(
     """Follow a job until it is over; the exit code says whether all of its days could be exported."""
     screen = screen_of(ctx)
     with server_at(url, account_sid, auth_token) as server:
-        job = server.job(sid)
-        _end(screen, follow(screen, server, job, clock=SystemClock()), say=True)
+        job = follow(screen, server, server.job(sid), clock=SystemClock())
+        if as_json:
+            screen.json(job.answer)
+        _end(screen, [job], say=not as_json)
 
 
 @app.command("delete")
@@ -160,6 +169,7 @@ def delete(
     *,
     sid: SidArgument,
     yes: YesOption = False,
+    as_json: JsonOption = False,
     url: Url = None,
     account_sid: Username = None,
     auth_token: Password = None,
@@ -168,7 +178,10 @@ def delete(
     confirm(screen_of(ctx), f"Delete the job {sid}", yes=yes, alone=True)
     with server_at(url, account_sid, auth_token) as server:
         server.delete_job(sid)
-    screen_of(ctx).note(f"Deleted {sid}.")
+    if as_json:
+        screen_of(ctx).json({"job_sid": sid, "deleted": True})
+    else:
+        screen_of(ctx).note(f"Deleted {sid}.")
 
 
 def follow(screen: Screen, server: BulkExports, job: RemoteJob, *, clock: Clock) -> RemoteJob:
@@ -191,9 +204,9 @@ def _error_as_json(error: DayError) -> dict[str, object]:
     return {"day": str(error.day), "attempts": error.attempts, "error": error.error}
 
 
-def _end(screen: Screen, job: RemoteJob, *, say: bool) -> None:
-    if say:
+def _end(screen: Screen, jobs: Sequence[RemoteJob], *, say: bool) -> None:
+    for job in jobs if say else ():
         screen.draw(draw_job(job))
-    if job.failed:
-        screen.problem(f"{job.failed} of {len(job.days)} days could not be exported")
+    if failed := sum(job.failed for job in jobs):
+        screen.problem(f"{failed} of {sum(len(job.days) for job in jobs)} days could not be exported")
         raise typer.Exit(Outcome.FAILED)

@@ -141,6 +141,7 @@ def revoke(
     *,
     key: Annotated[str, typer.Argument(metavar="KEY", help="Key sid, SK…", show_default=False)],
     yes: YesOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Revoke a key, with immediate effect."""
     sid = parse_key_sid(key)
@@ -151,7 +152,12 @@ def revoke(
             named = f" ({found.friendly_name})" if found.friendly_name else ""
             confirm(screen_of(ctx), f"Revoke {sid} of {found.account or 'the operator'}{named}", yes=yes)
         service.administration.revoke_key(sid)
-    screen_of(ctx).note(f"Revoked {sid}.")
+        with service.database.snapshot() as tx:
+            revoked = tx.keys.get(sid)
+    if as_json:
+        screen_of(ctx).json(_as_json(revoked))
+    else:
+        screen_of(ctx).note(f"Revoked {sid}.")
 
 
 def _may_do(key: ApiKey) -> str:

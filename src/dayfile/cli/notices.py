@@ -35,6 +35,8 @@ _COLUMNS = (
     Column("WHO"),
 )
 
+_STATES = ", ".join(state.value for state in NoticeState)
+
 EventArgument = Annotated[
     str, typer.Argument(metavar="EVENT", help="The notice, by its event sid, EV…", show_default=False)
 ]
@@ -45,7 +47,9 @@ AccountOption = Annotated[
     AccountSid | None,
     typer.Option("--account", metavar="ACCOUNT", help="Only notices of this account.", parser=read_account),
 ]
-StateOption = Annotated[NoticeState | None, typer.Option("--state", help="Only notices that stand so.")]
+StateOption = Annotated[
+    NoticeState | None, typer.Option("--state", metavar="STATE", help=f"Only notices in this state: {_STATES}.")
+]
 LimitOption = Annotated[
     int, typer.Option("--limit", metavar="N", min=1, max=_LARGEST_LIMIT, help="At most so many notices.")
 ]
@@ -106,16 +110,20 @@ def show(ctx: typer.Context, *, event: EventArgument, as_json: JsonOption = Fals
 
 
 @app.command("replay")
-def replay(ctx: typer.Context, *, events: EventsArgument) -> None:
+def replay(ctx: typer.Context, *, events: EventsArgument, as_json: JsonOption = False) -> None:
     """Replay notices: attempt them now, under the same event sid, whether they have ended or are pending."""
     from dayfile.accounts.administer import OPERATOR
 
     sids = [parse_event_sid(event) for event in events]
     screen = screen_of(ctx)
     with instance.opened(screen) as service:
-        for sid in sids:
-            notice = service.replay.replay(sid, actor=OPERATOR)
-            screen.note(f"{notice.sid} is due now: a running worker attempts it at once.")
+        notices = [service.replay.replay(sid, actor=OPERATOR) for sid in sids]
+        base_url = service.settings.base_url
+    if as_json:
+        screen.json([_as_json(notice, None, base_url) for notice in notices])
+        return
+    for notice in notices:
+        screen.note(f"{notice.sid} is due now: a running worker attempts it at once.")
 
 
 def _line(notice: Notice) -> tuple[object, ...]:

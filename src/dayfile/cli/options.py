@@ -8,7 +8,9 @@ from typing import Annotated, Final
 
 import typer
 
+from dayfile.cli.day_words import DAYS_HELP, parse_days, parse_one_day
 from dayfile.cli.show import Screen
+from dayfile.clock import SystemClock
 from dayfile.errors import DayfileError, InvalidParameter
 from dayfile.model.account import AccountSid, parse_account_sid
 from dayfile.model.day import Day, DayRange
@@ -18,6 +20,7 @@ OPERATOR_PANEL: Final = "Operator (acts on the instance)"
 CUSTOMER_PANEL: Final = "Customer (speaks HTTP to any BulkExports server)"
 _SERVER_PANEL: Final = "Server"
 _DURATION: Final = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[smhd])|(?P<zero>0)", re.ASCII)
+_ALL: Final = "all"
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -43,6 +46,13 @@ def read_duration(text: str) -> timedelta:
     return timedelta(**{_UNITS[found["unit"] or "s"]: int(found["number"] or 0)})
 
 
+def read_method(text: str) -> str:
+    """A webhook's method out of the command line, in whatever letters."""
+    if text.upper() not in {"GET", "POST"}:
+        raise typer.BadParameter(f"a webhook's method is GET or POST; got {text!r}")
+    return text.upper()
+
+
 def read_type(text: str) -> ResourceType:
     """Parse a resource type; raises typer.BadParameter."""
     try:
@@ -55,44 +65,69 @@ def _complete_type(incomplete: str) -> list[str]:
     return [known.name for known in RESOURCE_TYPES if known.name.lower().startswith(incomplete.lower())]
 
 
+class ChosenTypes(tuple[ResourceType, ...]):
+    """One resource type, or all of them, as somebody has written it; to typer, a plain tuple is several arguments."""
+
+    __slots__ = ()
+
+
+def read_types(text: str) -> ChosenTypes:
+    """A resource type out of the command line, or all of them."""
+    return ChosenTypes(RESOURCE_TYPES if text == _ALL else (read_type(text),))
+
+
+def _complete_types(incomplete: str) -> list[str]:
+    return [*_complete_type(incomplete), *([_ALL] if _ALL.startswith(incomplete) else [])]
+
+
 def read_day(text: str) -> Day:
     """Parse a day; raises typer.BadParameter."""
     try:
-        return Day.parse(text, name="DAY")
+        return parse_one_day(text, today=_today())
     except InvalidParameter as error:
         raise typer.BadParameter(str(error)) from error
 
 
 def _read_days(text: str) -> DayRange:
-    first, dots, last = text.partition("..")
-    days = DayRange(first=read_day(first), last=read_day(last if dots else first))
-    if days.last < days.first:
-        raise typer.BadParameter(f"a range goes from the earlier day to the later one: {last}..{first}")
-    return days
+    try:
+        return parse_days(text, today=_today())
+    except InvalidParameter as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _today() -> Day:
+    return Day.of(SystemClock().now())
 
 
 TYPE_HELP: Final = f"Resource type: {', '.join(known.name for known in RESOURCE_TYPES)}."
+_TYPES_HELP: Final = f"{TYPE_HELP.removesuffix('.')}; or {_ALL}."
 
 TypeArgument = Annotated[
     ResourceType,
     typer.Argument(metavar="TYPE", help=TYPE_HELP, parser=read_type, autocompletion=_complete_type, show_default=False),
 ]
-OptionalTypeArgument = Annotated[
-    ResourceType | None,
+OptionalTypesArgument = Annotated[
+    ChosenTypes | None,
     typer.Argument(
         metavar="[TYPE]",
-        help=f"{TYPE_HELP} All of them without it.",
-        parser=read_type,
-        autocompletion=_complete_type,
+        help=f"{_TYPES_HELP} All of them without it.",
+        parser=read_types,
+        autocompletion=_complete_types,
         show_default=False,
     ),
 ]
+TypesArgument = Annotated[
+    ChosenTypes,
+    typer.Argument(
+        metavar="TYPE", help=_TYPES_HELP, parser=read_types, autocompletion=_complete_types, show_default=False
+    ),
+]
 DayArgument = Annotated[
-    Day, typer.Argument(metavar="DAY", help="UTC day, yyyy-mm-dd.", parser=read_day, show_default=False)
+    Day, typer.Argument(metavar="DAY", help="UTC day, yyyy-mm-dd, or yesterday.", parser=read_day, show_default=False)
 ]
 DaysArgument = Annotated[
     DayRange,
-    typer.Argument(metavar="DAYS", help="One UTC day, or a range FROM..TO.", parser=_read_days, show_default=False),
+    typer.Argument(metavar="DAYS", help=DAYS_HELP, parser=_read_days, show_default=False),
 ]
 KeepOption = Annotated[
     timedelta | None,

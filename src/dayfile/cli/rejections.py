@@ -208,6 +208,7 @@ def retry(
     source: SourceOption = None,
     receipt: ReceiptOption = None,
     account: AccountOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Try rejections again, by number or by what they have in common; accepted ones leave the list.
 
@@ -223,7 +224,10 @@ def retry(
         else:
             accepted, rejected = _retry_all(service, screen, matching)
         service.database.give_back_space()
-    screen.line(f"{count_text(accepted, 'line')} accepted, {rejected:,} still rejected.")
+    if as_json:
+        screen.json({"accepted": accepted, "rejected": rejected})
+    else:
+        screen.line(f"{count_text(accepted, 'line')} accepted, {rejected:,} still rejected.")
     if rejected:
         raise typer.Exit(Outcome.FAILED)
 
@@ -240,6 +244,7 @@ def drop(
     receipt: ReceiptOption = None,
     account: AccountOption = None,
     yes: YesOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Forget rejections for good, by number or by what they have in common; the disk gets their room back."""
     matching = _matching(resource_type, account, reason=reason, source=source, receipt=receipt)
@@ -257,7 +262,10 @@ def drop(
         else:
             dropped = _drop_all(service, screen, matching)
         service.database.give_back_space()
-    screen.line(f"{count_text(dropped, 'rejection')} dropped.")
+    if as_json:
+        screen.json({"dropped": dropped})
+    else:
+        screen.line(f"{count_text(dropped, 'rejection')} dropped.")
 
 
 def _matching(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import Connection, Row, func, insert, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Row, func, insert, or_, select
 
 from dayfile.model.credential import Actor
 from dayfile.store.dialect import in_batches
@@ -70,21 +70,37 @@ class Audit:
             self._connection.execute(insert(table), batch)
 
     def newest(
-        self, *, before: int | None = None, actor: str | None = None, subject: str | None = None, limit: int
+        self,
+        *,
+        before: int | None = None,
+        actor: str | None = None,
+        subject: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int,
     ) -> list[AuditLine]:
         """Return the newest lines, newest first: below the number `before`, by `actor`, about `subject` or below it.
 
-        Subjects below an account begin with its sid and a slash.
+        Subjects below an account begin with its sid and a slash, and so do actors below `operator`. `since` is
+        included, `until` is not.
         """
         query = select(table).order_by(table.c.id.desc()).limit(limit)
+        if since is not None:
+            query = query.where(table.c.at >= since)
+        if until is not None:
+            query = query.where(table.c.at < until)
         if before is not None:
             query = query.where(table.c.id < before)
         if actor is not None:
-            query = query.where(table.c.actor == actor)
+            query = query.where(_is_or_is_below(table.c.actor, actor))
         if subject is not None:
-            below = f"{subject}/"
-            query = query.where(or_(table.c.subject == subject, func.substr(table.c.subject, 1, len(below)) == below))
+            query = query.where(_is_or_is_below(table.c.subject, subject))
         return [_line(row) for row in self._connection.execute(query)]
+
+
+def _is_or_is_below(column: Column[str], name: str) -> ColumnElement[bool]:
+    below = f"{name}/"
+    return or_(column == name, func.substr(column, 1, len(below)) == below)
 
 
 def _line(row: Row[Any]) -> AuditLine:

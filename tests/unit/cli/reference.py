@@ -8,6 +8,7 @@ from typing import Any, Final
 import typer.main
 
 from dayfile.cli.app import app
+from dayfile.cli.examples import EXAMPLES
 from dayfile.cli.options import CUSTOMER_PANEL, OPERATOR_PANEL
 from tests.conftest import ROOT
 
@@ -52,6 +53,7 @@ def _section(words: str, command: Any) -> Iterator[str]:
     rows += [(", ".join(_typed(option)) + _value(option), _help(option)) for option in own]
     if rows:
         yield from ("| | |", "|---|---|", *(f"| `{name}` | {text} |" for name, text in rows), "")
+    yield from ("```sh", *EXAMPLES.get(words.removeprefix("dayfile "), ()), "```", "")
 
 
 def _typed(option: Any) -> list[str]:

@@ -176,7 +176,7 @@ def test_what_an_encoding_lacks_is_spelled_out(encoding: str, tmp_path: Path) ->
     """A console of Windows, a minimal container: an emoji in somebody's name ended in a trace and "a bug"."""
     environment = {**os.environ, "PYTHONIOENCODING": encoding, "DAYFILE_DATA_DIR": str(tmp_path / "data")}
 
-    def run_command(*words: str) -> subprocess.CompletedProcess[bytes]:
+    def run_command(*words: str) -> Any:
         return subprocess.run(
             [sys.executable, "-m", "dayfile", *words], env=environment, capture_output=True, check=False
         )

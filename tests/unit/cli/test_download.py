@@ -46,6 +46,15 @@ def test_a_download_survives_breaks_anywhere(
     assert names(folder) == ["AC1-Messages-2026-10-01.json.gz"]
 
 
+def test_a_download_that_broke_off_says_what_is_kept_and_what_to_do(tmp_path: Path) -> None:
+    """Of ten gigabytes nine may be here: nobody should throw them away."""
+    kept = rf"20 bytes of it are kept in .*{DAY}\.json\.gz\.part: run the same command again to go on from there"
+    with pytest.raises(Transient, match=kept):
+        download(OtherServer(FILE, breaks=[20, 0, 0, 0, 0]), tmp_path)
+    with pytest.raises(Transient, match=r"peer\. run the same command again"):
+        download(OtherServer(FILE, breaks=[0] * 5, has_etag=False), tmp_path, username="AC2")
+
+
 def test_what_has_arrived_is_not_asked_for_again(tmp_path: Path) -> None:
     """Of a day of ten gigabytes the last one must not cost ten."""
     server = OtherServer(FILE, breaks=[20, 30])

@@ -115,7 +115,7 @@ def test_a_list_of_accounts_may_be_the_beginning(here: Path, data_folder: Path, 
 def test_what_was_acted_on_is_named(data_folder: Path, run: Any) -> None:
     """With several instances on a machine, `All is well` must say where, and so must what is not there."""
     run("init")
-    assert str(data_folder) in run("check").stdout
+    assert str(data_folder) in run("check").stderr
     assert str(data_folder) in run("accounts", "create").stderr
     assert str(data_folder) in run("keys", "create", "--operator").stderr
     missing = run("accounts", "show", ACCOUNT)

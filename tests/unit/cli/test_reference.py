@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
+from dayfile.cli.examples import EXAMPLES
 from dayfile.cli.outcome import Outcome
+from dayfile.model.notice import NoticeState
 from tests.unit.cli.reference import DOCUMENT, MARK, commands, options_of, reference
 
 TEXT = DOCUMENT.read_text(encoding="utf-8")
@@ -28,11 +31,32 @@ def test_the_document_has_every_exit_code() -> None:
     assert [int(code) for code in re.findall(r"^\| (\d+) \|", TEXT, flags=re.MULTILINE)] == sorted(Outcome)
 
 
-def test_every_listing_and_every_creation_speaks_json() -> None:
-    """Whatever a person can read off the screen, a script must be able to read, too."""
+def test_every_command_that_ends_speaks_json() -> None:
+    """Whatever a person can read off the screen, a script must be able to read, too, and so what was changed."""
+    staying = {"serve", "work", "demo"}
     silent = [
         words
         for _, words, command in commands()
-        if words.rpartition(" ")[2] in {"list", "create", "show", "rotate"} and "--json" not in options_of(command)
+        if words.removeprefix("dayfile ") not in staying and "--json" not in options_of(command)
     ]
     assert silent == []
+
+
+def test_every_help_ends_with_an_example_of_its_command(run: Any) -> None:
+    """An example says more than all options; one of another command, or none, says nothing."""
+    words = {words.removeprefix("dayfile ") for _, words, _ in commands()}
+    groups = {"", *(one.partition(" ")[0] for one in words)}
+    assert set(EXAMPLES) == words | groups
+    for known, examples in EXAMPLES.items():
+        assert all(re.search(rf"(^| )dayfile {known.split()[0] if known else ''}", example) for example in examples)
+        shown = run(*known.split(), "--help", COLUMNS="200").output
+        assert [example for example in examples if example not in shown] == [], known
+
+
+def test_values_that_may_be_chosen_are_listed(run: Any) -> None:
+    """Trying them one by one is no help."""
+    assert all(state.value in run("notices", "list", "--help", COLUMNS="200").output for state in NoticeState)
+    refused = run(
+        "jobs", "create", "Messages", "2026-10-01", "--webhook-url", "https://x.example", "--webhook-method", "PUT"
+    )
+    assert (refused.exit_code, "GET or POST" in refused.stderr) == (Outcome.USAGE, True)
