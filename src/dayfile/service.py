@@ -7,7 +7,7 @@ import os
 import secrets
 import socket
 import string
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cached_property
@@ -17,13 +17,11 @@ from typing import TYPE_CHECKING
 from dayfile.accounts.administer import Administration
 from dayfile.accounts.authenticate import Authenticator
 from dayfile.accounts.sessions import Sessions
-from dayfile.accounts.settle_key import settle_key
 from dayfile.clock import Clock, SystemClock
 from dayfile.delivery.addresses import Destinations, Resolver, SystemResolver
 from dayfile.delivery.replay import Replay
 from dayfile.delivery.room import THREADS
 from dayfile.delivery.unsent_letters import UnsentLetters
-from dayfile.errors import Absent, DatabaseUnavailable, Unusable
 from dayfile.exports.configuration import Configuring
 from dayfile.exports.custom import CustomJobs
 from dayfile.exports.daily import DailyExports
@@ -32,16 +30,14 @@ from dayfile.exports.outbox import Outbox
 from dayfile.exports.publish import Publishing
 from dayfile.exports.retention import Retention
 from dayfile.files.links import LinkSigner
-from dayfile.files.private import Closed, Exposed
 from dayfile.files.scratch import scratch_folder
 from dayfile.files.storage import LocalStorage, Storage
-from dayfile.instance_key import find_key, make_key
 from dayfile.model.job import RetryRule
-from dayfile.model.secret import InstanceKey, Randomness
+from dayfile.model.secret import Randomness
 from dayfile.objects.sweep import Sweep
+from dayfile.opening import Opened, find_instance, make_instance
 from dayfile.settings import Settings
-from dayfile.store.database import Database, file_of
-from dayfile.store.opening import find_database, find_database_to_read, make_database
+from dayfile.store.database import file_of
 from dayfile.work.engine import cores, local_engine
 
 # Most commands do without the web framework, DuckDB and Arrow, which load slowly: imported where they are used.
@@ -62,7 +58,6 @@ if TYPE_CHECKING:
     from dayfile.work.worker import Worker
 
 _ALPHANUMERIC = string.ascii_letters + string.digits
-_ABSENT = "there is no instance in {}: `dayfile init` makes one there. If yours is elsewhere, set DAYFILE_DATA_DIR"
 
 
 class SystemRandomness:
@@ -81,56 +76,29 @@ class SystemRandomness:
 class Service(contextlib.AbstractContextManager["Service"]):
     """One process's view of an instance: every object is made when first asked for, and all are closed together."""
 
-    permissions: Sequence[Closed | Exposed] = ()  # files that other users could reach at the start, or still can
-
-    def __init__(self, settings: Settings, *, database: Database, key: InstanceKey, clock: Clock) -> None:
+    def __init__(self, settings: Settings, opened: Opened, *, clock: Clock) -> None:
         self.settings = settings
-        self.database = database
-        self.key = key
+        self.database = opened.database
+        self.key = opened.key
+        self.permissions = opened.permissions
         self.clock = clock
         self.randomness: Randomness = SystemRandomness()
         self.resolver: Resolver = SystemResolver()
         self._closing = contextlib.ExitStack()
-        self._closing.callback(database.close)
+        self._closing.callback(opened.database.close)
 
     @classmethod
     def open(cls, settings: Settings, *, clock: Clock | None = None) -> Service:
-        """Open the instance that the settings describe, creating it on first start.
-
-        Raises Unusable, with what to do, for a folder that cannot be used, a data folder of a newer version, or a key
-        that is missing or is not the one this instance was made with.
-        """
-        folders = settings.own_folders(file_of(settings.database))
-        folders.make()
-        permissions = folders.close()
-        with _named_folder(settings):
-            database = make_database(settings.database)
-            with _closed_on_failure(database):
-                key = make_key(settings, database, randomness=SystemRandomness())
-                settle_key(database, key)
-        service = cls(settings, database=database, key=key, clock=clock or SystemClock())
-        service.permissions = permissions
-        return service
+        """Open the instance that the settings describe, creating it on first start; raises as `make_instance` does."""
+        return cls(settings, make_instance(settings, randomness=SystemRandomness()), clock=clock or SystemClock())
 
     @classmethod
     def find(cls, settings: Settings, *, clock: Clock | None = None, to_read: bool = False) -> Service:
-        """Open the instance that the settings describe, and make nothing where there is none.
+        """Open the instance that the settings describe, creating nothing; raises as `find_instance` does.
 
-        With `to_read` it is opened for reading only if its folder or disk cannot be written. Raises Unusable as `open`
-        does, and where there is no instance.
+        With `to_read` it is opened for reading only if its folder or disk cannot be written.
         """
-        with _named_folder(settings):
-            database = (find_database_to_read if to_read else find_database)(settings.database)
-            if database is None:
-                raise Absent(_ABSENT.format(settings.place))
-            with _closed_on_failure(database):
-                key = find_key(settings, database)
-                if key is None:
-                    raise Absent(_ABSENT.format(settings.place))
-                settle_key(database, key)
-                permissions = settings.own_folders(database.file).close()
-        service = cls(settings, database=database, key=key, clock=clock or SystemClock())
-        service.permissions = permissions
+        service = cls(settings, find_instance(settings, to_read=to_read), clock=clock or SystemClock())
         if to_read:
             service.storage = LocalStorage(settings.storage_folder)  # not created if it does not exist
         return service
@@ -402,22 +370,3 @@ class Service(contextlib.AbstractContextManager["Service"]):
     def _wake_for_notices(self) -> None:
         if "worker" in vars(self):
             self.worker.wake_for_notices()
-
-
-@contextlib.contextmanager
-def _named_folder(settings: Settings) -> Iterator[None]:
-    """Say of what is unusable which folder it is about."""
-    try:
-        yield
-    except Absent:
-        raise
-    except (Unusable, DatabaseUnavailable) as error:
-        raise Unusable(f"{error} (DAYFILE_DATA_DIR is {settings.data_dir.absolute()})") from error
-
-
-@contextlib.contextmanager
-def _closed_on_failure(database: Database) -> Iterator[None]:
-    with contextlib.ExitStack() as on_failure:
-        on_failure.callback(database.close)
-        yield
-        on_failure.pop_all()

@@ -1,0 +1,114 @@
+"""The opening of an instance: its folders, its database, and its key, which is made once, for a new instance only."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from dayfile.accounts.settle_key import is_settled, settle_key
+from dayfile.errors import Absent, DatabaseUnavailable, Unusable
+from dayfile.files import key_file
+from dayfile.files.private import Closed, Exposed
+from dayfile.model.secret import KEY_BYTES, InstanceKey, Randomness
+from dayfile.settings import Settings
+from dayfile.store.database import Database, file_of
+from dayfile.store.opening import find_database, find_database_to_read, make_database
+
+_ABSENT = "there is no instance in {}: `dayfile init` makes one there. If yours is elsewhere, set DAYFILE_DATA_DIR"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """An instance whose database is open: whoever has it closes that."""
+
+    database: Database
+    key: InstanceKey
+    permissions: Sequence[Closed | Exposed]  # of files that other users could reach until now, or still can
+
+
+def make_instance(settings: Settings, *, randomness: Randomness) -> Opened:
+    """Open the instance that the settings describe, creating it on first start.
+
+    Raises Unusable, with what to do, for a folder that cannot be used, a data folder of a newer version, or a key
+    that is missing or is not the one this instance was made with.
+    """
+    folders = settings.own_folders(file_of(settings.database))
+    folders.make()
+    permissions = folders.close()
+    with _named_folder(settings):
+        database = make_database(settings.database)
+        with _closed_on_failure(database):
+            key = _make_key(settings, database, randomness=randomness)
+            settle_key(database, key)
+    return Opened(database=database, key=key, permissions=permissions)
+
+
+def find_instance(settings: Settings, *, to_read: bool) -> Opened:
+    """Open the instance that the settings describe, and make nothing; raises as `make_instance`, and Absent for none.
+
+    With `to_read` its database is opened for reading only if it cannot be written.
+    """
+    with _named_folder(settings):
+        database = (find_database_to_read if to_read else find_database)(settings.database)
+        if database is None:
+            raise Absent(_ABSENT.format(settings.place))
+        with _closed_on_failure(database):
+            key = _find_key(settings, database)
+            if key is None:
+                raise Absent(_ABSENT.format(settings.place))
+            settle_key(database, key)
+            permissions = settings.own_folders(database.file).close()
+    return Opened(database=database, key=key, permissions=permissions)
+
+
+@contextlib.contextmanager
+def _named_folder(settings: Settings) -> Iterator[None]:
+    """Name the data folder in the message about something unusable."""
+    try:
+        yield
+    except Absent:
+        raise
+    except (Unusable, DatabaseUnavailable) as error:
+        raise Unusable(f"{error} (DAYFILE_DATA_DIR is {settings.data_dir.absolute()})") from error
+
+
+@contextlib.contextmanager
+def _closed_on_failure(database: Database) -> Iterator[None]:
+    with contextlib.ExitStack() as on_failure:
+        on_failure.callback(database.close)
+        yield
+        on_failure.pop_all()
+
+
+def _make_key(settings: Settings, database: Database, *, randomness: Randomness) -> InstanceKey:
+    """Return the key of the instance, made if neither settings nor data folder nor database know of one.
+
+    Raises as `_find_key` does.
+    """
+    found = _find_key(settings, database)
+    if found is not None:
+        return found
+    new, draft = randomness.hex(2 * KEY_BYTES) + "\n", randomness.hex(16)
+    return InstanceKey.parse(key_file.read_or_make(settings.key_file, new=new, draft=draft))
+
+
+def _find_key(settings: Settings, database: Database) -> InstanceKey | None:
+    """Return the key from the settings, or the one in the data folder; None for an instance that has none yet.
+
+    Raises Unusable for one that had a key: its secrets can be read with that one only, and in a backup another one
+    would take its place.
+    """
+    if settings.secret_key is not None:
+        return InstanceKey.parse(settings.secret_key.get_secret_value())
+    text = key_file.find(settings.key_file)
+    if text is None and is_settled(database):
+        # A process that settled it a moment ago has made the file before.
+        text = key_file.find(settings.key_file)
+        if text is None:
+            raise Unusable(
+                f"the key of this instance is missing: there is no {settings.key_file}, and every secret in its "
+                "database depends on it. Put the file back from the backup of the data folder, or set "
+                "DAYFILE_SECRET_KEY to what was in it; no new one is made beside this database"
+            )
+    return None if text is None else InstanceKey.parse(text)
