@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -48,8 +50,34 @@ def test_the_demo_stays_until_ctrl_c_and_leaves_nothing_behind(tmp_path: Path) -
         folder = re.search(r"data in (\S+)\)", text)
         assert folder is not None
         assert Path(folder[1]).exists()
+        _paste(text, tmp_path)
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
     assert not Path(folder[1]).exists()
     for name in ("DAYFILE_URL", "DAYFILE_ACCOUNT_SID", "DAYFILE_AUTH_TOKEN"):
         assert re.search(rf"^export {name}=\S+$", text, flags=re.MULTILINE)
+
+
+BASH = "/bin/bash"
+
+
+def _paste(text: str, folder: Path) -> None:
+    """Paste what is printed into a shell of somebody who has Dayfile nowhere on the PATH: every line works."""
+    commands, python = re.findall(
+        r"^(export DAYFILE_URL.*?-o downloads)$.*?^(\S+ - <<'PYTHON'.*?^PYTHON)$", text, re.MULTILINE | re.DOTALL
+    )[0]
+    environment = {"PATH": os.defpath, "HOME": str(folder)}
+    printed = ""
+    for lines in (commands, python):
+        done = subprocess.run(
+            [BASH, "-euo", "pipefail", "-c", lines],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, (lines, done.stdout, done.stderr)
+        printed = done.stdout
+    assert "export" in printed.lower() or "job" in printed.lower(), printed
+    assert list((folder / "downloads").iterdir())

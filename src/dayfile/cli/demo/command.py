@@ -60,7 +60,7 @@ def demo(
             _show_proofs(screen, proofs)
             if not leave:
                 with suppress(KeyboardInterrupt):  # the regular end
-                    _show_what_to_try(screen, server.url, cast, days)
+                    _show_what_to_try(screen, server.url, cast, days, folder=folder)
                     server.wait()
     if not all(proof.holds for proof in proofs):
         screen.problem("not everything is as it must be: see the table above")
@@ -99,13 +99,13 @@ def _show_proofs(screen: Screen, proofs: list[Proof]) -> None:
     screen.draw_table(draw_proofs(proofs))
 
 
-def _show_what_to_try(screen: Screen, url: str, cast: Cast, days: DayRange) -> None:
+def _show_what_to_try(screen: Screen, url: str, cast: Cast, days: DayRange, *, folder: Path) -> None:
     from dayfile.cli.demo.snippets import python_snippet, shell_snippet
 
     screen.heading("Go on yourself: in a shell")
     screen.line(Text(shell_snippet(url, cast, days)))
-    screen.heading("in Python, with Twilio's library")
-    screen.line(Text(python_snippet(url, cast)))
+    screen.heading("with Twilio's library for Python, in a shell")
+    screen.line(Text(python_snippet(url, cast, folder=folder)))
     screen.heading(f"in a browser: {url} or, as the operator, {url}/operator")
     screen.line(Text(f"the operator is: user {cast.key_sid}, password {cast.key_secret}"))
     screen.note("\nThe server runs until you press Ctrl-C; then its data goes, unless you gave it a --data-dir.")
