@@ -15,6 +15,7 @@ import pytest
 
 from dayfile.cli.demo.expectation import Expectation
 from dayfile.cli.demo.traffic import Traffic
+from dayfile.cli.operator import operator_here
 from dayfile.cli.outcome import Outcome
 from dayfile.clock import SystemClock
 from dayfile.model.account import AccountSid
@@ -138,6 +139,18 @@ def test_one_command_keeps_an_archive(server: Server) -> None:
     assert "12 here, 4 not yet" in again.stderr
     assert server.instance.json("jobs", "list", "all") == jobs
     assert {path.suffix for path in (server.instance.folder / "archive").iterdir()} == {".gz"}
+
+
+def test_the_audit_log_tells_of_jobs_and_of_how_a_server_began(server: Server) -> None:
+    """Who asked for whose days, and under which settings, is asked when something has gone wrong."""
+    instance = server.instance
+    account, started = instance.variables["DAYFILE_ACCOUNT_SID"], instance.json("audit", "list")[-1]
+    job = instance.json("jobs", "create", "Calls", str(LAST))["job_sid"]
+    instance.run("jobs", "delete", job)
+    deeds = [(line["action"], line["actor"]) for line in instance.json("audit", "list", "--subject", account)]
+    assert deeds[:2] == [("job.deleted", account), ("job.created", account)]
+    assert (started["action"], started["actor"]) == ("server.started", operator_here().name)
+    assert "DAYFILE_WEBHOOK_ALLOW=127.0.0.0/8" in started["subject"]
 
 
 def test_daily_exports_are_switched_and_shown(server: Server) -> None:

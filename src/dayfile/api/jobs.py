@@ -62,7 +62,7 @@ def fetch_job(request: Request, job_sid: str) -> Response:
 def delete_job(request: Request, job_sid: str) -> Response:
     """Cancel a job and take it off the list; files that it has published stay."""
     account = auth.customer(request, Permission.JOBS_WRITE)
-    context_of(request).custom_jobs.delete(account.sid, parse_job_sid(job_sid))
+    context_of(request).custom_jobs.delete(account.sid, parse_job_sid(job_sid), actor=auth.actor(request))
     return Response(status_code=204)
 
 
@@ -98,7 +98,9 @@ def _create_job(request: Request, resource_type: str, form: bytes) -> Response:
         rate = rate_of(tx, now=now)
     # Read in the transaction of the submit: a worker may finish the job at once, and the response needs its position.
     queues: list[Queue] = []
-    job = context.custom_jobs.submit(asked, look=lambda tx, new: queues.append(queue_of([new], tx)))
+    job = context.custom_jobs.submit(
+        asked, actor=auth.actor(request), look=lambda tx, new: queues.append(queue_of([new], tx))
+    )
     standing = JobStandings(queues[0], rate, now).standing(job)
     return json_answer(shapes.custom_job_shape(job, None, standing), status=201)
 

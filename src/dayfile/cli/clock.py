@@ -39,11 +39,11 @@ def clock(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
 @app.command("accept")
 def accept(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
     """Trust the clock as it is now: catch up on what waited, and undo what a clock that was ahead has done."""
-    from dayfile.accounts.administer import OPERATOR
+    from dayfile.cli.operator import operator_here
     from dayfile.work.clock_state import clock_state
 
     with instance.opened(screen_of(ctx)) as service:
-        mark = service.clock_watch.accept(actor=OPERATOR)
+        mark = service.clock_watch.accept(actor=operator_here())
         state = clock_state(mark, service.clock.reading())
     screen = screen_of(ctx)
     if as_json:

@@ -82,7 +82,7 @@ def retry(ctx: typer.Context, *, objects: ObjectsArgument = None, as_json: JsonO
     """Look at damaged objects again; what was held for those that are whole again is sealed. Exit code 1 when some are
     damaged still.
     """
-    from dayfile.accounts.administer import OPERATOR
+    from dayfile.cli.operator import operator_here
 
     screen = screen_of(ctx)
     with instance.opened(screen) as service:
@@ -90,7 +90,7 @@ def retry(ctx: typer.Context, *, objects: ObjectsArgument = None, as_json: JsonO
         looked_at = []
         with screen.counting("Looking", len(keys)) as bar:
             for key in keys:
-                looked_at.append(service.repairs.retry(key, actor=OPERATOR))
+                looked_at.append(service.repairs.retry(key, actor=operator_here()))
                 bar.advance(1)
         _seal(service, looked_at)
         looked_at = [_again(service, damage) for damage in looked_at]
@@ -110,7 +110,7 @@ def accept(ctx: typer.Context, *, damaged: ObjectArgument, yes: YesOption = Fals
 
     Asks first on a terminal. An object that is whole again is not lost: then this is `dayfile damage retry`.
     """
-    from dayfile.accounts.administer import OPERATOR
+    from dayfile.cli.operator import operator_here
     from dayfile.sealing.repairs import NotSealedYet
 
     screen = screen_of(ctx)
@@ -120,10 +120,10 @@ def accept(ctx: typer.Context, *, damaged: ObjectArgument, yes: YesOption = Fals
         if damage.is_open:
             confirm(screen, _deed(damage), yes=yes)
         try:
-            service.repairs.accept(damaged, actor=OPERATOR)
+            service.repairs.accept(damaged, actor=operator_here())
         except NotSealedYet:
             _seal(service, [damage])  # uses what is sound of it
-            service.repairs.accept(damaged, actor=OPERATOR)
+            service.repairs.accept(damaged, actor=operator_here())
         _seal(service, [_again(service, damage)])
         damage = _again(service, damage)
     if as_json:

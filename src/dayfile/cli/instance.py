@@ -24,6 +24,7 @@ def opened(screen: Screen, *, to_read: bool = False, make: bool = False) -> Iter
     """
     # Imported late: it imports all of Dayfile, which --help does not need.
     from dayfile.cli.logs import log_trouble
+    from dayfile.cli.operator import operator_here
     from dayfile.service import Service
 
     log_trouble()
@@ -32,6 +33,7 @@ def opened(screen: Screen, *, to_read: bool = False, make: bool = False) -> Iter
         if screen.err.is_terminal:
             screen.note(f"Instance: {settings.place}")
         tell_closed(service)
+        service.administration = service.administration.by(operator_here())
         try:
             yield service
         except DayfileError as error:

@@ -112,12 +112,12 @@ def show(ctx: typer.Context, *, event: EventArgument, as_json: JsonOption = Fals
 @app.command("replay")
 def replay(ctx: typer.Context, *, events: EventsArgument, as_json: JsonOption = False) -> None:
     """Replay notices: attempt them now, under the same event sid, whether they have ended or are pending."""
-    from dayfile.accounts.administer import OPERATOR
+    from dayfile.cli.operator import operator_here
 
     sids = [parse_event_sid(event) for event in events]
     screen = screen_of(ctx)
     with instance.opened(screen) as service:
-        notices = [service.replay.replay(sid, actor=OPERATOR) for sid in sids]
+        notices = [service.replay.replay(sid, actor=operator_here()) for sid in sids]
         base_url = service.settings.base_url
     if as_json:
         screen.json([_as_json(notice, None, base_url) for notice in notices])

@@ -11,6 +11,7 @@ import typer
 from dayfile.cli import instance
 from dayfile.cli.confirmation import YesOption, confirm
 from dayfile.cli.family import Family
+from dayfile.cli.operator import operator_here
 from dayfile.cli.options import JsonOption, read_account, read_type, screen_of
 from dayfile.cli.outcome import Outcome
 from dayfile.cli.show import Column, Screen, count_text
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from dayfile.model.receipt import Rejection, RejectionGroup
     from dayfile.service import Service
+    from dayfile.store.transaction import Transaction
 
 
 class GroupBy(StrEnum):
@@ -218,6 +220,8 @@ def retry(
     _check_choice(numbers, matching, everything=everything)
     screen = screen_of(ctx)
     with instance.opened(screen_of(ctx)) as service:
+        with service.database.transaction() as tx:  # before: what is accepted then is gone from here
+            _note(tx, service, "rejections.retried", _named(numbers, matching))
         if numbers:
             tried = service.intake.retry(numbers)
             accepted, rejected = tried.accepted, tried.rejected
@@ -259,6 +263,7 @@ def drop(
                 for number in numbers:
                     tx.rejections.get(number)
                 dropped = tx.rejections.drop(numbers)
+                _note(tx, service, "rejections.dropped", _named(numbers, matching))
         else:
             dropped = _drop_all(service, screen, matching)
         service.database.give_back_space()
@@ -280,6 +285,17 @@ def _matching(
         raise typer.BadParameter("a rejection is of a file or of a request: give --source or --receipt, not both")
     # What has been sent in a request is filed under its receipt.
     return RejectionFilter(resource_type=resource_type, account=account, source=receipt or source, reason=reason)
+
+
+def _note(tx: Transaction, service: Service, action: str, which: str) -> None:
+    tx.audit.add(actor=operator_here(), action=action, subject=f"rejections/{which}", now=service.clock.now())
+
+
+def _named(numbers: list[int] | None, matching: RejectionFilter) -> str:
+    if not numbers:
+        return "all" if matching == ALL_REJECTIONS else "those that match"
+    shown = ",".join(map(str, numbers[:_SHOWN_IN_TABLE]))
+    return shown if len(numbers) <= _SHOWN_IN_TABLE else f"{shown} and {len(numbers) - _SHOWN_IN_TABLE:,} more"
 
 
 def _check_choice(numbers: list[int] | None, matching: RejectionFilter, *, everything: bool) -> None:
@@ -313,6 +329,8 @@ def _drop_all(service: Service, screen: Screen, matching: RejectionFilter) -> in
             with service.database.transaction() as tx:
                 some = tx.rejections.next_ids(after=after, up_to=newest, matching=matching)
                 dropped += tx.rejections.drop(some)
+                if some:
+                    _note(tx, service, "rejections.dropped", f"{some[0]}..{some[-1]}, {len(some)} of them")
             if not some:
                 return dropped
             after = some[-1]

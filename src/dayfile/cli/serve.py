@@ -45,6 +45,7 @@ def serve(
     from dayfile.cli.listening import listen
     from dayfile.cli.logs import log_everything
     from dayfile.cli.open_files import open_files, raise_open_files
+    from dayfile.cli.operator import note_start
     from dayfile.cli.processes import Processes
     from dayfile.cli.stopping import told_by_signals
     from dayfile.service import Service
@@ -64,6 +65,7 @@ def serve(
         with Service.open(settings) as service:
             instance.tell_closed(service)
             instance.warn_of_exposed(screen_of(ctx), service)
+            note_start(service, "server")
             if processes == 1:
                 answer(service, listening, stop=stop, with_worker=not no_worker, on_ready=on_ready)
                 return
@@ -75,6 +77,7 @@ def work(ctx: typer.Context) -> None:
     """Run only a worker, until told to stop: seal, export, deliver, sweep. Run as many of them as you like."""
     from dayfile.cli import answering
     from dayfile.cli.logs import log_everything
+    from dayfile.cli.operator import note_start
     from dayfile.cli.stopping import told_by_signals
     from dayfile.service import Service
 
@@ -83,6 +86,7 @@ def work(ctx: typer.Context) -> None:
     with told_by_signals() as stop, Service.open(settings) as service:
         instance.tell_closed(service)
         instance.warn_of_exposed(screen_of(ctx), service)
+        note_start(service, "worker")
         screen_of(ctx).line(f"Dayfile {__version__} works on {settings.data_dir.absolute()}")
         answering.work(service, stop=stop)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from dayfile.clock import Clock
 from dayfile.errors import Invalid, NotFound
 from dayfile.exports.outbox import Outbox
 from dayfile.model.account import AccountSid
+from dayfile.model.credential import Actor
 from dayfile.model.day import Day
 from dayfile.model.job import Job, JobRequest, JobSid
 from dayfile.model.secret import Randomness
@@ -48,7 +49,13 @@ class CustomJobs:
         self._outbox = outbox
         self._wake = wake
 
-    def submit(self, request: JobRequest, *, look: Callable[[Transaction, Job], None] = _see_nothing) -> Job:
+    def submit(
+        self,
+        request: JobRequest,
+        *,
+        actor: Actor | None = None,
+        look: Callable[[Transaction, Job], None] = _see_nothing,
+    ) -> Job:
         """Put a job into the queue and return it; raises QuotaExceeded, which names the days left and when that ends.
 
         `look` is called within the transaction, to read whatever else the response needs: reading it afterwards could
@@ -68,13 +75,14 @@ class CustomJobs:
                         f"left for the account and its subaccounts today; the count starts anew on {today + 1} (UTC)"
                     )
             job = tx.jobs.submit(sid, request, now=now)
+            _note(tx, job, "job.created", actor=actor, now=now)
             self._outbox.job_started(tx, job, now=now)
             look(tx, job)
         self._outbox.wake()
         self._wake()
         return job
 
-    def delete(self, account: AccountSid, sid: JobSid) -> None:
+    def delete(self, account: AccountSid, sid: JobSid, *, actor: Actor | None = None) -> None:
         """Cancel the days that have not run and take the job off the list; raises NotFound for a job not shown there.
 
         Days that a worker holds end when it reports; until then the job is shown, and deleting it again changes
@@ -91,4 +99,11 @@ class CustomJobs:
                 return
             tx.job_days.delete(sid, now=now)
             tx.jobs.mark_deleted(sid, now=now)
+            _note(tx, job, "job.deleted", actor=actor, now=now)
             tx.jobs.settle(sid, now=now)
+
+
+def _note(tx: Transaction, job: Job, action: str, *, actor: Actor | None, now: datetime) -> None:
+    """Note in the audit log what was done to a job, by the account itself if nobody is named."""
+    subject = f"{job.account}/{job.resource_type}/{job.sid}"
+    tx.audit.add(actor=actor or Actor(name=job.account), action=action, subject=subject, now=now)

@@ -10,6 +10,7 @@ import pytest
 from dayfile.cli.controls import plain_lines
 from dayfile.cli.demo.expectation import Expectation
 from dayfile.cli.demo.traffic import Traffic
+from dayfile.cli.operator import operator_here
 from dayfile.cli.outcome import Outcome
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import Actor
@@ -148,10 +149,13 @@ def test_the_audit_log_tells_who_did_what(run: Any) -> None:
     key = json.loads(run("keys", "create", "--operator", "--json").stdout)["sid"]
     run("accounts", "rotate", account)
     listed = json.loads(run("audit", "list", "--json").stdout)
+    operator = operator_here().name
+    assert operator.removeprefix("operator/")
+    assert json.loads(run("audit", "list", "--actor", "operator", "--json").stdout) == listed
     assert [(line["actor"], line["action"], line["subject"]) for line in listed] == [
-        ("operator", "account.rotated", account),
-        ("operator", "key.created", key),
-        ("operator", "account.created", account),
+        (operator, "account.rotated", account),
+        (operator, "key.created", key),
+        (operator, "account.created", account),
     ]
     assert {line["address"] for line in listed} == {None}
     assert len(json.loads(run("audit", "list", "--subject", account, "--json").stdout)) == 2
@@ -237,3 +241,22 @@ def test_what_is_dropped_is_said_in_one_way(run: Any, words: tuple[str, ...]) ->
     """Two that contradict one another would drop what nobody meant."""
     for command in ("drop", "retry"):
         assert run("rejections", command, *words).exit_code == Outcome.USAGE
+
+
+def test_the_audit_log_tells_of_rejections_and_is_asked_by_time(run: Any) -> None:
+    """Lines of a customer that are gone were dropped by somebody, at some time."""
+    run("intake", "Messages", "-", text="bad\n" * 3)
+    first = json.loads(run("rejections", "list", "--json").stdout)[0]["number"]
+    run("rejections", "retry", str(first))
+    run("rejections", "drop", str(first))
+    run("rejections", "drop", "--all", "--yes")
+    told = json.loads(run("audit", "list", "--json").stdout)
+    assert [(line["action"], line["subject"]) for line in told] == [
+        ("rejections.dropped", f"rejections/{first + 1}..{first + 2}, 2 of them"),
+        ("rejections.dropped", f"rejections/{first}"),
+        ("rejections.retried", f"rejections/{first}"),
+    ]
+    assert json.loads(run("audit", "list", "--since", "yesterday", "--json").stdout) == told
+    assert json.loads(run("audit", "list", "--until", "yesterday", "--json").stdout) == []
+    assert json.loads(run("audit", "list", "--since", "2999-01-01T00:00+01:00", "--json").stdout) == []
+    assert run("audit", "list", "--since", "soon").exit_code == Outcome.USAGE
