@@ -32,6 +32,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "keys revoke": ("dayfile keys revoke SK0123456789abcdef0123456789abcdef",),
     "rejections": ("dayfile rejections list", "dayfile rejections retry --all"),
     "rejections list": ("dayfile rejections list --limit 20",),
+    "rejections groups": ("dayfile rejections groups --by reason",),
     "rejections show": ("dayfile rejections show 17",),
     "rejections retry": ("dayfile rejections retry 17 18", "dayfile rejections retry --all"),
     "rejections drop": ("dayfile rejections drop 17", "dayfile rejections drop --all --yes"),
