@@ -119,5 +119,5 @@ build: $(VENV)/.run ## Build the wheel into dist/
 
 .PHONY: clean
 clean: ## Remove what the other targets made: .venv, dist, caches; never data
-	@rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis .import_linter_cache
 	@find src tests -name __pycache__ -prune -exec rm -rf {} +

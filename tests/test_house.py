@@ -55,6 +55,13 @@ PRODUCT = _sources("src")
 READ = [path for path in EVERYTHING if "migrations" not in path.parts]
 
 
+def _committed() -> list[str]:
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout: there is no list of the project's files")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607 - whichever git there is
+    return [name for name in listed.stdout.split("\0") if name]
+
+
 def test_every_file_has_one_noun() -> None:
     """Beyond 400 lines a file is about two things, and nobody finds the second."""
     lengths = {_name(path): len(path.read_text(encoding="utf-8").splitlines()) for path in READ}
@@ -193,15 +200,21 @@ def test_imports_go_down_only() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_nothing_is_committed_that_tools_leave_behind() -> None:
+    """Caches and recorded crashes are of one machine and one moment; a recorded example becomes a test instead."""
+    committed = _committed()
+    kept_out = {line.rstrip("/") for line in (ROOT / ".gitignore").read_text().splitlines() if "*" not in line}
+    assert [name for name in committed if kept_out.intersection(Path(name).parts)] == []
+    own = {"src", "tests", "docs", "bench", "tools", "requirements", ".ci"}
+    assert {Path(name).parts[0] for name in committed if "/" in name} <= own
+
+
 def test_nothing_names_a_place_outside_the_project() -> None:
     """A path or host of one machine works there and nowhere else, and says more than anybody asked for."""
-    if not (ROOT / ".git").exists():
-        pytest.skip("not a git checkout: there is no list of the project's files")
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607 - whichever git there is
     found = [
         f"{name}: {hit.group()}"
-        for name in listed.stdout.split("\0")
-        if name and (ROOT / name).is_file()
+        for name in _committed()
+        if (ROOT / name).is_file()
         for hit in FOREIGN.finditer((ROOT / name).read_text(encoding="utf-8", errors="replace"))
     ]
     assert found == []
