@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import resource
+import signal
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +29,16 @@ for name in list(os.environ):
     if name.startswith(("DAYFILE_", "TWILIO_")):
         del os.environ[name]
 os.environ["PYTHONPATH"] = str(ROOT / "src")  # processes that a test starts run this checkout, too
+
+# A shell that starts a run in the background without job control has it ignore Ctrl-C, and so would every process that
+# a test starts and then interrupts.
+for number in (signal.SIGINT, signal.SIGTERM):
+    if signal.getsignal(number) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+# A soft limit of open files that is lower than usual is not what a test is about, unless it sets one itself.
+_soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+if _soft < (_enough := min(_hard, 1024)):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_enough, _hard))
 
 # How long an example takes says nothing on a machine that is busy with something else.
 _ALWAYS = settings(

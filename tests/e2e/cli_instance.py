@@ -11,10 +11,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 PATIENCE_SECONDS = 60
 DOOMED = Path(__file__).parents[1] / "support" / "doomed.py"
+
+
+class Started(subprocess.Popen[str]):
+    """A command that stays; as a context manager it is killed when the block fails, instead of being waited for."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if kind is not None:
+            self.kill()
+        super().__exit__(kind, error, at)
 
 
 @dataclass
@@ -57,7 +67,7 @@ class Instance:
             program = ["/bin/sh", "-c", f'ulimit -Sn {soft} && ulimit -Hn {hard} && exec "$0" "$@"', *program]
         # Its log goes to a file: a pipe that nobody reads would stop it when it is full.
         with (self.folder / "log").open("a") as log:
-            return subprocess.Popen(
+            return Started(
                 [*program, *words],
                 cwd=self.folder,
                 env={**self.environment, "DOOMED_AT": doomed_at},
@@ -105,9 +115,10 @@ def ready_address(process: subprocess.Popen[str]) -> str:
 @contextmanager
 def serving(instance: Instance, *options: str) -> Iterator[Server]:
     """A server on an instance, stopped in the end."""
-    process = instance.start("serve", "--port", "0", *options)
-    try:
-        yield Server(instance, process, ready_address(process))
-    finally:
-        process.terminate()
-        process.communicate(timeout=PATIENCE_SECONDS)
+    # One that does not stop in time is killed: it would hold its port, and be in the way of an innocent test.
+    with instance.start("serve", "--port", "0", *options) as process:
+        try:
+            yield Server(instance, process, ready_address(process))
+        finally:
+            process.terminate()
+            process.communicate(timeout=PATIENCE_SECONDS)

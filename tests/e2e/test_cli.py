@@ -241,10 +241,10 @@ def test_a_process_that_dies_is_replaced(instance: Instance) -> None:
 
 def test_processes_end_with_the_one_that_watches_over_them(instance: Instance) -> None:
     """It was killed and could not tell them: left behind, they would hold the port, and no new server could start."""
-    process = instance.start("serve", "--port", "0", "--processes", "2")
-    port = ready_address(process).rpartition(":")[2]
-    process.kill()
-    process.communicate(timeout=PATIENCE_SECONDS)  # they hold the pipe, too: it ends when all of them have ended
+    with instance.start("serve", "--port", "0", "--processes", "2") as process:
+        port = ready_address(process).rpartition(":")[2]
+        process.kill()
+        process.communicate(timeout=PATIENCE_SECONDS)  # they hold the pipe, too: it ends when all of them have ended
     with serving(instance, "--port", port) as again:
         assert httpx2.get(f"{again.url}/healthz").status_code == 200
 

@@ -158,8 +158,8 @@ def _kill_and_check(folder: Path, *, after: int | None = None, doomed_at: str = 
     data = folder / "data"
     with remains_of(data) as remains:
         crowd = Crowd(remains, f"{after} {doomed_at}")
-    process = instance.start("serve", "--port", "0", doomed_at=doomed_at)
-    crowd.send_until_killed(ready_address(process), process, after=after)
+    with instance.start("serve", "--port", "0", doomed_at=doomed_at) as process:
+        crowd.send_until_killed(ready_address(process), process, after=after)
     with remains_of(data) as remains:
         crowd.check(remains, is_complete=False)
     with serving(instance, "--no-worker") as again:

@@ -6,11 +6,13 @@ import functools
 import itertools
 import tempfile
 import warnings
+from pathlib import Path
 
 from sqlalchemy import create_engine
 
 from dayfile.store import schema
 from dayfile.store.database import Database
+from tests.support.postgres_watch import watch
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it complains where XDG_RUNTIME_DIR is not set
@@ -21,7 +23,9 @@ _numbers = itertools.count(1)
 
 @functools.cache
 def _server_uri() -> str:
-    server = get_server(tempfile.mkdtemp(prefix="dayfile-postgres-"), cleanup_mode="delete")
+    folder = Path(tempfile.mkdtemp(prefix="dayfile-postgres-"))
+    watch(folder)  # before there is a server: this process may be killed at any moment
+    server = get_server(folder, cleanup_mode="delete")
     return str(server.get_uri()).replace("postgresql://", "postgresql+psycopg://")
 
 
