@@ -10,7 +10,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCKS := requirements
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-INSTALL := $(PIP) install --require-hashes
+# What is installed shows how far it is: the first time takes a minute or more, and a mute one looks as if it hung.
+INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --require-hashes --progress-bar on
+# How many packages a lock holds.
+COUNT = $$(grep -c '^[a-z].*==' $(1))
 # Without isolation the backend comes from the lock, and nothing is fetched that is not in it.
 INSTALL_CHECKOUT := $(PIP) install --no-deps --no-build-isolation --editable .
 UV_VERSION := 0.13.9
@@ -30,13 +33,15 @@ $(BIN)/python:
 	@tools/make-venv $(VENV) $(PYTHON)
 
 $(VENV)/.run: pyproject.toml $(LOCKS)/run.txt | $(BIN)/python
-	@echo "Installing what Dayfile runs on ($(LOCKS)/run.txt)"
+	@echo "Installing what Dayfile runs on ($(LOCKS)/run.txt): $(call COUNT,$(LOCKS)/run.txt) packages, about 100 MB to" \
+		"download the first time, one to three minutes."
 	@$(INSTALL) -r $(LOCKS)/run.txt
 	@$(INSTALL_CHECKOUT)
 	@touch $@
 
 $(VENV)/.dev: $(LOCKS)/dev.txt $(VENV)/.run
-	@echo "Installing what it is tested and checked with ($(LOCKS)/dev.txt)"
+	@echo "Installing what it is tested and checked with ($(LOCKS)/dev.txt): $(call COUNT,$(LOCKS)/dev.txt) packages," \
+		"about 85 MB to download the first time, one to three minutes."
 	@$(INSTALL) -r $(LOCKS)/dev.txt
 	@touch $@
 
@@ -49,7 +54,7 @@ NPM := npm ci --ignore-scripts --no-audit --no-fund --loglevel error --fetch-ret
 $(CLIENTS)/python-%/.installed: tests/compat/python-%/requirements.txt | $(VENV)/.dev
 	@echo "Installing Twilio's client python-$* ($<)"
 	@rm -rf $(@D)
-	@$(INSTALL) --quiet --no-deps --target $(@D) -r $<
+	@$(INSTALL) --no-deps --target $(@D) -r $<
 	@touch $@
 
 $(CLIENTS)/%/.installed: tests/compat/%/package.json tests/compat/%/package-lock.json
@@ -108,6 +113,7 @@ bench: $(VENV)/.bench ## Measure what docs/performance.md claims, in less than t
 
 .PHONY: lock
 lock: $(BIN)/python ## Compile requirements/ anew from pyproject.toml, with releases that are at least a week old
+	@echo "Looking up the newest releases of everything: a minute or two."
 	@$(PIP) install uv==$(UV_VERSION)
 	@$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --group build -o $(LOCKS)/run.txt
 	@$(BIN)/uv pip compile --quiet --upgrade --group dev -c $(LOCKS)/run.txt -o $(LOCKS)/dev.txt
