@@ -244,3 +244,18 @@ def test_a_large_file_is_sent_whole_and_in_parts(face: Face, acme: Login) -> Non
     assert hashlib.sha256(whole).hexdigest() == sealed.sha256
     assert get(url, range="bytes=7-").content == whole[7:]
     assert get(url, range="bytes=5-9").content == whole[5:10]
+
+
+@pytest.mark.parametrize("path", ["", "/Manifest"])
+def test_a_row_that_names_the_file_of_another_account_gives_nothing_of_it(face: Face, acme: Login, path: str) -> None:
+    """Not even its size and hash: they are somebody else's."""
+    other = face.account()
+    face.seal(acme, DAY, SMALL)
+    foreign = face.seal(other, DAY, b"{}\n")
+    face.publish(acme, DAY)
+    with face.database.exclusively() as connection:
+        connection.exec_driver_sql("UPDATE day_file SET sealed_day_id = ?", (foreign.id,))
+    with face.client(acme) as client:
+        answer = client.get(f"/v1/Exports/Messages/Days/{DAY}{path}")
+    assert (answer.status_code, answer.json()["code"]) == (500, 20510)
+    assert foreign.sha256 not in answer.text

@@ -15,7 +15,7 @@ from dayfile.api.answers import json_answer
 from dayfile.api.context import context_of
 from dayfile.api.paging import Cursor, PageUrls, Position, Side, parse_page_request, read_page
 from dayfile.api.urls import Urls
-from dayfile.errors import NotFound
+from dayfile.errors import DamagedFile, NotFound
 from dayfile.files.links import Link
 from dayfile.model.account import Account
 from dayfile.model.credential import Permission
@@ -75,13 +75,18 @@ def fetch_day(request: Request, resource_type: str, day: str) -> Response:
 
 
 def published_day(request: Request, resource_type: str, day: str, *, permission: Permission) -> DayFile:
-    """Return the day file that a request names; raises NotFound if the caller's account has none, or it has expired."""
+    """Return the day file that a request names.
+
+    Raises NotFound if the caller's account has none, or it has expired, and DamagedFile if its row names another file.
+    """
     context, account = context_of(request), auth.customer(request, permission)
     kind, wanted = parse_resource_type(resource_type), Day.parse(day)
     with context.database.snapshot() as tx:
         found = tx.day_files.find(account.sid, kind, wanted, now=context.clock.now())
     if found is None:
         raise NotFound(f"no file of {kind} for {wanted} is published, or it has expired: create a job for that day")
+    if not found.is_of_its_owner:
+        raise DamagedFile(str(kind), str(wanted))  # a row that was edited, or went bad: `check` names it
     return found
 
 

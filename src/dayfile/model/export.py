@@ -70,6 +70,12 @@ class DayFile:
     sealed: SealedDay | None
     expires_at: datetime
 
+    @property
+    def is_of_its_owner(self) -> bool:
+        """True unless what is published is the sealed day of another account, resource type or day."""
+        own = (self.account, self.resource_type, self.day)
+        return self.sealed is None or (self.sealed.account, self.sealed.resource_type, self.sealed.day) == own
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DailyRun:
