@@ -107,4 +107,4 @@ def test_a_published_file_that_is_missing_is_an_error_of_ours(face: Face) -> Non
             line = log.until(answer)[-1]
             assert (answer.status_code, line["level"]) == (500, "error")
             assert isinstance(line["exc_info"], Corrupt)
-            assert sealed.key in str(line["exc_info"])
+            assert sealed.key in str(line["exc_info"].__cause__)

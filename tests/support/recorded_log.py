@@ -26,7 +26,7 @@ class RecordedLog:
     def until(self, answer: httpx2.Response) -> list[dict[str, Any]]:
         """Wait for the line about an answered request; it, and all that came before it and was not asked for yet."""
         events = [self._events.get(timeout=10)]
-        while (events[-1]["event"], events[-1]["request_id"]) != ("request", answer.headers["twilio-request-id"]):
+        while (events[-1]["event"], events[-1].get("request_id")) != ("request", answer.headers["twilio-request-id"]):
             events.append(self._events.get(timeout=10))
         return events
 
