@@ -34,7 +34,7 @@ from tests.support.world import World
 NAMES = ("acme", "other", "third", "fourth")
 ACCOUNTS = tuple(AccountSid(a_sid("AC", name)) for name in NAMES)
 DAYS = ("2026-11-01", "2026-11-02")
-LANES = 12
+LANES = 50
 """The places are dealt out to so many tests; one of them runs every time, all with `make test-all`."""
 
 dealt_out = pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from tests.support.world import World
 # The thread that commits dies with the process that these tests kill.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 
-LANES = 10
+LANES = 40
 """No multiple of three: as in test_every_step.py, one lane runs every time, all of them with `make test-all`."""
 
 dealt_out = pytest.mark.parametrize(

@@ -16,15 +16,17 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import groupby
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from dayfile.cli.client import BulkExports
-from dayfile.cli.download import Downloaded, Downloader, Progress
 from dayfile.clock import Clock
 from dayfile.errors import Corrupt, Invalid, NotFound, Transient
 from dayfile.model.day import Day, DayRange, last_custom_day
 from dayfile.model.job import Status
 from dayfile.model.resource import ResourceType
+
+if TYPE_CHECKING:
+    from dayfile.cli.client import BulkExports
+    from dayfile.cli.download import Downloaded, Downloader, Progress
 
 _FIRST_WAIT_SECONDS: Final = 0.1
 _LONGEST_WAIT_SECONDS: Final = 10.0

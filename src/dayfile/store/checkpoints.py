@@ -18,6 +18,7 @@ KEPT_BYTES: Final = 8 * 1024 * 1024
 
 _LOOK_AGAIN_AFTER_BYTES: Final = 1024 * 1024
 _GIVEN_BACK_AT_ONCE: Final = 2000  # pages; they are moved, too
+_CUT_WITH_A_CHECKPOINT: Final = 1000
 
 _log = structlog.get_logger()
 
@@ -62,7 +63,7 @@ class Checkpoints:
         """Cut some free pages off and return the number of those that are left."""
         with locked(self._lock_file, wait=True), self._writer, closing(self._engine.raw_connection()) as connection:
             cursor = connection.cursor()
-            cursor.execute(f"PRAGMA incremental_vacuum({_GIVEN_BACK_AT_ONCE})").fetchall()
+            _cut_free_pages(cursor, _GIVEN_BACK_AT_ONCE)
             cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             (left,) = cursor.execute("PRAGMA freelist_count").fetchone()
             cursor.close()
@@ -81,7 +82,7 @@ class Checkpoints:
             try:
                 cursor = connection.cursor()
                 cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-                cursor.execute("PRAGMA incremental_vacuum(1000)").fetchall()
+                _cut_free_pages(cursor, _CUT_WITH_A_CHECKPOINT)
                 cursor.close()
             finally:
                 connection.close()
@@ -91,3 +92,9 @@ class Checkpoints:
             return self._log_file.stat().st_size
         except FileNotFoundError:
             return 0
+
+
+def _cut_free_pages(cursor: Any, pages: int) -> None:
+    # Python's sqlite3 takes only one step of a statement without columns, and each step of this one cuts one page; a
+    # script is run to its end.
+    cursor.executescript(f"PRAGMA incremental_vacuum({pages})")
