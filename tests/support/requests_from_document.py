@@ -64,7 +64,7 @@ REFUSALS = (
     ),
     Refusal(
         "POST /v1/Records/{ResourceType}",
-        r"the body is not gzip|the gzip body is cut off",
+        r"the body is not (gzip|zstd)|the (gzip|zstd) body is cut off|, not JSON lines or an array",
         "no schema ties the bytes of the body to a header",
     ),
     Refusal(

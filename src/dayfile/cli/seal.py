@@ -53,7 +53,7 @@ def seal(
     damaged = {key for outcome in outcomes for key in outcome.damaged}
     if damaged:
         screen.warn(
-            f"{count_text(len(damaged), 'object')} of these days damaged, and what they concern is held: "
+            f"{count_text(len(damaged), 'damaged object')} in these days, and what they concern is held: "
             "`dayfile damage list` says what to do"
         )
     if len(days) > len(outcomes):

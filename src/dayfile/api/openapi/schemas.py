@@ -282,6 +282,7 @@ SCHEMAS: Mapping[str, Node] = {
             "checks": {
                 "type": "object",
                 "description": "The checks by name.",
+                "examples": [{"workers": {"status": "ok", "text": "1 running"}}],
                 "additionalProperties": open_body(
                     "One check.",
                     status=text("How it is.", "ok", enum=["ok", "warning", "bad"]),
