@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import pty
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -48,20 +49,29 @@ def _take_in(instance: Instance, messages: list[Sent]) -> list[Any]:
     return sealed
 
 
-@pytest.fixture
-def damaged(tmp_path: Path) -> Damaged:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Damaged:
     """One byte of the first account's file has changed, and late records came for both."""
-    instance = Instance(tmp_path)
+    folder = tmp_path_factory.mktemp("made")
+    instance = Instance(folder)
     instance.run("init")
     accounts = [instance.json("accounts", "create") for _ in range(2)]
     sids = [account["account_sid"] for account in accounts]
     _take_in(instance, [_message(sid, f"{sid} {name}") for sid in sids for name in "ab"])
-    [path] = (tmp_path / "data").rglob(f"account={sids[0]}/revision-1-*.json.gz")
+    [path] = (folder / "data").rglob(f"account={sids[0]}/revision-1-*.json.gz")
     was = flip(path)
     key = str(path)[str(path).index("sealed/") :]
     [sealed] = _take_in(instance, [_message(sid, f"{sid} late") for sid in sids])
     assert (sealed["files"], sealed["damaged"]) == (1, [key])
     return Damaged(instance, accounts, key, path, was)
+
+
+@pytest.fixture
+def damaged(made: Damaged, tmp_path: Path) -> Damaged:
+    """A copy of that instance, with which a test may do anything."""
+    shutil.copytree(made.instance.folder, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / made.path.relative_to(made.instance.folder)
+    return Damaged(Instance(tmp_path), made.accounts, made.key, path, made.was)
 
 
 def _exported(damaged: Damaged, number: int) -> tuple[list[bytes], dict[str, Any]]:
