@@ -172,6 +172,19 @@ def test_public_names_below_the_faces_promise_something() -> None:
     assert silent == []
 
 
+def test_docstrings_begin_with_a_verb_or_a_noun() -> None:
+    """One that begins with "What" or "Those" makes its reader wait for the verb."""
+    free_relative = re.compile(r"(What|How|Whether|Those|Whoever|Whatever|Where|As|Who|Whose|When|Which|That)\b")
+    slow = [
+        f"{_name(path)}: {docstring.splitlines()[0]}"
+        for path in PRODUCT
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        if (docstring := ast.get_docstring(node)) and free_relative.match(docstring)
+    ]
+    assert slow == []
+
+
 def _promised_by_protocols(tree: ast.Module) -> Iterator[str]:
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and any("Protocol" in ast.unparse(parent) for parent in node.bases):

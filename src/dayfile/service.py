@@ -338,14 +338,14 @@ class Service(contextlib.AbstractContextManager["Service"]):
 
     @cached_property
     def presence(self) -> Presence:
-        """What makes the worker of this process known to the others."""
+        """The presence of this process's worker, as the others see it."""
         from dayfile.work.presence import Presence
 
         return Presence(self._worker_name, database=self.database, clock=self.clock)
 
     @cached_property
     def vitals(self) -> Vitals:
-        """What the operator sees beyond whether the server answers."""
+        """The signs that the operator sees beyond the server's answering."""
         from dayfile.work.overdue import Overdue
         from dayfile.work.vitals import Vitals
 

@@ -40,7 +40,7 @@ _Asked = tuple[ResourceType, str]  # and the sid of a job
 
 
 class State(Enum):
-    """What became of one day."""
+    """Outcome of one day."""
 
     HERE = "here"  # before this run
     DOWNLOADED = "downloaded"

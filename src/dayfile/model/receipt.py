@@ -49,7 +49,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectionFilter:
-    """What rejections have in common: those match that have all of it. Without anything, all of them do."""
+    """Conditions on rejections, all of which a matching one meets. Without any, all match."""
 
     resource_type: ResourceType | None = None
     account: AccountSid | None = None  # they wait for it

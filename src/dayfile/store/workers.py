@@ -1,4 +1,4 @@
-"""Where the workers of an instance are noted, with the moment at which each was last seen."""
+"""Rows of the workers of an instance, with the moment at which each was last seen."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ SCARCE_BYTES: Final = 10 * 10**9
 
 
 class Level(IntEnum):
-    """How good a sign is."""
+    """Severity of a sign."""
 
     OK = 0
     WARNING = 1  # the operator should look at it

@@ -1,4 +1,4 @@
-"""What Alembic runs for every command: on the connection that `store/schema.py` hands over."""
+"""The program that Alembic runs for every command, on the connection that `store/schema.py` hands over."""
 
 from alembic import context
 
