@@ -50,7 +50,7 @@ def test_a_run_in_the_background_sets_the_signals_that_tests_rely_on(tmp_path: P
 
 
 def test_a_command_that_stays_ends_with_a_block_that_fails(tmp_path: Path) -> None:
-    """What a failed test leaves running makes innocent ones after it fail."""
+    """A process that a failed test leaves running makes innocent tests after it fail."""
     with pytest.raises(ZeroDivisionError), Instance(tmp_path).start("serve", "--port", "0") as process:
         raise ZeroDivisionError
     assert process.returncode == -signal.SIGKILL

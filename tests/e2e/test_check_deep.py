@@ -177,7 +177,7 @@ def test_sealed_files_of_two_accounts_that_were_swapped_are_found(world: World) 
 
 
 def test_a_row_that_names_the_object_of_another_account_is_found(world: World) -> None:
-    """Whatever else it says: a check that is not deep sees it."""
+    """A check that is not deep sees it too."""
     ours, theirs = world.sealed(ACME, SEALED), world.sealed(OTHER, SEALED)
     assert ours is not None
     assert theirs is not None

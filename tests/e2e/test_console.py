@@ -293,7 +293,7 @@ def test_a_job_that_nobody_works_on_is_shown_as_trouble(near: Page, service: Ser
 
 
 def test_vital_signs_are_nobody_s_business(public: Page) -> None:
-    """Whether a worker runs, and how full the disk is, helps those who want to do harm."""
+    """An attacker could use the state of workers and disks."""
     page = public.get().text
     assert [word for word in ("Workers", "Disk", "overdue", "warn") if word in page.partition("</style>")[2]] == []
 

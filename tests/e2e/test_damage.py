@@ -181,7 +181,7 @@ def test_an_object_of_which_no_damage_is_known_is_not_found(damaged: Damaged) ->
 
 
 def test_a_damaged_segment_is_accepted_in_one_go(tmp_path: Path) -> None:
-    """What is sound of it is sealed first, though its day was not due yet."""
+    """Its sound part is sealed first, though its day was not due yet."""
     instance = Instance(tmp_path)
     instance.run("init")
     account = AccountSid(instance.json("accounts", "create")["account_sid"])

@@ -139,7 +139,7 @@ def test_nothing_of_a_damaged_small_file_is_sent(face: Face, acme: Login, how: B
 
 @pytest.mark.parametrize("how", BREAKS)
 def test_damage_that_a_download_meets_is_recorded(face: Face, acme: Login, how: Break) -> None:
-    """What nobody writes down is found by the next customer."""
+    """Damage that nobody writes down is found by the next customer."""
     sealed = face.seal(acme, DAY, SMALL)
     face.publish(acme, DAY)
     broken(face, sealed, how)
@@ -207,7 +207,7 @@ def test_the_last_of_a_damaged_large_file_is_not_sent(face: Face, acme: Login, h
 
 
 def test_a_large_file_that_is_known_to_be_damaged_is_not_given_in_parts(face: Face, acme: Login) -> None:
-    """Whoever goes on where the transfer broke off would have a complete file, and a wrong one."""
+    """A client that resumed the transfer would have a complete file, and a wrong one."""
     sealed = face.seal(acme, DAY, a_large_text())
     face.publish(acme, DAY)
     url = link(face, acme)
@@ -236,7 +236,7 @@ def test_a_large_file_of_another_size_is_not_begun(face: Face, acme: Login, how:
 
 
 def test_a_large_file_is_sent_whole_and_in_parts(face: Face, acme: Login) -> None:
-    """What checks must not be what breaks."""
+    """A check must not break what it checks."""
     sealed = face.seal(acme, DAY, a_large_text())
     face.publish(acme, DAY)
     url = link(face, acme)

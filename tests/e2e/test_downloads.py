@@ -228,7 +228,7 @@ def test_a_file_that_ends_early_is_cut_off_and_not_finished(face: Face, monkeypa
 
 
 def test_a_file_that_fits_in_memory_is_read_before_it_is_answered(large: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What cannot be read is an error that says so, instead of a download that breaks off."""
+    """A file that cannot be read is an error that says so, instead of a download that breaks off."""
     monkeypatch.setattr(LocalStorage, "read", _failing)
     assert get(large).status_code == 503
 

@@ -1,4 +1,4 @@
-"""What somebody with a browser sees when a request fails: words, and never raw JSON."""
+"""Failed requests in a browser: a page in words, and never raw JSON."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_browser_is_answered_in_words(server: ConsoleServer, path: str) -> Non
 @pytest.mark.parametrize("headers", [{}, {"Accept": "application/json"}, {"Accept": "*/*"}, JAVA])
 @pytest.mark.parametrize("path", FAILURES)
 def test_a_program_is_answered_in_json(server: ConsoleServer, path: str, headers: dict[str, str]) -> None:
-    """Whatever its library asks for by itself."""
+    """Programs get JSON, whichever types their library accepts by default."""
     answer = httpx2.get(server.url + path, headers=headers, trust_env=False)
     assert answer.json().keys() == {"code", "message", "more_info", "status"}
 

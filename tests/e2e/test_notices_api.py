@@ -97,7 +97,7 @@ def test_a_notice_that_has_ended_can_be_told_again(face: Face, acme: Login, clie
 def test_the_next_attempt_of_a_pending_notice_is_brought_forward(
     face: Face, acme: Login, client: httpx2.Client
 ) -> None:
-    """Who has put their receiver right is told now, and not by a schedule that has come to 24 hours."""
+    """A customer who has repaired a receiver is told now, and not by a schedule that has come to 24 hours."""
     [sid] = tell(face, acme, "notice")
     attempt(face, acme, Result.FAILED)
     assert fetch(client, sid)["date_next_attempt"] > moment_text(face.clock.now())

@@ -85,7 +85,7 @@ def test_what_does_not_work_is_one_of_the_checks(tmp_path: Path) -> None:
 
 
 def test_a_worker_of_a_server_is_seen_and_says_goodbye(tmp_path: Path) -> None:
-    """What serve and work do around their worker."""
+    """`serve` and `work` do the same around their worker."""
     with console_served(tmp_path) as server:
         service: Service = server.service
         service.presence.start()

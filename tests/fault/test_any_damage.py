@@ -208,7 +208,7 @@ def _editing(table: str, at: int, column: str, value: Any) -> Callable[[Path], N
 
 
 def _work(world: World) -> None:
-    """What a worker does in a while: a step that fails is logged, and the others go on."""
+    """Do the work of a while: a step that fails is logged, and the others go on."""
     for _ in range(4):
         world.clock.pass_by(timedelta(minutes=6))
         for _ in range(30):
@@ -222,7 +222,7 @@ def _expected(account: AccountSid, day: str) -> dict[str, str]:
 
 
 def _published(world: World, account: AccountSid) -> dict[str, dict[str, str]]:
-    """What the account is given now, by day, and that no file of it is another than its row says."""
+    """Return the records that downloads of the account give now, by day and sid; damaged files give none."""
     found: dict[str, dict[str, str]] = {}
     for file in world.listed(account):
         if file.sealed is None:
@@ -278,7 +278,7 @@ def _begun(beginning: Path, folder: Path, case: Case) -> World:
 
 @dealt_out
 def test_any_object_may_be_damaged_and_restored(beginning: Path, tmp_path: Path, lane: int) -> None:
-    """Whatever happens to one file, and whichever it is."""
+    """Damage of one object ends with its repair, whichever object it is."""
     for number, case in enumerate([*_object_cases(beginning)][lane::LANES]):
         folder = tmp_path / str(number)
         world = _begun(beginning, folder, case)

@@ -75,7 +75,7 @@ def test_a_damaged_file_holds_up_its_account_only(world: World) -> None:
 
 
 def test_a_file_that_is_given_up_leaves_what_came_later(world: World) -> None:
-    """What is left is sealed and says for good that it is not all; a revision before it stands in for the file."""
+    """The rest is sealed and says for good that it is not all; an earlier revision stands in for the file."""
     sent = with_late_records(world)
     take_and_seal(world, sent[-3:])
     harm.cut(path_of(world, ACME))

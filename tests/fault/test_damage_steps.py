@@ -180,7 +180,7 @@ def test_the_story_has_steps_in_every_part(beginning: Path, tmp_path: Path, *, r
 def test_dying_at_any_step_loses_and_doubles_nothing(
     beginning: Path, tmp_path: Path, lane: int, *, restores: bool
 ) -> None:
-    """What is held is held once, and what is resolved is settled once, whatever dies when."""
+    """Lines are held once, and damages are settled once, whenever a process dies."""
     for step in itertools.count(1 + lane, LANES):
         world, story = _begin(beginning, tmp_path / str(step), Steps(at=step)), Story(restores=restores)
         try:

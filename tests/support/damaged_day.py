@@ -50,7 +50,7 @@ def bodies(world: World, account: AccountSid, day: str = DAY) -> dict[str, objec
 
 
 def expected(sent: list[Sent], account: AccountSid) -> dict[str, object]:
-    """What should be in the file of an account, of all that was sent."""
+    """Return the bodies that an account's file should have, by sid, of all that was sent."""
     return {one.sid: one.body for one in newest(sent).values() if one.account == account}
 
 
@@ -63,20 +63,20 @@ def take_and_seal(world: World, sent: list[Sent]) -> list[Sent]:
 
 
 def path_of(world: World, account: AccountSid, day: str = DAY) -> Path:
-    """Where the current file of an account is."""
+    """Return the path of the current file of an account."""
     sealed = world.sealed(account, day)
     assert sealed is not None
     return world.folder / "objects" / sealed.key
 
 
 def damages(world: World) -> list[Damage]:
-    """What is damaged and not settled."""
+    """Return the damages that are not settled."""
     with world.database.snapshot() as tx:
         return tx.damages.page(limit=100)
 
 
 def status_of(world: World, sid: JobSid) -> set[tuple[Status, str | None]]:
-    """Where the days of a job stand, and why."""
+    """Return the states of a job's days, with their reasons."""
     with world.database.snapshot() as tx:
         return {(day.status, day.error) for day in tx.jobs.days([sid])[sid]}
 
@@ -103,7 +103,7 @@ def large_batch(accounts: tuple[AccountSid, ...], *, records: int = 400) -> list
 
 
 def segment_path(world: World) -> Path:
-    """Where the one segment of the day is that is an object."""
+    """Return the path of the day's only segment that is an object."""
     with world.database.snapshot() as tx:
         [key] = [segment.key for segment in tx.segments.of_day(MESSAGES, the_day()) if segment.key]
     return world.folder / "objects" / key

@@ -39,7 +39,7 @@ def postmaster_of(folder: Path) -> int | None:
 
 
 def gone(pid: int, *, within_seconds: float) -> bool:
-    """Whether a process, of whoever it is a child, has ended by then."""
+    """Return True if a process, of any parent, has ended by then."""
     try:
         process = os.pidfd_open(pid)
     except ProcessLookupError:

@@ -18,7 +18,7 @@ _BLOCK_BYTES = 4096
 
 @dataclass(frozen=True)
 class Seen:
-    """How a command on a terminal ended, and all that was seen of it there."""
+    """Outcome of a command on a terminal, with all that it showed there."""
 
     exit_code: int
     text: str

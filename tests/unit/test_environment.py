@@ -79,7 +79,7 @@ def test_what_kubernetes_sets_for_a_service_is_nobody_s_mistake(folder: Path, mo
 
 
 def test_all_problems_are_told_together_and_in_words(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever puts one right should not meet the next; nor the words of a library."""
+    """A user who mends one mistake should not meet the next, nor the words of a library."""
     (folder / ".env").write_text("DAYFILE_DATA_DRI=x\n")
     wrong = {
         "DAYFILE_PORT": ("many", "must be a whole number; got 'many'"),

@@ -26,7 +26,7 @@ LOOK_FOR_ORPHANS_EVERY = timedelta(days=1)
 """The pause between searches for orphans: they are rare, and finding them means listing the whole storage."""
 
 FAILED_RESTS_FOR = timedelta(minutes=10)
-"""How long an entry is left alone whose objects could not be deleted: else it would be the first in every round."""
+"""Pause of an entry whose objects could not be deleted: without it, the entry would be the first in every round."""
 
 _AT_ONCE = 100
 

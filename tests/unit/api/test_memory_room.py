@@ -4,7 +4,7 @@ from dayfile.api.memory_room import MemoryRoom
 
 
 def test_no_more_is_taken_than_there_is() -> None:
-    """What is given back can be taken again."""
+    """Memory that is given back can be taken again."""
     room = MemoryRoom(10)
     assert room.take(6)
     assert not room.take(5)

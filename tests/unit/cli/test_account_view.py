@@ -48,7 +48,7 @@ def job(service: Service, made: NewAccount, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_operator_sees_what_the_customer_sees(run: Any, service: Service, made: NewAccount, job: Job) -> None:
-    """Whoever answers a customer's call looks at the same, and needs nothing but the sid."""
+    """An operator who answers a customer's call sees the same, and needs nothing but the sid."""
     while service.worker.jobs_round():
         pass
     other = service.administration.create_account(friendly_name="Other").account.sid

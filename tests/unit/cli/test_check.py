@@ -23,7 +23,7 @@ KEY = f"sealed/type=Messages/day=2026-10-01/account={ACME}/revision-1-0.json.gz"
 
 
 def test_a_check_says_what_it_has_not_read(run: Any) -> None:
-    """Who takes it for more than it is keeps no backup of what it has not seen."""
+    """An operator who takes it for more than it is keeps no backup of what it has not read."""
     done = run("check")
     assert (done.exit_code, "All is well" in done.stdout) == (0, True)
     assert "check --deep" in done.stderr

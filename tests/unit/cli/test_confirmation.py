@@ -56,7 +56,7 @@ def test_a_script_says_yes_beforehand(run: Any, account: str) -> None:
 
 
 def test_a_key_is_revoked_when_the_answer_is_yes(run: Any, at_terminal: Any) -> None:
-    """Whatever uses it stops at once."""
+    """Programs that use it stop at once."""
     sid = json.loads(run("keys", "create", "--operator", "--name", "gateway", "--json").stdout)["sid"]
 
     def revoked() -> object:

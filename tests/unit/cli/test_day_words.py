@@ -65,7 +65,7 @@ def test_what_names_no_days_is_refused(text: str) -> None:
 
 
 def test_one_day_may_be_yesterday() -> None:
-    """Where one day is asked for."""
+    """A command for one day takes only words that mean one."""
     assert str(parse_one_day("yesterday", today=TODAY)) == "2026-11-28"
     with pytest.raises(InvalidParameter):
         parse_one_day("last-week", today=TODAY)

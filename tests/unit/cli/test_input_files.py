@@ -48,7 +48,7 @@ def test_a_pipe_is_read_as_a_file_is(run: Any, tmp_path: Path, pack: Any) -> Non
 @pytest.mark.usefixtures("made")
 @pytest.mark.parametrize("name", ["-", "/dev/stdin", "/dev/fd/0"])
 def test_standard_input_has_several_names(run: Any, name: str) -> None:
-    """Whoever does not know that - is one writes another."""
+    """Users who do not know `-` write the path of standard input."""
     assert run("accounts", "import", name, text=LIST).exit_code == Outcome.DONE
     done = json.loads(run("intake", "Messages", name, "--json", text=RECORD).stdout)
     assert [(one["file"], one["accepted"]) for one in done] == [("standard input", 1)]

@@ -83,7 +83,7 @@ def test_a_database_that_is_not_dayfile_s_is_left_alone(here: Path, run: Any) ->
 
 
 def test_an_empty_file_is_no_instance(data_folder: Path, run: Any) -> None:
-    """As a first start leaves it that was killed in its first moment."""
+    """A first start that is killed in its first moment leaves it so."""
     data_folder.mkdir()
     (data_folder / "dayfile.sqlite").touch()
     assert run("check").exit_code == Outcome.FAILED

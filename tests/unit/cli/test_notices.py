@@ -73,7 +73,7 @@ def test_a_notice_is_shown_with_every_attempt(run: Any, sids: list[str]) -> None
 
 
 def test_a_notice_is_told_again_and_a_pending_one_at_once(run: Any, sids: list[str]) -> None:
-    """Whatever has become of it: the operator knows more than the schedule."""
+    """The operator knows more than the schedule, whatever the notice's state."""
     hook, mail = sids
 
     def shown(sid: str) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def test_a_letter_that_stays_in_the_folder_is_not_called_delivered(run: Any, let
 
 
 def test_check_finds_letters_until_they_are_taken_away_or_told_again(run: Any, letter: Path) -> None:
-    """Who collects them from the folder has dealt with them; who does not is told that nobody has read them."""
+    """Collected letters are dealt with; of the others the operator is told that nobody has read them."""
     checked = run("check", "--json")
     (found,) = json.loads(checked.stdout)
     assert (checked.exit_code, found["invariant"]) == (Outcome.FAILED, "who waits for a job is told")

@@ -32,7 +32,7 @@ def test_the_document_has_every_exit_code() -> None:
 
 
 def test_every_command_that_ends_speaks_json() -> None:
-    """Whatever a person can read off the screen, a script must be able to read, too, and so what was changed."""
+    """Scripts must be able to read all that a person reads off the screen, changes included."""
     staying = {"serve", "work", "demo"}
     silent = [
         words

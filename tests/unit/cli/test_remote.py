@@ -32,7 +32,7 @@ def test_a_login_is_read_from_the_file_of_settings(folder: Path) -> None:
 
 
 def test_a_command_reads_it_too(folder: Path, run: Any) -> None:
-    """As somebody types it."""
+    """The whole command line, as a user types it."""
     (folder / ".env").write_text(
         f"DAYFILE_URL=http://127.0.0.1:9\nDAYFILE_ACCOUNT_SID=AC1\nDAYFILE_AUTH_TOKEN={TOKEN}\n"
     )
@@ -66,7 +66,7 @@ def test_an_address_with_more_than_a_host_is_refused(url: str, words: str) -> No
 
 
 def test_everything_that_is_wrong_is_told_together(folder: Path, run: Any) -> None:
-    """Whoever puts one right should not meet the next."""
+    """A user who mends one mistake should not meet the next."""
     done = run("days", "list", "Messages", DAYFILE_URL="ftp://x", DAYFILE_AUTH_TOKEN="a b", DAYFILE_ACOUNT_SID="AC1")
     assert (done.exit_code, done.stdout) == (Outcome.USAGE, "")
     for words in ("ftp://x", "DAYFILE_ACCOUNT_SID", "white space", "did you mean DAYFILE_ACCOUNT_SID"):

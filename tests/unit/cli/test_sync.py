@@ -43,13 +43,13 @@ def sync(server: ArchiveServer, folder: Path, days: DayRange = WEEK) -> list[Syn
 
 
 def states(synced: list[SyncedDay]) -> set[State]:
-    """What became of the days."""
+    """Return the outcomes of the days."""
     return {one.state for one in synced}
 
 
 @pytest.mark.parametrize("counts_only", [False, True])
 def test_all_days_are_had_in_one_run_and_asked_for_once(tmp_path: Path, counts_only: bool) -> None:
-    """What is published comes without a job; the rest is asked for, waited for and read to its end."""
+    """Published days come without a job; the others are asked for, waited for and read to their end."""
     server = ArchiveServer(published={"Messages": {"2026-10-07"}}, counts_only=counts_only)
     synced = sync(server, tmp_path)
     assert [(one.resource_type, one.day) for one in synced] == [(of, day) for of in TYPES for day in WEEK]

@@ -46,7 +46,7 @@ def _bodies(place: Place) -> list[str]:
 def test_a_file_is_taken_in_whole_and_in_order(
     place: Place, intake: Intake, sent: list[Sent], *, form: str, mark: bytes
 ) -> None:
-    """Whatever an old dump looks like, it can be brought back in; Windows puts a byte order mark before UTF-8."""
+    """Old dumps can be brought back in as they are; Windows puts a byte order mark before UTF-8."""
     body = mark + body_of(sent)
     if form == "gzip":
         body = gzip.compress(body)

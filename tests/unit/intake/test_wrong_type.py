@@ -46,7 +46,7 @@ def test_a_hundred_lines_of_another_type_are_no_batch(
 
 
 def test_the_first_thousand_lines_tell_for_a_batch(place: Place, intake: Intake, acme: Account) -> None:
-    """What comes after them is not read: a file of a hundred thousand is refused at once, and nothing of it is kept."""
+    """The lines after them are not read: a file of a hundred thousand is refused at once, and nothing of it is kept."""
     read = 0
 
     def blocks() -> Iterator[bytes]:

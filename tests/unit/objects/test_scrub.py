@@ -210,7 +210,7 @@ def walk_of_one(world: World) -> None:
 
 
 def test_what_is_forgotten_is_no_longer_remembered(world: World) -> None:
-    """What is remembered must not grow for ever."""
+    """The memory of what was read must not grow for ever."""
     walk(world)
     path = segment_path(world)
     world.seal(WAITING)

@@ -1,4 +1,4 @@
-"""What a test run leaves behind that was killed: nothing."""
+"""Remains of a test run that was killed: there must be none."""
 
 from __future__ import annotations
 

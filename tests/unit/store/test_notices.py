@@ -115,7 +115,7 @@ def test_a_notice_that_has_ended_can_be_replayed_at_once(database: Database) -> 
 
 
 def test_the_next_attempt_of_a_pending_notice_can_be_brought_forward(database: Database) -> None:
-    """Who has put the receiver right need not wait for hours; the schedule goes on where it was."""
+    """A customer who has repaired the receiver need not wait for hours; the schedule goes on where it was."""
     account = an_account(database).sid
     new, other = (a_notice(account, name) for name in ("new", "other"))
     told(database, new, other)
