@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Table, case, func, update
+from sqlalchemy import Column, ColumnElement, Connection, Table, case, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from dayfile.store.tables.instance import counter
@@ -40,13 +40,25 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), ordered)
 
 
-def next_number(connection: Connection, name: str) -> int:
-    """Return the next value of a counter; other transactions wait for this one, so numbers commit in their order."""
+def next_number(connection: Connection, name: str, *, taken: Column[int] | None = None) -> int:
+    """Return the next value of a counter; other transactions wait for this one, so numbers commit in their order.
+
+    It is beyond every value of the column `taken`: a row that was edited must not make the counter run into it.
+    """
     insert_missing(connection, counter, [{"name": name, "value": 0}])
-    statement = (
-        update(counter).where(counter.c.name == name).values(value=counter.c.value + 1).returning(counter.c.value)
-    )
+    value: ColumnElement[int] = counter.c.value
+    if taken is not None:
+        highest = select(func.coalesce(func.max(taken), 0)).scalar_subquery()
+        value = case((highest > value, highest), else_=value)
+    statement = update(counter).where(counter.c.name == name).values(value=value + 1).returning(counter.c.value)
     return int(connection.execute(statement).scalar_one())
+
+
+def give_ids_beyond(connection: Connection, table: Table, taken: int) -> None:
+    """Have the next id of an AUTOINCREMENT table of SQLite be greater than one; no-op on PostgreSQL."""
+    if connection.dialect.name == "sqlite":
+        sequence = "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?"
+        connection.exec_driver_sql(sequence, (taken, table.name))
 
 
 def before(connection: Connection, text: ColumnElement[str], mark: str) -> ColumnElement[str]:

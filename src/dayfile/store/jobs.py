@@ -54,7 +54,7 @@ class Jobs:
             "webhook_url": request.webhook_url,
             "webhook_method": request.webhook_method,
             "email": request.email,
-            "submit_number": next_number(self._connection, "submit"),
+            "submit_number": next_number(self._connection, "submit", taken=table.c.submit_number),
             "submitted_at": now,
             "unfinished_days": len(request.days),
             "due_at": now,

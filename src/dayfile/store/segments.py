@@ -17,7 +17,7 @@ from dayfile.model.damage import INLINE_SEGMENTS
 from dayfile.model.day import Day
 from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.model.segment import NewSegment, Segment, SegmentKind
-from dayfile.store.dialect import in_batches
+from dayfile.store.dialect import give_ids_beyond, in_batches
 from dayfile.store.tables.records import segment as table
 from dayfile.store.tables.records import segment_inline
 from dayfile.store.tables.sealing import seal
@@ -25,6 +25,9 @@ from dayfile.store.tables.sealing import seal
 # Made once: to make one of them and to look it up in the cache takes longer than to run it.
 _ADD = insert(table).returning(table.c.id)
 _ADD_INLINE = insert(segment_inline)
+_HIGHEST = select(
+    select(func.max(segment_inline.c.segment_id)).scalar_subquery(), select(func.max(table.c.id)).scalar_subquery()
+)
 
 _BLOCKS: Final = msgspec.json.Encoder()
 _KINDS: Final = frozenset(kind.value for kind in SegmentKind)
@@ -53,6 +56,8 @@ class Segments:
     def add(self, new: Sequence[NewSegment], *, now: datetime) -> list[int]:
         """Add segments in order of arrival and return their ids. From the commit on, every line in them is accepted."""
         ids = []
+        if any(segment.inline is not None for segment in new):
+            self._pass_strays()
         for segment in new:
             row = _values(segment) | {"accepted_at": now, "seal_id": None}
             segment_id = int(self._connection.execute(_ADD, row).scalar_one())
@@ -60,6 +65,15 @@ class Segments:
                 self._connection.execute(_ADD_INLINE, {"segment_id": segment_id, "data": segment.inline})
             ids.append(segment_id)
         return ids
+
+    def _pass_strays(self) -> None:
+        """Give no segment the id of a stray: bytes whose row was edited, and that no segment has.
+
+        Foreign keys let nobody make one on PostgreSQL, nor with a connection of ours.
+        """
+        stray, last = self._connection.execute(_HIGHEST).one()
+        if stray is not None and stray > (last or 0):
+            give_ids_beyond(self._connection, table, stray)
 
     def of_day(self, resource_type: ResourceType, day: Day) -> list[Segment]:
         """Return all segments that wait for a day, in order of arrival."""

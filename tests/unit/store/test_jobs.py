@@ -6,11 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from dayfile.errors import LostClaim
 from dayfile.model.day import Day
 from dayfile.model.job import Claim, Event, JobSid, Status, group_by_status
 from dayfile.store.database import Database
+from dayfile.store.tables.exports import job as table
 from tests.support.clock import NOON
 from tests.support.state import a_job, a_job_request, an_account
 
@@ -185,3 +187,13 @@ def test_submit_numbers_follow_the_order_of_commits(database: Database) -> None:
     with ThreadPoolExecutor(8) as pool:
         jobs = list(pool.map(lambda n: a_job(database, a_job_request(account), f"job {n}"), range(20)))
     assert sorted(job.submit_number for job in jobs) == list(range(1, 21))
+
+
+def test_an_edited_number_of_a_job_keeps_nobody_from_submitting(database: Database) -> None:
+    """The counter would run into it, for every account and for ever."""
+    request = a_job_request(an_account(database))
+    edited = a_job(database, request, "edited")
+    with database.exclusively() as connection:
+        connection.execute(update(table).values(submit_number=edited.submit_number + 1))
+    following = [a_job(database, request, name).submit_number for name in ("next", "last")]
+    assert following == [edited.submit_number + 2, edited.submit_number + 3]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -14,7 +17,7 @@ from dayfile.model.resource import CALLS, MESSAGES
 from dayfile.store.database import Database
 from dayfile.store.seals import SealClaim
 from tests.support.clock import NOON
-from tests.support.state import a_segment, a_sid
+from tests.support.state import a_database, a_segment, a_sid
 
 ACME, OTHER = AccountSid(a_sid("AC", "acme")), AccountSid(a_sid("AC", "other"))
 DAY = Day.parse("2026-11-01")
@@ -139,3 +142,18 @@ def test_inline_bytes_go_with_their_segment(database: Database) -> None:
     _commit(database, claim)
     with database.exclusively() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM segment_inline").scalar_one() == 0
+
+
+def test_bytes_that_were_given_to_no_segment_keep_no_other_from_being_added(tmp_path: Path) -> None:
+    """The next segment would run into them, and intake would end; they stay, for whoever mends the row."""
+    database = a_database(tmp_path)
+    with database.transaction() as tx:
+        [before] = tx.segments.add([a_segment(ACME)], now=NOON)
+    with closing(sqlite3.connect(tmp_path / "dayfile.sqlite")) as editor, editor:
+        editor.execute("UPDATE segment_inline SET segment_id = segment_id + 1")  # SQLite checks no keys unless asked
+    with database.transaction() as tx:
+        [after] = tx.segments.add([a_segment(OTHER)], now=NOON)
+        assert after == before + 2
+        assert tx.segments.inline([after]) == {after: b"lines"}
+        assert tx.segments.inline([before + 1]) == {before + 1: b"lines"}
+    database.close()
