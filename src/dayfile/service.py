@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from dayfile.api.context import Context
     from dayfile.delivery.dispatch import Dispatch
-    from dayfile.intake.accept import Intake
+    from dayfile.intake.pipeline import Intake
     from dayfile.objects.scrub import Scrub
     from dayfile.sealing.repairs import Repairs
     from dayfile.sealing.seal import Sealing
@@ -124,7 +124,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
 
     @cached_property
     def intake(self) -> Intake:
-        from dayfile.intake.accept import Intake
+        from dayfile.intake.pipeline import Intake
 
         intake = Intake(
             self.database,
@@ -230,8 +230,8 @@ class Service(contextlib.AbstractContextManager["Service"]):
 
     @cached_property
     def worker(self) -> Worker:
-        from dayfile.intake.fold import Folding
-        from dayfile.work.awaited import Awaited
+        from dayfile.intake.compaction import Folding
+        from dayfile.work.pending_accounts import Awaited
         from dayfile.work.worker import Worker
 
         settings, clock = self.settings, self.clock

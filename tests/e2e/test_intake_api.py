@@ -15,7 +15,7 @@ import pytest
 
 from dayfile.api import incoming, records
 from dayfile.files import zstd
-from dayfile.intake.repeats import RepeatKey, Repeats
+from dayfile.intake.idempotency import RepeatKey, Repeats
 from dayfile.model.credential import Scope
 from tests.support.intake_server import DAY, MAX_BODY_BYTES, PATH, Server, SlowRequest, served
 from tests.support.records import Sent, body_of

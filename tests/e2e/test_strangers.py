@@ -16,7 +16,7 @@ import pytest
 
 from dayfile.api import records
 from dayfile.api.incoming import SILENCE_SECONDS, START_BYTES
-from dayfile.intake.accept import Delivery, Intake
+from dayfile.intake.pipeline import Delivery, Intake
 from dayfile.model.credential import Scope
 from dayfile.model.receipt import Receipt
 from tests.support.clock import FakeClock

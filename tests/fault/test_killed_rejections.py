@@ -11,7 +11,7 @@ import pytest
 
 from dayfile.errors import Transient
 from dayfile.intake import rejections, sorting
-from dayfile.intake.accept import Intake
+from dayfile.intake.pipeline import Intake
 from dayfile.model.receipt import Receipt
 from dayfile.objects.sweep import STALE_AFTER, Sweep
 from dayfile.store.database import Database

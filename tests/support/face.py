@@ -32,7 +32,7 @@ from dayfile.exports.given import GivenLinks
 from dayfile.exports.publish import Publishing
 from dayfile.files.links import LinkSigner
 from dayfile.files.storage import LocalStorage
-from dayfile.intake.accept import Intake
+from dayfile.intake.pipeline import Intake
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import KeyKind, Permission
 from dayfile.model.day import Day, DayRange

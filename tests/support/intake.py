@@ -11,9 +11,9 @@ from typing import Any
 
 from dayfile.files import segments
 from dayfile.files.storage import LocalStorage, Storage
-from dayfile.intake.accept import Delivery, Intake
-from dayfile.intake.fold import Folding, FoldingRule
+from dayfile.intake.compaction import Folding, FoldingRule
 from dayfile.intake.inflate import Compression
+from dayfile.intake.pipeline import Delivery, Intake
 from dayfile.model.account import Account
 from dayfile.model.credential import EVERYTHING, Caller, Scope
 from dayfile.model.day import Day

@@ -21,8 +21,8 @@ from dayfile.exports.daily import DailyExports
 from dayfile.exports.publish import Publishing
 from dayfile.exports.retention import Retention
 from dayfile.files.storage import LocalStorage
-from dayfile.intake.accept import Delivery, Intake
-from dayfile.intake.fold import Folding, FoldingRule
+from dayfile.intake.compaction import Folding, FoldingRule
+from dayfile.intake.pipeline import Delivery, Intake
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import Actor, Caller, Scope
 from dayfile.model.day import Day
@@ -38,10 +38,10 @@ from dayfile.sealing.repairs import Repairs
 from dayfile.sealing.seal import Sealing
 from dayfile.store import schema
 from dayfile.store.database import Database
-from dayfile.work.awaited import Awaited
 from dayfile.work.check import Check
 from dayfile.work.clock_watch import ClockWatch
 from dayfile.work.finding import Finding
+from dayfile.work.pending_accounts import Awaited
 from dayfile.work.worker import Worker
 from tests.support.clock import FakeClock
 from tests.support.notices import AtOnce, RecordingTransport, an_outbox

@@ -20,7 +20,7 @@ from dayfile.exports.custom import CustomJobs
 from dayfile.exports.given import GivenLinks
 from dayfile.files.links import LinkSigner
 from dayfile.files.storage import Storage
-from dayfile.intake.accept import Intake
+from dayfile.intake.pipeline import Intake
 from dayfile.model.secret import Randomness
 from dayfile.store.database import Database
 from dayfile.web.client_address import TrustedProxies

@@ -27,8 +27,8 @@ from dayfile.api.incoming import IncomingBody
 from dayfile.api.rounds import Rounds
 from dayfile.api.shapes import Body
 from dayfile.errors import DayfileError, InvalidBody, InvalidParameter, TooLarge, Unauthorized
-from dayfile.intake.accept import Delivery
 from dayfile.intake.inflate import Compression
+from dayfile.intake.pipeline import Delivery
 from dayfile.model.credential import Caller
 from dayfile.model.receipt import Receipt
 from dayfile.model.resource import parse_resource_type

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from dayfile.errors import Conflict, TooManyRequests, Transient
 from dayfile.intake.batch import Batch
-from dayfile.intake.repeats import Repeats
+from dayfile.intake.idempotency import Repeats
 from dayfile.model.receipt import Receipt
 
 GROUP_BYTES = 32 * 1024 * 1024

@@ -14,10 +14,10 @@ from functools import partial
 from itertools import chain
 from typing import BinaryIO
 
-from dayfile.intake.accept import Chunk, Intake
+from dayfile.intake.idempotency import Fingerprint
 from dayfile.intake.inflate import find_compression
 from dayfile.intake.lines import Line, read_lines
-from dayfile.intake.repeats import Fingerprint
+from dayfile.intake.pipeline import Chunk, Intake
 from dayfile.model.receipt import LISTED_REJECTIONS, Receipt, Refusal
 from dayfile.model.resource import ResourceType
 

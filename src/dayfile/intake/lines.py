@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from dayfile.errors import InvalidBody, TooLarge
-from dayfile.intake.elements import Elements
 from dayfile.intake.inflate import FILE_WINDOW_LOG, SENT_WINDOW_LOG, Compression, Inflater, find_compression
+from dayfile.intake.json_array import Elements
 from dayfile.model.file_format import HEAD_BYTES, find_foreign_format
 from dayfile.model.record import MAX_LINE_BYTES
 from dayfile.model.strictjson import BYTE_ORDER_MARK

@@ -10,9 +10,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from dayfile.intake.admission import Gate
+from dayfile.intake.authorization import Gate
 from dayfile.intake.batch import Batch
-from dayfile.intake.taking import Taking
+from dayfile.intake.batch_reader import Taking
 from dayfile.model.account import AccountSid
 from dayfile.model.receipt import ALL_REJECTIONS, Receipt, Rejection, RejectionFilter
 from dayfile.model.resource import ResourceType, parse_resource_type

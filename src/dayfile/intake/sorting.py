@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dayfile.errors import InvalidBody, InvalidRecord, TooLarge
-from dayfile.intake.admission import Gate
+from dayfile.intake.authorization import Gate
 from dayfile.intake.lines import Line
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day

@@ -18,7 +18,7 @@ from dayfile.errors import DatabaseUnavailable, LostClaim, Transient
 from dayfile.exports.daily import DailyExports
 from dayfile.exports.publish import BUSY_DELAY, Publishing
 from dayfile.exports.retention import Retention
-from dayfile.intake.fold import Folding
+from dayfile.intake.compaction import Folding
 from dayfile.model.day import Day
 from dayfile.model.job import Claim
 from dayfile.model.resource import ResourceType
@@ -28,10 +28,10 @@ from dayfile.sealing.plan import SealingRule, days_with_records_due, due_days, m
 from dayfile.sealing.repairs import Repairs
 from dayfile.sealing.seal import Sealing, SealOutcome
 from dayfile.store.database import Database
-from dayfile.work.awaited import Awaited
 from dayfile.work.clock_watch import ClockWatch
 from dayfile.work.lease import KeptLease
 from dayfile.work.loop import Loop, Steps, run_all
+from dayfile.work.pending_accounts import Awaited
 
 log = structlog.get_logger()
 

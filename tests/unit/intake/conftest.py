@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dayfile.intake.accept import Intake
+from dayfile.intake.pipeline import Intake
 from dayfile.model.account import Account
 from tests.support.intake import Place
 from tests.support.state import an_account

@@ -11,7 +11,7 @@ import pytest
 from dayfile.errors import Corrupt, StorageUnavailable, TooManyRequests, Transient
 from dayfile.intake.batch import Batch
 from dayfile.intake.committer import Committer
-from dayfile.intake.repeats import Repeats
+from dayfile.intake.idempotency import Repeats
 from dayfile.intake.sorting import DayLines
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day

@@ -14,8 +14,8 @@ import pytest
 from dayfile.errors import InvalidBody, StorageUnavailable, Transient
 from dayfile.files import zstd
 from dayfile.files.storage import LocalStorage
-from dayfile.intake.accept import Intake
 from dayfile.intake.file import FileIntake
+from dayfile.intake.pipeline import Intake
 from dayfile.model.account import Account
 from dayfile.model.receipt import LISTED_REJECTIONS
 from dayfile.model.resource import CALLS, MESSAGES

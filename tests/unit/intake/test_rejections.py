@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dayfile.errors import TooLarge, Transient
 from dayfile.intake import rejections, sorting
-from dayfile.intake.accept import Intake
+from dayfile.intake.pipeline import Intake
 from dayfile.model.account import Account
 from dayfile.model.receipt import LISTED_REJECTIONS
 from dayfile.objects.sweep import STALE_AFTER, Sweep

@@ -8,7 +8,7 @@ import pytest
 
 from dayfile.errors import NotFound, Transient
 from dayfile.intake import retry
-from dayfile.intake.accept import Intake
+from dayfile.intake.pipeline import Intake
 from dayfile.model.account import Account, AccountSid
 from dayfile.model.resource import CALLS, MESSAGES
 from tests.support.intake import Place, a_delivery

@@ -10,8 +10,8 @@ import pytest
 
 from dayfile.errors import InvalidBody
 from dayfile.intake import rejections
-from dayfile.intake.accept import Intake
 from dayfile.intake.file import FileIntake
+from dayfile.intake.pipeline import Intake
 from dayfile.model.account import Account
 from dayfile.model.resource import CALLS, CONFERENCES, MESSAGES, PARTICIPANTS, RESOURCE_TYPES, ResourceType
 from tests.support.intake import Place, a_delivery

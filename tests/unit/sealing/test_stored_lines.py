@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dayfile.intake.accept import Delivery
+from dayfile.intake.pipeline import Delivery
 from dayfile.model import record
 from dayfile.model.layout import encode_lines
 from dayfile.model.resource import MESSAGES

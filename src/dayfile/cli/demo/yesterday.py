@@ -14,7 +14,7 @@ from dayfile.cli.demo.platform import batches
 from dayfile.cli.demo.traffic import Traffic
 from dayfile.clock import SystemClock
 from dayfile.exports.configuration import Configuring
-from dayfile.intake.accept import Delivery
+from dayfile.intake.pipeline import Delivery
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import Actor, Caller
 from dayfile.model.day import Day, DayRange

@@ -10,8 +10,8 @@ import pytest
 
 from dayfile.errors import NotFound, Transient
 from dayfile.files.storage import Bytes, LocalStorage
-from dayfile.intake.accept import Intake
-from dayfile.intake.fold import Folding
+from dayfile.intake.compaction import Folding
+from dayfile.intake.pipeline import Intake
 from dayfile.model.account import Account, packed_holds
 from dayfile.model.day import Day
 from dayfile.model.resource import CALLS, MESSAGES

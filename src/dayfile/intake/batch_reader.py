@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from dayfile.intake.admission import Gate
+from dayfile.intake.authorization import Gate
 from dayfile.intake.batch import Batch, Part
+from dayfile.intake.idempotency import RepeatKey, stored
 from dayfile.intake.latest_time import LatestTime
 from dayfile.intake.lines import Line
-from dayfile.intake.parts import PartWriter
 from dayfile.intake.rejections import RejectionWriter, are_few
-from dayfile.intake.repeats import RepeatKey, stored
+from dayfile.intake.segment_writer import PartWriter
 from dayfile.intake.sorting import DayLines, Sorting, without_value
 from dayfile.model.receipt import Receipt, Refusal
 from dayfile.model.record import RecordReader

@@ -10,8 +10,8 @@ import pytest
 
 from dayfile.errors import Forbidden, InFlight, InvalidBody, TooLarge
 from dayfile.intake import sorting
-from dayfile.intake.accept import Intake
 from dayfile.intake.inflate import Compression
+from dayfile.intake.pipeline import Intake
 from dayfile.model.account import Account, AccountSid, AccountState
 from dayfile.model.credential import Caller, Scope
 from dayfile.model.receipt import LISTED_REJECTIONS, RejectionFilter

@@ -16,18 +16,18 @@ from dataclasses import dataclass
 
 from dayfile.clock import Clock
 from dayfile.files.storage import Storage
-from dayfile.intake.admission import Admission, Gate
+from dayfile.intake.authorization import Admission, Gate
 from dayfile.intake.batch import Batch
+from dayfile.intake.batch_reader import PART_BYTES, Repeat, Taking
 from dayfile.intake.commit import GroupCommit
 from dayfile.intake.committer import Committer
+from dayfile.intake.idempotency import Fingerprint, RepeatKey, Repeats, repeated
 from dayfile.intake.inflate import Compression
 from dayfile.intake.latest_time import LatestTime
 from dayfile.intake.lines import Line, read_lines
-from dayfile.intake.parts import PartWriter
 from dayfile.intake.rejections import RejectionWriter
-from dayfile.intake.repeats import Fingerprint, RepeatKey, Repeats, repeated
 from dayfile.intake.retry import Retried, Retries
-from dayfile.intake.taking import PART_BYTES, Repeat, Taking
+from dayfile.intake.segment_writer import PartWriter
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import Caller
 from dayfile.model.receipt import ALL_REJECTIONS, Receipt, RejectionFilter

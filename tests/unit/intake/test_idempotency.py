@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from dayfile.errors import Conflict, InFlight, InvalidBody
-from dayfile.intake.accept import Intake
 from dayfile.intake.inflate import Compression
+from dayfile.intake.pipeline import Intake
 from dayfile.model.account import Account
 from dayfile.model.credential import Caller, Scope
 from dayfile.model.resource import CALLS
