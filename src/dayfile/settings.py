@@ -28,7 +28,7 @@ from dayfile.errors import InvalidParameter, Unusable
 from dayfile.files.own_folders import OwnFolders
 from dayfile.model.export import LONGEST_LINK
 from dayfile.model.secret import InstanceKey
-from dayfile.sealing.plan import SealingRule
+from dayfile.sealing.schedule import SealingRule
 from dayfile.store.database import check_url, shown_url
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from dayfile.model.account import AccountSid
 from dayfile.model.credential import Actor
 from dayfile.model.export import ConfigurationChange
 from dayfile.model.resource import CALLS, CONFERENCES, MESSAGES
-from dayfile.sealing import plan
+from dayfile.sealing import schedule
 from tests.support.state import a_sid, an_account
 from tests.support.world import World
 
@@ -26,7 +26,7 @@ def test_a_type_that_an_upgrade_adds_is_exported_from_its_first_day_on(
 ) -> None:
     """Whoever enables it on the day of the upgrade was promised that day."""
     with monkeypatch.context() as older:
-        older.setattr(plan, "RESOURCE_TYPES", (MESSAGES, CALLS))
+        older.setattr(schedule, "RESOURCE_TYPES", (MESSAGES, CALLS))
         world = World(tmp_path)
         an_account(world.database, "acme")
         world.work()

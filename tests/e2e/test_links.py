@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dayfile.store.sealed import SealedDays
+from dayfile.store.sealed_days import SealedDays
 from tests.support.face import Face, Login, served_face
 
 

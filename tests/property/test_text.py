@@ -18,9 +18,9 @@ from dayfile.files import blocks, segments
 from dayfile.model.account import AccountSid
 from dayfile.model.record import RecordReader
 from dayfile.model.resource import MESSAGES
-from dayfile.sealing import gather, newest
-from dayfile.sealing.gather import ordered_text
-from dayfile.sealing.newest import Accounts, Waiting, newest_lines
+from dayfile.sealing import dedupe, ordered_lines
+from dayfile.sealing.dedupe import Accounts, Waiting, newest_lines
+from dayfile.sealing.ordered_lines import ordered_text
 from tests.support import records
 from tests.support.records import Sent
 from tests.support.state import a_sid
@@ -63,10 +63,10 @@ def text_of(arrivals: Iterable[Sent]) -> bytes:
 def small_parts(*, bucket_bytes: int, block_bytes: int) -> Iterator[None]:
     """As if there were very much text: thousands of lines take hundreds of blocks and buckets, and a few batches."""
     with (
-        patch.object(gather, "_BUCKET_BYTES", bucket_bytes),
+        patch.object(ordered_lines, "_BUCKET_BYTES", bucket_bytes),
         patch.object(blocks, "_BLOCK_BYTES", block_bytes),
-        patch.object(newest, "_LINES_TOGETHER", 4),
-        patch.object(newest, "_ROWS_AT_ONCE", 2048),
+        patch.object(dedupe, "_LINES_TOGETHER", 4),
+        patch.object(dedupe, "_ROWS_AT_ONCE", 2048),
     ):
         yield
 

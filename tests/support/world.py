@@ -33,8 +33,8 @@ from dayfile.model.receipt import Receipt
 from dayfile.model.resource import MESSAGES
 from dayfile.objects.scrub import Scrub
 from dayfile.objects.sweep import Sweep
-from dayfile.sealing.plan import SealingRule
 from dayfile.sealing.repairs import Repairs
+from dayfile.sealing.schedule import SealingRule
 from dayfile.sealing.seal import Sealing
 from dayfile.store import schema
 from dayfile.store.database import Database

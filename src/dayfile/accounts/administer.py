@@ -11,8 +11,8 @@ from dayfile.accounts.tokens import Tokens
 from dayfile.clock import Clock
 from dayfile.errors import Conflict, NotFound
 from dayfile.model.account import KEEP_OLD_FOR, Account, AccountSid, AccountState
+from dayfile.model.account_entry import AccountEntry, Step
 from dayfile.model.credential import Actor, ApiKey, KeyKind, Permission, Scope, check_key
-from dayfile.model.entry import AccountEntry, Step
 from dayfile.model.secret import InstanceKey, Randomness
 from dayfile.model.webhook_secret import OVERLAP, webhook_secrets
 from dayfile.store.database import Database

@@ -13,8 +13,8 @@ from dayfile.accounts.tokens import Tokens
 from dayfile.clock import Clock
 from dayfile.errors import Invalid
 from dayfile.model.account import Account, AccountSid, AccountState
+from dayfile.model.account_entry import AccountEntry, Action, EntryProblem, Plan, Step, described, plan_entries
 from dayfile.model.credential import Actor
-from dayfile.model.entry import AccountEntry, Action, EntryProblem, Plan, Step, described, plan_entries
 from dayfile.store.accounts import StoredAccount, StoredToken
 from dayfile.store.audit import Deed
 from dayfile.store.database import Database

@@ -18,7 +18,7 @@ from dayfile.accounts.bring import EntriesRefused
 from dayfile.errors import Invalid, InvalidBody, InvalidParameter, InvalidRecord
 from dayfile.files import zstd
 from dayfile.model.account import AccountSid, parse_account_sid, sid_of_uuid
-from dayfile.model.entry import FIELDS, AccountEntry, parse_entry
+from dayfile.model.account_entry import FIELDS, AccountEntry, parse_entry
 from dayfile.model.file_format import HEAD_BYTES, find_foreign_format
 from dayfile.model.strictjson import parse_object
 

@@ -26,8 +26,8 @@ from dayfile.api.params import number_member, parse_members, text_member
 from dayfile.api.urls import Urls
 from dayfile.errors import InvalidParameter, NotFound
 from dayfile.model.account import KEEP_OLD_FOR, Account, AccountSid, parse_account_sid
+from dayfile.model.account_entry import AccountEntry, Action, parse_entry
 from dayfile.model.credential import Scope
-from dayfile.model.entry import AccountEntry, Action, parse_entry
 from dayfile.model.strictjson import Value
 from dayfile.store.transaction import Transaction
 

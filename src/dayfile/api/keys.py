@@ -20,8 +20,8 @@ from dayfile.api.exports import READ
 from dayfile.api.params import check_length, parse_members, text_member
 from dayfile.errors import InvalidParameter, NotFound
 from dayfile.model.account import AccountSid
+from dayfile.model.account_entry import LONGEST_NAME
 from dayfile.model.credential import KeyKind, Permission, Scope, parse_key_sid
-from dayfile.model.entry import LONGEST_NAME
 from dayfile.model.sid import canonical_sid
 from dayfile.model.strictjson import Value
 

@@ -11,14 +11,14 @@ from dayfile.cli.input_files import check_input, opened, total_bytes
 from dayfile.cli.options import JsonOption, KeepOption, screen_of
 from dayfile.cli.show import Column, Screen, count_text
 from dayfile.model.account import KEEP_OLD_FOR, go_refuses
-from dayfile.model.entry import Action
+from dayfile.model.account_entry import Action
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from dayfile.accounts.read import AccountList
     from dayfile.model.account import AccountSid
-    from dayfile.model.entry import Step
+    from dayfile.model.account_entry import Step
 
 _PACKED_ENDINGS = (".gz", ".zst")
 

@@ -21,7 +21,7 @@ from dayfile.errors import InvalidRecord
 from dayfile.model.account import AccountSid
 from dayfile.model.day import FIRST_DAY, Day
 from dayfile.model.fields import is_amount, of_another_type
-from dayfile.model.layout import encode_lines, layout_of
+from dayfile.model.line_codec import encode_lines, layout_of
 from dayfile.model.moment import find_day, is_canonical, moment_text
 from dayfile.model.resource import ResourceType
 from dayfile.model.strictjson import Value, lines_lost, parse_object, shown, too_deep

@@ -26,8 +26,8 @@ from dayfile.model.resource import ResourceType
 from dayfile.objects.layout import sealed_key, sealed_prefix
 from dayfile.sealing.bring import file_of, segments_of
 from dayfile.sealing.day_files import Target, store_day_files, store_empty
-from dayfile.sealing.gather import ordered_text
-from dayfile.sealing.newest import Accounts, Waiting, newest_lines
+from dayfile.sealing.dedupe import Accounts, Waiting, newest_lines
+from dayfile.sealing.ordered_lines import ordered_text
 
 _HELD_SHARES: Final = 6
 """This fraction (1/n) of the memory is for lines that wait until their bucket is due. Most of the rest is for lines in

@@ -12,7 +12,7 @@ from dayfile.store.clock_marks import ClockMarks
 from dayfile.store.configurations import Configurations
 from dayfile.store.daily_runs import DailyRuns
 from dayfile.store.damages import Damages
-from dayfile.store.exports import DayFiles
+from dayfile.store.day_files import DayFiles
 from dayfile.store.instance import Instance
 from dayfile.store.job_days import JobDays
 from dayfile.store.jobs import Jobs
@@ -23,7 +23,7 @@ from dayfile.store.notices import Notices
 from dayfile.store.read_objects import ReadObjects
 from dayfile.store.receipts import Receipts
 from dayfile.store.rejections import Rejections
-from dayfile.store.sealed import SealedDays
+from dayfile.store.sealed_days import SealedDays
 from dayfile.store.seals import Seals
 from dayfile.store.segments import Segments
 from dayfile.store.sessions import Sessions

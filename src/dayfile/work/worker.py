@@ -24,8 +24,8 @@ from dayfile.model.job import Claim
 from dayfile.model.resource import ResourceType
 from dayfile.objects.scrub import Scrub
 from dayfile.objects.sweep import Sweep
-from dayfile.sealing.plan import SealingRule, days_with_records_due, due_days, missing_days
 from dayfile.sealing.repairs import Repairs
+from dayfile.sealing.schedule import SealingRule, days_with_records_due, due_days, missing_days
 from dayfile.sealing.seal import Sealing, SealOutcome
 from dayfile.store.database import Database
 from dayfile.work.clock_watch import ClockWatch

@@ -6,7 +6,7 @@ import pytest
 
 from dayfile.intake.pipeline import Delivery
 from dayfile.model import record
-from dayfile.model.layout import encode_lines
+from dayfile.model.line_codec import encode_lines
 from dayfile.model.resource import MESSAGES
 from tests.support.record_lines import a_record
 from tests.support.records import Sent

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dayfile.api.openapi.operation import Node, schema
 from dayfile.api.openapi.schemas import ACCOUNT_SID, body, open_body, or_null, page, text, url
 from dayfile.model.account import LONGEST_TOKEN, SHORTEST_TOKEN, AccountState
+from dayfile.model.account_entry import LONGEST_NAME
 from dayfile.model.credential import GRANTABLE, KeyKind, Permission
 from dayfile.model.email import LONGEST_EMAIL
-from dayfile.model.entry import LONGEST_NAME
 
 ACCOUNT_SID_PATTERN = "^AC[0-9a-f]{32}$"
 GIVEN_ACCOUNT_SID_PATTERN = "^AC[0-9a-fA-F]{32}$"  # upper-case digits name the same account, too

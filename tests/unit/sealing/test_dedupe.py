@@ -12,7 +12,7 @@ from dayfile.errors import Unusable
 from dayfile.files import segments
 from dayfile.model.record import RecordReader
 from dayfile.model.resource import MESSAGES
-from dayfile.sealing.newest import Accounts, Waiting, _reported, newest_lines
+from dayfile.sealing.dedupe import Accounts, Waiting, _reported, newest_lines
 from tests.support.records import Sent
 from tests.support.state import a_sid
 

@@ -14,7 +14,7 @@ from dayfile.model.day import Day
 from dayfile.model.export import DayFile
 from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.store.dialect import in_batches, upsert
-from dayfile.store.sealed import sealed_day
+from dayfile.store.sealed_days import sealed_day
 from dayfile.store.tables.exports import day_file as table
 from dayfile.store.tables.sealing import sealed_day as sealed_table
 

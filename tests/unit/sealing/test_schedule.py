@@ -10,8 +10,8 @@ import pytest
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
 from dayfile.model.resource import MESSAGES, PARTICIPANTS, RESOURCE_TYPES
-from dayfile.sealing import plan
-from dayfile.sealing.plan import SealingRule, due_days, missing_days
+from dayfile.sealing import schedule
+from dayfile.sealing.schedule import SealingRule, due_days, missing_days
 from dayfile.store.database import Database
 from tests.support.state import a_database, a_segment, a_sid
 
@@ -86,7 +86,7 @@ def test_a_type_that_is_added_later_has_its_first_day_from_then_on(
     """A day that is not open has no first seal, so no daily exports; the days before it are none of the type's."""
     database = a_database(tmp_path)
     with monkeypatch.context() as before:
-        before.setattr(plan, "RESOURCE_TYPES", tuple(one for one in RESOURCE_TYPES if one != PARTICIPANTS))
+        before.setattr(schedule, "RESOURCE_TYPES", tuple(one for one in RESOURCE_TYPES if one != PARTICIPANTS))
         _open_days(database, INSTALLED)
         _open_days(database, MIDNIGHT)
     _open_days(database, MIDNIGHT + timedelta(hours=15))
@@ -99,7 +99,7 @@ def test_a_type_that_is_added_later_has_its_first_day_from_then_on(
 def test_a_type_that_missed_days_gets_those_alone(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """A release that knows fewer types ran for two days: nobody sealed those days of the others, and they are due."""
     with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(plan, "RESOURCE_TYPES", (MESSAGES,))
+        meanwhile.setattr(schedule, "RESOURCE_TYPES", (MESSAGES,))
         _open_days(database, MIDNIGHT + timedelta(days=1, hours=1))
     _open_days(database, MIDNIGHT + timedelta(days=2))
     due = _due(database, MIDNIGHT + timedelta(days=2, hours=1))

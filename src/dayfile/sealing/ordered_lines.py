@@ -28,7 +28,7 @@ import pyarrow.compute as pc
 from dayfile.files.arrow import intact
 from dayfile.files.blocks import Blocks
 from dayfile.sealing.bucket import LINES, Bucket
-from dayfile.sealing.newest import RANK_BITS, NewestLines
+from dayfile.sealing.dedupe import RANK_BITS, NewestLines
 
 _BUCKET_BYTES: Final = 4 * 1024 * 1024
 _TASK_BLOCKS: Final = 4  # read one after the other by one thread

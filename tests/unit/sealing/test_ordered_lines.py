@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from threading import Event
 
-from dayfile.sealing.gather import _one_ahead
+from dayfile.sealing.ordered_lines import _one_ahead
 
 
 def test_what_is_under_way_is_over_when_the_text_is() -> None:
