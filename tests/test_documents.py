@@ -16,7 +16,7 @@ from typer.main import get_command
 from dayfile.api.shapes import manifest_shape
 from dayfile.api.urls import Urls
 from dayfile.cli.app import app
-from dayfile.cli.outcome import Outcome
+from dayfile.cli.exit_codes import Outcome
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
 from dayfile.model.export import DayFile

@@ -7,7 +7,7 @@ import traceback
 
 from dayfile.cli.app import app
 from dayfile.cli.controls import plain_lines
-from dayfile.cli.outcome import Outcome
+from dayfile.cli.exit_codes import Outcome
 
 
 def main() -> None:

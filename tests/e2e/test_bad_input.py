@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from dayfile.cli.outcome import Outcome
+from dayfile.cli.exit_codes import Outcome
 from tests.e2e.cli_instance import Instance
 from tests.support.intake_server import DAY, MAX_BODY_BYTES, Server
 from tests.support.records import Sent, body_of

@@ -15,7 +15,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from dayfile.cli.outcome import Outcome
+from dayfile.cli.exit_codes import Outcome
 from dayfile.clock import SystemClock
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day

@@ -11,7 +11,7 @@ import pytest
 from standardwebhooks import Webhook
 from twilio.request_validator import RequestValidator
 
-from dayfile.cli.outcome import Outcome
+from dayfile.cli.exit_codes import Outcome
 from dayfile.clock import SystemClock
 from dayfile.model.day import last_custom_day
 from tests.e2e.cli_instance import Instance, Server, serving

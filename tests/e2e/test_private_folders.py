@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dayfile.cli.outcome import Outcome
+from dayfile.cli.exit_codes import Outcome
 from tests.e2e.cli_instance import Instance, serving
 from tests.support.records import Sent, body_of
 

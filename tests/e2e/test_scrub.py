@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from dayfile.cli.outcome import Outcome
+from dayfile.cli.exit_codes import Outcome
 from dayfile.clock import SystemClock
 from dayfile.model.day import last_custom_day
 from tests.e2e.cli_instance import Instance, serving

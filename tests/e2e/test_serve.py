@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from dayfile.cli.outcome import Outcome
+from dayfile.cli.exit_codes import Outcome
 from tests.e2e.cli_instance import Instance, Server, serving
 from tests.support.endless import send_head_without_end
 from tests.support.raw import many, raw

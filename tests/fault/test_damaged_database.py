@@ -16,7 +16,7 @@ import structlog
 from typer.testing import CliRunner, Result
 
 from dayfile.cli.app import app
-from dayfile.cli.outcome import Outcome
+from dayfile.cli.exit_codes import Outcome
 from dayfile.console.page import console_page
 from dayfile.model.credential import Scope
 from dayfile.service import Service

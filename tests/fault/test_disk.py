@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dayfile.cli.outcome import Outcome
+from dayfile.cli.exit_codes import Outcome
 from dayfile.errors import Transient
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day

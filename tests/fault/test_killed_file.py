@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dayfile.cli.outcome import Outcome
+from dayfile.cli.exit_codes import Outcome
 from tests.e2e.cli_instance import PATIENCE_SECONDS, Instance
 from tests.support.doomed import STEPS
 from tests.support.records import Sent, body_of

@@ -15,7 +15,7 @@ import structlog
 from typer.testing import CliRunner, Result
 
 from dayfile.cli.app import app
-from dayfile.cli.outcome import Outcome
+from dayfile.cli.exit_codes import Outcome
 from dayfile.store.database import Database
 from tests.conftest import ROOT
 from tests.support.full import fill

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dayfile.cli.client import BulkExports
-    from dayfile.cli.show import Screen
+    from dayfile.cli.terminal import Screen
     from dayfile.model.export import DayFile
     from dayfile.model.job import Job, JobDay
     from dayfile.service import Service

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dayfile.cli import accounts_import, instance
+from dayfile.cli.command_group import Family
 from dayfile.cli.confirmation import YesOption, confirm
-from dayfile.cli.family import Family
 from dayfile.cli.options import JsonOption, KeepOption, read_account, screen_of
-from dayfile.cli.show import Column
+from dayfile.cli.terminal import Column
 from dayfile.errors import InvalidParameter
 from dayfile.model.account import KEEP_OLD_FOR, AccountSid, AccountState
 from dayfile.model.email import parse_email
@@ -19,7 +19,7 @@ from dayfile.model.email import parse_email
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dayfile.cli.show import Screen
+    from dayfile.cli.terminal import Screen
     from dayfile.model.account import Account
     from dayfile.store.database import Database
 

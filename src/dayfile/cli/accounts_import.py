@@ -9,7 +9,7 @@ import typer
 from dayfile.cli import instance
 from dayfile.cli.input_files import check_input, opened, total_bytes
 from dayfile.cli.options import JsonOption, KeepOption, screen_of
-from dayfile.cli.show import Column, Screen, count_text
+from dayfile.cli.terminal import Column, Screen, count_text
 from dayfile.model.account import KEEP_OLD_FOR, go_refuses
 from dayfile.model.account_entry import Action
 

@@ -28,12 +28,12 @@ from dayfile.cli import (
     seal,
     serve,
 )
+from dayfile.cli.command_group import Family, Group
 from dayfile.cli.controls import plain_lines, spell_out_what_cannot_be_written
 from dayfile.cli.demo import command
-from dayfile.cli.family import Family, Group
+from dayfile.cli.exit_codes import Outcome, outcome_of
 from dayfile.cli.options import CUSTOMER_PANEL, OPERATOR_PANEL
-from dayfile.cli.outcome import Outcome, outcome_of
-from dayfile.cli.show import Screen
+from dayfile.cli.terminal import Screen
 from dayfile.errors import DatabaseDamaged, DayfileError
 
 _UsageError: Final[Any] = typer.BadParameter.__base__  # the base of all usage errors, which typer does not export

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dayfile.cli import instance
+from dayfile.cli.command_group import Family
 from dayfile.cli.day_words import parse_one_day
-from dayfile.cli.family import Family
 from dayfile.cli.options import JsonOption, screen_of
-from dayfile.cli.show import Column
+from dayfile.cli.terminal import Column
 from dayfile.clock import SystemClock
 from dayfile.errors import InvalidParameter
 from dayfile.model.day import Day

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from dayfile.cli import instance
+from dayfile.cli.exit_codes import Outcome
 from dayfile.cli.options import JsonOption, screen_of
-from dayfile.cli.outcome import Outcome
-from dayfile.cli.show import Column, count_text
+from dayfile.cli.terminal import Column, count_text
 from dayfile.work.finding import Finding
 
 _LEFT_OUT = "Not read: what is in the objects. `dayfile check --deep` reads it."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from dayfile.cli import instance
-from dayfile.cli.family import Family
+from dayfile.cli.command_group import Family
 from dayfile.cli.options import JsonOption, screen_of
 
 if TYPE_CHECKING:

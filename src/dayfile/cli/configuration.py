@@ -8,10 +8,10 @@ import typer
 
 from dayfile.cli.account_view import AccountOption, seen_by
 from dayfile.cli.answers import RemoteConfiguration
-from dayfile.cli.family import Family
+from dayfile.cli.command_group import Family
 from dayfile.cli.options import JsonOption, Password, TypeArgument, Url, Username, read_method, screen_of
 from dayfile.cli.remote import server_at
-from dayfile.cli.show import Screen
+from dayfile.cli.terminal import Screen
 from dayfile.model.resource import ResourceType
 
 app = Family(help="Daily exports: have every day by itself, and be told.")

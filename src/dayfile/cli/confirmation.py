@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from dayfile.cli.outcome import Outcome
-from dayfile.cli.show import Screen
+from dayfile.cli.exit_codes import Outcome
+from dayfile.cli.terminal import Screen
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask: for scripts.")]
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dayfile.cli import instance
+from dayfile.cli.command_group import Family
 from dayfile.cli.confirmation import YesOption, confirm
-from dayfile.cli.family import Family
+from dayfile.cli.exit_codes import Outcome
 from dayfile.cli.options import JsonOption, screen_of
-from dayfile.cli.outcome import Outcome
-from dayfile.cli.show import Column, count_text
+from dayfile.cli.terminal import Column, count_text
 
 if TYPE_CHECKING:
     from dayfile.model.damage import Damage

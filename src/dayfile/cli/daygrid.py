@@ -13,7 +13,7 @@ from rich.text import Text
 
 from dayfile.cli.answers import RemoteJob
 from dayfile.cli.controls import plain
-from dayfile.cli.show import count_text
+from dayfile.cli.terminal import count_text
 from dayfile.model.day import Day
 from dayfile.model.job import Status
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dayfile.cli.account_view import AccountOption, seen_by, types_of
+from dayfile.cli.command_group import Family
 from dayfile.cli.daygrid import range_text
-from dayfile.cli.family import Family
+from dayfile.cli.exit_codes import Outcome
 from dayfile.cli.options import (
     DayArgument,
     DaysArgument,
@@ -24,9 +25,8 @@ from dayfile.cli.options import (
     Username,
     screen_of,
 )
-from dayfile.cli.outcome import Outcome
 from dayfile.cli.remote import server_at
-from dayfile.cli.show import Column, Screen, count_text, size_text
+from dayfile.cli.terminal import Column, Screen, count_text, size_text
 from dayfile.clock import SystemClock
 from dayfile.errors import Corrupt, NotFound
 from dayfile.model.day import Day

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from dayfile.cli.days import STOPPED, FolderOption, is_incomplete, proof_text
+from dayfile.cli.exit_codes import Outcome
 from dayfile.cli.options import DaysArgument, JsonOption, Password, TypesArgument, Url, Username, screen_of
-from dayfile.cli.outcome import Outcome
 from dayfile.cli.remote import server_at
-from dayfile.cli.show import Bar, Column, Screen, count_text, size_text
 from dayfile.cli.sync import State, Sync, SyncedDay, alone_in
+from dayfile.cli.terminal import Bar, Column, Screen, count_text, size_text
 from dayfile.clock import SystemClock
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from dayfile.errors import DayfileError
 from dayfile.files.private import Closed, Exposed
 
 if TYPE_CHECKING:
-    from dayfile.cli.show import Screen
+    from dayfile.cli.terminal import Screen
     from dayfile.service import Service
     from dayfile.settings import Settings
 

@@ -9,10 +9,10 @@ import typer
 
 from dayfile.cli import instance
 from dayfile.cli.controls import plain
+from dayfile.cli.exit_codes import Outcome, outcome_of
 from dayfile.cli.input_files import check_input, opened, source_of, total_bytes
 from dayfile.cli.options import JsonOption, TypeArgument, screen_of
-from dayfile.cli.outcome import Outcome, outcome_of
-from dayfile.cli.show import Column, Screen, count_text
+from dayfile.cli.terminal import Column, Screen, count_text
 from dayfile.errors import DayfileError, Invalid
 from dayfile.model.resource import ResourceType
 

@@ -9,9 +9,10 @@ import typer
 
 from dayfile.cli.account_view import AccountOption, AccountView, DayError, seen_by, types_of
 from dayfile.cli.answers import RemoteJob
+from dayfile.cli.command_group import Family
 from dayfile.cli.confirmation import YesOption, confirm
 from dayfile.cli.daygrid import counts_text, draw_job, headline, range_text
-from dayfile.cli.family import Family
+from dayfile.cli.exit_codes import Outcome
 from dayfile.cli.options import (
     DaysArgument,
     JsonOption,
@@ -23,9 +24,8 @@ from dayfile.cli.options import (
     read_method,
     screen_of,
 )
-from dayfile.cli.outcome import Outcome
 from dayfile.cli.remote import server_at
-from dayfile.cli.show import Column, Screen
+from dayfile.cli.terminal import Column, Screen
 from dayfile.clock import Clock, SystemClock
 
 if TYPE_CHECKING:

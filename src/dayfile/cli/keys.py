@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dayfile.cli import instance
+from dayfile.cli.command_group import Family
 from dayfile.cli.confirmation import YesOption, confirm
-from dayfile.cli.family import Family
 from dayfile.cli.options import JsonOption, read_account, screen_of
-from dayfile.cli.show import Column
+from dayfile.cli.terminal import Column
 from dayfile.errors import Invalid
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import GRANTABLE, KeyKind, Permission, Scope, check_key, parse_key_sid, permissions_of

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dayfile.cli import instance
-from dayfile.cli.family import Family
+from dayfile.cli.command_group import Family
 from dayfile.cli.options import JsonOption, read_account, screen_of
-from dayfile.cli.show import Column, count_text
+from dayfile.cli.terminal import Column, count_text
 from dayfile.model.account import AccountSid
 from dayfile.model.lane import LaneKey
 from dayfile.model.notice import Channel, NoticeState, Result, parse_event_sid

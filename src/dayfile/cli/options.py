@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from dayfile.cli.day_words import DAYS_HELP, parse_days, parse_one_day
-from dayfile.cli.show import Screen
+from dayfile.cli.terminal import Screen
 from dayfile.clock import SystemClock
 from dayfile.errors import DayfileError, InvalidParameter
 from dayfile.model.account import AccountSid, parse_account_sid

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import structlog
 
-from dayfile.cli.answering import answer, work
+from dayfile.cli.http_server import answer, work
 from dayfile.cli.logs import log_everything
-from dayfile.cli.stopping import Stop, told_by_signals
+from dayfile.cli.signals import Stop, told_by_signals
 from dayfile.errors import Unusable
 from dayfile.service import Service
 from dayfile.settings import Settings

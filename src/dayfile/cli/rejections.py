@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dayfile.cli import instance
+from dayfile.cli.command_group import Family
 from dayfile.cli.confirmation import YesOption, confirm
-from dayfile.cli.family import Family
+from dayfile.cli.exit_codes import Outcome
 from dayfile.cli.operator import operator_here
 from dayfile.cli.options import JsonOption, read_account, read_type, screen_of
-from dayfile.cli.outcome import Outcome
-from dayfile.cli.show import Column, Screen, count_text
+from dayfile.cli.terminal import Column, Screen, count_text
 from dayfile.model.account import AccountSid
 from dayfile.model.receipt import ALL_REJECTIONS, RejectionFilter
 from dayfile.model.resource import ResourceType

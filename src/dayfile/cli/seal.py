@@ -9,7 +9,7 @@ import typer
 
 from dayfile.cli import instance
 from dayfile.cli.options import TYPE_HELP, JsonOption, read_day, read_type, screen_of
-from dayfile.cli.show import Column, Screen, count_text
+from dayfile.cli.terminal import Column, Screen, count_text
 from dayfile.model.day import Day
 from dayfile.model.resource import ResourceType
 

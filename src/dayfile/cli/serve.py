@@ -12,7 +12,7 @@ from dayfile.cli import instance
 from dayfile.cli.options import screen_of
 
 if TYPE_CHECKING:
-    from dayfile.cli.show import Screen
+    from dayfile.cli.terminal import Screen
     from dayfile.settings import Settings
 
 
@@ -41,13 +41,13 @@ def serve(
     port: PortOption = None,
 ) -> None:
     """Answer HTTP, and work, until told to stop. Prints one line with its address when it is ready."""
-    from dayfile.cli.answering import answer
+    from dayfile.cli.http_server import answer
     from dayfile.cli.listening import listen
     from dayfile.cli.logs import log_everything
     from dayfile.cli.open_files import open_files, raise_open_files
     from dayfile.cli.operator import note_start
     from dayfile.cli.processes import Processes
-    from dayfile.cli.stopping import told_by_signals
+    from dayfile.cli.signals import told_by_signals
     from dayfile.service import Service
     from dayfile.web.limits import Limits
 
@@ -75,10 +75,10 @@ def serve(
 
 def work(ctx: typer.Context) -> None:
     """Run only a worker, until told to stop: seal, export, deliver, sweep. Run as many of them as you like."""
-    from dayfile.cli import answering
+    from dayfile.cli import http_server
     from dayfile.cli.logs import log_everything
     from dayfile.cli.operator import note_start
-    from dayfile.cli.stopping import told_by_signals
+    from dayfile.cli.signals import told_by_signals
     from dayfile.service import Service
 
     settings = instance.read_settings(screen_of(ctx))
@@ -88,7 +88,7 @@ def work(ctx: typer.Context) -> None:
         instance.warn_of_exposed(screen_of(ctx), service)
         note_start(service, "worker")
         screen_of(ctx).line(f"Dayfile {__version__} works on {settings.data_dir.absolute()}")
-        answering.work(service, stop=stop)
+        http_server.work(service, stop=stop)
 
 
 def _tell_ready(screen: Screen, settings: Settings) -> None:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import update
 
 from dayfile.accounts.administer import NewAccount
-from dayfile.cli.outcome import Outcome
+from dayfile.cli.exit_codes import Outcome
 from dayfile.model.job import Job
 from dayfile.model.resource import CALLS, MESSAGES
 from dayfile.service import Service

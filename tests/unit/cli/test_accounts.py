@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dayfile.cli.outcome import Outcome
+from dayfile.cli.exit_codes import Outcome
 
 pytestmark = pytest.mark.usefixtures("made")
 

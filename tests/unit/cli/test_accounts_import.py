@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dayfile.cli.outcome import Outcome
+from dayfile.cli.exit_codes import Outcome
 from dayfile.files import zstd
 from tests.support.state import a_sid
 

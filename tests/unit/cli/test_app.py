@@ -12,7 +12,7 @@ import pytest
 
 from dayfile import __version__
 from dayfile.cli.controls import plain_lines
-from dayfile.cli.outcome import Outcome
+from dayfile.cli.exit_codes import Outcome
 
 NAME = "\u0142\xf3d\u017a \U0001f600"
 SERVER = {"DAYFILE_URL": "http://127.0.0.1:9", "DAYFILE_ACCOUNT_SID": "AC1", "DAYFILE_AUTH_TOKEN": "secret"}

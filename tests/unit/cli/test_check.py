@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dayfile.cli.outcome import Outcome
+from dayfile.cli.exit_codes import Outcome
 from dayfile.model.account import AccountSid
 from dayfile.model.damage import damaged_file
 from dayfile.model.day import Day

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dayfile.cli.outcome import Outcome
+from dayfile.cli.exit_codes import Outcome
 from tests.support.terminal import Seen, typed
 
 pytestmark = pytest.mark.usefixtures("made")

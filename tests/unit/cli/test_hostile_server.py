@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 
 from dayfile.cli.controls import plain_lines
-from dayfile.cli.outcome import Outcome
+from dayfile.cli.exit_codes import Outcome
 
 NASTY: Final = "a\x00\x07\x1b[31m\r\x7f\x85\x9b2J\u200b\u2028\u202e\u2066\ufeff\ud800\U000e0041"
 JOB: Final = {

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from dayfile.cli.outcome import Outcome
+from dayfile.cli.exit_codes import Outcome
 from tests.support.state import a_sid
 
 ACCOUNT = a_sid("AC", "acme")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dayfile.cli.outcome import Outcome
+from dayfile.cli.exit_codes import Outcome
 
 ACCOUNT = "AC" + "0" * 32
 KEY = "SK" + "0" * 32

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dayfile.cli.outcome import Outcome
+from dayfile.cli.exit_codes import Outcome
 from dayfile.model.account import AccountSid
 from dayfile.model.notice import Channel, Result
 from dayfile.store.database import Database

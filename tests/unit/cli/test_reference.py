@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from dayfile.cli.examples import EXAMPLES
-from dayfile.cli.outcome import Outcome
+from dayfile.cli.exit_codes import Outcome
 from dayfile.model.notice import NoticeState
 from tests.unit.cli.reference import DOCUMENT, MARK, commands, options_of, reference
 

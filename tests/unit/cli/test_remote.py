@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dayfile.cli.outcome import Outcome
+from dayfile.cli.exit_codes import Outcome
 from dayfile.cli.remote import read_login
 from dayfile.errors import InvalidParameter
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from dayfile.cli.exit_codes import Outcome
 from dayfile.cli.options import screen_of
-from dayfile.cli.outcome import Outcome
-from dayfile.cli.show import Screen
+from dayfile.cli.terminal import Screen
 from dayfile.clock import Clock, SystemClock
 from dayfile.files import private
 from dayfile.model.day import DayRange, last_custom_day

@@ -8,7 +8,7 @@ from typing import Final
 from rich.table import Table
 from rich.text import Text
 
-from dayfile.cli.show import Column, new_table
+from dayfile.cli.terminal import Column, new_table
 
 _GOOD: Final = ("yes", "green")
 _BAD: Final = ("NO", "bold red")

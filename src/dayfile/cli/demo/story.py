@@ -19,7 +19,7 @@ from dayfile.cli.demo.platform import Batch, Platform, batches
 from dayfile.cli.demo.proof import Proof, prove
 from dayfile.cli.demo.traffic import Traffic
 from dayfile.cli.jobs import follow
-from dayfile.cli.show import Screen, count_text, size_text
+from dayfile.cli.terminal import Screen, count_text, size_text
 from dayfile.clock import Clock
 from dayfile.errors import NotFound
 from dayfile.model.day import DayRange

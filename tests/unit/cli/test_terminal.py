@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.text import Text
 
-from dayfile.cli.show import Column, Screen, count_text, size_text
+from dayfile.cli.terminal import Column, Screen, count_text, size_text
 
 WIDE = "x" * 300
 OBEYED = (*range(0x20), *range(0x7F, 0xA0), 0x200B, 0x2028, 0x202E, 0x2066, 0xFEFF, 0xD800, 0xE0041)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from dayfile import errors
-from dayfile.cli.outcome import Outcome, outcome_of
+from dayfile.cli.exit_codes import Outcome, outcome_of
 
 
 @pytest.mark.parametrize(

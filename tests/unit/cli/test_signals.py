@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from dayfile.cli.stopping import Stop, told_by_signals
+from dayfile.cli.signals import Stop, told_by_signals
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import uvicorn
 
 from dayfile.cli.open_files import open_files
-from dayfile.cli.stopping import Stop
+from dayfile.cli.signals import Stop
 from dayfile.console.page import console_page
 from dayfile.service import Service
 from dayfile.web.limits import Limits
