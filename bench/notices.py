@@ -25,8 +25,8 @@ from urllib.parse import urlsplit
 import structlog
 
 from dayfile.clock import SystemClock
-from dayfile.delivery.dispatch import Dispatch
-from dayfile.delivery.room import THREADS
+from dayfile.delivery.bulkhead import THREADS
+from dayfile.delivery.dispatcher import Dispatch
 from dayfile.delivery.transport import Credentials
 from dayfile.model.account import Account, AccountSid, AccountState
 from dayfile.model.day import Day, DayRange

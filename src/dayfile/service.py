@@ -19,8 +19,8 @@ from dayfile.accounts.authenticate import Authenticator
 from dayfile.accounts.sessions import Sessions
 from dayfile.clock import Clock, SystemClock
 from dayfile.delivery.addresses import Destinations, Resolver, SystemResolver
+from dayfile.delivery.bulkhead import THREADS
 from dayfile.delivery.replay import Replay
-from dayfile.delivery.room import THREADS
 from dayfile.delivery.unsent_letters import UnsentLetters
 from dayfile.exports.configuration import Configuring
 from dayfile.exports.custom import CustomJobs
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from dayfile.api.context import Context
-    from dayfile.delivery.dispatch import Dispatch
+    from dayfile.delivery.dispatcher import Dispatch
     from dayfile.intake.pipeline import Intake
     from dayfile.objects.scrub import Scrub
     from dayfile.sealing.repairs import Repairs
@@ -190,7 +190,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
     @cached_property
     def _dispatch(self) -> Dispatch:
         from dayfile.delivery.channels import Channels
-        from dayfile.delivery.dispatch import Dispatch
+        from dayfile.delivery.dispatcher import Dispatch
 
         channels = Channels(self.destinations, self.settings.mailing, ca_file=self.settings.ca_file, clock=self.clock)
         self._closing.callback(channels.close)

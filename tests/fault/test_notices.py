@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from dayfile.delivery.dispatch import LEASE
+from dayfile.delivery.dispatcher import LEASE
 from dayfile.errors import DatabaseUnavailable, Transient
 from dayfile.model.account import AccountSid
 from dayfile.model.job import JobSid

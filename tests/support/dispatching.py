@@ -12,8 +12,8 @@ from contextlib import contextmanager
 import structlog
 
 from dayfile.clock import SystemClock
-from dayfile.delivery.dispatch import Dispatch
-from dayfile.delivery.room import THREADS
+from dayfile.delivery.bulkhead import THREADS
+from dayfile.delivery.dispatcher import Dispatch
 from dayfile.model.notice import Channel
 from dayfile.store.database import Database
 from dayfile.work.loop import Loop

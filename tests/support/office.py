@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Executor
 from pathlib import Path
 
-from dayfile.delivery.dispatch import Dispatch
+from dayfile.delivery.dispatcher import Dispatch
 from dayfile.model.account import AccountSid
 from dayfile.model.notice import Attempt, Channel, NewNotice, Notice
 from dayfile.store.database import Database

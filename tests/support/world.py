@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
-from dayfile.delivery.dispatch import Dispatch
+from dayfile.delivery.dispatcher import Dispatch
 from dayfile.delivery.transport import Transport
 from dayfile.delivery.unsent_letters import UnsentLetters
 from dayfile.exports.configuration import Configuring

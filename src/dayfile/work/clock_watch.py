@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from dayfile.clock import Clock
-from dayfile.delivery.dispatch import LEASE
+from dayfile.delivery.dispatcher import LEASE
 from dayfile.model.clock_trust import ClockMark, ClockReading, has_gone_back, look
 from dayfile.model.credential import Actor
 from dayfile.model.lane import GIVE_UP_AFTER

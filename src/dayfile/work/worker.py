@@ -13,7 +13,7 @@ from datetime import timedelta
 import structlog
 
 from dayfile.clock import Clock
-from dayfile.delivery.dispatch import Dispatch
+from dayfile.delivery.dispatcher import Dispatch
 from dayfile.errors import DatabaseUnavailable, LostClaim, Transient
 from dayfile.exports.daily import DailyExports
 from dayfile.exports.publish import BUSY_DELAY, Publishing

@@ -6,7 +6,7 @@ import itertools
 from collections import deque
 from dataclasses import replace
 
-from dayfile.delivery.room import IN_FLIGHT_PER_ACCOUNT, IN_FLIGHT_PER_HOST, PLACES, THREADS, Room
+from dayfile.delivery.bulkhead import IN_FLIGHT_PER_ACCOUNT, IN_FLIGHT_PER_HOST, PLACES, THREADS, Room
 from dayfile.model.account import AccountSid
 from dayfile.model.lane import PROMPT_FOR, LaneKey, Standing, Turn
 from dayfile.model.notice import ATTEMPT_SECONDS, Channel

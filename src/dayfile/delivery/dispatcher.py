@@ -16,8 +16,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from dayfile.clock import Clock
+from dayfile.delivery.bulkhead import Room
 from dayfile.delivery.credentials import credentials_of
-from dayfile.delivery.room import Room
 from dayfile.delivery.transport import Transport
 from dayfile.errors import DayfileError, LostClaim, Transient
 from dayfile.model.account import AccountSid

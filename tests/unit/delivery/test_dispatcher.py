@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from dayfile.delivery.dispatch import LEASE
-from dayfile.delivery.room import IN_FLIGHT_PER_HOST, PLACES, THREADS
+from dayfile.delivery.bulkhead import IN_FLIGHT_PER_HOST, PLACES, THREADS
+from dayfile.delivery.dispatcher import LEASE
 from dayfile.errors import DatabaseUnavailable
 from dayfile.model.lane import LONGEST_REST, PROMPT_FOR, Standing
 from dayfile.model.notice import RETRY_DELAYS, Notice, NoticeState, Outcome, Result
