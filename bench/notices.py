@@ -26,7 +26,7 @@ import structlog
 
 from dayfile.clock import SystemClock
 from dayfile.delivery.bulkhead import THREADS
-from dayfile.delivery.dispatcher import Dispatch
+from dayfile.delivery.dispatcher import Dispatcher
 from dayfile.delivery.transport import Credentials
 from dayfile.model.account import Account, AccountSid, AccountState
 from dayfile.model.day import Day, DayRange
@@ -171,7 +171,7 @@ def delivering(database: Database):  # noqa: ANN201 - a script
         loop.wake()
 
     with ThreadPoolExecutor(THREADS) as pool:
-        dispatch = Dispatch(
+        dispatch = Dispatcher(
             database,
             worker="bench",
             clock=SystemClock(),
@@ -181,7 +181,7 @@ def delivering(database: Database):  # noqa: ANN201 - a script
             executor=pool,
             wake=wake,
         )
-        loop = Loop("notices", dispatch.round, clock=SystemClock())
+        loop = Loop("notices", dispatch.step, clock=SystemClock())
         loop.start()
         try:
             yield wake

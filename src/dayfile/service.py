@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from dayfile.api.context import Context
-    from dayfile.delivery.dispatcher import Dispatch
+    from dayfile.delivery.dispatcher import Dispatcher
     from dayfile.intake.pipeline import Intake
     from dayfile.objects.scrub import Scrub
     from dayfile.sealing.repairs import Repairs
@@ -188,15 +188,15 @@ class Service(contextlib.AbstractContextManager["Service"]):
         )
 
     @cached_property
-    def _dispatch(self) -> Dispatch:
+    def _dispatcher(self) -> Dispatcher:
         from dayfile.delivery.channels import Channels
-        from dayfile.delivery.dispatcher import Dispatch
+        from dayfile.delivery.dispatcher import Dispatcher
 
         channels = Channels(self.destinations, self.settings.mailing, ca_file=self.settings.ca_file, clock=self.clock)
         self._closing.callback(channels.close)
         executor = ThreadPoolExecutor(THREADS, thread_name_prefix="notice")
         self._closing.callback(executor.shutdown)
-        return Dispatch(
+        return Dispatcher(
             self.database,
             worker=self._worker_name,
             clock=self.clock,
@@ -230,8 +230,8 @@ class Service(contextlib.AbstractContextManager["Service"]):
 
     @cached_property
     def worker(self) -> Worker:
-        from dayfile.intake.compaction import Folding
-        from dayfile.work.pending_accounts import Awaited
+        from dayfile.intake.compaction import Compaction
+        from dayfile.work.pending_accounts import PendingAccounts
         from dayfile.work.worker import Worker
 
         settings, clock = self.settings, self.clock
@@ -251,13 +251,13 @@ class Service(contextlib.AbstractContextManager["Service"]):
                 retry=RetryRule(),
             ),
             daily=DailyExports(self.database, clock=clock, outbox=self._outbox, file_lifetime=settings.file_lifetime),
-            folding=Folding(
+            compaction=Compaction(
                 self.database, self.storage, clock=clock, randomness=self.randomness, sweep_delay=settings.sweep_delay
             ),
             sweep=Sweep(self.database, self.storage, clock=clock),
             scrub=self._scrub,
-            awaited=Awaited(self.database, retry=self.intake.retry_of_account),
-            dispatch=self._dispatch,
+            pending_accounts=PendingAccounts(self.database, retry=self.intake.retry_of_account),
+            dispatcher=self._dispatcher,
             retention=Retention(
                 self.database,
                 clock=clock,

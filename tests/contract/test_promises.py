@@ -78,7 +78,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with served(tmp_path_factory.mktemp("promises"), quota_days=0) as server:
         assert server.post(a_line(server)).status_code == 200
         a_job(server)
-        while server.service.worker.round():
+        while server.service.worker.tick():
             pass
         yield server
 

@@ -97,7 +97,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         for resource_type in RESOURCE_TYPES:
             made = server.client.post(f"/v1/Exports/{resource_type}/Jobs", data=DAYS, auth=server.account)
             assert made.status_code == 201
-        while server.service.worker.round():
+        while server.service.worker.tick():
             pass
         told(server.service.database, a_notice(AccountSid(server.account[0])))
         yield server

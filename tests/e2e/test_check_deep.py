@@ -245,7 +245,7 @@ def test_damage_that_is_known_is_named_once(world: World) -> None:
     content = path.read_bytes()
     changed(path, content[:-1] + bytes([content[-1] ^ 1]))
     assert world.findings(deep=False) == []  # its size is right
-    world.scrub.round()
+    world.scrub.step()
     for deep in (False, True):
         [finding] = world.check(deep=deep)
         assert (finding.subject, finding.account, str(finding.day)) == (sealed.key, ACME, SEALED)

@@ -277,7 +277,7 @@ def test_a_page_without_a_worker_is_not_green(near: Page, service: Service) -> N
     assert 'class="verdict warn"' in page
     assert "none running" in page
     assert "<code>dayfile work</code>" in page
-    service.presence.round()
+    service.presence.step()
     assert "1 running" in near.get().text
 
 

@@ -220,7 +220,7 @@ def test_a_daily_export_that_comes_late_replaces_what_a_job_has_published(world:
 
 
 def test_a_job_and_a_long_seal_hold_up_no_daily_export(world: World) -> None:
-    """It has a lane of its own: one round of it, with everything else left undone, publishes the day."""
+    """It has a loop of its own: one tick of it, with everything else left undone, publishes the day."""
     world.enable(ACME)
     a_message(world, "in time", "2026-11-23")
     world.clock.pass_until(MIDNIGHT + GRACE)
@@ -239,7 +239,7 @@ def test_a_job_and_a_long_seal_hold_up_no_daily_export(world: World) -> None:
 
 
 def test_two_workers_publish_every_file_once(tmp_path: Path) -> None:
-    """However their rounds fall: each account has one file, of its first generation."""
+    """However their ticks fall: each account has one file, of its first generation."""
     first = World(tmp_path, clock=FakeClock())
     accounts = [an_account(first.database, f"account {number}").sid for number in range(7)]
     first.work()
@@ -248,7 +248,7 @@ def test_two_workers_publish_every_file_once(tmp_path: Path) -> None:
     second = World(tmp_path, clock=first.clock, process=2)
     first.clock.pass_until(MIDNIGHT + GRACE)
     first.worker.days_round()
-    while first.worker.days_round() | first.daily.round() | second.daily.round():
+    while first.worker.days_round() | first.daily.step() | second.daily.step():
         pass
     assert [[file.generation for file in second.listed(account)] for account in accounts] == [[1]] * 7
     with first.database.snapshot() as tx:

@@ -15,7 +15,7 @@ import pytest
 
 from dayfile.api import incoming, records
 from dayfile.files import zstd
-from dayfile.intake.idempotency import RepeatKey, Repeats
+from dayfile.intake.idempotency import IdempotencyKey, IdempotencyKeys
 from dayfile.model.credential import Scope
 from tests.support.intake_server import DAY, MAX_BODY_BYTES, PATH, Server, SlowRequest, served
 from tests.support.records import Sent, body_of
@@ -160,13 +160,13 @@ def test_the_same_request_gets_the_same_receipt(server: Server, acme: str) -> No
 def test_a_request_in_flight_is_not_begun_twice(server: Server, acme: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The sender is told to ask again, with the time to wait in the header."""
     begun = threading.Event()
-    begin = Repeats.begin
+    begin = IdempotencyKeys.begin
 
-    def noticed(repeats: Repeats, key: RepeatKey) -> None:
+    def noticed(repeats: IdempotencyKeys, key: IdempotencyKey) -> None:
         begin(repeats, key)
         begun.set()
 
-    monkeypatch.setattr(Repeats, "begin", noticed)
+    monkeypatch.setattr(IdempotencyKeys, "begin", noticed)
     monkeypatch.setattr(incoming, "START_BYTES", 10)
     monkeypatch.setattr(records, "READ_WHOLE_BYTES", 10)
     body = body_of(_messages(acme, "a", "b"))

@@ -46,7 +46,7 @@ def test_no_worker_is_told_and_the_status_is_the_same(near: ConsoleServer) -> No
     (disk,) = body["checks"]["space"]["disks"]
     assert disk["total_bytes"] >= disk["free_bytes"] >= 0
     assert {"percent", "bytes"} == body["checks"]["space"]["low_below"].keys()
-    near.service.presence.round()
+    near.service.presence.step()
     (seen,) = asked(near).json()["checks"]["workers"]["seen"]
     assert seen["is_running"]
 

@@ -143,7 +143,7 @@ def test_a_job_goes_seven_days_after_it_is_over(world: World) -> None:
     with world.database.snapshot() as tx:
         assert tx.jobs.get(over.sid).over_at is not None
     world.clock.pass_by(timedelta(minutes=1) + MICROSECOND)
-    while world.retention.round():
+    while world.retention.step():
         pass
     assert (rows(world, job), rows(world, job_day)) == (1, 3)
     with world.database.snapshot() as tx:

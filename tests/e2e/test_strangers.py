@@ -16,7 +16,7 @@ import pytest
 
 from dayfile.api import records
 from dayfile.api.incoming import SILENCE_SECONDS, START_BYTES
-from dayfile.intake.pipeline import Delivery, Intake
+from dayfile.intake.pipeline import IncomingBatch, Intake
 from dayfile.model.credential import Scope
 from dayfile.model.receipt import Receipt
 from tests.support.clock import FakeClock
@@ -125,7 +125,7 @@ def test_one_sender_whose_batches_take_long_leaves_room_for_others(
     slow, go_on, at_work = server.operator[0], threading.Event(), threading.Semaphore(0)
     submit = Intake.submit
 
-    def slowly(intake: Intake, delivery: Delivery) -> Future[Receipt]:
+    def slowly(intake: Intake, delivery: IncomingBatch) -> Future[Receipt]:
         if delivery.caller.credential == slow:
             at_work.release()
             go_on.wait()

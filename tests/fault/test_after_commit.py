@@ -94,7 +94,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     settings = Settings.read(data_dir=folder)
     with Service.open(settings, clock=FakeClock()) as service, recorded_log():
         made = _prepare(service)
-        service.worker.round()
+        service.worker.tick()
     with Service.open(settings, clock=FakeClock()) as service, recorded_log():
         service.resolver = NamesOf({})
         service.database = database = GoneAfterCommit.of(service.database)

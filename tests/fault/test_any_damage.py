@@ -212,7 +212,7 @@ def _work(world: World) -> None:
     for _ in range(4):
         world.clock.pass_by(timedelta(minutes=6))
         for _ in range(30):
-            done = [loop.round() for loop in world.worker._loops]
+            done = [loop.tick() for loop in world.worker._loops]
             if not any(done):
                 break
 

@@ -57,7 +57,7 @@ def _begin(beginning: Path, folder: Path, steps: Steps) -> World:
 def _work(world: World) -> None:
     """What the worker does for this one day and type: seal it, and publish what follows from that."""
     world.seal(DAY)
-    while world.daily.round():
+    while world.daily.step():
         pass
 
 

@@ -94,7 +94,7 @@ class Story:
             world.work()
         for _ in range(4):
             world.clock.pass_by(timedelta(minutes=31))
-            while world.sweep.round():
+            while world.sweep.step():
                 pass
 
 

@@ -32,7 +32,7 @@ def _messages(account: str) -> Iterator[Sent]:
 
 
 def test_a_day_whose_storage_cannot_be_read_rests_while_the_others_are_sealed(tmp_path: Path) -> None:
-    """It was the first that is due in every round, and no later one was sealed as long as it could not be read."""
+    """It was the first that is due in every tick, and no later one was sealed as long as it could not be read."""
     world = World(tmp_path)
     account = an_account(world.database).sid
     world.accept(list(_messages(account)))

@@ -94,7 +94,7 @@ class Story:
         self.acknowledged += batch
 
     def _fold(self, world: World) -> None:
-        while world.folding.round():
+        while world.compaction.step():
             pass
 
     def _work(self, world: World) -> None:
@@ -116,7 +116,7 @@ class Story:
             world.work()
         for _ in range(3):
             world.clock.pass_by(timedelta(minutes=31))
-            while world.sweep.round():
+            while world.sweep.step():
                 pass
 
 

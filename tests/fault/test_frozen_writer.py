@@ -42,7 +42,7 @@ class Frozen:
     def sweep_elsewhere(self) -> None:
         """Hours pass, and the other process sweeps."""
         self.world.clock.pass_by(STALE_AFTER + timedelta(seconds=1))
-        while self.elsewhere.sweep.round():
+        while self.elsewhere.sweep.step():
             pass
 
     def close(self) -> None:

@@ -79,7 +79,7 @@ def test_a_batch_of_refused_lines_is_kept_whole_or_not_at_all(tmp_path: Path, re
             assert _send(intake, account) == receipt
         place.clock.pass_by(STALE_AFTER + timedelta(seconds=1))
         sweep = Sweep(place.database, place.storage, clock=place.clock)
-        while sweep.round():
+        while sweep.step():
             pass
         _check(place, is_there=True)
         assert _rows(place.database) == BAD

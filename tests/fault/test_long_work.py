@@ -129,7 +129,7 @@ def test_a_seal_longer_than_the_sweeps_patience_keeps_its_files(long: Long) -> N
     def meanwhile() -> None:
         for _ in range(thirds):
             long.let_thirds_pass(1, leases=1)
-            while long.elsewhere.sweep.round():
+            while long.elsewhere.sweep.step():
                 pass
 
     long.after_puts(2, meanwhile)
@@ -205,7 +205,7 @@ def _take_back(long: Long) -> None:
 def _sweep_all(long: Long) -> None:
     for _ in range(3):
         long.clock.pass_by(STALE_AFTER + timedelta(seconds=1))
-        while long.elsewhere.sweep.round():
+        while long.elsewhere.sweep.step():
             pass
 
 

@@ -62,7 +62,7 @@ def partial_files(world: World) -> list[str]:
 
 def sweep(world: World) -> None:
     """Sweep until there is nothing to do."""
-    while world.sweep.round():
+    while world.sweep.step():
         pass
 
 

@@ -60,7 +60,7 @@ def beginning(tmp_path_factory: pytest.TempPathFactory) -> World:
 def _forget(world: World) -> None:
     """What the worker does for retention, until there is nothing left to do, and once more when objects have rested."""
     for _ in range(2):
-        while world.retention.round() | world.sweep.round():
+        while world.retention.step() | world.sweep.step():
             pass
         world.clock.pass_by(SWEPT_AFTER)
 

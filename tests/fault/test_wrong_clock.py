@@ -60,7 +60,7 @@ def _days(world: World) -> list[str]:
 def test_a_first_start_with_a_clock_that_is_ahead_stops_nothing_once_it_is_right(
     tmp_path: Path, *, restarts: bool
 ) -> None:
-    """The loop for days failed in every round until real time caught up: nothing was sealed, nothing forgotten."""
+    """The loop for days failed in every tick until real time caught up: nothing was sealed, nothing forgotten."""
     world = World(tmp_path, clock=FakeClock(NOON + timedelta(hours=50)))
     an_account(world.database, "acme")
     world.work()

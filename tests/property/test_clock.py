@@ -59,7 +59,7 @@ class Life:
             passed = min(step, until - self.true)
             self.true += passed
             self.clock.pass_by(passed)
-            self.world.work(rounds=1000)
+            self.world.work(ticks=1000)
 
     def go_wrong(self, by: timedelta, duration: timedelta, how: str) -> None:
         """Have the clock jump, and set it right after a while."""

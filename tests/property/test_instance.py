@@ -89,9 +89,9 @@ class Instance(RuleBasedStateMachine):
         self.world.worker.days_round()
 
     @rule()
-    def fold(self) -> None:
+    def compact(self) -> None:
         """Small segments become one."""
-        self.world.folding.round()
+        self.world.compaction.step()
 
     @rule(day=st.sampled_from(DAYS))
     def seal_now(self, day: str) -> None:
@@ -248,7 +248,7 @@ def test_of_versions_of_the_same_second_the_later_arrival_wins(tmp_path: Path, *
         world.accept([same])
         if is_sealed_between:
             world.seal("2026-11-01")
-    world.folding.round()
+    world.compaction.step()
     world.seal("2026-11-01")
     assert [record["body"] for record in world.records(account.sid, "2026-11-01")] == ["third"]
     world.close()

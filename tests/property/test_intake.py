@@ -52,7 +52,7 @@ def test_every_line_waits_once_for_its_day_behind_those_that_came_before(
         with place.process(part_bytes=part_bytes) as intake:
             for step in steps:
                 if step is None:
-                    place.folding().round()
+                    place.compaction().step()
                 else:
                     receipt = intake.accept(a_delivery(step))
                     assert receipt.rejected == sum(sent.account == UNKNOWN for sent in step)

@@ -13,7 +13,7 @@ import structlog
 
 from dayfile.clock import SystemClock
 from dayfile.delivery.bulkhead import THREADS
-from dayfile.delivery.dispatcher import Dispatch
+from dayfile.delivery.dispatcher import Dispatcher
 from dayfile.model.notice import Channel
 from dayfile.store.database import Database
 from dayfile.work.loop import Loop
@@ -45,7 +45,7 @@ def dispatch_until(stop: threading.Event, *, name: str, database: Database, port
         loop.wake()
 
     with ThreadPoolExecutor(THREADS) as pool:
-        dispatch = Dispatch(
+        dispatch = Dispatcher(
             database,
             worker=name,
             clock=SystemClock(),
@@ -55,7 +55,7 @@ def dispatch_until(stop: threading.Event, *, name: str, database: Database, port
             executor=pool,
             wake=wake,
         )
-        loop = Loop("notices", {"notices": dispatch.round}, clock=SystemClock())
+        loop = Loop("notices", {"notices": dispatch.step}, clock=SystemClock())
         loop.start()
         stop.wait()
         dispatch.stop()

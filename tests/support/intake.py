@@ -11,9 +11,9 @@ from typing import Any
 
 from dayfile.files import segments
 from dayfile.files.storage import LocalStorage, Storage
-from dayfile.intake.compaction import Folding, FoldingRule
+from dayfile.intake.compaction import Compaction, CompactionRule
 from dayfile.intake.inflate import Compression
-from dayfile.intake.pipeline import Delivery, Intake
+from dayfile.intake.pipeline import IncomingBatch, Intake
 from dayfile.model.account import Account
 from dayfile.model.credential import EVERYTHING, Caller, Scope
 from dayfile.model.day import Day
@@ -41,9 +41,9 @@ def a_delivery(
     resource_type: ResourceType = MESSAGES,
     compression: Compression | None = None,
     key: str | None = None,
-) -> Delivery:
+) -> IncomingBatch:
     """A batch as a sender gives it: bytes, blocks of bytes, or records."""
-    return Delivery(
+    return IncomingBatch(
         caller=caller, resource_type=resource_type, blocks=_blocks(body), compression=compression, idempotency_key=key
     )
 
@@ -102,16 +102,16 @@ class Place:
         finally:
             intake.close()
 
-    def folding(self, *, storage: Storage | None = None, least_segments: int = 2) -> Folding:
-        """Folding that finds it worth while early."""
+    def compaction(self, *, storage: Storage | None = None, least_segments: int = 2) -> Compaction:
+        """Compaction that finds it worth while early."""
         self._processes += 1
-        return Folding(
+        return Compaction(
             self.database,
             storage or self.storage,
             clock=self.clock,
             randomness=SeededRandomness(f"process {self._processes}"),
             sweep_delay=SWEEP_DELAY,
-            rule=FoldingRule(least_segments=least_segments),
+            rule=CompactionRule(least_segments=least_segments),
         )
 
     def segments(self, day: str, resource_type: ResourceType = MESSAGES) -> list[Segment]:
@@ -152,8 +152,8 @@ class Place:
             )
             for segment in found
         ]
-        # A fold of everything knows all arrivals.
-        return segments.decode(b"".join(segments.Fold(sources, resource_type)))
+        # A compaction of everything knows all arrivals.
+        return segments.decode(b"".join(segments.Merged(sources, resource_type)))
 
 
 def _state(tx: Any, key: str) -> str:

@@ -43,7 +43,7 @@ def an_outcome(result: Result = Result.DELIVERED, *, status: int | None = 200) -
 
 
 class AtOnce(Executor):
-    """Does what it is given before it returns, so that a round is a whole round; whatever is raised is seen."""
+    """Does what it is given before it returns, so that a step is a whole step; whatever is raised is seen."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         done: Future[Any] = Future()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Executor
 from pathlib import Path
 
-from dayfile.delivery.dispatcher import Dispatch
+from dayfile.delivery.dispatcher import Dispatcher
 from dayfile.model.account import AccountSid
 from dayfile.model.notice import Attempt, Channel, NewNotice, Notice
 from dayfile.store.database import Database
@@ -23,12 +23,12 @@ class Office:
         self.database: Database = a_database(folder)
         self.acme: AccountSid = an_account(self.database).sid
         self.transport = RecordingTransport()
-        self.dispatch = self.dispatcher()
+        self.dispatcher = self.new_dispatcher()
         self.woken = 0
 
-    def dispatcher(self, executor: Executor | None = None, *, database: Database | None = None) -> Dispatch:
+    def new_dispatcher(self, executor: Executor | None = None, *, database: Database | None = None) -> Dispatcher:
         """Another dispatcher, whose attempts are made at once unless it has threads."""
-        return Dispatch(
+        return Dispatcher(
             database or self.database,
             worker="w",
             clock=self.clock,
@@ -50,8 +50,8 @@ class Office:
         return news[-1]
 
     def deliver(self) -> None:
-        """Run rounds until there is nothing to do now."""
-        while self.dispatch.round():
+        """Run steps until there is nothing to do now."""
+        while self.dispatcher.step():
             pass
 
     def find(self, new: NewNotice) -> Notice:

@@ -1,4 +1,4 @@
-"""A whole instance without its faces: real database, real files, a clock that stands still, one worker run by rounds.
+"""A whole instance without its faces: real database, real files, a clock that stands still, one worker run tick by tick.
 
 `restarted` is the same instance in a new process: nothing but what is on disk is left.
 """
@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
-from dayfile.delivery.dispatcher import Dispatch
+from dayfile.delivery.dispatcher import Dispatcher
 from dayfile.delivery.transport import Transport
 from dayfile.delivery.unsent_letters import UnsentLetters
 from dayfile.exports.configuration import Configuring
@@ -21,8 +21,8 @@ from dayfile.exports.daily import DailyExports
 from dayfile.exports.publish import Publishing
 from dayfile.exports.retention import Retention
 from dayfile.files.storage import LocalStorage
-from dayfile.intake.compaction import Folding, FoldingRule
-from dayfile.intake.pipeline import Delivery, Intake
+from dayfile.intake.compaction import Compaction, CompactionRule
+from dayfile.intake.pipeline import IncomingBatch, Intake
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import Actor, Caller, Scope
 from dayfile.model.day import Day
@@ -41,7 +41,7 @@ from dayfile.store.database import Database
 from dayfile.work.check import Check
 from dayfile.work.clock_watch import ClockWatch
 from dayfile.work.finding import Finding
-from dayfile.work.pending_accounts import Awaited
+from dayfile.work.pending_accounts import PendingAccounts
 from dayfile.work.worker import Worker
 from tests.support.clock import FakeClock
 from tests.support.notices import AtOnce, RecordingTransport, an_outbox
@@ -118,7 +118,7 @@ class World:
     def accept(self, sent: list[Sent], *, idempotency_key: str | None = None) -> Receipt:
         """Send a batch and wait for its receipt; raises Died when the process dies before it is given."""
         answer = self.intake.submit(
-            Delivery(
+            IncomingBatch(
                 caller=OPERATOR,
                 resource_type=MESSAGES,
                 blocks=iter([body_of(sent)]),
@@ -128,12 +128,12 @@ class World:
         )
         return self._result(answer)
 
-    def work(self, *, rounds: int = 200) -> None:
-        """Run rounds until there is nothing to do; fails when that does not come to an end."""
-        for _ in range(rounds):
-            if not self.worker.round():
+    def work(self, *, ticks: int = 200) -> None:
+        """Run ticks until there is nothing to do; fails when that does not come to an end."""
+        for _ in range(ticks):
+            if not self.worker.tick():
                 return
-        raise AssertionError(f"the worker still finds work after {rounds} rounds")
+        raise AssertionError(f"the worker still finds work after {ticks} ticks")
 
     def enable(self, account: AccountSid, *, enabled: bool = True, webhook_url: str | None = None) -> None:
         """Have every day of Messages exported by itself for an account, or no more."""
@@ -232,13 +232,13 @@ class World:
             outbox=self.outbox,
             wake=lambda: None,
         )
-        self.folding = Folding(
+        self.compaction = Compaction(
             self.database,
             self.storage,
             clock=self.clock,
             randomness=self.randomness,
             sweep_delay=SWEEP_DELAY,
-            rule=FoldingRule(least_segments=2),
+            rule=CompactionRule(least_segments=2),
         )
         self.scrub = Scrub(
             self.database,
@@ -276,7 +276,7 @@ class World:
             scratch=self.folder / "scratch" / str(self._process),
             sweep_delay=SWEEP_DELAY,
         )
-        self.dispatch = Dispatch(
+        self.dispatcher = Dispatcher(
             self.database,
             worker=f"worker {self._process}",
             clock=self.clock,
@@ -334,11 +334,11 @@ class World:
             repairs=self.repairs,
             publishing=self.publishing,
             daily=self.daily,
-            folding=self.folding,
+            compaction=self.compaction,
             sweep=self.sweep,
             scrub=self.scrub,
-            awaited=Awaited(self.database, retry=self.intake.retry_of_account),
-            dispatch=self.dispatch,
+            pending_accounts=PendingAccounts(self.database, retry=self.intake.retry_of_account),
+            dispatcher=self.dispatcher,
             retention=self.retention,
             rule=SealingRule(grace=timedelta(hours=1), quiet=timedelta(minutes=10), limit=timedelta(hours=6)),
             lease=LEASE,

@@ -28,7 +28,7 @@ from dayfile.api.rounds import Rounds
 from dayfile.api.shapes import Body
 from dayfile.errors import DayfileError, InvalidBody, InvalidParameter, TooLarge, Unauthorized
 from dayfile.intake.inflate import Compression
-from dayfile.intake.pipeline import Delivery
+from dayfile.intake.pipeline import IncomingBatch
 from dayfile.model.credential import Caller
 from dayfile.model.receipt import Receipt
 from dayfile.model.resource import parse_resource_type
@@ -146,17 +146,19 @@ def _fits_a_round(request: Request, body: Sequence[bytes]) -> bool:
 def _submit_all(asked: Sequence[tuple[Request, Sequence[bytes]]]) -> list[Receipt | Exception]:
     """Submit small bodies together; return, in order, the durable receipt of each or the error in its place."""
     owners = callers([request for request, _ in asked])
-    deliveries = [_delivery_or_not(request, owner, body) for (request, body), owner in zip(asked, owners, strict=True)]
-    ready = [delivery for delivery in deliveries if isinstance(delivery, Delivery)]
+    incoming = [_batch_or_error(request, owner, body) for (request, body), owner in zip(asked, owners, strict=True)]
+    ready = [batch for batch in incoming if isinstance(batch, IncomingBatch)]
     answers = context_of(asked[0][0]).intake.submit_all(ready)
     # The last one is done last: by waiting for it first, this thread is woken only once.
     receipts = iter([_receipt_or_not(answer) for answer in reversed(answers)][::-1])
-    return [next(receipts) if isinstance(one, Delivery) else one for one in deliveries]
+    return [next(receipts) if isinstance(one, IncomingBatch) else one for one in incoming]
 
 
-def _delivery_or_not(request: Request, owner: Caller | DayfileError, body: Sequence[bytes]) -> Delivery | DayfileError:
+def _batch_or_error(
+    request: Request, owner: Caller | DayfileError, body: Sequence[bytes]
+) -> IncomingBatch | DayfileError:
     try:
-        return _delivery(request, owner, body) if isinstance(owner, Caller) else owner
+        return _incoming(request, owner, body) if isinstance(owner, Caller) else owner
     except DayfileError as error:
         return error
 
@@ -175,11 +177,11 @@ def _authorized(request: Request) -> Caller:
 
 
 def _submit(request: Request, sender: Caller, blocks: Iterator[bytes]) -> Future[Receipt]:
-    return context_of(request).intake.submit(_delivery(request, sender, blocks))
+    return context_of(request).intake.submit(_incoming(request, sender, blocks))
 
 
-def _delivery(request: Request, sender: Caller, blocks: Iterable[bytes]) -> Delivery:
-    return Delivery(
+def _incoming(request: Request, sender: Caller, blocks: Iterable[bytes]) -> IncomingBatch:
+    return IncomingBatch(
         caller=sender,
         resource_type=parse_resource_type(request.path_params["resource_type"]),
         blocks=blocks,

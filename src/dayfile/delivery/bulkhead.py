@@ -43,7 +43,7 @@ class _UnderWay:
     since: float
 
 
-class Room:
+class Bulkhead:
     """The attempts that are running. `at` is monotonic seconds. Not thread-safe."""
 
     def __init__(self) -> None:

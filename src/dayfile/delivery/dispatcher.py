@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from dayfile.clock import Clock
-from dayfile.delivery.bulkhead import Room
+from dayfile.delivery.bulkhead import Bulkhead
 from dayfile.delivery.credentials import credentials_of
 from dayfile.delivery.transport import Transport
 from dayfile.errors import DayfileError, LostClaim, Transient
@@ -37,7 +37,7 @@ TURN_SECONDS = 2.0
 """Length of a turn: a lane goes on with its next notices for this long, then other lanes follow."""
 
 
-class Dispatch:
+class Dispatcher:
     """The deliveries of one process. `wake` is called whenever an attempt has ended and there is room for another."""
 
     def __init__(
@@ -61,11 +61,11 @@ class Dispatch:
         self._executor = executor
         self._wake = wake
         self._changed = threading.Condition()  # guards the fields below
-        self._room = Room()
+        self._room = Bulkhead()
         self._unrecorded: list[tuple[Turn, Conclusion]] = []
         self._stopping = False
 
-    def round(self) -> bool:
+    def step(self) -> bool:
         """Record outcomes that could not be recorded before, and start turns of due lanes; False if there was neither.
 
         Does not wait for the attempts.

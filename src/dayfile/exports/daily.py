@@ -59,7 +59,7 @@ class DailyExports:
         self._accounts_per_commit = accounts_per_commit
         self._withheld_after: WithheldDay | None = None
 
-    def round(self) -> bool:
+    def step(self) -> bool:
         """Publish the next files of the oldest due run that no other worker holds; return False if there is none.
 
         Runs wait while the clock is not trusted: each publishes its day only once, also for accounts without records.

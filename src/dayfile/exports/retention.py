@@ -54,7 +54,7 @@ class Retention:
         self._sweep_delay = sweep_delay
         self._rests_until = 0.0
 
-    def round(self) -> bool:
+    def step(self) -> bool:
         """Delete some expired rows of each kind; return False if there were none, now or within RESTS_FOR_SECONDS.
 
         Nothing is deleted while the clock is not trusted: rows would not come back when it is right again.

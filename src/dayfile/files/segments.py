@@ -7,8 +7,8 @@ Arrow IPC stream of one record batch, at positions given in the file's metadata.
 the day file, newlines included. Lines and rows are in the same order, that of the day file.
 
 The arrival of a record gives the order in which records were accepted. Within a segment it is the number of the line;
-in a segment that was folded from others it is, for every row, the id of its original segment and its number there, in
-one integer. Ids begin at 1, so the two cannot be confused.
+in a segment that was compacted from others it is, for every row, the id of its original segment and its number there,
+in one integer. Ids begin at 1, so the two cannot be confused.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ ARRIVAL_BITS: Final = 24
 MAX_LINES: Final = 2**ARRIVAL_BITS
 
 _FOLD_BYTES: Final = 32 * 1024 * 1024
-"""The bytes of text that are folded at once."""
+"""The bytes of text that are compacted at once."""
 
 _ZSTD_MAGIC: Final = bytes.fromhex("28b52ffd")
 
@@ -106,7 +106,7 @@ def decode_inline(data: bytes) -> list[bytes]:
         raise Corrupt(f"a small segment is damaged: {error}") from error
 
 
-class Fold:
+class Merged:
     """Many segments as one, every line with the arrival it had; at least one source.
 
     It is made while it is iterated over, once, and holds only some of it at a time; then the properties say what it is.

@@ -1,4 +1,4 @@
-"""Admission of records: the accounts whose records a caller may write, asked once per account and not once per record.
+"""Authorization of records: the accounts whose records a caller may write, asked once per account, not per record.
 
 Positive answers are remembered: accounts are never removed, and a subaccount never moves to another parent. A suspended
 or closed account is an account: its platform goes on sending, and its records are accepted.
@@ -49,7 +49,7 @@ class Gate(Protocol):
         ...
 
 
-class Admission:
+class Authorization:
     """The maker of every caller's gate. Safe to share between threads."""
 
     def __init__(self, database: Database, *, accounts_may_write: bool) -> None:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from dayfile.intake.authorization import Gate
 from dayfile.intake.batch import Batch, Part
-from dayfile.intake.idempotency import RepeatKey, stored
+from dayfile.intake.idempotency import IdempotencyKey, stored
 from dayfile.intake.latest_time import LatestTime
 from dayfile.intake.lines import Line
 from dayfile.intake.rejections import RejectionWriter, are_few
-from dayfile.intake.segment_writer import PartWriter
+from dayfile.intake.segment_writer import SegmentWriter
 from dayfile.intake.sorting import DayLines, Sorting, without_value
 from dayfile.model.receipt import Receipt, Refusal
 from dayfile.model.record import RecordReader
@@ -28,16 +28,16 @@ _SID_DIGITS = 32
 class Repeat:
     """The key of a request that may be repeated, and its body's digest, asked for once its lines have ended."""
 
-    key: RepeatKey
+    key: IdempotencyKey
     digest: Callable[[], str]
 
 
-class Taking:
+class BatchReader:
     """A maker of batches from lines."""
 
     def __init__(
         self,
-        writer: PartWriter,
+        writer: SegmentWriter,
         rejections: RejectionWriter,
         *,
         latest: LatestTime,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dayfile.clock import Clock
 from dayfile.errors import LostClaim, Transient
 from dayfile.intake.batch import Batch, Part
-from dayfile.intake.segment_writer import PartWriter
+from dayfile.intake.segment_writer import SegmentWriter
 from dayfile.intake.sorting import merged
 from dayfile.store.database import Database
 from dayfile.store.transaction import Transaction
@@ -20,7 +20,7 @@ from dayfile.store.transaction import Transaction
 class GroupCommit:
     """The commit of groups of batches."""
 
-    def __init__(self, database: Database, *, writer: PartWriter, clock: Clock) -> None:
+    def __init__(self, database: Database, *, writer: SegmentWriter, clock: Clock) -> None:
         self._database = database
         self._writer = writer
         self._clock = clock

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from dayfile.errors import Conflict, TooManyRequests, Transient
 from dayfile.intake.batch import Batch
-from dayfile.intake.idempotency import Repeats
+from dayfile.intake.idempotency import IdempotencyKeys
 from dayfile.model.receipt import Receipt
 
 GROUP_BYTES = 32 * 1024 * 1024
@@ -45,7 +45,7 @@ class Committer:
         self,
         commit: Commit,
         *,
-        repeats: Repeats,
+        repeats: IdempotencyKeys,
         give_up: Callable[[Batch], None],
         waiting_bytes_limit: int = WAITING_BYTES_LIMIT,
     ) -> None:

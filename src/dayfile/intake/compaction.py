@@ -1,10 +1,10 @@
-"""Folding of many small segments of a day into one object: sealing opens few, and the state database stays small.
+"""Compaction of many small segments of a day into one object: sealing opens few, and the state database stays small.
 
 It runs between intake and sealing, and may run beside both. Every line keeps its order of arrival. If a seal takes one
-of the segments meanwhile, the fold's commit fails, and nothing has happened.
+of the segments meanwhile, the commit of the compaction fails, and nothing has happened.
 
-Segments are folded with others of about their size, as in a log-structured merge tree: each line is rewritten once for
-every step up in size, however long segments go on coming in.
+Segments are compacted with others of about their size, as in a log-structured merge tree: each line is rewritten once
+for every step up in size, however long segments go on coming in.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from dayfile.model.damage import damaged_segment, inline_key
 from dayfile.model.day import Day
 from dayfile.model.resource import ResourceType
 from dayfile.model.secret import Randomness
-from dayfile.model.segment import INLINE_LIMIT_BYTES, Segment, SegmentKind, folded
+from dayfile.model.segment import INLINE_LIMIT_BYTES, Segment, SegmentKind, compacted_segment
 from dayfile.objects.layout import UNIQUE_DIGITS, segment_key
 from dayfile.objects.writer import ObjectWriter, PendingObject
 from dayfile.store.database import Database
@@ -35,27 +35,27 @@ from dayfile.store.segments import WaitingDay
 log = structlog.get_logger()
 
 LEAST_SEGMENTS = 64
-"""The fewest segments of about one size that are worth a fold."""
+"""The fewest segments of about one size that are worth a merged."""
 
 MOST_SEGMENTS = 4096
 MOST_BYTES = 256 * 1024 * 1024
-"""The most segments and stored bytes that a fold takes: other work of the round waits for it."""
+"""The most segments and stored bytes that one compaction takes: other work of the loop waits for it."""
 
 _STEPS = tuple(INLINE_LIMIT_BYTES * 16**step for step in range(3))  # 32 KiB, 512 KiB, 8 MiB: above that, large enough
 _READ_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FoldingRule:
-    """The rule for when folding is worth it, and how much is done at once."""
+class CompactionRule:
+    """The rule for when compaction is worth it, and how much is done at once."""
 
     least_segments: int = LEAST_SEGMENTS
     most_segments: int = MOST_SEGMENTS
     most_bytes: int = MOST_BYTES
 
 
-class Folding:
-    """The folding of segments, one day a round."""
+class Compaction:
+    """Compaction of segments, one day a step."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Folding:
         clock: Clock,
         randomness: Randomness,
         sweep_delay: timedelta,
-        rule: FoldingRule | None = None,
+        rule: CompactionRule | None = None,
     ) -> None:
         self._database = database
         self._storage = storage
@@ -73,14 +73,14 @@ class Folding:
         self._clock = clock
         self._randomness = randomness
         self._sweep_delay = sweep_delay
-        self._rule = rule or FoldingRule()
+        self._rule = rule or CompactionRule()
         self._looked_at: dict[tuple[ResourceType, Day], WaitingDay] = {}
         self._left_out: defaultdict[tuple[ResourceType, Day], set[int]] = defaultdict(set)  # ids of damaged segments
 
-    def round(self) -> bool:
-        """Fold the small segments of the day that has most of them; False if no day has enough.
+    def step(self) -> bool:
+        """Compact the small segments of the day that has most of them; False if no day has enough.
 
-        A damaged segment is recorded and left out, and a day that cannot be folded holds up no other. Raises
+        A damaged segment is recorded and left out, and a day that cannot be compacted holds up no other. Raises
         StorageUnavailable, DatabaseUnavailable, and the error of a day in which nothing is damaged.
         """
         with self._database.snapshot() as tx:
@@ -91,16 +91,16 @@ class Folding:
                 return False
             if self._looked_at.get((day.resource_type, day.day)) != day:
                 group = self._largest_group(day.resource_type, day.day)
-                if group and self._fold_of(day, group):
+                if group and self._compact_group(day, group):
                     return True
                 # Until something else comes for this day, the other days have their turn.
                 self._looked_at[day.resource_type, day.day] = day
         return False
 
-    def _fold_of(self, day: WaitingDay, group: Sequence[Segment]) -> bool:
-        """Fold a group, or find the damaged segments in it; False if somebody else had one of them first."""
+    def _compact_group(self, day: WaitingDay, group: Sequence[Segment]) -> bool:
+        """Compact a group, or find the damaged segments in it; False if somebody else had one of them first."""
         try:
-            return self._fold(group)
+            return self._compact(group)
         except Exception as error:
             damaged = self._damaged(group) if is_of_one_object(error) else []
             if not damaged and isinstance(error, NotFound):
@@ -145,7 +145,7 @@ class Folding:
         self._left_out = defaultdict(set, {key: ids for key, ids in self._left_out.items() if key in still})
 
     def _largest_group(self, resource_type: ResourceType, day: Day) -> list[Segment]:
-        """Return the largest group of segments of about one size that may be folded now; empty if too few."""
+        """Return the largest group of segments of about one size that may be compacted now; empty if too few."""
         left_out = self._left_out[resource_type, day]
         with self._database.snapshot() as tx:
             found = [one for one in tx.segments.foldable(resource_type, day) if one.id not in left_out]
@@ -168,21 +168,21 @@ class Folding:
             bounded.append(segment)
         return bounded
 
-    def _fold(self, group: Sequence[Segment]) -> bool:
+    def _compact(self, group: Sequence[Segment]) -> bool:
         """Replace these segments by one; False if somebody else took one of them first."""
         first = group[0]
         key = segment_key(first.resource_type, first.day, self._randomness.hex(UNIQUE_DIGITS))
         try:
-            fold = segments.Fold(self._sources(group), first.resource_type)
-            with self._objects.put(key, fold) as new:
-                self._replace(group, new, checksum=fold.checksum)
+            merged = segments.Merged(self._sources(group), first.resource_type)
+            with self._objects.put(key, merged) as new:
+                self._replace(group, new, checksum=merged.checksum)
         except LostClaim:
             return False
         return True
 
     def _replace(self, group: Sequence[Segment], new: PendingObject, *, checksum: int) -> None:
         now = self._clock.now()
-        segment = folded(group, key=new.key, stored_bytes=new.size_bytes, checksum=checksum)
+        segment = compacted_segment(group, key=new.key, stored_bytes=new.size_bytes, checksum=checksum)
         with self._database.transaction() as tx:
             tx.segments.replace([old.id for old in group], segment, accepted_at=min(old.accepted_at for old in group))
             tx.uploads.go_live([new.upload_id], now=now)

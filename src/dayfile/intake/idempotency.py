@@ -27,22 +27,22 @@ _LINES_AT_ONCE = 1000  # hashed together: hashing them one by one costs more tha
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RepeatKey:
+class IdempotencyKey:
     """The credential and idempotency key of a request."""
 
     credential: str
     idempotency_key: str
 
 
-class Repeats:
+class IdempotencyKeys:
     """The requests in flight in this process, and the receipts of requests that any process has answered."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lock = threading.Lock()
-        self._in_flight: set[RepeatKey] = set()
+        self._in_flight: set[IdempotencyKey] = set()
 
-    def begin(self, key: RepeatKey) -> None:
+    def begin(self, key: IdempotencyKey) -> None:
         """Begin a request, until `end`; raises InFlight if it is being worked on."""
         with self._lock:
             if key in self._in_flight:
@@ -53,7 +53,7 @@ class Repeats:
                 )
             self._in_flight.add(key)
 
-    def end(self, key: RepeatKey) -> None:
+    def end(self, key: IdempotencyKey) -> None:
         """End a request that is answered, with a receipt or an error."""
         with self._lock:
             self._in_flight.discard(key)
@@ -63,7 +63,7 @@ class Repeats:
         if receipt is not None:
             self.end(_key_of(receipt))
 
-    def find(self, key: RepeatKey) -> StoredReceipt | None:
+    def find(self, key: IdempotencyKey) -> StoredReceipt | None:
         """Return the receipt that the request got before, or None."""
         with self._database.snapshot() as tx:
             return tx.receipts.find(key.credential, key.idempotency_key)
@@ -102,7 +102,7 @@ class Fingerprint:
         return self._hash.hexdigest()
 
 
-def stored(receipt: Receipt, key: RepeatKey, *, body_sha256: str) -> StoredReceipt:
+def stored(receipt: Receipt, key: IdempotencyKey, *, body_sha256: str) -> StoredReceipt:
     """Return the receipt as it is stored."""
     answer = _Answer(
         accepted=receipt.accepted,
@@ -136,8 +136,8 @@ def repeated(kept: StoredReceipt, *, body_sha256: str) -> Receipt:
     )
 
 
-def _key_of(receipt: StoredReceipt) -> RepeatKey:
-    return RepeatKey(credential=receipt.credential, idempotency_key=receipt.idempotency_key)
+def _key_of(receipt: StoredReceipt) -> IdempotencyKey:
+    return IdempotencyKey(credential=receipt.credential, idempotency_key=receipt.idempotency_key)
 
 
 class _Answer(msgspec.Struct, frozen=True):

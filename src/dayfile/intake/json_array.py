@@ -26,7 +26,7 @@ class _Next(Enum):
     NOTHING = "nothing more"
 
 
-class Elements:
+class JsonArray:
     """A splitter of an array's text after its `[`, in blocks of any size."""
 
     def __init__(self, *, max_bytes: int) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 
 from dayfile.errors import InvalidBody, TooLarge
 from dayfile.intake.inflate import FILE_WINDOW_LOG, SENT_WINDOW_LOG, Compression, Inflater, find_compression
-from dayfile.intake.json_array import Elements
+from dayfile.intake.json_array import JsonArray
 from dayfile.model.file_format import HEAD_BYTES, find_foreign_format
 from dayfile.model.record import MAX_LINE_BYTES
 from dayfile.model.strictjson import BYTE_ORDER_MARK
@@ -64,7 +64,7 @@ class LineSplitter:
         self._waiting_bytes = 0
         self._is_begun = False
         self._blank_lines = 0  # before anything else
-        self._form: _Rows | Elements | None = None  # not known before there is a byte that is not white space
+        self._form: _Rows | JsonArray | None = None  # not known before there is a byte that is not white space
 
     def feed(self, chunk: bytes) -> Iterator[list[Line]]:
         """Yield the lists that a chunk completes; take all before the next chunk. Raises InvalidBody, TooLarge."""
@@ -106,7 +106,7 @@ class LineSplitter:
             return []
         self._check_format(text[:HEAD_BYTES])
         if text.startswith(_ARRAY):
-            self._form = Elements(max_bytes=self._max_line_bytes)
+            self._form = JsonArray(max_bytes=self._max_line_bytes)
             return self._form.split(text[len(_ARRAY) :])
         self._form = _Rows(first_number=self._blank_lines + 1, max_bytes=self._max_line_bytes)
         return self._form.split(text)

@@ -16,18 +16,18 @@ from dataclasses import dataclass
 
 from dayfile.clock import Clock
 from dayfile.files.storage import Storage
-from dayfile.intake.authorization import Admission, Gate
+from dayfile.intake.authorization import Authorization, Gate
 from dayfile.intake.batch import Batch
-from dayfile.intake.batch_reader import PART_BYTES, Repeat, Taking
+from dayfile.intake.batch_reader import PART_BYTES, BatchReader, Repeat
 from dayfile.intake.commit import GroupCommit
 from dayfile.intake.committer import Committer
-from dayfile.intake.idempotency import Fingerprint, RepeatKey, Repeats, repeated
+from dayfile.intake.idempotency import Fingerprint, IdempotencyKey, IdempotencyKeys, repeated
 from dayfile.intake.inflate import Compression
 from dayfile.intake.latest_time import LatestTime
 from dayfile.intake.lines import Line, read_lines
 from dayfile.intake.rejections import RejectionWriter
 from dayfile.intake.retry import Retried, Retries
-from dayfile.intake.segment_writer import PartWriter
+from dayfile.intake.segment_writer import SegmentWriter
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import Caller
 from dayfile.model.receipt import ALL_REJECTIONS, Receipt, RejectionFilter
@@ -40,7 +40,7 @@ _OPERATOR = "operator"  # the credential of a user who takes in files on this ma
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class IncomingBatch:
     """A batch as it is sent: its sender, and its body in blocks, as they come."""
 
     caller: Caller
@@ -78,11 +78,11 @@ class Intake:
     ) -> None:
         """Bound a body after decompression by `max_body_bytes`; `keep_dropped` keeps fields that an export drops."""
         self._max_body_bytes = max_body_bytes
-        self._admission = Admission(database, accounts_may_write=accounts_may_write)
-        self._repeats = Repeats(database)
-        writer = PartWriter(ObjectWriter(database, storage, clock=clock), randomness=randomness)
+        self._admission = Authorization(database, accounts_may_write=accounts_may_write)
+        self._repeats = IdempotencyKeys(database)
+        writer = SegmentWriter(ObjectWriter(database, storage, clock=clock), randomness=randomness)
         rejections = RejectionWriter(database, clock=clock)
-        self._taking = Taking(
+        self._taking = BatchReader(
             writer,
             rejections,
             latest=LatestTime(database, clock=clock),
@@ -104,24 +104,24 @@ class Intake:
         """Raise Forbidden if the caller may not send records at all: to be asked before the body is read."""
         self._admission.gate(caller)
 
-    def accept(self, delivery: Delivery) -> Receipt:
+    def accept(self, batch: IncomingBatch) -> Receipt:
         """Accept a batch and wait until it is durable; raises what `submit` and its future raise."""
-        return self.submit(delivery).result()
+        return self.submit(batch).result()
 
-    def submit(self, delivery: Delivery) -> Future[Receipt]:
+    def submit(self, batch: IncomingBatch) -> Future[Receipt]:
         """Read a batch to its end and submit it for its commit; the receipt comes when it is durable.
 
         Raises Forbidden, InvalidBody, TooLarge, TooManyRequests, InFlight, Conflict or Transient, at once or from the
         future. Then nothing of the batch was accepted.
         """
-        return self._handed_over([self._prepare(delivery)])[0]
+        return self._handed_over([self._prepare(batch)])[0]
 
-    def submit_all(self, deliveries: Sequence[Delivery]) -> list[Future[Receipt]]:
+    def submit_all(self, incoming: Sequence[IncomingBatch]) -> list[Future[Receipt]]:
         """Submit several batches for one commit. A failed batch raises from its own future; the others are unaffected.
 
         Raises Transient if no more is accepted at all.
         """
-        return self._handed_over([self._prepared(delivery) for delivery in deliveries])
+        return self._handed_over([self._prepared(batch) for batch in incoming])
 
     def find_chunk(self, digest: str) -> Receipt | None:
         """Return the receipt of a chunk of a file that was taken in before, or None."""
@@ -167,31 +167,31 @@ class Intake:
         """Stop accepting, answer what was submitted, and return when that is done."""
         self._committer.close()
 
-    def _prepared(self, delivery: Delivery) -> Batch | Future[Receipt]:
+    def _prepared(self, batch: IncomingBatch) -> Batch | Future[Receipt]:
         """Return a batch that is read to its end, or the future of one that needs no commit, or cannot have one."""
         try:
-            return self._prepare(delivery)
+            return self._prepare(batch)
         except Exception as error:  # noqa: BLE001 - it is handed to whoever sent the batch
             failed: Future[Receipt] = Future()
             failed.set_exception(error)
             return failed
 
-    def _prepare(self, delivery: Delivery) -> Batch | Future[Receipt]:
-        gate = self._admission.gate(delivery.caller)
+    def _prepare(self, batch: IncomingBatch) -> Batch | Future[Receipt]:
+        gate = self._admission.gate(batch.caller)
         self._committer.check_room()
-        lines = read_lines(delivery.blocks, compression=delivery.compression, max_bytes=self._max_body_bytes)
-        if delivery.idempotency_key is None:
-            return self._taking.batch(lines, delivery.resource_type, gate)
-        key = RepeatKey(credential=delivery.caller.credential, idempotency_key=delivery.idempotency_key)
+        lines = read_lines(batch.blocks, compression=batch.compression, max_bytes=self._max_body_bytes)
+        if batch.idempotency_key is None:
+            return self._taking.batch(lines, batch.resource_type, gate)
+        key = IdempotencyKey(credential=batch.caller.credential, idempotency_key=batch.idempotency_key)
         self._repeats.begin(key)
         try:
-            return self._prepare_once(lines, delivery.resource_type, gate, key)
+            return self._prepare_once(lines, batch.resource_type, gate, key)
         except BaseException:
             self._repeats.end(key)
             raise
 
     def _prepare_once(
-        self, lines: Iterator[Line], resource_type: ResourceType, gate: Gate, key: RepeatKey
+        self, lines: Iterator[Line], resource_type: ResourceType, gate: Gate, key: IdempotencyKey
     ) -> Batch | Future[Receipt]:
         fingerprint = Fingerprint(resource_type)
         lines = fingerprint.watch(lines)
@@ -212,5 +212,5 @@ class Intake:
         return [next(answers) if isinstance(one, Batch) else one for one in prepared]
 
 
-def _chunk_key(digest: str) -> RepeatKey:
-    return RepeatKey(credential=_OPERATOR, idempotency_key=f"file/{digest}")
+def _chunk_key(digest: str) -> IdempotencyKey:
+    return IdempotencyKey(credential=_OPERATOR, idempotency_key=f"file/{digest}")

@@ -12,7 +12,7 @@ from itertools import groupby
 
 from dayfile.intake.authorization import Gate
 from dayfile.intake.batch import Batch
-from dayfile.intake.batch_reader import Taking
+from dayfile.intake.batch_reader import BatchReader
 from dayfile.model.account import AccountSid
 from dayfile.model.receipt import ALL_REJECTIONS, Receipt, Rejection, RejectionFilter
 from dayfile.model.resource import ResourceType, parse_resource_type
@@ -37,7 +37,7 @@ class Retries:
         self,
         database: Database,
         gate: Callable[[], Gate],
-        taking: Taking,
+        taking: BatchReader,
         *,
         commit: Callable[[Batch], Future[Receipt]],
     ) -> None:

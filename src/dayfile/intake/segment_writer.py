@@ -23,7 +23,7 @@ class _Draft:
     content: bytes | None  # of the future object; None when inline
 
 
-class PartWriter:
+class SegmentWriter:
     """A writer of segments that only wait for their commit. Safe to use from several threads."""
 
     def __init__(self, objects: ObjectWriter, *, randomness: Randomness) -> None:

@@ -67,7 +67,9 @@ class Segment:
         return self.key is None
 
 
-def folded(sources: Sequence[Segment], *, key: str, stored_bytes: int, checksum: int | None = None) -> NewSegment:
+def compacted_segment(
+    sources: Sequence[Segment], *, key: str, stored_bytes: int, checksum: int | None = None
+) -> NewSegment:
     """Return the segment that replaces several of the same day: an object with all their lines."""
     return NewSegment(
         resource_type=sources[0].resource_type,

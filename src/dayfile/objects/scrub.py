@@ -75,8 +75,8 @@ class Scrub:
         self._looked_at = clock.monotonic()
         self._next_walk_at = self._claimed_until = self._looked_at
 
-    def round(self) -> bool:
-        """Read on as far as the time since the last round allows, at most a second's worth.
+    def step(self) -> bool:
+        """Read on as far as the time since the last step allows, at most a second's worth.
 
         False always: there is nothing that could not wait. Raises DatabaseUnavailable.
         """

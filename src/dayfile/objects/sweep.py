@@ -26,7 +26,7 @@ LOOK_FOR_ORPHANS_EVERY = timedelta(days=1)
 """The pause between searches for orphans: they are rare, and finding them means listing the whole storage."""
 
 FAILED_RESTS_FOR = timedelta(minutes=10)
-"""Pause of an entry whose objects could not be deleted: without it, the entry would be the first in every round."""
+"""Pause of an entry whose objects could not be deleted: without it, the entry would be the first in every step."""
 
 _AT_ONCE = 100
 
@@ -52,7 +52,7 @@ class Sweep:
         self._look_for_orphans_at = clock.monotonic()
         self._probes: set[str] = set()
 
-    def round(self) -> bool:
+    def step(self) -> bool:
         """Delete the objects of some due ledger entries and, once a day, partial files that have no entry.
 
         One that cannot be deleted is put off, and holds up no other. The clock tells which entries are due: while it is

@@ -195,7 +195,7 @@ def _rank(connection: duckdb.DuckDBPyConnection, keys: Sequence[str]) -> None:
     ).fetchall()
     connection.execute("DROP TABLE newest")
     if records != lines:
-        raise Corrupt("two of the segments hold the same lines: one of them is a fold of the other")
+        raise Corrupt("two of the segments hold the same lines: one of them was made from the other by compaction")
     connection.execute(
         """CREATE TABLE visit AS
             SELECT segment, block, min(rowid) AS lowest FROM ranked GROUP BY segment, block ORDER BY lowest"""

@@ -109,19 +109,19 @@ class Holding:
     ) -> None:
         """Copy the lines of accounts (packed) that may also have lines in a damaged segment, to be held for it."""
         wanted = those_packed(packed, without=inputs.left_out(unsound))
-        fold = segment_files.Fold(self._sources(parts), inputs.claim.resource_type, wanted=wanted)
-        with self._objects.put(self._new_key(inputs), fold) as new:
-            if not fold.records:
+        merged = segment_files.Merged(self._sources(parts), inputs.claim.resource_type, wanted=wanted)
+        with self._objects.put(self._new_key(inputs), merged) as new:
+            if not merged.records:
                 self._objects.give_up([new.upload_id])
                 return
             segment = _segment(
                 inputs,
                 key=new.key,
-                records=fold.records,
-                plain_bytes=fold.plain_bytes,
+                records=merged.records,
+                plain_bytes=merged.plain_bytes,
                 stored_bytes=new.size_bytes,
                 accounts=packed,
-                checksum=fold.checksum,
+                checksum=merged.checksum,
             )
             held.append(
                 HeldLines(

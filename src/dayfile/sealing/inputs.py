@@ -23,7 +23,7 @@ class Inputs:
 
     claim: SealClaim
     segments: tuple[Segment, ...]  # of the set, stored as objects
-    inline: tuple[Segment, ...]  # of the set, damaged inline segments that could not be folded
+    inline: tuple[Segment, ...]  # of the set, damaged inline segments that could not be compacted
     current: Mapping[AccountSid, SealedDay]
     older: Mapping[
         AccountSid, tuple[SealedDay, ...]
@@ -116,7 +116,7 @@ def sound_parts(segments: Iterable[Segment], unsound: Unsound) -> tuple[SegmentI
 
 
 def read_inputs(tx: Transaction, claim: SealClaim) -> Inputs:
-    """Return the state of a claimed day. Its inline segments are those that could not be folded."""
+    """Return the state of a claimed day. Its inline segments are those that could not be compacted."""
     taken = tx.segments.of_seal(claim.id)
     current = tx.sealed_days.of_day(claim.resource_type, claim.day)
     damages = tx.damages.unsettled(claim.resource_type, DayRange(first=claim.day, last=claim.day))

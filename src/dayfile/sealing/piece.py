@@ -36,7 +36,7 @@ flight: being read, spilled, poured, compressed, stored."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentInput:
-    """A Parquet segment in the object storage; inline segments have been folded into one before."""
+    """A Parquet segment in the object storage; inline segments have been compacted into one before."""
 
     id: int
     key: str

@@ -36,7 +36,7 @@ LOOKED_AT_EVERY: Final = timedelta(hours=1)
 """Interval of the checks of damaged objects."""
 
 _AT_ONCE: Final = 20
-"""Limit of the checks in one round, since other work waits meanwhile."""
+"""Limit of the checks in one step, since other work waits meanwhile."""
 
 _SEALING_SECONDS: Final = 60
 
@@ -60,7 +60,7 @@ class Repairs:
         self._after = 0
         self._look_at = clock.monotonic()
 
-    def round(self) -> bool:
+    def step(self) -> bool:
         """Check some damaged objects, each once an hour; False if there was none to check.
 
         If checks fail, raises the first error after all have been made.

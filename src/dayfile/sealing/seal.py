@@ -22,7 +22,7 @@ from dayfile.model.day import Day
 from dayfile.model.export import NewSealedDay
 from dayfile.model.resource import ResourceType
 from dayfile.model.secret import Randomness
-from dayfile.model.segment import UNKNOWN_KIND, NewSegment, Segment, SegmentKind, folded
+from dayfile.model.segment import UNKNOWN_KIND, NewSegment, Segment, SegmentKind, compacted_segment
 from dayfile.objects.layout import sealed_prefix, segment_key
 from dayfile.objects.writer import ObjectWriter
 from dayfile.sealing.examine import Unsound, UnsoundSegment, examine
@@ -131,26 +131,26 @@ class Sealing:
             tx.seals.abandon(claim, now=self._clock.now())
 
     def _inputs(self, claim: SealClaim) -> tuple[Inputs, Unsound]:
-        """Fold inline segments into one object, which is what a piece reads; return the inputs and damaged segments."""
+        """Compact inline segments into one object, as a piece reads only objects; return inputs and damaged segments."""
         with self._database.snapshot() as tx:
             inline = [segment for segment in tx.segments.of_seal(claim.id) if segment.is_inline]
             data = tx.segments.inline([segment.id for segment in inline])
         unsound = tuple(one for segment in inline if (one := _unsound_inline(segment, data.get(segment.id))))
         left_out = {one.id for one in unsound}
-        self._fold(claim, [segment for segment in inline if segment.id not in left_out], data)
+        self._compact(claim, [segment for segment in inline if segment.id not in left_out], data)
         with self._database.snapshot() as tx:
             inputs = read_inputs(tx, claim)
         wrong = [_of_unknown_kind(segment) for segment in inputs.segments if segment.kind is SegmentKind.UNKNOWN]
         return inputs, Unsound(segments=(*unsound, *wrong), files=inputs.misplaced())
 
-    def _fold(self, claim: SealClaim, inline: Sequence[Segment], data: Mapping[int, bytes]) -> None:
+    def _compact(self, claim: SealClaim, inline: Sequence[Segment], data: Mapping[int, bytes]) -> None:
         if not inline:
             return
         sources = (segment_files.Source(id=segment.id, data=data[segment.id]) for segment in inline)
-        fold = segment_files.Fold(sources, claim.resource_type)
+        merged = segment_files.Merged(sources, claim.resource_type)
         key = segment_key(claim.resource_type, claim.day, self._randomness.hex(_MARK_DIGITS))
-        with self._objects.put(key, fold) as new:
-            segment = folded(inline, key=new.key, stored_bytes=new.size_bytes, checksum=fold.checksum)
+        with self._objects.put(key, merged) as new:
+            segment = compacted_segment(inline, key=new.key, stored_bytes=new.size_bytes, checksum=merged.checksum)
             self._replace(claim, inline, segment, upload_id=new.upload_id)
 
     def _replace(self, claim: SealClaim, inline: Sequence[Segment], new: NewSegment, *, upload_id: int) -> None:

@@ -183,9 +183,9 @@ class Segments:
     def replace(
         self, old_ids: Sequence[int], new: NewSegment, *, accepted_at: datetime, seal_id: int | None = None
     ) -> int:
-        """Replace several segments by one folded segment and return its id.
+        """Replace several segments by one compacted segment and return its id.
 
-        `accepted_at` is the earliest of theirs, so that a job that waits for one of them waits for the fold. Raises
+        `accepted_at` is the earliest of theirs, so that a job that waits for one of them waits for the result. Raises
         LostClaim if one of them is gone or is held by another seal than `seal_id`.
         """
         held = _free() if seal_id is None else table.c.seal_id == seal_id
@@ -198,7 +198,7 @@ class Segments:
             )
             gone += self._connection.execute(delete(table).where(table.c.id.in_(batch), held)).rowcount
         if gone != len(old_ids):
-            raise LostClaim("a segment was taken by a seal while it was being folded")
+            raise LostClaim("a segment was taken by a seal while it was being compacted")
         statement = insert(table).values(**_values(new), accepted_at=accepted_at, seal_id=seal_id).returning(table.c.id)
         return int(self._connection.execute(statement).scalar_one())
 

@@ -59,7 +59,7 @@ class ClockWatch:
             wrong_times.RESTS_OF_GARBAGE: max(sweep_delay, LOOK_AGAIN_AFTER),
         }
 
-    def round(self) -> bool:
+    def step(self) -> bool:
         """Update the stored mark if it is due. Always returns False: there is never more to do at once."""
         with self._database.snapshot() as tx:
             before = tx.clock_marks.find()

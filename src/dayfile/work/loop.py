@@ -50,14 +50,14 @@ class Loop:
         """Wait until the thread has ended."""
         self._thread.join()
 
-    def round(self) -> bool:
+    def tick(self) -> bool:
         """Run each step once; False if there was nothing to do. A step that raises is logged and pauses for a while."""
         done = [self._try(name, step) for name, step in self._steps.items()]
         return any(done)
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            if not self.round():
+            if not self.tick():
                 self._clock.wait(self._wake, IDLE_SECONDS)
             self._wake.clear()
 

@@ -73,7 +73,7 @@ class ObjectCheck:
                 found = self._of_segment(segment, deep=deep)
                 if found is None and segment.key in swept:
                     found = _segment_finding(segment, swept[segment.key], invariant=_NO_SWEEP)
-                if found is not None and self._still_waits(segment):  # else a worker has sealed or folded it
+                if found is not None and self._still_waits(segment):  # else a worker has sealed or compacted it
                     yield found
                 on_object()
             after = page[-1].id

@@ -16,12 +16,12 @@ from dayfile.model.account import AccountSid
 from dayfile.store.database import Database
 
 ACCOUNTS_A_ROUND: Final = 500
-"""Limit of awaited accounts that one round looks at; the next round goes on from there."""
+"""Limit of awaited accounts that one step looks at; the next one goes on from there."""
 
 log = structlog.get_logger()
 
 
-class Awaited:
+class PendingAccounts:
     """A search for accounts that have appeared, and the retry of the lines that waited for them."""
 
     def __init__(self, database: Database, *, retry: Callable[[AccountSid], Retried]) -> None:
@@ -29,7 +29,7 @@ class Awaited:
         self._retry = retry
         self._after: AccountSid | None = None
 
-    def round(self) -> bool:
+    def step(self) -> bool:
         """Retry some lines of each account that has appeared; False if there were none.
 
         If accounts fail, raises the error of the first one after all have been tried.

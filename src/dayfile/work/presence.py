@@ -24,14 +24,14 @@ class Presence:
         self._worker = worker
         self._database = database
         self._clock = clock
-        self._loop = Loop("presence", {"presence": self.round}, clock=clock)
+        self._loop = Loop("presence", {"presence": self.step}, clock=clock)
         self._started_at: datetime | None = None
         self._said_at = float("-inf")  # on the monotonic clock
 
     def start(self) -> None:
         """Begin to say it."""
         with suppress(Transient):  # the loop asks an unavailable database again
-            self.round()
+            self.step()
         self._loop.start()
 
     def stop(self) -> None:
@@ -46,7 +46,7 @@ class Presence:
         with self._database.transaction() as tx:
             tx.workers.leave(self._worker)
 
-    def round(self) -> bool:
+    def step(self) -> bool:
         """Say it when it is time, and forget workers that were lost long ago. False: there is never more to do."""
         at, now = self._clock.monotonic(), self._clock.now()
         if at < self._said_at + SAID_EVERY.total_seconds():

@@ -1,7 +1,7 @@
 """The worker: thin loops that claim due work and hand it to the stages, which do not know one another.
 
 Six loops, so that nothing waits behind slow work: one for the clock, one for jobs, one for daily exports, one for days
-(sealing, folding, sweeping, retention), one for notices, one for the scrub. A loop has steps, each of which can fail
+(sealing, compaction, sweeping, retention), one for notices, one for the scrub. A loop has steps, each of which can fail
 without stopping the others; a step does one thing and returns False if there was nothing to do. Only the threads wait.
 """
 
@@ -13,12 +13,12 @@ from datetime import timedelta
 import structlog
 
 from dayfile.clock import Clock
-from dayfile.delivery.dispatcher import Dispatch
+from dayfile.delivery.dispatcher import Dispatcher
 from dayfile.errors import DatabaseUnavailable, LostClaim, Transient
 from dayfile.exports.daily import DailyExports
 from dayfile.exports.publish import BUSY_DELAY, Publishing
 from dayfile.exports.retention import Retention
-from dayfile.intake.compaction import Folding
+from dayfile.intake.compaction import Compaction
 from dayfile.model.day import Day
 from dayfile.model.job import Claim
 from dayfile.model.resource import ResourceType
@@ -31,7 +31,7 @@ from dayfile.store.database import Database
 from dayfile.work.clock_watch import ClockWatch
 from dayfile.work.lease import KeptLease
 from dayfile.work.loop import Loop, Steps, run_all
-from dayfile.work.pending_accounts import Awaited
+from dayfile.work.pending_accounts import PendingAccounts
 
 log = structlog.get_logger()
 
@@ -62,34 +62,34 @@ class Worker:
         repairs: Repairs,
         publishing: Publishing,
         daily: DailyExports,
-        folding: Folding,
+        compaction: Compaction,
         sweep: Sweep,
         scrub: Scrub,
-        awaited: Awaited,
-        dispatch: Dispatch,
+        pending_accounts: PendingAccounts,
+        dispatcher: Dispatcher,
         retention: Retention,
         rule: SealingRule,
         lease: timedelta,
     ) -> None:
         self.name = name
         self._database, self._clock = database, clock
-        self._sealing, self._publishing, self._dispatch = sealing, publishing, dispatch
+        self._sealing, self._publishing, self._dispatcher = sealing, publishing, dispatcher
         self._rule, self._lease = rule, lease
         self._resting: dict[tuple[ResourceType, Day], float] = {}  # on the monotonic clock
-        self._clock_steps: Steps = {"clock": clock_watch.round}
+        self._clock_steps: Steps = {"clock": clock_watch.step}
         self._jobs_steps: Steps = {"lost workers": self._take_back, "jobs": self._work_on_a_job}
-        self._daily_steps: Steps = {"daily exports": daily.round}
+        self._daily_steps: Steps = {"daily exports": daily.step}
         self._days_steps: Steps = {
             "opening": self.open_days,
-            "rejections": awaited.round,
-            "damages": repairs.round,
+            "rejections": pending_accounts.step,
+            "damages": repairs.step,
             "sealing": self._seal_due,
-            "folding": folding.round,
-            "forgetting": retention.round,
-            "sweeping": sweep.round,
+            "compaction": compaction.step,
+            "forgetting": retention.step,
+            "sweeping": sweep.step,
         }
-        self._notices_steps: Steps = {"notices": dispatch.round}
-        self._scrub_steps: Steps = {"scrub": scrub.round}
+        self._notices_steps: Steps = {"notices": dispatcher.step}
+        self._scrub_steps: Steps = {"scrub": scrub.step}
         self._make_loops()
 
     def _make_loops(self) -> None:
@@ -119,16 +119,16 @@ class Worker:
 
     def stop(self) -> None:
         """Start nothing more, and return when the running steps and attempts have ended."""
-        self._dispatch.stop()
+        self._dispatcher.stop()
         for loop in self._loops:
             loop.stop()
         for loop in self._loops:
             loop.join()
-        self._dispatch.join()
+        self._dispatcher.join()
 
-    def round(self) -> bool:
+    def tick(self) -> bool:
         """Run each loop once; False if there was nothing to do. If steps fail, raises the first error at the end."""
-        rounds = (
+        ticks = (
             self.clock_round,
             self.jobs_round,
             self.days_round,
@@ -136,7 +136,7 @@ class Worker:
             self._notices_round,
             self._scrub_round,
         )
-        return run_all({one.__name__: one for one in rounds})
+        return run_all({one.__name__: one for one in ticks})
 
     def clock_round(self) -> bool:
         """Check the clock."""
@@ -151,7 +151,7 @@ class Worker:
         return run_all(self._daily_steps)
 
     def days_round(self) -> bool:
-        """Open new days, retry lines whose account has appeared, seal a due day, fold, delete expired rows, sweep.
+        """Open new days, retry lines whose account has appeared, seal a due day, compact, delete expired rows, sweep.
 
         Returns False if there was nothing to do.
         """

@@ -6,7 +6,7 @@ import itertools
 from collections import deque
 from dataclasses import replace
 
-from dayfile.delivery.bulkhead import IN_FLIGHT_PER_ACCOUNT, IN_FLIGHT_PER_HOST, PLACES, THREADS, Room
+from dayfile.delivery.bulkhead import IN_FLIGHT_PER_ACCOUNT, IN_FLIGHT_PER_HOST, PLACES, THREADS, Bulkhead
 from dayfile.model.account import AccountSid
 from dayfile.model.lane import PROMPT_FOR, LaneKey, Standing, Turn
 from dayfile.model.notice import ATTEMPT_SECONDS, Channel
@@ -33,7 +33,7 @@ def _turn(standing: Standing, *, account: str | None = None, host: str | None = 
     )
 
 
-def _fill(room: Room, standing: Standing, *, at: float = 0.0) -> int:
+def _fill(room: Bulkhead, standing: Standing, *, at: float = 0.0) -> int:
     """Let as many in as may begin; how many that were."""
     for count in itertools.count():
         if room.eligible(standing, at=at) is None:
@@ -42,7 +42,7 @@ def _fill(room: Room, standing: Standing, *, at: float = 0.0) -> int:
     raise AssertionError
 
 
-def _eligible(room: Room) -> Eligible:
+def _eligible(room: Bulkhead) -> Eligible:
     eligible = room.eligible(Standing.PROMPT, at=0.0)
     assert eligible is not None
     return eligible
@@ -51,13 +51,13 @@ def _eligible(room: Room) -> Eligible:
 def test_each_standing_has_places_of_its_own() -> None:
     """However many are in trouble, or unknown: those that answer do not even share with them."""
     for order in itertools.permutations(Standing):
-        room = Room()
+        room = Bulkhead()
         assert {standing: _fill(room, standing) for standing in order} == dict(PLACES)
 
 
 def test_a_place_is_free_again_soon_whatever_the_receivers_do() -> None:
     """Attempts that linger go on without it."""
-    room = Room()
+    room = Bulkhead()
     for standing in Standing:
         _fill(room, standing)
         assert room.free(standing, at=WHILE - 0.001) == 0
@@ -66,7 +66,7 @@ def test_a_place_is_free_again_soon_whatever_the_receivers_do() -> None:
 
 def test_threads_are_never_short() -> None:
     """Everybody hangs for as long as an attempt may, for hours: each place has the threads that it needs."""
-    room, running, most = Room(), deque[tuple[float, Turn]](), 0
+    room, running, most = Bulkhead(), deque[tuple[float, Turn]](), 0
     for tick in range(1000):
         at = tick * 0.5
         while running and running[0][0] <= at:
@@ -82,7 +82,7 @@ def test_threads_are_never_short() -> None:
 
 def test_an_attempt_that_goes_on_with_the_next_notice_has_its_place_anew() -> None:
     """It may hang as well as the first one, and counts by what is known by then."""
-    room, turn = Room(), _turn(Standing.NEW)
+    room, turn = Bulkhead(), _turn(Standing.NEW)
     room.enter(turn, at=0.0)
     room.enter(replace(turn, standing=Standing.PROMPT), at=WHILE)
     assert len(room) == 1
@@ -94,7 +94,7 @@ def test_an_attempt_that_goes_on_with_the_next_notice_has_its_place_anew() -> No
 
 def test_an_account_and_a_host_have_a_few_attempts_at_most() -> None:
     """Neither a customer with many receivers nor a host with many customers has all the places, lingering or not."""
-    room = Room()
+    room = Bulkhead()
     for _ in range(IN_FLIGHT_PER_ACCOUNT - 1):
         room.enter(_turn(Standing.TROUBLED, account="acme"), at=-WHILE)
     assert _eligible(room).not_accounts == []

@@ -47,7 +47,7 @@ def test_what_is_due_is_told_in_order_with_the_secrets_of_its_account(office: Of
     assert (found.state, found.ended_at) == (NoticeState.DELIVERED, NOON)
     assert [(one.number, one.result, one.status) for one in office.attempts(new)] == [(1, Result.DELIVERED, 200)]
     assert office.woken, "there is room again"
-    assert not office.dispatch.round()
+    assert not office.dispatcher.step()
 
 
 @pytest.mark.compat(63)
@@ -61,7 +61,7 @@ def test_a_failing_notice_is_tried_ten_times_by_the_schedule_then_exhausted(offi
         assert due_at is not None
         assert delay <= due_at - office.clock.now() <= delay * 1.2
         office.clock.pass_until(due_at - timedelta(seconds=1))
-        assert not office.dispatch.round(), "not before it is due"
+        assert not office.dispatcher.step(), "not before it is due"
         office.clock.pass_until(due_at)
     office.deliver()
     assert office.find(new).state is NoticeState.EXHAUSTED
@@ -146,9 +146,9 @@ def test_an_outcome_waits_for_a_database_that_is_away(office: Office) -> None:
     """The receiver has it: telling it again because of our own trouble would be rude."""
     new = office.tell("notice")
     steps = Steps(at=5, recovers=True)  # claim: begin, commit, committed; then the record
-    office.dispatch = office.dispatcher(database=SteppingDatabase.of(office.database, steps))
+    office.dispatcher = office.new_dispatcher(database=SteppingDatabase.of(office.database, steps))
     while not steps.was_reached:
-        office.dispatch.round()
+        office.dispatcher.step()
     assert office.find(new).state is NoticeState.PENDING
     assert claimed(office.database, office.acme) is None, "its lane is held meanwhile"
     office.deliver()
@@ -160,7 +160,7 @@ def test_a_dispatcher_that_dies_leaves_an_attempt_that_is_made_again(office: Off
     """At least once, under the same event sid; the log shows that nobody knows how the first one ended."""
     new = office.tell("notice")
     assert claimed(office.database, office.acme, worker="dead") is not None
-    assert not office.dispatch.round()
+    assert not office.dispatcher.step()
     office.clock.pass_by(LEASE)
     office.deliver()
     assert [one.result for one in office.attempts(new)] == [None, Result.DELIVERED]
@@ -171,9 +171,9 @@ def test_a_round_that_cannot_claim_holds_no_room(office: Office) -> None:
     office.tell("notice")
     for step in (1, 2, 3):
         steps = Steps(at=step, recovers=True)
-        dispatch = office.dispatcher(database=SteppingDatabase.of(office.database, steps))
+        dispatch = office.new_dispatcher(database=SteppingDatabase.of(office.database, steps))
         with pytest.raises(DatabaseUnavailable):
-            dispatch.round()
+            dispatch.step()
         office.clock.pass_by(LEASE)  # after the last step it is claimed, and nobody knows
         dispatch.join()
     office.deliver()
@@ -193,7 +193,7 @@ def test_slow_receivers_do_not_delay_a_prompt_one(office: Office) -> None:
     office.transport.answer = answer
     arrived = an_account(office.database, "other").sid
     with ThreadPoolExecutor(16) as pool:
-        office.dispatch = office.dispatcher(pool)
+        office.dispatcher = office.new_dispatcher(pool)
         for number in range(20):
             office.tell(f"s{number}", receiver=f"https://slow{number}.example.com/")
         office.deliver()
@@ -201,11 +201,11 @@ def test_slow_receivers_do_not_delay_a_prompt_one(office: Office) -> None:
         hanging.acquire()
         prompt = office.tell("prompt", account=arrived)
         while office.find(prompt).state is NoticeState.PENDING:
-            office.dispatch.round()
+            office.dispatcher.step()
         assert not hanging.acquire(blocking=False), "no third one of that account began"
         released.set()
-        office.dispatch.stop()
-        office.dispatch.join()
+        office.dispatcher.stop()
+        office.dispatcher.join()
     assert {one.result for one in office.attempts(prompt)} == {Result.DELIVERED}
 
 
@@ -224,16 +224,16 @@ def test_a_crowd_of_unknown_hosts_that_hang_keeps_nobody_waiting_for_long(office
         account = an_account(office.database, f"slow {number}").sid
         slow.append(office.tell(f"s{number}", account=account, receiver=f"https://slow{number}.example.com/"))
     with ThreadPoolExecutor(THREADS) as pool:
-        office.dispatch = office.dispatcher(pool)
+        office.dispatcher = office.new_dispatcher(pool)
         office.deliver()
         office.clock.pass_by(PROMPT_FOR)
         latest = office.tell("latest")
         while office.find(latest).state is NoticeState.PENDING:
-            office.dispatch.round()
+            office.dispatcher.step()
         ended = [one for new in slow for one in office.attempts(new) if one.result is not None]
         released.set()
-        office.dispatch.stop()
-        office.dispatch.join()
+        office.dispatcher.stop()
+        office.dispatcher.join()
     assert ended == [], "all of them hung meanwhile"
 
 
@@ -249,15 +249,15 @@ def test_a_stop_waits_for_what_is_begun_and_begins_nothing(office: Office) -> No
     office.transport.answer = answer
     second = office.tell("first", "second")
     with ThreadPoolExecutor(16) as pool:
-        office.dispatch = office.dispatcher(pool)
+        office.dispatcher = office.new_dispatcher(pool)
         office.deliver()
         begun.wait()
-        office.dispatch.stop()
+        office.dispatcher.stop()
         released.set()
-        office.dispatch.join()
+        office.dispatcher.join()
     assert office.transport.names == ["first"]
     assert office.find(second).attempts == 0
-    assert not office.dispatch.round()
+    assert not office.dispatcher.step()
 
 
 def test_a_host_of_many_accounts_is_not_run_over(office: Office) -> None:
@@ -274,13 +274,13 @@ def test_a_host_of_many_accounts_is_not_run_over(office: Office) -> None:
 
     office.transport.answer = answer
     with ThreadPoolExecutor(16) as pool:
-        office.dispatch = office.dispatcher(pool)
+        office.dispatcher = office.new_dispatcher(pool)
         for account in accounts:
             office.tell(account, account=account)
         office.deliver()
         assert len(office.transport.given) <= IN_FLIGHT_PER_HOST
         released.set()
         while len(at_once) < len(accounts):
-            office.dispatch.round()
-        office.dispatch.join()
+            office.dispatcher.step()
+        office.dispatcher.join()
     assert sorted(at_once) == sorted(accounts)

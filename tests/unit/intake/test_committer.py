@@ -11,7 +11,7 @@ import pytest
 from dayfile.errors import Corrupt, StorageUnavailable, TooManyRequests, Transient
 from dayfile.intake.batch import Batch
 from dayfile.intake.committer import Committer
-from dayfile.intake.idempotency import Repeats
+from dayfile.intake.idempotency import IdempotencyKeys
 from dayfile.intake.sorting import DayLines
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
@@ -68,7 +68,9 @@ def make(place: Place) -> Iterator[Callable[..., Committer]]:
         assert not batch.parts
 
     def committer(commits: Commits, *, limit: int = 1000) -> Committer:
-        new = Committer(commits.commit, repeats=Repeats(place.database), give_up=give_up, waiting_bytes_limit=limit)
+        new = Committer(
+            commits.commit, repeats=IdempotencyKeys(place.database), give_up=give_up, waiting_bytes_limit=limit
+        )
         made.append((new, commits))
         return new
 

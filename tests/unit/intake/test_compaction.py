@@ -1,4 +1,4 @@
-"""Folding: many small segments become one, in the same order, without a line lost, whoever else is at work."""
+"""Compaction: many small segments become one, in the same order, without a line lost, whoever else is at work."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from dayfile.errors import NotFound, Transient
 from dayfile.files.storage import Bytes, LocalStorage
-from dayfile.intake.compaction import Folding
+from dayfile.intake.compaction import Compaction
 from dayfile.intake.pipeline import Intake
 from dayfile.model.account import Account, packed_holds
 from dayfile.model.day import Day
@@ -46,7 +46,7 @@ def test_small_segments_become_one_with_their_lines_in_order(place: Place, intak
     """Of two versions with the same time the later one counts: folding must not forget which that was."""
     _send(intake, acme, "abcde")
     before = place.segments(DAY)
-    assert place.folding().round()
+    assert place.compaction().step()
     (folded,) = place.segments(DAY)
     assert _bodies(place) == list("abcde")
     assert folded.key is not None
@@ -58,33 +58,33 @@ def test_small_segments_become_one_with_their_lines_in_order(place: Place, intak
 
 def test_lines_that_come_after_a_fold_are_later_than_those_in_it(place: Place, intake: Intake, acme: Account) -> None:
     """Folds are folded again, together with what came in between."""
-    folding = place.folding()
+    compaction = place.compaction()
     for letters in ("abc", "def", "gh"):
         _send(intake, acme, letters)
-        assert folding.round()
+        assert compaction.step()
     assert _bodies(place) == list("abcdefgh")
     assert len(place.segments(DAY)) == 1
 
 
 def test_there_is_nothing_to_do_when_segments_are_few(place: Place, intake: Intake, acme: Account) -> None:
-    """A fold costs an object: two records are cheaper where they are."""
+    """A compaction costs an object: two records are cheaper where they are."""
     _send(intake, acme, "ab")
-    folding = place.folding(least_segments=3)
-    assert not folding.round()
+    compaction = place.compaction(least_segments=3)
+    assert not compaction.step()
     _send(intake, acme, "c")
-    assert folding.round()
-    assert not folding.round()
+    assert compaction.step()
+    assert not compaction.step()
 
 
 def test_the_day_with_most_segments_comes_first(place: Place, intake: Intake, acme: Account) -> None:
     """A backlog of one day must not wait behind trickles of others."""
     _send(intake, acme, "ab")
     _send(intake, acme, "cdef", day=NEXT)
-    folding = place.folding()
-    assert folding.round()
+    compaction = place.compaction()
+    assert compaction.step()
     assert (len(place.segments(DAY)), len(place.segments(NEXT))) == (2, 1)
-    assert folding.round()
-    assert not folding.round()
+    assert compaction.step()
+    assert not compaction.step()
 
 
 def test_segments_are_folded_with_others_of_their_size(place: Place, intake: Intake, acme: Account) -> None:
@@ -93,7 +93,7 @@ def test_segments_are_folded_with_others_of_their_size(place: Place, intake: Int
     _send(intake, acme, "ab")
     large = place.segments(DAY)[0]
     assert large.key is not None
-    assert place.folding().round()
+    assert place.compaction().step()
     assert large in place.segments(DAY)
     assert _bodies(place) == ["large", "a", "b"]
 
@@ -102,7 +102,7 @@ def test_objects_that_were_folded_rest_before_they_are_swept(place: Place, intak
     """An older copy of the state database, restored, still finds them."""
     _send(intake, acme, ["a", "b"], filler=3000)
     old = [segment.key for segment in place.segments(DAY)]
-    assert place.folding().round()
+    assert place.compaction().step()
     with place.database.snapshot() as tx:
         due = tx.uploads.due(now=NOON + SWEEP_DELAY - timedelta(seconds=1), limit=9)
         assert due == []
@@ -126,7 +126,7 @@ def test_marks_that_erase_are_not_folded_with_lines(place: Place, intake: Intake
     with place.database.transaction() as tx:
         tx.segments.add([mark], now=NOON)
     _send(intake, acme, "ab")
-    assert place.folding().round()
+    assert place.compaction().step()
     assert [segment.kind for segment in place.segments(DAY)] == [SegmentKind.ERASE, SegmentKind.FULL]
 
 
@@ -134,9 +134,9 @@ def test_what_a_seal_holds_is_left_to_it(place: Place, intake: Intake, acme: Acc
     """A seal takes a set of segments; what is folded away under it would be sealed twice or never."""
     _send(intake, acme, "ab")
     _claim(place)
-    assert not place.folding().round()
+    assert not place.compaction().step()
     _send(intake, acme, "cd")
-    assert place.folding().round()
+    assert place.compaction().step()
     assert [segment.records for segment in place.segments(DAY)] == [1, 1, 2]
 
 
@@ -157,18 +157,18 @@ def test_a_seal_that_comes_in_between_wins(place: Place, intake: Intake, acme: A
     _send(intake, acme, "ab")
     storage = _Interrupted(place.storage.root)
     INTERRUPTED[storage.root] = place
-    assert not place.folding(storage=storage).round()
+    assert not place.compaction(storage=storage).step()
     assert [segment.records for segment in place.segments(DAY)] == [1, 1]
     assert _bodies(place) == ["a", "b"]
     assert (place.pending(), place.unaccounted()) == (0, [])
 
 
 def test_an_object_that_is_gone_is_a_race_lost(place: Place, intake: Intake, acme: Account) -> None:
-    """A seal may be committed and its objects swept while a slow fold still reads: nothing is wrong then."""
+    """A seal may be committed and its objects swept while a slow compaction still reads: nothing is wrong then."""
     _send(intake, acme, ["a", "b"], filler=3000)
-    folding = place.folding()
-    folding._fold = lambda group: _gone(place, [segment.id for segment in group])  # type: ignore[method-assign]
-    assert not folding.round()
+    compaction = place.compaction()
+    compaction._compact = lambda group: _gone(place, [segment.id for segment in group])  # type: ignore[method-assign]
+    assert not compaction.step()
     with place.database.snapshot() as tx:
         assert tx.damages.count() == 0
 
@@ -181,9 +181,9 @@ def test_a_damaged_segment_holds_up_no_other_day(place: Place, intake: Intake, a
     assert key is not None
     place.storage.delete([key])
     place.storage.put(key, [b"damaged"])
-    _fold_all(folding := place.folding())
+    _compact_all(compaction := place.compaction())
     assert (len(place.segments(DAY)), len(place.segments(NEXT))) == (2, 1)
-    assert not folding.round()
+    assert not compaction.step()
     with place.database.snapshot() as tx:
         assert [damage.key for damage in tx.damages.page(limit=9)] == [key]
 
@@ -203,42 +203,42 @@ def test_a_segment_that_cannot_be_read_is_left_out_of_the_fold(
         place.storage.delete([first.key])
         if how == "a folder":
             (place.storage.root / first.key).mkdir(parents=True)
-    _fold_all(place.folding())
+    _compact_all(place.compaction())
     assert (len(place.segments(DAY)), len(place.segments(NEXT))) == (2, 1)
     with place.database.snapshot() as tx:
         assert tx.damages.count() == 1
 
 
-def test_a_segment_whose_columns_have_changed_is_not_folded(place: Place, intake: Intake, acme: Account) -> None:
-    """A fold has a new checksum: it would make of a wrong account or order one that looks right."""
+def test_a_segment_whose_columns_have_changed_is_not_compacted(place: Place, intake: Intake, acme: Account) -> None:
+    """A compaction makes a new checksum: it would make of a wrong account or order one that looks right."""
     _send(intake, acme, ["a", "b"], filler=3000)
     key = place.segments(DAY)[0].key
     assert key is not None
     flip(place.storage.root / key, -700)
-    _fold_all(place.folding())
+    _compact_all(place.compaction())
     assert len(place.segments(DAY)) == 2
 
 
 @pytest.mark.parametrize("at", range(1, 10))
 def test_a_fold_that_fails_changes_nothing_or_is_complete(place: Place, intake: Intake, acme: Account, at: int) -> None:
-    """Whichever step fails, every line is there once, and the next round does what is left."""
+    """Whichever step fails, every line is there once, and the next step does what is left."""
     _send(intake, acme, "abc")
     steps = Steps(at=at, recovers=True)
-    folding = place.folding(storage=SteppingStorage(place.storage, steps))
-    folding._database = SteppingDatabase.of(place.database, steps)
+    compaction = place.compaction(storage=SteppingStorage(place.storage, steps))
+    compaction._database = SteppingDatabase.of(place.database, steps)
     try:
-        folding.round()
+        compaction.step()
     except Transient:
         assert _bodies(place) == ["a", "b", "c"]
-    while folding.round():
+    while compaction.step():
         pass
     assert _bodies(place) == ["a", "b", "c"]
     assert len(place.segments(DAY)) == 1
     assert place.unaccounted() == []
 
 
-def _fold_all(folding: Folding) -> None:
-    while folding.round():
+def _compact_all(compaction: Compaction) -> None:
+    while compaction.step():
         pass
 
 
@@ -262,8 +262,8 @@ def test_resource_types_are_folded_apart(place: Place, intake: Intake, acme: Acc
     for _ in range(2):
         _send(intake, acme, "a")
         intake.accept(a_delivery(json.dumps(call).encode(), resource_type=CALLS))
-    folding = place.folding()
-    assert (folding.round(), folding.round(), folding.round()) == (True, True, False)
+    compaction = place.compaction()
+    assert (compaction.step(), compaction.step(), compaction.step()) == (True, True, False)
     assert (len(place.segments(DAY, MESSAGES)), len(place.segments(DAY, CALLS))) == (1, 1)
 
 

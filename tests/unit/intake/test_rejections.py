@@ -67,7 +67,7 @@ def _rows(place: Place) -> int:
 
 def _sweep(place: Place) -> None:
     sweep = Sweep(place.database, place.storage, clock=place.clock)
-    while sweep.round():
+    while sweep.step():
         pass
 
 

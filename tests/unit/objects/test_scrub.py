@@ -53,7 +53,7 @@ def walk(world: World) -> None:
     """Let time pass until everything was looked at once more."""
     world.clock.pass_by(WALK_EVERY)
     for _ in range(20):
-        world.scrub.round()
+        world.scrub.step()
         world.clock.pass_by(timedelta(seconds=1))
 
 
@@ -167,8 +167,8 @@ def test_no_more_is_read_in_a_second_than_is_set(world: World) -> None:
     while len(read(world)) < 8:
         assert seconds < 60
         world.clock.pass_by(timedelta(seconds=1))
-        world.scrub.round()
-        world.scrub.round()  # in the same second there is nothing more to read
+        world.scrub.step()
+        world.scrub.step()  # in the same second there is nothing more to read
         seconds += 1
     assert seconds >= 3
 
@@ -192,7 +192,7 @@ def test_a_process_that_ended_loses_little_of_what_was_read(world: World) -> Non
 
 def test_one_worker_of_all_reads(world: World) -> None:
     """Ten of them would read ten times as much."""
-    world.scrub.round()
+    world.scrub.step()
     other = World(world.folder, clock=world.clock, process=2, scrub_every=WEEK)
     flip(sealed_file(world)[1])
     walk_of_one(other)
@@ -206,7 +206,7 @@ def test_one_worker_of_all_reads(world: World) -> None:
 def walk_of_one(world: World) -> None:
     """Let a worker look several times, at once."""
     for _ in range(5):
-        world.scrub.round()
+        world.scrub.step()
 
 
 def test_what_is_forgotten_is_no_longer_remembered(world: World) -> None:

@@ -42,11 +42,11 @@ def swept(database: Database, tmp_path: Path) -> tuple[Sweep, LocalStorage, Fake
 def test_an_object_that_cannot_be_deleted_holds_up_no_other(
     swept: tuple[Sweep, LocalStorage, FakeClock], database: Database
 ) -> None:
-    """It was the first in every round, and the storage filled up with what nobody wanted."""
+    """It was the first in every step, and the storage filled up with what nobody wanted."""
     sweep, storage, clock = swept
     with pytest.raises(ValueError, match="not a key"):
-        sweep.round()
-    while sweep.round():
+        sweep.step()
+    while sweep.step():
         pass
     assert list(storage.scan("segments/")) == []
     with database.snapshot() as tx:
@@ -72,11 +72,11 @@ def test_a_storage_that_fails_for_one_object_is_told_and_the_others_go(
     sweep = Sweep(database, _Failing(storage.root), clock=clock)
     for _ in range(9):
         try:
-            if not sweep.round():
+            if not sweep.step():
                 break
         except (StorageUnavailable, ValueError):
             continue
     assert list(storage.scan("segments/")) == ["segments/7"]
     clock.pass_by(FAILED_RESTS_FOR)
     with pytest.raises((StorageUnavailable, ValueError)):
-        Sweep(database, _Failing(storage.root), clock=clock).round()
+        Sweep(database, _Failing(storage.root), clock=clock).step()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dayfile.intake.pipeline import Delivery
+from dayfile.intake.pipeline import IncomingBatch
 from dayfile.model import record
 from dayfile.model.line_codec import encode_lines
 from dayfile.model.resource import MESSAGES
@@ -25,10 +25,10 @@ def test_what_is_stored_stays_when_a_rule_becomes_stricter(tmp_path: Path, monke
     with monkeypatch.context() as before:
         before.setattr(record, "is_amount", bool)
         line = encode_lines([old])
-        delivery = Delivery(
+        batch = IncomingBatch(
             caller=OPERATOR, resource_type=MESSAGES, blocks=iter([line]), compression=None, idempotency_key=None
         )
-        assert world.intake.accept(delivery).accepted == 1
+        assert world.intake.accept(batch).accepted == 1
     for name in ("a", "b"):
         world.accept([Sent(account=account.sid, name=name, created=AT, updated=AT)])
         world.seal(DAY)

@@ -53,7 +53,7 @@ def test_workers_side_by_side_publish_every_file_once(database: Database) -> Non
             file_lifetime=timedelta(days=7),
             accounts_per_commit=2,
         )
-        while daily.round():
+        while daily.step():
             pass
 
     with ThreadPoolExecutor(6) as pool:

@@ -99,8 +99,8 @@ def test_the_set_of_a_lost_seal_is_taken_over_and_its_commit_refused(database: D
     assert _waiting(database) == []
 
 
-def test_folding_cannot_touch_what_a_seal_holds(database: Database) -> None:
-    """The seal would delete the fold, or the fold the seal's set: either way lines would be lost or doubled."""
+def test_compaction_cannot_touch_what_a_seal_holds(database: Database) -> None:
+    """The seal would delete the compacted segment, or the compaction the seal's set: lines would be lost or doubled."""
     with database.transaction() as tx:
         ids = tx.segments.add([a_segment(ACME), a_segment(ACME)], now=NOON)
     claim = _take(database)

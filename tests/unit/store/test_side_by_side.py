@@ -95,7 +95,7 @@ def test_a_lower_id_that_commits_after_a_higher_one_was_sealed_still_waits(datab
 
 
 def test_a_fold_that_meets_a_seal_at_its_segments_loses(database: Database) -> None:
-    """Else the fold's lines, which are in the sealed file too, come back later as if they had arrived after it."""
+    """Else the compacted lines, which are in the sealed file too, come back later as if they had arrived after it."""
     with database.transaction() as tx:
         ids = tx.segments.add([a_segment(ACME), a_segment(ACME)], now=NOON)
 
@@ -103,21 +103,21 @@ def test_a_fold_that_meets_a_seal_at_its_segments_loses(database: Database) -> N
         with held.transaction() as tx:
             _claim(tx)
 
-    def fold() -> None:
+    def compact() -> None:
         with database.transaction() as tx:
             tx.segments.replace(ids, a_segment(ACME, key="segments/folded"), accepted_at=NOON)
 
     with pytest.raises(LostClaim):
-        _while_held(database, seal, fold)
+        _while_held(database, seal, compact)
     assert _waiting(database) == ids
 
 
 def test_a_seal_that_meets_a_fold_takes_what_is_there_afterwards(database: Database) -> None:
-    """The fold was first: its segment waits for the next seal, and this one holds none that is gone."""
+    """The compaction was first: its segment waits for the next seal, and this one holds none that is gone."""
     with database.transaction() as tx:
         ids = tx.segments.add([a_segment(ACME), a_segment(ACME)], now=NOON)
 
-    def fold(held: Database) -> None:
+    def compact(held: Database) -> None:
         with held.transaction() as tx:
             tx.segments.replace(ids, a_segment(ACME, key="segments/folded"), accepted_at=NOON)
 
@@ -125,7 +125,7 @@ def test_a_seal_that_meets_a_fold_takes_what_is_there_afterwards(database: Datab
         with database.transaction() as tx:
             return _claim(tx)
 
-    seal_id = _while_held(database, fold, seal)
+    seal_id = _while_held(database, compact, seal)
     with database.snapshot() as tx:
         held = [segment.key for segment in tx.segments.of_seal(seal_id)]
         assert held in ([], ["segments/folded"])

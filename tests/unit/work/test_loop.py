@@ -27,16 +27,16 @@ def test_a_step_that_fails_is_logged_and_rests_while_the_others_go_on(error: Exc
 
     loop = Loop("days", {"failing": fail, "working": work}, clock=clock)
     with capture_logs() as log:
-        assert loop.round()
-        assert loop.round()
+        assert loop.tick()
+        assert loop.tick()
         clock.pass_by(timedelta(seconds=5))
-        assert loop.round()
+        assert loop.tick()
     assert ran == ["failing", "working", "working", "failing", "working"]
     assert [line["step"] for line in log] == ["failing", "failing"]
 
 
 def test_all_steps_run_before_the_first_failure_is_raised() -> None:
-    """Whoever calls a round sees what is wrong, and what could be done is done."""
+    """The caller of a tick sees what is wrong, and what could be done is done."""
     ran: list[str] = []
 
     def fail() -> bool:

@@ -64,7 +64,7 @@ def test_a_line_that_is_wrong_otherwise_is_not_tried_for_ever(tmp_path: Path) ->
 
 
 def test_accounts_that_never_come_do_not_hide_one_that_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A round looks at some of them, and the next one goes on from there."""
+    """A step looks at some of them, and the next one goes on from there."""
     monkeypatch.setattr(pending_accounts, "ACCOUNTS_A_ROUND", 3)
     world = World(tmp_path)
     sids = sorted(AccountSid(a_sid("AC", f"account {n}")) for n in range(20))
@@ -93,6 +93,6 @@ def test_an_account_whose_lines_cannot_be_tried_keeps_no_other_waiting(tmp_path:
         return world.intake.retry_of_account(account)
 
     with pytest.raises(ValueError, match="a bug"):
-        pending_accounts.Awaited(world.database, retry=retry).round()
+        pending_accounts.PendingAccounts(world.database, retry=retry).step()
     assert _waiting(world.database) == [first]
     world.close()

@@ -51,9 +51,9 @@ def test_a_worker_that_was_killed_is_missed_after_a_minute(looked: Looked) -> No
     """It cannot say goodbye; its silence must be enough."""
     assert (looked.sign("workers").level, looked.sign("workers").facts["running"]) == (Level.WARNING, 0)
     one, two = looked.presence("one"), looked.presence("two")
-    one.round()
+    one.step()
     looked.clock.pass_by(GONE_AFTER)
-    two.round()
+    two.step()
     assert looked.sign("workers").facts["running"] == 2
     looked.clock.pass_by(timedelta(seconds=1))
     assert looked.sign("workers").text == "1 running"
@@ -66,7 +66,7 @@ def test_a_worker_that_works_on_stays(looked: Looked) -> None:
     """However long its work takes, and without a write for every look."""
     worker = looked.presence("one")
     for _ in range(10):
-        worker.round()
+        worker.step()
         looked.clock.pass_by(timedelta(seconds=5))
     assert looked.sign("workers").level is Level.OK
 
@@ -74,18 +74,18 @@ def test_a_worker_that_works_on_stays(looked: Looked) -> None:
 def test_a_worker_that_stops_is_gone_at_once(looked: Looked) -> None:
     """A restart must not look as if two of them ran."""
     worker = looked.presence("one")
-    worker.round()
+    worker.step()
     worker.leave()
     assert looked.sign("workers").facts["seen"] == []
 
 
 def test_workers_that_were_lost_do_not_pile_up(looked: Looked) -> None:
     """Each start has a name of its own, also those under a clock that was years ahead."""
-    looked.presence("old").round()
+    looked.presence("old").step()
     looked.clock.pass_by(timedelta(days=700))
-    looked.presence("ahead").round()
+    looked.presence("ahead").step()
     looked.clock.set(looked.clock.now() - timedelta(days=699) + FORGOTTEN_AFTER)
-    looked.presence("new").round()
+    looked.presence("new").step()
     with looked.database.snapshot() as tx:
         assert [worker.name for worker in tx.workers.all()] == ["new"]
 

@@ -14,7 +14,7 @@ from dayfile.cli.demo.platform import batches
 from dayfile.cli.demo.traffic import Traffic
 from dayfile.clock import SystemClock
 from dayfile.exports.configuration import Configuring
-from dayfile.intake.pipeline import Delivery
+from dayfile.intake.pipeline import IncomingBatch
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import Actor, Caller
 from dayfile.model.day import Day, DayRange
@@ -44,14 +44,14 @@ def live_through(service: Service, platform: Caller, accounts: Iterable[AccountS
     expectation = Expectation()
     for batch in batches(traffic.on_time()):
         lines = [version.sent + b"\n" for version in batch.versions]
-        delivery = Delivery(
+        incoming = IncomingBatch(
             caller=platform,
             resource_type=batch.resource_type,
             blocks=lines,
             compression=None,
             idempotency_key=None,
         )
-        service.intake.submit(delivery).result()
+        service.intake.submit(incoming).result()
         for version in batch.versions:
             expectation.add(version)
     return expectation
