@@ -8,7 +8,7 @@ from pathlib import Path
 from dayfile.files.soundness import accounts_in, damaged_blocks, reason_of
 from dayfile.files.storage import Storage
 from dayfile.model.account import AccountSid
-from dayfile.sealing.bring import file_of, read_former
+from dayfile.sealing.local_inputs import file_of, read_former
 from dayfile.sealing.piece import FormerFile, Piece, SegmentInput, own_folder
 
 
