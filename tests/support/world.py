@@ -1,4 +1,4 @@
-"""A whole instance without its faces: real database, real files, a clock that stands still, one worker run tick by tick.
+"""A whole instance without its faces: real database, real files, a clock that stands still, one worker run by ticks.
 
 `restarted` is the same instance in a new process: nothing but what is on disk is left.
 """

@@ -131,7 +131,7 @@ class Sealing:
             tx.seals.abandon(claim, now=self._clock.now())
 
     def _inputs(self, claim: SealClaim) -> tuple[Inputs, Unsound]:
-        """Compact inline segments into one object, as a piece reads only objects; return inputs and damaged segments."""
+        """Compact inline segments into one object, as a piece reads only objects; return inputs and damages."""
         with self._database.snapshot() as tx:
             inline = [segment for segment in tx.segments.of_seal(claim.id) if segment.is_inline]
             data = tx.segments.inline([segment.id for segment in inline])
