@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import pty
 import re
+import select
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+CTRL_C: Final = "\x03"
 
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _BLOCK_BYTES = 4096
@@ -25,7 +28,11 @@ class Seen:
 
 
 def typed(*words: str, answer: str, at: str = "[y/N]", folder: Path, variables: Mapping[str, str]) -> Seen:
-    """Run a command in a folder on a terminal of its own; when `at` is to be seen, `answer` is typed, once."""
+    """Run a command in a folder on a terminal of its own; when `at` is to be seen, `answer` is typed.
+
+    Ctrl-C is typed again, as by a person, when nothing comes of it: Python's `input` misses one that arrives just
+    before it waits for the terminal.
+    """
     ours, its = pty.openpty()
     environment = {**os.environ, "COLUMNS": "200", "LINES": "40", "TERM": "xterm", **variables}
     # Opened by the first process of a session, a terminal is the one whose Ctrl-C that session obeys.
@@ -34,7 +41,7 @@ def typed(*words: str, answer: str, at: str = "[y/N]", folder: Path, variables: 
     os.close(its)
     seen = ""
     is_answered = False
-    while block := _read(ours):
+    while block := _read(ours, again=answer if is_answered and answer == CTRL_C else ""):
         seen += _COLOURS.sub("", block.decode())
         if not is_answered and at in seen:
             os.write(ours, answer.encode())
@@ -43,7 +50,10 @@ def typed(*words: str, answer: str, at: str = "[y/N]", folder: Path, variables: 
     return Seen(process.wait(), seen.replace("\r\n", "\n"))
 
 
-def _read(descriptor: int) -> bytes:
+def _read(descriptor: int, *, again: str) -> bytes:
+    """Return the next output, empty at its end; `again` is typed for every second without one."""
+    while again and not select.select([descriptor], [], [], 1)[0]:
+        os.write(descriptor, again.encode())
     try:
         return os.read(descriptor, _BLOCK_BYTES)
     except OSError:  # Linux says so when nobody has the other end open any more

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dayfile.cli.exit_codes import Outcome
-from tests.support.terminal import Seen, typed
+from tests.support.terminal import CTRL_C, Seen, typed
 
 pytestmark = pytest.mark.usefixtures("made")
 
@@ -110,5 +110,5 @@ def test_a_token_that_works_is_ended_when_the_answer_is_yes(
 
 def test_ctrl_c_at_the_question_is_a_stop_and_changes_nothing(run: Any, at_terminal: Any, account: str) -> None:
     """The exit code is that of everything that was stopped so."""
-    assert at_terminal("accounts", "close", account, answer="\x03").exit_code == Outcome.INTERRUPTED
+    assert at_terminal("accounts", "close", account, answer=CTRL_C).exit_code == Outcome.INTERRUPTED
     assert states(run) == ["active"]
