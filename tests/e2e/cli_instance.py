@@ -7,12 +7,14 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from tests.support import warm
 
 PATIENCE_SECONDS = 60
 DOOMED = Path(__file__).parents[1] / "support" / "doomed.py"
@@ -42,18 +44,24 @@ class Instance:
 
     def run(self, *words: str, text: str = "", expect: int | None = 0) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
-        done = subprocess.run(
+        done = self._done(words, text)
+        assert expect is None or done.returncode == expect, (words, done.stdout, done.stderr)
+        return done
+
+    def _done(self, words: Sequence[str], text: str) -> subprocess.CompletedProcess[str]:
+        environment = self.environment
+        if warm.is_enough_for(environment):
+            return warm.run(words, folder=self.folder, environment=environment, text=text, timeout=PATIENCE_SECONDS)
+        return subprocess.run(
             [sys.executable, "-m", "dayfile", *words],
             cwd=self.folder,
-            env=self.environment,
+            env=environment,
             input=text,
             capture_output=True,
             text=True,
             check=False,
             timeout=PATIENCE_SECONDS,
         )
-        assert expect is None or done.returncode == expect, (words, done.stdout, done.stderr)
-        return done
 
     def json(self, *words: str) -> Any:
         """What a command prints with --json."""
