@@ -19,7 +19,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
-from dayfile.intake.lines import read_lines
+from dayfile.intake.body import read_lines
 from dayfile.model.line_codec import encode_lines, layout_of
 from dayfile.model.record import RecordReader
 from dayfile.model.resource import RESOURCE_TYPES, Kind, ResourceType

@@ -11,8 +11,8 @@ from typing import Any
 
 from dayfile.files import segments
 from dayfile.files.storage import LocalStorage, Storage
+from dayfile.intake.body import Compression
 from dayfile.intake.compaction import Compaction, CompactionRule
-from dayfile.intake.inflate import Compression
 from dayfile.intake.pipeline import IncomingBatch, Intake
 from dayfile.model.account import Account
 from dayfile.model.credential import EVERYTHING, Caller, Scope

@@ -27,7 +27,7 @@ from dayfile.api.incoming import IncomingBody
 from dayfile.api.rounds import Rounds
 from dayfile.api.shapes import Body
 from dayfile.errors import DayfileError, InvalidBody, InvalidParameter, TooLarge, Unauthorized
-from dayfile.intake.inflate import Compression
+from dayfile.intake.body import Compression
 from dayfile.intake.pipeline import IncomingBatch
 from dayfile.model.credential import Caller
 from dayfile.model.receipt import Receipt

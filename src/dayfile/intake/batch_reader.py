@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from dayfile.intake.authorization import Gate
 from dayfile.intake.batch import Batch, Part
+from dayfile.intake.body import Line
 from dayfile.intake.idempotency import IdempotencyKey, stored
 from dayfile.intake.latest_time import LatestTime
-from dayfile.intake.lines import Line
 from dayfile.intake.rejections import RejectionWriter, are_few
 from dayfile.intake.segment_writer import SegmentWriter
 from dayfile.intake.sorting import DayLines, Sorting, without_value

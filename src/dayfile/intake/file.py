@@ -14,9 +14,8 @@ from functools import partial
 from itertools import chain
 from typing import BinaryIO
 
+from dayfile.intake.body import Line, find_compression, read_lines
 from dayfile.intake.idempotency import Fingerprint
-from dayfile.intake.inflate import find_compression
-from dayfile.intake.lines import Line, read_lines
 from dayfile.intake.pipeline import Chunk, Intake
 from dayfile.model.receipt import LISTED_REJECTIONS, Receipt, Refusal
 from dayfile.model.resource import ResourceType

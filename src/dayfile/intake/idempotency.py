@@ -16,7 +16,7 @@ from itertools import islice
 import msgspec
 
 from dayfile.errors import Conflict, InFlight
-from dayfile.intake.lines import Line
+from dayfile.intake.body import Line
 from dayfile.model.receipt import Receipt, Refusal
 from dayfile.model.resource import ResourceType
 from dayfile.store.database import Database

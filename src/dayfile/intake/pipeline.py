@@ -19,12 +19,11 @@ from dayfile.files.storage import Storage
 from dayfile.intake.authorization import Authorization, Gate
 from dayfile.intake.batch import Batch
 from dayfile.intake.batch_reader import PART_BYTES, BatchReader, Repeat
+from dayfile.intake.body import Compression, Line, read_lines
 from dayfile.intake.commit import GroupCommit
 from dayfile.intake.committer import Committer
 from dayfile.intake.idempotency import Fingerprint, IdempotencyKey, IdempotencyKeys, repeated
-from dayfile.intake.inflate import Compression
 from dayfile.intake.latest_time import LatestTime
-from dayfile.intake.lines import Line, read_lines
 from dayfile.intake.rejections import RejectionWriter
 from dayfile.intake.retry import Retried, Retries
 from dayfile.intake.segment_writer import SegmentWriter

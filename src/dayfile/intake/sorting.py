@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from dayfile.errors import InvalidBody, InvalidRecord, TooLarge
 from dayfile.intake.authorization import Gate
-from dayfile.intake.lines import Line
+from dayfile.intake.body import Line
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
 from dayfile.model.receipt import KEPT_LINE_BYTES, LISTED_REJECTIONS, Refusal

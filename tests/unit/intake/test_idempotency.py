@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from dayfile.errors import Conflict, InFlight, InvalidBody
-from dayfile.intake.inflate import Compression
+from dayfile.intake.body import Compression
 from dayfile.intake.pipeline import Intake
 from dayfile.model.account import Account
 from dayfile.model.credential import Caller, Scope

@@ -10,7 +10,7 @@ import pytest
 
 from dayfile.errors import Forbidden, InFlight, InvalidBody, TooLarge
 from dayfile.intake import sorting
-from dayfile.intake.inflate import Compression
+from dayfile.intake.body import Compression
 from dayfile.intake.pipeline import Intake
 from dayfile.model.account import Account, AccountSid, AccountState
 from dayfile.model.credential import Caller, Scope

@@ -14,9 +14,15 @@ from hypothesis import strategies as st
 
 from dayfile.errors import InvalidBody, TooLarge
 from dayfile.files import zstd
-from dayfile.intake import inflate
-from dayfile.intake.inflate import FILE_WINDOW_LOG, SENT_WINDOW_LOG, Compression
-from dayfile.intake.lines import BATCH_BYTES, Line, LineSplitter, read_lines
+from dayfile.intake.body import (
+    BATCH_BYTES,
+    FILE_WINDOW_LOG,
+    SENT_WINDOW_LOG,
+    Compression,
+    Line,
+    LineSplitter,
+    read_lines,
+)
 from dayfile.model.record import MAX_LINE_BYTES
 
 MARK = b"\xef\xbb\xbf"
@@ -142,7 +148,7 @@ def test_a_zstd_body_needs_bounded_memory_to_be_read() -> None:
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both of the libraries that may read gzip."""
     if request.param == "zlib":
-        monkeypatch.setattr(inflate, "_engine", zlib)
+        monkeypatch.setattr("dayfile.intake.body._engine", zlib)
 
 
 @pytest.mark.usefixtures("engine")
