@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dayfile.errors import Transient
-from dayfile.intake import rejections, sorting
+from dayfile.intake import batch, rejections
 from dayfile.intake.pipeline import Intake
 from dayfile.model.receipt import Receipt
 from dayfile.objects.sweep import STALE_AFTER, Sweep
@@ -30,7 +30,7 @@ KEY = "the batch"
 def _few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bounds that a small batch goes beyond, so that it is written in several transactions."""
     monkeypatch.setattr(rejections, "FEW_REFUSALS", 2)
-    for module in (rejections, sorting):
+    for module in (rejections, batch):
         monkeypatch.setattr(module, "HELD_REFUSALS", 4)
 
 

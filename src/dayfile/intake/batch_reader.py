@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from dayfile.intake.authorization import Gate
-from dayfile.intake.batch import Batch, Part
+from dayfile.intake.batch import Batch, DayLines, Part, Sorting, without_value
 from dayfile.intake.body import Line
 from dayfile.intake.idempotency import IdempotencyKey, stored
 from dayfile.intake.latest_time import LatestTime
 from dayfile.intake.rejections import RejectionWriter, are_few
 from dayfile.intake.segment_writer import SegmentWriter
-from dayfile.intake.sorting import DayLines, Sorting, without_value
 from dayfile.model.receipt import Receipt, Refusal
 from dayfile.model.record import RecordReader
 from dayfile.model.resource import ResourceType

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 
 from dayfile.clock import Clock
 from dayfile.errors import LostClaim, Transient
-from dayfile.intake.batch import Batch, Part
+from dayfile.intake.batch import Batch, Part, merged
 from dayfile.intake.segment_writer import SegmentWriter
-from dayfile.intake.sorting import merged
 from dayfile.store.database import Database
 from dayfile.store.transaction import Transaction
 

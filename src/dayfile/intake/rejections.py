@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from dayfile.clock import Clock
 from dayfile.errors import LostClaim, Transient
-from dayfile.intake.sorting import HELD_REFUSAL_BYTES, HELD_REFUSALS
+from dayfile.intake.batch import HELD_REFUSAL_BYTES, HELD_REFUSALS
 from dayfile.model.receipt import Refusal
 from dayfile.model.resource import ResourceType
 from dayfile.store.database import Database

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dayfile.files import segments
-from dayfile.intake.batch import Part
-from dayfile.intake.sorting import DayLines
+from dayfile.intake.batch import DayLines, Part
 from dayfile.model.account import pack_accounts
 from dayfile.model.secret import Randomness
 from dayfile.model.segment import INLINE_LIMIT_BYTES, NewSegment, SegmentKind

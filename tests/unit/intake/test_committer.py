@@ -9,10 +9,9 @@ from concurrent.futures import Future
 import pytest
 
 from dayfile.errors import Corrupt, StorageUnavailable, TooManyRequests, Transient
-from dayfile.intake.batch import Batch
+from dayfile.intake.batch import Batch, DayLines
 from dayfile.intake.committer import Committer
 from dayfile.intake.idempotency import IdempotencyKeys
-from dayfile.intake.sorting import DayLines
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
 from dayfile.model.receipt import Receipt

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 import pytest
 
 from dayfile.errors import Forbidden, InFlight, InvalidBody, TooLarge
-from dayfile.intake import sorting
 from dayfile.intake.body import Compression
 from dayfile.intake.pipeline import Intake
 from dayfile.model.account import Account, AccountSid, AccountState
@@ -212,7 +211,7 @@ def test_a_batch_of_rubbish_is_refused_as_a_whole(
     place: Place, intake: Intake, acme: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Refused lines are kept in the state database: a whole file of the wrong kind has no place there."""
-    monkeypatch.setattr(sorting, "REFUSED_BYTES_LIMIT", 1000)
+    monkeypatch.setattr("dayfile.intake.batch.REFUSED_BYTES_LIMIT", 1000)
     with pytest.raises(TooLarge, match="the first is line 2"):
         intake.submit(a_delivery(_message(acme.sid).line() + b"\n" + b"rubbish\n" * 100))
     assert (place.waiting(), place.rejected()) == ({}, [])

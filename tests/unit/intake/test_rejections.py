@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dayfile.errors import TooLarge, Transient
-from dayfile.intake import rejections, sorting
+from dayfile.intake import batch, rejections
 from dayfile.intake.pipeline import Intake
 from dayfile.model.account import Account
 from dayfile.model.receipt import LISTED_REJECTIONS
@@ -79,7 +79,7 @@ def _message(name: str, account: str) -> Sent:
 def few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bounds that a small batch goes beyond."""
     monkeypatch.setattr(rejections, "FEW_REFUSALS", 2)
-    for module in (rejections, sorting):
+    for module in (rejections, batch):
         monkeypatch.setattr(module, "HELD_REFUSALS", 4)
 
 
@@ -162,7 +162,7 @@ def test_a_batch_that_breaks_off_leaves_nothing_that_counts(
     place: Place, intake: Intake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is refused as a whole, after some of it was written: those rows are nobody's, and go."""
-    monkeypatch.setattr(sorting, "REFUSED_BYTES_LIMIT", 5_000)
+    monkeypatch.setattr(batch, "REFUSED_BYTES_LIMIT", 5_000)
     with pytest.raises(TooLarge, match="the first is line 1"):
         intake.submit(a_delivery(b"rubbish\n" * 100))
     assert place.rejected() == []
