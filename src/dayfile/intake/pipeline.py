@@ -3,8 +3,8 @@
     blocks of a body -> lines -> records by day -> segments -> one commit -> receipt
 
 A batch is all or nothing, and its receipt is given when everything in it is durable. A batch that fits in memory shares
-its segments and its commit with those beside it (`committer.py`); a larger one writes its segments as it comes, pending
-in the ledger, and one commit makes them all count.
+its segments and its commit with those beside it (`group_commit.py`); a larger one writes its segments as it comes,
+pending in the ledger, and one commit makes them all count.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from dayfile.intake.authorization import Authorization, Gate
 from dayfile.intake.batch import Batch
 from dayfile.intake.batch_reader import PART_BYTES, BatchReader, Repeat
 from dayfile.intake.body import Compression, Line, read_lines
-from dayfile.intake.commit import GroupCommit
-from dayfile.intake.committer import Committer
+from dayfile.intake.group_commit import BatchCommit, GroupCommit
 from dayfile.intake.idempotency import Fingerprint, IdempotencyKey, IdempotencyKeys, repeated
 from dayfile.intake.latest_time import LatestTime
 from dayfile.intake.rejections import RejectionWriter
@@ -94,10 +93,12 @@ class Intake:
             writer.give_up(batch.parts)
             rejections.give_up(batch.refused_upload)
 
-        self._committer = Committer(
-            GroupCommit(database, writer=writer, clock=clock).commit, repeats=self._repeats, give_up=give_up
+        self._group_commit = GroupCommit(
+            BatchCommit(database, writer=writer, clock=clock).commit, repeats=self._repeats, give_up=give_up
         )
-        self._retries = Retries(database, self._admission.operators_gate, self._taking, commit=self._committer.submit)
+        self._retries = Retries(
+            database, self._admission.operators_gate, self._taking, commit=self._group_commit.submit
+        )
 
     def authorize(self, caller: Caller) -> None:
         """Raise Forbidden if the caller may not send records at all: to be asked before the body is read."""
@@ -143,7 +144,7 @@ class Intake:
         )
         if after is not None:
             after.result()
-        return self._committer.submit(batch)
+        return self._group_commit.submit(batch)
 
     def retry(self, rejection_ids: Collection[int]) -> Retried:
         """Retry refused lines, as the operator; raises NotFound for an id that does not exist, or Transient."""
@@ -164,7 +165,7 @@ class Intake:
 
     def close(self) -> None:
         """Stop accepting, answer what was submitted, and return when that is done."""
-        self._committer.close()
+        self._group_commit.close()
 
     def _prepared(self, batch: IncomingBatch) -> Batch | Future[Receipt]:
         """Return a batch that is read to its end, or the future of one that needs no commit, or cannot have one."""
@@ -177,7 +178,7 @@ class Intake:
 
     def _prepare(self, batch: IncomingBatch) -> Batch | Future[Receipt]:
         gate = self._admission.gate(batch.caller)
-        self._committer.check_room()
+        self._group_commit.check_room()
         lines = read_lines(batch.blocks, compression=batch.compression, max_bytes=self._max_body_bytes)
         if batch.idempotency_key is None:
             return self._taking.batch(lines, batch.resource_type, gate)
@@ -207,7 +208,7 @@ class Intake:
     def _handed_over(self, prepared: Sequence[Batch | Future[Receipt]]) -> list[Future[Receipt]]:
         """Return the futures of all, those that wait for the commit and those that were there before."""
         batches = [batch for batch in prepared if isinstance(batch, Batch)]
-        answers = iter(self._committer.submit_all(batches))
+        answers = iter(self._group_commit.submit_all(batches))
         return [next(answers) if isinstance(one, Batch) else one for one in prepared]
 
 

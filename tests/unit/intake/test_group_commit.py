@@ -10,7 +10,7 @@ import pytest
 
 from dayfile.errors import Corrupt, StorageUnavailable, TooManyRequests, Transient
 from dayfile.intake.batch import Batch, DayLines
-from dayfile.intake.committer import Committer
+from dayfile.intake.group_commit import GroupCommit
 from dayfile.intake.idempotency import IdempotencyKeys
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
@@ -59,39 +59,39 @@ class Commits:
 
 
 @pytest.fixture
-def make(place: Place) -> Iterator[Callable[..., Committer]]:
-    """Committers that are closed at the end."""
-    made: list[tuple[Committer, Commits]] = []
+def make(place: Place) -> Iterator[Callable[..., GroupCommit]]:
+    """GroupCommits that are closed at the end."""
+    made: list[tuple[GroupCommit, Commits]] = []
 
     def give_up(batch: Batch) -> None:
         assert not batch.parts
 
-    def committer(commits: Commits, *, limit: int = 1000) -> Committer:
-        new = Committer(
+    def group_commit(commits: Commits, *, limit: int = 1000) -> GroupCommit:
+        new = GroupCommit(
             commits.commit, repeats=IdempotencyKeys(place.database), give_up=give_up, waiting_bytes_limit=limit
         )
         made.append((new, commits))
         return new
 
-    yield committer
-    for committer_made, commits in made:
+    yield group_commit
+    for group_commit_made, commits in made:
         commits.may_go_on.release(100)
-        committer_made.close()
+        group_commit_made.close()
 
 
-def test_what_arrives_during_a_commit_shares_the_next(make: Callable[..., Committer]) -> None:
+def test_what_arrives_during_a_commit_shares_the_next(make: Callable[..., GroupCommit]) -> None:
     """However many senders there are, they cost one sync of the disk, and one alone waits for nobody."""
     commits = Commits()
-    committer = make(commits)
-    answers = [committer.submit(_batch("first"))]
+    group_commit = make(commits)
+    answers = [group_commit.submit(_batch("first"))]
     commits.begun.acquire()
-    answers += [committer.submit(_batch(name)) for name in ("a", "b", "c")]
+    answers += [group_commit.submit(_batch(name)) for name in ("a", "b", "c")]
     commits.may_go_on.release(2)
     assert [answer.result(30).sid for answer in answers] == ["first", "a", "b", "c"]
     assert commits.groups == [["first"], ["a", "b", "c"]]
 
 
-def test_nobody_is_answered_before_the_commit(make: Callable[..., Committer]) -> None:
+def test_nobody_is_answered_before_the_commit(make: Callable[..., GroupCommit]) -> None:
     """An answer is a promise that a power cut does not break."""
     commits = Commits()
     answer = make(commits).submit(_batch("a"))
@@ -101,7 +101,7 @@ def test_nobody_is_answered_before_the_commit(make: Callable[..., Committer]) ->
     assert answer.result(30).sid == "a"
 
 
-def test_trouble_with_the_disk_is_told_to_all_of_a_group(make: Callable[..., Committer]) -> None:
+def test_trouble_with_the_disk_is_told_to_all_of_a_group(make: Callable[..., GroupCommit]) -> None:
     """Nothing of any of them is there: all must send again, and trying them one by one would only take longer."""
 
     def troubles(_: Sequence[Batch]) -> None:
@@ -116,7 +116,7 @@ def test_trouble_with_the_disk_is_told_to_all_of_a_group(make: Callable[..., Com
     assert commits.groups == [["first"], ["a", "b"]]
 
 
-def test_a_batch_that_cannot_be_committed_takes_no_other_with_it(make: Callable[..., Committer]) -> None:
+def test_a_batch_that_cannot_be_committed_takes_no_other_with_it(make: Callable[..., GroupCommit]) -> None:
     """The senders of a group do not know one another: what one has done, only that one is told."""
 
     def troubles(batches: Sequence[Batch]) -> None:
@@ -132,40 +132,40 @@ def test_a_batch_that_cannot_be_committed_takes_no_other_with_it(make: Callable[
     assert commits.groups[2:] == [["a"], ["bad"], ["b"]]
 
 
-def test_no_more_is_asked_for_than_fits_in_memory(make: Callable[..., Committer]) -> None:
+def test_no_more_is_asked_for_than_fits_in_memory(make: Callable[..., GroupCommit]) -> None:
     """Senders faster than the disk are told to wait before their body is read, not when memory is gone."""
     commits = Commits()
-    committer = make(commits, limit=20)
-    committer.check_room()
-    answers = [committer.submit(_batch(name)) for name in ("a", "b")]
+    group_commit = make(commits, limit=20)
+    group_commit.check_room()
+    answers = [group_commit.submit(_batch(name)) for name in ("a", "b")]
     with pytest.raises(TooManyRequests) as full:
-        committer.check_room()
+        group_commit.check_room()
     assert full.value.retry_after >= 1
     commits.may_go_on.release(2)
     for answer in answers:
         answer.result(30)
-    committer.close()
-    assert committer.waiting_bytes == 0
+    group_commit.close()
+    assert group_commit.waiting_bytes == 0
 
 
-def test_closing_answers_everything_that_was_handed_over(make: Callable[..., Committer]) -> None:
+def test_closing_answers_everything_that_was_handed_over(make: Callable[..., GroupCommit]) -> None:
     """A server that is told to stop finishes what it took, and takes nothing more."""
     commits = Commits()
-    committer = make(commits)
-    answers = _after_a_first(committer, commits, ["a"])
-    closing = threading.Thread(target=committer.close)
+    group_commit = make(commits)
+    answers = _after_a_first(group_commit, commits, ["a"])
+    closing = threading.Thread(target=group_commit.close)
     closing.start()
     commits.may_go_on.release(2)
     closing.join(30)
     assert [answer.done() for answer in answers] == [True, True]
     with pytest.raises(Transient, match="shutting down"):
-        committer.check_room()
+        group_commit.check_room()
     with pytest.raises(Transient, match="shutting down"):
-        committer.submit(_batch("late"))
-    committer.close()
+        group_commit.submit(_batch("late"))
+    group_commit.close()
 
 
-def test_a_sender_that_stops_waiting_stops_nothing(make: Callable[..., Committer]) -> None:
+def test_a_sender_that_stops_waiting_stops_nothing(make: Callable[..., GroupCommit]) -> None:
     """A client that goes away cancels its answer: the others' answers come from the same thread."""
     commits = Commits()
     answers = _after_a_first(make(commits), commits, ["a"])
@@ -174,8 +174,8 @@ def test_a_sender_that_stops_waiting_stops_nothing(make: Callable[..., Committer
     assert answers[1].result(30).sid == "a"
 
 
-def _after_a_first(committer: Committer, commits: Commits, names: Sequence[str]) -> list[Future[Receipt]]:
+def _after_a_first(group_commit: GroupCommit, commits: Commits, names: Sequence[str]) -> list[Future[Receipt]]:
     """Hand over a batch, and others while its commit runs: they are one group."""
-    answers = [committer.submit(_batch("first"))]
+    answers = [group_commit.submit(_batch("first"))]
     commits.begun.acquire()
-    return answers + [committer.submit(_batch(name)) for name in names]
+    return answers + [group_commit.submit(_batch(name)) for name in names]
