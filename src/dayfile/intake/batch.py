@@ -48,7 +48,7 @@ class DayLines:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class PendingSegment:
     """A segment that is ready to be committed: inline, or an object that is pending in the ledger."""
 
     segment: NewSegment
@@ -63,7 +63,7 @@ class Batch:
     resource_type: ResourceType
     source: str  # rejections are filed under it
     days: tuple[DayLines, ...]  # still in memory: shares its segments with other batches
-    parts: tuple[Part, ...]  # of a batch that was too large for memory: already written, and `days` is empty
+    segments: tuple[PendingSegment, ...]  # already written, of a batch too large for memory: `days` is empty
     refusals: tuple[Refusal, ...]  # with their lines; empty if they are already written
     stored: StoredReceipt | None  # the answer to the idempotency key
     retried: tuple[int, ...]  # rejections that are accepted with it
@@ -86,7 +86,7 @@ class Sorting:
         self.rejected = 0
         self.first_refusals: list[Refusal] = []
         self.refusals: list[Refusal] = []  # since they were last taken
-        self.plain_bytes = 0  # of the part, approximately
+        self.plain_bytes = 0  # of the lines since the last drain, approximately
         self.resource_type = resource_type
         self._gate = gate
         self._parse = parse
@@ -151,9 +151,9 @@ class Sorting:
         if self.plain_bytes:
             self._other_types = None
         days, self._days, self.plain_bytes = self._days, {}, 0
-        part = tuple(self._day_lines(day, days[day]) for day in sorted(days))
-        self.accepted += sum(len(day.lines) for day in part)
-        return part
+        drained = tuple(self._day_lines(day, days[day]) for day in sorted(days))
+        self.accepted += sum(len(day.lines) for day in drained)
+        return drained
 
     def _day_lines(self, day: Day, gathered: _Gathered) -> DayLines:
         return DayLines(

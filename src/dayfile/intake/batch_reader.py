@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from datetime import datetime
 
+from dayfile.clock import Clock
 from dayfile.intake.authorization import Gate
-from dayfile.intake.batch import Batch, DayLines, Part, Sorting, without_value
+from dayfile.intake.batch import Batch, DayLines, PendingSegment, Sorting, without_value
 from dayfile.intake.body import Line
-from dayfile.intake.idempotency import IdempotencyKey, stored
-from dayfile.intake.latest_time import LatestTime
+from dayfile.intake.idempotency import KeyedBody, stored
 from dayfile.intake.rejections import RejectionWriter, are_few
 from dayfile.intake.segment_writer import SegmentWriter
 from dayfile.model.receipt import Receipt, Refusal
 from dayfile.model.record import RecordReader
 from dayfile.model.resource import ResourceType
 from dayfile.model.secret import Randomness
+from dayfile.store.database import Database
 
 PART_BYTES = 16 * 1024 * 1024
 """The most bytes of lines of a batch that waits in memory."""
 
 _SID_DIGITS = 32
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repeat:
-    """The key of a request that may be repeated, and its body's digest, asked for once its lines have ended."""
-
-    key: IdempotencyKey
-    digest: Callable[[], str]
+_READ_AGAIN_SECONDS = 1.0  # a read of the mark for every small batch would cost it a tenth of its time
 
 
 class BatchReader:
@@ -51,14 +45,14 @@ class BatchReader:
         self._keep_dropped = keep_dropped
         self._part_bytes = part_bytes
 
-    def batch(
+    def read(
         self,
         lines: Iterable[Line],
         resource_type: ResourceType,
         gate: Gate,
         *,
         source: str | None = None,
-        repeat: Repeat | None = None,
+        keyed: KeyedBody | None = None,
         checks_type: bool = True,
     ) -> Batch:
         """Read the lines to their end. Rejections are filed under `source`, or else under the receipt's sid.
@@ -73,22 +67,22 @@ class BatchReader:
         try:
             while taken.sorting.fill(lines, part_bytes=self._part_bytes):
                 self._write_away(taken)
-            return self._batch(taken, self._write_rest(taken), sid=sid, repeat=repeat)
+            return self._batch(taken, self._write_rest(taken), sid=sid, keyed=keyed)
         except BaseException:
-            self._writer.give_up(taken.parts)
+            self._writer.give_up(taken.segments)
             self._rejections.give_up(taken.refused_upload)
             raise
 
-    def sort(self, lines: Iterable[Line], resource_type: ResourceType, gate: Gate) -> Batch:
+    def read_kept(self, lines: Iterable[Line], resource_type: ResourceType, gate: Gate) -> Batch:
         """Read a few lines that are already kept as rejections, and write nothing; the batch has all refusals.
 
-        Raises what `batch` raises.
+        Raises what `read` raises.
         """
         taken = _Taken(self._sorting(resource_type, gate, checks_type=False), source="")
         lines = iter(lines)
         while taken.sorting.fill(lines, part_bytes=self._part_bytes):
             pass
-        return self._batch(taken, taken.sorting.drain(), sid="RC" + self._randomness.hex(_SID_DIGITS), repeat=None)
+        return self._batch(taken, taken.sorting.drain(), sid="RC" + self._randomness.hex(_SID_DIGITS), keyed=None)
 
     def _sorting(self, resource_type: ResourceType, gate: Gate, *, checks_type: bool) -> Sorting:
         reader = RecordReader(resource_type, keep_dropped=self._keep_dropped, now=self._latest.time())
@@ -97,7 +91,7 @@ class BatchReader:
     def _write_away(self, taken: _Taken) -> None:
         """Write lines and refusals that are enough for a part before the rest is read."""
         if taken.sorting.plain_bytes >= self._part_bytes:
-            taken.parts += self._writer.write(taken.sorting.drain())
+            taken.segments += self._writer.write(taken.sorting.drain())
         if taken.sorting.has_many_refusals:
             self._write_refusals(taken)
 
@@ -106,9 +100,9 @@ class BatchReader:
         if taken.refused_upload is not None or not are_few(taken.sorting.refusals):
             self._write_refusals(taken)
         rest = taken.sorting.drain()
-        if not taken.parts:
+        if not taken.segments:
             return rest
-        taken.parts += self._writer.write(rest)
+        taken.segments += self._writer.write(rest)
         return ()
 
     def _write_refusals(self, taken: _Taken) -> None:
@@ -116,7 +110,7 @@ class BatchReader:
             taken.sorting.take_refusals(), taken.sorting.resource_type, taken.source, upload_id=taken.refused_upload
         )
 
-    def _batch(self, taken: _Taken, days: tuple[DayLines, ...], *, sid: str, repeat: Repeat | None) -> Batch:
+    def _batch(self, taken: _Taken, days: tuple[DayLines, ...], *, sid: str, keyed: KeyedBody | None) -> Batch:
         refusals = taken.sorting.take_refusals()
         receipt = Receipt(
             sid=sid,
@@ -129,21 +123,21 @@ class BatchReader:
             resource_type=taken.sorting.resource_type,
             source=taken.source,
             days=days,
-            parts=tuple(taken.parts),
+            segments=tuple(taken.segments),
             refusals=refusals,
-            stored=None if repeat is None else stored(receipt, repeat.key, body_sha256=repeat.digest()),
+            stored=None if keyed is None else stored(receipt, keyed),
             retried=(),
             refused_upload=taken.refused_upload,
         )
 
 
 class _Taken:
-    """One batch while it is read: its sorted lines, and the parts already written."""
+    """One batch while it is read: its sorted lines, and the segments already written."""
 
     def __init__(self, sorting: Sorting, *, source: str) -> None:
         self.sorting = sorting
         self.source = source
-        self.parts: list[Part] = []
+        self.segments: list[PendingSegment] = []
         self.refused_upload: int | None = None
 
 
@@ -156,3 +150,28 @@ def _as_answered(refusal: Refusal) -> Refusal:
         line=b"",
         account=None,
     )
+
+
+class LatestTime:
+    """The latest moment that it may be by now, the later of the clock and the mark. Safe to share between threads.
+
+    So records are not refused because this machine's clock is behind.
+    """
+
+    def __init__(self, database: Database, *, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._mark = clock.now()
+        self._read_again_at = float("-inf")
+
+    def time(self) -> datetime:
+        """Return the clock's time, or the mark if that is later; the mark is read at most once a second.
+
+        Raises DatabaseUnavailable.
+        """
+        if self._clock.monotonic() >= self._read_again_at:
+            with self._database.snapshot() as tx:
+                mark = tx.clock_marks.find()
+            self._mark = mark.at if mark else self._clock.now()
+            self._read_again_at = self._clock.monotonic() + _READ_AGAIN_SECONDS
+        return max(self._clock.now(), self._mark)

@@ -37,8 +37,8 @@ else:
 Line = tuple[int, bytes]
 """A line's number and its bytes. Numbers, from 1, count elements, or lines with the empty ones, which are left out."""
 
-BATCH_BYTES = 1024 * 1024
-"""The approximate bytes of a body in one list of lines."""
+BLOCK_BYTES = 1024 * 1024
+"""The approximate bytes of plain text that are split into one list of lines."""
 
 SENT_WINDOW_LOG: Final = 23
 """A sender's zstd needs at most 8 MiB of memory to be read, the bound of RFC 9659: many are read at once."""
@@ -83,8 +83,8 @@ def read_lines(blocks: Iterable[bytes], *, compression: Compression | None, max_
     """Yield the lines of a body that comes in blocks; raises what a LineSplitter raises."""
     splitter = LineSplitter(compression=compression, max_bytes=max_bytes)
     for block in blocks:
-        for batch in splitter.feed(block):
-            yield from batch
+        for lines in splitter.feed(block):
+            yield from lines
     yield from splitter.finish()
 
 
@@ -99,15 +99,15 @@ class LineSplitter:
         *,
         compression: Compression | None,
         max_bytes: int | None,
-        batch_bytes: int = BATCH_BYTES,
+        block_bytes: int = BLOCK_BYTES,
         max_line_bytes: int = MAX_LINE_BYTES,
     ) -> None:
         """Bound the body, after decompression, by `max_bytes`; with None it is a file, and has no bound."""
         self._compression = compression
         window_log = FILE_WINDOW_LOG if max_bytes is None else SENT_WINDOW_LOG
-        self._inflater = compression and Inflater(compression, block_bytes=batch_bytes, window_log=window_log)
+        self._inflater = compression and Inflater(compression, block_bytes=block_bytes, window_log=window_log)
         self._max_bytes = max_bytes
-        self._batch_bytes = batch_bytes
+        self._block_bytes = block_bytes
         self._max_line_bytes = max_line_bytes
         self._plain_bytes = 0
         self._waiting: list[bytes] = []
@@ -122,7 +122,7 @@ class LineSplitter:
             self._count(len(block))
             self._waiting.append(block)
             self._waiting_bytes += len(block)
-            if self._waiting_bytes >= self._batch_bytes:
+            if self._waiting_bytes >= self._block_bytes:
                 yield self._split()
 
     def finish(self) -> list[Line]:
@@ -135,9 +135,9 @@ class LineSplitter:
     def _blocks(self, chunk: bytes) -> Iterable[bytes]:
         if self._inflater is not None:
             return self._inflater.feed(chunk)
-        if len(chunk) <= self._batch_bytes:
+        if len(chunk) <= self._block_bytes:
             return (chunk,)
-        return (chunk[start : start + self._batch_bytes] for start in range(0, len(chunk), self._batch_bytes))
+        return (chunk[start : start + self._block_bytes] for start in range(0, len(chunk), self._block_bytes))
 
     def _count(self, size: int) -> None:
         self._plain_bytes += size

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from dayfile.clock import Clock
 from dayfile.errors import Conflict, LostClaim, TooManyRequests, Transient
-from dayfile.intake.batch import Batch, Part, merged
+from dayfile.intake.batch import Batch, PendingSegment, merged
 from dayfile.intake.idempotency import IdempotencyKeys
 from dayfile.intake.segment_writer import SegmentWriter
 from dayfile.model.receipt import Receipt
@@ -53,13 +53,13 @@ class GroupCommit:
         self,
         commit: Commit,
         *,
-        repeats: IdempotencyKeys,
+        keys: IdempotencyKeys,
         give_up: Callable[[Batch], None],
         waiting_bytes_limit: int = WAITING_BYTES_LIMIT,
     ) -> None:
         """Release, by `give_up`, what is already written of a batch that is not committed."""
         self._commit = commit
-        self._repeats = repeats
+        self._keys = keys
         self._give_up = give_up
         self._limit = waiting_bytes_limit
         self._changed = threading.Condition()
@@ -162,7 +162,7 @@ class GroupCommit:
                     self._answer([waiting])
         else:
             for waiting in group:
-                self._repeats.end_of(waiting.batch.stored)
+                self._keys.end_of(waiting.batch.stored)
                 waiting.answer.set_result(waiting.batch.receipt)
 
     def _refuse(self, waiting: _Waiting, error: Exception) -> None:
@@ -172,10 +172,10 @@ class GroupCommit:
         receipt = None
         if batch.stored is not None and isinstance(error, Conflict):
             try:
-                receipt = self._repeats.settle(batch.stored)
+                receipt = self._keys.settle(batch.stored)
             except Exception as unsettled:  # noqa: BLE001 - as above
                 error = unsettled
-        self._repeats.end_of(batch.stored)
+        self._keys.end_of(batch.stored)
         if receipt is None:
             waiting.answer.set_exception(error)
         else:
@@ -203,15 +203,15 @@ class BatchCommit:
             self._writer.give_up(shared)
             raise
 
-    def _record(self, batches: Sequence[Batch], shared: Sequence[Part]) -> None:
-        # Batches that came in parts stay together and go last. They were in flight beside the others, so any order of
-        # whole batches is an order in which they may have arrived.
-        parts = [*shared, *(part for batch in batches for part in batch.parts)]
+    def _record(self, batches: Sequence[Batch], shared: Sequence[PendingSegment]) -> None:
+        # Segments of one batch that were already written stay together and go last. They were in flight beside the
+        # others, so any order of whole batches is an order in which they may have arrived.
+        pending = [*shared, *(segment for batch in batches for segment in batch.segments)]
         now = self._clock.now()
         try:
             with self._database.transaction() as tx:
-                tx.uploads.go_live([part.upload_id for part in parts if part.upload_id is not None], now=now)
-                tx.segments.add([part.segment for part in parts], now=now)
+                tx.uploads.go_live([one.upload_id for one in pending if one.upload_id is not None], now=now)
+                tx.segments.add([one.segment for one in pending], now=now)
                 tx.uploads.settle([batch.refused_upload for batch in batches if batch.refused_upload is not None])
                 for batch in batches:
                     if batch.refusals:

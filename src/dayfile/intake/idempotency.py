@@ -8,7 +8,7 @@ receipt. Only requests with a key have a row; another receipt's sid only names t
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
@@ -32,6 +32,14 @@ class IdempotencyKey:
 
     credential: str
     idempotency_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyedBody:
+    """The idempotency key of a request, and the digest of its body, asked for once its lines have ended."""
+
+    key: IdempotencyKey
+    digest: Callable[[], str]
 
 
 class IdempotencyKeys:
@@ -102,8 +110,8 @@ class Fingerprint:
         return self._hash.hexdigest()
 
 
-def stored(receipt: Receipt, key: IdempotencyKey, *, body_sha256: str) -> StoredReceipt:
-    """Return the receipt as it is stored."""
+def stored(receipt: Receipt, keyed: KeyedBody) -> StoredReceipt:
+    """Return the receipt of a request as it is stored."""
     answer = _Answer(
         accepted=receipt.accepted,
         rejected=receipt.rejected,
@@ -111,9 +119,9 @@ def stored(receipt: Receipt, key: IdempotencyKey, *, body_sha256: str) -> Stored
     )
     return StoredReceipt(
         sid=receipt.sid,
-        credential=key.credential,
-        idempotency_key=key.idempotency_key,
-        body_sha256=body_sha256,
+        credential=keyed.key.credential,
+        idempotency_key=keyed.key.idempotency_key,
+        body_sha256=keyed.digest(),
         answer=msgspec.json.encode(answer).decode(),
     )
 

@@ -1,6 +1,11 @@
 """Intake of records: the one stage that every sender goes through.
 
-    blocks of a body -> lines -> records by day -> segments -> one commit -> receipt
+    body -> lines -> records -> batch -> segments -> group commit -> receipt
+
+`body.py` decompresses a body and cuts it into lines (`json_array.py` those of an array). `batch_reader.py` makes
+records of the lines and a batch of the records (`batch.py`: sorted by day, refused lines with their reasons), if
+`authorization.py` lets their accounts in. `segment_writer.py` makes segments of its days. `group_commit.py` commits
+them, and the receipt is given; `idempotency.py` gives it again to a request that is repeated.
 
 A batch is all or nothing, and its receipt is given when everything in it is durable. A batch that fits in memory shares
 its segments and its commit with those beside it (`group_commit.py`); a larger one writes its segments as it comes,
@@ -18,11 +23,10 @@ from dayfile.clock import Clock
 from dayfile.files.storage import Storage
 from dayfile.intake.authorization import Authorization, Gate
 from dayfile.intake.batch import Batch
-from dayfile.intake.batch_reader import PART_BYTES, BatchReader, Repeat
+from dayfile.intake.batch_reader import PART_BYTES, BatchReader, LatestTime
 from dayfile.intake.body import Compression, Line, read_lines
 from dayfile.intake.group_commit import BatchCommit, GroupCommit
-from dayfile.intake.idempotency import Fingerprint, IdempotencyKey, IdempotencyKeys, repeated
-from dayfile.intake.latest_time import LatestTime
+from dayfile.intake.idempotency import Fingerprint, IdempotencyKey, IdempotencyKeys, KeyedBody, repeated
 from dayfile.intake.rejections import RejectionWriter
 from dayfile.intake.retry import Retried, Retries
 from dayfile.intake.segment_writer import SegmentWriter
@@ -76,11 +80,11 @@ class Intake:
     ) -> None:
         """Bound a body after decompression by `max_body_bytes`; `keep_dropped` keeps fields that an export drops."""
         self._max_body_bytes = max_body_bytes
-        self._admission = Authorization(database, accounts_may_write=accounts_may_write)
-        self._repeats = IdempotencyKeys(database)
+        self._authorization = Authorization(database, accounts_may_write=accounts_may_write)
+        self._keys = IdempotencyKeys(database)
         writer = SegmentWriter(ObjectWriter(database, storage, clock=clock), randomness=randomness)
         rejections = RejectionWriter(database, clock=clock)
-        self._taking = BatchReader(
+        self._reader = BatchReader(
             writer,
             rejections,
             latest=LatestTime(database, clock=clock),
@@ -90,19 +94,19 @@ class Intake:
         )
 
         def give_up(batch: Batch) -> None:
-            writer.give_up(batch.parts)
+            writer.give_up(batch.segments)
             rejections.give_up(batch.refused_upload)
 
         self._group_commit = GroupCommit(
-            BatchCommit(database, writer=writer, clock=clock).commit, repeats=self._repeats, give_up=give_up
+            BatchCommit(database, writer=writer, clock=clock).commit, keys=self._keys, give_up=give_up
         )
         self._retries = Retries(
-            database, self._admission.operators_gate, self._taking, commit=self._group_commit.submit
+            database, self._authorization.operators_gate, self._reader, commit=self._group_commit.submit
         )
 
     def authorize(self, caller: Caller) -> None:
         """Raise Forbidden if the caller may not send records at all: to be asked before the body is read."""
-        self._admission.gate(caller)
+        self._authorization.gate(caller)
 
     def accept(self, batch: IncomingBatch) -> Receipt:
         """Accept a batch and wait until it is durable; raises what `submit` and its future raise."""
@@ -114,18 +118,18 @@ class Intake:
         Raises Forbidden, InvalidBody, TooLarge, TooManyRequests, InFlight, Conflict or Transient, at once or from the
         future. Then nothing of the batch was accepted.
         """
-        return self._handed_over([self._prepare(batch)])[0]
+        return self._commit([self._read(batch)])[0]
 
     def submit_all(self, incoming: Sequence[IncomingBatch]) -> list[Future[Receipt]]:
         """Submit several batches for one commit. A failed batch raises from its own future; the others are unaffected.
 
         Raises Transient if no more is accepted at all.
         """
-        return self._handed_over([self._prepared(batch) for batch in incoming])
+        return self._commit([self._read_or_fail(batch) for batch in incoming])
 
     def find_chunk(self, digest: str) -> Receipt | None:
         """Return the receipt of a chunk of a file that was taken in before, or None."""
-        kept = self._repeats.find(_chunk_key(digest))
+        kept = self._keys.find(_chunk_key(digest))
         return None if kept is None else repeated(kept, body_sha256=digest)
 
     def submit_chunk(self, chunk: Chunk, *, after: Future[Receipt] | None) -> Future[Receipt]:
@@ -133,13 +137,13 @@ class Intake:
 
         If that chunk failed, this raises its error: lines of a file never overtake one another.
         """
-        repeat = Repeat(key=_chunk_key(chunk.digest), digest=lambda: chunk.digest)
-        batch = self._taking.batch(
+        keyed = KeyedBody(key=_chunk_key(chunk.digest), digest=lambda: chunk.digest)
+        batch = self._reader.read(
             chunk.lines,
             chunk.resource_type,
-            self._admission.operators_gate(),
+            self._authorization.operators_gate(),
             source=chunk.source,
-            repeat=repeat,
+            keyed=keyed,
             checks_type=chunk.is_first,
         )
         if after is not None:
@@ -167,49 +171,49 @@ class Intake:
         """Stop accepting, answer what was submitted, and return when that is done."""
         self._group_commit.close()
 
-    def _prepared(self, batch: IncomingBatch) -> Batch | Future[Receipt]:
+    def _read_or_fail(self, batch: IncomingBatch) -> Batch | Future[Receipt]:
         """Return a batch that is read to its end, or the future of one that needs no commit, or cannot have one."""
         try:
-            return self._prepare(batch)
+            return self._read(batch)
         except Exception as error:  # noqa: BLE001 - it is handed to whoever sent the batch
             failed: Future[Receipt] = Future()
             failed.set_exception(error)
             return failed
 
-    def _prepare(self, batch: IncomingBatch) -> Batch | Future[Receipt]:
-        gate = self._admission.gate(batch.caller)
+    def _read(self, batch: IncomingBatch) -> Batch | Future[Receipt]:
+        gate = self._authorization.gate(batch.caller)
         self._group_commit.check_room()
         lines = read_lines(batch.blocks, compression=batch.compression, max_bytes=self._max_body_bytes)
         if batch.idempotency_key is None:
-            return self._taking.batch(lines, batch.resource_type, gate)
+            return self._reader.read(lines, batch.resource_type, gate)
         key = IdempotencyKey(credential=batch.caller.credential, idempotency_key=batch.idempotency_key)
-        self._repeats.begin(key)
+        self._keys.begin(key)
         try:
-            return self._prepare_once(lines, batch.resource_type, gate, key)
+            return self._read_keyed(lines, batch.resource_type, gate, key)
         except BaseException:
-            self._repeats.end(key)
+            self._keys.end(key)
             raise
 
-    def _prepare_once(
+    def _read_keyed(
         self, lines: Iterator[Line], resource_type: ResourceType, gate: Gate, key: IdempotencyKey
     ) -> Batch | Future[Receipt]:
         fingerprint = Fingerprint(resource_type)
         lines = fingerprint.watch(lines)
-        kept = self._repeats.find(key)
+        kept = self._keys.find(key)
         if kept is None:
-            repeat = Repeat(key=key, digest=fingerprint.hexdigest)
-            return self._taking.batch(lines, resource_type, gate, repeat=repeat)
+            keyed = KeyedBody(key=key, digest=fingerprint.hexdigest)
+            return self._reader.read(lines, resource_type, gate, keyed=keyed)
         deque(lines, maxlen=0)  # read only to know whether it is the same body
         answer: Future[Receipt] = Future()
         answer.set_result(repeated(kept, body_sha256=fingerprint.hexdigest()))
-        self._repeats.end(key)
+        self._keys.end(key)
         return answer
 
-    def _handed_over(self, prepared: Sequence[Batch | Future[Receipt]]) -> list[Future[Receipt]]:
+    def _commit(self, read: Sequence[Batch | Future[Receipt]]) -> list[Future[Receipt]]:
         """Return the futures of all, those that wait for the commit and those that were there before."""
-        batches = [batch for batch in prepared if isinstance(batch, Batch)]
+        batches = [batch for batch in read if isinstance(batch, Batch)]
         answers = iter(self._group_commit.submit_all(batches))
-        return [next(answers) if isinstance(one, Batch) else one for one in prepared]
+        return [next(answers) if isinstance(one, Batch) else one for one in read]
 
 
 def _chunk_key(digest: str) -> IdempotencyKey:

@@ -37,13 +37,13 @@ class Retries:
         self,
         database: Database,
         gate: Callable[[], Gate],
-        taking: BatchReader,
+        reader: BatchReader,
         *,
         commit: Callable[[Batch], Future[Receipt]],
     ) -> None:
         self._database = database
         self._gate = gate
-        self._taking = taking
+        self._reader = reader
         self._commit = commit
 
     def retry(self, rejection_ids: Collection[int]) -> Retried:
@@ -87,7 +87,7 @@ class Retries:
     def _retry_type(self, resource_type: ResourceType, rejections: Collection[Rejection]) -> Retried:
         # Numbered by their ids: so those that are refused again are known. Nobody else can take a mark off a kept line.
         lines = ((rejection.id, rejection.refusal.line.removeprefix(BYTE_ORDER_MARK)) for rejection in rejections)
-        batch = self._taking.sort(lines, resource_type, self._gate())
+        batch = self._reader.read_kept(lines, resource_type, self._gate())
         refused = {refusal.line_number for refusal in batch.refusals}
         accepted = tuple(rejection.id for rejection in rejections if rejection.id not in refused)
         no_longer_waiting = [refusal for refusal in batch.refusals if refusal.account is None]

@@ -1,4 +1,4 @@
-"""Writing of segments: small ones stay in memory to be part of the commit, the others become pending objects."""
+"""Writing of segments: small ones stay in memory and go into the commit, the others become pending objects."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dayfile.files import segments
-from dayfile.intake.batch import DayLines, Part
+from dayfile.intake.batch import DayLines, PendingSegment
 from dayfile.model.account import pack_accounts
 from dayfile.model.secret import Randomness
 from dayfile.model.segment import INLINE_LIMIT_BYTES, NewSegment, SegmentKind
@@ -29,7 +29,7 @@ class SegmentWriter:
         self._objects = objects
         self._randomness = randomness
 
-    def write(self, days: Iterable[DayLines]) -> list[Part]:
+    def write(self, days: Iterable[DayLines]) -> list[PendingSegment]:
         """Return a segment for each day; its object, if it has one, is durable and pending in the ledger.
 
         Raises StorageUnavailable or DatabaseUnavailable; then everything written here is given up.
@@ -38,13 +38,15 @@ class SegmentWriter:
         objects = {draft.segment.key: draft.content for draft in drafts if draft.segment.key and draft.content}
         upload_ids = self._objects.put_many(objects) if objects else {}
         return [
-            Part(segment=draft.segment, upload_id=upload_ids[draft.segment.key] if draft.segment.key else None)
+            PendingSegment(
+                segment=draft.segment, upload_id=upload_ids[draft.segment.key] if draft.segment.key else None
+            )
             for draft in drafts
         ]
 
-    def give_up(self, parts: Sequence[Part]) -> None:
-        """Leave the objects of parts that will not be committed to the sweep."""
-        self._objects.give_up([part.upload_id for part in parts if part.upload_id is not None])
+    def give_up(self, pending: Sequence[PendingSegment]) -> None:
+        """Leave the objects of segments that will not be committed to the sweep."""
+        self._objects.give_up([segment.upload_id for segment in pending if segment.upload_id is not None])
 
     def _draft(self, day: DayLines) -> _Draft:
         inline = _inline(day)

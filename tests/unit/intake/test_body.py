@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from dayfile.errors import InvalidBody, TooLarge
 from dayfile.files import zstd
 from dayfile.intake.body import (
-    BATCH_BYTES,
+    BLOCK_BYTES,
     FILE_WINDOW_LOG,
     SENT_WINDOW_LOG,
     Compression,
@@ -267,7 +267,7 @@ def test_a_body_over_the_limit_of_plain_bytes_is_too_large(compression: Compress
 def test_no_body_takes_more_memory_than_some_batches(start: bytes, filling: bytes, compression: Compression) -> None:
     """Many times its bytes from a few: one request must not take the server's memory from the others."""
     packer = zlib.compressobj(1, wbits=31) if compression is GZIP else zstd.ZstdCompressor()
-    blocks = [start, *[filling * (BATCH_BYTES // len(filling))] * 12]
+    blocks = [start, *[filling * (BLOCK_BYTES // len(filling))] * 12]
     body = b"".join(map(packer.compress, blocks)) + packer.flush()
     tracemalloc.start()
     try:
@@ -277,10 +277,10 @@ def test_no_body_takes_more_memory_than_some_batches(start: bytes, filling: byte
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert taken <= 1
-    assert peak < 8 * BATCH_BYTES
+    assert peak < 8 * BLOCK_BYTES
 
 
-@pytest.mark.parametrize("excess", [0, 1, 2, 3 * BATCH_BYTES])
+@pytest.mark.parametrize("excess", [0, 1, 2, 3 * BLOCK_BYTES])
 def test_an_overlong_line_arrives_cut_and_costs_no_other_line(excess: int) -> None:
     """One byte over the limit is enough for the reader to refuse it; what comes after it is not its fault."""
     line = b"x" * (MAX_LINE_BYTES + excess)
@@ -297,23 +297,23 @@ def test_an_overlong_line_arrives_cut_and_costs_no_other_line(excess: int) -> No
 
 def test_an_overlong_line_is_not_cut_to_one_that_is_not() -> None:
     """A carriage return where it is cut is none that ends it."""
-    line = b"x" * MAX_LINE_BYTES + b"\r" + b"x" * (BATCH_BYTES - 1)
-    chunks = [line[:BATCH_BYTES], line[BATCH_BYTES:], b"\nb\n"]
+    line = b"x" * MAX_LINE_BYTES + b"\r" + b"x" * (BLOCK_BYTES - 1)
+    chunks = [line[:BLOCK_BYTES], line[BLOCK_BYTES:], b"\nb\n"]
     assert list(read_lines(chunks, compression=None, max_bytes=None)) == [(1, line[: MAX_LINE_BYTES + 1]), (2, b"b")]
 
 
 def test_a_byte_order_mark_is_one_only_where_the_body_begins() -> None:
     """Anywhere else it is text that does not belong there, and what it stands before is no array."""
-    body = b" " * BATCH_BYTES + MARK + b"[1]\n"
-    chunks = [body[:BATCH_BYTES], body[BATCH_BYTES:]]
+    body = b" " * BLOCK_BYTES + MARK + b"[1]\n"
+    chunks = [body[:BLOCK_BYTES], body[BLOCK_BYTES:]]
     assert list(read_lines(chunks, compression=None, max_bytes=None)) == _lines(body) == [(1, MARK + b"[1]")]
 
 
 def _outcome(
-    body: bytes, *, sizes: list[int], batch_bytes: int, compression: Compression | None = None
+    body: bytes, *, sizes: list[int], block_bytes: int, compression: Compression | None = None
 ) -> list[Line] | str:
     """The lines of a body that comes in chunks of these sizes, over and over; or that it is refused."""
-    splitter = LineSplitter(compression=compression, max_bytes=None, batch_bytes=batch_bytes, max_line_bytes=20)
+    splitter = LineSplitter(compression=compression, max_bytes=None, block_bytes=block_bytes, max_line_bytes=20)
     lines: list[Line] = []
     try:
         at = turn = 0
@@ -338,12 +338,12 @@ chunk_sizes = st.lists(st.integers(1, 12), min_size=1, max_size=4)
 
 @given(bodies, chunk_sizes, st.integers(4, 30), st.sampled_from([None, *Compression]))
 def test_chunks_make_no_difference(
-    body: bytes, sizes: list[int], batch_bytes: int, compression: Compression | None
+    body: bytes, sizes: list[int], block_bytes: int, compression: Compression | None
 ) -> None:
     """The network cuts where it likes; the same body must always give the same lines, or the same refusal."""
-    whole = _outcome(body, sizes=[1000], batch_bytes=BATCH_BYTES)
+    whole = _outcome(body, sizes=[1000], block_bytes=BLOCK_BYTES)
     sent = _packed(body, compression)
-    assert _outcome(sent, sizes=sizes, batch_bytes=batch_bytes, compression=compression) == whole
+    assert _outcome(sent, sizes=sizes, block_bytes=block_bytes, compression=compression) == whole
 
 
 values: st.SearchStrategy[Any] = st.recursive(
@@ -352,12 +352,12 @@ values: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@given(st.lists(values), st.sampled_from([None, 1, "\t"]), st.sampled_from([4, BATCH_BYTES]))
+@given(st.lists(values), st.sampled_from([None, 1, "\t"]), st.sampled_from([4, BLOCK_BYTES]))
 def test_the_elements_of_an_array_are_what_a_json_reader_finds(
-    elements: list[Any], indent: str | int | None, batch_bytes: int
+    elements: list[Any], indent: str | int | None, block_bytes: int
 ) -> None:
     """Whatever an element holds, and however the array is laid out, its elements are the array's."""
-    splitter = LineSplitter(compression=None, max_bytes=None, batch_bytes=batch_bytes)
+    splitter = LineSplitter(compression=None, max_bytes=None, block_bytes=block_bytes)
     body = json.dumps(elements, indent=indent, ensure_ascii=False).encode()
     lines = [line for batch in splitter.feed(body) for line in batch] + splitter.finish()
     assert [(number, json.loads(line)) for number, line in lines] == list(enumerate(elements, 1))

@@ -34,7 +34,7 @@ def _batch(name: str, *, size: int = 10) -> Batch:
         resource_type=MESSAGES,
         source=name,
         days=(lines,),
-        parts=(),
+        segments=(),
         refusals=(),
         stored=None,
         retried=(),
@@ -64,11 +64,11 @@ def make(place: Place) -> Iterator[Callable[..., GroupCommit]]:
     made: list[tuple[GroupCommit, Commits]] = []
 
     def give_up(batch: Batch) -> None:
-        assert not batch.parts
+        assert not batch.segments
 
     def group_commit(commits: Commits, *, limit: int = 1000) -> GroupCommit:
         new = GroupCommit(
-            commits.commit, repeats=IdempotencyKeys(place.database), give_up=give_up, waiting_bytes_limit=limit
+            commits.commit, keys=IdempotencyKeys(place.database), give_up=give_up, waiting_bytes_limit=limit
         )
         made.append((new, commits))
         return new
