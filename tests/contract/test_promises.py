@@ -21,7 +21,7 @@ from dayfile.api.openapi.document import OPERATIONS
 from dayfile.api.openapi.operation import Operation
 from dayfile.errors import DatabaseUnavailable, TooManyRequests
 from dayfile.files.links import Link
-from dayfile.intake.group_commit import GroupCommit
+from dayfile.intake.group_commit import BatchQueue
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import Scope as KeyScope
 from dayfile.model.day import Day
@@ -220,7 +220,7 @@ def test_every_status_that_is_promised_can_be_had(
 
         monkeypatch.setattr(Database, "snapshot", fail)
     if status == 429:
-        monkeypatch.setattr(GroupCommit, "check_room", _enter_in_vain)
+        monkeypatch.setattr(BatchQueue, "check_room", _enter_in_vain)
         monkeypatch.setattr(Concurrency, "enter", _enter_in_vain)
         monkeypatch.setattr(FailedLogins, "_hold_back", _wait_in_vain)
     assert spoiled(server, asked, status).status_code == status

@@ -1,7 +1,7 @@
 """Route of intake: a request body becomes one batch, and the response is its receipt. Not Twilio's.
 
 Bodies are not parsed here. A small body is read whole by the event loop, and is authorized and submitted in a thread
-together with others (micro-batching, `rounds.py`). Of a larger one only the start is read before the sender is
+together with others (`micro_batches.py`). Of a larger one only the start is read before the sender is
 authorized, and it gets a thread of its own. A very large one is streamed by that thread, in bounded memory.
 """
 
@@ -24,7 +24,7 @@ from dayfile.api.body_room import BodyRoom
 from dayfile.api.content_type import check_batch_type
 from dayfile.api.context import context_of
 from dayfile.api.incoming import IncomingBody
-from dayfile.api.rounds import Rounds
+from dayfile.api.micro_batches import MicroBatches
 from dayfile.api.shapes import Body
 from dayfile.errors import DayfileError, InvalidBody, InvalidParameter, TooLarge, Unauthorized
 from dayfile.intake.body import Compression
@@ -34,11 +34,11 @@ from dayfile.model.receipt import Receipt
 from dayfile.model.resource import parse_resource_type
 from dayfile.web.protocol import read_on
 
-ROUND_BYTES = 16 * 1024
-"""Largest plain body that shares a round with others: parsing it does not keep them waiting."""
+MICRO_BATCH_BYTES = 16 * 1024
+"""Largest plain body that shares a micro-batch with others: parsing it does not keep them waiting."""
 
-ROUND_LINES = 128
-"""Most lines or elements of such a body: as many records as fit into ROUND_BYTES."""
+MICRO_BATCH_LINES = 128
+"""Most lines or elements of such a body: as many records as fit into MICRO_BATCH_BYTES."""
 
 READ_WHOLE_BYTES = 8 * 1024 * 1024
 """Largest body, as it is sent, that is read whole; a larger one is streamed."""
@@ -84,7 +84,7 @@ class _Door:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="intake")
         self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()  # of active senders
         self._stream_threads = ThreadPoolExecutor(STREAMS_LIMIT, thread_name_prefix="intake-stream")
-        self._rounds = Rounds(_submit_all, name="intake-round")
+        self._micro_batches = MicroBatches(_submit_all, name="intake-micro-batch")
         self._room = BodyRoom(limit_bytes=HELD_BYTES_LIMIT, limit_streams=STREAMS_LIMIT)
 
     async def receive(self, request: Request) -> Receipt:
@@ -93,8 +93,8 @@ class _Door:
         start = await body.start()
         if "authorization" not in request.headers:
             raise Unauthorized("Authenticate")  # before spending anything else on it
-        if body.is_whole and _fits_a_round(request, start):
-            return await self._rounds.ask((request, start))
+        if body.is_whole and _fits_a_micro_batch(request, start):
+            return await self._micro_batches.ask((request, start))
         loop = asyncio.get_running_loop()
         sender = await loop.run_in_executor(self._asking_threads, _authorized, request)
         read_on(request.scope)
@@ -136,11 +136,11 @@ def _door_of(request: Request) -> _Door:
     return cast("_Door", state.records_door)
 
 
-def _fits_a_round(request: Request, body: Sequence[bytes]) -> bool:
+def _fits_a_micro_batch(request: Request, body: Sequence[bytes]) -> bool:
     """Return True if a body is plain, small and has few lines, so that it does not keep others waiting."""
-    if _compression(request) is not None or sum(map(len, body)) > ROUND_BYTES:
+    if _compression(request) is not None or sum(map(len, body)) > MICRO_BATCH_BYTES:
         return False
-    return sum(block.count(b"\n") + block.count(b",") // _LEAST_COMMAS for block in body) <= ROUND_LINES
+    return sum(block.count(b"\n") + block.count(b",") // _LEAST_COMMAS for block in body) <= MICRO_BATCH_LINES
 
 
 def _submit_all(asked: Sequence[tuple[Request, Sequence[bytes]]]) -> list[Receipt | Exception]:

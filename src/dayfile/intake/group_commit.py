@@ -10,14 +10,12 @@ crash before it leaves entries for the sweep and no half record; after it, every
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 
 from dayfile.clock import Clock
 from dayfile.errors import Conflict, LostClaim, TooManyRequests, Transient
+from dayfile.group_commit import GroupCommit
 from dayfile.intake.batch import Batch, PendingSegment, merged
 from dayfile.intake.idempotency import IdempotencyKeys
 from dayfile.intake.segment_writer import SegmentWriter
@@ -35,19 +33,13 @@ WAITING_BYTES_LIMIT = 128 * 1024 * 1024
 """The most bytes of lines that may wait for their commit; beyond that, senders are asked to wait."""
 
 _RETRY_AFTER_SECONDS = 1
+_CLOSED = "this server is shutting down: send the batch again"
 
 Commit = Callable[[Sequence[Batch]], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Waiting:
-    batch: Batch
-    bytes: int
-    answer: Future[Receipt] = field(default_factory=Future)
-
-
-class GroupCommit:
-    """A queue of batches from any thread, each answered after its commit. Its thread starts with the first batch."""
+class BatchQueue:
+    """A queue of batches from any thread, each answered after its commit."""
 
     def __init__(
         self,
@@ -62,124 +54,62 @@ class GroupCommit:
         self._keys = keys
         self._give_up = give_up
         self._limit = waiting_bytes_limit
-        self._changed = threading.Condition()
-        self._waiting: deque[_Waiting] = deque()
-        self._waiting_bytes = 0  # including those in the running commit
-        self._is_closed = False
-        self._thread: threading.Thread | None = None
+        self._group_commit = GroupCommit(
+            self._receipts, name="intake-commit", size=_size, full_at=(GROUP_BYTES, GROUP_REFUSALS), fail=self._fail
+        )
 
     @property
     def waiting_bytes(self) -> int:
         """The approximate bytes of memory of all batches that wait or are being committed."""
-        with self._changed:
-            return self._waiting_bytes
+        return self._group_commit.unfinished[0]
 
     def check_room(self) -> None:
         """Raise TooManyRequests while too much waits, Transient if no more is accepted: asked before any work."""
-        with self._changed:
-            self._check_open()
-            if self._waiting_bytes >= self._limit:
-                raise TooManyRequests(
-                    "more records wait to be written than fit in memory: send the same batch again in a moment",
-                    retry_after=_RETRY_AFTER_SECONDS,
-                )
+        if self._group_commit.is_closed:
+            raise Transient(_CLOSED)
+        if self.waiting_bytes >= self._limit:
+            raise TooManyRequests(
+                "more records wait to be written than fit in memory: send the same batch again in a moment",
+                retry_after=_RETRY_AFTER_SECONDS,
+            )
 
     def submit(self, batch: Batch) -> Future[Receipt]:
         """Submit a batch; its future gives the receipt once it is durable, or why nothing of it was accepted."""
         return self.submit_all([batch])[0]
 
     def submit_all(self, batches: Sequence[Batch]) -> list[Future[Receipt]]:
-        """Submit several batches for the same commit, for which the thread is woken once."""
-        added = [_Waiting(batch=batch, bytes=batch.waiting_bytes) for batch in batches]
-        for waiting in added:
-            waiting.answer.set_running_or_notify_cancel()  # a sender that stops waiting does not stop the commit
-        with self._changed:
-            if self._is_closed:
-                for batch in batches:
-                    self._give_up(batch)
-            self._check_open()
-            self._waiting += added
-            self._waiting_bytes += sum(waiting.bytes for waiting in added)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="intake-committer", daemon=True)
-                self._thread.start()
-            self._changed.notify_all()
-        return [waiting.answer for waiting in added]
+        """Submit several batches for the same commit; raises Transient if no more is accepted."""
+        try:
+            return self._group_commit.submit_all(batches)
+        except Transient as closed:
+            for batch in batches:
+                self._give_up(batch)
+            raise Transient(_CLOSED) from closed
 
     def close(self) -> None:
-        """Stop accepting, answer everything that waits, and stop the thread. Closing twice is fine."""
-        with self._changed:
-            self._is_closed = True
-            thread = self._thread
-            self._changed.notify_all()
-        if thread is not None:
-            thread.join()
+        """Stop accepting, and return when everything that waits is answered. Closing twice is fine."""
+        self._group_commit.close()
 
-    def _check_open(self) -> None:
-        if self._is_closed:
-            raise Transient("this server is shutting down: send the batch again")
+    def _receipts(self, batches: Sequence[Batch]) -> list[Receipt]:
+        """Commit batches, and return the receipts that may be given by then."""
+        self._commit(batches)
+        for batch in batches:
+            self._keys.end_of(batch.stored)
+        return [batch.receipt for batch in batches]
 
-    def _run(self) -> None:
-        while group := self._next_group():
-            try:
-                self._answer(group)
-            except BaseException as error:  # noqa: BLE001 - whatever it is, nobody may be left waiting for it
-                for waiting in group:
-                    if not waiting.answer.done():
-                        waiting.answer.set_exception(error)
-            finally:
-                self._let_go(group)
-
-    def _let_go(self, group: Sequence[_Waiting]) -> None:
-        with self._changed:
-            self._waiting_bytes -= sum(waiting.bytes for waiting in group)
-
-    def _next_group(self) -> list[_Waiting]:
-        """Wait for batches and take what fits in a group; empty when closed and all is answered."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._is_closed)
-            group: list[_Waiting] = []
-            size = refusals = 0
-            while self._waiting and size < GROUP_BYTES and refusals < GROUP_REFUSALS:
-                waiting = self._waiting.popleft()
-                size += waiting.bytes
-                refusals += len(waiting.batch.refusals)
-                group.append(waiting)
-            return group
-
-    def _answer(self, group: Sequence[_Waiting]) -> None:
-        """Commit a group and answer everybody in it; an error caused by one batch is told to its sender only."""
-        try:
-            self._commit([waiting.batch for waiting in group])
-        except Transient as error:
-            for waiting in group:
-                self._refuse(waiting, error)
-        except Exception as error:  # noqa: BLE001 - it is handed to whoever sent the batch
-            if len(group) == 1:
-                self._refuse(group[0], error)
-            else:
-                for waiting in group:
-                    self._answer([waiting])
-        else:
-            for waiting in group:
-                self._keys.end_of(waiting.batch.stored)
-                waiting.answer.set_result(waiting.batch.receipt)
-
-    def _refuse(self, waiting: _Waiting, error: Exception) -> None:
-        """Answer one sender with the error of their batch, or the receipt that the same request got elsewhere."""
-        batch = waiting.batch
+    def _fail(self, batch: Batch, error: Exception) -> Receipt:
+        """Raise the error of a batch that failed, or return the receipt that the same request got elsewhere."""
         self._give_up(batch)
-        receipt = None
-        if batch.stored is not None and isinstance(error, Conflict):
-            try:
-                receipt = self._keys.settle(batch.stored)
-            except Exception as unsettled:  # noqa: BLE001 - as above
-                error = unsettled
-        self._keys.end_of(batch.stored)
-        if receipt is None:
-            waiting.answer.set_exception(error)
-        else:
-            waiting.answer.set_result(receipt)
+        try:
+            if batch.stored is not None and isinstance(error, Conflict):
+                return self._keys.settle(batch.stored)
+            raise error
+        finally:
+            self._keys.end_of(batch.stored)
+
+
+def _size(batch: Batch) -> tuple[int, int]:
+    return batch.waiting_bytes, len(batch.refusals)
 
 
 class BatchCommit:

@@ -25,7 +25,7 @@ from dayfile.intake.authorization import Authorization, Gate
 from dayfile.intake.batch import Batch
 from dayfile.intake.batch_reader import PART_BYTES, BatchReader, LatestTime
 from dayfile.intake.body import Compression, Line, read_lines
-from dayfile.intake.group_commit import BatchCommit, GroupCommit
+from dayfile.intake.group_commit import BatchCommit, BatchQueue
 from dayfile.intake.idempotency import Fingerprint, IdempotencyKey, IdempotencyKeys, KeyedBody, repeated
 from dayfile.intake.rejections import RejectionWriter
 from dayfile.intake.retry import Retried, Retries
@@ -97,12 +97,10 @@ class Intake:
             writer.give_up(batch.segments)
             rejections.give_up(batch.refused_upload)
 
-        self._group_commit = GroupCommit(
+        self._queue = BatchQueue(
             BatchCommit(database, writer=writer, clock=clock).commit, keys=self._keys, give_up=give_up
         )
-        self._retries = Retries(
-            database, self._authorization.operators_gate, self._reader, commit=self._group_commit.submit
-        )
+        self._retries = Retries(database, self._authorization.operators_gate, self._reader, commit=self._queue.submit)
 
     def authorize(self, caller: Caller) -> None:
         """Raise Forbidden if the caller may not send records at all: to be asked before the body is read."""
@@ -148,7 +146,7 @@ class Intake:
         )
         if after is not None:
             after.result()
-        return self._group_commit.submit(batch)
+        return self._queue.submit(batch)
 
     def retry(self, rejection_ids: Collection[int]) -> Retried:
         """Retry refused lines, as the operator; raises NotFound for an id that does not exist, or Transient."""
@@ -169,7 +167,7 @@ class Intake:
 
     def close(self) -> None:
         """Stop accepting, answer what was submitted, and return when that is done."""
-        self._group_commit.close()
+        self._queue.close()
 
     def _read_or_fail(self, batch: IncomingBatch) -> Batch | Future[Receipt]:
         """Return a batch that is read to its end, or the future of one that needs no commit, or cannot have one."""
@@ -182,7 +180,7 @@ class Intake:
 
     def _read(self, batch: IncomingBatch) -> Batch | Future[Receipt]:
         gate = self._authorization.gate(batch.caller)
-        self._group_commit.check_room()
+        self._queue.check_room()
         lines = read_lines(batch.blocks, compression=batch.compression, max_bytes=self._max_body_bytes)
         if batch.idempotency_key is None:
             return self._reader.read(lines, batch.resource_type, gate)
@@ -212,7 +210,7 @@ class Intake:
     def _commit(self, read: Sequence[Batch | Future[Receipt]]) -> list[Future[Receipt]]:
         """Return the futures of all, those that wait for the commit and those that were there before."""
         batches = [batch for batch in read if isinstance(batch, Batch)]
-        answers = iter(self._group_commit.submit_all(batches))
+        answers = iter(self._queue.submit_all(batches))
         return [next(answers) if isinstance(one, Batch) else one for one in read]
 
 

@@ -61,7 +61,7 @@ def test_links_that_are_asked_for_during_a_commit_share_the_next(database: Datab
     def hold(number: int) -> None:
         if number == 1:
             first_commits.set()
-            while given.waiting < 5:
+            while given.unfinished < 6:
                 pass
 
     held = HeldDatabase.of(database, hold)

@@ -10,7 +10,7 @@ import pytest
 
 from dayfile.errors import Corrupt, StorageUnavailable, TooManyRequests, Transient
 from dayfile.intake.batch import Batch, DayLines
-from dayfile.intake.group_commit import GroupCommit
+from dayfile.intake.group_commit import BatchQueue
 from dayfile.intake.idempotency import IdempotencyKeys
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
@@ -59,39 +59,39 @@ class Commits:
 
 
 @pytest.fixture
-def make(place: Place) -> Iterator[Callable[..., GroupCommit]]:
-    """GroupCommits that are closed at the end."""
-    made: list[tuple[GroupCommit, Commits]] = []
+def make(place: Place) -> Iterator[Callable[..., BatchQueue]]:
+    """Queues that are closed at the end."""
+    made: list[tuple[BatchQueue, Commits]] = []
 
     def give_up(batch: Batch) -> None:
         assert not batch.segments
 
-    def group_commit(commits: Commits, *, limit: int = 1000) -> GroupCommit:
-        new = GroupCommit(
+    def queue(commits: Commits, *, limit: int = 1000) -> BatchQueue:
+        new = BatchQueue(
             commits.commit, keys=IdempotencyKeys(place.database), give_up=give_up, waiting_bytes_limit=limit
         )
         made.append((new, commits))
         return new
 
-    yield group_commit
-    for group_commit_made, commits in made:
+    yield queue
+    for queue_made, commits in made:
         commits.may_go_on.release(100)
-        group_commit_made.close()
+        queue_made.close()
 
 
-def test_what_arrives_during_a_commit_shares_the_next(make: Callable[..., GroupCommit]) -> None:
+def test_what_arrives_during_a_commit_shares_the_next(make: Callable[..., BatchQueue]) -> None:
     """However many senders there are, they cost one sync of the disk, and one alone waits for nobody."""
     commits = Commits()
-    group_commit = make(commits)
-    answers = [group_commit.submit(_batch("first"))]
+    queue = make(commits)
+    answers = [queue.submit(_batch("first"))]
     commits.begun.acquire()
-    answers += [group_commit.submit(_batch(name)) for name in ("a", "b", "c")]
+    answers += [queue.submit(_batch(name)) for name in ("a", "b", "c")]
     commits.may_go_on.release(2)
     assert [answer.result(30).sid for answer in answers] == ["first", "a", "b", "c"]
     assert commits.groups == [["first"], ["a", "b", "c"]]
 
 
-def test_nobody_is_answered_before_the_commit(make: Callable[..., GroupCommit]) -> None:
+def test_nobody_is_answered_before_the_commit(make: Callable[..., BatchQueue]) -> None:
     """An answer is a promise that a power cut does not break."""
     commits = Commits()
     answer = make(commits).submit(_batch("a"))
@@ -101,7 +101,7 @@ def test_nobody_is_answered_before_the_commit(make: Callable[..., GroupCommit]) 
     assert answer.result(30).sid == "a"
 
 
-def test_trouble_with_the_disk_is_told_to_all_of_a_group(make: Callable[..., GroupCommit]) -> None:
+def test_trouble_with_the_disk_is_told_to_all_of_a_group(make: Callable[..., BatchQueue]) -> None:
     """Nothing of any of them is there: all must send again, and trying them one by one would only take longer."""
 
     def troubles(_: Sequence[Batch]) -> None:
@@ -116,7 +116,7 @@ def test_trouble_with_the_disk_is_told_to_all_of_a_group(make: Callable[..., Gro
     assert commits.groups == [["first"], ["a", "b"]]
 
 
-def test_a_batch_that_cannot_be_committed_takes_no_other_with_it(make: Callable[..., GroupCommit]) -> None:
+def test_a_batch_that_cannot_be_committed_takes_no_other_with_it(make: Callable[..., BatchQueue]) -> None:
     """The senders of a group do not know one another: what one has done, only that one is told."""
 
     def troubles(batches: Sequence[Batch]) -> None:
@@ -132,40 +132,40 @@ def test_a_batch_that_cannot_be_committed_takes_no_other_with_it(make: Callable[
     assert commits.groups[2:] == [["a"], ["bad"], ["b"]]
 
 
-def test_no_more_is_asked_for_than_fits_in_memory(make: Callable[..., GroupCommit]) -> None:
+def test_no_more_is_asked_for_than_fits_in_memory(make: Callable[..., BatchQueue]) -> None:
     """Senders faster than the disk are told to wait before their body is read, not when memory is gone."""
     commits = Commits()
-    group_commit = make(commits, limit=20)
-    group_commit.check_room()
-    answers = [group_commit.submit(_batch(name)) for name in ("a", "b")]
+    queue = make(commits, limit=20)
+    queue.check_room()
+    answers = [queue.submit(_batch(name)) for name in ("a", "b")]
     with pytest.raises(TooManyRequests) as full:
-        group_commit.check_room()
+        queue.check_room()
     assert full.value.retry_after >= 1
     commits.may_go_on.release(2)
     for answer in answers:
         answer.result(30)
-    group_commit.close()
-    assert group_commit.waiting_bytes == 0
+    queue.close()
+    assert queue.waiting_bytes == 0
 
 
-def test_closing_answers_everything_that_was_handed_over(make: Callable[..., GroupCommit]) -> None:
+def test_closing_answers_everything_that_was_handed_over(make: Callable[..., BatchQueue]) -> None:
     """A server that is told to stop finishes what it took, and takes nothing more."""
     commits = Commits()
-    group_commit = make(commits)
-    answers = _after_a_first(group_commit, commits, ["a"])
-    closing = threading.Thread(target=group_commit.close)
+    queue = make(commits)
+    answers = _after_a_first(queue, commits, ["a"])
+    closing = threading.Thread(target=queue.close)
     closing.start()
     commits.may_go_on.release(2)
     closing.join(30)
     assert [answer.done() for answer in answers] == [True, True]
     with pytest.raises(Transient, match="shutting down"):
-        group_commit.check_room()
+        queue.check_room()
     with pytest.raises(Transient, match="shutting down"):
-        group_commit.submit(_batch("late"))
-    group_commit.close()
+        queue.submit(_batch("late"))
+    queue.close()
 
 
-def test_a_sender_that_stops_waiting_stops_nothing(make: Callable[..., GroupCommit]) -> None:
+def test_a_sender_that_stops_waiting_stops_nothing(make: Callable[..., BatchQueue]) -> None:
     """A client that goes away cancels its answer: the others' answers come from the same thread."""
     commits = Commits()
     answers = _after_a_first(make(commits), commits, ["a"])
@@ -174,8 +174,8 @@ def test_a_sender_that_stops_waiting_stops_nothing(make: Callable[..., GroupComm
     assert answers[1].result(30).sid == "a"
 
 
-def _after_a_first(group_commit: GroupCommit, commits: Commits, names: Sequence[str]) -> list[Future[Receipt]]:
+def _after_a_first(queue: BatchQueue, commits: Commits, names: Sequence[str]) -> list[Future[Receipt]]:
     """Hand over a batch, and others while its commit runs: they are one group."""
-    answers = [group_commit.submit(_batch("first"))]
+    answers = [queue.submit(_batch("first"))]
     commits.begun.acquire()
-    return answers + [group_commit.submit(_batch(name)) for name in names]
+    return answers + [queue.submit(_batch(name)) for name in names]

@@ -1,0 +1,68 @@
+"""Micro-batching: small requests are worked on together, with one thread hop for all of them.
+
+Most of the cost of a small request is overhead: waking a thread, a query, another thread. Requests that come while a
+micro-batch is worked on wait for the next one and share that overhead; a request that comes alone is one of its own, at
+once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Generic, TypeVar
+
+from dayfile.group_commit import GroupQueue
+
+MOST_REQUESTS = 128
+"""Limit of requests in a micro-batch, since each of them waits until all are done."""
+
+AT_ONCE = 2
+"""Number of micro-batches that are worked on at once: one is prepared while the one before waits for its commit."""
+
+Asked = TypeVar("Asked")
+Answered = TypeVar("Answered")
+
+
+class MicroBatches(Generic[Asked, Answered]):
+    """A queue that groups requests into micro-batches. Belongs to one event loop."""
+
+    def __init__(self, work: Callable[[Sequence[Asked]], Sequence[Answered | Exception]], *, name: str) -> None:
+        """Take `work`, which runs in a thread and returns a result or an error for each request, in order."""
+        self._work = work
+        self._asked: list[tuple[Asked, asyncio.Future[Answered]]] = []  # in this iteration of the loop
+        self._queue = GroupQueue(self._answer, name=name, full_at=(MOST_REQUESTS,), threads=AT_ONCE)
+
+    async def ask(self, asked: Asked) -> Answered:
+        """Return the result of the next micro-batch for a request; raises its error."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Answered] = loop.create_future()
+        self._asked.append((asked, answer))
+        if len(self._asked) == 1:
+            loop.call_soon(self._put)  # not at once, so that other requests of this iteration of the loop join
+        return await answer
+
+    def _put(self) -> None:
+        asked, self._asked = self._asked, []
+        self._queue.put_all(asked)
+
+    def _answer(self, group: Sequence[tuple[Asked, asyncio.Future[Answered]]]) -> None:
+        """Work on a micro-batch, in a thread, and wake the loop once for all its answers."""
+        outcomes: Sequence[Answered | BaseException]
+        try:
+            outcomes = self._work([asked for asked, _ in group])
+        except BaseException as error:  # noqa: BLE001 - it is raised in every request of the group
+            outcomes = [error] * len(group)
+        answers = [answer for _, answer in group]
+        with suppress(RuntimeError):  # the loop is closed, and nobody waits
+            answers[0].get_loop().call_soon_threadsafe(_settle, answers, outcomes)
+
+
+def _settle(answers: Sequence[asyncio.Future[Answered]], outcomes: Sequence[Answered | BaseException]) -> None:
+    for answer, outcome in zip(answers, outcomes, strict=True):
+        if answer.done():  # the request was cancelled
+            continue
+        if isinstance(outcome, BaseException):
+            answer.set_exception(outcome)
+        else:
+            answer.set_result(outcome)
