@@ -18,10 +18,10 @@ from dayfile.accounts.administer import Administration
 from dayfile.accounts.authenticate import Authenticator
 from dayfile.accounts.sessions import Sessions
 from dayfile.clock import Clock, SystemClock
-from dayfile.delivery.addresses import Destinations, Resolver, SystemResolver
 from dayfile.delivery.bulkhead import THREADS
+from dayfile.delivery.mail_folder import UnsentLetters
 from dayfile.delivery.replay import Replay
-from dayfile.delivery.unsent_letters import UnsentLetters
+from dayfile.delivery.ssrf import Destinations, Resolver, SystemResolver
 from dayfile.exports.configuration import Configuring
 from dayfile.exports.custom import CustomJobs
 from dayfile.exports.daily import DailyExports
@@ -189,11 +189,13 @@ class Service(contextlib.AbstractContextManager["Service"]):
 
     @cached_property
     def _dispatcher(self) -> Dispatcher:
-        from dayfile.delivery.channels import Channels
         from dayfile.delivery.dispatcher import Dispatcher
+        from dayfile.delivery.transports import Transports
 
-        channels = Channels(self.destinations, self.settings.mailing, ca_file=self.settings.ca_file, clock=self.clock)
-        self._closing.callback(channels.close)
+        transports = Transports(
+            self.destinations, self.settings.mailing, ca_file=self.settings.ca_file, clock=self.clock
+        )
+        self._closing.callback(transports.close)
         executor = ThreadPoolExecutor(THREADS, thread_name_prefix="notice")
         self._closing.callback(executor.shutdown)
         return Dispatcher(
@@ -202,7 +204,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
             clock=self.clock,
             randomness=self.randomness,
             key=self.key,
-            transports=channels.transports,
+            transports=transports.by_channel,
             executor=executor,
             wake=self._wake_for_notices,
         )

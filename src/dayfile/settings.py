@@ -21,8 +21,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from dayfile.delivery.authorities import load_authorities
 from dayfile.delivery.relay import Mailing, Sender, parse_relay, parse_sender
+from dayfile.delivery.transport import load_authorities
 from dayfile.environment import CUSTOMER_NAMES, FILE, PREFIX, Names, is_of_a_service, look_at_names
 from dayfile.errors import InvalidParameter, Unusable
 from dayfile.files.own_folders import OwnFolders

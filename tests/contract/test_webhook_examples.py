@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from dayfile.clock import SystemClock
-from dayfile.delivery.fields import fields_of
-from dayfile.delivery.webhook import WebhookTransport
+from dayfile.delivery.webhook import WebhookTransport, fields_of
 from dayfile.model.notice import ANSWER_BYTES, ATTEMPT_SECONDS, JITTER, RETRY_DELAYS, DayContent
 from dayfile.model.webhook_secret import OVERLAP, secret_text
 from tests.compat.installed import FOLDER

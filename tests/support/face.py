@@ -24,8 +24,8 @@ from dayfile.accounts.sessions import Sessions
 from dayfile.api.app import create_app
 from dayfile.api.context import Context
 from dayfile.api.paging import PageTokens
-from dayfile.delivery.addresses import Destinations
 from dayfile.delivery.replay import Replay
+from dayfile.delivery.ssrf import Destinations
 from dayfile.exports.configuration import Configuring
 from dayfile.exports.custom import CustomJobs
 from dayfile.exports.given import GivenLinks

@@ -9,8 +9,8 @@ from ipaddress import ip_network
 from typing import Final
 
 from dayfile.clock import SystemClock
-from dayfile.delivery.addresses import Destinations, UnresolvedName
-from dayfile.delivery.connections import trusted_authorities
+from dayfile.delivery.http import trusted_authorities
+from dayfile.delivery.ssrf import Destinations, UnresolvedName
 from dayfile.delivery.transport import Credentials
 from dayfile.delivery.webhook import WebhookTransport
 from dayfile.model.account import AccountSid

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from dayfile.clock import Clock
-from dayfile.delivery.unsent_letters import UnsentLetters
+from dayfile.delivery.mail_folder import UnsentLetters
 from dayfile.store.database import Database
 from dayfile.work.overdue import Overdue
 from dayfile.work.vitals import Vitals

@@ -13,8 +13,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from dayfile.delivery.dispatcher import Dispatcher
+from dayfile.delivery.mail_folder import UnsentLetters
 from dayfile.delivery.transport import Transport
-from dayfile.delivery.unsent_letters import UnsentLetters
 from dayfile.exports.configuration import Configuring
 from dayfile.exports.custom import CustomJobs
 from dayfile.exports.daily import DailyExports

@@ -13,8 +13,8 @@ from dayfile.accounts.authenticate import Authenticator
 from dayfile.accounts.sessions import Sessions
 from dayfile.api.paging import PageTokens
 from dayfile.clock import Clock
-from dayfile.delivery.addresses import Destinations
 from dayfile.delivery.replay import Replay
+from dayfile.delivery.ssrf import Destinations
 from dayfile.exports.configuration import Configuring
 from dayfile.exports.custom import CustomJobs
 from dayfile.exports.given import GivenLinks

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dayfile.delivery.addresses import Destinations
-from dayfile.delivery.destination import RefusedDestination
+from dayfile.delivery.ssrf import Destinations, RefusedDestination
 from dayfile.errors import InvalidParameter
 
 

@@ -152,7 +152,7 @@ def _facts(notice: Notice, mail_folder: Path) -> dict[str, str]:
     if notice.ended_at:
         facts["ended"] = f"{notice.ended_at:%Y-%m-%d %H:%M:%S} UTC"
     if notice.state is NoticeState.UNSENT:
-        from dayfile.delivery.unsent_letters import letter_path
+        from dayfile.delivery.mail_folder import letter_path
 
         facts["letter"] = str(letter_path(mail_folder, notice.sid))
     return facts

@@ -17,8 +17,7 @@ import structlog
 
 from dayfile.clock import Clock
 from dayfile.delivery.bulkhead import Bulkhead
-from dayfile.delivery.credentials import credentials_of
-from dayfile.delivery.transport import Transport
+from dayfile.delivery.transport import Transport, credentials_of
 from dayfile.errors import DayfileError, LostClaim, Transient
 from dayfile.model.account import AccountSid
 from dayfile.model.lane import Standing, Turn, lane_after

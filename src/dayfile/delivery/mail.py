@@ -16,12 +16,10 @@ from ipaddress import ip_address
 from typing import Any, Final
 
 from dayfile.clock import Clock
-from dayfile.delivery.addresses import Resolver, UnresolvedName
-from dayfile.delivery.deadline import Deadline
-from dayfile.delivery.failure import failed, reason
 from dayfile.delivery.letter import Letter, Letters
 from dayfile.delivery.relay import Encryption, Relay
-from dayfile.delivery.transport import Credentials
+from dayfile.delivery.ssrf import Resolver, UnresolvedName
+from dayfile.delivery.transport import Credentials, Deadline, failed, reason
 from dayfile.model.notice import ANSWER_BYTES, ATTEMPT_SECONDS, Notice, Outcome, Result
 
 _OK: Final = range(200, 300)

@@ -1,11 +1,18 @@
-"""Webhooks: one signed HTTP request per attempt, and an outcome whatever the receiver does."""
+"""Webhooks: one signed HTTP request per attempt, and an outcome whatever the receiver does.
+
+Every request carries the same fields, with GET and POST, and two signatures: Twilio's, which its validators check, and
+that of Standard Webhooks. docs/webhooks.md explains the fields, and what each signature covers, with code that checks
+it.
+"""
 
 from __future__ import annotations
 
+import base64
 import email.utils
+import hmac
 import re
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import quote, urlencode
@@ -14,17 +21,15 @@ import httpcore2
 
 from dayfile import __version__
 from dayfile.clock import Clock
-from dayfile.delivery.addresses import Destinations, UnresolvedName
-from dayfile.delivery.connections import Connections
-from dayfile.delivery.deadline import Deadline
-from dayfile.delivery.destination import Destination, RefusedDestination, parse_destination
-from dayfile.delivery.failure import failed, reason
-from dayfile.delivery.fields import fields_of
-from dayfile.delivery.signatures import standard_signatures, timestamp, twilio_signature
-from dayfile.delivery.transport import Credentials
-from dayfile.model.notice import ANSWER_BYTES, ATTEMPT_SECONDS, LONGEST_RETRY_AFTER, Notice, Outcome, Result
+from dayfile.delivery.http import Connections
+from dayfile.delivery.ssrf import Destination, Destinations, RefusedDestination, UnresolvedName, parse_destination
+from dayfile.delivery.transport import Credentials, Deadline, failed, reason
+from dayfile.model.notice import ANSWER_BYTES, ATTEMPT_SECONDS, LONGEST_RETRY_AFTER, JobContent, Notice, Outcome, Result
 
 USER_AGENT: Final = f"Dayfile/{__version__}"
+
+Fields = tuple[tuple[str, str], ...]
+"""Form fields as pairs of name and value."""
 
 _SUCCESS: Final = range(200, 300)
 _REDIRECTION: Final = range(300, 400)
@@ -99,6 +104,48 @@ def webhook_request(notice: Notice, *, credentials: Credentials, now: datetime) 
     return httpcore2.Request(notice.method or "POST", url, headers=headers, content=body)
 
 
+def fields_of(notice: Notice) -> Fields:
+    """Return the fields of a notice as pairs of name and value, the common ones first; names are unique."""
+    content = notice.content
+    has_failed = isinstance(content, JobContent) and content.has_failed
+    common = (
+        ("EventSid", notice.sid),
+        ("EventType", notice.event.value),
+        ("AccountSid", notice.account),
+        ("ResourceType", notice.resource_type.name),
+        ("Status", "failed" if has_failed else "completed"),
+        ("FriendlyName", content.friendly_name),
+    )
+    if isinstance(content, JobContent):
+        return (
+            *common,
+            ("JobSid", str(notice.job_sid)),
+            ("StartDay", str(content.days.first)),
+            ("EndDay", str(content.days.last)),
+            ("DaysCompleted", str(content.days_completed)),
+            ("DaysEmpty", str(content.days_empty)),
+            ("DaysFailed", str(content.days_failed)),
+        )
+    return (*common, ("Day", str(notice.day)), ("Size", str(content.size_bytes)))
+
+
+def twilio_signature(auth_token: str, *, url: str, form: Fields) -> str:
+    """Return X-Twilio-Signature: base64 of HMAC-SHA1 over the requested URL and the form's fields, sorted by name."""
+    signed = url + "".join(name + value for name, value in sorted(form))
+    return _base64(hmac.digest(auth_token.encode(), signed.encode(), "sha1"))
+
+
+def standard_signatures(secrets: Iterable[bytes], *, message_id: str, at: datetime, payload: str) -> str:
+    """Return webhook-signature: one `v1` signature per secret, so that a receiver may know any of the secrets."""
+    signed = f"{message_id}.{timestamp(at)}.{payload}".encode()
+    return " ".join(f"v1,{_base64(hmac.digest(secret, signed, 'sha256'))}" for secret in secrets)
+
+
+def timestamp(at: datetime) -> str:
+    """Return webhook-timestamp: Unix seconds."""
+    return str(int(at.timestamp()))
+
+
 def outcome_of(response: httpcore2.Response, *, now: datetime) -> Outcome:
     """Return the outcome of a response. Its status decides, even if its body breaks off."""
     status, answer = response.status, _first_bytes(response)
@@ -158,3 +205,7 @@ def _cause(error: Exception) -> Exception:
     """Return the error that httpcore2 has wrapped, or the error itself if there is none."""
     cause = error.args[0] if error.args else None
     return cause if isinstance(cause, Exception) else error
+
+
+def _base64(digest: bytes) -> str:
+    return base64.b64encode(digest).decode()

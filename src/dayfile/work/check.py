@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from dayfile.clock import Clock
-from dayfile.delivery.unsent_letters import UnsentLetters
+from dayfile.delivery.mail_folder import UnsentLetters
 from dayfile.errors import DatabaseDamaged
 from dayfile.files.storage import Storage
 from dayfile.model.day import Day

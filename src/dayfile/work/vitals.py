@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from dayfile.clock import Clock
-from dayfile.delivery.unsent_letters import UnsentLetters
+from dayfile.delivery.mail_folder import UnsentLetters
 from dayfile.files.space import Space, spaces_of
 from dayfile.model.seen_worker import GONE_AFTER, SeenWorker
 from dayfile.store.database import Database

@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from dayfile.clock import SystemClock
-from dayfile.delivery.connections import trusted_authorities
+from dayfile.delivery.http import trusted_authorities
 from dayfile.delivery.webhook import WebhookTransport
 from dayfile.errors import Unusable
 from dayfile.model.notice import Outcome, Result

@@ -9,8 +9,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from twilio.request_validator import RequestValidator
 
 from dayfile.clock import SystemClock
-from dayfile.delivery.signatures import standard_signatures, twilio_signature
-from dayfile.delivery.webhook import WebhookTransport
+from dayfile.delivery.webhook import WebhookTransport, standard_signatures, twilio_signature
 from dayfile.model.webhook_secret import secret_text
 from tests.support.receiver import Received, receiving
 from tests.support.told import CREDENTIALS, EVENT, LOOPBACK, a_notice, destinations, trusted

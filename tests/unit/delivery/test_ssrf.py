@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dayfile.delivery.addresses import SystemResolver, UnresolvedName, is_public
-from dayfile.delivery.destination import RefusedDestination, parse_destination
+from dayfile.delivery.ssrf import RefusedDestination, SystemResolver, UnresolvedName, is_public, parse_destination
 from tests.support.receiver import receiving
 from tests.support.told import LOOPBACK, deliver, destinations
 

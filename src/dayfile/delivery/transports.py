@@ -8,12 +8,12 @@ from pathlib import Path
 import structlog
 
 from dayfile.clock import Clock
-from dayfile.delivery.addresses import Destinations, SystemResolver
-from dayfile.delivery.connections import trusted_authorities
+from dayfile.delivery.http import trusted_authorities
 from dayfile.delivery.letter import Letters
 from dayfile.delivery.mail import SmtpTransport
 from dayfile.delivery.mail_folder import MailFolder
 from dayfile.delivery.relay import Mailing
+from dayfile.delivery.ssrf import Destinations, SystemResolver
 from dayfile.delivery.transport import Transport
 from dayfile.delivery.webhook import WebhookTransport
 from dayfile.model.notice import Channel
@@ -21,7 +21,7 @@ from dayfile.model.notice import Channel
 log = structlog.get_logger()
 
 
-class Channels:
+class Transports:
     """One transport per channel. Logs once if e-mail is not sent but kept in a folder."""
 
     def __init__(self, destinations: Destinations, mailing: Mailing, *, ca_file: Path | None, clock: Clock) -> None:
@@ -34,7 +34,7 @@ class Channels:
             mail = MailFolder(mailing.folder, letters)
         else:
             mail = SmtpTransport(mailing.relay, letters, trusted=trusted, resolver=SystemResolver(), clock=clock)
-        self.transports: Mapping[Channel, Transport] = {Channel.WEBHOOK: self._webhooks, Channel.MAIL: mail}
+        self.by_channel: Mapping[Channel, Transport] = {Channel.WEBHOOK: self._webhooks, Channel.MAIL: mail}
 
     def close(self) -> None:
         """Close all connections."""

@@ -11,9 +11,8 @@ from typing import Any
 
 import httpcore2
 
-from dayfile.delivery.addresses import Address, Destinations
-from dayfile.delivery.authorities import load_authorities
-from dayfile.delivery.deadline import Deadline
+from dayfile.delivery.ssrf import Address, Destinations
+from dayfile.delivery.transport import Deadline, load_authorities
 
 _KEPT_OPEN = 32  # idle connections, kept for the next notice to the same receiver
 _KEPT_OPEN_SECONDS = 30.0
