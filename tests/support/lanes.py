@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from dayfile.model.account import AccountSid
-from dayfile.model.lane import Standing, Turn, lane_after
+from dayfile.model.lane import LaneHealth, Turn, lane_after
 from dayfile.model.notice import Outcome, Result, after
 from dayfile.store.database import Database
 from dayfile.store.lanes import Conclusion, Eligible
 from tests.support.clock import NOON
 from tests.support.notices import an_outcome
 
-ANY_OF = {standing: Eligible(standing=standing, not_accounts=(), not_hosts=()) for standing in Standing}
+ANY_OF = {health: Eligible(health=health, not_accounts=(), not_hosts=()) for health in LaneHealth}
 LEASE = timedelta(minutes=1)
 QUICK = timedelta(milliseconds=20)
 
@@ -25,7 +25,7 @@ def claimed(
     now: datetime = NOON,
     eligible: Eligible | None = None,
 ) -> Turn | None:
-    """Claim a lane of the account, of whichever standing."""
+    """Claim a lane of the account, whatever its health."""
     with database.transaction() as tx:
         for one in ANY_OF.values() if eligible is None else [eligible]:
             if turn := tx.lanes.claim(account, one, worker=worker, leased_until=now + LEASE, now=now):

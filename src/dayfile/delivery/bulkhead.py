@@ -1,11 +1,11 @@
 """Bulkheads of delivery: limits on concurrent attempts, so that a slow receiver delays nobody else.
 
 An attempt takes up to ATTEMPT_SECONDS, and nobody knows beforehand. But a receiver that answers does so within
-PROMPT_FOR. So the limit is on attempts within their first PROMPT_FOR, and there is one for each standing of a lane:
+PROMPT_FOR. So the limit is on attempts within their first PROMPT_FOR, and there is one for each health of a lane:
 prompt the last time, never attempted, or in trouble (failed or slow). An attempt that lingers gives up its place and
 goes on. Therefore,
 
-- in each standing, a place is free again after PROMPT_FOR at the latest, whatever the receivers do. Prompt lanes wait
+- for each health, a place is free again after PROMPT_FOR at the latest, whatever the receivers do. Prompt lanes wait
   neither for troubled nor for new ones.
 - threads never run out: lingering attempts use a place once per PROMPT_FOR, so there are at most PLACES times
   ATTEMPT_SECONDS / PROMPT_FOR of them. Threads are made as they are needed; mostly there are a few.
@@ -23,15 +23,15 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dayfile.model.lane import PROMPT_FOR, Standing, Turn
+from dayfile.model.lane import PROMPT_FOR, LaneHealth, Turn
 from dayfile.model.notice import ATTEMPT_SECONDS
 from dayfile.store.lanes import Eligible
 
 IN_FLIGHT_PER_ACCOUNT = 2
 IN_FLIGHT_PER_HOST = 4
 
-PLACES: Mapping[Standing, int] = {Standing.PROMPT: 12, Standing.NEW: 4, Standing.TROUBLED: 2}
-"""Limit of attempts in their first PROMPT_FOR, by the standing of their lane."""
+PLACES: Mapping[LaneHealth, int] = {LaneHealth.PROMPT: 12, LaneHealth.NEW: 4, LaneHealth.TROUBLED: 2}
+"""Limit of attempts in their first PROMPT_FOR, by the health of their lane."""
 
 THREADS = math.ceil(sum(PLACES.values()) * (ATTEMPT_SECONDS / PROMPT_FOR.total_seconds() + 1))
 """Upper bound of busy threads: one for each place, and those of the lingering attempts that had it before."""
@@ -60,23 +60,23 @@ class Bulkhead:
         """Stop counting a turn, which has ended."""
         del self._under_way[turn.lane_id]
 
-    def free(self, standing: Standing, *, at: float) -> int:
-        """Return the number of free places for lanes of a standing."""
+    def free(self, health: LaneHealth, *, at: float) -> int:
+        """Return the number of free places for lanes of this health."""
         taken = [
             one
             for one in self._under_way.values()
-            if one.turn.standing is standing and at - one.since < PROMPT_FOR.total_seconds()
+            if one.turn.health is health and at - one.since < PROMPT_FOR.total_seconds()
         ]
-        return max(PLACES[standing] - len(taken), 0)
+        return max(PLACES[health] - len(taken), 0)
 
-    def eligible(self, standing: Standing, *, at: float) -> Eligible | None:
-        """Return a filter for the lanes of a standing that may begin an attempt; None if no place is free."""
-        if not self.free(standing, at=at):
+    def eligible(self, health: LaneHealth, *, at: float) -> Eligible | None:
+        """Return a filter for the lanes of this health that may begin an attempt; None if no place is free."""
+        if not self.free(health, at=at):
             return None
         keys = [one.turn.key for one in self._under_way.values()]
         accounts, hosts = Counter(key.account for key in keys), Counter(key.host for key in keys)
         return Eligible(
-            standing=standing,
+            health=health,
             not_accounts=[account for account, count in accounts.items() if count >= IN_FLIGHT_PER_ACCOUNT],
             not_hosts=[host for host, count in hosts.items() if count >= IN_FLIGHT_PER_HOST],
         )

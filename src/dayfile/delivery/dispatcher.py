@@ -20,7 +20,7 @@ from dayfile.delivery.bulkhead import Bulkhead
 from dayfile.delivery.transport import Transport, credentials_of
 from dayfile.errors import DayfileError, LostClaim, Transient
 from dayfile.model.account import AccountSid
-from dayfile.model.lane import Standing, Turn, lane_after
+from dayfile.model.lane import LaneHealth, Turn, lane_after
 from dayfile.model.notice import ATTEMPT_SECONDS, Channel, Outcome, Result, after
 from dayfile.model.secret import InstanceKey, Randomness
 from dayfile.store.database import Database
@@ -60,7 +60,7 @@ class Dispatcher:
         self._executor = executor
         self._wake = wake
         self._changed = threading.Condition()  # guards the fields below
-        self._room = Bulkhead()
+        self._bulkhead = Bulkhead()
         self._unrecorded: list[tuple[Turn, Conclusion]] = []
         self._stopping = False
 
@@ -82,38 +82,38 @@ class Dispatcher:
     def join(self) -> None:
         """Wait until every running attempt has ended, which takes at most ATTEMPT_SECONDS."""
         with self._changed:
-            self._changed.wait_for(lambda: len(self._room) == len(self._unrecorded))
+            self._changed.wait_for(lambda: len(self._bulkhead) == len(self._unrecorded))
         with suppress(Transient):
             self._record_late()
 
     def _claim(self) -> list[Turn]:
         now = self._clock.now()
         with self._database.snapshot() as tx:  # most looks find nothing, and need no write transaction
-            wanted = [(standing, account) for standing in Standing for account in self._due(tx, standing, now=now)]
+            wanted = [(health, account) for health in LaneHealth for account in self._due(tx, health, now=now)]
         if not wanted:
             return []
         turns: list[Turn] = []
         try:
             with self._database.transaction() as tx:
-                for standing, account in wanted:
-                    turns += self._claim_one(tx, standing, account, now=now)
+                for health, account in wanted:
+                    turns += self._claim_one(tx, health, account, now=now)
         except Exception:
             for turn in turns:
                 self._leave(turn)
             raise
         return turns
 
-    def _due(self, tx: Transaction, standing: Standing, *, now: datetime) -> list[AccountSid]:
+    def _due(self, tx: Transaction, health: LaneHealth, *, now: datetime) -> list[AccountSid]:
         """Return the accounts that have due notices, at most as many as there is room for."""
         with self._changed:
             at = self._clock.monotonic()
-            eligible = None if self._stopping else self._room.eligible(standing, at=at)
-            free = self._room.free(standing, at=at)
+            eligible = None if self._stopping else self._bulkhead.eligible(health, at=at)
+            free = self._bulkhead.free(health, at=at)
         return [] if eligible is None else tx.lanes.due_accounts(eligible, limit=free, now=now)
 
-    def _claim_one(self, tx: Transaction, standing: Standing, account: AccountSid, *, now: datetime) -> list[Turn]:
+    def _claim_one(self, tx: Transaction, health: LaneHealth, account: AccountSid, *, now: datetime) -> list[Turn]:
         with self._changed:
-            eligible = self._room.eligible(standing, at=self._clock.monotonic())
+            eligible = self._bulkhead.eligible(health, at=self._clock.monotonic())
         if eligible is None or account in eligible.not_accounts:
             return []
         turn = tx.lanes.claim(account, eligible, worker=self._worker, leased_until=now + LEASE, now=now)
@@ -216,11 +216,11 @@ class Dispatcher:
 
     def _enter(self, turn: Turn) -> None:
         with self._changed:
-            self._room.enter(turn, at=self._clock.monotonic())
+            self._bulkhead.enter(turn, at=self._clock.monotonic())
 
     def _leave(self, turn: Turn) -> None:
         with self._changed:
-            self._room.leave(turn)
+            self._bulkhead.leave(turn)
             self._changed.notify_all()
         self._wake()
 

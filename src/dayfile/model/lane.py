@@ -34,8 +34,8 @@ PROMPT_FOR = timedelta(seconds=2)
 """A host that answers within this is prompt."""
 
 
-class Standing(Enum):
-    """The health of a lane, known from its last attempt. Each standing has its own number of places for attempts."""
+class LaneHealth(Enum):
+    """The health of a lane, known from its last attempt. Lanes of each health have places of their own."""
 
     PROMPT = "prompt"  # answered, and soon
     NEW = "new"  # not asked yet
@@ -62,7 +62,7 @@ class Turn:
 
     lane_id: int
     key: LaneKey
-    standing: Standing
+    health: LaneHealth
     failures: int  # attempts of the lane that failed in a row
     notice: Notice
     attempt: int  # its number among all attempts of the notice
@@ -74,7 +74,7 @@ class Turn:
 class LaneVerdict:
     """The consequences of an attempt for its lane."""
 
-    standing: Standing
+    health: LaneHealth
     failures: int
     rests_until: datetime | None
     is_back: bool  # it answers again after a long outage: its notices need not wait for their next attempts
@@ -84,12 +84,12 @@ def lane_after(failures: int, outcome: Outcome, *, took: timedelta, now: datetim
     """Return the consequences of one more attempt for a lane; `failures` attempts in a row had failed before it."""
     if outcome.result is not Result.FAILED:
         prompt = took <= PROMPT_FOR
-        standing = Standing.PROMPT if prompt else Standing.TROUBLED
-        return LaneVerdict(standing=standing, failures=0, rests_until=None, is_back=rest(failures) == LONGEST_REST)
+        health = LaneHealth.PROMPT if prompt else LaneHealth.TROUBLED
+        return LaneVerdict(health=health, failures=0, rests_until=None, is_back=rest(failures) == LONGEST_REST)
     asked = min(outcome.retry_after or timedelta(0), LONGEST_ASKED_REST)
     pause = max(rest(failures + 1), asked)
     return LaneVerdict(
-        standing=Standing.TROUBLED,
+        health=LaneHealth.TROUBLED,
         failures=failures + 1,
         rests_until=now + pause if pause else None,
         is_back=False,

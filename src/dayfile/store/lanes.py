@@ -15,7 +15,7 @@ from sqlalchemy.sql import ColumnElement
 
 from dayfile.errors import LostClaim
 from dayfile.model.account import AccountSid
-from dayfile.model.lane import LaneKey, LaneVerdict, Standing, Turn
+from dayfile.model.lane import LaneHealth, LaneKey, LaneVerdict, Turn
 from dayfile.model.notice import Channel, Notice, NoticeState, Outcome, Result, Verdict
 from dayfile.store.dialect import next_number
 from dayfile.store.notices import BEGUN, read_notice
@@ -29,7 +29,7 @@ _EXHAUSTED_AT_ONCE = 500
 class Eligible:
     """The lanes that may be claimed now, besides being due."""
 
-    standing: Standing
+    health: LaneHealth
     not_accounts: Collection[AccountSid]
     not_hosts: Collection[str]
 
@@ -57,7 +57,7 @@ class Lanes:
         answer, and new events must not wait for all that have waited for long.
         """
         query = select(table.c.account).where(_may_be_claimed(eligible, now)).group_by(table.c.account)
-        if eligible.standing is Standing.NEW:
+        if eligible.health is LaneHealth.NEW:
             query = query.order_by(func.max(table.c.due_at).desc())
         else:
             served = table.alias()
@@ -94,7 +94,7 @@ class Lanes:
         return Turn(
             lane_id=row.id,
             key=LaneKey(account=row.account, channel=Channel(row.channel), host=row.host),
-            standing=Standing(row.standing),
+            health=LaneHealth(row.health),
             failures=row.failures,
             notice=begun,
             attempt=number,
@@ -131,7 +131,7 @@ class Lanes:
         return Turn(
             lane_id=turn.lane_id,
             key=turn.key,
-            standing=conclusion.lane.standing,
+            health=conclusion.lane.health,
             failures=conclusion.lane.failures,
             notice=begun,
             attempt=number,
@@ -153,7 +153,7 @@ class Lanes:
             table.c.id == turn.lane_id, table.c.claim_token == turn.token, table.c.worker == turn.worker
         )
         values = {
-            "standing": verdict.standing.value,
+            "health": verdict.health.value,
             "failures": verdict.failures,
             "rests_until": verdict.rests_until,
             "leased_until": leased_until,
@@ -220,7 +220,7 @@ def _may_be_claimed(eligible: Eligible, now: datetime) -> ColumnElement[bool]:
     return and_(
         table.c.due_at <= now,
         or_(table.c.claim_token.is_(None), table.c.leased_until <= now),
-        table.c.standing == eligible.standing.value,
+        table.c.health == eligible.health.value,
         table.c.account.not_in(eligible.not_accounts),
         table.c.host.not_in(eligible.not_hosts),
     )

@@ -17,7 +17,7 @@ from dayfile.errors import NotFound
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
 from dayfile.model.job import JobSid
-from dayfile.model.lane import GIVE_UP_AFTER, LaneKey, Standing
+from dayfile.model.lane import GIVE_UP_AFTER, LaneHealth, LaneKey
 from dayfile.model.notice import (
     Attempt,
     Channel,
@@ -174,7 +174,7 @@ class Notices:
             "account": key.account,
             "channel": key.channel.value,
             "host": key.host,
-            "standing": Standing.NEW.value,
+            "health": LaneHealth.NEW.value,
             "failures": 0,
             "due_at": now,
             "served": 0,

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from dayfile.delivery.bulkhead import IN_FLIGHT_PER_HOST, PLACES, THREADS
 from dayfile.delivery.dispatcher import LEASE
 from dayfile.errors import DatabaseUnavailable
-from dayfile.model.lane import LONGEST_REST, PROMPT_FOR, Standing
+from dayfile.model.lane import LONGEST_REST, PROMPT_FOR, LaneHealth
 from dayfile.model.notice import RETRY_DELAYS, Notice, NoticeState, Outcome, Result
 from tests.support.clock import NOON
 from tests.support.lanes import claimed
@@ -220,7 +220,7 @@ def test_a_crowd_of_unknown_hosts_that_hang_keeps_nobody_waiting_for_long(office
 
     office.transport.answer = answer
     slow = []
-    for number in range(4 * PLACES[Standing.NEW]):
+    for number in range(4 * PLACES[LaneHealth.NEW]):
         account = an_account(office.database, f"slow {number}").sid
         slow.append(office.tell(f"s{number}", account=account, receiver=f"https://slow{number}.example.com/"))
     with ThreadPoolExecutor(THREADS) as pool:

@@ -13,8 +13,8 @@ from dayfile.model.lane import (
     LONGEST_REST,
     PATIENCE,
     PROMPT_FOR,
+    LaneHealth,
     LaneKey,
-    Standing,
     lane_after,
     rest,
 )
@@ -67,18 +67,18 @@ def test_a_notice_is_given_up_for_its_age_only_after_its_whole_schedule() -> Non
 def test_a_failure_counts_and_an_answer_forgets() -> None:
     """Trouble is trouble in a row; also who wants no more notices has answered."""
     failed = lane_after(0, _outcome(Result.FAILED), took=QUICK, now=NOON)
-    assert (failed.failures, failed.rests_until, failed.standing) == (1, None, Standing.TROUBLED)
+    assert (failed.failures, failed.rests_until, failed.health) == (1, None, LaneHealth.TROUBLED)
     worse = lane_after(PATIENCE - 1, _outcome(Result.FAILED), took=QUICK, now=NOON)
     assert worse.rests_until == NOON + rest(PATIENCE)
     for result in (Result.DELIVERED, Result.STOPPED):
         well = lane_after(PATIENCE, _outcome(result), took=QUICK, now=NOON)
-        assert (well.failures, well.rests_until, well.standing) == (0, None, Standing.PROMPT)
+        assert (well.failures, well.rests_until, well.health) == (0, None, LaneHealth.PROMPT)
 
 
 def test_who_answers_late_is_in_trouble_though_the_notice_arrived() -> None:
     """A slow host holds a thread as long as a dead one."""
     slow = lane_after(0, _outcome(Result.DELIVERED), took=PROMPT_FOR + QUICK, now=NOON)
-    assert (slow.failures, slow.standing) == (0, Standing.TROUBLED)
+    assert (slow.failures, slow.health) == (0, LaneHealth.TROUBLED)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from dayfile.errors import LostClaim
 from dayfile.model.account import AccountSid
-from dayfile.model.lane import GIVE_UP_AFTER, LONGEST_REST, PATIENCE, Standing, Turn, rest
+from dayfile.model.lane import GIVE_UP_AFTER, LONGEST_REST, PATIENCE, LaneHealth, Turn, rest
 from dayfile.model.notice import RETRY_DELAYS, Attempt, NewNotice, NoticeState, Result
 from dayfile.store.database import Database
 from dayfile.store.lanes import Eligible
@@ -164,7 +164,7 @@ def test_claims_go_round_the_accounts(database: Database) -> None:
         attempted(database, account)
     told(database, *[a_notice(many, f"again {number}", receiver=host) for number, host in enumerate(hosts)])
     told(database, a_notice(few, "again"))
-    prompt = ANY_OF[Standing.PROMPT]
+    prompt = ANY_OF[LaneHealth.PROMPT]
     assert _due_accounts(database, prompt) == [few, many]
     attempted(database, few)
     told(database, a_notice(few, "and again"))
@@ -176,7 +176,7 @@ def test_of_hosts_never_asked_the_latest_comes_first(database: Database) -> None
     accounts = [an_account(database, name).sid for name in ("first", "second", "third")]
     for number, account in enumerate(accounts):
         told(database, a_notice(account, account), now=NOON + number * SECOND)
-    assert _due_accounts(database, ANY_OF[Standing.NEW], now=NOON + LEASE) == accounts[::-1]
+    assert _due_accounts(database, ANY_OF[LaneHealth.NEW], now=NOON + LEASE) == accounts[::-1]
 
 
 def test_lanes_of_an_account_take_turns(database: Database) -> None:
@@ -193,9 +193,9 @@ def test_lanes_of_an_account_take_turns(database: Database) -> None:
 @pytest.mark.parametrize(
     "eligible",
     [
-        ANY_OF[Standing.PROMPT],
-        ANY_OF[Standing.TROUBLED],
-        replace(ANY_OF[Standing.NEW], not_hosts=["https://example.com"]),
+        ANY_OF[LaneHealth.PROMPT],
+        ANY_OF[LaneHealth.TROUBLED],
+        replace(ANY_OF[LaneHealth.NEW], not_hosts=["https://example.com"]),
     ],
     ids=["prompt", "troubled", "other hosts"],
 )
@@ -203,7 +203,7 @@ def test_only_what_there_is_room_for_is_claimed(database: Database, eligible: El
     """The dispatcher says what may join; whoever is looked for and whoever is taken are the same."""
     acme = an_account(database).sid
     _names(database, acme, 1)
-    assert _due_accounts(database, replace(ANY_OF[Standing.NEW], not_accounts=[acme])) == []
+    assert _due_accounts(database, replace(ANY_OF[LaneHealth.NEW], not_accounts=[acme])) == []
     assert _due_accounts(database, eligible) == []
     assert claimed(database, acme, eligible=eligible) is None
     assert _due_accounts(database) == [acme]

@@ -18,7 +18,7 @@ lane = Table(
     Column("account", SID, nullable=False),
     Column("channel", String(16), nullable=False),  # webhook, mail
     Column("host", key_text(2048), nullable=False),  # scheme, name and port of a URL; domain of an address
-    Column("standing", String(16), nullable=False),  # new, prompt, troubled: from its last attempt
+    Column("standing", String(16), key="health", nullable=False),  # new, prompt, troubled: from its last attempt
     Column("failures", Integer, nullable=False),  # in a row
     Column("rests_until", Moment),  # null: it need not
     Column("due_at", Moment),  # when it may be claimed; null: nothing is pending
