@@ -26,6 +26,7 @@ from dayfile.exports.configuration import Configuring
 from dayfile.exports.custom import CustomJobs
 from dayfile.exports.daily import DailyExports
 from dayfile.exports.given import GivenLinks
+from dayfile.exports.job_queue import JobQueue
 from dayfile.exports.outbox import Outbox
 from dayfile.exports.publish import Publishing
 from dayfile.exports.retention import Retention
@@ -237,6 +238,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
         from dayfile.work.worker import Worker
 
         settings, clock = self.settings, self.clock
+        job_queue = JobQueue(self.database, clock=clock, outbox=self._outbox, lease=settings.lease, retry=RetryRule())
         return Worker(
             self._worker_name,
             database=self.database,
@@ -244,13 +246,9 @@ class Service(contextlib.AbstractContextManager["Service"]):
             clock_watch=self.clock_watch,
             sealing=self.sealing,
             repairs=self.repairs,
+            job_queue=job_queue,
             publishing=Publishing(
-                self.database,
-                clock=clock,
-                outbox=self._outbox,
-                lease=settings.lease,
-                file_lifetime=settings.file_lifetime,
-                retry=RetryRule(),
+                self.database, job_queue, clock=clock, outbox=self._outbox, file_lifetime=settings.file_lifetime
             ),
             daily=DailyExports(self.database, clock=clock, outbox=self._outbox, file_lifetime=settings.file_lifetime),
             compaction=Compaction(

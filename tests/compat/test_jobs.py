@@ -47,7 +47,7 @@ def test_a_job_that_runs_is_deleted(customer: Customer, face: Face) -> None:
     """It says so until the worker has stopped; then it is gone, and nothing of it is exported."""
     face.work()  # what other tests left in the queue
     sid = customer("create_job", "Messages", **NOVEMBER)["job_sid"]
-    claim = face.publishing.claim(worker="test")
+    claim = face.job_queue.claim(worker="test")
     assert claim is not None
     running = {"count": 2, "days": ["2026-11-01", "2026-11-02"]}
     assert customer("fetch_job", sid)["details"] == [{"status": "Running", **running}]

@@ -133,7 +133,7 @@ def test_a_job_is_deleted_again_as_long_as_it_is_shown(face: Face, client: httpx
     face.work()  # nothing else is in the queue
     sid = client.post(JOBS, data=TWO_DAYS).json()["job_sid"]
     address = f"/v1/Exports/Jobs/{sid}"
-    claim = face.publishing.claim(worker="test")
+    claim = face.job_queue.claim(worker="test")
     assert claim is not None
     for _ in range(3):
         assert client.delete(address).status_code == 204

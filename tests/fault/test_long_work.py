@@ -199,7 +199,7 @@ def test_a_job_that_lost_its_claim_stops_and_publishes_nothing(long: Long) -> No
 
 
 def _take_back(long: Long) -> None:
-    assert long.elsewhere.publishing.take_back_expired() == 1
+    assert long.elsewhere.job_queue.take_back_expired() == 1
 
 
 def _sweep_all(long: Long) -> None:

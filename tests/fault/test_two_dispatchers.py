@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from dayfile.clock import SystemClock
+from dayfile.exports.job_queue import JobQueue
 from dayfile.exports.publish import Publishing
 from dayfile.model.account import Account
 from dayfile.model.job import Claim, RetryRule
@@ -62,14 +63,9 @@ def test_every_event_is_told_by_one_of_two_processes(database: Database, count: 
     now = SystemClock().now()
     accounts = [an_account(database, f"a{number}", now=now) for number in range(ACCOUNTS)]
     claims, callee = _claims(database, accounts, count), Callee()
-    desk = Publishing(
-        database,
-        clock=SystemClock(),
-        outbox=an_outbox(),
-        lease=LEASE,
-        file_lifetime=timedelta(days=7),
-        retry=RetryRule(),
-    )
+    clock, outbox = SystemClock(), an_outbox()
+    queue = JobQueue(database, clock=clock, outbox=outbox, lease=LEASE, retry=RetryRule())
+    desk = Publishing(database, queue, clock=clock, outbox=outbox, file_lifetime=timedelta(days=7))
     with (
         callee.answering(),
         dispatching("one", database, callee.port),

@@ -157,7 +157,7 @@ def test_what_a_worker_held_under_a_clock_that_was_ahead_is_free_again(world: Wo
     job = world.jobs.submit(_request(world, "2026-11-20"))
     world.clock.set(now + timedelta(days=10))
     world.worker.clock_round()
-    assert world.publishing.claim(worker="lost") is not None
+    assert world.job_queue.claim(worker="lost") is not None
     world.clock.set(now)
     world = world.restarted()
     world.work()

@@ -101,7 +101,7 @@ class Instance(RuleBasedStateMachine):
     @rule(target=claims)
     def claim_and_freeze(self) -> Claim | None:
         """Another worker takes a job and is never heard of again, for now."""
-        return self.world.publishing.claim(worker="frozen")
+        return self.world.job_queue.claim(worker="frozen")
 
     @rule(claim=consumes(claims))
     def wake_up_and_publish(self, claim: Claim | None) -> None:

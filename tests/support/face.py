@@ -29,6 +29,7 @@ from dayfile.delivery.ssrf import Destinations
 from dayfile.exports.configuration import Configuring
 from dayfile.exports.custom import CustomJobs
 from dayfile.exports.given import GivenLinks
+from dayfile.exports.job_queue import JobQueue
 from dayfile.exports.publish import Publishing
 from dayfile.files.links import LinkSigner
 from dayfile.files.storage import LocalStorage
@@ -126,13 +127,12 @@ class Face:
         self.storage = LocalStorage(folder / "objects")
         self.names = NamesOf({"inside.example": [["10.0.0.1"]]})
         self.administration = Administration(self.database, key=KEY, randomness=self.randomness, clock=self.clock)
+        outbox = an_outbox(self.randomness)
+        self.job_queue = JobQueue(
+            self.database, clock=self.clock, outbox=outbox, lease=timedelta(minutes=1), retry=RetryRule()
+        )
         self.publishing = Publishing(
-            self.database,
-            clock=self.clock,
-            outbox=an_outbox(self.randomness),
-            lease=timedelta(minutes=1),
-            file_lifetime=timedelta(days=7),
-            retry=RetryRule(),
+            self.database, self.job_queue, clock=self.clock, outbox=outbox, file_lifetime=timedelta(days=7)
         )
 
     def app(
@@ -238,7 +238,7 @@ class Face:
 
     def work(self) -> None:
         """Publish every day of every job in the queue."""
-        while claim := self.publishing.claim(worker="test"):
+        while claim := self.job_queue.claim(worker="test"):
             self.publishing.publish(claim, [job_day.day for job_day in claim.days])
 
     def publish(

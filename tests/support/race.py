@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from dayfile.exports.job_queue import JobQueue
 from dayfile.exports.publish import Publishing
 from dayfile.model.account import Account
 from dayfile.model.job import Claim, Job, RetryRule
@@ -18,29 +19,35 @@ from tests.support.randomness import SeededRandomness
 from tests.support.state import a_job, a_job_request
 
 LEASE = timedelta(seconds=60)
-Ending = Callable[[Publishing, Claim], None]
 
 
-def publish(desk: Publishing, claim: Claim) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """A worker's part of the jobs."""
+
+    queue: JobQueue
+    publishing: Publishing
+
+
+Ending = Callable[[Desk, Claim], None]
+
+
+def publish(desk: Desk, claim: Claim) -> None:
     """The days are done."""
-    desk.publish(claim, [job_day.day for job_day in claim.days])
+    desk.publishing.publish(claim, [job_day.day for job_day in claim.days])
 
 
-def give_up(desk: Publishing, claim: Claim) -> None:
+def give_up(desk: Desk, claim: Claim) -> None:
     """The days failed for the last time."""
-    desk.fail(claim, [job_day.day for job_day in claim.days], error="no luck")
+    desk.queue.fail(claim, [job_day.day for job_day in claim.days], error="no luck")
 
 
-def a_desk(database: Database, name: str) -> Publishing:
-    """A worker's part of publishing; its first failed attempt is the last."""
-    return Publishing(
-        database,
-        clock=FakeClock(),
-        outbox=an_outbox(SeededRandomness(name)),
-        lease=LEASE,
-        file_lifetime=timedelta(days=7),
-        retry=RetryRule(attempts=1),
-    )
+def a_desk(database: Database, name: str) -> Desk:
+    """A worker's part of the jobs; its first failed attempt is the last."""
+    clock, outbox = FakeClock(), an_outbox(SeededRandomness(name))
+    queue = JobQueue(database, clock=clock, outbox=outbox, lease=LEASE, retry=RetryRule(attempts=1))
+    publishing = Publishing(database, queue, clock=clock, outbox=outbox, file_lifetime=timedelta(days=7))
+    return Desk(queue=queue, publishing=publishing)
 
 
 def a_job_for_two(database: Database, account: Account, name: str) -> tuple[Job, list[Claim]]:
@@ -59,12 +66,12 @@ def a_job_for_two(database: Database, account: Account, name: str) -> tuple[Job,
     return job, claims
 
 
-def race(desks: Iterable[tuple[Publishing, Claim, Ending]]) -> None:
+def race(desks: Iterable[tuple[Desk, Claim, Ending]]) -> None:
     """End each claim in a thread of its own, all at the same instant."""
     ends = list(desks)
     start = threading.Barrier(len(ends))
 
-    def end(desk: Publishing, claim: Claim, ending: Ending) -> None:
+    def end(desk: Desk, claim: Claim, ending: Ending) -> None:
         start.wait()
         ending(desk, claim)
 

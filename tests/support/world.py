@@ -18,6 +18,7 @@ from dayfile.delivery.transport import Transport
 from dayfile.exports.configuration import Configuring
 from dayfile.exports.custom import CustomJobs
 from dayfile.exports.daily import DailyExports
+from dayfile.exports.job_queue import JobQueue
 from dayfile.exports.publish import Publishing
 from dayfile.exports.retention import Retention
 from dayfile.files.storage import LocalStorage
@@ -296,13 +297,15 @@ class World:
             file_lifetime=timedelta(days=7),
             sweep_delay=SWEEP_DELAY,
         )
-        self.publishing = Publishing(
+        self.job_queue = JobQueue(
             self.database,
             clock=self.clock,
             outbox=self.outbox,
             lease=LEASE,
-            file_lifetime=timedelta(days=7),
             retry=RetryRule(attempts=self._attempts),
+        )
+        self.publishing = Publishing(
+            self.database, self.job_queue, clock=self.clock, outbox=self.outbox, file_lifetime=timedelta(days=7)
         )
         self.retention = Retention(
             self.database,
@@ -332,6 +335,7 @@ class World:
             clock_watch=self.clock_watch,
             sealing=self.sealing,
             repairs=self.repairs,
+            job_queue=self.job_queue,
             publishing=self.publishing,
             daily=self.daily,
             compaction=self.compaction,

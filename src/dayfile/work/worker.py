@@ -16,7 +16,8 @@ from dayfile.clock import Clock
 from dayfile.delivery.dispatcher import Dispatcher
 from dayfile.errors import DatabaseUnavailable, LostClaim, Transient
 from dayfile.exports.daily import DailyExports
-from dayfile.exports.publish import BUSY_DELAY, Publishing
+from dayfile.exports.job_queue import BUSY_DELAY, JobQueue
+from dayfile.exports.publish import Publishing
 from dayfile.exports.retention import Retention
 from dayfile.intake.compaction import Compaction
 from dayfile.model.day import Day
@@ -60,6 +61,7 @@ class Worker:
         clock_watch: ClockWatch,
         sealing: Sealing,
         repairs: Repairs,
+        job_queue: JobQueue,
         publishing: Publishing,
         daily: DailyExports,
         compaction: Compaction,
@@ -71,10 +73,9 @@ class Worker:
         rule: SealingRule,
         lease: timedelta,
     ) -> None:
-        self.name = name
-        self._database, self._clock = database, clock
-        self._sealing, self._publishing, self._dispatcher = sealing, publishing, dispatcher
-        self._rule, self._lease = rule, lease
+        self.name, self._rule, self._lease = name, rule, lease
+        self._database, self._clock, self._sealing = database, clock, sealing
+        self._job_queue, self._publishing, self._dispatcher = job_queue, publishing, dispatcher
         self._resting: dict[tuple[ResourceType, Day], float] = {}  # on the monotonic clock
         self._clock_steps: Steps = {"clock": clock_watch.step}
         self._jobs_steps: Steps = {"lost workers": self._take_back, "jobs": self._work_on_a_job}
@@ -211,14 +212,14 @@ class Worker:
         return outcome
 
     def _take_back(self) -> bool:
-        self._publishing.take_back_expired()
+        self._job_queue.take_back_expired()
         return False
 
     def _work_on_a_job(self) -> bool:
-        claim = self._publishing.claim(worker=self.name)
+        claim = self._job_queue.claim(worker=self.name)
         if claim is None:
             return False
-        with KeptLease(lambda: self._publishing.extend(claim), lease=self._lease, clock=self._clock):
+        with KeptLease(lambda: self._job_queue.extend(claim), lease=self._lease, clock=self._clock):
             try:
                 self._work_on(claim)
             except LostClaim as error:
@@ -241,7 +242,7 @@ class Worker:
     def _seal_and_publish(self, claim: Claim, day: Day) -> None:
         try:
             if self.seal(claim.job.resource_type, day) is None:
-                self._publishing.hand_back(claim, [day], delay=BUSY_DELAY)
+                self._job_queue.hand_back(claim, [day], delay=BUSY_DELAY)
             else:
                 self._publishing.publish(claim, [day])
         except Transient as error:
@@ -250,7 +251,7 @@ class Worker:
             raise
         except Exception as error:
             log.exception("job_day.failed", job=claim.job.sid, day=str(day))
-            self._publishing.fail(claim, [day], error=f"{type(error).__name__}: {error}")
+            self._job_queue.fail(claim, [day], error=f"{type(error).__name__}: {error}")
 
     def _wait_or_fail(self, claim: Claim, days: list[Day], error: Transient) -> None:
         """Hand days back without counting an attempt until BLAMELESS_FOR after submission; later count it as failed."""
@@ -259,9 +260,9 @@ class Worker:
         with self._database.snapshot() as tx:
             surely = tx.clock_marks.trust(reading).surely
         if surely - claim.job.submitted_at < BLAMELESS_FOR:
-            self._publishing.hand_back(claim, days, delay=AWAY_DELAY)
+            self._job_queue.hand_back(claim, days, delay=AWAY_DELAY)
         else:
-            self._publishing.fail(claim, days, error=str(error))
+            self._job_queue.fail(claim, days, error=str(error))
 
     def _seal_due(self) -> bool:
         reading = self._clock.reading()

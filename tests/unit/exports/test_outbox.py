@@ -42,7 +42,7 @@ def _submit(world: World, *, webhook: bool = True, mail: bool = True) -> Job:
 
 
 def _claim(world: World) -> Claim:
-    claim = world.publishing.claim(worker="w")
+    claim = world.job_queue.claim(worker="w")
     assert claim is not None
     return claim
 
@@ -87,9 +87,9 @@ def _give_up(world: World) -> Claim:
     """Fail days until no attempt is left."""
     claim = _claim(world)
     while True:
-        world.publishing.fail(claim, claim.job.days, error="no luck")
+        world.job_queue.fail(claim, claim.job.days, error="no luck")
         world.clock.pass_by(timedelta(hours=2))
-        following = world.publishing.claim(worker="w")
+        following = world.job_queue.claim(worker="w")
         if following is None:
             return claim
         claim = following
@@ -100,9 +100,9 @@ def _lose(world: World) -> Claim:
     claim = _claim(world)
     while True:
         world.clock.pass_by(LEASE + timedelta(hours=2))
-        assert world.publishing.take_back_expired() == 1
+        assert world.job_queue.take_back_expired() == 1
         world.clock.pass_by(timedelta(hours=2))
-        following = world.publishing.claim(worker="w")
+        following = world.job_queue.claim(worker="w")
         if following is None:
             return claim
         claim = following
@@ -128,7 +128,7 @@ def test_a_deleted_job_tells_nobody(world: World) -> None:
     """Neither one that waits nor one that runs: it is over when its worker reports, whatever it reports."""
     job = _submit(world)
     world.jobs.delete(job.account, job.sid)
-    for report in (world.publishing.publish, world.publishing.hand_back):
+    for report in (world.publishing.publish, world.job_queue.hand_back):
         job = _submit(world)
         claim = _claim(world)
         world.jobs.delete(job.account, job.sid)
@@ -138,7 +138,7 @@ def test_a_deleted_job_tells_nobody(world: World) -> None:
     job = _submit(world)
     claim = _claim(world)
     world.jobs.delete(job.account, job.sid)
-    world.publishing.fail(claim, claim.job.days, error="no luck")
+    world.job_queue.fail(claim, claim.job.days, error="no luck")
     assert _notices(world) == []
 
 

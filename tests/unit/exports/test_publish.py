@@ -9,6 +9,7 @@ import pytest
 
 from dayfile.errors import LostClaim, NotFound
 from dayfile.exports.custom import CustomJobs, QuotaExceeded
+from dayfile.exports.job_queue import JobQueue
 from dayfile.exports.publish import Publishing
 from dayfile.model.account import Account
 from dayfile.model.day import Day
@@ -43,14 +44,11 @@ class Desk:
             outbox=an_outbox(),
             wake=self._wake,
         )
-        self.publishing = Publishing(
-            self.database,
-            clock=self.clock,
-            outbox=an_outbox(SeededRandomness("publishing")),
-            lease=LEASE,
-            file_lifetime=WEEK,
-            retry=RetryRule(attempts=3),
+        outbox = an_outbox(SeededRandomness("publishing"))
+        self.job_queue = JobQueue(
+            self.database, clock=self.clock, outbox=outbox, lease=LEASE, retry=RetryRule(attempts=3)
         )
+        self.publishing = Publishing(self.database, self.job_queue, clock=self.clock, outbox=outbox, file_lifetime=WEEK)
 
     def _wake(self) -> None:
         self.woken += 1
@@ -59,7 +57,7 @@ class Desk:
         return self.jobs.submit(a_job_request(self.account))
 
     def claim(self) -> Claim:
-        claim = self.publishing.claim(worker="w")
+        claim = self.job_queue.claim(worker="w")
         assert claim is not None
         return claim
 
@@ -188,7 +186,7 @@ def test_a_lost_worker_costs_an_attempt_and_nothing_else(desk: Desk) -> None:
     job = desk.submit()
     lost = desk.claim()
     desk.clock.pass_by(LEASE)
-    assert desk.publishing.take_back_expired() == 1
+    assert desk.job_queue.take_back_expired() == 1
     assert desk.statuses(job) == {Status.ERROR_DURING_RUN: 3}
     with pytest.raises(LostClaim):
         desk.publishing.publish(lost, [FIRST])
@@ -203,8 +201,8 @@ def test_a_worker_that_extends_is_not_lost(desk: Desk) -> None:
     claim = desk.claim()
     for _ in range(5):
         desk.clock.pass_by(LEASE / 2)
-        desk.publishing.extend(claim)
-    assert desk.publishing.take_back_expired() == 0
+        desk.job_queue.extend(claim)
+    assert desk.job_queue.take_back_expired() == 0
     desk.publishing.publish(claim, [FIRST, SECOND, THIRD])
 
 
@@ -212,10 +210,10 @@ def test_a_day_fails_for_good_after_its_last_attempt(desk: Desk) -> None:
     """And then the job is over: nobody waits for it any longer."""
     job = desk.submit()
     for _ in range(3):
-        desk.publishing.fail(desk.claim(), [FIRST, SECOND, THIRD], error="the disk is on fire")
+        desk.job_queue.fail(desk.claim(), [FIRST, SECOND, THIRD], error="the disk is on fire")
         desk.clock.pass_by(timedelta(hours=1))
     assert desk.statuses(job) == {Status.FAILED: 3}
-    assert desk.publishing.claim(worker="w") is None
+    assert desk.job_queue.claim(worker="w") is None
     with desk.database.snapshot() as tx:
         assert tx.jobs.get(job.sid).over_at is not None
         assert {day.error for day in tx.jobs.days([job.sid])[job.sid]} == {"the disk is on fire"}

@@ -12,6 +12,7 @@ from sqlalchemy import update
 
 from dayfile.errors import NotFound
 from dayfile.exports.custom import CustomJobs
+from dayfile.exports.job_queue import JobQueue
 from dayfile.exports.publish import Publishing
 from dayfile.model.account import Account
 from dayfile.model.job import Claim, Event, Job, JobSid, RetryRule, days_per_second
@@ -20,7 +21,7 @@ from dayfile.store.tables.exports import job as table
 from tests.support.clock import NOON, FakeClock
 from tests.support.face import SharedRandomness
 from tests.support.notices import an_outbox
-from tests.support.race import a_job_for_two, publish, race
+from tests.support.race import Desk, a_job_for_two, publish, race
 from tests.support.state import a_job, a_job_request, an_account
 
 LEASE = timedelta(minutes=1)
@@ -41,13 +42,11 @@ class Crowd:
             job_lifetime=timedelta(days=7),
             wake=lambda: None,
         )
+        self.job_queue = JobQueue(
+            database, clock=FakeClock(), outbox=an_outbox(), lease=LEASE, retry=RetryRule(first_delay=timedelta(0))
+        )
         self.publishing = Publishing(
-            database,
-            clock=FakeClock(),
-            outbox=an_outbox(),
-            lease=LEASE,
-            file_lifetime=timedelta(days=7),
-            retry=RetryRule(first_delay=timedelta(0)),
+            database, self.job_queue, clock=FakeClock(), outbox=an_outbox(), file_lifetime=timedelta(days=7)
         )
         self.all_submitted = threading.Event()
         self.all_finished = threading.Event()
@@ -64,7 +63,7 @@ class Crowd:
         turns = itertools.count()
         while True:
             is_last = self.all_submitted.is_set()
-            claim = self.publishing.claim(worker=worker)
+            claim = self.job_queue.claim(worker=worker)
             if claim is not None:
                 self._report(claim, next(turns) % 7)
             elif is_last:
@@ -73,9 +72,9 @@ class Crowd:
     def _report(self, claim: Claim, turn: int) -> None:
         for job_day in claim.days:
             if turn == 3:
-                self.publishing.fail(claim, [job_day.day], error="on purpose")
+                self.job_queue.fail(claim, [job_day.day], error="on purpose")
             elif turn == 5:
-                self.publishing.hand_back(claim, [job_day.day])
+                self.job_queue.hand_back(claim, [job_day.day])
             else:
                 self.publishing.publish(claim, [job_day.day])
 
@@ -195,7 +194,8 @@ def test_a_deletion_that_meets_the_end_of_the_last_day_is_done_or_not_found(data
             with suppress(NotFound):
                 later.jobs.delete(account.sid, sid)
 
-        race([*((crowd.publishing, claim, publish) for claim in claims), (crowd.publishing, claims[0], delete_again)])
+        desk = Desk(queue=crowd.job_queue, publishing=crowd.publishing)
+        race([*((desk, claim, publish) for claim in claims), (desk, claims[0], delete_again)])
         with database.snapshot() as tx:
             deleted = tx.jobs.get(job.sid)
             assert tx.jobs.find(account.sid, job.sid, over_since=NOON - timedelta(days=7)) is None
