@@ -16,7 +16,18 @@ import pytest
 from tests.conftest import ROOT, BeyondThisMachine
 
 PACKAGE = ROOT / "src" / "dayfile"
-DOCUMENTED = ("model", "store", "files", "objects", "accounts", "intake", "sealing", "exports", "delivery")
+DOCUMENTED = (
+    "model",
+    "store",
+    "files",
+    "objects",
+    "accounts",
+    "intake",
+    "sealing",
+    "exports",
+    "delivery",
+    "checks",
+)
 
 FILE_LINES = 400
 FUNCTION_LINES = 40

@@ -47,15 +47,15 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from dayfile.api.context import Context
+    from dayfile.checks.check import Check
+    from dayfile.checks.vitals import Vitals
     from dayfile.delivery.dispatcher import Dispatcher
     from dayfile.intake.pipeline import Intake
     from dayfile.objects.scrub import Scrub
     from dayfile.sealing.repairs import Repairs
     from dayfile.sealing.seal import Sealing
-    from dayfile.work.check import Check
     from dayfile.work.clock_watch import ClockWatch
     from dayfile.work.presence import Presence
-    from dayfile.work.vitals import Vitals
     from dayfile.work.worker import Worker
 
 _ALPHANUMERIC = string.ascii_letters + string.digits
@@ -323,7 +323,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
     @property
     def check(self) -> Check:
         """The check for contradictions in the instance's data: there must be none."""
-        from dayfile.work.check import Check
+        from dayfile.checks.check import Check
 
         return Check(
             self.database,
@@ -346,8 +346,8 @@ class Service(contextlib.AbstractContextManager["Service"]):
     @cached_property
     def vitals(self) -> Vitals:
         """The signs that the operator sees beyond the server's answering."""
-        from dayfile.work.overdue import Overdue
-        from dayfile.work.vitals import Vitals
+        from dayfile.checks.overdue import Overdue
+        from dayfile.checks.vitals import Vitals
 
         settings, file = self.settings, file_of(self.settings.database)
         lifetimes = {"job_lifetime": settings.job_lifetime, "scrub_every": settings.scrub_every}

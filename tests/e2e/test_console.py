@@ -18,6 +18,7 @@ from dayfile import __version__
 from dayfile.accounts.administer import NewAccount
 from dayfile.accounts.authenticate import Authenticator
 from dayfile.accounts.sessions import Sessions
+from dayfile.checks.vitals import Vitals
 from dayfile.clock import Clock
 from dayfile.console.page import console_page
 from dayfile.errors import StorageUnavailable
@@ -32,7 +33,6 @@ from dayfile.settings import Settings
 from dayfile.store.database import Database
 from dayfile.store.tables.exports import job
 from dayfile.web.client_address import TrustedProxies
-from dayfile.work.vitals import Vitals
 from tests.support.browser import look
 from tests.support.server import serving
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+from dayfile.checks.overdue import Overdue
+from dayfile.checks.vitals import Vitals
 from dayfile.clock import Clock
 from dayfile.delivery.mail_folder import UnsentLetters
 from dayfile.store.database import Database
-from dayfile.work.overdue import Overdue
-from dayfile.work.vitals import Vitals
 
 
 def a_vitals(database: Database, clock: Clock, folder: Path) -> Vitals:

@@ -12,6 +12,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
+from dayfile.checks.check import Check
+from dayfile.checks.finding import Finding
 from dayfile.delivery.dispatcher import Dispatcher
 from dayfile.delivery.mail_folder import UnsentLetters
 from dayfile.delivery.transport import Transport
@@ -39,9 +41,7 @@ from dayfile.sealing.schedule import SealingRule
 from dayfile.sealing.seal import Sealing
 from dayfile.store import schema
 from dayfile.store.database import Database
-from dayfile.work.check import Check
 from dayfile.work.clock_watch import ClockWatch
-from dayfile.work.finding import Finding
 from dayfile.work.pending_accounts import PendingAccounts
 from dayfile.work.worker import Worker
 from tests.support.clock import FakeClock

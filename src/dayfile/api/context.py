@@ -12,6 +12,7 @@ from dayfile.accounts.administer import Administration
 from dayfile.accounts.authenticate import Authenticator
 from dayfile.accounts.sessions import Sessions
 from dayfile.api.paging import PageTokens
+from dayfile.checks.vitals import Vitals
 from dayfile.clock import Clock
 from dayfile.delivery.replay import Replay
 from dayfile.delivery.ssrf import Destinations
@@ -24,7 +25,6 @@ from dayfile.intake.pipeline import Intake
 from dayfile.model.secret import Randomness
 from dayfile.store.database import Database
 from dayfile.web.client_address import TrustedProxies
-from dayfile.work.vitals import Vitals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,10 +12,10 @@ from starlette.responses import Response
 from dayfile.api.answers import json_answer
 from dayfile.api.context import Context, context_of
 from dayfile.api.exports import READ
+from dayfile.checks.vitals import Level
 from dayfile.errors import Transient
 from dayfile.objects.layout import UNIQUE_DIGITS, probe_key
 from dayfile.web.audience import Audience, stranger, visitor_of
-from dayfile.work.vitals import Level
 
 FRESH_FOR_SECONDS = 1.0
 PATIENCE_SECONDS = 2.0

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
+from dayfile.checks.finding import Finding
 from dayfile.cli import instance
 from dayfile.cli.exit_codes import Outcome
 from dayfile.cli.options import JsonOption, screen_of
 from dayfile.cli.terminal import Column, count_text
-from dayfile.work.finding import Finding
 
 _LEFT_OUT = "Not read: what is in the objects. `dayfile check --deep` reads it."
 _LEFT_OUT_DEEP = "Not read: objects that nothing refers to any more and that are kept for restoring older backups."

@@ -11,7 +11,7 @@ from dayfile.cli.command_group import Family
 from dayfile.cli.options import JsonOption, screen_of
 
 if TYPE_CHECKING:
-    from dayfile.work.clock_state import ClockState
+    from dayfile.checks.clock_state import ClockState
 
 app = Family(
     help="Whether the clock is trusted, and what waits until it is.", no_args_is_help=False, invoke_without_command=True
@@ -23,7 +23,7 @@ def clock(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
     """Show whether the clock is trusted, and what waits until it is."""
     if ctx.invoked_subcommand is not None:
         return
-    from dayfile.work.clock_state import clock_state
+    from dayfile.checks.clock_state import clock_state
 
     with instance.opened(screen_of(ctx), to_read=True) as service, service.database.snapshot() as tx:
         state = clock_state(tx.clock_marks.find(), service.clock.reading())
@@ -39,8 +39,8 @@ def clock(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
 @app.command("accept")
 def accept(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
     """Trust the clock as it is now: catch up on what waited, and undo what a clock that was ahead has done."""
+    from dayfile.checks.clock_state import clock_state
     from dayfile.cli.operator import operator_here
-    from dayfile.work.clock_state import clock_state
 
     with instance.opened(screen_of(ctx)) as service:
         mark = service.clock_watch.accept(actor=operator_here())

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from dayfile.checks.vitals import Vitals
 from dayfile.clock import Clock
 from dayfile.files.storage import Storage
 from dayfile.store.database import Database
 from dayfile.web.audience import Reception
-from dayfile.work.vitals import Vitals
 
 
 class Instance(Reception, Protocol):

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from dayfile import __version__
+from dayfile.checks.vitals import Level
 from dayfile.console.instance import Instance
 from dayfile.console.sign_in import OPERATOR_PATH, SignIn
 from dayfile.console.status import (
@@ -29,7 +30,6 @@ from dayfile.errors import DatabaseUnavailable
 from dayfile.model.day import last_custom_day
 from dayfile.web.audience import Audience, Visitor, stranger, visitor_of
 from dayfile.web.sheet import Sheet
-from dayfile.work.vitals import Level
 
 _TEMPLATES: Final = Path(__file__).with_name("templates")
 _ICON: Final = (_TEMPLATES / "favicon.ico").read_bytes()

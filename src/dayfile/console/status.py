@@ -9,12 +9,12 @@ from typing import Final
 
 from markupsafe import Markup, escape
 
+from dayfile.checks.clock_state import clock_state
+from dayfile.checks.vitals import Level, Sign
 from dayfile.console.instance import Instance
 from dayfile.errors import DatabaseUnavailable, StorageUnavailable
 from dayfile.model.damage import Damage
 from dayfile.model.job import Job, JobDay, Status, group_by_status
-from dayfile.work.clock_state import clock_state
-from dayfile.work.vitals import Level, Sign
 
 _RECENT_JOBS = 10
 _SHOWN_DAMAGES = 20

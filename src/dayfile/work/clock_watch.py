@@ -8,6 +8,7 @@ from typing import Final
 
 import structlog
 
+from dayfile.checks.clock_state import WAITS, WAY_OUT
 from dayfile.clock import Clock
 from dayfile.delivery.dispatcher import LEASE
 from dayfile.model.clock_trust import ClockMark, ClockReading, has_gone_back, look
@@ -18,7 +19,6 @@ from dayfile.objects.sweep import LOOK_AGAIN_AFTER
 from dayfile.store import wrong_times
 from dayfile.store.database import Database
 from dayfile.store.transaction import Transaction
-from dayfile.work.clock_state import WAITS, WAY_OUT
 
 log = structlog.get_logger()
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from dayfile.checks.finding import Finding
 from dayfile.errors import Corrupt
 from dayfile.model.account import AccountSid
 from dayfile.model.secret import InstanceKey, decrypt, login_matches
 from dayfile.store.accounts import StoredToken
 from dayfile.store.database import Database
-from dayfile.work.finding import Finding
 
 _PAGE: Final = 500
 

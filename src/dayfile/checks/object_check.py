@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from dayfile.checks.finding import Finding
 from dayfile.errors import DamagedObject, StorageUnavailable
 from dayfile.files.checked_read import as_damage
 from dayfile.files.examination import examine_file, examine_inline, examine_segment
@@ -14,7 +15,6 @@ from dayfile.model.export import SealedDay
 from dayfile.model.segment import Segment
 from dayfile.objects import layout
 from dayfile.store.database import Database
-from dayfile.work.finding import Finding
 
 _PAGE: Final = 500
 _RESTORE: Final = "restore it from a backup"

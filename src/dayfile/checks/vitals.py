@@ -14,13 +14,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
+from dayfile.checks.clock_state import clock_state
+from dayfile.checks.overdue import Overdue
 from dayfile.clock import Clock
 from dayfile.delivery.mail_folder import UnsentLetters
 from dayfile.files.space import Space, spaces_of
 from dayfile.model.seen_worker import GONE_AFTER, SeenWorker
 from dayfile.store.database import Database
-from dayfile.work.clock_state import clock_state
-from dayfile.work.overdue import Overdue
 
 LOW_SHARE: Final = 0.10
 LOW_BYTES: Final = 50 * 10**9

@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
+from dayfile.checks.account_check import AccountCheck
+from dayfile.checks.clock_state import clock_state
+from dayfile.checks.finding import Finding
+from dayfile.checks.object_check import ObjectCheck
+from dayfile.checks.overdue import Overdue
 from dayfile.clock import Clock
 from dayfile.delivery.mail_folder import UnsentLetters
 from dayfile.errors import DatabaseDamaged
@@ -14,11 +19,6 @@ from dayfile.model.export import DayFile, SealedDay
 from dayfile.model.secret import InstanceKey
 from dayfile.objects.orphans import Orphans
 from dayfile.store.database import Database
-from dayfile.work.account_check import AccountCheck
-from dayfile.work.clock_state import clock_state
-from dayfile.work.finding import Finding
-from dayfile.work.object_check import ObjectCheck
-from dayfile.work.overdue import Overdue
 
 _PAGE = 500
 

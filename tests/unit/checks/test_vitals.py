@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from dayfile.checks.vitals import Level, Sign
 from dayfile.model.seen_worker import GONE_AFTER
 from dayfile.store.database import Database
 from dayfile.work.presence import FORGOTTEN_AFTER, Presence
-from dayfile.work.vitals import Level, Sign
 from tests.support.clock import FakeClock
 from tests.support.full import fill
 from tests.support.mounts import small_disk

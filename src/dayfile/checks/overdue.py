@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
+from dayfile.checks.finding import Finding
 from dayfile.clock import Clock
 from dayfile.exports.retention import SUPERSEDED_RESTS_FOR
 from dayfile.model.day import Day
 from dayfile.model.export import LONGEST_LINK
 from dayfile.store.database import Database
-from dayfile.work.finding import Finding
 
 RUN_OVERDUE_AFTER: Final = timedelta(hours=1)
 """Age at which a daily run is overdue: it takes seconds, and a failed one is tried again every five minutes."""
