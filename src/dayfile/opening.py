@@ -1,4 +1,7 @@
-"""The opening of an instance: its folders, its database, and its key, which is made once, for a new instance only."""
+"""The opening of an instance: its folders, its database, and its key, which is made once, for a new instance only.
+
+Every login and every secret in the database depends on the key with which the instance was made.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from dayfile.accounts.settle_key import is_settled, settle_key
 from dayfile.errors import Absent, DatabaseUnavailable, Unusable
 from dayfile.files import key_file
 from dayfile.files.private import Closed, Exposed
@@ -40,7 +42,7 @@ def make_instance(settings: Settings, *, randomness: Randomness) -> Opened:
         database = make_database(settings.database)
         with _closed_on_failure(database):
             key = _make_key(settings, database, randomness=randomness)
-            settle_key(database, key)
+            _settle_key(database, key)
     return Opened(database=database, key=key, permissions=permissions)
 
 
@@ -57,7 +59,7 @@ def find_instance(settings: Settings, *, to_read: bool) -> Opened:
             key = _find_key(settings, database)
             if key is None:
                 raise Absent(_ABSENT.format(settings.place))
-            settle_key(database, key)
+            _settle_key(database, key)
             permissions = settings.own_folders(database.file).close()
     return Opened(database=database, key=key, permissions=permissions)
 
@@ -102,7 +104,7 @@ def _find_key(settings: Settings, database: Database) -> InstanceKey | None:
     if settings.secret_key is not None:
         return InstanceKey.parse(settings.secret_key.get_secret_value())
     text = key_file.find(settings.key_file)
-    if text is None and is_settled(database):
+    if text is None and _is_settled(database):
         # A process that settled it a moment ago has made the file before.
         text = key_file.find(settings.key_file)
         if text is None:
@@ -112,3 +114,26 @@ def _find_key(settings: Settings, database: Database) -> InstanceKey | None:
                 "DAYFILE_SECRET_KEY to what was in it; no new one is made beside this database"
             )
     return None if text is None else InstanceKey.parse(text)
+
+
+def _is_settled(database: Database) -> bool:
+    """Return True if the instance has a key: no other one may take its place."""
+    with database.snapshot() as tx:
+        return tx.instance.find("key_check") is not None or bool(tx.accounts.listed(after=None, limit=1))
+
+
+def _settle_key(database: Database, key: InstanceKey) -> None:
+    """Make this the instance's key, once and for all; raises Unusable if the instance has another one.
+
+    Nothing is written if it has one: the disk may be full or read-only.
+    """
+    with database.snapshot() as tx:
+        settled = tx.instance.find("key_check")
+    if settled is None:
+        with database.transaction() as tx:
+            settled = tx.instance.settle("key_check", key.check_value())
+    if settled != key.check_value():
+        raise Unusable(
+            "the secret key is not the one this instance was made with: every login would fail. "
+            "Set DAYFILE_SECRET_KEY to that key, or put its secret.key file back into the data folder"
+        )
