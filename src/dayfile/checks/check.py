@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
-from dayfile.checks.account_check import AccountCheck
 from dayfile.checks.clock_state import clock_state
 from dayfile.checks.finding import Finding
 from dayfile.checks.object_check import ObjectCheck
 from dayfile.checks.overdue import Overdue
 from dayfile.clock import Clock
 from dayfile.delivery.mail_folder import UnsentLetters
-from dayfile.errors import DatabaseDamaged
+from dayfile.errors import Corrupt, DatabaseDamaged
 from dayfile.files.storage import Storage
+from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
 from dayfile.model.export import DayFile, SealedDay
-from dayfile.model.secret import InstanceKey
+from dayfile.model.secret import InstanceKey, decrypt, login_matches
 from dayfile.objects.orphans import Orphans
+from dayfile.store.accounts import StoredToken
 from dayfile.store.database import Database
 
 _PAGE = 500
@@ -43,7 +44,7 @@ class Check:
         self._notice_lifetime = notice_lifetime
         self._clock = clock
         self._overdue = Overdue(database, clock=clock, job_lifetime=job_lifetime, scrub_every=scrub_every)
-        self._accounts = None if key is None else AccountCheck(database, key=key)
+        self._accounts = None if key is None else _AccountCheck(database, key=key)
         self._objects = ObjectCheck(database, storage)
         self._unsent_letters = unsent_letters
         self._orphans = Orphans(database, storage)
@@ -167,3 +168,39 @@ class Check:
 def _is_of(sealed: SealedDay | None, file: DayFile) -> bool:
     place = file.account, file.resource_type, file.day
     return sealed is not None and (sealed.account, sealed.resource_type, sealed.day) == place
+
+
+class _AccountCheck:
+    """A check that each account can log in with the token that signs its webhooks."""
+
+    def __init__(self, database: Database, *, key: InstanceKey) -> None:
+        self._database = database
+        self._key = key
+
+    def find(self) -> Iterator[Finding]:
+        """Yield a finding for each account whose stored token cannot be decrypted, or does not match its login."""
+        after: AccountSid | None = None
+        while True:
+            with self._database.snapshot() as tx:
+                page = tx.accounts.tokens(after=after, limit=_PAGE)
+            if not page:
+                return
+            for sid, token in page:
+                reason = self._reason(sid, token)
+                if reason:
+                    yield Finding(
+                        invariant="an account can log in",
+                        subject=sid,
+                        detail=f"{reason}: give it a new token with `dayfile accounts rotate`",
+                        account=sid,
+                    )
+            after = page[-1][0]
+
+    def _reason(self, sid: AccountSid, token: StoredToken) -> str | None:
+        try:
+            secret = decrypt(self._key, sid=sid, encrypted=token.encrypted)
+        except (Corrupt, ValueError):
+            return "its stored token cannot be decrypted, so its webhooks cannot be signed"
+        if not login_matches(self._key, sid=sid, secret=secret, stored=[token.login_hash]):
+            return "the stored login is not that of its token, which is refused"
+        return None
