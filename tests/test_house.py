@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import socket
 import subprocess
@@ -77,6 +78,15 @@ def test_every_file_has_one_noun() -> None:
     """Beyond 400 lines a file is about two things, and nobody finds the second."""
     lengths = {_name(path): len(path.read_text(encoding="utf-8").splitlines()) for path in READ}
     assert {name: length for name, length in lengths.items() if length > FILE_LINES} == {}
+
+
+def test_small_files_that_one_other_imports_say_why_they_are_apart() -> None:
+    """Whoever follows the one must open the other as well: that is worth it for a reason, or they are one file."""
+    command = [sys.executable, str(ROOT / "tools" / "figures.py"), "--json"]
+    figures = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    lonely = figures["of fewer than 60 lines, imported by one"]
+    docstrings = {name: " ".join((ast.get_docstring(_tree(PACKAGE / name)) or "").split()) for name in lonely}
+    assert [name for name, docstring in docstrings.items() if "Apart, because " not in docstring] == []
 
 
 def test_every_function_fits_a_screen() -> None:

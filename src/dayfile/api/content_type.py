@@ -1,4 +1,7 @@
-"""Content types that are refused for records: those that only forms of browsers send."""
+"""Content types that are refused for records: those that only forms of browsers send.
+
+Apart, because the rule is the browsers', and is tested without a server.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Route of manifests: count, sizes, hashes and times that prove a published file complete. Not Twilio's."""
+"""Route of manifests: count, sizes, hashes and times that prove a published file complete. Not Twilio's.
+
+Apart, because each group of routes has a module of its own.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The operator's first command, which creates the instance."""
+"""The operator's first command, which creates the instance.
+
+Apart, because each command has a module of its own, imported when it runs.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The socket that the server listens on, and explanations of why it cannot."""
+"""The socket that the server listens on, and explanations of why it cannot.
+
+Apart, because why a socket cannot be had is a subject of its own.
+"""
 
 from __future__ import annotations
 

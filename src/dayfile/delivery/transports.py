@@ -1,4 +1,7 @@
-"""The transports of one process, by channel, made from its settings."""
+"""The transports of one process, by channel, made from its settings.
+
+Apart, because it imports all transports with their libraries: what only dispatches, or only reads, needs none.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Names of files in a storage folder, and the keys of the complete or unfinished objects that they stand for."""
+"""Names of files in a storage folder, and the keys of the complete or unfinished objects that they stand for.
+
+Apart, because it is the one place that spells the names, and a sweep of the folder must read what a put has written.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Scratch folders: where an engine spills and remote objects are brought to. Those of dead processes are deleted."""
+"""Scratch folders: where an engine spills and remote objects are brought to. Those of dead processes are deleted.
+
+Apart, because nothing in a scratch folder is kept: it has no part in the storage.
+"""
 
 from __future__ import annotations
 

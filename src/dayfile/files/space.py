@@ -1,4 +1,7 @@
-"""Free space on the disks that an instance writes to."""
+"""Free space on the disks that an instance writes to.
+
+Apart, because it asks the operating system, and who imports it judges the answer.
+"""
 
 from __future__ import annotations
 

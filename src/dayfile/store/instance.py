@@ -1,4 +1,7 @@
-"""Facts of the instance itself."""
+"""Facts of the instance itself.
+
+Apart, because each table has a module of its own.
+"""
 
 from __future__ import annotations
 

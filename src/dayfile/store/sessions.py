@@ -1,4 +1,7 @@
-"""Rows of sessions."""
+"""Rows of sessions.
+
+Apart, because each table has a module of its own.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """A fair lock: threads get it in the order in which they asked for it.
 
 `threading.Lock` promises no order: one thread that writes continuously may take it every time while others wait.
+Apart, because it knows nothing of databases, and its order is tested by itself.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Rows of the workers of an instance, with the moment at which each was last seen."""
+"""Rows of the workers of an instance, with the moment at which each was last seen.
+
+Apart, because each table has a module of its own.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Small forms of pages: read whole, in the one encoding that the pages use."""
+"""Small forms of pages: read whole, in the one encoding that the pages use.
+
+Apart, because it is the same for any form of a page, and signing in is only the first.
+"""
 
 from __future__ import annotations
 

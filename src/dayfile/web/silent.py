@@ -1,4 +1,7 @@
-"""The HTTP of a connection that has not received a byte yet."""
+"""The HTTP of a connection that has not received a byte yet.
+
+Apart, because a connection that is silent must hold nothing else: there may be thousands of them.
+"""
 
 from __future__ import annotations
 

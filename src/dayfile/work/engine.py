@@ -1,4 +1,7 @@
-"""The executor of heavy work: threads of this process, since the native code in them releases the GIL."""
+"""The executor of heavy work: threads of this process, since the native code in them releases the GIL.
+
+Apart, because it is all that another engine would replace.
+"""
 
 from __future__ import annotations
 

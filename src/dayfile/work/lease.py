@@ -1,4 +1,7 @@
-"""The renewal of a lease, in a thread of its own, while the work that it covers goes on."""
+"""The renewal of a lease, in a thread of its own, while the work that it covers goes on.
+
+Apart, because it runs in a thread of its own, beside whatever work it is for.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The two forms of a version: as platforms send it, and as its line in an export.
 
-The line is built from the documented format alone, with another JSON encoder than the server's, so that finding it in a
-day file proves something.
+Apart, because the line is built from the documented format alone, with another JSON encoder than the server's, so that
+finding it in a day file proves something.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Snippets to try the demo's server with, including its credentials. They can be pasted where they are printed."""
+"""Snippets to try the demo's server with, including its credentials. They can be pasted where they are printed.
+
+Apart, because they are text to paste, and a test pastes them.
+"""
 
 from __future__ import annotations
 

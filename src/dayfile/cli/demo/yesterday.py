@@ -2,6 +2,7 @@
 
 Nobody who tries the demo waits for midnight. So the accounts are created, daily exports are enabled and the day's
 records are accepted under a clock that is a day behind. The server then publishes the day by itself, in real time.
+Apart, because it is the only part of the demo that runs under another clock.
 """
 
 from __future__ import annotations
