@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dayfile.errors import Corrupt
-from dayfile.sealing.bucket import LINES, Bucket
+from dayfile.sealing.ordered_lines import LINES, Bucket
 
 START, STOP = 100, 108
 
