@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from dayfile.cli import instance
-from dayfile.cli.answers import (
+from dayfile.cli.options import read_account
+from dayfile.cli.remote import server_at
+from dayfile.client.answers import (
     RemoteConfiguration,
     RemoteDay,
     RemoteJob,
@@ -23,8 +25,6 @@ from dayfile.cli.answers import (
     read_job,
     read_manifest,
 )
-from dayfile.cli.options import read_account
-from dayfile.cli.remote import server_at
 from dayfile.errors import NotFound
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
@@ -34,8 +34,8 @@ from dayfile.model.resource import RESOURCE_TYPES, ResourceType
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dayfile.cli.client import BulkExports
     from dayfile.cli.terminal import Screen
+    from dayfile.client.client import BulkExports
     from dayfile.model.export import DayFile
     from dayfile.model.job import Job, JobDay
     from dayfile.service import Service

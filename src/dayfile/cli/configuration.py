@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from dayfile.cli.account_view import AccountOption, seen_by
-from dayfile.cli.answers import RemoteConfiguration
 from dayfile.cli.command_group import Family
 from dayfile.cli.options import JsonOption, Password, TypeArgument, Url, Username, read_method, screen_of
 from dayfile.cli.remote import server_at
 from dayfile.cli.terminal import Screen
+from dayfile.client.answers import RemoteConfiguration
 from dayfile.model.resource import ResourceType
 
 app = Family(help="Daily exports: have every day by itself, and be told.")

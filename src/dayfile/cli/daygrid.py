@@ -11,9 +11,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from dayfile.cli.answers import RemoteJob
 from dayfile.cli.controls import plain
 from dayfile.cli.terminal import count_text
+from dayfile.client.answers import RemoteJob
 from dayfile.model.day import Day
 from dayfile.model.job import Status
 

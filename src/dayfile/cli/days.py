@@ -33,7 +33,7 @@ from dayfile.model.day import Day
 from dayfile.model.resource import ResourceType
 
 if TYPE_CHECKING:
-    from dayfile.cli.download import Downloaded, Downloader
+    from dayfile.client.download import Downloaded, Downloader
 
 app = Family(help="Published days: list and download them, and keep an archive.")
 
@@ -168,7 +168,7 @@ def download(
     Run the command again to resume interrupted downloads; complete files that match the server's manifest stay. Exit
     code 3 when a day of the range is not published, 1 when a file is damaged; the others are downloaded.
     """
-    from dayfile.cli.download import Downloader
+    from dayfile.client.download import Downloader
 
     screen = screen_of(ctx)
     folder.mkdir(parents=True, exist_ok=True)

@@ -12,14 +12,14 @@ from dayfile.cli.days import STOPPED, FolderOption, is_incomplete, proof_text
 from dayfile.cli.exit_codes import Outcome
 from dayfile.cli.options import DaysArgument, JsonOption, Password, TypesArgument, Url, Username, screen_of
 from dayfile.cli.remote import server_at
-from dayfile.cli.sync import State, Sync, SyncedDay, alone_in
 from dayfile.cli.terminal import Bar, Column, Screen, count_text, size_text
+from dayfile.client.sync import State, Sync, SyncedDay, alone_in
 from dayfile.clock import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dayfile.cli.download import Progress
+    from dayfile.client.download import Progress
 
 _SHOWN: Final = 20
 
@@ -40,7 +40,7 @@ def sync(
     Run it as often as you like: what is here is left alone, what was stopped goes on. Exit code 1 when a day failed, 4
     when some can only be had later, as they are too new or the quota of today is used up.
     """
-    from dayfile.cli.download import Downloader
+    from dayfile.client.download import Downloader
 
     screen = screen_of(ctx)
     with server_at(url, account_sid, auth_token) as server:

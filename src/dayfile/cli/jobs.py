@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dayfile.cli.account_view import AccountOption, AccountView, DayError, seen_by, types_of
-from dayfile.cli.answers import RemoteJob
 from dayfile.cli.command_group import Family
 from dayfile.cli.confirmation import YesOption, confirm
 from dayfile.cli.daygrid import counts_text, draw_job, headline, range_text
@@ -26,12 +25,13 @@ from dayfile.cli.options import (
 )
 from dayfile.cli.remote import server_at
 from dayfile.cli.terminal import Column, Screen
+from dayfile.client.answers import RemoteJob
 from dayfile.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dayfile.cli.client import BulkExports
+    from dayfile.client.client import BulkExports
 
 app = Family(help="Custom jobs: ask for a range of days, and follow them.")
 

@@ -10,7 +10,7 @@ from dayfile.environment import CUSTOMER_NAMES, FILE, PREFIX, read_file
 from dayfile.errors import InvalidParameter
 
 if TYPE_CHECKING:
-    from dayfile.cli.client import BulkExports, Login
+    from dayfile.client.client import BulkExports, Login
 
 _OPTIONS: Final = dict(zip(CUSTOMER_NAMES, ("--url", "--account-sid", "--auth-token"), strict=True))
 
@@ -20,14 +20,14 @@ def server_at(url: str | None, account_sid: str | None, auth_token: str | None) 
 
     What is not given is read from `.env`. Raises InvalidParameter that tells everything that is wrong at the same time.
     """
-    from dayfile.cli.client import BulkExports
+    from dayfile.client.client import BulkExports
 
     return BulkExports(read_login(url, account_sid, auth_token), clock=SystemClock())
 
 
 def read_login(url: str | None, account_sid: str | None, auth_token: str | None) -> Login:
     """Return the login that was given in options or variables, completed from `.env`; raises as `server_at` does."""
-    from dayfile.cli.client import Login, parse_url
+    from dayfile.client.client import Login, parse_url
 
     file = read_file(FILE)
     # A value that was read from a file ends with a line feed, which is part of no login.

@@ -4,8 +4,8 @@ import io
 
 from rich.console import Console
 
-from dayfile.cli.answers import RemoteJob, read_job
 from dayfile.cli.daygrid import counts_text, draw_job, headline
+from dayfile.client.answers import RemoteJob, read_job
 from dayfile.model.job import Status
 
 

@@ -7,11 +7,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dayfile.cli.answers import RemoteJob
-from dayfile.cli.client import BulkExports
 from dayfile.cli.demo.expectation import Expectation, Place
 from dayfile.cli.demo.instance import Member, login
-from dayfile.cli.download import Downloaded, Downloader
+from dayfile.client.answers import RemoteJob
+from dayfile.client.client import BulkExports
+from dayfile.client.download import Downloaded, Downloader
 from dayfile.clock import Clock
 from dayfile.model.account import AccountSid
 from dayfile.model.day import DayRange

@@ -15,9 +15,9 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from dayfile.accounts.administer import OPERATOR
-from dayfile.cli.client import Login
 from dayfile.cli.demo.expectation import Expectation
 from dayfile.cli.demo.yesterday import DayAgo, live_through
+from dayfile.client.client import Login
 from dayfile.errors import Unusable
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import Scope

@@ -9,7 +9,6 @@ from itertools import islice
 
 from rich.text import Text
 
-from dayfile.cli.answers import RemoteJob
 from dayfile.cli.controls import plain
 from dayfile.cli.daygrid import draw_job
 from dayfile.cli.demo.expectation import Expectation, Place
@@ -20,6 +19,7 @@ from dayfile.cli.demo.proof import Proof, prove
 from dayfile.cli.demo.traffic import Traffic
 from dayfile.cli.jobs import follow
 from dayfile.cli.terminal import Screen, count_text, size_text
+from dayfile.client.answers import RemoteJob
 from dayfile.clock import Clock
 from dayfile.errors import NotFound
 from dayfile.model.day import DayRange

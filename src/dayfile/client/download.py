@@ -14,9 +14,9 @@ from pathlib import Path
 
 import httpx2
 
-from dayfile.cli.answers import RemoteManifest
-from dayfile.cli.client import BulkExports
-from dayfile.cli.partial import Examined, Partial, examine
+from dayfile.client.answers import RemoteManifest
+from dayfile.client.client import BulkExports
+from dayfile.client.partial import Examined, Partial, examine
 from dayfile.clock import Clock
 from dayfile.errors import Corrupt, Transient
 from dayfile.model.day import Day

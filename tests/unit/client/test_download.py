@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dayfile.cli.client import BulkExports, Login
-from dayfile.cli.download import Downloaded, Downloader
+from dayfile.client.client import BulkExports, Login
+from dayfile.client.download import Downloaded, Downloader
 from dayfile.errors import Corrupt, Transient
 from dayfile.model.day import Day
 from dayfile.model.resource import MESSAGES
-from tests.unit.cli.other_server import URL, OtherServer, Patience
+from tests.unit.client.other_server import URL, OtherServer, Patience
 
 FILE = gzip.compress(b"".join(b'{"sid":"SM%d"}\n' % number for number in range(50)), mtime=0)
 OTHER_FILE = gzip.compress(b'{"sid":"SM99"}\n', mtime=0)

@@ -25,8 +25,8 @@ from dayfile.model.job import Status
 from dayfile.model.resource import ResourceType
 
 if TYPE_CHECKING:
-    from dayfile.cli.client import BulkExports
-    from dayfile.cli.download import Downloaded, Downloader, Progress
+    from dayfile.client.client import BulkExports
+    from dayfile.client.download import Downloaded, Downloader, Progress
 
 _FIRST_WAIT_SECONDS: Final = 0.1
 _LONGEST_WAIT_SECONDS: Final = 10.0

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 import httpx2
 import pytest
 
-from dayfile.cli.answers import NotBulkExports
-from dayfile.cli.client import BulkExports, Login
+from dayfile.client.answers import NotBulkExports
+from dayfile.client.client import BulkExports, Login
 from dayfile.errors import (
     DayfileError,
     Forbidden,
@@ -20,7 +20,7 @@ from dayfile.errors import (
 )
 from dayfile.model.day import Day
 from dayfile.model.resource import MESSAGES
-from tests.unit.cli.other_server import URL, Patience
+from tests.unit.client.other_server import URL, Patience
 
 Answer = Callable[[httpx2.Request], httpx2.Response]
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from dayfile.cli.client import BulkExports, Login
-from dayfile.cli.download import Downloader, Progress
-from dayfile.cli.sync import State, Sync, SyncedDay, alone_in
+from dayfile.client.client import BulkExports, Login
+from dayfile.client.download import Downloader, Progress
+from dayfile.client.sync import State, Sync, SyncedDay, alone_in
 from dayfile.errors import Transient
 from dayfile.model.day import Day, DayRange
 from dayfile.model.resource import CALLS, MESSAGES
-from tests.unit.cli.archive_server import ArchiveServer, content
-from tests.unit.cli.other_server import URL, Patience
+from tests.unit.client.archive_server import ArchiveServer, content
+from tests.unit.client.other_server import URL, Patience
 
 WEEK = DayRange(first=Day.parse("2026-10-05"), last=Day.parse("2026-10-11"))
 TYPES = (MESSAGES, CALLS)

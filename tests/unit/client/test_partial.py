@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dayfile.cli.partial import Partial, examine
+from dayfile.client.partial import Partial, examine
 from dayfile.errors import Corrupt
 
 TEXT = b'{"sid":"SM1"}\n{"sid":"SM2"}\n'

@@ -14,7 +14,7 @@ from typing import Final, Self, TypeVar
 import httpx2
 
 from dayfile import __version__
-from dayfile.cli.answers import (
+from dayfile.client.answers import (
     Answer,
     NotBulkExports,
     RemoteConfiguration,

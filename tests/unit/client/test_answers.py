@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dayfile.cli.answers import NotBulkExports, read_day, read_job, read_manifest
+from dayfile.client.answers import NotBulkExports, read_day, read_job, read_manifest
 from dayfile.model.day import Day
 
 JOB = {
