@@ -15,16 +15,6 @@ import typer
 from dayfile.cli import instance
 from dayfile.cli.options import read_account
 from dayfile.cli.remote import server_at
-from dayfile.client.answers import (
-    RemoteConfiguration,
-    RemoteDay,
-    RemoteJob,
-    RemoteManifest,
-    read_configuration,
-    read_day,
-    read_job,
-    read_manifest,
-)
 from dayfile.errors import NotFound
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
@@ -35,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dayfile.cli.terminal import Screen
-    from dayfile.client.client import BulkExports
+    from dayfile.client.answers import RemoteConfiguration, RemoteDay, RemoteJob, RemoteManifest
+    from dayfile.client.client import Client
     from dayfile.model.export import DayFile
     from dayfile.model.job import Job, JobDay
     from dayfile.service import Service
@@ -57,7 +48,7 @@ AccountOption = Annotated[
 @contextmanager
 def seen_by(
     screen: Screen, operator_for: AccountSid | None, *, login: tuple[str | None, str | None, str | None]
-) -> Iterator[BulkExports | AccountView]:
+) -> Iterator[Client | AccountView]:
     """Open what shows an account: its server over HTTP, or the instance where the operator names the account.
 
     Raises NotFound if there is no such account on the instance.
@@ -85,7 +76,7 @@ class DayError:
 
 
 class AccountView:
-    """The account on an open instance; its methods give what those of `BulkExports` do."""
+    """The account on an open instance; its methods give what those of `Client` do."""
 
     def __init__(self, service: Service, account: AccountSid) -> None:
         from dayfile.api.urls import Urls
@@ -100,6 +91,7 @@ class AccountView:
         """Give all jobs on the list, newest first."""
         from dayfile.api import shapes
         from dayfile.api.standings import JobStandings
+        from dayfile.client.answers import read_job
 
         now, before = self._service.clock.now(), None
         over_since = now - self._service.settings.job_lifetime
@@ -118,6 +110,7 @@ class AccountView:
         """Return the job as it stands; raises NotFound."""
         from dayfile.api import shapes
         from dayfile.api.standings import JobStandings
+        from dayfile.client.answers import read_job
 
         job, days = self._job(sid)
         with self._service.database.snapshot() as tx:
@@ -135,6 +128,7 @@ class AccountView:
     def days(self, resource_type: ResourceType) -> Iterator[RemoteDay]:
         """Give all published days, in the order of their publication."""
         from dayfile.api import shapes
+        from dayfile.client.answers import read_day
 
         after: tuple[int, Day] | None = None
         while True:
@@ -148,6 +142,7 @@ class AccountView:
     def configuration(self, resource_type: ResourceType) -> RemoteConfiguration:
         """Return whether days of a resource type come by themselves, and who is told."""
         from dayfile.api import shapes
+        from dayfile.client.answers import read_configuration
 
         with self._service.database.snapshot() as tx:
             found = tx.configurations.get(self._account, resource_type)
@@ -156,6 +151,7 @@ class AccountView:
     def find_manifest(self, resource_type: ResourceType, day: Day) -> RemoteManifest | None:
         """Return the manifest of a published day, or None where it is not published."""
         from dayfile.api import shapes
+        from dayfile.client.answers import read_manifest
 
         with self._service.database.snapshot() as tx:
             file = tx.day_files.find(self._account, resource_type, day, now=self._service.clock.now())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,8 +11,10 @@ from dayfile.cli.command_group import Family
 from dayfile.cli.options import JsonOption, Password, TypeArgument, Url, Username, read_method, screen_of
 from dayfile.cli.remote import server_at
 from dayfile.cli.terminal import Screen
-from dayfile.client.answers import RemoteConfiguration
 from dayfile.model.resource import ResourceType
+
+if TYPE_CHECKING:
+    from dayfile.client.answers import RemoteConfiguration
 
 app = Family(help="Daily exports: have every day by itself, and be told.")
 
@@ -68,19 +70,20 @@ def set_configuration(
     auth_token: Password = None,
 ) -> None:
     """Change the settings that are given, and leave the others as they are."""
-    form = {} if enabled is None else {"Enabled": "true" if enabled else "false"}
     if no_webhook:
         if webhook_url or webhook_method:
             raise typer.BadParameter("--no-webhook does not go together with --webhook-url or --webhook-method")
-        form |= {"WebhookUrl": "", "WebhookMethod": ""}
+        webhook_url = webhook_method = ""
     elif webhook_url:
-        form |= {"WebhookUrl": webhook_url, "WebhookMethod": webhook_method or "POST"}
-    elif webhook_method:
-        form["WebhookMethod"] = webhook_method
-    if not form:
+        webhook_method = webhook_method or "POST"
+    else:
+        webhook_url = None  # an empty one changes nothing
+    if enabled is None and webhook_url is None and not webhook_method:
         raise typer.BadParameter("nothing to change: give --enable, --disable, --webhook-url or --no-webhook")
     with server_at(url, account_sid, auth_token) as server:
-        configuration = server.configure(resource_type, form)
+        configuration = server.configure(
+            resource_type, enabled=enabled, webhook_url=webhook_url, webhook_method=webhook_method
+        )
     _show(screen_of(ctx), resource_type, configuration, as_json=as_json)
 
 

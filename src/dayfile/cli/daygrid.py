@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import groupby
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
@@ -13,9 +13,11 @@ from rich.text import Text
 
 from dayfile.cli.controls import plain
 from dayfile.cli.terminal import count_text
-from dayfile.client.answers import RemoteJob
 from dayfile.model.day import Day
 from dayfile.model.job import Status
+
+if TYPE_CHECKING:
+    from dayfile.client.answers import RemoteJob
 
 # Each status has its own sign as well as its colour, for terminals without colours.
 _CELLS: Final[dict[str, tuple[str, str]]] = {

@@ -27,7 +27,6 @@ from dayfile.cli.options import (
 )
 from dayfile.cli.remote import server_at
 from dayfile.cli.terminal import Column, Screen, count_text, size_text
-from dayfile.clock import SystemClock
 from dayfile.errors import Corrupt, NotFound
 from dayfile.model.day import Day
 from dayfile.model.resource import ResourceType
@@ -174,7 +173,7 @@ def download(
     folder.mkdir(parents=True, exist_ok=True)
     with server_at(url, account_sid, auth_token) as server:
         places = [(of, day) for of in resource_types for day in days]
-        found = _download(screen, Downloader(server, folder, clock=SystemClock()), places)
+        found = _download(screen, Downloader(server, folder), places)
     if as_json:
         screen.json([_as_json(of, day, file) for of, day, file in found.files])
     else:

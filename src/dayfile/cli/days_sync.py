@@ -13,13 +13,12 @@ from dayfile.cli.exit_codes import Outcome
 from dayfile.cli.options import DaysArgument, JsonOption, Password, TypesArgument, Url, Username, screen_of
 from dayfile.cli.remote import server_at
 from dayfile.cli.terminal import Bar, Column, Screen, count_text, size_text
-from dayfile.client.sync import State, Sync, SyncedDay, alone_in
-from dayfile.clock import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dayfile.client.download import Progress
+    from dayfile.client.sync import SyncedDay
 
 _SHOWN: Final = 20
 
@@ -40,16 +39,12 @@ def sync(
     Run it as often as you like: what is here is left alone, what was stopped goes on. Exit code 1 when a day failed, 4
     when some can only be had later, as they are too new or the quota of today is used up.
     """
-    from dayfile.client.download import Downloader
-
     screen = screen_of(ctx)
     with server_at(url, account_sid, auth_token) as server:
-        folder.mkdir(parents=True, exist_ok=True)
         total = len(resource_types) * len(days)
-        with alone_in(folder), screen.counting("Looking at what is published", total) as bar:
-            downloader = Downloader(server, folder, clock=SystemClock())
+        with screen.counting("Looking at what is published", total) as bar:
             try:
-                synced = Sync(server, downloader, clock=SystemClock(), watcher=_Shown(bar)).run(resource_types, days)
+                synced = server.sync(resource_types, days.first, days.last, folder=folder, watcher=_Shown(bar))
             except KeyboardInterrupt:
                 screen.note(STOPPED)
                 raise
@@ -109,6 +104,8 @@ def _show(screen: Screen, synced: Sequence[SyncedDay]) -> None:
 
 def _end(screen: Screen, synced: Sequence[SyncedDay]) -> None:
     """Say what is not here, and end with what a script can do about it."""
+    from dayfile.client.sync import State
+
     counts = Counter(one.state for one in synced)
     screen.note(", ".join(f"{counts[state]:,} {state.value}" for state in State if counts[state]))
     lacking = [one for one in synced if one.file is None]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,18 +24,15 @@ from dayfile.cli.options import (
 )
 from dayfile.cli.remote import server_at
 from dayfile.cli.terminal import Column, Screen
-from dayfile.client.answers import RemoteJob
-from dayfile.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dayfile.client.client import BulkExports
+    from dayfile.client.answers import RemoteJob
+    from dayfile.client.client import Client
 
 app = Family(help="Custom jobs: ask for a range of days, and follow them.")
 
-_FIRST_WAIT_SECONDS = 0.1
-_LONGEST_WAIT_SECONDS = 5.0
 _DEFAULT_NAME = "Custom job"
 
 MethodOption = Annotated[
@@ -71,13 +67,9 @@ def create(
     With --watch, the exit code says whether all of them could be exported.
     """
     screen = screen_of(ctx)
-    form = {"StartDay": str(days.first), "EndDay": str(days.last), "FriendlyName": name}
-    if webhook_url:
-        form |= {"WebhookUrl": webhook_url, "WebhookMethod": webhook_method}
-    if email:
-        form["Email"] = email
+    told = {"webhook_url": webhook_url, "webhook_method": webhook_method, "email": email}
     with server_at(url, account_sid, auth_token) as server:
-        jobs = [server.create_job(of, form) for of in resource_types]
+        jobs = [server.create_job(of, days.first, days.last, name=name, **told) for of in resource_types]
         if as_json:
             screen.json(jobs[0].answer if len(jobs) == 1 else [job.answer for job in jobs])
         elif not watch_it:
@@ -85,7 +77,7 @@ def create(
                 screen.line(headline(job))
                 screen.note(f"Follow it with: dayfile jobs watch {job.sid}")
         if watch_it:
-            _end(screen, [follow(screen, server, job, clock=SystemClock()) for job in jobs], say=not as_json)
+            _end(screen, [follow(screen, server, job) for job in jobs], say=not as_json)
 
 
 @app.command("list")
@@ -157,7 +149,7 @@ def watch(
     """Follow a job until it is over; the exit code says whether all of its days could be exported."""
     screen = screen_of(ctx)
     with server_at(url, account_sid, auth_token) as server:
-        job = follow(screen, server, server.job(sid), clock=SystemClock())
+        job = follow(screen, server, server.job(sid))
         if as_json:
             screen.json(job.answer)
         _end(screen, [job], say=not as_json)
@@ -184,20 +176,15 @@ def delete(
         screen_of(ctx).note(f"Deleted {sid}.")
 
 
-def follow(screen: Screen, server: BulkExports, job: RemoteJob, *, clock: Clock) -> RemoteJob:
+def follow(screen: Screen, server: Client, job: RemoteJob) -> RemoteJob:
     """Show a job until it is over, and return its final state."""
-    wait = _FIRST_WAIT_SECONDS
-    never = threading.Event()
     with screen.live(draw_job(job)) as live:
-        while not job.is_over:
-            clock.wait(never, wait)
-            before, job = job, server.job(job.sid)
-            # Poll fast while the job makes progress, and ever more slowly while it waits in the queue.
-            moves = before.counts != job.counts
-            wait = _FIRST_WAIT_SECONDS if moves else min(wait * 1.5, _LONGEST_WAIT_SECONDS)
+
+        def show_progress(seen: RemoteJob) -> None:
             if live:
-                live.update(draw_job(job), refresh=True)
-    return job
+                live.update(draw_job(seen), refresh=True)
+
+        return server.watch_job(job, on_look=show_progress)
 
 
 def _error_as_json(error: DayError) -> dict[str, object]:

@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from dayfile.clock import SystemClock
 from dayfile.environment import CUSTOMER_NAMES, FILE, PREFIX, read_file
 from dayfile.errors import InvalidParameter
 
 if TYPE_CHECKING:
-    from dayfile.client.client import BulkExports, Login
+    from dayfile.client.client import Client
 
 _OPTIONS: Final = dict(zip(CUSTOMER_NAMES, ("--url", "--account-sid", "--auth-token"), strict=True))
 
 
-def server_at(url: str | None, account_sid: str | None, auth_token: str | None) -> BulkExports:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """The URL of a server and the credentials of an account."""
+
+    url: str
+    username: str
+    password: str = field(repr=False)
+
+
+def server_at(url: str | None, account_sid: str | None, auth_token: str | None) -> Client:
     """Return the BulkExports server at an address, as one account sees it; nothing is asked of it yet.
 
     What is not given is read from `.env`. Raises InvalidParameter that tells everything that is wrong at the same time.
     """
-    from dayfile.client.client import BulkExports
+    from dayfile.client.client import Client
 
-    return BulkExports(read_login(url, account_sid, auth_token), clock=SystemClock())
+    login = read_login(url, account_sid, auth_token)
+    return Client(login.url, login.username, login.password)
 
 
 def read_login(url: str | None, account_sid: str | None, auth_token: str | None) -> Login:
     """Return the login that was given in options or variables, completed from `.env`; raises as `server_at` does."""
-    from dayfile.client.client import Login, parse_url
+    from dayfile.client.connection import parse_url
 
     file = read_file(FILE)
     # A value that was read from a file ends with a line feed, which is part of no login.
@@ -43,7 +53,7 @@ def read_login(url: str | None, account_sid: str | None, auth_token: str | None)
     where, username, password = found.values()
     if where:
         try:
-            parse_url(where)
+            parse_url(where, name="--url", login="--account-sid and --auth-token")
         except InvalidParameter as error:
             problems.append(f"{error} (DAYFILE_URL)")
     problems += [

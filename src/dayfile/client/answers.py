@@ -89,6 +89,26 @@ class RemoteManifest:
     answer: Answer = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteRefusal:
+    """A line of a batch that was not accepted."""
+
+    line: int  # counted from 1; of a JSON array, the element's number
+    field: str | None  # None if the line as a whole is wrong
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteReceipt:
+    """The answer to one batch of records: everything that it counts as accepted is durable."""
+
+    sid: str
+    accepted: int
+    rejected: int
+    refusals: tuple[RemoteRefusal, ...]  # the first 1000 of them
+    answer: Answer = field(repr=False)
+
+
 def read_job(answer: Answer) -> RemoteJob:
     """Parse a job from a creation, a fetch or a list; raises NotBulkExports."""
     counts: Counter[str] = Counter()
@@ -140,6 +160,20 @@ def read_manifest(answer: Answer) -> RemoteManifest:
         plain_bytes=_member(answer, "plain_bytes", int),
         sha256=_member(answer, "sha256", str),
         plain_sha256=_member(answer, "plain_sha256", str),
+        answer=answer,
+    )
+
+
+def read_receipt(answer: Answer) -> RemoteReceipt:
+    """Parse the receipt of a batch; raises NotBulkExports."""
+    return RemoteReceipt(
+        sid=_member(answer, "sid", str),
+        accepted=_member(answer, "accepted", int),
+        rejected=_member(answer, "rejected", int),
+        refusals=tuple(
+            RemoteRefusal(line=int(one["line"]), field=one.get("field"), reason=str(one.get("reason")))
+            for one in answer.get("rejections") or ()
+        ),
         answer=answer,
     )
 

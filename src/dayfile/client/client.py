@@ -1,279 +1,304 @@
-"""HTTP client for one account of any BulkExports server, not only this one.
-
-Errors are raised as the type that tells the caller what to do. Credentials are sent only to the given server.
-"""
+"""Client for one account of any BulkExports server, not only this one."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Mapping
+import gzip
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Final, Self, TypeVar
+from datetime import date, datetime
+from pathlib import Path
+from typing import Final, Literal, Self, TypeAlias
 
 import httpx2
+import msgspec
 
-from dayfile import __version__
 from dayfile.client.answers import (
-    Answer,
     NotBulkExports,
     RemoteConfiguration,
     RemoteDay,
     RemoteJob,
     RemoteManifest,
+    RemoteReceipt,
     read_configuration,
     read_day,
     read_job,
     read_manifest,
+    read_receipt,
 )
-from dayfile.clock import Clock
-from dayfile.errors import (
-    Conflict,
-    Corrupt,
-    DayfileError,
-    Forbidden,
-    Invalid,
-    InvalidParameter,
-    NotFound,
-    TooLarge,
-    TooManyRequests,
-    Transient,
-    Unauthorized,
-)
-from dayfile.model.day import Day
-from dayfile.model.resource import ResourceType
+from dayfile.client.connection import Connection, Wait, object_of
+from dayfile.client.download import Downloaded, Downloader, Progress
+from dayfile.client.sync import Silent, Sync, SyncedDay, Watcher, alone_in
+from dayfile.errors import InvalidParameter, NotFound
+from dayfile.model.day import Day, DayRange, last_custom_day
+from dayfile.model.resource import ResourceType, parse_resource_type
 
-_ERRORS: Final[dict[int, type[DayfileError]]] = {
-    400: Invalid,
-    401: Unauthorized,
-    403: Forbidden,
-    404: NotFound,
-    409: Conflict,
-    413: TooLarge,
-}
-_DAMAGED_FILE = 20510
-"""Code of Dayfile's error for a damaged file, for which trying again does not help."""
+Type: TypeAlias = ResourceType | str
+"""A resource type or its name, as `Messages`."""
 
-_CONNECT_SECONDS = 10.0
-_READ_SECONDS = 60.0
-_TRIES = 4
-_FIRST_DELAY_SECONDS = 0.5
-_LONGEST_DELAY_SECONDS = 30
-_PAGE_SIZE = 30
-"""Page size, given explicitly: with its default, Twilio's Days list has been seen to stop silently at ten."""
+AnyDay: TypeAlias = Day | date | str
+"""A UTC day: a Day, a date, or text as `2026-10-01`."""
 
-_URL = "--url"
+Record: TypeAlias = Mapping[str, object] | bytes | str
+"""A record: its members, or its JSON on one line."""
 
-_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
-
-T = TypeVar("T")
+_FIRST_WAIT_SECONDS: Final = 0.1
+_LONGEST_WAIT_SECONDS: Final = 5.0
+_GZIP_LEVEL: Final = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Login:
-    """The URL of a server and the credentials of an account."""
+class Client:
+    """One login on one server. Close it, or use it in a `with` block.
 
-    url: str
-    username: str
-    password: str = field(repr=False)
+    Every method may raise Unauthorized, Forbidden, TooManyRequests, Transient (the server cannot be reached or cannot
+    answer now) and NotBulkExports (another kind of server); further errors are named where they can be raised. Reads,
+    and batches of records, are repeated a few times if the server is unavailable or busy. Other writes are not.
+    """
 
+    def __init__(
+        self,
+        url: str,
+        account_sid: str,
+        auth_token: str,
+        *,
+        wait: Wait | None = None,
+        transport: httpx2.BaseTransport | None = None,
+    ) -> None:
+        """Prepare a client; no request is sent yet.
 
-class BulkExports:
-    """The client. Reads are retried if the server is unavailable or busy; writes are not."""
-
-    def __init__(self, login: Login, *, clock: Clock, transport: httpx2.BaseTransport | None = None) -> None:
-        url = parse_url(login.url)
-        self._clock = clock
-        self.username = login.username
-        self._auth = httpx2.BasicAuth(login.username, login.password)
-        self._http = httpx2.Client(
-            base_url=url,
-            headers={"User-Agent": f"dayfile/{__version__}", "Accept-Encoding": "identity"},
-            timeout=httpx2.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS),
-            # A proxy from the environment cannot reach this machine's loopback addresses.
-            trust_env=url.host not in _LOCAL_HOSTS,
-            transport=transport,
-        )
+        `url` is scheme, host and port. `account_sid` and `auth_token` are an account's (AC…), or the sid and secret of
+        an API key (SK…). `wait` waits for a number of seconds between two tries or looks; one that raises ends what is
+        going on. `transport` replaces httpx2's own. Raises InvalidParameter for a URL that cannot be used.
+        """
+        self._server = Connection(url, account_sid, auth_token, wait=wait, transport=transport)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._http.close()
+        self.close()
 
-    def create_job(self, resource_type: ResourceType, form: Mapping[str, str]) -> RemoteJob:
-        """Submit a custom job and return it; `form` has the parameters as the API spells them."""
-        return read_job(self._object(self._ask("POST", f"/v1/Exports/{resource_type}/Jobs", form=form)))
+    def close(self) -> None:
+        """Close the connections to the server."""
+        self._server.close()
 
-    def jobs(self, resource_type: ResourceType) -> Iterator[RemoteJob]:
-        """Return all jobs on the list, in the server's order."""
-        return map(read_job, self._pages(f"/v1/Exports/{resource_type}/Jobs", key="jobs"))
+    @property
+    def username(self) -> str:
+        """The sid of the login."""
+        return self._server.username
+
+    def wait(self, seconds: float) -> None:
+        """Wait, in the way that was given to the client."""
+        self._server.wait(seconds)
+
+    def create_job(
+        self,
+        resource_type: Type,
+        start: AnyDay,
+        end: AnyDay | None = None,
+        *,
+        name: str = "Custom job",
+        webhook_url: str | None = None,
+        webhook_method: str | None = None,
+        email: str | None = None,
+    ) -> RemoteJob:
+        """Submit a job over the days from `start` to `end`, both included (one day without `end`), and return it.
+
+        The server tells `webhook_url` and `email` when the job is over. Raises Invalid if the server refuses it: a day
+        is too new, or the quota is used up.
+        """
+        days = _range(start, end)
+        form = {"StartDay": str(days.first), "EndDay": str(days.last), "FriendlyName": name}
+        if webhook_url:
+            form |= {"WebhookUrl": webhook_url, "WebhookMethod": webhook_method or "POST"}
+        if email:
+            form["Email"] = email
+        return read_job(object_of(self._server.ask("POST", f"/v1/Exports/{_type(resource_type)}/Jobs", form=form)))
+
+    def jobs(self, resource_type: Type) -> Iterator[RemoteJob]:
+        """Yield all jobs on the list, in the server's order."""
+        return map(read_job, self._server.pages(f"/v1/Exports/{_type(resource_type)}/Jobs", key="jobs"))
 
     def job(self, sid: str) -> RemoteJob:
         """Fetch a job; raises NotFound."""
-        return read_job(self._read(f"/v1/Exports/Jobs/{sid}"))
+        return read_job(self._server.read(f"/v1/Exports/Jobs/{sid}"))
+
+    def watch_job(self, job: RemoteJob | str, *, on_look: Callable[[RemoteJob], None] | None = None) -> RemoteJob:
+        """Fetch a job again and again until it is over, and return its final state; raises NotFound.
+
+        The job is given by its sid, or as it was last seen. `on_look` gets what each fetch shows. The time between two
+        fetches grows from 0.1 to 5 seconds while the job waits in the queue.
+        """
+        seen = self.job(job) if isinstance(job, str) else job
+        wait = _FIRST_WAIT_SECONDS
+        while not seen.is_over:
+            self.wait(wait)
+            before, seen = seen, self.job(seen.sid)
+            # Fetch often while the job makes progress, and ever more seldom while it waits in the queue.
+            moves = before.counts != seen.counts
+            wait = _FIRST_WAIT_SECONDS if moves else min(wait * 1.5, _LONGEST_WAIT_SECONDS)
+            if on_look:
+                on_look(seen)
+        return seen
 
     def delete_job(self, sid: str) -> None:
         """Cancel a job and take it off the list; raises NotFound."""
-        self._ask("DELETE", f"/v1/Exports/Jobs/{sid}")
+        self._server.ask("DELETE", f"/v1/Exports/Jobs/{sid}")
 
-    def configuration(self, resource_type: ResourceType) -> RemoteConfiguration:
+    def configuration(self, resource_type: Type) -> RemoteConfiguration:
         """Fetch the export configuration of a resource type."""
-        return read_configuration(self._read(f"/v1/Exports/{resource_type}/Configuration"))
+        return read_configuration(self._server.read(f"/v1/Exports/{_type(resource_type)}/Configuration"))
 
-    def configure(self, resource_type: ResourceType, form: Mapping[str, str]) -> RemoteConfiguration:
-        """Change the parameters in `form`, spelled as in the API; return the new configuration."""
-        answer = self._ask("POST", f"/v1/Exports/{resource_type}/Configuration", form=form)
-        return read_configuration(self._object(answer))
+    def configure(
+        self,
+        resource_type: Type,
+        *,
+        enabled: bool | None = None,
+        webhook_url: str | None = None,
+        webhook_method: str | None = None,
+    ) -> RemoteConfiguration:
+        """Change the export configuration, and return the new one. None leaves a setting as it is.
 
-    def days(self, resource_type: ResourceType) -> Iterator[RemoteDay]:
-        """Return all published days, in the server's order."""
-        return map(read_day, self._pages(f"/v1/Exports/{resource_type}/Days", key="days"))
+        `enabled` turns daily exports on or off. An empty `webhook_url` and `webhook_method` remove the webhook. Raises
+        Invalid for a webhook that the server does not accept.
+        """
+        given = {"WebhookUrl": webhook_url, "WebhookMethod": webhook_method}
+        form = {} if enabled is None else {"Enabled": "true" if enabled else "false"}
+        form |= {name: value for name, value in given.items() if value is not None}
+        answer = self._server.ask("POST", f"/v1/Exports/{_type(resource_type)}/Configuration", form=form)
+        return read_configuration(object_of(answer))
 
-    def link(self, resource_type: ResourceType, day: Day) -> str:
-        """Return a fresh link to the day's file; raises NotFound if the day is not published."""
-        answer = self._again(lambda: self._ask("GET", f"/v1/Exports/{resource_type}/Days/{day}"))
-        link = self._object(answer).get("redirect_to") or answer.headers.get("location")
+    def days(self, resource_type: Type) -> Iterator[RemoteDay]:
+        """Yield all published days, in the server's order."""
+        return map(read_day, self._server.pages(f"/v1/Exports/{_type(resource_type)}/Days", key="days"))
+
+    def link(self, resource_type: Type, day: AnyDay) -> str:
+        """Return a fresh link to the day's file, which works for some minutes and without credentials.
+
+        Raises NotFound if the day is not published.
+        """
+        path = f"/v1/Exports/{_type(resource_type)}/Days/{_day(day)}"
+        answer = self._server.again(lambda: self._server.ask("GET", path))
+        link = object_of(answer).get("redirect_to") or answer.headers.get("location")
         if not isinstance(link, str):
             raise NotBulkExports(f"the server answered {answer.status_code} for the day {day}, with no link in it")
         return link
 
-    def find_manifest(self, resource_type: ResourceType, day: Day) -> RemoteManifest | None:
-        """Return the day's manifest, or None if the server has no manifests."""
-        try:
-            return read_manifest(self._read(f"/v1/Exports/{resource_type}/Days/{day}/Manifest"))
-        except (NotFound, NotBulkExports):
-            return None
-
     @contextmanager
-    def download(self, link: str, *, start: int = 0, etag: str | None = None) -> Iterator[httpx2.Response]:
+    def open_link(self, link: str, *, start: int = 0, etag: str | None = None) -> Iterator[httpx2.Response]:
         """Provide the response to a link; from byte `start` on, if the file still has the ETag.
 
         Its status is 200 (the whole file), 206 (the rest of it) or 416 (nothing at `start`). The link is its own
         credential: no others are sent. Raises Corrupt if the file is damaged on the server.
         """
         headers = {"Range": f"bytes={start}-", "If-Range": etag} if start and etag else {}
-        with _named_failures(), self._http.stream("GET", link, headers=headers, follow_redirects=True) as answer:
-            if answer.status_code not in {200, 206, 416}:
-                answer.read()
-                raise _refusal(answer)
+        with self._server.stream(link, headers=headers) as answer:
             yield answer
 
-    def _pages(self, path: str, *, key: str) -> Iterator[Answer]:
-        url: str | None = f"{path}?PageSize={_PAGE_SIZE}&Page=0"
-        while url:
-            page = self._read(url)
-            items, meta = page.get(key), page.get("meta")
-            if not isinstance(items, list) or not isinstance(meta, dict):
-                raise NotBulkExports(
-                    f"the server's answer has no list of {key}: is this the URL of a BulkExports server?"
-                )
-            yield from items
-            with _named_failures():
-                url = _local_part(meta.get("next_page_url"))
-
-    def _read(self, path: str) -> Answer:
-        return self._object(self._again(lambda: self._ask("GET", path)))
-
-    def _ask(self, method: str, path: str, *, form: Mapping[str, str] | None = None) -> httpx2.Response:
-        with _named_failures():
-            answer = self._http.request(method, path, data=form, auth=self._auth)
-        if answer.status_code >= 400:  # noqa: PLR2004 - success is 200, 201, 204 or 307
-            raise _refusal(answer)
-        return answer
-
-    def _again(self, ask: Callable[[], T]) -> T:
-        """Retry a read a few times, with exponential backoff and no less than Retry-After asks for."""
-        delay = _FIRST_DELAY_SECONDS
-        for _ in range(_TRIES - 1):
-            try:
-                return ask()
-            except (Transient, TooManyRequests) as error:
-                asked_for = error.retry_after if isinstance(error, TooManyRequests) else 0
-                self._clock.wait(threading.Event(), min(max(delay, asked_for), _LONGEST_DELAY_SECONDS))
-                delay *= 2
-        return ask()
-
-    def _object(self, answer: httpx2.Response) -> Answer:
+    def find_manifest(self, resource_type: Type, day: AnyDay) -> RemoteManifest | None:
+        """Return the day's manifest; None if the day is not published, or the server has no manifests."""
         try:
-            value = answer.json()
-        except ValueError as error:
-            raise NotBulkExports(
-                f"{answer.url} does not answer in JSON: is this the URL of a BulkExports server?"
-            ) from error
-        if not isinstance(value, dict):
-            raise NotBulkExports(f"{answer.url} does not answer as a BulkExports server does")
-        return value
+            return read_manifest(self._server.read(f"/v1/Exports/{_type(resource_type)}/Days/{_day(day)}/Manifest"))
+        except (NotFound, NotBulkExports):
+            return None
+
+    def download(
+        self, resource_type: Type, day: AnyDay, folder: Path | str, *, on_progress: Progress | None = None
+    ) -> Downloaded:
+        """Download a day's file to a folder, which is made if need be; see Downloader.download for the errors.
+
+        `on_progress` is called with the bytes that have arrived and their total, which is None if it is unknown.
+        """
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        downloader = Downloader(self, Path(folder))
+        return downloader.download(_type(resource_type), _day(day), progress=on_progress or _ignore)
+
+    def sync(
+        self,
+        resource_types: Type | Sequence[Type],
+        start: AnyDay,
+        end: AnyDay | None = None,
+        *,
+        folder: Path | str,
+        watcher: Watcher | None = None,
+    ) -> list[SyncedDay]:
+        """Have the files of all days from `start` to `end` in a folder; return the outcome of each, by type and day.
+
+        Days that are not published are asked for with jobs, which are waited for. Raises Transient if the server stays
+        away, or if another sync is running in the folder: sync again later, and it goes on from there.
+        """
+        names = [resource_types] if isinstance(resource_types, ResourceType | str) else resource_types
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with alone_in(Path(folder)):
+            syncing = Sync(self, Downloader(self, Path(folder)), watcher=watcher or Silent())
+            return syncing.run([_type(name) for name in names], _range(start, end))
+
+    def newest_job_day(self) -> Day | None:
+        """Return the newest day that a job may ask for, by the clock of the server; None if it has not told its time.
+
+        The server tells it with any answer; no request is sent for it.
+        """
+        now = self._server.server_time
+        return None if now is None else last_custom_day(now)
+
+    def send(
+        self, resource_type: Type, records: Iterable[Record], *, idempotency_key: str | None = None
+    ) -> RemoteReceipt:
+        """Send records as one batch; return its receipt, once everything that was accepted is durable.
+
+        All of them are held in memory: send many in batches of some thousands. Errors are those of `send_body`.
+        """
+        lines = (
+            one.encode() if isinstance(one, str) else one if isinstance(one, bytes) else msgspec.json.encode(one)
+            for one in records
+        )
+        plain = b"".join(line.rstrip(b"\n") + b"\n" for line in lines)
+        key = idempotency_key or hashlib.sha256(plain).hexdigest()
+        body = gzip.compress(plain, _GZIP_LEVEL, mtime=0)
+        return self.send_body(resource_type, body, encoding="gzip", idempotency_key=key)
+
+    def send_body(
+        self,
+        resource_type: Type,
+        body: bytes,
+        *,
+        encoding: Literal["gzip", "zstd"] | None = None,
+        idempotency_key: str | None = None,
+    ) -> RemoteReceipt:
+        """Send JSON lines or a JSON array as one batch, and return its receipt.
+
+        The login must be allowed to send records: an operator's key with the scope `intake`, as a rule. Without an
+        `idempotency_key`, the SHA-256 of the body is used: a batch that is sent again within 24 hours gets its first
+        receipt. Raises Invalid for a body that cannot be read, TooLarge for one over the server's limit,
+        Conflict for a key that was used for another body.
+        """
+        headers = {"Idempotency-Key": idempotency_key or hashlib.sha256(body).hexdigest()}
+        if encoding:
+            headers["Content-Encoding"] = encoding
+        path = f"/v1/Records/{_type(resource_type)}"
+        return read_receipt(self._server.again(lambda: self._server.send(path, body, headers=headers)))
 
 
-def parse_url(text: str) -> httpx2.URL:
-    """Read the URL of a server: scheme, host and port, and nothing behind them. Raises InvalidParameter."""
-    try:
-        url = httpx2.URL(text.rstrip("/"))
-    except httpx2.InvalidURL as error:
-        raise InvalidParameter(_URL, "must be the http or https URL of a BulkExports server", text) from error
-    if url.scheme not in {"http", "https"} or not url.host:
-        raise InvalidParameter(_URL, "must be the http or https URL of a BulkExports server", text)
-    if url.userinfo:
-        raise InvalidParameter(_URL, "must have no credentials in it: they are --account-sid and --auth-token")
-    if url.path.strip("/") or url.query or url.fragment:
-        rule = f"must be scheme, host and port, as {url.scheme}://{url.netloc.decode()}, without a path"
-        raise InvalidParameter(_URL, rule, text)
-    return url
+def _type(given: Type) -> ResourceType:
+    return given if isinstance(given, ResourceType) else parse_resource_type(given)
 
 
-def _local_part(url: object) -> str | None:
-    """Return path and query of a page's URL: pages are fetched from the first one's host, whatever host it names."""
-    return httpx2.URL(url).raw_path.decode("ascii") if isinstance(url, str) and url else None
+def _day(given: AnyDay) -> Day:
+    if isinstance(given, Day):
+        return given
+    if isinstance(given, str):
+        return Day.parse(given, name="day")
+    if isinstance(given, datetime):
+        raise InvalidParameter("day", "must be a date, not a moment: it is a UTC day", given)
+    return Day(given)
 
 
-@contextmanager
-def _named_failures() -> Iterator[None]:
-    """Raise Invalid or Transient, with a message, for httpx2's errors in the block."""
-    try:
-        yield
-    except httpx2.InvalidURL as error:
-        raise Invalid(f"an address cannot be made of what was given, here or by the server: {error}") from error
-    except httpx2.TimeoutException as error:
-        raise Transient(f"{_server(error)} did not answer in time") from error
-    except httpx2.ConnectError as error:
-        raise Transient(f"{_server(error)} cannot be reached: {error}") from error
-    except httpx2.RequestError as error:
-        raise Transient(f"the connection to {_server(error)} broke: {str(error) or type(error).__name__}") from error
+def _range(start: AnyDay, end: AnyDay | None) -> DayRange:
+    days = DayRange(first=_day(start), last=_day(start if end is None else end))
+    if days.last < days.first:
+        raise InvalidParameter("end", f"must not be before start ({days.first})", str(days.last))
+    return days
 
 
-def _server(error: httpx2.RequestError) -> str:
-    url = error.request.url
-    return f"{url.scheme}://{url.netloc.decode()}"
-
-
-def _refusal(answer: httpx2.Response) -> DayfileError:
-    """Return an error response as the exception that tells the caller what to do."""
-    status = answer.status_code
-    text = _explanation(answer)
-    if status == 429:  # noqa: PLR2004 - Too Many Requests
-        after = answer.headers.get("retry-after", "")
-        return TooManyRequests(text, retry_after=int(after) if after.isdecimal() else 1)
-    if status >= 500:  # noqa: PLR2004 - server errors
-        return Corrupt(text) if _body(answer).get("code") == _DAMAGED_FILE else Transient(text)
-    return _ERRORS.get(status, Invalid)(text)
-
-
-def _explanation(answer: httpx2.Response) -> str:
-    """Return an error response as one line: its message and code, or else its host and status."""
-    body = _body(answer)
-    if "message" not in body:
-        return f"{answer.url.host} answered {answer.status_code} {answer.reason_phrase}"
-    if answer.status_code == 401:  # noqa: PLR2004 - the API's own message is a single word
-        known = "the server does not know these credentials: check the account sid and the auth token"
-        return f"{known} (401, code {body.get('code')})"
-    return f"{body['message']} ({answer.status_code}, code {body.get('code')})"
-
-
-def _body(answer: httpx2.Response) -> Mapping[str, object]:
-    """Return the members of an error response; none if it is not a JSON object."""
-    try:
-        body = answer.json()
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
+def _ignore(amount: int, total: int | None) -> None:
+    """Do nothing with the progress of a download."""

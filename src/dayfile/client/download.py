@@ -7,21 +7,22 @@ gets its final name only when it is complete and matches the hash, if the server
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx2
 
 from dayfile.client.answers import RemoteManifest
-from dayfile.client.client import BulkExports
 from dayfile.client.partial import Examined, Partial, examine
-from dayfile.clock import Clock
 from dayfile.errors import Corrupt, Transient
 from dayfile.model.day import Day
 from dayfile.model.empty import EMPTY_FILE
 from dayfile.model.resource import ResourceType
+
+if TYPE_CHECKING:
+    from dayfile.client.client import Client
 
 _TRIES = 5
 _DELAY_SECONDS = 1.0
@@ -50,10 +51,9 @@ class Downloaded:
 class Downloader:
     """Downloads of one account's files to a folder that others may use: each file is named for its account."""
 
-    def __init__(self, server: BulkExports, folder: Path, *, clock: Clock) -> None:
+    def __init__(self, server: Client, folder: Path) -> None:
         self._server = server
         self._folder = folder
-        self._clock = clock
         self._owner: str | None = None  # the account, once it is known, if the login does not name it
 
     def download(
@@ -135,11 +135,11 @@ class Downloader:
             except Transient as error:
                 if not remaining:
                     raise Transient(f"{error}. {_kept(partial)}") from error
-                self._clock.wait(threading.Event(), _DELAY_SECONDS)
+                self._server.wait(_DELAY_SECONDS)
         raise Transient("the file could not be brought here")
 
     def _transfer(self, link: str, partial: Partial, *, progress: Progress) -> str | None:
-        with self._server.download(link, start=partial.size, etag=partial.etag) as answer:
+        with self._server.open_link(link, start=partial.size, etag=partial.etag) as answer:
             etag = answer.headers.get("etag", "")
             strong = etag if _STRONG_ETAG.fullmatch(etag) else None
             if answer.status_code == _WHOLE:
@@ -160,8 +160,9 @@ class Downloader:
 
 
 def _kept(partial: Partial) -> str:
-    kept = f"{partial.size:,} bytes of it are kept in {partial.path}: " if partial.size and partial.etag else ""
-    return f"{kept}run the same command again{' to go on from there' if kept else ''}"
+    if partial.size and partial.etag:
+        return f"{partial.size:,} bytes have arrived and are kept in {partial.path}. Download it again to resume there"
+    return "Download it again"
 
 
 def _is_here(path: Path, manifest: RemoteManifest) -> Examined | None:

@@ -1,14 +1,13 @@
-"""An archive of day files that is brought up to date: what is not published is asked for, what is published comes.
+"""Sync of an archive: published days are downloaded, the others are asked for with jobs and downloaded then.
 
-All that is known lies in the folder, as files: a run that is stopped anywhere is followed by the next one, which asks
-for nothing that is here, or that a job which runs already will bring.
+The only state is the files in the folder. A sync that was stopped anywhere is followed by another one, which asks for
+no day that is in the folder or in a job that is running already.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,14 +17,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from dayfile.clock import Clock
 from dayfile.errors import Corrupt, Invalid, NotFound, Transient
-from dayfile.model.day import Day, DayRange, last_custom_day
+from dayfile.model.day import Day, DayRange
 from dayfile.model.job import Status
 from dayfile.model.resource import ResourceType
 
 if TYPE_CHECKING:
-    from dayfile.client.client import BulkExports
+    from dayfile.client.client import Client
     from dayfile.client.download import Downloaded, Downloader, Progress
 
 _FIRST_WAIT_SECONDS: Final = 0.1
@@ -51,43 +49,55 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncedDay:
-    """One day of a resource type, and what became of it."""
+    """One day of a resource type, with its outcome."""
 
     resource_type: ResourceType
     day: Day
     state: State
-    file: Downloaded | None = None
-    reason: str | None = None
+    file: Downloaded | None = None  # None unless it is in the folder now
+    reason: str | None = None  # set if it is not
 
 
 class Watcher(Protocol):
-    """Shows how far a run is."""
+    """Callbacks for the progress of a sync."""
 
     def begins(self, what: str) -> Progress:
-        """Say which file comes now; what is returned takes its bytes."""
+        """Note that a file is looked at or downloaded next; return the callback for its bytes."""
 
     def ends(self, synced: SyncedDay) -> None:
-        """One more day is settled."""
+        """Note the outcome of one day."""
 
     def waits(self, jobs: int, days: int) -> None:
-        """Say for what is waited."""
+        """Note that so many jobs, with so many days, are waited for."""
+
+
+class Silent:
+    """A watcher that does nothing."""
+
+    def begins(self, what: str) -> Progress:
+        return lambda _amount, _total: None
+
+    def ends(self, synced: SyncedDay) -> None:
+        pass
+
+    def waits(self, jobs: int, days: int) -> None:
+        pass
 
 
 class Sync:
-    """Brings days of one account into a folder."""
+    """Download of a range of days of one account to a folder, with the jobs that it takes."""
 
-    def __init__(self, server: BulkExports, downloader: Downloader, *, clock: Clock, watcher: Watcher) -> None:
+    def __init__(self, server: Client, downloader: Downloader, *, watcher: Watcher) -> None:
         self._server = server
         self._downloader = downloader
-        self._clock = clock
         self._watcher = watcher
         self._settled: list[SyncedDay] = []
         self._refusals = 0
 
     def run(self, resource_types: Sequence[ResourceType], days: DayRange) -> list[SyncedDay]:
-        """Bring all of these days; what became of each, by type and day.
+        """Download all of these days; return the outcome of each, by type and day.
 
-        Raises Transient when the server stays away, NotFound or Unauthorized for a login that is none.
+        Raises Transient if the server stays away, NotFound or Unauthorized for a login that does not exist.
         """
         waiting: deque[_Asked] = deque()
         left: set[_Place] = set()
@@ -100,10 +110,10 @@ class Sync:
         return sorted(self._settled, key=lambda one: (resource_types.index(one.resource_type), one.day))
 
     def _without_jobs(self, resource_type: ResourceType, days: DayRange) -> set[Day]:
-        """Bring what is published; the days that have to be asked for."""
+        """Download the published days; return the days that need a job."""
         published = {found.day: found.size_bytes for found in self._server.days(resource_type) if found.day in days}
         brought = {day for day, size in sorted(published.items()) if self._bring(resource_type, day, size=size)}
-        newest = last_custom_day(self._clock.now())
+        newest = self._server.newest_job_day()
         missing = set()
         for day in days:
             if day in brought:
@@ -111,7 +121,7 @@ class Sync:
             here = self._downloader.find(resource_type, day)
             if here is not None:
                 self._settle(SyncedDay(resource_type=resource_type, day=day, state=State.HERE, file=here))
-            elif day > newest:
+            elif newest is not None and day > newest:
                 reason = f"can be asked for from {day + 2} on, UTC"
                 self._settle(SyncedDay(resource_type=resource_type, day=day, state=State.NOT_YET, reason=reason))
             else:
@@ -119,7 +129,7 @@ class Sync:
         return missing
 
     def _jobs_for(self, resource_type: ResourceType, missing: set[Day]) -> Iterator[_Asked]:
-        """Jobs that bring the missing days: those that run already, and new ones; refused days are settled."""
+        """Yield jobs for the missing days: running ones, then new ones. Refused days are settled."""
         covered: set[Day] = set()
         for listed in self._server.jobs(resource_type) if missing else ():
             if missing.intersection(listed.days):
@@ -132,13 +142,12 @@ class Sync:
             yield from self._ask(resource_type, asked)
 
     def _ask(self, resource_type: ResourceType, days: DayRange) -> Iterator[_Asked]:
-        """Ask for days, for fewer at once if they are refused: what a quota still allows is had."""
+        """Ask for days, in smaller ranges if they are refused, so that a quota is used to its end."""
         if self._refusals >= _REFUSALS:
             self._refuse(resource_type, days, "not asked for: the server refused the days before it")
             return
-        form = {"StartDay": str(days.first), "EndDay": str(days.last), "FriendlyName": _JOB_NAME}
         try:
-            job = self._server.create_job(resource_type, form)
+            job = self._server.create_job(resource_type, days.first, days.last, name=_JOB_NAME)
         except Invalid as error:
             if len(days) == 1:
                 self._refusals += 1
@@ -156,7 +165,7 @@ class Sync:
             self._settle(SyncedDay(resource_type=resource_type, day=day, state=State.REFUSED, reason=reason))
 
     def _follow(self, waiting: deque[_Asked], left: set[_Place]) -> None:
-        """Wait for the jobs and bring each of their days as soon as it is there."""
+        """Wait for the jobs, and download each of their days as soon as it is published."""
         wait = _FIRST_WAIT_SECONDS
         while waiting and left:
             before = len(left)
@@ -168,12 +177,12 @@ class Sync:
             # What moves is asked for again soon; what waits in a long queue costs the server little.
             wait = _FIRST_WAIT_SECONDS if len(left) < before else min(wait * 1.5, _LONGEST_WAIT_SECONDS)
             if waiting and left:
-                self._clock.wait(threading.Event(), wait)
+                self._server.wait(wait)
         for resource_type, day in left:
             self._fail(resource_type, day, "its job ended without a file")
 
     def _bring_finished(self, resource_type: ResourceType, sid: str, left: set[_Place]) -> bool:
-        """Bring the days of a job that are finished and not brought yet; whether the job is over."""
+        """Download the days of a job that have finished since the last look; return True if the job is over."""
         try:
             job = self._server.job(sid)
         except NotFound:  # somebody deleted it
@@ -192,7 +201,7 @@ class Sync:
         return job.is_over
 
     def _bring(self, resource_type: ResourceType, day: Day, *, size: int | None = None) -> bool:
-        """Bring a day that is published, and settle it; False if it is not published any more."""
+        """Download a published day and settle it; return False if it is not published any more."""
         progress = self._watcher.begins(f"{resource_type} {day}")
         try:
             file = self._downloader.download(resource_type, day, progress=progress, listed_bytes=size)
@@ -215,13 +224,13 @@ class Sync:
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Keep other runs out of a folder; raises Transient if one is at work there. Leaves nothing behind."""
+    """Keep other syncs out of a folder during the block, without a file; raises Transient if one is running there."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(descriptor)
-        raise Transient(f"another run is bringing days into {folder}: let it end, then run this again") from error
+        raise Transient(f"another sync is running in the folder {folder}: wait for its end, then sync again") from error
     try:
         yield
     finally:
@@ -229,7 +238,7 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 
 def _ranges(days: set[Day]) -> Iterator[DayRange]:
-    """Days as ranges without gaps, oldest first."""
+    """Yield the days as ranges without gaps, oldest first."""
     number: Callable[[tuple[int, Day]], int] = lambda item: item[1].date.toordinal() - item[0]  # noqa: E731
     for _, found in groupby(enumerate(sorted(days)), key=number):
         run = [day for _, day in found]

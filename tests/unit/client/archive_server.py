@@ -11,6 +11,8 @@ import httpx2
 
 from dayfile.model.day import Day, DayRange
 
+_NOW = {"Date": "Mon, 23 Nov 2026 00:00:00 GMT"}
+
 
 @dataclass
 class ArchiveServer:
@@ -80,7 +82,7 @@ def content(path: str) -> bytes:
 
 
 def _page(key: str, items: list[dict[str, object]]) -> httpx2.Response:
-    return httpx2.Response(200, json={key: items, "meta": {"key": key, "next_page_url": None}})
+    return httpx2.Response(200, headers=_NOW, json={key: items, "meta": {"key": key, "next_page_url": None}})
 
 
 def _job(

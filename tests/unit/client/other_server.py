@@ -3,37 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 
 import httpx2
-
-from dayfile.model.clock_trust import ClockReading
 
 URL = "https://exports.example.com"
 
 
 class Patience:
-    """A clock on which waiting costs nothing and is counted."""
+    """A wait that costs nothing and is counted."""
 
     def __init__(self) -> None:
         self.waited: list[float] = []
 
-    def now(self) -> datetime:
-        return datetime(2026, 11, 23, tzinfo=UTC)
-
-    def reading(self) -> ClockReading:
-        return ClockReading(now=self.now(), boot_id="", uptime=timedelta(0))
-
-    def monotonic(self) -> float:
-        return 0.0
-
-    def wait(self, event: threading.Event, seconds: float) -> bool:
-        del event
+    def __call__(self, seconds: float) -> None:
         self.waited.append(seconds)
-        return False
 
 
 class _Breaking(httpx2.SyncByteStream):

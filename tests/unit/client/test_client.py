@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from dayfile.client.answers import NotBulkExports
-from dayfile.client.client import BulkExports, Login
+from dayfile.client.client import Client
 from dayfile.errors import (
     DayfileError,
     Forbidden,
@@ -25,10 +25,9 @@ from tests.unit.client.other_server import URL, Patience
 Answer = Callable[[httpx2.Request], httpx2.Response]
 
 
-def asked(answer: Answer, *, clock: Patience | None = None, url: str = URL) -> BulkExports:
+def asked(answer: Answer, *, wait: Patience | None = None, url: str = URL) -> Client:
     """A client of a server that answers like this: another one than ours."""
-    login = Login(url=url, username="AC1", password="secret")
-    return BulkExports(login, clock=clock or Patience(), transport=httpx2.MockTransport(answer))
+    return Client(url, "AC1", "secret", wait=wait or Patience(), transport=httpx2.MockTransport(answer))
 
 
 def saying(*answers: httpx2.Response) -> Answer:
@@ -88,7 +87,7 @@ def test_a_download_sends_no_credentials() -> None:
         assert "authorization" not in request.headers
         return httpx2.Response(200, content=b"bytes")
 
-    with asked(answer).download("https://store.example.com/a") as downloaded:
+    with asked(answer).open_link("https://store.example.com/a") as downloaded:
         assert downloaded.read() == b"bytes"
 
 
@@ -119,21 +118,21 @@ def test_a_server_of_another_kind_is_recognised(answer: bytes) -> None:
 
 def test_reading_is_tried_again_after_the_time_the_server_asks_for() -> None:
     """A busy minute of the server is no reason to lose the night's run."""
-    clock = Patience()
+    wait = Patience()
     busy = httpx2.Response(429, headers={"Retry-After": "7"}, json={"message": "slow down", "code": 20429})
     away = httpx2.Response(503, json={"message": "away", "code": 20503})
     job = {"job_sid": "JS1", "start_day": "2026-10-01", "end_day": "2026-10-01", "details": None}
-    server = asked(saying(busy, away, httpx2.Response(200, json=job)), clock=clock)
+    server = asked(saying(busy, away, httpx2.Response(200, json=job)), wait=wait)
     assert server.job("JS1").sid == "JS1"
-    assert clock.waited == [7, 1.0]
+    assert wait.waited == [7, 1.0]
 
 
 def test_it_gives_up_in_the_end() -> None:
     """And says that it was the server, so that a script knows to come back."""
-    clock = Patience()
+    wait = Patience()
     with pytest.raises(TooManyRequests):
-        asked(lambda _: httpx2.Response(429, headers={"Retry-After": "9999"}), clock=clock).job("JS1")
-    assert clock.waited == [30, 30, 30]
+        asked(lambda _: httpx2.Response(429, headers={"Retry-After": "9999"}), wait=wait).job("JS1")
+    assert wait.waited == [30, 30, 30]
 
 
 def test_a_job_is_never_submitted_twice() -> None:
@@ -145,7 +144,7 @@ def test_a_job_is_never_submitted_twice() -> None:
         return httpx2.Response(503)
 
     with pytest.raises(Transient):
-        asked(answer).create_job(MESSAGES, {"StartDay": "2026-10-01"})
+        asked(answer).create_job(MESSAGES, "2026-10-01")
     assert len(asked_for) == 1
 
 
@@ -162,7 +161,7 @@ def test_a_connection_that_fails_is_told_with_its_server() -> None:
 @pytest.mark.parametrize("url", ["", "exports.example.com", "ftp://example.com", "http://", "http://[::1"])
 def test_what_is_no_url_is_named(url: str) -> None:
     """Before anything is sent anywhere."""
-    with pytest.raises(InvalidParameter, match="--url must be"):
+    with pytest.raises(InvalidParameter, match=r"^url must be"):
         asked(saying(), url=url)
 
 

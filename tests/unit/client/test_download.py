@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dayfile.client.client import BulkExports, Login
-from dayfile.client.download import Downloaded, Downloader
+from dayfile.client.client import Client
+from dayfile.client.download import Downloaded
 from dayfile.errors import Corrupt, Transient
 from dayfile.model.day import Day
 from dayfile.model.resource import MESSAGES
@@ -22,10 +22,9 @@ DAY = Day.parse("2026-10-01")
 
 def download(server: OtherServer, folder: Path, *, username: str = "AC1") -> Downloaded:
     """Run the download once."""
-    clock = Patience()
-    login = Login(url=URL, username=username, password="secret")
-    with BulkExports(login, clock=clock, transport=httpx2.MockTransport(server)) as client:
-        return Downloader(client, folder, clock=clock).download(MESSAGES, DAY, progress=lambda _, __: None)
+    transport = httpx2.MockTransport(server)
+    with Client(URL, username, "secret", wait=Patience(), transport=transport) as client:
+        return client.download(MESSAGES, DAY, folder)
 
 
 def names(folder: Path) -> list[str]:
@@ -48,10 +47,10 @@ def test_a_download_survives_breaks_anywhere(
 
 def test_a_download_that_broke_off_says_what_is_kept_and_what_to_do(tmp_path: Path) -> None:
     """Of ten gigabytes nine may be here: nobody should throw them away."""
-    kept = rf"20 bytes of it are kept in .*{DAY}\.json\.gz\.part: run the same command again to go on from there"
+    kept = rf"20 bytes have arrived and are kept in .*{DAY}\.json\.gz\.part\. Download it again to resume there"
     with pytest.raises(Transient, match=kept):
         download(OtherServer(FILE, breaks=[20, 0, 0, 0, 0]), tmp_path)
-    with pytest.raises(Transient, match=r"peer\. run the same command again"):
+    with pytest.raises(Transient, match=r"peer\. Download it again$"):
         download(OtherServer(FILE, breaks=[0] * 5, has_etag=False), tmp_path, username="AC2")
 
 

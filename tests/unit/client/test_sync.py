@@ -6,9 +6,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from dayfile.client.client import BulkExports, Login
-from dayfile.client.download import Downloader, Progress
-from dayfile.client.sync import State, Sync, SyncedDay, alone_in
+from dayfile.client.client import Client
+from dayfile.client.sync import State, SyncedDay, alone_in
 from dayfile.errors import Transient
 from dayfile.model.day import Day, DayRange
 from dayfile.model.resource import CALLS, MESSAGES
@@ -19,27 +18,10 @@ WEEK = DayRange(first=Day.parse("2026-10-05"), last=Day.parse("2026-10-11"))
 TYPES = (MESSAGES, CALLS)
 
 
-class Unseen:
-    """A watcher that shows nothing."""
-
-    def begins(self, what: str) -> Progress:
-        del what
-        return lambda _, __: None
-
-    def ends(self, synced: SyncedDay) -> None:
-        del synced
-
-    def waits(self, jobs: int, days: int) -> None:
-        del jobs, days
-
-
 def sync(server: ArchiveServer, folder: Path, days: DayRange = WEEK) -> list[SyncedDay]:
     """Run it once."""
-    clock = Patience()
-    login = Login(url=URL, username="AC1", password="secret")
-    with BulkExports(login, clock=clock, transport=httpx2.MockTransport(server)) as client:
-        downloader = Downloader(client, folder, clock=clock)
-        return Sync(client, downloader, clock=clock, watcher=Unseen()).run(TYPES, days)
+    with Client(URL, "AC1", "secret", wait=Patience(), transport=httpx2.MockTransport(server)) as client:
+        return client.sync(TYPES, days.first, days.last, folder=folder)
 
 
 def states(synced: list[SyncedDay]) -> set[State]:
@@ -119,7 +101,7 @@ def test_a_day_without_records_is_known_to_the_archive(tmp_path: Path) -> None:
 
 
 def test_days_that_are_too_new_are_told_and_not_asked_for(tmp_path: Path) -> None:
-    """A job is for days up to two days ago: the clock says the 23rd."""
+    """A job is for days up to two days ago: the server says that it is the 23rd."""
     server = ArchiveServer()
     synced = sync(server, tmp_path, DayRange(first=Day.parse("2026-11-21"), last=Day.parse("2026-11-22")))
     assert [one.state for one in synced] == [State.DOWNLOADED, State.NOT_YET] * 2
@@ -128,7 +110,7 @@ def test_days_that_are_too_new_are_told_and_not_asked_for(tmp_path: Path) -> Non
 
 def test_two_runs_in_one_folder_do_not_meet(tmp_path: Path) -> None:
     """A run that takes longer than a night is met by the next: it goes on alone."""
-    with alone_in(tmp_path), pytest.raises(Transient, match="another run"), alone_in(tmp_path):
+    with alone_in(tmp_path), pytest.raises(Transient, match="another sync"), alone_in(tmp_path):
         pass
     with alone_in(tmp_path):
         assert list(tmp_path.iterdir()) == []

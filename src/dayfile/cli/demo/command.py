@@ -79,7 +79,7 @@ def _play(
     accounts = [member.sid for member in cast.members]
     with (
         Platform(url, key_sid=cast.key_sid, key_secret=cast.key_secret) as platform,
-        customers(url, cast.members, folder / "downloads", clock=clock) as connected,
+        customers(url, cast.members, folder / "downloads") as connected,
     ):
         traffic = Traffic(seed=_SEED, accounts=accounts, days=days, records=records)
         story = Story(screen, cast=cast, traffic=traffic, days=days, customers=connected, clock=clock)

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dayfile.cli.demo.expectation import Expectation, Place
-from dayfile.cli.demo.instance import Member, login
+from dayfile.cli.demo.instance import Member
 from dayfile.client.answers import RemoteJob
-from dayfile.client.client import BulkExports
-from dayfile.client.download import Downloaded, Downloader
-from dayfile.clock import Clock
+from dayfile.client.client import Client
+from dayfile.client.download import Downloaded
 from dayfile.model.account import AccountSid
 from dayfile.model.day import DayRange
 from dayfile.model.resource import ResourceType
@@ -55,27 +54,22 @@ class Comparison:
 class Customers:
     """All accounts, each with its own credentials."""
 
-    def __init__(self, servers: Mapping[AccountSid, BulkExports], folder: Path, *, clock: Clock) -> None:
+    def __init__(self, servers: Mapping[AccountSid, Client], folder: Path) -> None:
         self._servers = servers
         self._folder = folder
-        self._clock = clock
 
-    def server(self, member: Member) -> BulkExports:
+    def server(self, member: Member) -> Client:
         """Return the client of an account."""
         return self._servers[member.sid]
 
     def ask(self, member: Member, resource_type: ResourceType, days: DayRange, *, name: str) -> RemoteJob:
         """Submit a job and return it."""
-        form = {"StartDay": str(days.first), "EndDay": str(days.last), "FriendlyName": name}
-        return self.server(member).create_job(resource_type, form)
+        return self.server(member).create_job(resource_type, days.first, days.last, name=name)
 
     def download(self, place: Place) -> Downloaded:
         """Download one file."""
         account, resource_type, day = place
-        folder = self._folder / account
-        folder.mkdir(parents=True, exist_ok=True)
-        downloader = Downloader(self._servers[account], folder, clock=self._clock)
-        return downloader.download(resource_type, day, progress=lambda _, __: None)
+        return self._servers[account].download(resource_type, day, self._folder / account)
 
     def compare(
         self, places: Sequence[Place], expectation: Expectation, *, progress: Callable[[int], None]
@@ -89,10 +83,8 @@ class Customers:
 
 
 @contextmanager
-def customers(url: str, members: Iterable[Member], folder: Path, *, clock: Clock) -> Iterator[Customers]:
+def customers(url: str, members: Iterable[Member], folder: Path) -> Iterator[Customers]:
     """Provide the accounts, connected to the server while the block runs."""
     with ExitStack() as closing:
-        servers = {
-            member.sid: closing.enter_context(BulkExports(login(url, member), clock=clock)) for member in members
-        }
-        yield Customers(servers, folder, clock=clock)
+        servers = {member.sid: closing.enter_context(Client(url, member.sid, member.auth_token)) for member in members}
+        yield Customers(servers, folder)

@@ -17,7 +17,6 @@ from typing import Any, NoReturn
 from dayfile.accounts.administer import OPERATOR
 from dayfile.cli.demo.expectation import Expectation
 from dayfile.cli.demo.yesterday import DayAgo, live_through
-from dayfile.client.client import Login
 from dayfile.errors import Unusable
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import Scope
@@ -118,11 +117,6 @@ def serving(folder: Path, *, port: int) -> Iterator[Server]:
         finally:
             process.terminate()
             process.wait(_STOP_SECONDS)
-
-
-def login(url: str, member: Member) -> Login:
-    """Return the URL and credentials of an account."""
-    return Login(url=url, username=member.sid, password=member.auth_token)
 
 
 def _environment(folder: Path) -> dict[str, str]:

@@ -66,7 +66,7 @@ class Story:
         self._screen.heading("A customer asks for ten days of messages")
         parent = self._cast.parent
         job = self._customers.ask(parent, MESSAGES, self._days, name="ten days 🗓")
-        self._screen.draw(draw_job(follow(self._screen, self._customers.server(parent), job, clock=self._clock)))
+        self._screen.draw(draw_job(follow(self._screen, self._customers.server(parent), job)))
         file = self._customers.download((parent.sid, MESSAGES, self._days.last))
         self._screen.heading(
             f"{file.path.name}: {count_text(file.found.lines, 'line')} in {size_text(file.found.size_bytes)}"
