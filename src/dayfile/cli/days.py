@@ -225,17 +225,12 @@ def _show(screen: Screen, files: Sequence[tuple[ResourceType, Day, Downloaded]])
         (day, file.found.lines, size_text(file.found.size_bytes), proof_text(file), file.path) for _, day, file in files
     )
     screen.table(columns, rows, empty="")
-    incomplete = [f"{of} {day}" for of, day, file in files if is_incomplete(file)]
+    incomplete = [f"{of} {day}" for of, day, file in files if file.is_incomplete]
     if incomplete:
         screen.warn(f"records of {', '.join(incomplete)} were lost on the server: the manifest says incomplete")
     size = sum(file.found.size_bytes for _, _, file in files)
     records = sum(file.found.lines for _, _, file in files)
     screen.note(f"{count_text(len(files), 'file')}, {count_text(records, 'record')}, {size_text(size)}")
-
-
-def is_incomplete(file: Downloaded) -> bool:
-    """Tell if the server says that records of the day were lost."""
-    return file.manifest is not None and file.manifest.answer.get("incomplete") is True
 
 
 def proof_text(file: Downloaded) -> str:
@@ -257,7 +252,7 @@ def _as_json(resource_type: ResourceType, day: Day, file: Downloaded) -> dict[st
         "proven": file.is_proven,
         "was_here": file.was_here,
         "revision": file.manifest.revision if file.manifest else None,
-        "incomplete": is_incomplete(file),
+        "incomplete": file.is_incomplete,
     }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from dayfile.cli.days import STOPPED, FolderOption, is_incomplete, proof_text
+from dayfile.cli.days import STOPPED, FolderOption, proof_text
 from dayfile.cli.exit_codes import Outcome
 from dayfile.cli.options import DaysArgument, JsonOption, Password, TypesArgument, Url, Username, screen_of
 from dayfile.cli.remote import server_at
@@ -133,6 +133,6 @@ def _as_json(one: SyncedDay) -> dict[str, object]:
         "size_bytes": found.size_bytes if found else None,
         "sha256": found.sha256 if found else None,
         "plain_sha256": found.plain_sha256 if found else None,
-        "incomplete": is_incomplete(one.file) if one.file else None,
+        "incomplete": one.file.is_incomplete if one.file else None,
         "proven": one.file.is_proven if one.file else None,
     }

@@ -1,6 +1,6 @@
 """Responses of BulkExports servers as values. Parsing is lenient where servers differ; missing data is never guessed.
 
-Each value keeps the original response, for `--json`.
+Each value keeps the original response as `answer`.
 """
 
 from __future__ import annotations
@@ -86,6 +86,7 @@ class RemoteManifest:
     plain_bytes: int
     sha256: str
     plain_sha256: str
+    is_incomplete: bool  # records of the day were lost on the server
     answer: Answer = field(repr=False)
 
 
@@ -160,6 +161,7 @@ def read_manifest(answer: Answer) -> RemoteManifest:
         plain_bytes=_member(answer, "plain_bytes", int),
         sha256=_member(answer, "sha256", str),
         plain_sha256=_member(answer, "plain_sha256", str),
+        is_incomplete=answer.get("incomplete") is True,
         answer=answer,
     )
 

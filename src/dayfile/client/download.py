@@ -1,7 +1,7 @@
 """Downloads of day files, complete or not at all.
 
-An interrupted download is resumed, by this run or the next one, as long as the server still has the same file. The file
-gets its final name only when it is complete and matches the hash, if the server has told it.
+An interrupted download is resumed, in the same process or a later one, as long as the server still has the same file.
+The file gets its final name only when it is complete and matches the server's hash, where there is one.
 """
 
 from __future__ import annotations
@@ -43,9 +43,14 @@ class Downloaded:
 
     path: Path
     found: Examined
-    manifest: RemoteManifest | None
+    manifest: RemoteManifest | None  # None if the server has no manifests
     is_proven: bool  # by a hash from the server, beyond gzip's own checksum
-    was_here: bool  # before this run: nothing was transferred
+    was_here: bool  # and was not transferred
+
+    @property
+    def is_incomplete(self) -> bool:
+        """True if the server says that records of the day were lost there."""
+        return self.manifest is not None and self.manifest.is_incomplete
 
 
 class Downloader:
@@ -94,7 +99,7 @@ class Downloader:
         raise Corrupt(f"{path.name}: what arrived was not what the server says it has, {_TRIES} times")
 
     def find(self, resource_type: ResourceType, day: Day) -> Downloaded | None:
-        """Find the day's file in the folder, without asking the server: read to its end, and whole; None if not."""
+        """Return the day's file if it is in the folder and complete gzip, else None; the server is not asked."""
         path = self._path(resource_type, day)
         try:
             found = examine(path)
@@ -103,7 +108,7 @@ class Downloader:
         return Downloaded(path=path, found=found, manifest=None, is_proven=False, was_here=True)
 
     def put_empty(self, resource_type: ResourceType, day: Day) -> Downloaded:
-        """Put the file of a day without records into the folder, for a server that has none for it."""
+        """Write the file of a day without records, for a server that has no file for it."""
         path = self._path(resource_type, day)
         partial = Partial(path)
         partial.begin(None)
@@ -116,9 +121,9 @@ class Downloader:
         return self._folder / f"{_UNFIT.sub('_', self._owner or self._server.username)}-{resource_type}-{day}.json.gz"
 
     def _learn_owner(self, resource_type: ResourceType, day: Day, manifest: RemoteManifest | None) -> None:
-        """Learn whose the files are: the account, whichever of its credentials are used.
+        """Find out which account an API key belongs to, for the names of its files.
 
-        Of a key, the server's manifest or its link tells the account; where neither does, it is the key that is named.
+        The manifest or the link tells it. If neither does, files are named for the key.
         """
         if self._owner is None and not self._server.username.startswith("AC"):
             told = manifest.answer.get("account_sid") if manifest else None
@@ -136,7 +141,7 @@ class Downloader:
                 if not remaining:
                     raise Transient(f"{error}. {_kept(partial)}") from error
                 self._server.wait(_DELAY_SECONDS)
-        raise Transient("the file could not be brought here")
+        raise Transient("the file could not be downloaded")
 
     def _transfer(self, link: str, partial: Partial, *, progress: Progress) -> str | None:
         with self._server.open_link(link, start=partial.size, etag=partial.etag) as answer:

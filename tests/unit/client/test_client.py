@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
 
 import httpx2
 import pytest
@@ -169,3 +171,117 @@ def test_a_manifest_is_optional() -> None:
     """Only this project's server has one; against any other the commands do without."""
     nothing = httpx2.Response(404, content=json.dumps({"message": "no", "code": 20404}).encode())
     assert asked(saying(nothing)).find_manifest(MESSAGES, Day.parse("2026-10-01")) is None
+
+
+JOB = {"job_sid": "JS1", "start_day": "2026-10-01", "end_day": "2026-10-02"}
+
+
+def a_job(*statuses: str) -> httpx2.Response:
+    """An answer in which the days of the job have these statuses."""
+    details = [{"status": status, "count": 1, "days": []} for status in statuses]
+    return httpx2.Response(200, json={**JOB, "details": details})
+
+
+def test_a_job_is_watched_until_it_is_over() -> None:
+    """Often while it moves, ever more seldom while it waits; and every look is shown."""
+    wait, shown = Patience(), []
+    answers = [
+        a_job("Submitted", "Submitted"),
+        a_job("Submitted", "Submitted"),
+        a_job("Submitted", "Submitted"),
+        a_job("Completed", "Submitted"),
+        a_job("Completed", "Failed"),
+    ]
+    job = asked(saying(*answers), wait=wait).watch_job("JS1", on_look=lambda seen: shown.append(seen.finished))
+    assert (job.is_over, job.failed, shown) == (True, 1, [0, 0, 1, 2])
+    assert wait.waited == pytest.approx([0.1, 0.15, 0.225, 0.1])
+
+
+@pytest.mark.parametrize("day", ["2026-10-01", date(2026, 10, 1), Day.parse("2026-10-01")])
+def test_a_day_may_be_given_in_three_ways(day: str | date | Day) -> None:
+    """A program has what its own libraries gave it."""
+    forms: list[str] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        forms.append(request.content.decode())
+        return httpx2.Response(201, json={**JOB, "details": None})
+
+    asked(answer).create_job("Messages", day)
+    assert forms == ["StartDay=2026-10-01&EndDay=2026-10-01&FriendlyName=Custom+job"]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "rule"),
+    [
+        (datetime(2026, 10, 1, 23, tzinfo=UTC), None, "not a moment"),
+        ("1 October", None, "yyyy-mm-dd"),
+        ("2026-10-02", "2026-10-01", "end must not be before start"),
+    ],
+)
+def test_a_day_that_is_none_is_named_before_anything_is_sent(start: datetime | str, end: str | None, rule: str) -> None:
+    """A moment has a day in every time zone: the wrong one would be exported without a word."""
+    with pytest.raises(InvalidParameter, match=rule):
+        asked(saying()).create_job("Messages", start, end)
+
+
+RECEIPT = {"sid": "RC1", "accepted": 1, "rejected": 1, "rejections": [{"line": 2, "field": "sid", "reason": "no"}]}
+
+
+def test_a_batch_is_sent_as_lines_and_answered_with_its_receipt() -> None:
+    """Mappings, text and bytes are the same lines; times are written as JSON has them."""
+    requests: list[httpx2.Request] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        requests.append(request)
+        return httpx2.Response(200, json=RECEIPT)
+
+    moment = datetime(2026, 10, 1, 10, tzinfo=UTC)
+    receipt = asked(answer).send("Messages", [{"date_created": moment}, '{"sid":"ü"}\n', b'{"sid":"SM1"}'])
+    assert (receipt.accepted, receipt.rejected, receipt.refusals[0].line) == (1, 1, 2)
+    (request,) = requests
+    assert request.url.path == "/v1/Records/Messages"
+    lines = gzip.decompress(request.content).decode().splitlines()
+    assert lines == ['{"date_created":"2026-10-01T10:00:00Z"}', '{"sid":"ü"}', '{"sid":"SM1"}']
+
+
+def test_a_batch_is_sent_again_under_the_same_key() -> None:
+    """A connection that broke says nothing about the batch: the server must be able to tell that it is the same one."""
+    keys: list[str] = []
+    answers = iter(
+        [
+            httpx2.Response(503),
+            httpx2.Response(409, headers={"Retry-After": "2"}, json={"message": "in flight", "code": 20409}),
+            httpx2.Response(200, json=RECEIPT),
+        ]
+    )
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        keys.append(request.headers["Idempotency-Key"])
+        return next(answers)
+
+    wait = Patience()
+    client = asked(answer, wait=wait)
+    client.send("Messages", [b"{}"])
+    assert len(keys) == 3
+    assert len(set(keys)) == 1
+    assert wait.waited == [0.5, 2]
+
+
+def test_a_batch_of_refused_lines_has_a_receipt_and_a_bad_batch_an_error() -> None:
+    """Both are answered with 400, and only one of them says which lines are wrong."""
+    refused = httpx2.Response(400, json={**RECEIPT, "accepted": 0})
+    bad = httpx2.Response(400, json={"message": "not gzip", "code": 20001})
+    client = asked(saying(refused, bad))
+    assert client.send("Messages", [b"{}"]).accepted == 0
+    with pytest.raises(Invalid, match="not gzip"):
+        client.send("Messages", [b"{}"])
+
+
+def test_the_newest_day_of_a_job_follows_from_the_server_s_clock() -> None:
+    """The clock of this machine may be wrong; a server that does not tell its time decides by itself."""
+    page = httpx2.Response(200, headers={"Date": "Mon, 23 Nov 2026 23:59:59 GMT"}, json={"days": [], "meta": {}})
+    client = asked(saying(page, a_page([], None)))
+    assert client.newest_job_day() is None
+    for _ in range(2):
+        assert list(client.days(MESSAGES)) == []
+        assert client.newest_job_day() == Day.parse("2026-11-21")
