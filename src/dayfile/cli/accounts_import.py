@@ -9,9 +9,10 @@ import typer
 from dayfile.cli import instance
 from dayfile.cli.input_files import check_input, opened, total_bytes
 from dayfile.cli.options import JsonOption, KeepOption, screen_of
-from dayfile.cli.terminal import Column, Screen, count_text
+from dayfile.cli.terminal import Column, Screen
 from dayfile.model.account import KEEP_OLD_FOR, go_refuses
 from dayfile.model.account_entry import Action
+from dayfile.model.quantity import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

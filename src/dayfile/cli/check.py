@@ -10,7 +10,8 @@ from dayfile.checks.finding import Finding
 from dayfile.cli import instance
 from dayfile.cli.exit_codes import Outcome
 from dayfile.cli.options import JsonOption, screen_of
-from dayfile.cli.terminal import Column, count_text
+from dayfile.cli.terminal import Column
+from dayfile.model.quantity import count_text
 
 _LEFT_OUT = "Not read: what is in the objects. `dayfile check --deep` reads it."
 _LEFT_OUT_DEEP = "Not read: objects that nothing refers to any more and that are kept for restoring older backups."

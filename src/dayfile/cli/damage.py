@@ -13,7 +13,8 @@ from dayfile.cli.command_group import Family
 from dayfile.cli.confirmation import YesOption, confirm
 from dayfile.cli.exit_codes import Outcome
 from dayfile.cli.options import JsonOption, screen_of
-from dayfile.cli.terminal import Column, count_text
+from dayfile.cli.terminal import Column
+from dayfile.model.quantity import count_text
 
 if TYPE_CHECKING:
     from dayfile.model.damage import Damage

@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from dayfile.cli.controls import plain
-from dayfile.cli.terminal import count_text
 from dayfile.model.day import Day
 from dayfile.model.job import Status
+from dayfile.model.quantity import count_text
 
 if TYPE_CHECKING:
     from dayfile.client.answers import RemoteJob

@@ -26,9 +26,10 @@ from dayfile.cli.options import (
     screen_of,
 )
 from dayfile.cli.remote import server_at
-from dayfile.cli.terminal import Column, Screen, count_text, size_text
+from dayfile.cli.terminal import Column, Screen
 from dayfile.errors import Corrupt, NotFound
 from dayfile.model.day import Day
+from dayfile.model.quantity import count_text, size_text
 from dayfile.model.resource import ResourceType
 
 if TYPE_CHECKING:

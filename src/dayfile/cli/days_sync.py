@@ -12,7 +12,8 @@ from dayfile.cli.days import STOPPED, FolderOption, proof_text
 from dayfile.cli.exit_codes import Outcome
 from dayfile.cli.options import DaysArgument, JsonOption, Password, TypesArgument, Url, Username, screen_of
 from dayfile.cli.remote import server_at
-from dayfile.cli.terminal import Bar, Column, Screen, count_text, size_text
+from dayfile.cli.terminal import Bar, Column, Screen
+from dayfile.model.quantity import count_text, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

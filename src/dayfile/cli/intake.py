@@ -12,8 +12,9 @@ from dayfile.cli.controls import plain
 from dayfile.cli.exit_codes import Outcome, outcome_of
 from dayfile.cli.input_files import check_input, opened, source_of, total_bytes
 from dayfile.cli.options import JsonOption, TypeArgument, screen_of
-from dayfile.cli.terminal import Column, Screen, count_text
+from dayfile.cli.terminal import Column, Screen
 from dayfile.errors import DayfileError, Invalid
+from dayfile.model.quantity import count_text
 from dayfile.model.resource import ResourceType
 
 if TYPE_CHECKING:

@@ -10,10 +10,11 @@ import typer
 from dayfile.cli import instance
 from dayfile.cli.command_group import Family
 from dayfile.cli.options import JsonOption, read_account, screen_of
-from dayfile.cli.terminal import Column, count_text
+from dayfile.cli.terminal import Column
 from dayfile.model.account import AccountSid
 from dayfile.model.lane import LaneKey
 from dayfile.model.notice import Channel, NoticeState, Result, parse_event_sid
+from dayfile.model.quantity import count_text
 
 if TYPE_CHECKING:
     from pathlib import Path

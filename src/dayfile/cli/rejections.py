@@ -14,8 +14,9 @@ from dayfile.cli.confirmation import YesOption, confirm
 from dayfile.cli.exit_codes import Outcome
 from dayfile.cli.operator import operator_here
 from dayfile.cli.options import JsonOption, read_account, read_type, screen_of
-from dayfile.cli.terminal import Column, Screen, count_text
+from dayfile.cli.terminal import Column, Screen
 from dayfile.model.account import AccountSid
+from dayfile.model.quantity import count_text
 from dayfile.model.receipt import ALL_REJECTIONS, RejectionFilter
 from dayfile.model.resource import ResourceType
 from dayfile.model.sid import canonical_sid
@@ -61,10 +62,7 @@ TypeOption = Annotated[
 ReasonOption = Annotated[
     str | None,
     typer.Option(
-        "--reason",
-        metavar="TEXT",
-        help="Only those whose reason has this text, as `list` shows it.",
-        show_default=False,
+        "--reason", metavar="TEXT", help="Only those with this text in their reason, as listed.", show_default=False
     ),
 ]
 SourceOption = Annotated[

@@ -9,8 +9,9 @@ import typer
 
 from dayfile.cli import instance
 from dayfile.cli.options import TYPE_HELP, JsonOption, read_day, read_type, screen_of
-from dayfile.cli.terminal import Column, Screen, count_text
+from dayfile.cli.terminal import Column, Screen
 from dayfile.model.day import Day
+from dayfile.model.quantity import count_text
 from dayfile.model.resource import ResourceType
 
 if TYPE_CHECKING:

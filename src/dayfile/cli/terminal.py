@@ -200,21 +200,6 @@ def new_table(columns: Sequence[Column]) -> Table:
     return table
 
 
-def size_text(size_bytes: int) -> str:
-    """Return a size in words: 398 B, 1.8 kB, 12 MB."""
-    size = float(size_bytes)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 999.5:  # noqa: PLR2004 - a size that rounds to 1000 gets the next unit
-            return f"{size:.0f} {unit}" if unit == "B" or size >= 10 else f"{size:.1f} {unit}"  # noqa: PLR2004
-        size /= 1000
-    return f"{size:,.1f} TB"
-
-
-def count_text(count: int, thing: str) -> str:
-    """Return a count with its noun: 1 day, 2 days, 12,345 records."""
-    return f"{count:,} {thing if count == 1 else thing + 's'}"
-
-
 class _HarmlessConsole(Console):
     """A console that writes rich's own control characters and escapes all others."""
 

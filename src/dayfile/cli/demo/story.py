@@ -18,11 +18,12 @@ from dayfile.cli.demo.platform import Batch, Platform, batches
 from dayfile.cli.demo.proof import Proof, prove
 from dayfile.cli.demo.traffic import Traffic
 from dayfile.cli.jobs import follow
-from dayfile.cli.terminal import Screen, count_text, size_text
+from dayfile.cli.terminal import Screen
 from dayfile.client.answers import RemoteJob
 from dayfile.clock import Clock
 from dayfile.errors import NotFound
 from dayfile.model.day import DayRange
+from dayfile.model.quantity import count_text, size_text
 from dayfile.model.resource import MESSAGES, RESOURCE_TYPES, ResourceType
 
 _YEAR_DAYS = 366
