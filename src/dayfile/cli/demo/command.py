@@ -6,25 +6,34 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.text import Text
 
+from dayfile.cli.controls import plain_lines
+from dayfile.cli.daygrid import draw_job
 from dayfile.cli.exit_codes import Outcome
+from dayfile.cli.jobs import follow
 from dayfile.cli.options import screen_of
-from dayfile.cli.terminal import Screen
+from dayfile.cli.terminal import Bar, Column, Screen, new_table
 from dayfile.clock import Clock, SystemClock
 from dayfile.files import private
 from dayfile.model.day import DayRange, last_custom_day
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from dayfile.cli.demo.instance import Cast
     from dayfile.cli.demo.proof import Proof
+    from dayfile.client.answers import RemoteJob
+    from dayfile.client.client import Client
 
 _DAYS = 10
 _RECORDS = 8_000
 _SEED = "dayfile"
+_GOOD: Final = ("yes", "green")
+_BAD: Final = ("NO", "bold red")
 
 
 def demo(
@@ -74,15 +83,17 @@ def _play(
     from dayfile.cli.demo.platform import Platform
     from dayfile.cli.demo.story import Story
     from dayfile.cli.demo.traffic import Traffic
+    from dayfile.client.client import Client
 
     started = clock.monotonic()
     accounts = [member.sid for member in cast.members]
     with (
-        Platform(url, key_sid=cast.key_sid, key_secret=cast.key_secret) as platform,
+        Client(url, cast.key_sid, cast.key_secret) as sender,
         customers(url, cast.members, folder / "downloads") as connected,
     ):
         traffic = Traffic(seed=_SEED, accounts=accounts, days=days, records=records)
-        story = Story(screen, cast=cast, traffic=traffic, days=days, customers=connected, clock=clock)
+        platform = Platform(sender)
+        story = Story(_OnScreen(screen), cast=cast, traffic=traffic, days=days, customers=connected, clock=clock)
         story.records_come_in(platform)
         story.a_job_runs()
         story.everybody_downloads_everything()
@@ -93,10 +104,39 @@ def _play(
     return story.proofs
 
 
-def _show_proofs(screen: Screen, proofs: list[Proof]) -> None:
-    from dayfile.cli.demo.proof import draw_proofs
+class _OnScreen:
+    """The terminal as the display of the story."""
 
-    screen.draw_table(draw_proofs(proofs))
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+
+    def heading(self, text: str) -> None:
+        self._screen.heading(text)
+
+    def line(self, text: str, style: str = "") -> None:
+        self._screen.line(Text(plain_lines(text), style=style))
+
+    def job(self, job: RemoteJob) -> None:
+        self._screen.draw(draw_job(job))
+
+    def watch(self, client: Client, job: RemoteJob) -> RemoteJob:
+        return follow(self._screen, client, job)
+
+    def counting(self, text: str, total: int | None) -> AbstractContextManager[Bar]:
+        return self._screen.counting(text, total)
+
+
+def _show_proofs(screen: Screen, proofs: list[Proof]) -> None:
+    columns = (
+        Column("WHAT", wraps=True),
+        Column("EXPECTED", right=True),
+        Column("FOUND", right=True),
+        Column("HOLDS", whole=True),
+    )
+    table = new_table(columns)
+    for proof in proofs:
+        table.add_row(proof.claim, proof.expected, proof.found, Text(*(_GOOD if proof.holds else _BAD)))
+    screen.draw_table(table)
 
 
 def _show_what_to_try(screen: Screen, url: str, cast: Cast, days: DayRange, *, folder: Path) -> None:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, Final, Self
-
-import httpx2
+from typing import Final
 
 from dayfile.cli.demo.traffic import Version
-from dayfile.errors import DayfileError
+from dayfile.client.answers import RemoteReceipt
+from dayfile.client.client import Client
 from dayfile.model.resource import CALLS, CONFERENCES, ResourceType
 
 _GZIP_LEVEL = 1
-_READ_SECONDS = 60.0
 
 # All formats are used: an array, plain lines, and gzip for the rest.
 _AS_ARRAY: Final = frozenset({CONFERENCES})
@@ -42,29 +39,18 @@ def batches(versions: Iterable[Version]) -> Iterator[Batch]:
 
 
 class Platform:
-    """The sender of the records, with an operator's key."""
+    """The sender of the records, which uses an operator's key."""
 
-    def __init__(self, url: str, *, key_sid: str, key_secret: str) -> None:
-        self._http = httpx2.Client(
-            base_url=url, auth=httpx2.BasicAuth(key_sid, key_secret), timeout=_READ_SECONDS, trust_env=False
-        )
+    def __init__(self, client: Client) -> None:
+        self._client = client
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._http.close()
-
-    def send(self, batch: Batch) -> dict[str, Any]:
-        """Send a batch and return its receipt. The same batch always has the same idempotency key."""
+    def send(self, batch: Batch) -> RemoteReceipt:
+        """Send a batch and return its receipt. The same batch always has the same idempotency key: its hash."""
         lines = [version.sent for version in batch.versions]
-        body = b"[" + b",\n".join(lines) + b"]" if batch.resource_type in _AS_ARRAY else b"\n".join(lines) + b"\n"
-        headers = {"Idempotency-Key": hashlib.sha256(body).hexdigest()}
-        if batch.resource_type not in _AS_ARRAY | _AS_LINES:
-            body = gzip.compress(body, _GZIP_LEVEL)
-            headers["Content-Encoding"] = "gzip"
-        answer = self._http.post(f"/v1/Records/{batch.resource_type}", content=body, headers=headers)
-        if answer.status_code != 200:  # noqa: PLR2004 - a receipt for accepted records
-            raise DayfileError(f"the server did not take the records in: {answer.status_code} {answer.text[:500]}")
-        receipt: dict[str, Any] = answer.json()
-        return receipt
+        if batch.resource_type in _AS_ARRAY:
+            return self._client.send_body(batch.resource_type, b"[" + b",\n".join(lines) + b"]")
+        body = b"\n".join(lines) + b"\n"
+        if batch.resource_type in _AS_LINES:
+            return self._client.send_body(batch.resource_type, body)
+        packed = gzip.compress(body, _GZIP_LEVEL, mtime=0)
+        return self._client.send_body(batch.resource_type, packed, encoding="gzip")

@@ -5,21 +5,18 @@ from __future__ import annotations
 import gzip
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from itertools import islice
+from typing import Protocol
 
-from rich.text import Text
-
-from dayfile.cli.controls import plain
-from dayfile.cli.daygrid import draw_job
 from dayfile.cli.demo.expectation import Expectation, Place
 from dayfile.cli.demo.exports import Comparison, Customers
 from dayfile.cli.demo.instance import Cast, Member
 from dayfile.cli.demo.platform import Batch, Platform, batches
 from dayfile.cli.demo.proof import Proof, prove
 from dayfile.cli.demo.traffic import Traffic
-from dayfile.cli.jobs import follow
-from dayfile.cli.terminal import Screen
-from dayfile.client.answers import RemoteJob
+from dayfile.client.answers import RemoteJob, RemoteReceipt
+from dayfile.client.client import Client
 from dayfile.clock import Clock
 from dayfile.errors import NotFound
 from dayfile.model.day import DayRange
@@ -31,13 +28,42 @@ _FIRST_LINES = 2
 _LOOK_SECONDS = 0.005
 
 
+class Bar(Protocol):
+    """A progress bar."""
+
+    def advance(self, amount: int) -> None:
+        """Add `amount` to the progress."""
+
+    def reach(self, amount: int, total: int | None) -> None:
+        """Set the progress to `amount` of `total`; None if the total is unknown."""
+
+
+class Display(Protocol):
+    """The place where the story is shown, as it goes."""
+
+    def heading(self, text: str) -> None:
+        """Show the heading of an act."""
+
+    def line(self, text: str, style: str = "") -> None:
+        """Show a line of the result, in a style such as `dim` or `bold green`."""
+
+    def job(self, job: RemoteJob) -> None:
+        """Show a job and its days."""
+
+    def watch(self, client: Client, job: RemoteJob) -> RemoteJob:
+        """Show a job until it is over, and return its final state."""
+
+    def counting(self, text: str, total: int | None) -> AbstractContextManager[Bar]:
+        """Provide a progress bar, shown while the block runs; a total of None is unknown."""
+
+
 class Story:
     """The acts of the demo, and the proofs that they collect."""
 
     def __init__(
-        self, screen: Screen, *, cast: Cast, traffic: Traffic, days: DayRange, customers: Customers, clock: Clock
+        self, display: Display, *, cast: Cast, traffic: Traffic, days: DayRange, customers: Customers, clock: Clock
     ) -> None:
-        self._screen = screen
+        self._display = display
         self._cast = cast
         self._traffic = traffic
         self._days = days
@@ -48,37 +74,37 @@ class Story:
 
     def records_come_in(self, platform: Platform) -> None:
         """Play act 1: the platform sends the records of the ten days, and one batch twice."""
-        self._screen.heading("A platform sends its records over HTTP: versions, repetitions, many scripts")
+        self._display.heading("A platform sends its records over HTTP: versions, repetitions, many scripts")
         started = self._clock.monotonic()
         sent = self._send(platform, batches(self._traffic.on_time()), claim="versions accepted")
         seconds = self._clock.monotonic() - started
         batch, receipt = sent[0]
-        receipts = {receipt["sid"], platform.send(batch)["sid"]}
+        receipts = {receipt.sid, platform.send(batch).sid}
         self._prove("receipts for a batch that is sent twice", expected=1, found=len(receipts))
         expected = self._expectation
         versions = f"{count_text(expected.versions, 'version')} of {count_text(expected.records, 'record')}"
-        self._screen.line(f"  {versions} for {count_text(len(self._cast.members), 'account')}, in {seconds:.1f} s")
+        self._display.line(f"  {versions} for {count_text(len(self._cast.members), 'account')}, in {seconds:.1f} s")
         names = ", ".join(f"{kind} {self._records_of(kind):,}" for kind in RESOURCE_TYPES)
-        self._screen.line(Text(f"  {names}", style="dim"))
-        self._screen.line(Text(f"  nothing at all happened on {self._traffic.quiet_day}", style="dim"))
+        self._display.line(f"  {names}", "dim")
+        self._display.line(f"  nothing at all happened on {self._traffic.quiet_day}", "dim")
 
     def a_job_runs(self) -> None:
         """Play act 2: the parent account exports its messages and looks at one of the files."""
-        self._screen.heading("A customer asks for ten days of messages")
+        self._display.heading("A customer asks for ten days of messages")
         parent = self._cast.parent
         job = self._customers.ask(parent, MESSAGES, self._days, name="ten days 🗓")
-        self._screen.draw(draw_job(follow(self._screen, self._customers.server(parent), job)))
+        self._display.job(self._display.watch(self._customers.server(parent), job))
         file = self._customers.download((parent.sid, MESSAGES, self._days.last))
-        self._screen.heading(
+        self._display.heading(
             f"{file.path.name}: {count_text(file.found.lines, 'line')} in {size_text(file.found.size_bytes)}"
         )
         with gzip.open(file.path, "rt", encoding="utf-8") as lines:
             for line in islice(lines, _FIRST_LINES):
-                self._screen.line(Text(plain(line.rstrip()), style="dim"))
+                self._display.line(line.rstrip(), "dim")
 
     def everybody_downloads_everything(self) -> None:
         """Play act 3: all accounts export all types, download all files, and compare every byte."""
-        self._screen.heading("Every account exports everything, downloads it, and compares it to the byte")
+        self._display.heading("Every account exports everything, downloads it, and compares it to the byte")
         jobs = [
             (member, self._customers.ask(member, kind, self._days, name=kind.name.lower()))
             for member in self._cast.members
@@ -96,7 +122,7 @@ class Story:
     def records_come_late(self, platform: Platform) -> None:
         """Play act 4: corrections and new records come after the day was exported, and it is exported again."""
         late = self._traffic.late_day
-        self._screen.heading(f"Late records arrive for {late}, which was exported already")
+        self._display.heading(f"Late records arrive for {late}, which was exported already")
         only = DayRange(first=late, last=late)
         before = self._revisions(self._places(only))
         sent = self._send(platform, batches(self._traffic.late()), claim="late versions accepted")
@@ -108,7 +134,7 @@ class Story:
         )
         compared = self._compare(self._places(only))
         after = {place: file.manifest.revision for place, file in compared.files.items() if file.manifest}
-        self._screen.line(f"  {count_text(versions, 'version')} more; the day is exported again as a new revision")
+        self._display.line(f"  {count_text(versions, 'version')} more; the day is exported again as a new revision")
         wrong = compared.count(lambda place, file: not compared.has_expected_text(place, file))
         self._prove("files with another text than late records make", expected=0, found=wrong)
         newer = sum(after.get(place) == revision + 1 for place, revision in before.items())
@@ -116,7 +142,7 @@ class Story:
 
     def a_year_is_asked_for(self) -> None:
         """Play act 5: a job over a year is done at once, since an export is a row and not a copy."""
-        self._screen.heading("A customer asks for a whole year")
+        self._display.heading("A customer asks for a whole year")
         parent = self._cast.parent
         year = DayRange(first=self._days.last - (_YEAR_DAYS - 1), last=self._days.last)
         server = self._customers.server(parent)
@@ -126,8 +152,8 @@ class Story:
             self._clock.wait(threading.Event(), _LOOK_SECONDS)
             job = server.job(job.sid)
         milliseconds = 1000 * (self._clock.monotonic() - started)
-        self._screen.draw(draw_job(job))
-        self._screen.line(Text(f"  {len(year)} days in {milliseconds:.0f} ms", style="bold green"))
+        self._display.job(job)
+        self._display.line(f"  {len(year)} days in {milliseconds:.0f} ms", "bold green")
         claim = f"days done of a year-long job, in {milliseconds:.0f} ms"
         self._prove(claim, expected=len(year), found=job.finished - job.failed)
 
@@ -135,7 +161,7 @@ class Story:
         """Play act 6: yesterday's messages are exported without a job, since all accounts enabled daily exports."""
         expected = self._cast.yesterday
         yesterday = next(day for _, _, day in expected.places())
-        self._screen.heading(f"Daily exports were enabled the day before: {yesterday} has come by itself")
+        self._display.heading(f"Daily exports were enabled the day before: {yesterday} has come by itself")
         for member in self._cast.members:
             server = self._customers.server(member)
             while yesterday not in {published.day for published in server.days(MESSAGES)}:
@@ -143,22 +169,22 @@ class Story:
         places = [(member.sid, MESSAGES, yesterday) for member in self._cast.members]
         compared = self._customers.compare(places, expected, progress=lambda _: None)
         content = f"{count_text(len(places), 'file')} with {count_text(compared.records, 'record')}"
-        self._screen.line(f"  {content}, published as soon as the day was sealed")
+        self._display.line(f"  {content}, published as soon as the day was sealed")
         right = compared.count(compared.has_expected_text)
         self._prove("daily files whose text is the expected one", expected=len(places), found=right)
 
     def _send(
         self, platform: Platform, all_batches: Iterable[Batch], *, claim: str
-    ) -> list[tuple[Batch, dict[str, object]]]:
+    ) -> list[tuple[Batch, RemoteReceipt]]:
         sent = []
         accepted = versions = 0
-        with self._screen.counting("Sending", None) as bar:
+        with self._display.counting("Sending", None) as bar:
             for batch in all_batches:
                 receipt = platform.send(batch)
                 for version in batch.versions:
                     self._expectation.add(version)
                 sent.append((batch, receipt))
-                accepted += int(receipt["accepted"])
+                accepted += receipt.accepted
                 versions += len(batch.versions)
                 bar.advance(len(batch.versions))
         self._prove(claim, expected=versions, found=accepted)
@@ -168,7 +194,7 @@ class Story:
         waiting = list(jobs)
         days = sum(len(job.days) for _, job in waiting)
         done = 0
-        with self._screen.counting("Exporting days", days) as bar:
+        with self._display.counting("Exporting days", days) as bar:
             for member, submitted in waiting:
                 job = submitted
                 while not job.is_over:
@@ -180,7 +206,7 @@ class Story:
                     self._prove(f"days that failed in {job.sid}", expected=0, found=job.failed)
 
     def _compare(self, places: Sequence[Place]) -> Comparison:
-        with self._screen.counting("Downloading and comparing", len(places)) as bar:
+        with self._display.counting("Downloading and comparing", len(places)) as bar:
             return self._customers.compare(places, self._expectation, progress=bar.advance)
 
     def _places(self, days: DayRange) -> list[Place]:
@@ -207,7 +233,7 @@ class Story:
         size = sum(file.found.size_bytes for file in compared.files.values())
         plain_bytes = sum(file.found.plain_bytes for file in compared.files.values())
         content = f"{count_text(files, 'file')} with {count_text(compared.records, 'record')}"
-        self._screen.line(f"  {content}: {size_text(plain_bytes)} of text in {size_text(size)} of gzip")
+        self._display.line(f"  {content}: {size_text(plain_bytes)} of text in {size_text(size)} of gzip")
 
     def _prove_strangers_see_nothing(self, job: RemoteJob) -> None:
         stranger = self._customers.server(self._cast.subaccounts[-1])
