@@ -13,11 +13,11 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from dayfile.cli.demo.expectation import Expectation
-from dayfile.cli.demo.traffic import Traffic
 from dayfile.cli.exit_codes import Outcome
 from dayfile.cli.operator import operator_here
 from dayfile.clock import SystemClock
+from dayfile.demo.expectation import Expectation
+from dayfile.demo.traffic import Traffic
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange, last_custom_day
 from dayfile.model.resource import MESSAGES

@@ -19,6 +19,7 @@ from dayfile.cli import (
     damage,
     days,
     days_sync,
+    demo,
     init,
     intake,
     jobs,
@@ -30,7 +31,6 @@ from dayfile.cli import (
 )
 from dayfile.cli.command_group import Family, Group
 from dayfile.cli.controls import plain_lines, spell_out_what_cannot_be_written
-from dayfile.cli.demo import command
 from dayfile.cli.exit_codes import Outcome, outcome_of
 from dayfile.cli.options import CUSTOMER_PANEL, OPERATOR_PANEL
 from dayfile.cli.terminal import Screen
@@ -114,7 +114,7 @@ app.add_typer(notices.app, name="notices", rich_help_panel=OPERATOR_PANEL)
 app.add_typer(clock.app, name="clock", rich_help_panel=OPERATOR_PANEL)
 app.add_typer(damage.app, name="damage", rich_help_panel=OPERATOR_PANEL)
 app.command("check", rich_help_panel=OPERATOR_PANEL)(check.check)
-app.command("demo", rich_help_panel=OPERATOR_PANEL)(command.demo)
+app.command("demo", rich_help_panel=OPERATOR_PANEL)(demo.demo)
 app.add_typer(jobs.app, name="jobs", rich_help_panel=CUSTOMER_PANEL)
 app.add_typer(configuration.app, name="configuration", rich_help_panel=CUSTOMER_PANEL)
 days.app.command("sync")(days_sync.sync)

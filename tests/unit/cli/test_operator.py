@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from dayfile.cli.controls import plain_lines
-from dayfile.cli.demo.expectation import Expectation
-from dayfile.cli.demo.traffic import Traffic
 from dayfile.cli.exit_codes import Outcome
 from dayfile.cli.operator import operator_here
+from dayfile.demo.expectation import Expectation
+from dayfile.demo.traffic import Traffic
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import Actor
 from dayfile.model.day import Day, DayRange

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from dayfile.cli.demo import phrases
-from dayfile.cli.demo.dice import Dice
+from dayfile.demo import phrases
+from dayfile.demo.dice import Dice
 
 Value = str | int | bool | datetime | None | list[str]
 Fields = dict[str, Value]

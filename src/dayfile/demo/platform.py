@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-from dayfile.cli.demo.traffic import Version
 from dayfile.client.answers import RemoteReceipt
 from dayfile.client.client import Client
+from dayfile.demo.traffic import Version
 from dayfile.model.resource import CALLS, CONFERENCES, ResourceType
 
 _GZIP_LEVEL = 1

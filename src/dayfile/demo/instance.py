@@ -15,8 +15,8 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from dayfile.accounts.administer import OPERATOR
-from dayfile.cli.demo.expectation import Expectation
-from dayfile.cli.demo.yesterday import DayAgo, live_through
+from dayfile.demo.expectation import Expectation
+from dayfile.demo.yesterday import DayAgo, live_through
 from dayfile.errors import Unusable
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import Scope

@@ -11,7 +11,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from dayfile.cli.demo.instance import Cast
+from dayfile.demo.instance import Cast
 from dayfile.model.day import DayRange
 
 

@@ -24,10 +24,10 @@ from dayfile.model.day import DayRange, last_custom_day
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from dayfile.cli.demo.instance import Cast
-    from dayfile.cli.demo.proof import Proof
     from dayfile.client.answers import RemoteJob
     from dayfile.client.client import Client
+    from dayfile.demo.instance import Cast
+    from dayfile.demo.proof import Proof
 
 _DAYS = 10
 _RECORDS = 8_000
@@ -55,7 +55,7 @@ def demo(
 
     It has a folder and a server of its own and touches nothing else. Exit code 1 when anything is not as it must be.
     """
-    from dayfile.cli.demo.instance import make_cast, serving
+    from dayfile.demo.instance import make_cast, serving
 
     screen = screen_of(ctx)
     clock = SystemClock()
@@ -79,11 +79,11 @@ def demo(
 def _play(
     screen: Screen, url: str, cast: Cast, days: DayRange, *, folder: Path, records: int, clock: Clock
 ) -> list[Proof]:
-    from dayfile.cli.demo.exports import customers
-    from dayfile.cli.demo.platform import Platform
-    from dayfile.cli.demo.story import Story
-    from dayfile.cli.demo.traffic import Traffic
     from dayfile.client.client import Client
+    from dayfile.demo.exports import customers
+    from dayfile.demo.platform import Platform
+    from dayfile.demo.story import Story
+    from dayfile.demo.traffic import Traffic
 
     started = clock.monotonic()
     accounts = [member.sid for member in cast.members]
@@ -140,7 +140,7 @@ def _show_proofs(screen: Screen, proofs: list[Proof]) -> None:
 
 
 def _show_what_to_try(screen: Screen, url: str, cast: Cast, days: DayRange, *, folder: Path) -> None:
-    from dayfile.cli.demo.snippets import python_snippet, shell_snippet
+    from dayfile.demo.snippets import python_snippet, shell_snippet
 
     screen.heading("Go on yourself: in a shell")
     screen.line(Text(shell_snippet(url, cast, days)))

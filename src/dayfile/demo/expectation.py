@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 
-from dayfile.cli.demo.traffic import Version
+from dayfile.demo.traffic import Version
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
 from dayfile.model.resource import ResourceType

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from dayfile.cli.demo import records
-from dayfile.cli.demo.dice import Dice
-from dayfile.cli.demo.forms import export_line, rest_line
-from dayfile.cli.demo.records import Fields
+from dayfile.demo import records
+from dayfile.demo.dice import Dice
+from dayfile.demo.forms import export_line, rest_line
+from dayfile.demo.records import Fields
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
 from dayfile.model.resource import CALLS, CONFERENCES, MESSAGES, PARTICIPANTS, ResourceType

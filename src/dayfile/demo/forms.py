@@ -10,7 +10,7 @@ import json
 from datetime import datetime
 from email.utils import format_datetime
 
-from dayfile.cli.demo.records import Fields, Value
+from dayfile.demo.records import Fields, Value
 from dayfile.model.resource import ResourceType
 
 _API_VERSION = "2010-04-01"

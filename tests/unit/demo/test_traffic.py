@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from dayfile.cli.demo.expectation import Expectation
-from dayfile.cli.demo.traffic import Traffic, Version
+from dayfile.demo.expectation import Expectation
+from dayfile.demo.traffic import Traffic, Version
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
 from dayfile.model.record import RecordReader

@@ -9,15 +9,15 @@ from contextlib import AbstractContextManager
 from itertools import islice
 from typing import Protocol
 
-from dayfile.cli.demo.expectation import Expectation, Place
-from dayfile.cli.demo.exports import Comparison, Customers
-from dayfile.cli.demo.instance import Cast, Member
-from dayfile.cli.demo.platform import Batch, Platform, batches
-from dayfile.cli.demo.proof import Proof, prove
-from dayfile.cli.demo.traffic import Traffic
 from dayfile.client.answers import RemoteJob, RemoteReceipt
 from dayfile.client.client import Client
 from dayfile.clock import Clock
+from dayfile.demo.expectation import Expectation, Place
+from dayfile.demo.exports import Comparison, Customers
+from dayfile.demo.instance import Cast, Member
+from dayfile.demo.platform import Batch, Platform, batches
+from dayfile.demo.proof import Proof, prove
+from dayfile.demo.traffic import Traffic
 from dayfile.errors import NotFound
 from dayfile.model.day import DayRange
 from dayfile.model.quantity import count_text, size_text

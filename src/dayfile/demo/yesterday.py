@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from dayfile.cli.demo.expectation import Expectation
-from dayfile.cli.demo.platform import batches
-from dayfile.cli.demo.traffic import Traffic
 from dayfile.clock import SystemClock
+from dayfile.demo.expectation import Expectation
+from dayfile.demo.platform import batches
+from dayfile.demo.traffic import Traffic
 from dayfile.exports.configuration import Configuring
 from dayfile.intake.pipeline import IncomingBatch
 from dayfile.model.account import AccountSid

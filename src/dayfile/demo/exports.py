@@ -7,11 +7,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dayfile.cli.demo.expectation import Expectation, Place
-from dayfile.cli.demo.instance import Member
 from dayfile.client.answers import RemoteJob
 from dayfile.client.client import Client
 from dayfile.client.download import Downloaded
+from dayfile.demo.expectation import Expectation, Place
+from dayfile.demo.instance import Member
 from dayfile.model.account import AccountSid
 from dayfile.model.day import DayRange
 from dayfile.model.resource import ResourceType
