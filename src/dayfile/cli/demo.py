@@ -80,7 +80,7 @@ def _play(
     screen: Screen, url: str, cast: Cast, days: DayRange, *, folder: Path, records: int, clock: Clock
 ) -> list[Proof]:
     from dayfile.client.client import Client
-    from dayfile.demo.exports import customers
+    from dayfile.demo.customers import customers
     from dayfile.demo.platform import Platform
     from dayfile.demo.story import Story
     from dayfile.demo.traffic import Traffic

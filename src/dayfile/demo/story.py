@@ -12,8 +12,8 @@ from typing import Protocol
 from dayfile.client.answers import RemoteJob, RemoteReceipt
 from dayfile.client.client import Client
 from dayfile.clock import Clock
+from dayfile.demo.customers import Comparison, Customers
 from dayfile.demo.expectation import Expectation, Place
-from dayfile.demo.exports import Comparison, Customers
 from dayfile.demo.instance import Cast, Member
 from dayfile.demo.platform import Batch, Platform, batches
 from dayfile.demo.proof import Proof, prove
