@@ -19,6 +19,7 @@ from tests.conftest import ROOT, BeyondThisMachine
 PACKAGE = ROOT / "src" / "dayfile"
 DOCUMENTED = (
     "client",
+    "demo",
     "model",
     "store",
     "files",

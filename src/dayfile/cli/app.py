@@ -20,7 +20,6 @@ from dayfile.cli import (
     days,
     days_sync,
     demo,
-    init,
     intake,
     jobs,
     keys,
@@ -101,7 +100,7 @@ def dayfile(
     ctx.obj = Screen(color=not no_color)
 
 
-app.command("init", rich_help_panel=OPERATOR_PANEL)(init.init)
+app.command("init", rich_help_panel=OPERATOR_PANEL)(serve.init)
 app.command("serve", rich_help_panel=OPERATOR_PANEL)(serve.serve)
 app.command("work", rich_help_panel=OPERATOR_PANEL)(serve.work)
 app.command("intake", rich_help_panel=OPERATOR_PANEL)(intake.intake)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import shlex
+import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
     from dayfile.client.answers import RemoteJob
     from dayfile.client.client import Client
     from dayfile.demo.instance import Cast
-    from dayfile.demo.proof import Proof
+    from dayfile.demo.story import Proof
 
 _DAYS = 10
 _RECORDS = 8_000
@@ -140,15 +144,57 @@ def _show_proofs(screen: Screen, proofs: list[Proof]) -> None:
 
 
 def _show_what_to_try(screen: Screen, url: str, cast: Cast, days: DayRange, *, folder: Path) -> None:
-    from dayfile.demo.snippets import python_snippet, shell_snippet
-
     screen.heading("Go on yourself: in a shell")
-    screen.line(Text(shell_snippet(url, cast, days)))
+    screen.line(Text(_shell_snippet(url, cast, days)))
     screen.heading("with Twilio's library for Python, in a shell")
-    screen.line(Text(python_snippet(url, cast, folder=folder)))
+    screen.line(Text(_python_snippet(url, cast, folder=folder)))
     screen.heading(f"in a browser: {url} or, as the operator, {url}/operator")
     screen.line(Text(f"the operator is: user {cast.key_sid}, password {cast.key_secret}"))
     screen.note("\nThe server runs until you press Ctrl-C; then its data goes, unless you gave it a --data-dir.")
+
+
+def _shell_snippet(url: str, cast: Cast, days: DayRange) -> str:
+    """Return shell commands that use curl and Dayfile's own commands, wherever those are."""
+    return f"""\
+export DAYFILE_URL={url}
+export DAYFILE_ACCOUNT_SID={cast.parent.sid}
+export DAYFILE_AUTH_TOKEN={cast.parent.auth_token}
+
+LOGIN=$DAYFILE_ACCOUNT_SID:$DAYFILE_AUTH_TOKEN
+curl -su $LOGIN $DAYFILE_URL/v1/Exports/Messages/Days
+curl -su $LOGIN -L $DAYFILE_URL/v1/Exports/Messages/Days/{days.last} | gunzip | head -3
+curl -su $LOGIN $DAYFILE_URL/v1/Exports/Messages/Days/{days.last}/Manifest
+{_dayfile()} days download Calls {days.first}..{days.last} -o downloads"""
+
+
+def _python_snippet(url: str, cast: Cast, *, folder: Path) -> str:
+    """Return shell commands that run Twilio's library for Python, installed into the demo's folder if need be."""
+    return f"""\
+{_python_with_twilio(folder)} - <<'PYTHON'
+from twilio.rest import Client
+
+client = Client("{cast.parent.sid}", "{cast.parent.auth_token}")
+client.bulkexports.base_url = "{url}"
+for day in client.bulkexports.v1.exports("Messages").days.list():
+    print(day.day, day.size, day.friendly_name)
+PYTHON"""
+
+
+def _dayfile() -> str:
+    """The words that run Dayfile: its name if that is this one, and its path if not."""
+    here = Path(sys.executable).with_name("dayfile")
+    found = shutil.which("dayfile")
+    if found is not None and Path(found).absolute() == here.absolute():
+        return "dayfile"
+    return shlex.quote(str(here)) if here.exists() else f"{shlex.quote(sys.executable)} -m dayfile"
+
+
+def _python_with_twilio(folder: Path) -> str:
+    if importlib.util.find_spec("twilio") is not None:
+        return shlex.quote(sys.executable)
+    own = shlex.quote(str(folder.absolute() / "twilio"))
+    made = f"{shlex.quote(sys.executable)} -m venv {own} && {own}/bin/python -m pip install --quiet twilio &&"
+    return f"{made}\n{own}/bin/python"
 
 
 @contextmanager

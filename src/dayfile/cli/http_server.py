@@ -1,20 +1,24 @@
-"""The main loop of one process: answer HTTP, work, or both, until told to stop; running requests are finished.
+"""The socket of the server, and the main loop of one process: answer HTTP, work, or both, until told to stop.
 
-The HTTP server has a thread of its own, so that the main thread is free to wait for the stop.
+Running requests are finished. The HTTP server has a thread of its own, so that the main thread is free to wait for the
+stop.
 """
 
 from __future__ import annotations
 
+import errno
 import socket
 import sys
 import threading
 from collections.abc import Callable
+from typing import Final
 
 import uvicorn
 
 from dayfile.cli.open_files import open_files
 from dayfile.cli.signals import Stop
 from dayfile.console.page import console_page
+from dayfile.errors import Unusable
 from dayfile.service import Service
 from dayfile.web.limits import Limits
 from dayfile.web.protocol import bounded_http
@@ -23,6 +27,30 @@ _SWITCH_SECONDS = (
     0.0005  # how long a thread that has a response to continue waits for the GIL: a tenth of Python's default
 )
 _FINISH_SECONDS = 30  # for running responses; a download that is cut off is resumed by its client
+
+_REASONS: Final[dict[int, str]] = {
+    errno.EADDRINUSE: "another process listens there. Stop it, or choose another port with --port or DAYFILE_PORT "
+    "(0 picks a free one)",
+    errno.EACCES: "this user may not listen there: ports below 1024 need privileges. Choose one above",
+    errno.EADDRNOTAVAIL: "this machine has no such address. Choose one of its own with --host or DAYFILE_HOST "
+    "(0.0.0.0 stands for all)",
+}
+
+
+def listen(host: str, port: int, *, backlog: int = 1024) -> socket.socket:
+    """Return a listening socket; up to `backlog` connections wait to be accepted.
+
+    Raises Unusable, which says what to do.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    except socket.gaierror as error:
+        raise Unusable(f"cannot listen on {host!r}: it is no address of this machine (DAYFILE_HOST)") from error
+    try:
+        return socket.create_server(address[:2], family=family, backlog=backlog)
+    except OSError as error:
+        reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
+        raise Unusable(f"cannot listen on {host}:{port}: {reason}") from error
 
 
 def answer(

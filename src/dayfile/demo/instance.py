@@ -1,4 +1,8 @@
-"""The demo's own instance: its own folder and settings, and a real server process."""
+"""The demo's own instance: its own folder and settings, a history, and a real server process.
+
+Nobody who tries the demo waits for midnight. So the accounts are created, daily exports are enabled and records of the
+day are accepted under a clock that is a day behind; the server then publishes that day by itself, in real time.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +11,27 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
 from dayfile.accounts.administer import OPERATOR
+from dayfile.clock import SystemClock
 from dayfile.demo.expectation import Expectation
-from dayfile.demo.yesterday import DayAgo, live_through
+from dayfile.demo.platform import batches
+from dayfile.demo.traffic import Traffic
 from dayfile.errors import Unusable
+from dayfile.exports.configuration import Configuring
+from dayfile.intake.pipeline import IncomingBatch
 from dayfile.model.account import AccountSid
-from dayfile.model.credential import Scope
+from dayfile.model.credential import Actor, Caller, Scope
+from dayfile.model.day import Day, DayRange
+from dayfile.model.export import ConfigurationChange
+from dayfile.model.resource import MESSAGES
 from dayfile.service import Service
 from dayfile.settings import Settings
 
@@ -29,6 +41,8 @@ _LOG_LINES = 20
 
 # No quota: a year-long job on top of the others exceeds it. No grace: yesterday is exported even if it is just over.
 _OWN: dict[str, Any] = {"host": "127.0.0.1", "quota_days": 0, "accounts_may_write": True, "day_grace_minutes": 0}
+
+_ENABLED = ConfigurationChange(enabled=True, webhook_url=None, webhook_method=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +75,7 @@ def make_cast(folder: Path, *, records: int) -> Cast:
     # Only the defaults: neither the environment nor a .env file may lead the demo to a real instance.
     defaults = {name: known.default for name, known in Settings.model_fields.items()}
     settings = Settings.read(_env_file=None, **defaults | _OWN | {"data_dir": folder})
-    with Service.open(settings, clock=DayAgo()) as service:
+    with Service.open(settings, clock=_DayAgo()) as service:
         parent = service.administration.create_account(friendly_name="Acme")
         made = [
             service.administration.create_account(parent=parent.account.sid, friendly_name=name)
@@ -70,7 +84,7 @@ def make_cast(folder: Path, *, records: int) -> Cast:
         key = service.administration.create_key(account=None, scopes=[Scope.INTAKE], friendly_name="platform")
         platform = service.authenticator.authenticate(key.key.sid, key.secret)
         sids = [new.account.sid for new in (parent, *made)]
-        yesterday = live_through(service, platform, sids, records=records)
+        yesterday = _live_through(service, platform, sids, records=records)
     with Service.open(settings) as service:
         service.clock_watch.accept(actor=OPERATOR)  # here it jumps by a day, on purpose
     members = [
@@ -84,6 +98,38 @@ def make_cast(folder: Path, *, records: int) -> Cast:
         key_secret=key.secret,
         yesterday=yesterday,
     )
+
+
+class _DayAgo(SystemClock):
+    """The system clock, set back by a day."""
+
+    def now(self) -> datetime:
+        return super().now() - timedelta(days=1)
+
+
+def _live_through(service: Service, platform: Caller, accounts: Iterable[AccountSid], *, records: int) -> Expectation:
+    """Enable daily exports and send records for the clock's current day; return its expected daily exports."""
+    today, members = Day.of(service.clock.now()), list(accounts)
+    service.worker.open_days()
+    configuring = Configuring(service.database, clock=service.clock)
+    for account in members:
+        configuring.change(account, MESSAGES, _ENABLED, actor=Actor(name=account))
+    # Of two days, the second is the one without records.
+    traffic = Traffic(seed="yesterday", accounts=members, days=DayRange(first=today, last=today + 1), records=records)
+    expectation = Expectation()
+    for batch in batches(traffic.on_time()):
+        lines = [version.sent + b"\n" for version in batch.versions]
+        incoming = IncomingBatch(
+            caller=platform,
+            resource_type=batch.resource_type,
+            blocks=lines,
+            compression=None,
+            idempotency_key=None,
+        )
+        service.intake.submit(incoming).result()
+        for version in batch.versions:
+            expectation.add(version)
+    return expectation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

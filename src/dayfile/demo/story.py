@@ -6,6 +6,7 @@ import gzip
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
 
@@ -16,7 +17,6 @@ from dayfile.demo.customers import Comparison, Customers
 from dayfile.demo.expectation import Expectation, Place
 from dayfile.demo.instance import Cast, Member
 from dayfile.demo.platform import Batch, Platform, batches
-from dayfile.demo.proof import Proof, prove
 from dayfile.demo.traffic import Traffic
 from dayfile.errors import NotFound
 from dayfile.model.day import DayRange
@@ -26,6 +26,20 @@ from dayfile.model.resource import MESSAGES, RESOURCE_TYPES, ResourceType
 _YEAR_DAYS = 366
 _FIRST_LINES = 2
 _LOOK_SECONDS = 0.005
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """One claim: the expected value, computed without the server, and the actual one."""
+
+    claim: str
+    expected: str
+    found: str
+
+    @property
+    def holds(self) -> bool:
+        """True if both values are the same."""
+        return self.expected == self.found
 
 
 class Bar(Protocol):
@@ -245,4 +259,8 @@ class Story:
         self._prove("what another account's credentials see of a job", expected="not found", found=answer)
 
     def _prove(self, claim: str, *, expected: object, found: object) -> None:
-        self.proofs.append(prove(claim, expected=expected, found=found))
+        self.proofs.append(Proof(claim=claim, expected=_text(expected), found=_text(found)))
+
+
+def _text(value: object) -> str:
+    return f"{value:,}" if type(value) is int else str(value)

@@ -2,19 +2,23 @@
 
 It is like real traffic: records have several versions, some repeated or out of order, prices arrive in the same second
 as the status, one day has no records, and one day gets late records after it was exported.
+
+Each version has two forms: as platforms send it, and as its line in an export. The line is built from the documented
+format alone, with another JSON encoder than the server's, so that finding it in a day file proves something.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from email.utils import format_datetime
 from typing import Final, NamedTuple
 
 from dayfile.demo import records
 from dayfile.demo.dice import Dice
-from dayfile.demo.forms import export_line, rest_line
-from dayfile.demo.records import Fields
+from dayfile.demo.records import Fields, Value
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
 from dayfile.model.resource import CALLS, CONFERENCES, MESSAGES, PARTICIPANTS, ResourceType
@@ -28,6 +32,7 @@ _CORRECTIONS: Final[dict[ResourceType, Fields]] = {
     CONFERENCES: {"reason_conference_ended": "conference-ended-via-api"},
     PARTICIPANTS: {"muted": True, "status": "complete"},
 }
+_API_VERSION = "2010-04-01"
 _CORRECTED_AFTER = timedelta(hours=6)
 
 
@@ -127,7 +132,7 @@ def _versions(happening: _Happening, day: Day) -> Iterator[Version]:
         updated = fields["date_updated"]
         if not isinstance(updated, datetime):
             raise TypeError(f"date_updated of {key} is no moment")
-        line = export_line(fields)
+        line = _export_line(fields)
         yield Version(
             resource_type=happening.resource_type,
             account=happening.account,
@@ -135,6 +140,38 @@ def _versions(happening: _Happening, day: Day) -> Iterator[Version]:
             key=key,
             updated_at=updated,
             # About half of the records are sent in the REST form.
-            sent=rest_line(happening.resource_type, fields) if int(key[-1], 16) % 2 else line.rstrip(b"\n"),
+            sent=_rest_line(happening.resource_type, fields) if int(key[-1], 16) % 2 else line.rstrip(b"\n"),
             line=line,
         )
+
+
+def _export_line(fields: Fields) -> bytes:
+    """Return the line in an export: members in the documented order, the shortest JSON, UTF-8, one newline."""
+    plain = {name: _iso(value) for name, value in fields.items()}
+    return json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _rest_line(resource_type: ResourceType, fields: Fields) -> bytes:
+    """Return the REST form: RFC 2822 dates, numbers as text, sorted members, escapes, members that exports drop."""
+    own = {name: _mail(value) for name, value in fields.items()}
+    name = "/".join(str(fields[key.name]) for key in resource_type.key_fields)
+    uri = f"/{_API_VERSION}/Accounts/{fields['account_sid']}/{resource_type.name}/{name}.json"
+    extra: dict[str, object] = {
+        "api_version": _API_VERSION,
+        "uri": uri,
+        "subresource_uris": {},
+        "label": None,
+        "price_unit": "USD",
+    }
+    added = {name: value for name, value in extra.items() if name in resource_type.dropped}
+    return json.dumps(own | added, sort_keys=True).encode()
+
+
+def _iso(value: Value) -> object:
+    return value.strftime("%Y-%m-%dT%H:%M:%SZ") if isinstance(value, datetime) else value
+
+
+def _mail(value: Value) -> object:
+    if isinstance(value, datetime):
+        return format_datetime(value)
+    return str(value) if type(value) is int else value

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from dayfile.cli.listening import listen
+from dayfile.cli.http_server import listen
 from dayfile.errors import Unusable
 
 
