@@ -31,6 +31,11 @@ def test_the_demo_proves_what_it_shows(shown: tuple[str, Path]) -> None:
     assert "366 days in" in text
 
 
+def test_the_demo_begins_with_its_address(shown: tuple[str, Path]) -> None:
+    """A line of the log before it is a riddle to whoever sees Dayfile for the first time."""
+    assert shown[0].startswith("A server of the demo's own is ready: http://")
+
+
 def test_the_demo_touches_nothing_but_its_own_folder(shown: tuple[str, Path]) -> None:
     """Whoever has a real instance, or a .env that leads to one, must be able to try the demo beside it."""
     _, folder = shown

@@ -59,8 +59,10 @@ def demo(
 
     It has a folder and a server of its own and touches nothing else. Exit code 1 when anything is not as it must be.
     """
+    from dayfile.cli.logs import log_trouble
     from dayfile.demo.instance import make_cast, serving
 
+    log_trouble()
     screen = screen_of(ctx)
     clock = SystemClock()
     last = last_custom_day(clock.now())
