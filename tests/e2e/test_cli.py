@@ -160,7 +160,7 @@ def test_daily_exports_are_switched_and_shown(server: Server) -> None:
     run("configuration", "set", "Calls", "--webhook-url", "http://127.0.0.1:9999/hook")
     assert json_of("configuration", "set", "Calls", "--enable")["webhook_method"] == "POST"
     shown = run("configuration", "show", "Calls").stdout
-    assert "is exported by itself" in shown
+    assert "is exported automatically" in shown
     assert "POST http://127.0.0.1:9999/hook" in shown
     cleared = json_of("configuration", "set", "Calls", "--no-webhook")
     assert (cleared["enabled"], cleared["webhook_url"], cleared["webhook_method"]) == (True, "", "")

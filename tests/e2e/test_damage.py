@@ -116,7 +116,7 @@ def test_a_damage_is_named_with_its_object_its_account_and_its_day(damaged: Dama
 def test_a_file_that_is_restored_gets_what_was_held(damaged: Damaged) -> None:
     """`damage retry` says whether it is whole again, and seals at once."""
     still = damaged.instance.run("damage", "retry", expect=Outcome.FAILED)
-    assert "1 object of 1 damaged still" in still.stderr
+    assert "1 of 1 object still damaged" in still.stderr
     damaged.path.write_bytes(damaged.was)
     [one] = damaged.instance.json("damage", "retry", damaged.key)
     assert (one["state"], one["date_settled"] is None) == ("repaired", False)

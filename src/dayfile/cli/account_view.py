@@ -38,7 +38,7 @@ AccountOption = Annotated[
     typer.Option(
         "--account",
         metavar="ACCOUNT",
-        help="For the operator: look at this account (AC…) on the instance; no URL and no token are needed.",
+        help="For the operator: read this account (AC…) on the instance. Needs no URL and no token.",
         parser=read_account,
         show_default=False,
     ),

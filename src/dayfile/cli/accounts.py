@@ -46,7 +46,7 @@ def create(
     *,
     parent: Annotated[
         AccountSid | None,
-        typer.Option("--parent", metavar="ACCOUNT", help="Make a subaccount of this account.", parser=read_account),
+        typer.Option("--parent", metavar="ACCOUNT", help="Create a subaccount of this account.", parser=read_account),
     ] = None,
     name: Annotated[str, typer.Option("--name", help="Friendly name.")] = "",
     email: Annotated[
@@ -55,7 +55,7 @@ def create(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make an account. Its auth token is shown once, now."""
+    """Create an account. Its auth token is shown only this once."""
     with instance.opened(screen_of(ctx)) as service:
         new = service.administration.create_account(parent=parent, friendly_name=name, email=email)
         place = service.settings.place
@@ -142,16 +142,14 @@ def rotate(
     *,
     account: AccountArgument,
     keep_old_for: KeepOption = None,
-    now: Annotated[
-        bool, typer.Option("--now", help="The old token, and one before it, stop working at once: for a leak.")
-    ] = False,
+    now: Annotated[bool, typer.Option("--now", help="Stop all older tokens at once, after a leak.")] = False,
     finish: Annotated[
-        bool, typer.Option("--finish", help="Make no new token: only end the time in which an old one works, too.")
+        bool, typer.Option("--finish", help="Make no new token; only stop the old one, if it still works.")
     ] = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Give an account a new auth token, shown once, now. The old one works for a while beside it.
+    """Give an account a new auth token, shown only this once. The old one keeps working for a while.
 
     Webhooks are signed with the new token from now on.
     """
@@ -174,7 +172,9 @@ def rotate(
         screen.json({"account_sid": account, "auth_token": token, "old_token_works_until": works_until})
         return
     screen.facts({"account_sid": account, "auth_token": token})
-    screen.note(f"The old token works until {until:%Y-%m-%d %H:%M} UTC." if keep else "The old token works no more.")
+    screen.note(
+        f"The old token works until {until:%Y-%m-%d %H:%M} UTC." if keep else "The old token has stopped working."
+    )
 
 
 @app.command("suspend")
@@ -213,11 +213,11 @@ def webhook_secret(
     *,
     account: AccountArgument,
     rotate: Annotated[
-        bool, typer.Option("--rotate", help="Make a new one; the one before signs as well for another day.")
+        bool, typer.Option("--rotate", help="Make a new secret; the previous one also signs for a day.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the secrets that sign an account's webhooks as Standard Webhooks has it, newest first."""
+    """Show the Standard Webhooks secrets that sign an account's webhooks, newest first."""
     from dayfile.model.webhook_secret import secret_text
 
     with instance.opened(screen_of(ctx), to_read=not rotate) as service:

@@ -43,9 +43,9 @@ def import_accounts(
     keep_old_for: KeepOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Create and change accounts as a file says: all of them, or, if a line is wrong, none.
+    """Create and change accounts from a file: all of them, or none if a line is wrong.
 
-    The same file again changes nothing. New accounts without a token get one, which is shown once, now.
+    Importing the same file again changes nothing. New accounts without a token get one, which is shown only this once.
     """
     from dayfile.accounts.bring import EntriesRefused
 

@@ -61,7 +61,7 @@ class Commands(Group):
             raise typer.Exit(outcome_of(error)) from error
         except UnicodeEncodeError as error:
             # The text is not shown: it may be a password.
-            _screen(ctx).problem("a text that was given cannot be used: it holds bytes that are not UTF-8")
+            _screen(ctx).problem("an argument or variable cannot be used: it holds bytes that are not UTF-8")
             raise typer.Exit(Outcome.USAGE) from error
         except BrokenPipeError:
             raise  # the reader of the pipe has seen enough

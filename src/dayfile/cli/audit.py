@@ -26,13 +26,15 @@ _LIMIT = 100
 _LARGEST_LIMIT = 100_000
 
 ActorOption = Annotated[
-    str | None, typer.Option("--actor", metavar="WHO", help="Only what this account or key did, or: operator.")
+    str | None, typer.Option("--actor", metavar="WHO", help="Only what this account or key did, or operator.")
 ]
 SubjectOption = Annotated[
     str | None,
-    typer.Option("--subject", metavar="WHAT", help="Only what was done to this; AC… or AC…/Messages covers its files."),
+    typer.Option(
+        "--subject", metavar="WHAT", help="Only what was done to this; AC… or AC…/Messages includes its files."
+    ),
 ]
-BeforeOption = Annotated[int | None, typer.Option("--before", metavar="NUMBER", help="Only lines older than this one.")]
+BeforeOption = Annotated[int | None, typer.Option("--before", metavar="NUMBER", help="Only lines before this number.")]
 
 
 def _read_moment(text: str) -> datetime:
@@ -55,16 +57,16 @@ SinceOption = Annotated[
     typer.Option(
         "--since",
         metavar="MOMENT",
-        help="Only from then on: a UTC day, yesterday, or 2026-10-01T12:30Z.",
+        help="Only from this moment on: a UTC day, yesterday, or 2026-10-01T12:30Z.",
         parser=_read_moment,
     ),
 ]
 UntilOption = Annotated[
     datetime | None,
-    typer.Option("--until", metavar="MOMENT", help="Only before then.", parser=_read_moment),
+    typer.Option("--until", metavar="MOMENT", help="Only before this moment.", parser=_read_moment),
 ]
 LimitOption = Annotated[
-    int, typer.Option("--limit", metavar="N", min=1, max=_LARGEST_LIMIT, help="At most so many lines.")
+    int, typer.Option("--limit", metavar="N", min=1, max=_LARGEST_LIMIT, help="Show at most N lines.")
 ]
 
 

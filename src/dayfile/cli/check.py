@@ -20,15 +20,13 @@ _LEFT_OUT_DEEP = "Not read: objects that nothing refers to any more and that are
 def check(
     ctx: typer.Context,
     *,
-    deep: Annotated[
-        bool, typer.Option("--deep", help="Read every object and all of the SQLite file to the end, and compare.")
-    ] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Also read every object and the whole SQLite file.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check the invariants on the live instance, without changing anything.
+    """Check the instance against its invariants. It may be in use, and is not changed.
 
-    Known damage is named each time; --deep finds the rest: it reads sealed files, waiting segments and the rows that
-    name them. Exit code 1 when something was found.
+    Known damage is reported each time. --deep finds the rest: it reads sealed files, waiting segments and the rows that
+    name them. Exit code 1 if anything is found.
     """
     screen = screen_of(ctx)
     with instance.opened(screen_of(ctx), to_read=True) as service:

@@ -38,7 +38,7 @@ def clock(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
 
 @app.command("accept")
 def accept(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
-    """Trust the clock as it is now: catch up on what waited, and undo what a clock that was ahead has done."""
+    """Trust the clock as it is now: do what was put off, and undo what was done while the clock was ahead."""
     from dayfile.checks.clock_state import clock_state
     from dayfile.cli.operator import operator_here
 

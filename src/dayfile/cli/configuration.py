@@ -16,14 +16,14 @@ from dayfile.model.resource import ResourceType
 if TYPE_CHECKING:
     from dayfile.client.answers import RemoteConfiguration
 
-app = Family(help="Daily exports: have every day by itself, and be told.")
+app = Family(help="Daily exports: have every day exported automatically, and be told.")
 
 MethodOption = Annotated[
     str | None,
     typer.Option(
         "--webhook-method",
         metavar="METHOD",
-        help="GET or POST, of that webhook; POST unless given.",
+        help="Method of that webhook: GET or POST; POST unless given.",
         parser=read_method,
     ),
 ]
@@ -42,7 +42,7 @@ def show(
 ) -> None:
     """Show whether daily exports of a resource type are enabled, and their webhook.
 
-    The operator names the account with --account, and reads it on the instance.
+    With --account, the operator sees the settings of any account on the instance.
     """
     screen = screen_of(ctx)
     with seen_by(screen, account, login=(url, account_sid, auth_token)) as server:
@@ -57,19 +57,19 @@ def set_configuration(
     resource_type: TypeArgument,
     enabled: Annotated[
         bool | None,
-        typer.Option("--enable/--disable", help="Export every day by itself from today on, or no more."),
+        typer.Option("--enable/--disable", help="Export every day automatically from today on, or stop it."),
     ] = None,
     webhook_url: Annotated[
-        str | None, typer.Option("--webhook-url", metavar="URL", help="Where to tell that a day is there.")
+        str | None, typer.Option("--webhook-url", metavar="URL", help="URL to call when a day is published.")
     ] = None,
     webhook_method: MethodOption = None,
-    no_webhook: Annotated[bool, typer.Option("--no-webhook", help="Tell nobody any more.")] = False,
+    no_webhook: Annotated[bool, typer.Option("--no-webhook", help="Remove the webhook.")] = False,
     as_json: JsonOption = False,
     url: Url = None,
     account_sid: Username = None,
     auth_token: Password = None,
 ) -> None:
-    """Change the settings that are given, and leave the others as they are."""
+    """Change the given settings, and leave the others unchanged."""
     if no_webhook:
         if webhook_url or webhook_method:
             raise typer.BadParameter("--no-webhook does not go together with --webhook-url or --webhook-method")
@@ -94,7 +94,9 @@ def _show(screen: Screen, resource_type: ResourceType, configuration: RemoteConf
     told = [configuration.webhook_method, configuration.webhook_url]
     screen.facts(
         {
-            f"Every day of {resource_type}": "is exported by itself" if configuration.enabled else "is not exported",
+            f"Every day of {resource_type}": "is exported automatically"
+            if configuration.enabled
+            else "is not exported",
             "Webhook": " ".join(text for text in told if text) or "none",
         }
     )

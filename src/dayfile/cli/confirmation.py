@@ -10,7 +10,7 @@ import typer
 from dayfile.cli.exit_codes import Outcome
 from dayfile.cli.terminal import Screen
 
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask: for scripts.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation, for scripts.")]
 
 
 def confirm(screen: Screen, deed: str, *, yes: bool, alone: bool = False) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dayfile.model.damage import Damage
     from dayfile.service import Service
 
-app = Family(help="Objects that are damaged: list them, look at them again, or do without one.")
+app = Family(help="Damaged objects: list them, check them again, or give one up.")
 
 _PAGE = 500
 _SHOWN_IN_TABLE = 100
@@ -38,14 +38,14 @@ ObjectArgument = Annotated[
 ]
 ObjectsArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[OBJECT...]", help="Damaged objects; without any, all of them.", show_default=False),
+    typer.Argument(metavar="[OBJECT...]", help="Damaged objects; all of them if none is given.", show_default=False),
 ]
-AllOption = Annotated[bool, typer.Option("--all", help="Those that are settled, too.")]
+AllOption = Annotated[bool, typer.Option("--all", help="Include settled damage.")]
 AfterOption = Annotated[
-    int, typer.Option("--after", metavar="NUMBER", min=0, help="Only those that follow this one.", show_default=False)
+    int, typer.Option("--after", metavar="NUMBER", min=0, help="Only those after this number.", show_default=False)
 ]
 LimitOption = Annotated[
-    int | None, typer.Option("--limit", metavar="N", min=1, help="At most so many.", show_default=False)
+    int | None, typer.Option("--limit", metavar="N", min=1, help="Show at most N.", show_default=False)
 ]
 
 
@@ -58,7 +58,7 @@ def list_damages(
     limit: LimitOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List damaged objects, in the order in which they were found: 100 of them in a table, all of them in JSON."""
+    """List damaged objects in the order in which they were found. A table shows 100 of them, --json all."""
     screen = screen_of(ctx)
     with instance.opened(screen, to_read=True) as service:
         damages = _all(service, after=after, settled=everything)
@@ -72,7 +72,7 @@ def list_damages(
     if any(damage.is_open for damage in found[:shown]):
         screen.note(
             "Restore an object from a backup and run `dayfile damage retry`; "
-            "or do without it for good: `dayfile damage accept OBJECT`"
+            "or give it up for good: `dayfile damage accept OBJECT`"
         )
     if len(found) > shown:
         screen.note(f"There are more: add --after {found[shown - 1].id}")
@@ -80,8 +80,9 @@ def list_damages(
 
 @app.command("retry")
 def retry(ctx: typer.Context, *, objects: ObjectsArgument = None, as_json: JsonOption = False) -> None:
-    """Look at damaged objects again; what was held for those that are whole again is sealed. Exit code 1 when some are
-    damaged still.
+    """Check damaged objects again, and seal what was held for those that are whole again.
+
+    Exit code 1 if some are still damaged.
     """
     from dayfile.cli.operator import operator_here
 
@@ -100,16 +101,16 @@ def retry(ctx: typer.Context, *, objects: ObjectsArgument = None, as_json: JsonO
         screen.json_list(map(_as_json, looked_at))
     else:
         screen.table(_COLUMNS, map(_as_row, looked_at), empty="No damaged object is known.")
-        screen.note(f"{count_text(open_still, 'object')} of {len(looked_at)} damaged still.")
+        screen.note(f"{open_still} of {count_text(len(looked_at), 'object')} still damaged.")
     if open_still:
         raise typer.Exit(Outcome.FAILED)
 
 
 @app.command("accept")
 def accept(ctx: typer.Context, *, damaged: ObjectArgument, yes: YesOption = False, as_json: JsonOption = False) -> None:
-    """Do without a damaged object for good: what is left is sealed, and its manifests say that they are incomplete.
+    """Give up a damaged object for good: what is left is sealed, with manifests that say that they are incomplete.
 
-    Asks first on a terminal. An object that is whole again is not lost: then this is `dayfile damage retry`.
+    Asks first on a terminal. If the object is whole again, this does the same as `dayfile damage retry`.
     """
     from dayfile.cli.operator import operator_here
     from dayfile.sealing.repairs import NotSealedYet
@@ -152,10 +153,10 @@ def _again(service: Service, damage: Damage) -> Damage:
 
 def _outcome(damage: Damage) -> str:
     if damage.settled_at is None:
-        return "A worker seals the day right now or soon; then the damage is settled."
+        return "A worker is sealing the day, or will soon. The damage is settled then."
     if damage.state.value == "repaired":
         return "The object was whole again: nothing is lost."
-    return "Done: what is left is sealed, and what is incomplete says so."
+    return "Done: what is left is sealed, and its manifests say where records are missing."
 
 
 def _all(service: Service, *, after: int, settled: bool) -> Iterator[Damage]:

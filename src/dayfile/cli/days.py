@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 app = Family(help="Published days: list and download them, and keep an archive.")
 
-STOPPED = "Stopped. What has arrived is kept: run the same command again to go on from there."
+STOPPED = "Stopped. What has arrived is kept: run the same command again to resume."
 
 FolderOption = Annotated[
     Path,
@@ -46,7 +46,7 @@ FolderOption = Annotated[
         "-o",
         metavar="FOLDER",
         file_okay=False,
-        help="Where the files go; made if it is not there.",
+        help="Folder for the files; created if need be.",
         show_default="the working folder",
     ),
 ]
@@ -63,9 +63,9 @@ def list_days(
     account_sid: Username = None,
     auth_token: Password = None,
 ) -> None:
-    """List the published days of a resource type, or of all.
+    """List the published days of a resource type, or of all types.
 
-    The operator names the account with --account, and reads it on the instance.
+    With --account, the operator sees the days of any account on the instance.
     """
     screen = screen_of(ctx)
     with seen_by(screen, account, login=(url, account_sid, auth_token)) as server:
@@ -100,9 +100,9 @@ def show(
     account_sid: Username = None,
     auth_token: Password = None,
 ) -> None:
-    """Show what proves a published day complete: its revision, records, sizes, hashes and times, as its manifest says.
+    """Show the manifest of a published day, which proves it complete: its revision, records, sizes, hashes and times.
 
-    The operator names the account with --account, and reads it on the instance.
+    With --account, the operator sees a day of any account on the instance.
     """
     screen = screen_of(ctx)
     with seen_by(screen, account, login=(url, account_sid, auth_token)) as server:
@@ -140,7 +140,7 @@ def fetch(
     account_sid: Username = None,
     auth_token: Password = None,
 ) -> None:
-    """Print a link to the file of one day. It works for some minutes, without credentials."""
+    """Print a link to the file of one day. The link works for some minutes, without credentials."""
     screen = screen_of(ctx)
     with server_at(url, account_sid, auth_token) as server:
         link = server.link(resource_type, day)
@@ -163,10 +163,10 @@ def download(
     account_sid: Username = None,
     auth_token: Password = None,
 ) -> None:
-    """Download the files of a day or a range of days, whole or not at all.
+    """Download the files of a day or a range of days. A file gets its name only when it is complete.
 
-    Run the command again to resume interrupted downloads; complete files that match the server's manifest stay. Exit
-    code 3 when a day of the range is not published, 1 when a file is damaged; the others are downloaded.
+    Run the command again to resume; files that match the server's manifest are not downloaded again. Exit code 3 if a
+    day is not published, 1 if a file is damaged; the other files are downloaded all the same.
     """
     from dayfile.client.download import Downloader
 
@@ -262,4 +262,4 @@ def _not_published(missing: Sequence[tuple[ResourceType, Day]]) -> str:
     shown = [str(day) if kind is of else f"{kind} {day}" for kind, day in missing[:5]]
     named = ", ".join(shown) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")  # noqa: PLR2004
     asked = range_text(first, max(day for kind, day in missing if kind is of))
-    return f"not published: {named}. Ask for it: dayfile jobs create {of} {asked}"
+    return f"not published: {named}. Ask for it with: dayfile jobs create {of} {asked}"

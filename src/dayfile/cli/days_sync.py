@@ -35,10 +35,10 @@ def sync(
     account_sid: Username = None,
     auth_token: Password = None,
 ) -> None:
-    """Have all of these days in a folder: ask for what is not published, wait for it, download and verify it.
+    """Keep an archive of days in a folder: submit jobs for days that are not published, wait, download and verify.
 
-    Run it as often as you like: what is here is left alone, what was stopped goes on. Exit code 1 when a day failed, 4
-    when some can only be had later, as they are too new or the quota of today is used up.
+    Run it as often as you like: files in the folder are kept, and an interrupted run is resumed. Exit code 1 if a day
+    failed, 4 if a day must wait, because it is too new or today's quota is used up.
     """
     screen = screen_of(ctx)
     with server_at(url, account_sid, auth_token) as server:
@@ -118,7 +118,7 @@ def _end(screen: Screen, synced: Sequence[SyncedDay]) -> None:
         screen.problem(f"{count_text(counts[State.FAILED], 'day')} could not be exported")
         raise typer.Exit(Outcome.FAILED)
     if lacking:
-        screen.problem(f"{count_text(len(lacking), 'day')} can only be had later: run the same command again then")
+        screen.problem(f"{count_text(len(lacking), 'day')} must wait: run the same command again later")
         raise typer.Exit(Outcome.TRY_AGAIN)
 
 

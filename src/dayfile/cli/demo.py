@@ -40,24 +40,30 @@ _GOOD: Final = ("yes", "green")
 _BAD: Final = ("NO", "bold red")
 
 
+LeaveOption = Annotated[bool, typer.Option("--exit", help="Exit after the proofs, for scripts.")]
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir", metavar="FOLDER", file_okay=False, help="Keep the data in this folder, not in a temporary one."
+    ),
+]
+PortOption = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port of its server; 0 picks a free one.")]
+RecordsOption = Annotated[
+    int, typer.Option("--records", metavar="N", min=100, max=10_000_000, help="Approximate number of records.")
+]
+
+
 def demo(
     ctx: typer.Context,
     *,
-    leave: Annotated[bool, typer.Option("--exit", help="Stop when all has been shown, for scripts.")] = False,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(
-            "--data-dir", metavar="FOLDER", file_okay=False, help="Keep the data there, not in a folder that goes."
-        ),
-    ] = None,
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port of its server; 0 picks a free one.")] = 0,
-    records: Annotated[
-        int, typer.Option("--records", metavar="N", min=100, max=10_000_000, help="About how many records to make up.")
-    ] = _RECORDS,
+    leave: LeaveOption = False,
+    data_dir: DataOption = None,
+    port: PortOption = 0,
+    records: RecordsOption = _RECORDS,
 ) -> None:
-    """Show and prove everything on made-up records, then leave the server running to be tried.
+    """Show what Dayfile does on made-up records, prove the results, then leave the server running for you to try.
 
-    It has a folder and a server of its own and touches nothing else. Exit code 1 when anything is not as it must be.
+    It uses a folder and a server of its own and touches nothing else. Exit code 1 if a proof fails.
     """
     from dayfile.cli.logs import log_trouble
     from dayfile.demo.instance import make_cast, serving
@@ -78,7 +84,7 @@ def demo(
                     _show_what_to_try(screen, server.url, cast, days, folder=folder)
                     server.wait()
     if not all(proof.holds for proof in proofs):
-        screen.problem("not everything is as it must be: see the table above")
+        screen.problem("a proof failed: see NO in the table above")
         raise typer.Exit(Outcome.FAILED)
 
 
@@ -146,13 +152,13 @@ def _show_proofs(screen: Screen, proofs: list[Proof]) -> None:
 
 
 def _show_what_to_try(screen: Screen, url: str, cast: Cast, days: DayRange, *, folder: Path) -> None:
-    screen.heading("Go on yourself: in a shell")
+    screen.heading("Try it yourself: in a shell")
     screen.line(Text(_shell_snippet(url, cast, days)))
     screen.heading("with Twilio's library for Python, in a shell")
     screen.line(Text(_python_snippet(url, cast, folder=folder)))
     screen.heading(f"in a browser: {url} or, as the operator, {url}/operator")
     screen.line(Text(f"the operator is: user {cast.key_sid}, password {cast.key_secret}"))
-    screen.note("\nThe server runs until you press Ctrl-C; then its data goes, unless you gave it a --data-dir.")
+    screen.note("\nThe server runs until you press Ctrl-C. Its data is deleted then, unless you chose a --data-dir.")
 
 
 def _shell_snippet(url: str, cast: Cast, days: DayRange) -> str:

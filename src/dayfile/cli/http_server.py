@@ -45,7 +45,7 @@ def listen(host: str, port: int, *, backlog: int = 1024) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except socket.gaierror as error:
-        raise Unusable(f"cannot listen on {host!r}: it is no address of this machine (DAYFILE_HOST)") from error
+        raise Unusable(f"cannot listen on {host!r}: it is not an address of this machine (DAYFILE_HOST)") from error
     try:
         return socket.create_server(address[:2], family=family, backlog=backlog)
     except OSError as error:

@@ -49,8 +49,8 @@ def intake(
 ) -> None:
     """Accept records from files.
 
-    Given the same files again within a day, it resumes where it stopped. Lines that are not accepted are kept
-    (`dayfile rejections`); exit code 1 when there are any.
+    Run it again with the same files within a day to resume where it stopped. Lines that are not accepted are kept: see
+    `dayfile rejections`. Exit code 1 if there are any.
     """
     screen = screen_of(ctx)
     receipts = _take_in(screen, resource_type, files)
@@ -83,10 +83,10 @@ def _take_in(screen: Screen, resource_type: ResourceType, files: Sequence[str]) 
 
 
 def _what_is_kept(error: DayfileError) -> str:
-    kept = "What was taken in before is kept"
+    kept = "Records that were accepted before are kept"
     if isinstance(error, Invalid):
-        return f"{kept}; the same command goes on from there when this is put right."
-    return f"{kept}; the same command goes on from there."
+        return f"{kept}. Correct this and run the same command again to go on from there."
+    return f"{kept}. Run the same command again to go on from there."
 
 
 def _show(screen: Screen, receipts: Sequence[tuple[str, FileReceipt]]) -> None:

@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from dayfile.client.answers import RemoteJob
     from dayfile.client.client import Client
 
-app = Family(help="Custom jobs: ask for a range of days, and follow them.")
+app = Family(help="Custom jobs: ask for a range of days, and watch its progress.")
 
 _DEFAULT_NAME = "Custom job"
 
 MethodOption = Annotated[
     str,
-    typer.Option("--webhook-method", metavar="METHOD", help="GET or POST, of that webhook.", parser=read_method),
+    typer.Option("--webhook-method", metavar="METHOD", help="Method of that webhook: GET or POST.", parser=read_method),
 ]
 SidArgument = Annotated[str, typer.Argument(metavar="JOB", help="Job sid, JS…", show_default=False)]
 
@@ -50,21 +50,21 @@ def create(
     days: DaysArgument,
     name: Annotated[str, typer.Option("--name", help="Friendly name.")] = _DEFAULT_NAME,
     webhook_url: Annotated[
-        str | None, typer.Option("--webhook-url", metavar="URL", help="Where to tell that it is over.")
+        str | None, typer.Option("--webhook-url", metavar="URL", help="URL to call when the job is over.")
     ] = None,
     webhook_method: MethodOption = "POST",
     email: Annotated[
-        str | None, typer.Option("--email", metavar="ADDRESS", help="Whom to write that it is over.")
+        str | None, typer.Option("--email", metavar="ADDRESS", help="Whom to send an e-mail when the job is over.")
     ] = None,
-    watch_it: Annotated[bool, typer.Option("--watch", help="Stay and follow it until it is over.")] = False,
+    watch_it: Annotated[bool, typer.Option("--watch", help="Show its progress until it is over.")] = False,
     as_json: JsonOption = False,
     url: Url = None,
     account_sid: Username = None,
     auth_token: Password = None,
 ) -> None:
-    """Submit a job over a range of days; with the type all, one for each type.
+    """Submit a job for a range of days; with the type all, one job for each type.
 
-    With --watch, the exit code says whether all of them could be exported.
+    With --watch, exit code 1 if a day could not be exported.
     """
     screen = screen_of(ctx)
     told = {"webhook_url": webhook_url, "webhook_method": webhook_method, "email": email}
@@ -75,7 +75,7 @@ def create(
         elif not watch_it:
             for job in jobs:
                 screen.line(headline(job))
-                screen.note(f"Follow it with: dayfile jobs watch {job.sid}")
+                screen.note(f"Watch it with: dayfile jobs watch {job.sid}")
         if watch_it:
             _end(screen, [follow(screen, server, job) for job in jobs], say=not as_json)
 
@@ -91,9 +91,9 @@ def list_jobs(
     account_sid: Username = None,
     auth_token: Password = None,
 ) -> None:
-    """List the jobs of a resource type, or of all, as long as the server shows them.
+    """List the jobs of a resource type, or of all types. Servers list a job until some days after its end.
 
-    The operator names the account with --account, and reads it on the instance.
+    With --account, the operator sees the jobs of any account on the instance.
     """
     screen = screen_of(ctx)
     with seen_by(screen, account, login=(url, account_sid, auth_token)) as server:
@@ -120,7 +120,7 @@ def show(
 ) -> None:
     """Show one job and the status of each of its days.
 
-    The operator names the account with --account, reads it on the instance, and is told why days failed.
+    With --account, the operator sees a job of any account on the instance, and why its days failed.
     """
     screen = screen_of(ctx)
     with seen_by(screen, account, login=(url, account_sid, auth_token)) as server:
@@ -146,7 +146,7 @@ def watch(
     account_sid: Username = None,
     auth_token: Password = None,
 ) -> None:
-    """Follow a job until it is over; the exit code says whether all of its days could be exported."""
+    """Show the progress of a job until it is over. Exit code 1 if a day could not be exported."""
     screen = screen_of(ctx)
     with server_at(url, account_sid, auth_token) as server:
         job = follow(screen, server, server.job(sid))
@@ -166,7 +166,7 @@ def delete(
     account_sid: Username = None,
     auth_token: Password = None,
 ) -> None:
-    """Stop a job and take it off the list. Files that it has published stay."""
+    """Stop a job and remove it from the list. Files that it has published stay."""
     confirm(screen_of(ctx), f"Delete the job {sid}", yes=yes, alone=True)
     with server_at(url, account_sid, auth_token) as server:
         server.delete_job(sid)

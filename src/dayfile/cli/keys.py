@@ -29,7 +29,7 @@ ScopesOption = Annotated[
     typer.Option(
         "--scope",
         metavar="SCOPE",
-        help=f"What the operator's key may do: {_SCOPES}. Again for more.",
+        help=f"What the operator's key may do: {_SCOPES}. Repeat the option for more.",
         show_default="intake",
     ),
 ]
@@ -38,8 +38,8 @@ KindOption = Annotated[
     typer.Option(
         "--kind",
         metavar="KIND",
-        help="What an account's key may do: main, all that the auth token may; standard, all but manage keys; "
-        "restricted, what --permission names.",
+        help="What an account's key may do: main (all that the auth token may), standard (all but manage keys) "
+        "or restricted (what --permission names).",
         show_default="standard, or restricted with a --permission",
     ),
 ]
@@ -48,7 +48,7 @@ PermissionsOption = Annotated[
     typer.Option(
         "--permission",
         metavar="PERMISSION",
-        help=f"What a restricted key may do: {_PERMISSIONS}. Again for more.",
+        help=f"What a restricted key may do: {_PERMISSIONS}. Repeat the option for more.",
         show_default=False,
     ),
 ]
@@ -58,10 +58,10 @@ PermissionsOption = Annotated[
 def create(
     ctx: typer.Context,
     *,
-    operator: Annotated[bool, typer.Option("--operator", help="A key of the operator, with scopes.")] = False,
+    operator: Annotated[bool, typer.Option("--operator", help="Make a key of the operator, with scopes.")] = False,
     account: Annotated[
         AccountSid | None,
-        typer.Option("--account", metavar="ACCOUNT", help="A key of this account.", parser=read_account),
+        typer.Option("--account", metavar="ACCOUNT", help="Make a key of this account.", parser=read_account),
     ] = None,
     scopes: ScopesOption = None,
     kind: KindOption = None,
@@ -69,9 +69,9 @@ def create(
     name: Annotated[str, typer.Option("--name", help="Friendly name.")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Make a key of an account or, with --operator, of the operator. Its secret is shown once, now."""
+    """Make a key of an account or, with --operator, of the operator. Its secret is shown only this once."""
     if operator == (account is not None):
-        raise typer.BadParameter("give either --operator or --account AC…: whose key is it?")
+        raise typer.BadParameter("give either --operator or --account AC…, to say whose key it is")
     if operator:
         kind, scopes = kind or KeyKind.OPERATOR, scopes or [Scope.INTAKE]
     else:
@@ -104,7 +104,7 @@ def list_keys(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List all keys, revoked ones too."""
+    """List all keys, including revoked ones."""
     with instance.opened(screen_of(ctx), to_read=True) as service, service.database.snapshot() as tx:
         keys = tx.keys.listed(account=account)
     screen = screen_of(ctx)

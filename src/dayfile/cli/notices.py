@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from dayfile.model.notice import Attempt, Notice
 
-app = Family(help="Notices to webhooks and e-mail addresses: what became of them.")
+app = Family(help="Notices to webhooks and e-mail addresses, and their delivery.")
 
 _LIMIT = 100
 _LARGEST_LIMIT = 100_000
@@ -52,7 +52,7 @@ StateOption = Annotated[
     NoticeState | None, typer.Option("--state", metavar="STATE", help=f"Only notices in this state: {_STATES}.")
 ]
 LimitOption = Annotated[
-    int, typer.Option("--limit", metavar="N", min=1, max=_LARGEST_LIMIT, help="At most so many notices.")
+    int, typer.Option("--limit", metavar="N", min=1, max=_LARGEST_LIMIT, help="Show at most N notices.")
 ]
 BeforeOption = Annotated[
     str | None, typer.Option("--before", metavar="EVENT", help="Only notices older than this one, EV….")
@@ -112,7 +112,7 @@ def show(ctx: typer.Context, *, event: EventArgument, as_json: JsonOption = Fals
 
 @app.command("replay")
 def replay(ctx: typer.Context, *, events: EventsArgument, as_json: JsonOption = False) -> None:
-    """Replay notices: attempt them now, under the same event sid, whether they have ended or are pending."""
+    """Replay notices: attempt them again now, with the same event sid, whether they have ended or are pending."""
     from dayfile.cli.operator import operator_here
 
     sids = [parse_event_sid(event) for event in events]

@@ -42,7 +42,7 @@ def read_duration(text: str) -> timedelta:
     """Parse a duration: a number with its unit (90s, 30m, 24h, 7d), or 0; raises typer.BadParameter."""
     found = _DURATION.fullmatch(text)
     if not found:
-        raise typer.BadParameter(f"a duration is a number with its unit, as 90s, 30m, 24h or 7d; got {text!r}")
+        raise typer.BadParameter(f"a duration is a number with its unit, such as 90s, 30m, 24h or 7d; got {text!r}")
     return timedelta(**{_UNITS[found["unit"] or "s"]: int(found["number"] or 0)})
 
 
@@ -110,7 +110,7 @@ OptionalTypesArgument = Annotated[
     ChosenTypes | None,
     typer.Argument(
         metavar="[TYPE]",
-        help=f"{_TYPES_HELP} All of them without it.",
+        help=f"{_TYPES_HELP} All of them if it is left out.",
         parser=read_types,
         autocompletion=_complete_types,
         show_default=False,
@@ -146,7 +146,7 @@ Url = Annotated[
     typer.Option(
         "--url",
         envvar="DAYFILE_URL",
-        help="A BulkExports server; https://bulkexports.twilio.com works, too.",
+        help="URL of a BulkExports server; https://bulkexports.twilio.com works, too.",
         rich_help_panel=_SERVER_PANEL,
         show_default=False,
     ),
@@ -156,7 +156,7 @@ Username = Annotated[
     typer.Option(
         "--account-sid",
         envvar="DAYFILE_ACCOUNT_SID",
-        help="The account (AC…), or an API key of it (SK…).",
+        help="The account (AC…), or one of its API keys (SK…).",
         rich_help_panel=_SERVER_PANEL,
         show_default=False,
     ),
@@ -166,7 +166,7 @@ Password = Annotated[
     typer.Option(
         "--auth-token",
         envvar="DAYFILE_AUTH_TOKEN",
-        help="Its auth token, or the key's secret. Others can see what is on a command line: better set the variable.",
+        help="Its auth token, or the key's secret. Better set the variable: other users can see command lines.",
         rich_help_panel=_SERVER_PANEL,
         show_default=False,
     ),

@@ -60,7 +60,7 @@ class Processes:
                 if stop.wait(0):
                     return False
                 if not all(member.is_alive for member in self._members):
-                    raise Unusable("a process of the server ended before it was ready: its log says why")
+                    raise Unusable("a process of the server ended before it was ready: see its log")
         return True
 
 

@@ -43,7 +43,7 @@ _SHOWN_IN_TABLE = 100
 _SHOWN_CHARACTERS = 4000
 
 NumbersArgument = Annotated[
-    list[int] | None, typer.Argument(metavar="[NUMBER...]", help="Rejections, by number.", show_default=False)
+    list[int] | None, typer.Argument(metavar="[NUMBER...]", help="Numbers of rejections.", show_default=False)
 ]
 AllOption = Annotated[bool, typer.Option("--all", help="All of them.")]
 
@@ -57,18 +57,16 @@ def _read_receipt(text: str) -> str:
 
 TypeOption = Annotated[
     ResourceType | None,
-    typer.Option("--type", metavar="TYPE", help="Only those that were sent as this resource type.", parser=read_type),
+    typer.Option("--type", metavar="TYPE", help="Only those sent as this resource type.", parser=read_type),
 ]
 ReasonOption = Annotated[
     str | None,
-    typer.Option(
-        "--reason", metavar="TEXT", help="Only those with this text in their reason, as listed.", show_default=False
-    ),
+    typer.Option("--reason", metavar="TEXT", help="Only those with this text in their reason.", show_default=False),
 ]
 SourceOption = Annotated[
     str | None,
     typer.Option(
-        "--source", metavar="SOURCE", help="Only those of this file, named as `list` shows it.", show_default=False
+        "--source", metavar="SOURCE", help="Only those from this file, named as in the list.", show_default=False
     ),
 ]
 ReceiptOption = Annotated[
@@ -79,19 +77,19 @@ ReceiptOption = Annotated[
 ]
 AccountOption = Annotated[
     AccountSid | None,
-    typer.Option("--account", metavar="ACCOUNT", help="Only those that wait for this account.", parser=read_account),
+    typer.Option("--account", metavar="ACCOUNT", help="Only those for this unknown account.", parser=read_account),
 ]
 ByOption = Annotated[
-    GroupBy | None, typer.Option("--by", metavar="BY", help="reason or source, instead of both.", show_default=False)
+    GroupBy | None, typer.Option("--by", metavar="BY", help="reason or source; both without it.", show_default=False)
 ]
 AfterOption = Annotated[
-    int, typer.Option("--after", metavar="NUMBER", min=0, help="Only those that follow this one.", show_default=False)
+    int, typer.Option("--after", metavar="NUMBER", min=0, help="Only those after this number.", show_default=False)
 ]
 LimitOption = Annotated[
-    int | None, typer.Option("--limit", metavar="N", min=1, help="At most so many.", show_default=False)
+    int | None, typer.Option("--limit", metavar="N", min=1, help="Show at most N.", show_default=False)
 ]
 
-GroupsOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many groups.")]
+GroupsOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Show at most N groups.")]
 
 _GROUP_COLUMNS = (
     Column("COUNT", right=True, whole=True),
@@ -122,7 +120,7 @@ def list_rejections(
     limit: LimitOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List rejections, oldest first: a page of 100 in a table, all of them in JSON."""
+    """List rejections, oldest first. A table shows 100 of them, --json all."""
     screen = screen_of(ctx)
     matching = _matching(resource_type, account, reason=reason, source=source, receipt=receipt)
     with instance.opened(screen_of(ctx), to_read=True) as service:
@@ -150,7 +148,7 @@ def groups(
     limit: GroupsOption = _SHOWN_IN_TABLE,
     as_json: JsonOption = False,
 ) -> None:
-    """Count rejections by reason and by source, a file or a receipt: the largest groups first."""
+    """Count rejections by reason and source (a file or a receipt), the largest groups first."""
     screen = screen_of(ctx)
     matching = _matching(resource_type, account, reason=reason, source=source, receipt=receipt)
     with instance.opened(screen_of(ctx), to_read=True) as service, service.database.snapshot() as tx:
@@ -173,10 +171,10 @@ def groups(
 def show(
     ctx: typer.Context,
     *,
-    number: Annotated[int, typer.Argument(metavar="NUMBER", help="The rejection, by number.", show_default=False)],
+    number: Annotated[int, typer.Argument(metavar="NUMBER", help="Number of the rejection.", show_default=False)],
     as_json: JsonOption = False,
 ) -> None:
-    """Show one rejection with the line as it came."""
+    """Show one rejection, with the line as it was sent."""
     with instance.opened(screen_of(ctx), to_read=True) as service, service.database.snapshot() as tx:
         rejection = tx.rejections.get(number)
     screen = screen_of(ctx)
@@ -194,7 +192,7 @@ def show(
         }
     )
     if len(line) > _SHOWN_CHARACTERS:
-        screen.note(f"The line goes on, for {len(line):,} characters in all; --json has all of it.")
+        screen.note(f"The line has {len(line):,} characters; --json shows all of it.")
 
 
 @app.command("retry")
@@ -210,9 +208,9 @@ def retry(
     account: AccountOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Try rejections again, by number or by what they have in common; accepted ones leave the list.
+    """Try rejections again, chosen by number or by a filter. Accepted ones leave the list.
 
-    Exit code 1 when some are still rejected.
+    Exit code 1 if some are still rejected.
     """
     matching = _matching(resource_type, account, reason=reason, source=source, receipt=receipt)
     _check_choice(numbers, matching, everything=everything)
@@ -248,7 +246,7 @@ def drop(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Forget rejections for good, by number or by what they have in common; the disk gets their room back."""
+    """Delete rejections for good, chosen by number or by a filter, and free their disk space."""
     matching = _matching(resource_type, account, reason=reason, source=source, receipt=receipt)
     _check_choice(numbers, matching, everything=everything)
     screen = screen_of(ctx)
@@ -280,7 +278,7 @@ def _matching(
     receipt: str | None,
 ) -> RejectionFilter:
     if source is not None and receipt is not None:
-        raise typer.BadParameter("a rejection is of a file or of a request: give --source or --receipt, not both")
+        raise typer.BadParameter("give --source or --receipt, not both: a rejection has only one of them")
     # What has been sent in a request is filed under its receipt.
     return RejectionFilter(resource_type=resource_type, account=account, source=receipt or source, reason=reason)
 

@@ -30,12 +30,12 @@ def seal(
     day: Annotated[
         Day | None,
         typer.Argument(
-            metavar="[DAY]", help="UTC day, yyyy-mm-dd; one that is not over, too.", parser=read_day, show_default=False
+            metavar="[DAY]", help="UTC day, yyyy-mm-dd. It need not be over.", parser=read_day, show_default=False
         ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Seal waiting days now, without the grace time, and wait for it: all days that are over, or the one named."""
+    """Seal waiting days now, without the grace time, until it is done: all days that are over, or the given one."""
     screen = screen_of(ctx)
     with instance.opened(screen_of(ctx)) as service:
         days = _waiting(service, resource_type, day)

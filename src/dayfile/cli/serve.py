@@ -17,26 +17,32 @@ if TYPE_CHECKING:
     from dayfile.settings import Settings
 
 
-NoWorkerOption = Annotated[bool, typer.Option("--no-worker", help="Only answer HTTP; `dayfile work` works.")]
+NoWorkerOption = Annotated[bool, typer.Option("--no-worker", help="Only answer HTTP; run `dayfile work` beside it.")]
 ProcessesOption = Annotated[
     int,
     typer.Option(
-        "--processes", metavar="N", min=1, max=64, help="How many processes answer; beyond 1, another one works."
+        "--processes", metavar="N", min=1, max=64, help="Number of HTTP processes; beyond 1, the worker has its own."
     ),
 ]
 HostOption = Annotated[
-    str | None, typer.Option("--host", metavar="ADDRESS", help="Address to listen on, for DAYFILE_HOST.")
+    str | None, typer.Option("--host", metavar="ADDRESS", help="Address to listen on, instead of DAYFILE_HOST.")
 ]
 PortOption = Annotated[
     int | None,
-    typer.Option("--port", metavar="PORT", min=0, max=65535, help="Port, for DAYFILE_PORT; 0 picks a free one."),
+    typer.Option(
+        "--port",
+        metavar="PORT",
+        min=0,
+        max=65535,
+        help="Port to listen on, instead of DAYFILE_PORT; 0 picks a free one.",
+    ),
 ]
 
 
 def init(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
-    """Make an instance where the settings say: its folder, its key and its database.
+    """Create the instance that the settings describe: its folder, its key and its database.
 
-    One that is there already is left as it is.
+    An instance that exists already is left unchanged.
     """
     from dayfile.settings import Settings
 
@@ -57,7 +63,7 @@ def init(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
         return
     screen.line(f"There is an instance in {settings.place} already." if was_there else f"Made {settings.place}")
     if not was_there and not settings.secret_key:
-        screen.note(f"Its key is in {settings.key_file}: a backup of the database is of no use without it.")
+        screen.note(f"Its key is in {settings.key_file}. Back it up with the database, which is of no use without it.")
     screen.note("Start it with: dayfile serve")
 
 
@@ -79,7 +85,7 @@ def serve(
     host: HostOption = None,
     port: PortOption = None,
 ) -> None:
-    """Answer HTTP, and work, until told to stop. Prints one line with its address when it is ready."""
+    """Run the server and a worker until stopped. Prints one line with the address when it is ready."""
     from dayfile.cli.http_server import answer, listen
     from dayfile.cli.logs import log_everything
     from dayfile.cli.open_files import open_files, raise_open_files
@@ -112,7 +118,7 @@ def serve(
 
 
 def work(ctx: typer.Context) -> None:
-    """Run only a worker, until told to stop: seal, export, deliver, sweep. Run as many of them as you like."""
+    """Run a worker without a server, until stopped: it seals, exports, delivers and sweeps. There may be several."""
     from dayfile.cli import http_server
     from dayfile.cli.logs import log_everything
     from dayfile.cli.operator import note_start

@@ -122,7 +122,7 @@ class Sync:
             if here is not None:
                 self._settle(SyncedDay(resource_type=resource_type, day=day, state=State.HERE, file=here))
             elif newest is not None and day > newest:
-                reason = f"can be asked for from {day + 2} on, UTC"
+                reason = f"too new: a job can ask for it from {day + 2} on, UTC"
                 self._settle(SyncedDay(resource_type=resource_type, day=day, state=State.NOT_YET, reason=reason))
             else:
                 missing.add(day)
@@ -144,7 +144,7 @@ class Sync:
     def _ask(self, resource_type: ResourceType, days: DayRange) -> Iterator[_Asked]:
         """Ask for days, in smaller ranges if they are refused, so that a quota is used to its end."""
         if self._refusals >= _REFUSALS:
-            self._refuse(resource_type, days, "not asked for: the server refused the days before it")
+            self._refuse(resource_type, days, "not asked for, since the server refused the days before it")
             return
         try:
             job = self._server.create_job(resource_type, days.first, days.last, name=_JOB_NAME)

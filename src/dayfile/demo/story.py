@@ -94,13 +94,13 @@ class Story:
         seconds = self._clock.monotonic() - started
         batch, receipt = sent[0]
         receipts = {receipt.sid, platform.send(batch).sid}
-        self._prove("receipts for a batch that is sent twice", expected=1, found=len(receipts))
+        self._prove("receipts of a batch that was sent twice", expected=1, found=len(receipts))
         expected = self._expectation
         versions = f"{count_text(expected.versions, 'version')} of {count_text(expected.records, 'record')}"
         self._display.line(f"  {versions} for {count_text(len(self._cast.members), 'account')}, in {seconds:.1f} s")
         names = ", ".join(f"{kind} {self._records_of(kind):,}" for kind in RESOURCE_TYPES)
         self._display.line(f"  {names}", "dim")
-        self._display.line(f"  nothing at all happened on {self._traffic.quiet_day}", "dim")
+        self._display.line(f"  no records on {self._traffic.quiet_day}", "dim")
 
     def a_job_runs(self) -> None:
         """Play act 2: the parent account exports its messages and looks at one of the files."""
@@ -148,9 +148,9 @@ class Story:
         )
         compared = self._compare(self._places(only))
         after = {place: file.manifest.revision for place, file in compared.files.items() if file.manifest}
-        self._display.line(f"  {count_text(versions, 'version')} more; the day is exported again as a new revision")
+        self._display.line(f"  {versions:,} more versions; the day is exported again as a new revision")
         wrong = compared.count(lambda place, file: not compared.has_expected_text(place, file))
-        self._prove("files with another text than late records make", expected=0, found=wrong)
+        self._prove("files that lack the late records", expected=0, found=wrong)
         newer = sum(after.get(place) == revision + 1 for place, revision in before.items())
         self._prove("files of that day in a new revision", expected=len(before), found=newer)
 

@@ -42,7 +42,7 @@ def test_a_rotation_says_how_long_the_old_token_works(run: Any) -> None:
     assert "works until" in run("accounts", "rotate", sid).stderr
     assert run("accounts", "rotate", sid, "--finish").exit_code == Outcome.DONE
     assert shown(run, sid)["old_token_works_until"] is None
-    assert "works no more" in run("accounts", "rotate", sid, "--now").stderr
+    assert "has stopped working" in run("accounts", "rotate", sid, "--now").stderr
     assert json.loads(run("accounts", "rotate", sid, "--now", "--json").stdout)["old_token_works_until"] is None
 
 
@@ -104,7 +104,7 @@ def test_keys_of_accounts_have_kinds(run: Any) -> None:
         (("--kind", "main", "--permission", "jobs:write"), "belong to restricted keys"),
         (("--kind", "operator"), "every other key has one"),
         (("--scope", "intake"), "scopes belong to operator keys"),
-        (("--operator",), "whose key is it"),
+        (("--operator",), "whose key it is"),
     ],
 )
 def test_a_key_that_could_not_be_is_a_mistake_in_the_command(run: Any, words: tuple[str, ...], message: str) -> None:

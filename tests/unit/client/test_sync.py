@@ -105,7 +105,7 @@ def test_days_that_are_too_new_are_told_and_not_asked_for(tmp_path: Path) -> Non
     server = ArchiveServer()
     synced = sync(server, tmp_path, DayRange(first=Day.parse("2026-11-21"), last=Day.parse("2026-11-22")))
     assert [one.state for one in synced] == [State.DOWNLOADED, State.NOT_YET] * 2
-    assert synced[1].reason == "can be asked for from 2026-11-24 on, UTC"
+    assert synced[1].reason == "too new: a job can ask for it from 2026-11-24 on, UTC"
 
 
 def test_two_runs_in_one_folder_do_not_meet(tmp_path: Path) -> None:
