@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from dayfile.intake.body import read_lines
-from dayfile.model.line_codec import encode_lines, layout_of
+from dayfile.model.line_codec import codec_of, encode_lines
 from dayfile.model.record import RecordReader
 from dayfile.model.resource import RESOURCE_TYPES, Kind, ResourceType
 
@@ -79,7 +79,7 @@ def _splitting(body: bytes, count: int) -> float:
 
 
 def _row(resource_type: ResourceType, *, count: int, rng: random.Random) -> list[float]:
-    decode = layout_of(resource_type).decode
+    decode = codec_of(resource_type).decode
     parse = RecordReader(resource_type, now=DAY + timedelta(days=1)).parse
     final = _contents(resource_type, "line", count=count, rng=rng)
     canonical = [_compact(members) for members in final]

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 SOURCE: Final = ROOT / "src"
@@ -30,7 +30,7 @@ FREE_RELATIVES: Final = frozenset(
 )
 
 _WALK = re.compile(r"^### Walk: (?P<name>.+)$", re.MULTILINE)
-_STEP = re.compile(r"`(?P<path>[\w/]+\.py)(?:: (?P<names>[\w., ]+))?`")
+_STEP = re.compile(r"`(?P<path>[\w/]+\.py)(?::\s(?P<names>[\w.,\s]+))?`")
 
 
 def main() -> None:
@@ -60,7 +60,8 @@ def measured() -> dict[str, int | list[str]]:
         "docstrings": begun.total(),
         "that begin a free relative clause": sum(count for word, count in begun.items() if word in FREE_RELATIVES),
     }
-    return figures | {f"files of the walk of {name}": paths for name, paths in walks().items()}
+    walked = {name: list(dict.fromkeys(step.path for step in steps)) for name, steps in walks().items()}
+    return figures | {f"files of the walk of {name}": paths for name, paths in walked.items()}
 
 
 @cache
@@ -117,12 +118,23 @@ def first_word(docstring: str) -> str:
     return found[0].lower() if found else ""
 
 
-def walks() -> dict[str, list[str]]:
-    """Return the files of each walk of docs/architecture.md, each once, in their order."""
+class Step(NamedTuple):
+    """A step of a walk: a file, from the package on, and the classes and functions to look at in it."""
+
+    path: str
+    names: list[str]
+
+
+@cache
+def walks() -> dict[str, list[Step]]:
+    """Return the steps of each walk of docs/architecture.md, in their order."""
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     _, *parts = _WALK.split(text)
     return {
-        name: list(dict.fromkeys(step["path"] for step in _STEP.finditer(body.partition("\n#")[0])))
+        name: [
+            Step(step["path"], (step["names"] or "").replace(",", " ").split())
+            for step in _STEP.finditer(body.partition("\n#")[0])
+        ]
         for name, body in zip(parts[::2], parts[1::2], strict=True)
     }
 

@@ -252,7 +252,7 @@ def test_the_short_ways_say_what_the_long_way_says(given: tuple[ResourceType, di
     # Unknown fields come last; without them the short ways are open.
     for text in _nearly({name: content[name] for name in kinds}, resource_type, rng):
         line = text.encode()
-        head = reader._layout.match_head(line)
+        head = reader._codec.match_head(line)
         recognised = reader._recognise(line, head) if head else None
         for way, record in (("recognise", recognised), ("respell", reader._respell(line))):
             if record is not None:

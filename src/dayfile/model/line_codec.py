@@ -42,7 +42,7 @@ _DROPPED: Final[Any] = str | dict[str, str] | None | msgspec.UnsetType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Layout:
+class LineCodec:
     """The parsers and parts of the lines of one resource type."""
 
     blank: dict[str, Value]  # all documented fields in the order of the line, each null
@@ -60,7 +60,7 @@ class Layout:
 
 
 @cache
-def layout_of(resource_type: ResourceType) -> Layout:
+def codec_of(resource_type: ResourceType) -> LineCodec:
     """Return the layout of a resource type."""
     needed = (
         *((key.name, sid_reader(key.prefixes)) for key in resource_type.key_fields),
@@ -70,7 +70,7 @@ def layout_of(resource_type: ResourceType) -> Layout:
     )
     needed_names = [name for name, _ in needed]
     spelled = [field for field in resource_type.fields if field.kind in RESPELLERS]
-    return Layout(
+    return LineCodec(
         blank=dict.fromkeys(needed_names + [field.name for field in resource_type.fields]),
         needed=needed,
         optional=tuple((field.name, *READERS[field.kind]) for field in resource_type.fields),

@@ -21,7 +21,7 @@ from dayfile.errors import InvalidRecord
 from dayfile.model.account import AccountSid
 from dayfile.model.day import FIRST_DAY, Day
 from dayfile.model.fields import is_amount, of_another_type
-from dayfile.model.line_codec import encode_lines, layout_of
+from dayfile.model.line_codec import codec_of, encode_lines
 from dayfile.model.moment import find_day, is_canonical, moment_text
 from dayfile.model.resource import ResourceType
 from dayfile.model.strictjson import Value, lines_lost, parse_object, shown, too_deep
@@ -50,7 +50,7 @@ class RecordReader:
     def __init__(self, resource_type: ResourceType, *, keep_dropped: bool = False, now: datetime) -> None:
         """Keep the fields of the REST form that an export drops, after all others, if `keep_dropped` is set."""
         self._resource_type = resource_type
-        self._layout = layout_of(resource_type)
+        self._codec = codec_of(resource_type)
         self._dropped = resource_type.dropped
         self._keep_dropped = keep_dropped
         self._oldest = moment_text(FIRST_DAY.start)
@@ -66,13 +66,13 @@ class RecordReader:
         _check_length(len(line), line)
         text = bytes(line).strip(_SPACE)
         _check_length(len(text) + 1, text)
-        head = self._layout.match_head(text)
+        head = self._codec.match_head(text)
         record = self._recognise(text, head) if head else self._respell(text)
         return record or self._read(text)
 
     def _recognise(self, text: bytes, head: re.Match[bytes]) -> Record | None:
         """Return the record of a line in final form, its optional fields in any order; None if it may be another."""
-        layout = self._layout
+        layout = self._codec
         try:
             draft = layout.decode(text)
         except (ValueError, RecursionError):
@@ -88,7 +88,7 @@ class RecordReader:
 
     def _respell(self, text: bytes) -> Record | None:
         """Return the record of a line with all documented fields, in REST form or any order; None for other lines."""
-        layout = self._layout
+        layout = self._codec
         try:
             draft = layout.decode_spelled(text)
             if not _says_as_much(encode_lines([draft]), text):
@@ -108,7 +108,7 @@ class RecordReader:
 
     def _settled(self, draft: Any, line: bytes, head: re.Match[bytes]) -> Record | None:
         """Return the record of a final line if its amounts are numbers and its dates valid, else None."""
-        for name in self._layout.amounts:
+        for name in self._codec.amounts:
             amount = getattr(draft, name)
             if amount is not None and not is_amount(amount):
                 return None
@@ -121,7 +121,7 @@ class RecordReader:
 
     def _read(self, text: bytes) -> Record:
         """Return the record of any line; raises InvalidRecord, which says what is wrong with it."""
-        layout = self._layout
+        layout = self._codec
         fields = layout.blank | parse_object(text)
         for name, read in layout.needed:
             try:

@@ -39,7 +39,7 @@ def test_lines_in_final_form_take_the_short_way(resource_type: ResourceType) -> 
     """Intake is as fast as this holds; nothing else would show that it no longer does."""
     reader = RecordReader(resource_type, now=NOW)
     line = (LINES / f"{resource_type.name.lower()}.line.json").read_bytes().strip()
-    head = reader._layout.match_head(line)
+    head = reader._codec.match_head(line)
     assert head
     assert reader._recognise(line, head) == reader._read(line)
 
