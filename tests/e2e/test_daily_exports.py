@@ -207,7 +207,7 @@ def test_a_daily_export_that_comes_late_replaces_what_a_job_has_published(world:
     with world.database.snapshot() as tx:
         request = a_job_request(tx.accounts.get(ACME), "2026-11-23", "2026-11-23")
     world.jobs.submit(request)
-    world.worker.jobs_round()  # seals the day itself
+    world.worker.jobs_tick()  # seals the day itself
     assert [file.friendly_name for file in world.listed(ACME)] == ["a job"]
     world.work()
     assert [file.friendly_name for file in world.listed(ACME)] == ["Daily export", "Daily export"]
@@ -230,7 +230,7 @@ def test_a_job_and_a_long_seal_hold_up_no_daily_export(world: World) -> None:
     waiting = [world.jobs.submit(a_job_request(account)) for _ in range(3)]
     with world.database.snapshot() as tx:
         before = tx.jobs.queue(first=1, last=100)
-    while world.worker.daily_round():
+    while world.worker.daily_tick():
         pass
     assert days(world) == ["2026-11-23"]
     with world.database.snapshot() as tx:
@@ -247,8 +247,8 @@ def test_two_workers_publish_every_file_once(tmp_path: Path) -> None:
         first.enable(account)
     second = World(tmp_path, clock=first.clock, process=2)
     first.clock.pass_until(MIDNIGHT + GRACE)
-    first.worker.days_round()
-    while first.worker.days_round() | first.daily.step() | second.daily.step():
+    first.worker.days_tick()
+    while first.worker.days_tick() | first.daily.step() | second.daily.step():
         pass
     assert [[file.generation for file in second.listed(account)] for account in accounts] == [[1]] * 7
     with first.database.snapshot() as tx:

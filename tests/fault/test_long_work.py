@@ -146,11 +146,11 @@ def test_a_job_whose_day_is_sealed_for_many_leases_is_nobody_elses(long: Long) -
     def meanwhile() -> None:
         for _ in range(4):
             long.let_thirds_pass(3, leases=2)
-            assert not long.elsewhere.worker.jobs_round()
+            assert not long.elsewhere.worker.jobs_tick()
             assert long.status(job) is Status.RUNNING
 
     long.here.storage.after_put = meanwhile
-    assert long.here.worker.jobs_round()
+    assert long.here.worker.jobs_tick()
     assert long.status(job) is Status.COMPLETED
     assert long.here.findings() == []
 
@@ -192,7 +192,7 @@ def test_a_job_that_lost_its_claim_stops_and_publishes_nothing(long: Long) -> No
     """The customer has deleted and forgotten it by then, perhaps, or another worker has published it."""
     job = long.submit()
     long.here.storage.after_put = frozen(long, lambda: _take_back(long))
-    assert long.here.worker.jobs_round()
+    assert long.here.worker.jobs_tick()
     assert long.status(job) is Status.ERROR_DURING_RUN
     assert long.here.listed(long.account.sid) == []
     assert long.here.findings() == []

@@ -39,7 +39,7 @@ def _publish(world: World) -> None:
         accounts = [tx.accounts.get(account) for account in ACCOUNTS]
     for account in accounts:
         world.jobs.submit(a_job_request(account, DAY, DAY))
-    while world.worker.jobs_round():
+    while world.worker.jobs_tick():
         pass
 
 

@@ -121,7 +121,7 @@ def test_a_step_that_fails_keeps_no_other_step_from_its_work(world: World, monke
     monkeypatch.setattr(Worker, "open_days", fail)
     world = world.restarted()
     with pytest.raises(ValueError, match="a bug"):
-        world.worker.days_round()
+        world.worker.days_tick()
     assert world.sealed(ACME, "2026-11-22") is not None
 
 
@@ -156,7 +156,7 @@ def test_what_a_worker_held_under_a_clock_that_was_ahead_is_free_again(world: Wo
     now = world.clock.now()
     job = world.jobs.submit(_request(world, "2026-11-20"))
     world.clock.set(now + timedelta(days=10))
-    world.worker.clock_round()
+    world.worker.clock_tick()
     assert world.job_queue.claim(worker="lost") is not None
     world.clock.set(now)
     world = world.restarted()
@@ -241,8 +241,8 @@ def test_a_job_whose_storage_is_away_is_not_given_up_by_a_clock_that_is_ahead(tm
     objects.touch()  # a folder that is none
     now = world.clock.now()
     world.clock.set(now + timedelta(hours=50))
-    world.worker.clock_round()
-    while world.worker.jobs_round():
+    world.worker.clock_tick()
+    while world.worker.jobs_tick():
         pass
     with world.database.snapshot() as tx:
         assert {one.status for one in tx.jobs.days([job.sid])[job.sid]} == {Status.SUBMITTED}

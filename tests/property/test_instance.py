@@ -81,12 +81,12 @@ class Instance(RuleBasedStateMachine):
     @rule()
     def work_on_a_job(self) -> None:
         """A worker does what is next in the queue."""
-        self.world.worker.jobs_round()
+        self.world.worker.jobs_tick()
 
     @rule()
     def work_on_days(self) -> None:
         """A worker seals what is due, folds and sweeps."""
-        self.world.worker.days_round()
+        self.world.worker.days_tick()
 
     @rule()
     def compact(self) -> None:

@@ -130,38 +130,38 @@ class Worker:
     def tick(self) -> bool:
         """Run each loop once; False if there was nothing to do. If steps fail, raises the first error at the end."""
         ticks = (
-            self.clock_round,
-            self.jobs_round,
-            self.days_round,
-            self.daily_round,
-            self._notices_round,
-            self._scrub_round,
+            self.clock_tick,
+            self.jobs_tick,
+            self.days_tick,
+            self.daily_tick,
+            self._notices_tick,
+            self._scrub_tick,
         )
         return run_all({one.__name__: one for one in ticks})
 
-    def clock_round(self) -> bool:
+    def clock_tick(self) -> bool:
         """Check the clock."""
         return run_all(self._clock_steps)
 
-    def jobs_round(self) -> bool:
+    def jobs_tick(self) -> bool:
         """Take back the claims of lost workers, then work on the days of one job; False if there was none."""
         return run_all(self._jobs_steps)
 
-    def daily_round(self) -> bool:
+    def daily_tick(self) -> bool:
         """Publish due daily exports; False if there were none."""
         return run_all(self._daily_steps)
 
-    def days_round(self) -> bool:
+    def days_tick(self) -> bool:
         """Open new days, retry lines whose account has appeared, seal a due day, compact, delete expired rows, sweep.
 
         Returns False if there was nothing to do.
         """
         return run_all(self._days_steps)
 
-    def _notices_round(self) -> bool:
+    def _notices_tick(self) -> bool:
         return run_all(self._notices_steps)
 
-    def _scrub_round(self) -> bool:
+    def _scrub_tick(self) -> bool:
         return run_all(self._scrub_steps)
 
     def open_days(self) -> bool:

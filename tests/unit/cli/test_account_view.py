@@ -49,7 +49,7 @@ def job(service: Service, made: NewAccount, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_operator_sees_what_the_customer_sees(run: Any, service: Service, made: NewAccount, job: Job) -> None:
     """An operator who answers a customer's call sees the same, and needs nothing but the sid."""
-    while service.worker.jobs_round():
+    while service.worker.jobs_tick():
         pass
     other = service.administration.create_account(friendly_name="Other").account.sid
     asked = [

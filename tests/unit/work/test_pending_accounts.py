@@ -73,7 +73,7 @@ def test_accounts_that_never_come_do_not_hide_one_that_does(tmp_path: Path, monk
     last = next(n for n in range(20) if a_sid("AC", f"account {n}") == sids[-1])
     an_account(world.database, f"account {last}")
     for _ in range(20):  # more than it takes to look at all of them
-        world.worker.days_round()
+        world.worker.days_tick()
     assert _waiting(world.database) == sids[:-1]
     world.close()
 
