@@ -205,9 +205,13 @@ class Client:
     def download(
         self, resource_type: Type, day: AnyDay, folder: Path | str, *, on_progress: Progress | None = None
     ) -> Downloaded:
-        """Download a day's file to a folder, which is made if need be; see Downloader.download for the errors.
+        """Download a day's file to a folder, which is made if need be.
 
         `on_progress` is called with the bytes that have arrived and their total, which is None if it is unknown.
+
+        Raises NotFound if the day is not published, Transient if the connection keeps breaking (what has arrived is
+        kept, and resumed by the next call), Corrupt if what arrives is repeatedly not what the server's hash says, or
+        if the file is damaged on the server.
         """
         Path(folder).mkdir(parents=True, exist_ok=True)
         downloader = Downloader(self, Path(folder))
