@@ -7,39 +7,29 @@ import os
 import secrets
 import socket
 import string
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dayfile.accounts.administer import Administration
 from dayfile.accounts.authenticate import Authenticator
 from dayfile.accounts.sessions import Sessions
-from dayfile.clock import Clock, SystemClock
-from dayfile.delivery.bulkhead import THREADS
 from dayfile.delivery.mail_folder import UnsentLetters
 from dayfile.delivery.replay import Replay
-from dayfile.delivery.ssrf import Destinations, Resolver, SystemResolver
+from dayfile.delivery.ssrf import Destinations, SystemResolver
 from dayfile.exports.configuration import Configuring
 from dayfile.exports.custom import CustomJobs
-from dayfile.exports.daily import DailyExports
 from dayfile.exports.given import GivenLinks
-from dayfile.exports.job_queue import JobQueue
 from dayfile.exports.outbox import Outbox
-from dayfile.exports.publish import Publishing
-from dayfile.exports.retention import Retention
 from dayfile.files.links import LinkSigner
-from dayfile.files.scratch import scratch_folder
 from dayfile.files.storage import LocalStorage, Storage
-from dayfile.model.job import RetryRule
+from dayfile.model.notice import Channel
 from dayfile.model.secret import Randomness
-from dayfile.objects.sweep import Sweep
 from dayfile.opening import Opened, find_instance, make_instance
+from dayfile.overrides import Overrides
 from dayfile.settings import Settings
 from dayfile.store.database import file_of
-from dayfile.work.engine import cores, local_engine
 
 # Most commands do without the web framework, DuckDB and Arrow, which load slowly: imported where they are used.
 if TYPE_CHECKING:
@@ -49,14 +39,13 @@ if TYPE_CHECKING:
     from dayfile.api.context import Context
     from dayfile.checks.check import Check
     from dayfile.checks.vitals import Vitals
-    from dayfile.delivery.dispatcher import Dispatcher
+    from dayfile.delivery.transport import Transport
     from dayfile.intake.pipeline import Intake
-    from dayfile.objects.scrub import Scrub
     from dayfile.sealing.repairs import Repairs
-    from dayfile.sealing.seal import Sealing
     from dayfile.work.clock_watch import ClockWatch
     from dayfile.work.presence import Presence
     from dayfile.work.worker import Worker
+    from dayfile.worker_parts import WorkerParts
 
 _ALPHANUMERIC = string.ascii_letters + string.digits
 
@@ -77,31 +66,32 @@ class SystemRandomness:
 class Service(contextlib.AbstractContextManager["Service"]):
     """One process's view of an instance: every object is made when first asked for, and all are closed together."""
 
-    def __init__(self, settings: Settings, opened: Opened, *, clock: Clock) -> None:
+    def __init__(self, settings: Settings, opened: Opened, overrides: Overrides) -> None:
         self.settings = settings
-        self.database = opened.database
+        self.overrides = overrides
+        self.database = overrides.database(opened.database)
         self.key = opened.key
         self.permissions = opened.permissions
-        self.clock = clock
-        self.randomness: Randomness = SystemRandomness()
-        self.resolver: Resolver = SystemResolver()
+        self.clock = overrides.clock
+        self.randomness: Randomness = overrides.randomness or SystemRandomness()
         self._closing = contextlib.ExitStack()
         self._closing.callback(opened.database.close)
 
     @classmethod
-    def open(cls, settings: Settings, *, clock: Clock | None = None) -> Service:
+    def open(cls, settings: Settings, overrides: Overrides | None = None) -> Service:
         """Open the instance that the settings describe, creating it on first start; raises as `make_instance` does."""
-        return cls(settings, make_instance(settings, randomness=SystemRandomness()), clock=clock or SystemClock())
+        return cls(settings, make_instance(settings, randomness=SystemRandomness()), overrides or Overrides())
 
     @classmethod
-    def find(cls, settings: Settings, *, clock: Clock | None = None, to_read: bool = False) -> Service:
+    def find(cls, settings: Settings, overrides: Overrides | None = None, *, to_read: bool = False) -> Service:
         """Open the instance that the settings describe, creating nothing; raises as `find_instance` does.
 
         With `to_read` it is opened for reading only if its folder or disk cannot be written.
         """
-        service = cls(settings, find_instance(settings, to_read=to_read), clock=clock or SystemClock())
+        service = cls(settings, find_instance(settings, to_read=to_read), overrides or Overrides())
         if to_read:
-            service.storage = LocalStorage(settings.storage_folder)  # not created if it does not exist
+            # Not created if it does not exist.
+            service.storage = service.overrides.storage(LocalStorage(settings.storage_folder))
         return service
 
     def __exit__(self, *_: object) -> None:
@@ -113,7 +103,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
 
     @cached_property
     def storage(self) -> Storage:
-        return LocalStorage.open(self.settings.storage_folder)
+        return self.overrides.storage(LocalStorage.open(self.settings.storage_folder))
 
     @cached_property
     def authenticator(self) -> Authenticator:
@@ -160,113 +150,60 @@ class Service(contextlib.AbstractContextManager["Service"]):
         return Replay(self.database, clock=self.clock, wake=self._wake_for_notices)
 
     @cached_property
-    def sealing(self) -> Sealing:
-        from dayfile.sealing.seal import Sealing
+    def repairs(self) -> Repairs:
+        return self.worker_parts.repairs
 
-        return Sealing(
+    @cached_property
+    def clock_watch(self) -> ClockWatch:
+        from dayfile.work.clock_watch import ClockWatch
+
+        return ClockWatch(
             self.database,
-            self.storage,
             clock=self.clock,
-            randomness=self.randomness,
-            executor=self._closing.enter_context(local_engine()),
-            scratch=self._scratch,
-            memory_bytes=self.settings.seal_memory_mb * 1_000_000,
-            threads=cores(),
+            grace=self.settings.sealing_rule.grace,
             lease=self.settings.lease,
+            file_lifetime=self.settings.file_lifetime,
             sweep_delay=self.settings.sweep_delay,
         )
 
     @cached_property
-    def _scratch(self) -> Path:
-        return self._closing.enter_context(scratch_folder(self.settings.scratch, self.randomness.hex(16)))
+    def worker(self) -> Worker:
+        return self.worker_parts.worker(clock_watch=self.clock_watch, intake=self.intake)
 
     @cached_property
-    def repairs(self) -> Repairs:
-        from dayfile.sealing.repairs import Repairs
+    def worker_parts(self) -> WorkerParts:
+        """The parts of this process's worker."""
+        from dayfile.worker_parts import WorkerParts
 
-        return Repairs(
-            self.database, self.storage, clock=self.clock, scratch=self._scratch, sweep_delay=self.settings.sweep_delay
+        return WorkerParts(
+            f"{socket.gethostname()}/{os.getpid()}/{self.randomness.hex(8)}",
+            settings=self.settings,
+            overrides=self.overrides,
+            database=self.database,
+            storage=self.storage,
+            key=self.key,
+            randomness=self.randomness,
+            outbox=self._outbox,
+            transports=self._transports,
+            wake_for_notices=self._wake_for_notices,
+            closing=self._closing,
         )
 
-    @cached_property
-    def _dispatcher(self) -> Dispatcher:
-        from dayfile.delivery.dispatcher import Dispatcher
+    def _transports(self) -> Mapping[Channel, Transport]:
         from dayfile.delivery.transports import Transports
 
+        if self.overrides.transports is not None:
+            return self.overrides.transports
         transports = Transports(
             self.destinations, self.settings.mailing, ca_file=self.settings.ca_file, clock=self.clock
         )
         self._closing.callback(transports.close)
-        executor = ThreadPoolExecutor(THREADS, thread_name_prefix="notice")
-        self._closing.callback(executor.shutdown)
-        return Dispatcher(
-            self.database,
-            worker=self._worker_name,
-            clock=self.clock,
-            randomness=self.randomness,
-            key=self.key,
-            transports=transports.by_channel,
-            executor=executor,
-            wake=self._wake_for_notices,
-        )
+        return transports.by_channel
 
     @cached_property
     def destinations(self) -> Destinations:
-        return Destinations(allow=self.settings.webhook_allow or (), resolver=self.resolver)
-
-    @cached_property
-    def _worker_name(self) -> str:
-        return f"{socket.gethostname()}/{os.getpid()}/{self.randomness.hex(8)}"
-
-    @cached_property
-    def _scrub(self) -> Scrub:
-        from dayfile.objects.scrub import Scrub
-
-        return Scrub(
-            self.database,
-            self.storage,
-            worker=self._worker_name,
-            clock=self.clock,
-            every=self.settings.scrub_every,
-            bytes_per_second=self.settings.scrub_mb_per_second * 1_000_000,
-        )
-
-    @cached_property
-    def worker(self) -> Worker:
-        from dayfile.intake.compaction import Compaction
-        from dayfile.work.pending_accounts import PendingAccounts
-        from dayfile.work.worker import Worker
-
-        settings, clock = self.settings, self.clock
-        job_queue = JobQueue(self.database, clock=clock, outbox=self._outbox, lease=settings.lease, retry=RetryRule())
-        return Worker(
-            self._worker_name,
-            database=self.database,
-            clock=clock,
-            clock_watch=self.clock_watch,
-            sealing=self.sealing,
-            repairs=self.repairs,
-            job_queue=job_queue,
-            publishing=Publishing(
-                self.database, job_queue, clock=clock, outbox=self._outbox, file_lifetime=settings.file_lifetime
-            ),
-            daily=DailyExports(self.database, clock=clock, outbox=self._outbox, file_lifetime=settings.file_lifetime),
-            compaction=Compaction(
-                self.database, self.storage, clock=clock, randomness=self.randomness, sweep_delay=settings.sweep_delay
-            ),
-            sweep=Sweep(self.database, self.storage, clock=clock),
-            scrub=self._scrub,
-            pending_accounts=PendingAccounts(self.database, retry=self.intake.retry_of_account),
-            dispatcher=self._dispatcher,
-            retention=Retention(
-                self.database,
-                clock=clock,
-                job_lifetime=settings.job_lifetime,
-                notice_lifetime=settings.notice_lifetime,
-                sweep_delay=settings.sweep_delay,
-            ),
-            rule=settings.sealing_rule,
-            lease=settings.lease,
+        return Destinations(
+            allow=self.settings.webhook_allow or (), resolver=self.overrides.resolver or SystemResolver()
         )
 
     def api(self, *, pages: Iterable[APIRouter] = ()) -> ASGIApp:
@@ -307,19 +244,6 @@ class Service(contextlib.AbstractContextManager["Service"]):
             vitals=self.vitals,
         )
 
-    @cached_property
-    def clock_watch(self) -> ClockWatch:
-        from dayfile.work.clock_watch import ClockWatch
-
-        return ClockWatch(
-            self.database,
-            clock=self.clock,
-            grace=self.settings.sealing_rule.grace,
-            lease=self.settings.lease,
-            file_lifetime=self.settings.file_lifetime,
-            sweep_delay=self.settings.sweep_delay,
-        )
-
     @property
     def check(self) -> Check:
         """The check for contradictions in the instance's data: there must be none."""
@@ -339,9 +263,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
     @cached_property
     def presence(self) -> Presence:
         """The presence of this process's worker, as the others see it."""
-        from dayfile.work.presence import Presence
-
-        return Presence(self._worker_name, database=self.database, clock=self.clock)
+        return self.worker_parts.presence
 
     @cached_property
     def vitals(self) -> Vitals:

@@ -340,6 +340,11 @@ class Settings(BaseSettings):
         return timedelta(days=self.scrub_days)
 
     @property
+    def scrub_bytes_per_second(self) -> int:
+        """The most bytes that are read again in a second."""
+        return self.scrub_mb_per_second * 1_000_000
+
+    @property
     def sealing_rule(self) -> SealingRule:
         """The rule for when a day is due to be sealed."""
         return SealingRule(

@@ -57,7 +57,7 @@ def front(face: Face, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fron
     """The same instance at Twilio's address, for those who are led there."""
     host = str(urlsplit(TWILIO).hostname)
     with (
-        serving(lambda _: face.app(quota_days=0, public_url=TWILIO)) as url,
+        serving(lambda _: face.app(public_url=TWILIO)) as url,
         in_front_of(url, host=host, folder=tmp_path_factory.mktemp("front")) as front,
     ):
         yield front

@@ -18,9 +18,9 @@ from dayfile.model.account import AccountSid
 from dayfile.model.resource import RESOURCE_TYPES
 from tests.conftest import ROOT
 from tests.support.documented import DOCUMENT
-from tests.support.face import SharedRandomness
 from tests.support.intake_server import Server, served
 from tests.support.notices import a_notice, told
+from tests.support.randomness import SeededRandomness
 from tests.support.requests_from_document import CHECK
 
 DAYS = {"StartDay": "2026-11-01", "EndDay": "2026-11-03", "FriendlyName": "published before the requests"}
@@ -93,7 +93,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     Nobody works while they are made: a job that runs just then shows that it is being deleted before it is gone, and
     whether it runs would depend on who is faster.
     """
-    with served(tmp_path_factory.mktemp("requests"), randomness=SharedRandomness(), quota_days=0) as server:
+    with served(tmp_path_factory.mktemp("requests"), randomness=SeededRandomness("face"), quota_days=0) as server:
         for resource_type in RESOURCE_TYPES:
             made = server.client.post(f"/v1/Exports/{resource_type}/Jobs", data=DAYS, auth=server.account)
             assert made.status_code == 201

@@ -127,7 +127,7 @@ def test_what_should_be_forgotten_by_now_is_found(world: World) -> None:
 
 def test_objects_that_nobody_reads_again_are_found(tmp_path: Path) -> None:
     """Damage would stay unknown until a customer meets it, and the backups are gone by then."""
-    world = World(tmp_path, scrub_every=timedelta(days=2))
+    world = World(tmp_path, scrub_days=2)
     an_account(world.database, "acme")
     world.accept([Sent(account=ACME, name="m", created=f"{DAY}T10:00:00Z", updated=f"{DAY}T10:00:01Z", body="b")])
     world.seal(DAY)

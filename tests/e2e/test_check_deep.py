@@ -45,7 +45,7 @@ def messages(account: str, day: str, count: int, body: str = "b") -> list[Sent]:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     """An instance with a sealed day of two accounts, and one that waits, in an object and in the database."""
-    world = World(tmp_path, scrub_every=timedelta(days=7))
+    world = World(tmp_path, scrub_days=7)
     for name in ("acme", "other"):
         an_account(world.database, name)
     for account in (ACME, OTHER):

@@ -20,6 +20,7 @@ from dayfile.console.page import console_page
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import Scope as KeyScope
 from dayfile.model.notice import Result
+from dayfile.overrides import Overrides
 from dayfile.service import Service
 from dayfile.settings import Settings
 from tests.support.browser_tab import Tab, a_tab
@@ -115,7 +116,7 @@ class Victim:
 @pytest.fixture
 def victim(tmp_path: Path) -> Iterator[Victim]:
     """A new instance."""
-    with Service.open(Settings.read(data_dir=tmp_path), clock=FakeClock()) as service, recorded_log():
+    with Service.open(Settings.read(data_dir=tmp_path), Overrides(clock=FakeClock())) as service, recorded_log():
         victim = Victim(service, tmp_path)
 
         def make_app(url: str) -> ASGIApp:

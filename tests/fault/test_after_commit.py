@@ -16,6 +16,7 @@ from dayfile.accounts.administer import Administration
 from dayfile.errors import DatabaseUnavailable, Transient
 from dayfile.model.credential import KeyKind, Scope
 from dayfile.model.notice import Result
+from dayfile.overrides import Overrides
 from dayfile.service import Service
 from dayfile.settings import Settings
 from dayfile.store.database import Database
@@ -92,12 +93,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One for all operations: each of them leaves what the others need."""
     folder = tmp_path_factory.mktemp("data")
     settings = Settings.read(data_dir=folder)
-    with Service.open(settings, clock=FakeClock()) as service, recorded_log():
+    with Service.open(settings, Overrides(clock=FakeClock())) as service, recorded_log():
         made = _prepare(service)
         service.worker.tick()
-    with Service.open(settings, clock=FakeClock()) as service, recorded_log():
-        service.resolver = NamesOf({})
-        service.database = database = GoneAfterCommit.of(service.database)
+    overrides = Overrides(clock=FakeClock(), resolver=NamesOf({}), database=GoneAfterCommit.of)
+    with Service.open(settings, overrides) as service, recorded_log():
+        database = service.database
+        assert isinstance(database, GoneAfterCommit)
         with serving(lambda _: service.api()) as url, httpx2.Client(base_url=url) as client:
             yield Server(database=database, client=client, **made)
 

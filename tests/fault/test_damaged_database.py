@@ -19,6 +19,7 @@ from dayfile.cli.app import app
 from dayfile.cli.exit_codes import Outcome
 from dayfile.console.page import console_page
 from dayfile.model.credential import Scope
+from dayfile.overrides import Overrides
 from dayfile.service import Service
 from dayfile.settings import Settings
 from dayfile.store.database import Database
@@ -69,20 +70,22 @@ def test_a_server_that_meets_damage_says_so_and_is_not_ready(tmp_path: Path, acc
     settings = Settings.read(data_dir=tmp_path / "data")
     _lose(tmp_path / "data" / "dayfile.sqlite", "job")
     clock = FakeClock()
-    with Service.open(settings, clock=clock) as service, recorded_log():
-        service.resolver = NamesOf({})
-        with serving(lambda _: service.api(pages=[console_page(service.context)])) as url:
-            assert httpx2.get(f"{url}/readyz").status_code == 200  # nobody has met it yet
-            answer = httpx2.post(url + JOBS, data=JOB, auth=account)
-            assert (answer.status_code, answer.json()["code"]) == (503, 20503)
-            assert "damaged" in answer.json()["message"]
-            assert str(tmp_path) not in answer.text
-            clock.pass_by(timedelta(seconds=2))  # the last look is no longer fresh
-            ready = httpx2.get(f"{url}/readyz")
-            assert (ready.status_code, "damaged" in ready.json()["message"]) == (503, True)
-            page = httpx2.get(url)
-            assert (page.status_code, "is damaged" in page.text) == (200, True)
-            assert httpx2.get(f"{url}/healthz").status_code == 200
+    with (
+        Service.open(settings, Overrides(clock=clock, resolver=NamesOf({}))) as service,
+        recorded_log(),
+        serving(lambda _: service.api(pages=[console_page(service.context)])) as url,
+    ):
+        assert httpx2.get(f"{url}/readyz").status_code == 200  # nobody has met it yet
+        answer = httpx2.post(url + JOBS, data=JOB, auth=account)
+        assert (answer.status_code, answer.json()["code"]) == (503, 20503)
+        assert "damaged" in answer.json()["message"]
+        assert str(tmp_path) not in answer.text
+        clock.pass_by(timedelta(seconds=2))  # the last look is no longer fresh
+        ready = httpx2.get(f"{url}/readyz")
+        assert (ready.status_code, "damaged" in ready.json()["message"]) == (503, True)
+        page = httpx2.get(url)
+        assert (page.status_code, "is damaged" in page.text) == (200, True)
+        assert httpx2.get(f"{url}/healthz").status_code == 200
 
 
 def test_damage_is_found_by_reading_the_whole_file(tmp_path: Path, account: tuple[str, str]) -> None:

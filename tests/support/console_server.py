@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from dayfile.api.app import create_app
 from dayfile.console.page import console_page
 from dayfile.model.credential import Scope as KeyScope
+from dayfile.overrides import Overrides
 from dayfile.service import Service
 from dayfile.settings import Settings
 from tests.support.clock import FakeClock
@@ -64,7 +65,10 @@ class ConsoleServer:
 def console_served(folder: Path, **settings: Any) -> Iterator[ConsoleServer]:
     """Serve a new instance."""
     clock = FakeClock()
-    with Service.open(Settings.read(data_dir=folder, **settings), clock=clock) as service, recorded_log() as log:
+    with (
+        Service.open(Settings.read(data_dir=folder, **settings), Overrides(clock=clock)) as service,
+        recorded_log() as log,
+    ):
         server = ConsoleServer(service, clock, log)
 
         def make_app(url: str) -> ASGIApp:

@@ -4,69 +4,40 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import httpx2
 from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dayfile.accounts.administer import Administration
-from dayfile.accounts.authenticate import Authenticator
-from dayfile.accounts.sessions import Sessions
 from dayfile.api.app import create_app
-from dayfile.api.context import Context
-from dayfile.api.paging import PageTokens
-from dayfile.delivery.replay import Replay
-from dayfile.delivery.ssrf import Destinations
-from dayfile.exports.configuration import Configuring
-from dayfile.exports.custom import CustomJobs
-from dayfile.exports.given import GivenLinks
-from dayfile.exports.job_queue import JobQueue
-from dayfile.exports.publish import Publishing
-from dayfile.files.links import LinkSigner
 from dayfile.files.storage import LocalStorage
-from dayfile.intake.pipeline import Intake
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import KeyKind, Permission
 from dayfile.model.day import Day, DayRange
 from dayfile.model.export import NewSealedDay, SealedDay
-from dayfile.model.job import JobRequest, JobSid, RetryRule
+from dayfile.model.job import JobRequest, JobSid
 from dayfile.model.resource import MESSAGES, ResourceType
-from dayfile.web.client_address import TrustedProxies
+from dayfile.overrides import Overrides
+from dayfile.service import Service
+from dayfile.settings import Settings
 from dayfile.web.login_delays import DelayRule
 from tests.support import documented
 from tests.support.clock import FakeClock
-from tests.support.notices import an_outbox
 from tests.support.randomness import SeededRandomness
 from tests.support.recorded_log import recorded_log
 from tests.support.server import serving
-from tests.support.state import KEY, a_database
+from tests.support.state import KEY_TEXT, a_sqlite_url
 from tests.support.told import NamesOf
-from tests.support.vitals import a_vitals
 
-JOB_LIFETIME = timedelta(days=7)
 NO_DELAYS = DelayRule(longest_seconds=0.0)
-
-
-class SharedRandomness(SeededRandomness):
-    """Seeded values for several threads: no two of them draw the same."""
-
-    def __init__(self) -> None:
-        super().__init__("face")
-        self._lock = threading.Lock()
-
-    def octets(self, count: int) -> bytes:
-        """The next value."""
-        with self._lock:
-            return super().octets(count)
+_SETTINGS: dict[str, Any] = {"concurrent_requests": 0, "max_body_bytes": 1 << 20, "scrub_days": 0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,20 +56,21 @@ class Login:
 
 @contextmanager
 def served_face(
-    folder: Path, *, quota_days: int = 366, pages: Iterable[APIRouter] = (), **options: Any
+    folder: Path, *, pages: Iterable[APIRouter] = (), delay_rule: DelayRule = NO_DELAYS, **settings: Any
 ) -> Iterator[Face]:
-    """A new instance in a folder, its app served at `face.url`; with options as `Face.app` has them."""
-    face = Face(folder)
+    """A new instance in a folder, its app served at `face.url`; with settings as the product has them."""
+    with ExitStack() as closing:
+        closing.enter_context(recorded_log())
+        faces = []
 
-    def make_app(url: str) -> FastAPI:
-        face.url = url
-        return face.app(quota_days=quota_days, pages=pages, **options)
+        def make_app(url: str) -> FastAPI:
+            face = Face(folder, url=url, **settings)
+            closing.callback(face.close)
+            faces.append(face)
+            return face.app(pages=pages, delay_rule=delay_rule)
 
-    try:
-        with recorded_log(), serving(make_app):
-            yield face
-    finally:
-        face.database.close()
+        with serving(make_app):
+            yield faces[0]
 
 
 class _Watched:
@@ -117,71 +89,39 @@ class _Watched:
 class Face:
     """An instance without a worker: what a worker would do, the test does."""
 
-    def __init__(self, folder: Path) -> None:
-        self.url = "http://localhost"
+    def __init__(self, folder: Path, *, url: str, **settings: Any) -> None:
+        a_sqlite_url(folder)  # where the settings find it
+        self.url = url
         self.before_request: Callable[[], object] = lambda: None  # a test may come in between two requests
-        self.clock = FakeClock()
-        self.randomness = SharedRandomness()
         self.folder = folder
-        self.database = a_database(folder)
-        self.storage = LocalStorage(folder / "objects")
+        self.clock = FakeClock()
         self.names = NamesOf({"inside.example": [["10.0.0.1"]]})
-        self.administration = Administration(self.database, key=KEY, randomness=self.randomness, clock=self.clock)
-        outbox = an_outbox(self.randomness)
-        self.job_queue = JobQueue(
-            self.database, clock=self.clock, outbox=outbox, lease=timedelta(minutes=1), retry=RetryRule()
+        self.randomness = SeededRandomness("face")
+        self.service = Service.open(
+            Settings.read(_env_file=None, data_dir=folder, public_url=url, secret_key=KEY_TEXT, **_SETTINGS | settings),
+            Overrides(clock=self.clock, randomness=self.randomness, resolver=self.names),
         )
-        self.publishing = Publishing(
-            self.database, self.job_queue, clock=self.clock, outbox=outbox, file_lifetime=timedelta(days=7)
-        )
+        self.database = self.service.database
+        assert isinstance(self.service.storage, LocalStorage)
+        self.storage = self.service.storage
+        self.administration = self.service.administration
+        self.job_queue = self.service.worker_parts.job_queue
+        self.publishing = self.service.worker_parts.publishing
+
+    def close(self) -> None:
+        """Close the instance."""
+        self.service.close()
 
     def app(
         self,
         *,
-        quota_days: int,
-        concurrent_requests: int = 0,
         pages: Iterable[APIRouter] = (),
         public_url: str | None = None,
-        trusted_proxies: str | None = None,
         delay_rule: DelayRule = NO_DELAYS,
     ) -> FastAPI:
         """The app, as clients reach it at `url`, or at another public address."""
-        context = Context(
-            database=self.database,
-            storage=self.storage,
-            clock=self.clock,
-            randomness=self.randomness,
-            administration=self.administration,
-            authenticator=Authenticator(self.database, key=KEY, clock=self.clock),
-            sessions=Sessions(self.database, key=KEY, randomness=self.randomness, clock=self.clock),
-            intake=cast("Intake", None),  # no test of these routes sends records
-            custom_jobs=self._custom_jobs(quota_days),
-            given_links=GivenLinks(self.database),
-            configuring=Configuring(self.database, clock=self.clock),
-            replay=Replay(self.database, clock=self.clock, wake=lambda: None),
-            destinations=Destinations(allow=[], resolver=self.names),
-            links=LinkSigner(KEY.subkey("links")),
-            page_tokens=PageTokens(KEY.subkey("pages")),
-            public_url=public_url or self.url,
-            trusted_proxies=TrustedProxies((ip_network(trusted_proxies),) if trusted_proxies else ()),
-            link_lifetime=timedelta(hours=1),
-            job_lifetime=JOB_LIFETIME,
-            concurrent_requests=concurrent_requests,
-            max_body_bytes=1 << 20,
-            vitals=a_vitals(self.database, self.clock, self.folder),
-        )
+        context = replace(self.service.context, public_url=public_url or self.url)
         return self._watched(create_app(context, pages=pages, delay_rule=delay_rule))
-
-    def _custom_jobs(self, quota_days: int) -> CustomJobs:
-        return CustomJobs(
-            self.database,
-            clock=self.clock,
-            randomness=self.randomness,
-            quota_days=quota_days,
-            job_lifetime=JOB_LIFETIME,
-            outbox=an_outbox(self.randomness),
-            wake=lambda: None,
-        )
 
     def _watched(self, app: FastAPI) -> FastAPI:
         app.add_middleware(_Watched, face=self)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -19,11 +18,11 @@ from dayfile.model.credential import EVERYTHING, Caller, Scope
 from dayfile.model.day import Day
 from dayfile.model.resource import MESSAGES, ResourceType
 from dayfile.model.segment import Segment
-from dayfile.store import schema
 from dayfile.store.database import Database
 from tests.support.clock import FakeClock
 from tests.support.randomness import SeededRandomness
 from tests.support.records import Sent, body_of
+from tests.support.state import a_database
 
 OPERATOR = Caller(credential="SK" + "0" * 32, account=None, scopes=frozenset({Scope.INTAKE}), permissions=frozenset())
 SWEEP_DELAY = timedelta(days=7)
@@ -56,26 +55,12 @@ def _blocks(body: bytes | Iterable[bytes | Sent]) -> Iterator[bytes]:
         yield body_of([block]) if isinstance(block, Sent) else block
 
 
-class ThreadedRandomness(SeededRandomness):
-    """Seeded values for several threads: no two of them draw the same."""
-
-    def __init__(self, seed: str) -> None:
-        super().__init__(seed)
-        self._lock = threading.Lock()
-
-    def octets(self, count: int) -> bytes:
-        """The next value."""
-        with self._lock:
-            return super().octets(count)
-
-
 class Place:
     """Where an instance lives: what is on disk, whichever process looks at it."""
 
     def __init__(self, folder: Path) -> None:
         self.clock = FakeClock()
-        self.database = Database.connect(f"sqlite:///{folder / 'dayfile.sqlite'}")
-        schema.migrate(self.database)
+        self.database = a_database(folder)
         self.storage = LocalStorage(folder / "objects")
         self._processes = 0
 
@@ -94,7 +79,7 @@ class Place:
             database or self.database,
             storage or self.storage,
             clock=self.clock,
-            randomness=ThreadedRandomness(f"process {self._processes}"),
+            randomness=SeededRandomness(f"process {self._processes}"),
             **settings,
         )
         try:

@@ -16,6 +16,7 @@ import httpx2
 from dayfile.api.app import create_app
 from dayfile.model.credential import Scope
 from dayfile.model.secret import Randomness
+from dayfile.overrides import Overrides
 from dayfile.service import Service
 from dayfile.settings import Settings
 from tests.support.clock import FakeClock
@@ -61,9 +62,9 @@ class Server:
 def served(folder: Path, *, randomness: Randomness | None = None, **settings: Any) -> Iterator[Server]:
     """The service on a new instance."""
     read = Settings.read(data_dir=folder, max_body_bytes=MAX_BODY_BYTES, **settings)
-    with Service.open(read, clock=FakeClock()) as service, recorded_log() as log:
-        service.randomness = randomness or service.randomness
-        service.resolver = NamesOf({})  # the real one asks name servers, which are beyond this machine
+    # The real resolver asks name servers, which are beyond this machine.
+    overrides = Overrides(clock=FakeClock(), randomness=randomness, resolver=NamesOf({}))
+    with Service.open(read, overrides) as service, recorded_log() as log:
         administration = service.administration
         key = administration.create_key(account=None, scopes=[Scope.INTAKE])
         account = administration.create_account()

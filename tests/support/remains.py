@@ -17,6 +17,7 @@ from dayfile.model.account import AccountSid
 from dayfile.model.credential import Scope
 from dayfile.model.day import Day, last_custom_day
 from dayfile.model.resource import MESSAGES
+from dayfile.overrides import Overrides
 from dayfile.service import Service
 from dayfile.settings import Settings
 from tests.support.clock import FakeClock
@@ -72,5 +73,5 @@ class Remains:
 def remains_of(data: Path, *, after: timedelta = timedelta(minutes=2)) -> Iterator[Remains]:
     """Open a data folder of which all processes are dead, `after` from now; one that is not there yet is made."""
     later = FakeClock(SystemClock().now() + after)
-    with Service.open(Settings.read(data_dir=data), clock=later) as service:
+    with Service.open(Settings.read(data_dir=data), Overrides(clock=later)) as service:
         yield Remains(service)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import tempfile
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -16,15 +19,32 @@ from dayfile.store import schema
 from dayfile.store.database import Database
 from tests.support.clock import NOON
 
-KEY = InstanceKey(b"k" * 32)
+KEY_TEXT = "6b" * 32
+KEY = InstanceKey.parse(KEY_TEXT)
 AUTH_TOKEN = "the account's token"
 
 
 def a_database(folder: Path) -> Database:
-    """A new SQLite database with the newest schema."""
-    database = Database.connect(f"sqlite:///{folder / 'dayfile.sqlite'}")
-    schema.migrate(database)
-    return database
+    """The SQLite database of a folder: one with the newest schema, new if there is none yet."""
+    return Database.connect(a_sqlite_url(folder))
+
+
+def a_sqlite_url(folder: Path) -> str:
+    """The URL of that database, which is there then. It is a copy of one that was made once: migrations take long."""
+    file = folder / "dayfile.sqlite"
+    if not file.exists():
+        file.write_bytes(_empty_database())
+        file.chmod(0o600)  # as the product makes it
+    return f"sqlite:///{file}"
+
+
+@functools.cache
+def _empty_database() -> bytes:
+    with tempfile.TemporaryDirectory(prefix="dayfile-") as folder:
+        file = Path(folder) / "dayfile.sqlite"
+        with closing(Database.connect(f"sqlite:///{file}")) as database:
+            schema.migrate(database)
+        return file.read_bytes()
 
 
 def a_sid(prefix: str, name: str) -> str:

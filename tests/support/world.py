@@ -1,4 +1,4 @@
-"""A whole instance without its faces: real database, real files, a clock that stands still, one worker run by ticks.
+"""A whole instance without its faces: the real service, a clock that stands still, one worker run by ticks.
 
 `restarted` is the same instance in a new process: nothing but what is on disk is left.
 """
@@ -8,24 +8,16 @@ from __future__ import annotations
 import gzip
 import json
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from datetime import timedelta
 from pathlib import Path
 
-from dayfile.checks.check import Check
 from dayfile.checks.finding import Finding
-from dayfile.delivery.dispatcher import Dispatcher
-from dayfile.delivery.mail_folder import UnsentLetters
 from dayfile.delivery.transport import Transport
 from dayfile.exports.configuration import Configuring
-from dayfile.exports.custom import CustomJobs
-from dayfile.exports.daily import DailyExports
-from dayfile.exports.job_queue import JobQueue
-from dayfile.exports.publish import Publishing
-from dayfile.exports.retention import Retention
-from dayfile.files.storage import LocalStorage
-from dayfile.intake.compaction import Compaction, CompactionRule
-from dayfile.intake.pipeline import IncomingBatch, Intake
+from dayfile.files.storage import LocalStorage, Storage
+from dayfile.intake.compaction import CompactionRule
+from dayfile.intake.pipeline import IncomingBatch
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import Actor, Caller, Scope
 from dayfile.model.day import Day
@@ -34,21 +26,15 @@ from dayfile.model.job import RetryRule
 from dayfile.model.notice import Channel
 from dayfile.model.receipt import Receipt
 from dayfile.model.resource import MESSAGES
-from dayfile.objects.scrub import Scrub
-from dayfile.objects.sweep import Sweep
-from dayfile.sealing.repairs import Repairs
-from dayfile.sealing.schedule import SealingRule
-from dayfile.sealing.seal import Sealing
-from dayfile.store import schema
+from dayfile.overrides import Limits, Overrides
+from dayfile.service import Service
+from dayfile.settings import Settings
 from dayfile.store.database import Database
-from dayfile.work.clock_watch import ClockWatch
-from dayfile.work.pending_accounts import PendingAccounts
-from dayfile.work.worker import Worker
 from tests.support.clock import FakeClock
-from tests.support.notices import AtOnce, RecordingTransport, an_outbox
+from tests.support.notices import AtOnce, RecordingTransport
 from tests.support.randomness import SeededRandomness
 from tests.support.records import Sent, body_of
-from tests.support.state import KEY
+from tests.support.state import KEY_TEXT, a_sqlite_url
 from tests.support.steps import Died, SteppingDatabase, SteppingStorage, Steps
 
 OPERATOR = Caller(credential="SK" + "0" * 32, account=None, scopes=frozenset(Scope), permissions=frozenset())
@@ -58,63 +44,121 @@ SCRUB_BYTES = 200_000
 SWEEP_DELAY = STALE_AFTER = LOOK_AGAIN_AFTER = timedelta(minutes=30)
 
 
+class QuickSettings(Settings):
+    """Settings with delays shorter, and a scrub slower, than an operator can have them."""
+
+    @property
+    def sweep_delay(self) -> timedelta:
+        return SWEEP_DELAY
+
+    @property
+    def scrub_bytes_per_second(self) -> int:
+        return SCRUB_BYTES
+
+
 class World:
-    """One process's view of one instance in a folder."""
+    """One process's view of one instance in a folder, whose database may be elsewhere."""
 
     def __init__(
         self,
         folder: Path,
         *,
+        database: str | None = None,
+        storage: str | None = None,
         clock: FakeClock | None = None,
         steps: Steps | None = None,
         process: int = 1,
         transport: Transport | None = None,
+        engine: Executor | None = None,
         attempts: int = 1000,
         start_mails: bool = True,
-        scrub_every: timedelta = timedelta(),
+        scrub_days: int = 0,
     ) -> None:
+        """Open the instance with a database and a storage of these URLs, by default in its folder.
+
+        Nothing is read again unless `scrub_days` says so: that writes now and then.
+        """
         self.folder = folder
         self.clock = clock or FakeClock()
         self.steps = steps or Steps()
         self.transport = transport or RecordingTransport()
-        self._attempts = attempts  # of a job day
+        self._engine = engine
         self._process = process
-        self._scrub_every = scrub_every  # never, unless a test is about it: it writes now and then
-        is_there = (folder / "dayfile.sqlite").exists()
-        self._real_database = Database.connect(f"sqlite:///{folder / 'dayfile.sqlite'}")
-        if not is_there:
-            schema.migrate(self._real_database)
-        self.database: Database = SteppingDatabase.of(self._real_database, self.steps)
-        (folder / "objects").mkdir(exist_ok=True)
-        self.objects = LocalStorage(folder / "objects")
-        self.storage = SteppingStorage(self.objects, self.steps)
-        self.randomness = SeededRandomness(f"process {process}")
-        self.outbox = an_outbox(self.randomness, start_mails=start_mails)
-        self._executor = ThreadPoolExecutor(1)
-        self.intake = self._intake()
-        self._make_stages()
-        self._make_worker_parts()
-        self._make_exports()
-        self.worker = self._worker()
+        self._attempts = attempts  # of a job day
+        self.settings = QuickSettings.read(
+            _env_file=None,
+            data_dir=folder,
+            database_url=database or a_sqlite_url(folder),
+            storage_url=storage,
+            secret_key=KEY_TEXT,
+            quota_days=0,
+            seal_memory_mb=200,
+            start_mails=start_mails,
+            scrub_days=scrub_days,
+        )
+        self.service = Service.open(self.settings, self._overrides())
+        self.database = self.service.database
+        self._name_the_parts()
+
+    def _overrides(self) -> Overrides:
+        return Overrides(
+            clock=self.clock,
+            randomness=SeededRandomness(f"process {self._process}"),
+            database=self._stepping_database,
+            storage=self._stepping_storage,
+            transports=dict.fromkeys(Channel, self.transport),
+            engine=self._engine,
+            attempts=AtOnce(),
+            limits=Limits(
+                compaction=CompactionRule(least_segments=2),
+                retry=RetryRule(attempts=self._attempts),
+                stale_after=STALE_AFTER,
+                look_again_after=LOOK_AGAIN_AFTER,
+                accounts_per_commit=2,
+                seal_threads=1,
+            ),
+        )
+
+    def _stepping_database(self, real: Database) -> Database:
+        self._real_database = real
+        return SteppingDatabase.of(real, self.steps)
+
+    def _stepping_storage(self, real: Storage) -> Storage:
+        assert isinstance(real, LocalStorage)
+        self.objects = real
+        self.storage = SteppingStorage(real, self.steps)
+        return self.storage
+
+    def _name_the_parts(self) -> None:
+        parts = self.service.worker_parts
+        self.worker = self.service.worker
+        self.intake, self.jobs = self.service.intake, self.service.custom_jobs
+        self.sealing, self.repairs, self.compaction = parts.sealing, parts.repairs, parts.compaction
+        self.job_queue, self.publishing = parts.job_queue, parts.publishing
+        self.daily, self.retention = parts.daily, parts.retention
+        self.sweep, self.scrub, self.dispatcher = parts.sweep, parts.scrub, parts.dispatcher
+        self.clock_watch = self.service.clock_watch
 
     def restarted(self, *, steps: Steps | None = None) -> World:
         """The instance after this process has gone, however it went."""
         self.close()
         return World(
             self.folder,
+            database=self.settings.database_url,
+            storage=self.settings.storage_url,
             clock=self.clock,
             steps=steps,
             process=self._process + 1,
             transport=self.transport,
-            scrub_every=self._scrub_every,
+            scrub_days=self.settings.scrub_days,
         )
 
     def close(self) -> None:
         """Let go of files and threads, without a word to anybody."""
-        if not self.steps.is_dead:
-            self.intake.close()
-        self._executor.shutdown()
-        self._real_database.close()
+        if self.steps.is_dead:
+            self._real_database.close()  # nothing else is heard of a process that was killed
+        else:
+            self.service.close()
 
     def accept(self, sent: list[Sent], *, idempotency_key: str | None = None) -> Receipt:
         """Send a batch and wait for its receipt; raises Died when the process dies before it is given."""
@@ -176,17 +220,7 @@ class World:
 
     def check(self, *, deep: bool = True) -> list[Finding]:
         """The same, with all that is said of each."""
-        check = Check(
-            self._real_database,
-            self.objects,
-            clock=self.clock,
-            job_lifetime=timedelta(days=7),
-            notice_lifetime=NOTICE_LIFETIME,
-            scrub_every=self._scrub_every,
-            key=KEY,
-            unsent_letters=UnsentLetters(self._real_database, self.folder / "mail"),
-        )
-        return list(check.run(deep=deep))
+        return list(self.service.check.run(deep=deep))
 
     def referred_keys(self) -> set[str]:
         """The objects that something refers to."""
@@ -212,138 +246,3 @@ class World:
         if not answer.done():
             raise Died
         return answer.result()
-
-    def _intake(self) -> Intake:
-        return Intake(
-            self.database,
-            self.storage,
-            clock=self.clock,
-            randomness=self.randomness,
-            accounts_may_write=False,
-            max_body_bytes=1 << 30,
-        )
-
-    def _make_stages(self) -> None:
-        self.jobs = CustomJobs(
-            self.database,
-            clock=self.clock,
-            randomness=self.randomness,
-            quota_days=0,
-            job_lifetime=timedelta(days=7),
-            outbox=self.outbox,
-            wake=lambda: None,
-        )
-        self.compaction = Compaction(
-            self.database,
-            self.storage,
-            clock=self.clock,
-            randomness=self.randomness,
-            sweep_delay=SWEEP_DELAY,
-            rule=CompactionRule(least_segments=2),
-        )
-        self.scrub = Scrub(
-            self.database,
-            self.storage,
-            worker=f"worker {self._process}",
-            clock=self.clock,
-            every=self._scrub_every,
-            bytes_per_second=SCRUB_BYTES,
-        )
-        self.sweep = Sweep(
-            self.database,
-            self.storage,
-            clock=self.clock,
-            stale_after=STALE_AFTER,
-            look_again_after=LOOK_AGAIN_AFTER,
-        )
-
-    def _make_worker_parts(self) -> None:
-        self.sealing = Sealing(
-            self.database,
-            self.storage,
-            clock=self.clock,
-            randomness=self.randomness,
-            executor=self._executor,
-            scratch=self._scratch(),
-            memory_bytes=200_000_000,
-            threads=1,
-            lease=LEASE,
-            sweep_delay=SWEEP_DELAY,
-        )
-        self.repairs = Repairs(
-            self.database,
-            self.storage,
-            clock=self.clock,
-            scratch=self.folder / "scratch" / str(self._process),
-            sweep_delay=SWEEP_DELAY,
-        )
-        self.dispatcher = Dispatcher(
-            self.database,
-            worker=f"worker {self._process}",
-            clock=self.clock,
-            randomness=self.randomness,
-            key=KEY,
-            transports=dict.fromkeys(Channel, self.transport),
-            executor=AtOnce(),
-            wake=lambda: None,
-        )
-
-    def _make_exports(self) -> None:
-        self.clock_watch = ClockWatch(
-            self.database,
-            clock=self.clock,
-            grace=timedelta(hours=1),
-            lease=LEASE,
-            file_lifetime=timedelta(days=7),
-            sweep_delay=SWEEP_DELAY,
-        )
-        self.job_queue = JobQueue(
-            self.database,
-            clock=self.clock,
-            outbox=self.outbox,
-            lease=LEASE,
-            retry=RetryRule(attempts=self._attempts),
-        )
-        self.publishing = Publishing(
-            self.database, self.job_queue, clock=self.clock, outbox=self.outbox, file_lifetime=timedelta(days=7)
-        )
-        self.retention = Retention(
-            self.database,
-            clock=self.clock,
-            job_lifetime=timedelta(days=7),
-            notice_lifetime=NOTICE_LIFETIME,
-            sweep_delay=SWEEP_DELAY,
-        )
-        self.daily = DailyExports(
-            self.database,
-            clock=self.clock,
-            outbox=self.outbox,
-            file_lifetime=timedelta(days=7),
-            accounts_per_commit=2,
-        )
-
-    def _scratch(self) -> Path:
-        scratch = self.folder / "scratch" / str(self._process)
-        scratch.mkdir(parents=True)
-        return scratch
-
-    def _worker(self) -> Worker:
-        return Worker(
-            f"worker {self._process}",
-            database=self.database,
-            clock=self.clock,
-            clock_watch=self.clock_watch,
-            sealing=self.sealing,
-            repairs=self.repairs,
-            job_queue=self.job_queue,
-            publishing=self.publishing,
-            daily=self.daily,
-            compaction=self.compaction,
-            sweep=self.sweep,
-            scrub=self.scrub,
-            pending_accounts=PendingAccounts(self.database, retry=self.intake.retry_of_account),
-            dispatcher=self.dispatcher,
-            retention=self.retention,
-            rule=SealingRule(grace=timedelta(hours=1), quiet=timedelta(minutes=10), limit=timedelta(hours=6)),
-            lease=LEASE,
-        )

@@ -32,6 +32,7 @@ from dayfile.model.credential import Actor, Caller, Scope
 from dayfile.model.day import Day, DayRange
 from dayfile.model.export import ConfigurationChange
 from dayfile.model.resource import MESSAGES
+from dayfile.overrides import Overrides
 from dayfile.service import Service
 from dayfile.settings import Settings
 
@@ -75,7 +76,7 @@ def make_cast(folder: Path, *, records: int) -> Cast:
     # Only the defaults: neither the environment nor a .env file may lead the demo to a real instance.
     defaults = {name: known.default for name, known in Settings.model_fields.items()}
     settings = Settings.read(_env_file=None, **defaults | _OWN | {"data_dir": folder})
-    with Service.open(settings, clock=_DayAgo()) as service:
+    with Service.open(settings, Overrides(clock=_DayAgo())) as service:
         parent = service.administration.create_account(friendly_name="Acme")
         made = [
             service.administration.create_account(parent=parent.account.sid, friendly_name=name)

@@ -14,6 +14,7 @@ from dayfile.accounts.administer import NewAccount
 from dayfile.cli.exit_codes import Outcome
 from dayfile.model.job import Job
 from dayfile.model.resource import CALLS, MESSAGES
+from dayfile.overrides import Overrides
 from dayfile.service import Service
 from dayfile.settings import Settings
 from dayfile.store.tables.exports import job_day
@@ -28,7 +29,7 @@ NOBODY = "AC" + "0" * 32
 @pytest.fixture
 def service(data_folder: Path) -> Iterator[Service]:
     """An instance whose clock stands still."""
-    with Service.open(Settings.read(data_dir=data_folder), clock=FakeClock(NOON)) as opened:
+    with Service.open(Settings.read(data_dir=data_folder), Overrides(clock=FakeClock(NOON))) as opened:
         yield opened
 
 

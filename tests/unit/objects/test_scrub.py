@@ -40,7 +40,7 @@ def messages(day: str, count: int) -> list[Sent]:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     """An instance with a sealed file, and a segment that waits in an object."""
-    world = World(tmp_path, scrub_every=WEEK)
+    world = World(tmp_path, scrub_days=7)
     an_account(world.database, "acme")
     world.accept(messages(DAY, 20))
     world.seal(DAY)
@@ -193,7 +193,7 @@ def test_a_process_that_ended_loses_little_of_what_was_read(world: World) -> Non
 def test_one_worker_of_all_reads(world: World) -> None:
     """Ten of them would read ten times as much."""
     world.scrub.step()
-    other = World(world.folder, clock=world.clock, process=2, scrub_every=WEEK)
+    other = World(world.folder, clock=world.clock, process=2, scrub_days=7)
     flip(sealed_file(world)[1])
     walk_of_one(other)
     assert damaged(world) == []

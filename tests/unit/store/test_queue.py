@@ -19,9 +19,9 @@ from dayfile.model.job import Claim, Event, Job, JobSid, RetryRule, days_per_sec
 from dayfile.store.database import Database
 from dayfile.store.tables.exports import job as table
 from tests.support.clock import NOON, FakeClock
-from tests.support.face import SharedRandomness
 from tests.support.notices import an_outbox
 from tests.support.race import Desk, a_job_for_two, publish, race
+from tests.support.randomness import SeededRandomness
 from tests.support.state import a_job, a_job_request, an_account
 
 LEASE = timedelta(minutes=1)
@@ -36,7 +36,7 @@ class Crowd:
         self.jobs = CustomJobs(
             database,
             clock=clock or FakeClock(),
-            randomness=SharedRandomness(),
+            randomness=SeededRandomness("face"),
             quota_days=0,
             outbox=an_outbox(),
             job_lifetime=timedelta(days=7),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from importlib import import_module
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from dayfile.model.credential import Actor
 from dayfile.model.notice import Channel, Result
 from dayfile.store import schema
 from dayfile.store.database import Database
+from dayfile.store.opening import make_database
 from dayfile.store.tables.metadata import metadata
 from tests.support.clock import NOON
 from tests.support.lanes import claimed, concluded
@@ -40,12 +42,9 @@ def test_the_schema_is_up_to_date_where_alembic_would_stop(database: Database) -
 
 def _version_after_start(folder: Path) -> str | None:
     """Start as a process does, with its own connection; the version that it works with."""
-    database = a_database(folder)
-    try:
-        with database.exclusively() as connection:
-            return schema.version(connection)
-    finally:
-        database.close()
+    url = f"sqlite:///{folder / 'dayfile.sqlite'}"
+    with closing(make_database(url)) as database, database.exclusively() as connection:
+        return schema.version(connection)
 
 
 def test_an_empty_database_has_no_version(tmp_path: Path) -> None:
