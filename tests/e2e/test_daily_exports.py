@@ -10,7 +10,6 @@ import pytest
 
 from dayfile.model.account import AccountSid, AccountState
 from dayfile.model.day import Day
-from tests.support.clock import FakeClock
 from tests.support.records import Sent
 from tests.support.state import a_job_request, a_sid, an_account
 from tests.support.world import World
@@ -22,9 +21,9 @@ ACME = AccountSid(a_sid("AC", "acme"))
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(tmp_path: Path, database_url: str) -> Iterator[World]:
     """An instance that was started at noon of the 23rd, with one account."""
-    world = World(tmp_path)
+    world = World(tmp_path, database=database_url)
     an_account(world.database, "acme")
     world.work()
     yield world
@@ -238,14 +237,14 @@ def test_a_job_and_a_long_seal_hold_up_no_daily_export(world: World) -> None:
     assert [after.position(job) for job in waiting] == [before.position(job) for job in waiting] == [1, 2, 3]
 
 
-def test_two_workers_publish_every_file_once(tmp_path: Path) -> None:
+def test_two_workers_publish_every_file_once(tmp_path: Path, database_url: str) -> None:
     """However their ticks fall: each account has one file, of its first generation."""
-    first = World(tmp_path, clock=FakeClock())
+    first = World(tmp_path, database=database_url)
     accounts = [an_account(first.database, f"account {number}").sid for number in range(7)]
     first.work()
     for account in accounts:
         first.enable(account)
-    second = World(tmp_path, clock=first.clock, process=2)
+    second = World(tmp_path, database=database_url, clock=first.clock, process=2)
     first.clock.pass_until(MIDNIGHT + GRACE)
     first.worker.days_tick()
     while first.worker.days_tick() | first.daily.step() | second.daily.step():

@@ -32,9 +32,9 @@ SIGNER = LinkSigner(b"k" * 32)
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(tmp_path: Path, database_url: str) -> Iterator[World]:
     """An instance with one account and a sealed day."""
-    world = World(tmp_path)
+    world = World(tmp_path, database=database_url)
     an_account(world.database, "acme")
     revise(world, "first")
     yield world

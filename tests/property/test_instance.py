@@ -17,12 +17,14 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule, run_state_machine_as_test
 
 from dayfile.errors import LostClaim, NotFound
 from dayfile.model.account import Account
 from dayfile.model.job import Claim, Job, JobSid, Status
 from dayfile.model.resource import MESSAGES
+from tests.support.databases import DATABASES, a_database_url, drop_database
+from tests.support.effort import cases
 from tests.support.records import Sent, newest
 from tests.support.state import a_job_request, an_account
 from tests.support.world import LEASE, World
@@ -47,13 +49,15 @@ def _sent(accounts: dict[str, Account], drawn: tuple[str, str, int, int], *, bod
 class Instance(RuleBasedStateMachine):
     """An instance, and what everybody was told by it."""
 
+    database: str  # its kind
     jobs = Bundle("jobs")
     claims = Bundle("claims")
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="dayfile-"))
-        self.world = World(self.folder)
+        self.url = a_database_url(self.database, self.folder)
+        self.world = World(self.folder, database=self.url)
         self.accounts = {name: an_account(self.world.database, name) for name in NAMES}
         self.acknowledged: list[Sent] = []
         self.positions: dict[JobSid, int] = {}
@@ -152,6 +156,7 @@ class Instance(RuleBasedStateMachine):
             self._check()
         finally:
             self.world.close()
+            drop_database(self.url)
             shutil.rmtree(self.folder)
 
     def _come_to_rest(self) -> None:
@@ -180,20 +185,30 @@ class Instance(RuleBasedStateMachine):
         assert self.world.stored_keys() == self.world.referred_keys()
 
 
-TestInstance = Instance.TestCase
-TestInstance.settings = settings(
-    max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
-)
+@pytest.mark.parametrize("database", DATABASES)
+def test_whatever_is_done_in_whatever_order_its_promises_hold(database: str) -> None:
+    """The machine above, on each kind of database."""
+    machine = type("Instance", (Instance,), {"database": database})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=cases(10, thorough=200),
+            stateful_step_count=cases(25, thorough=50),
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
 
 
+@pytest.mark.parametrize("database", DATABASES)
 @given(
     sent=st.lists(MESSAGES_SENT, min_size=1, max_size=40, unique_by=lambda one: (one[0], one[1], one[2], one[3])),
     data=st.data(),
 )
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=cases(6, thorough=200), deadline=None, suppress_health_check=list(HealthCheck))
 @pytest.mark.compat(53)
 def test_the_same_records_give_the_same_text_however_they_came(
-    sent: list[tuple[str, str, int, int]], data: st.DataObject
+    database: str, sent: list[tuple[str, str, int, int]], data: st.DataObject
 ) -> None:
     """In other batches, another order, some of them twice, sealed in between or not: one SHA-256 for each day."""
     hashes = []
@@ -202,15 +217,16 @@ def test_the_same_records_give_the_same_text_however_they_came(
         repeated = data.draw(st.lists(st.sampled_from(sent), max_size=5))
         cuts = sorted(data.draw(st.lists(st.integers(0, len(order)), max_size=4)))
         seals = data.draw(st.sets(st.integers(0, 4)))
-        hashes.append(_hashes_after([*order, *repeated], cuts, seals))
+        hashes.append(_hashes_after([*order, *repeated], cuts, seals, database=database))
     assert hashes[0] == hashes[1]
 
 
 def _hashes_after(
-    arrivals: list[tuple[str, str, int, int]], cuts: list[int], seals: set[int]
+    arrivals: list[tuple[str, str, int, int]], cuts: list[int], seals: set[int], *, database: str
 ) -> dict[tuple[str, str], str]:
     with tempfile.TemporaryDirectory(prefix="dayfile-") as folder:
-        world = World(Path(folder))
+        url = a_database_url(database, Path(folder))
+        world = World(Path(folder), database=url)
         accounts = {name: an_account(world.database, name) for name in NAMES}
         for number, (start, stop) in enumerate(itertools.pairwise([0, *cuts, len(arrivals)])):
             # The body tells the version, not the arrival: the same version always says the same.
@@ -233,13 +249,16 @@ def _hashes_after(
             text = b"".join(line + b"\n" for line in world.lines(sealed))
             assert hashlib.sha256(text).hexdigest() == digest
         world.close()
+        drop_database(url)
         return found
 
 
 @pytest.mark.parametrize("is_sealed_between", [False, True])
-def test_of_versions_of_the_same_second_the_later_arrival_wins(tmp_path: Path, *, is_sealed_between: bool) -> None:
+def test_of_versions_of_the_same_second_the_later_arrival_wins(
+    tmp_path: Path, database_url: str, *, is_sealed_between: bool
+) -> None:
     """Prices arrive in the second in which a message was updated: the record that came later has them."""
-    world = World(tmp_path)
+    world = World(tmp_path, database=database_url)
     account = an_account(world.database)
     for body in ("first", "second", "third"):
         same = Sent(

