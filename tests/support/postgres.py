@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import itertools
 import tempfile
@@ -36,6 +37,7 @@ def _server_uri() -> str:
 @functools.cache
 def _admin() -> Engine:
     admin = create_engine(_server_uri(), isolation_level="AUTOCOMMIT")
+    atexit.register(admin.dispose)
     with admin.connect() as connection:
         for setting in _FAST:
             connection.exec_driver_sql(f"ALTER SYSTEM SET {setting}")
