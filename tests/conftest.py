@@ -20,7 +20,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
-from tests.support.databases import DATABASES, a_database_url, drop_database
+from tests.support.databases import DATABASES, a_new_database
 from tests.support.face import Face, Login, served_face
 
 ROOT = Path(__file__).parents[1]
@@ -69,9 +69,8 @@ def _empty_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(params=DATABASES)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a new database for a whole instance: a test that asks for it runs on each kind."""
-    url = a_database_url(request.param, tmp_path)
-    yield url
-    drop_database(url)
+    with a_new_database(request.param, tmp_path) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from dayfile.store.tables.accounts import session
 from dayfile.store.tables.exports import daily_run, day_file, job, job_day, quota_day
 from dayfile.store.tables.records import receipt, upload
 from dayfile.store.tables.sealing import seal, sealed_day
+from tests.support.databases import a_new_database
 from tests.support.records import Sent
 from tests.support.state import a_job_request, a_sid, an_account
 from tests.support.world import World
@@ -29,6 +30,14 @@ WEEK = timedelta(days=7)
 LATE = timedelta(minutes=11)  # after which late records are sealed
 MICROSECOND = timedelta(microseconds=1)
 SIGNER = LinkSigner(b"k" * 32)
+
+
+# What the sample of `make test` needs of PostgreSQL is in test_whole_life.py.
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a new database."""
+    with a_new_database(request.param, tmp_path) as url:
+        yield url
 
 
 @pytest.fixture

@@ -185,6 +185,7 @@ class Instance(RuleBasedStateMachine):
         assert self.world.stored_keys() == self.world.referred_keys()
 
 
+@pytest.mark.timeout(cases(300, thorough=7200))
 @pytest.mark.parametrize("database", DATABASES)
 def test_whatever_is_done_in_whatever_order_its_promises_hold(database: str) -> None:
     """The machine above, on each kind of database."""
@@ -200,6 +201,7 @@ def test_whatever_is_done_in_whatever_order_its_promises_hold(database: str) -> 
     )
 
 
+@pytest.mark.timeout(cases(120, thorough=7200))
 @pytest.mark.parametrize("database", DATABASES)
 @given(
     sent=st.lists(MESSAGES_SENT, min_size=1, max_size=40, unique_by=lambda one: (one[0], one[1], one[2], one[3])),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.state import a_sqlite_url
@@ -24,3 +26,11 @@ def drop_database(url: str) -> None:
         from tests.support.postgres import drop_postgres_database  # noqa: PLC0415 - as above
 
         drop_postgres_database(url)
+
+
+@contextmanager
+def a_new_database(kind: str, folder: Path) -> Iterator[str]:
+    """The URL of such a database for as long as the block runs."""
+    url = a_database_url(kind, folder)
+    yield url
+    drop_database(url)
