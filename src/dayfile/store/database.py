@@ -39,7 +39,8 @@ class Database:
         self._file = file  # of SQLite
         self._is_immutable = is_immutable
         self._damage: str | None = None  # damage that was found
-        # SQLite has one writer at a time: queueing here is fair and wakes at once, its own busy wait is neither.
+        # SQLite has one writer at a time. Among the threads of this process the queue is fair and wakes at once;
+        # SQLite's own busy wait, which is left between processes, is neither.
         self._writer: contextlib.AbstractContextManager[Any] = Turns() if file else contextlib.nullcontext()
         self._checkpoints = None if file is None else Checkpoints(file, engine, writer=self._writer)
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -47,6 +48,25 @@ def test_no_text_of_others_reaches_the_terminal_s_controls(text: str, *, on_term
     # To draw over what it drew, the library moves the cursor: that is all that may be left of the terminal's controls.
     assert set(map(ord, set(shown) & set(map(chr, OBEYED)))) <= ({0x0A, 0x0D} if on_terminal else {0x0A})
     shown.encode()
+
+
+def test_a_control_of_others_is_spelled_out_and_not_dropped() -> None:
+    """The terminal library drops some without a word: a name would look like another one."""
+    screen, shown = Screen(color=False), io.StringIO()
+    screen.out.file = screen.err.file = shown
+    ways: list[Callable[[str], object]] = [
+        screen.line,
+        screen.heading,
+        screen.note,
+        screen.warn,
+        screen.problem,
+        lambda text: screen.facts({"name": text}),
+        lambda text: screen.table([Column("A")], [(text,)], empty=""),
+        lambda text: screen.table([Column("A")], [], empty=text),
+    ]
+    for number, show in enumerate(ways):
+        show(f"{number}\x07b")
+        assert f"{number}\\x07b" in shown.getvalue()
 
 
 def test_in_a_pipe_no_cell_is_cut(capsys: pytest.CaptureFixture[str]) -> None:

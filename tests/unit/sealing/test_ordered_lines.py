@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from threading import Event
+from typing import Any
 
 from dayfile.sealing.ordered_lines import _one_ahead
+
+
+class Noting(ThreadPoolExecutor):
+    """Threads that remember what they were given."""
+
+    def __init__(self, max_workers: int) -> None:
+        super().__init__(max_workers)
+        self.submitted: list[Future[Any]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.submitted.append(super().submit(fn, *args, **kwargs))
+        return self.submitted[-1]
 
 
 def test_what_is_under_way_is_over_when_the_text_is() -> None:
@@ -27,10 +40,11 @@ def test_what_is_under_way_is_over_when_the_text_is() -> None:
         order.append("left")
         left.set()
 
-    with ThreadPoolExecutor(1) as pool, ThreadPoolExecutor(1) as other:
+    with Noting(1) as pool, ThreadPoolExecutor(1) as other:
         leaving = other.submit(leave, pool)
         begun.wait()
-        left.wait(0.1)  # as long as it takes somebody who does not wait for the batch to be gone
+        while not left.is_set() and not pool.submitted[-1]._waiters:  # type: ignore[attr-defined]
+            pass  # until somebody waits for the batch, or has left without waiting
         go_on.set()
         leaving.result()
     assert order == ["ended", "left"]
