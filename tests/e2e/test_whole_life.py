@@ -28,17 +28,16 @@ def test_what_is_accepted_is_sealed_published_told_and_forgotten(tmp_path: Path,
     transport = RecordingTransport()
     world = World(tmp_path, database=database_url, transport=transport)
     acme = an_account(world.database, "acme", email=MAIL)
-    first = _sent(acme.sid, "m", second=1, body="first")
-    receipt = world.accept([first, _sent(acme.sid, "n", second=1, body="n")], idempotency_key="k")
+    first = [_sent(acme.sid, name, second=1, body=name) for name in ("m", "n")]
+    receipt = world.accept(first, idempotency_key="k")
     world = world.restarted()
-    assert world.accept([first, _sent(acme.sid, "n", second=1, body="n")], idempotency_key="k") == receipt
+    assert world.accept(first, idempotency_key="k") == receipt
     world.accept([_sent(acme.sid, "m", second=2, body="second")])
     world.seal(DAY)
     assert sorted(str(record["body"]) for record in world.records(acme.sid, DAY)) == ["n", "second"]
 
-    request = replace(a_job_request(acme), webhook_url=HOOK, webhook_method="POST", email=MAIL)
     world.accept([_sent(acme.sid, "late", second=3, body="late")])
-    job = world.jobs.submit(request)
+    job = world.jobs.submit(replace(a_job_request(acme), webhook_url=HOOK, webhook_method="POST", email=MAIL))
     world = world.restarted()
     world.work()
     with world.database.snapshot() as tx:
@@ -48,7 +47,6 @@ def test_what_is_accepted_is_sealed_published_told_and_forgotten(tmp_path: Path,
     published = {str(file.day): file for file in world.listed(acme.sid)}[DAY]
     assert published.sealed is not None
     assert len(world.records_of(published.sealed)) == 3, "a job over a day brings what came late"
-    assert {notice.state for notice in notices} == {NoticeState.DELIVERED}
     assert {notice.receiver for notice, _ in transport.given} == {HOOK, MAIL}
     assert {notice.sid for notice in notices} == {notice.sid for notice, _ in transport.given}
 
@@ -60,6 +58,7 @@ def test_what_is_accepted_is_sealed_published_told_and_forgotten(tmp_path: Path,
     assert world.listed(acme.sid) == []
     with world.database.snapshot() as tx:
         assert tx.jobs.recent(limit=9) == []
+        assert {notice.state for notice in tx.notices.page(limit=9)} == {NoticeState.DELIVERED}
     assert len(world.records(acme.sid, DAY)) == 3, "the records stay"
     assert world.findings() == []
     assert world.stored_keys() == world.referred_keys()

@@ -43,7 +43,7 @@ def test_what_is_under_way_is_over_when_the_text_is() -> None:
     with Noting(1) as pool, ThreadPoolExecutor(1) as other:
         leaving = other.submit(leave, pool)
         begun.wait()
-        while not left.is_set() and not pool.submitted[-1]._waiters:  # type: ignore[attr-defined]
+        while not left.is_set() and not pool.submitted[-1]._waiters:
             pass  # until somebody waits for the batch, or has left without waiting
         go_on.set()
         leaving.result()
