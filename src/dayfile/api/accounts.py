@@ -17,12 +17,12 @@ from starlette.responses import Response
 from dayfile.accounts.bring import Brought, EntriesRefused
 from dayfile.api import auth
 from dayfile.api.account_shapes import account_shape
-from dayfile.api.answers import json_answer
-from dayfile.api.bodies import read_json
 from dayfile.api.context import context_of
 from dayfile.api.exports import READ
 from dayfile.api.paging import Cursor, PageUrls, Position, Side, parse_page_request, read_page
 from dayfile.api.params import number_member, parse_members, text_member
+from dayfile.api.request_bodies import read_json
+from dayfile.api.responses import json_response
 from dayfile.api.urls import Urls
 from dayfile.errors import InvalidParameter, NotFound
 from dayfile.model.account import KEEP_OLD_FOR, Account, AccountSid, parse_account_sid
@@ -57,7 +57,7 @@ def list_accounts(request: Request) -> Response:
     with context.database.snapshot() as tx:
         page = read_page(_AccountListing(tx), asked)
     accounts = [account_shape(urls, account) for account in page.items]
-    return json_answer({"meta": pages.meta(asked, page, key="accounts"), "accounts": accounts})
+    return json_response({"meta": pages.meta(asked, page, key="accounts"), "accounts": accounts})
 
 
 @router.post("/v1/Accounts")
@@ -74,7 +74,7 @@ def fetch_account(request: Request, account_sid: str) -> Response:
     context, sid = context_of(request), known_sid(account_sid)
     with context.database.snapshot() as tx:
         account = tx.accounts.get(sid)
-    return json_answer(account_shape(Urls(context.public_url), account))
+    return json_response(account_shape(Urls(context.public_url), account))
 
 
 @router.put("/v1/Accounts/{account_sid}")
@@ -138,9 +138,9 @@ def _answer(request: Request, entry: AccountEntry, brought: Brought) -> Response
     urls = Urls(context_of(request).public_url)
     shape = dict(account_shape(urls, brought.accounts[entry.sid]))
     if brought.steps[0].action is not Action.CREATE:
-        return json_answer(shape)
+        return json_response(shape)
     shape["auth_token"] = entry.token or brought.new_tokens[entry.sid]
-    return json_answer(shape, status=201, headers={"Location": urls.account(entry.sid), "Cache-Control": "no-store"})
+    return json_response(shape, status=201, headers={"Location": urls.account(entry.sid), "Cache-Control": "no-store"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,6 @@ from dayfile.api import (
     records,
     reference,
 )
-from dayfile.api.answers import error_answer
 from dayfile.api.concurrency import Concurrency
 from dayfile.api.context import Context
 from dayfile.api.edge import Edge
@@ -36,6 +35,7 @@ from dayfile.api.health import Readiness
 from dayfile.api.meanings import BUG, ERRORS, Meaning, MethodNotAllowed
 from dayfile.api.memory_room import MemoryRoom
 from dayfile.api.ranges import RangeNotSatisfiable
+from dayfile.api.responses import error_response
 from dayfile.api.urls import Urls
 from dayfile.errors import DayfileError, Invalid, NotFound, Unauthorized
 from dayfile.web.browser import is_browser, prefers_html
@@ -104,7 +104,7 @@ def answer(context: Context, scope: Scope, error: Exception) -> Response:
             request_id=scope["state"]["request_id"],
             headers=_headers(error, scope),
         )
-    return error_answer(
+    return error_response(
         status=meaning.status,
         code=meaning.code,
         message=_message(error, meaning, scope),

@@ -8,12 +8,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dayfile.api import auth, shapes
-from dayfile.api.answers import json_answer
-from dayfile.api.bodies import read_form
 from dayfile.api.context import context_of
 from dayfile.api.exports import READ
 from dayfile.api.params import check_url, check_webhook_method, parse_flag, parse_parameters
 from dayfile.api.receivers import check_receiver
+from dayfile.api.request_bodies import read_form
+from dayfile.api.responses import json_response
 from dayfile.api.urls import Urls
 from dayfile.model.credential import Permission
 from dayfile.model.export import ConfigurationChange
@@ -31,7 +31,7 @@ def fetch_configuration(request: Request, resource_type: str) -> Response:
     kind = parse_resource_type(resource_type)
     with context.database.snapshot() as tx:
         configuration = tx.configurations.get(account.sid, kind)
-    return json_answer(shapes.configuration_shape(Urls(context.public_url), configuration))
+    return json_response(shapes.configuration_shape(Urls(context.public_url), configuration))
 
 
 @router.post("/v1/Exports/{resource_type}/Configuration")
@@ -47,7 +47,7 @@ def _update_configuration(request: Request, resource_type: str, form: bytes) -> 
     change = parse_configuration_change(form)
     check_receiver(change.webhook_url, context.destinations)
     configuration = context.configuring.change(account.sid, kind, change, actor=auth.actor(request))
-    return json_answer(shapes.configuration_shape(Urls(context.public_url), configuration))
+    return json_response(shapes.configuration_shape(Urls(context.public_url), configuration))
 
 
 def parse_configuration_change(form: bytes) -> ConfigurationChange:

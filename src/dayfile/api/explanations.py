@@ -12,9 +12,9 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dayfile.api.answers import json_answer
 from dayfile.api.exports import READ
 from dayfile.api.meanings import BUG, ERRORS
+from dayfile.api.responses import json_response
 from dayfile.errors import NotFound
 from dayfile.web.browser import prefers_html
 from dayfile.web.sheet import Sheet
@@ -133,7 +133,7 @@ def explain(request: Request, code: str) -> Response:
         raise NotFound(f"This server knows no error with the code {code[:40]!r}.")
     if prefers_html(request.headers):
         return _sheet().answer(code=number, explanation=found, http_status=STATUSES[number])
-    return json_answer({"code": number, "title": found.title, "happened": found.happened, "to_do": found.to_do})
+    return json_response({"code": number, "title": found.title, "happened": found.happened, "to_do": found.to_do})
 
 
 def failure_page(

@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dayfile.api import auth, shapes
-from dayfile.api.answers import json_answer
 from dayfile.api.context import context_of
 from dayfile.api.paging import Cursor, PageUrls, Position, Side, parse_page_request, read_page
+from dayfile.api.responses import json_response
 from dayfile.api.urls import Urls
 from dayfile.errors import DamagedFile, NotFound
 from dayfile.files.links import Link
@@ -35,7 +35,7 @@ def fetch_export(request: Request, resource_type: str) -> Response:
     """Fetch the URLs of a resource type's days and jobs."""
     auth.customer(request, Permission.EXPORTS_READ)
     urls = Urls(context_of(request).public_url)
-    return json_answer(shapes.export_shape(urls, parse_resource_type(resource_type)))
+    return json_response(shapes.export_shape(urls, parse_resource_type(resource_type)))
 
 
 @router.api_route("/v1/Exports/{resource_type}/Days", methods=READ)
@@ -51,7 +51,7 @@ def list_days(request: Request, resource_type: str) -> Response:
     with context.database.snapshot() as tx:
         page = read_page(_DayListing(tx, account, kind, now), asked)
     days = [shapes.day_shape(day_file) for day_file in page.items]
-    return json_answer({"meta": pages.meta(asked, page, key="days"), "days": days})
+    return json_response({"meta": pages.meta(asked, page, key="days"), "days": days})
 
 
 @router.api_route("/v1/Exports/{resource_type}/Days/{day}", methods=READ)
@@ -71,7 +71,9 @@ def fetch_day(request: Request, resource_type: str, day: str) -> Response:
         caller=request.state.caller,
         request_id=request.state.request_id,
     )
-    return json_answer({"redirect_to": address}, status=307, headers={"Location": address, "Cache-Control": "no-store"})
+    return json_response(
+        {"redirect_to": address}, status=307, headers={"Location": address, "Cache-Control": "no-store"}
+    )
 
 
 def published_day(request: Request, resource_type: str, day: str, *, permission: Permission) -> DayFile:

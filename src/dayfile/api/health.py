@@ -9,9 +9,9 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dayfile.api.answers import json_answer
 from dayfile.api.context import Context, context_of
 from dayfile.api.exports import READ
+from dayfile.api.responses import json_response
 from dayfile.checks.vitals import Level
 from dayfile.errors import Transient
 from dayfile.objects.layout import UNIQUE_DIGITS, probe_key
@@ -28,7 +28,7 @@ router = APIRouter()
 @router.api_route("/healthz", methods=READ)
 async def alive() -> Response:
     """Answer 200 as long as the server runs; it depends on nothing else."""
-    return json_answer({"status": "ok"})
+    return json_response({"status": "ok"})
 
 
 @router.api_route("/readyz", methods=READ)
@@ -44,7 +44,7 @@ def ready(request: Request) -> Response:
     if _is_verbose(request) and _may_see_more(request, context):
         return _verbose(context, readiness)
     readiness.check(context)
-    return json_answer({"status": "ok"})
+    return json_response({"status": "ok"})
 
 
 def _is_verbose(request: Request) -> bool:
@@ -74,7 +74,7 @@ def _verbose(context: Context, readiness: Readiness) -> Response:
     answers = {"status": _STATUSES[Level.OK if trouble is None else Level.BAD], "text": trouble or "answer"}
     checks = {sign.name: {"status": _STATUSES[sign.level], "text": sign.text, **sign.facts} for sign in signs}
     body = {"status": status, "checks": {"database and storage": answers, **checks}}
-    return json_answer(body, status=200 if trouble is None else 503, headers={"Cache-Control": "no-store"})
+    return json_response(body, status=200 if trouble is None else 503, headers={"Cache-Control": "no-store"})
 
 
 class Readiness:

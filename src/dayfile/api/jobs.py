@@ -12,8 +12,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dayfile.api import auth, shapes
-from dayfile.api.answers import json_answer
-from dayfile.api.bodies import read_form
 from dayfile.api.context import context_of
 from dayfile.api.exports import READ
 from dayfile.api.paging import Cursor, PageUrls, Position, Side, parse_page_request, read_page
@@ -26,8 +24,10 @@ from dayfile.api.params import (
     parse_parameters,
     required,
 )
+from dayfile.api.queue_places import QueuePlaces, queue_of, rate_of
 from dayfile.api.receivers import check_receiver
-from dayfile.api.standings import JobStandings, queue_of, rate_of
+from dayfile.api.request_bodies import read_form
+from dayfile.api.responses import json_response
 from dayfile.api.urls import Urls
 from dayfile.errors import InvalidParameter, NotFound
 from dayfile.model.account import Account
@@ -54,8 +54,8 @@ def fetch_job(request: Request, job_sid: str) -> Response:
         if job is None:
             raise NotFound(f"there is no job {sid}")
         days = tx.jobs.days([job.sid])[job.sid]
-        standing = JobStandings.of([job], tx, now=now).standing(job)
-    return json_answer(shapes.job_shape(Urls(context.public_url), job, days, standing))
+        place = QueuePlaces.of([job], tx, now=now).place(job)
+    return json_response(shapes.job_shape(Urls(context.public_url), job, days, place))
 
 
 @router.delete("/v1/Exports/Jobs/{job_sid}")
@@ -77,9 +77,9 @@ def list_jobs(request: Request, resource_type: str) -> Response:
     with context.database.snapshot() as tx:
         page = read_page(_JobListing(tx, account, kind, now - context.job_lifetime), asked)
         days = tx.jobs.days([job.sid for job in page.items])
-        standings = JobStandings.of(page.items, tx, now=now)
-    jobs = [shapes.custom_job_shape(job, days[job.sid], standings.standing(job)) for job in page.items]
-    return json_answer({"meta": pages.meta(asked, page, key="jobs"), "jobs": jobs})
+        places = QueuePlaces.of(page.items, tx, now=now)
+    jobs = [shapes.custom_job_shape(job, days[job.sid], places.place(job)) for job in page.items]
+    return json_response({"meta": pages.meta(asked, page, key="jobs"), "jobs": jobs})
 
 
 @router.post("/v1/Exports/{resource_type}/Jobs")
@@ -101,8 +101,8 @@ def _create_job(request: Request, resource_type: str, form: bytes) -> Response:
     job = context.custom_jobs.submit(
         asked, actor=auth.actor(request), look=lambda tx, new: queues.append(queue_of([new], tx))
     )
-    standing = JobStandings(queues[0], rate, now).standing(job)
-    return json_answer(shapes.custom_job_shape(job, None, standing), status=201)
+    place = QueuePlaces(queues[0], rate, now).place(job)
+    return json_response(shapes.custom_job_shape(job, None, place), status=201)
 
 
 def parse_job_request(form: bytes, account: Account, resource_type: ResourceType, *, now: datetime) -> JobRequest:

@@ -13,11 +13,11 @@ from starlette.responses import Response
 from dayfile.api import auth
 from dayfile.api.account_shapes import key_shape
 from dayfile.api.accounts import known_sid
-from dayfile.api.answers import json_answer
-from dayfile.api.bodies import read_json
 from dayfile.api.context import context_of
 from dayfile.api.exports import READ
 from dayfile.api.params import check_length, parse_members, text_member
+from dayfile.api.request_bodies import read_json
+from dayfile.api.responses import json_response
 from dayfile.errors import InvalidParameter, NotFound
 from dayfile.model.account import AccountSid
 from dayfile.model.account_entry import LONGEST_NAME
@@ -38,7 +38,7 @@ def list_keys(request: Request, account_sid: str) -> Response:
     with context_of(request).database.snapshot() as tx:
         tx.accounts.get(sid)
         keys = tx.keys.listed(account=sid)
-    return json_answer({"keys": [key_shape(key) for key in keys]})
+    return json_response({"keys": [key_shape(key) for key in keys]})
 
 
 @router.post("/v1/Accounts/{account_sid}/Keys")
@@ -74,7 +74,7 @@ def _create_key(request: Request, account_sid: str, body: bytes) -> Response:
         )
     )
     shape = dict(key_shape(new.key)) | {"secret": new.secret}
-    return json_answer(shape, status=201, headers={"Cache-Control": "no-store"})
+    return json_response(shape, status=201, headers={"Cache-Control": "no-store"})
 
 
 def _account(request: Request, account_sid: str) -> AccountSid:

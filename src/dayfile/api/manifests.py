@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dayfile.api import shapes
-from dayfile.api.answers import json_answer
 from dayfile.api.context import context_of
 from dayfile.api.exports import READ, published_day
+from dayfile.api.responses import json_response
 from dayfile.api.urls import Urls
 from dayfile.model.credential import Permission
 
@@ -23,4 +23,4 @@ router = APIRouter()
 def fetch_manifest(request: Request, resource_type: str, day: str) -> Response:
     """Fetch the manifest of the day's currently published file."""
     day_file = published_day(request, resource_type, day, permission=Permission.EXPORTS_READ)
-    return json_answer(shapes.manifest_shape(Urls(context_of(request).public_url), day_file))
+    return json_response(shapes.manifest_shape(Urls(context_of(request).public_url), day_file))

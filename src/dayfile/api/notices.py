@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dayfile.api import auth, shapes
-from dayfile.api.answers import json_answer
 from dayfile.api.context import context_of
 from dayfile.api.exports import READ
 from dayfile.api.paging import Cursor, PageUrls, Position, Side, parse_page_request, read_page
+from dayfile.api.responses import json_response
 from dayfile.api.urls import Urls
 from dayfile.errors import NotFound
 from dayfile.model.account import Account
@@ -33,7 +33,7 @@ def list_notices(request: Request) -> Response:
     with context.database.snapshot() as tx:
         page = read_page(_NoticeListing(tx, account), asked)
     notices = [shapes.notice_shape(urls, notice) for notice in page.items]
-    return json_answer({"meta": pages.meta(asked, page, key="notices"), "notices": notices})
+    return json_response({"meta": pages.meta(asked, page, key="notices"), "notices": notices})
 
 
 @router.api_route("/v1/Notices/{event_sid}", methods=READ)
@@ -46,7 +46,7 @@ def fetch_notice(request: Request, event_sid: str) -> Response:
         if notice is None:
             raise NotFound(f"there is no notice {sid}")
         attempts = tx.notices.attempts(sid)
-    return json_answer(shapes.fetched_notice_shape(Urls(context.public_url), notice, attempts))
+    return json_response(shapes.fetched_notice_shape(Urls(context.public_url), notice, attempts))
 
 
 @router.post("/v1/Notices/{event_sid}/Attempts")
@@ -54,7 +54,7 @@ def replay_notice(request: Request, event_sid: str) -> Response:
     """Replay a notice, ended or pending. Answers 202, since the attempt follows later."""
     context, account = context_of(request), auth.customer(request, Permission.JOBS_WRITE)
     notice = context.replay.replay(parse_event_sid(event_sid), actor=auth.actor(request), account=account.sid)
-    return json_answer(shapes.notice_shape(Urls(context.public_url), notice), status=202)
+    return json_response(shapes.notice_shape(Urls(context.public_url), notice), status=202)
 
 
 @dataclass(frozen=True, slots=True)

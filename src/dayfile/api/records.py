@@ -18,13 +18,13 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dayfile.api.answers import json_answer
 from dayfile.api.auth import caller, callers, counted
 from dayfile.api.body_room import BodyRoom
 from dayfile.api.content_type import check_batch_type
 from dayfile.api.context import context_of
 from dayfile.api.incoming import IncomingBody
 from dayfile.api.micro_batches import MicroBatches
+from dayfile.api.responses import json_response
 from dayfile.api.shapes import Body
 from dayfile.errors import DayfileError, InvalidBody, InvalidParameter, TooLarge, Unauthorized
 from dayfile.intake.body import Compression
@@ -70,7 +70,7 @@ async def accept_records(request: Request) -> Response:
     check_batch_type(request)
     _check_head(request)
     receipt = await _door_of(request).receive(request)
-    return json_answer(_receipt_shape(receipt), status=400 if receipt.is_refused else 200)
+    return json_response(_receipt_shape(receipt), status=400 if receipt.is_refused else 200)
 
 
 router.add_route("/v1/Records/{resource_type}", accept_records, methods=["POST"])

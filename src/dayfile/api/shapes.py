@@ -21,7 +21,7 @@ LARGEST_SIZE = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class QueuePlace:
     """The place of a job in the queue and its estimated end; both None once it is over."""
 
     position: int | None
@@ -63,7 +63,7 @@ def day_shape(day_file: DayFile) -> Body:
     }
 
 
-def custom_job_shape(job: Job, days: Iterable[JobDay] | None, standing: Standing) -> Body:
+def custom_job_shape(job: Job, days: Iterable[JobDay] | None, place: QueuePlace) -> Body:
     """Return a job as it is created and listed; `days` is None on creation, when there are no details."""
     return {
         "start_day": str(job.days.first),
@@ -75,11 +75,11 @@ def custom_job_shape(job: Job, days: Iterable[JobDay] | None, standing: Standing
         "webhook_url": job.webhook_url,
         "email": job.email,
         "resource_type": job.resource_type.name,
-        **_standing(standing),
+        **_place(place),
     }
 
 
-def job_shape(urls: Urls, job: Job, days: Iterable[JobDay], standing: Standing) -> Body:
+def job_shape(urls: Urls, job: Job, days: Iterable[JobDay], place: QueuePlace) -> Body:
     """Return a job as it is fetched by its sid."""
     return {
         "start_day": str(job.days.first),
@@ -92,7 +92,7 @@ def job_shape(urls: Urls, job: Job, days: Iterable[JobDay], standing: Standing) 
         "webhook_method": job.webhook_method,
         "email": job.email,
         "resource_type": job.resource_type.name,
-        **_standing(standing),
+        **_place(place),
     }
 
 
@@ -189,10 +189,10 @@ def _details(days: Iterable[JobDay]) -> list[Body]:
     ]
 
 
-def _standing(standing: Standing) -> Body:
-    done_at = standing.done_at
+def _place(place: QueuePlace) -> Body:
+    done_at = place.done_at
     return {
-        "job_queue_position": None if standing.position is None else str(standing.position),
+        "job_queue_position": None if place.position is None else str(place.position),
         # Twilio's format: milliseconds, and no zone although it is UTC.
         "estimated_completion_time": None
         if done_at is None

@@ -90,7 +90,7 @@ class AccountView:
     def jobs(self, resource_type: ResourceType) -> Iterator[RemoteJob]:
         """Give all jobs on the list, newest first."""
         from dayfile.api import shapes
-        from dayfile.api.standings import JobStandings
+        from dayfile.api.queue_places import QueuePlaces
         from dayfile.client.answers import read_job
 
         now, before = self._service.clock.now(), None
@@ -99,9 +99,9 @@ class AccountView:
             with self._service.database.snapshot() as tx:
                 page = tx.jobs.page(self._account, resource_type, before=before, limit=_PAGE, over_since=over_since)
                 days = tx.jobs.days([job.sid for job in page])
-                standings = JobStandings.of(page, tx, now=now)
+                places = QueuePlaces.of(page, tx, now=now)
             for job in page:
-                yield read_job(shapes.custom_job_shape(job, days[job.sid], standings.standing(job)))
+                yield read_job(shapes.custom_job_shape(job, days[job.sid], places.place(job)))
             if len(page) < _PAGE:
                 return
             before = page[-1].submit_number
@@ -109,13 +109,13 @@ class AccountView:
     def job(self, sid: str) -> RemoteJob:
         """Return the job as it stands; raises NotFound."""
         from dayfile.api import shapes
-        from dayfile.api.standings import JobStandings
+        from dayfile.api.queue_places import QueuePlaces
         from dayfile.client.answers import read_job
 
         job, days = self._job(sid)
         with self._service.database.snapshot() as tx:
-            standing = JobStandings.of([job], tx, now=self._service.clock.now()).standing(job)
-        return read_job(shapes.job_shape(self._urls, job, days, standing))
+            place = QueuePlaces.of([job], tx, now=self._service.clock.now()).place(job)
+        return read_job(shapes.job_shape(self._urls, job, days, place))
 
     def errors(self, sid: str) -> list[DayError]:
         """Return the days of a job whose last attempt failed, in order; raises NotFound."""

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dayfile.api import shapes
-from dayfile.api.shapes import Standing
+from dayfile.api.shapes import QueuePlace
 from dayfile.api.urls import Urls
 from dayfile.files.gzip import compress
 from dayfile.model.account import AccountSid
@@ -104,7 +104,7 @@ def test_the_create_date_is_the_utc_day_of_publication() -> None:
 @pytest.mark.compat(41)
 def test_an_estimate_has_milliseconds_and_no_zone(done_at: datetime | None, shown: str | None) -> None:
     """The one form that was seen in the wild; it is UTC all the same."""
-    body = shapes.custom_job_shape(a_job(), None, Standing(position=2, done_at=done_at))
+    body = shapes.custom_job_shape(a_job(), None, QueuePlace(position=2, done_at=done_at))
     assert body["estimated_completion_time"] == shown
     assert body["job_queue_position"] == "2"  # text: strictly typed clients bind it so
 
@@ -117,7 +117,7 @@ def test_details_group_days_by_status_and_count_all_of_them() -> None:
         JobDay(job_sid=a_job().sid, day=FIRST + n, status=status, attempt=1, error="for the operator only")
         for n, status in enumerate(statuses)
     ]
-    body: dict[str, Any] = dict(shapes.job_shape(URLS, a_job(), days, Standing(position=None, done_at=None)))
+    body: dict[str, Any] = dict(shapes.job_shape(URLS, a_job(), days, QueuePlace(position=None, done_at=None)))
     assert body["details"] == [
         {"status": "Completed", "count": 2, "days": ["2026-11-01", "2026-11-03"]},
         {"status": "Failed", "count": 1, "days": ["2026-11-02"]},

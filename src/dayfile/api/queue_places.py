@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from dayfile.api.shapes import Standing
+from dayfile.api.shapes import QueuePlace
 from dayfile.model.job import RATE_DAYS, RATE_WINDOW, Job, Queue, days_per_second
 from dayfile.store.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
-class JobStandings:
+class QueuePlaces:
     """The queue and how fast it moves, as of one moment."""
 
     queue: Queue
@@ -20,16 +20,16 @@ class JobStandings:
     now: datetime
 
     @classmethod
-    def of(cls, jobs: Sequence[Job], tx: Transaction, *, now: datetime) -> JobStandings:
+    def of(cls, jobs: Sequence[Job], tx: Transaction, *, now: datetime) -> QueuePlaces:
         """Look at the queue for these jobs."""
         unfinished = [job for job in jobs if job.over_at is None]
         if not unfinished:
             return cls(Queue.of(()), None, now)  # nobody will ask
         return cls(queue_of(unfinished, tx), rate_of(tx, now=now), now)
 
-    def standing(self, job: Job) -> Standing:
+    def place(self, job: Job) -> QueuePlace:
         """Return the position and the estimate of a job."""
-        return Standing(
+        return QueuePlace(
             position=self.queue.position(job),
             done_at=self.queue.estimated_completion(job, days_per_second=self.days_per_second, now=self.now),
         )
