@@ -13,7 +13,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from dayfile.api.explanations import EXPLANATIONS
+from dayfile.api.error_table import BY_CODE
 from dayfile.api.openapi.document import OPERATIONS
 from dayfile.console.page import console_page
 from dayfile.model.credential import Scope
@@ -138,4 +138,4 @@ def test_nothing_of_a_foreign_batch_is_waited_for(server: Server) -> None:
 
 def test_the_explanation_names_the_cause() -> None:
     """Whoever follows more_info must find it."""
-    assert "page of another site" in EXPLANATIONS[20403].happened
+    assert "page of another site" in BY_CODE[20403].happened

@@ -12,8 +12,8 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from dayfile.api.app import ROUTERS
-from dayfile.api.explanations import EXPLANATIONS
-from dayfile.api.openapi.document import OPERATIONS, codes_of
+from dayfile.api.error_table import BY_CODE, rows_with
+from dayfile.api.openapi.document import OPERATIONS
 from dayfile.api.openapi.operation import Node
 from tests.support.documented import DOCUMENT, READING, complaints
 from tests.support.face import Face
@@ -94,10 +94,10 @@ def test_examples_of_parameters_and_forms_are_allowed() -> None:
 
 def test_every_code_that_an_answer_can_carry_is_explained() -> None:
     """more_info must lead somewhere, from each error of each operation, and say what happened and what to do."""
-    carried = {code for operation in OPERATIONS for status in operation.failures for code in codes_of(status)}
-    assert carried <= set(EXPLANATIONS)
+    carried = {row.code for operation in OPERATIONS for status in operation.failures for row in rows_with(status)}
+    assert carried <= set(BY_CODE)
     for code in carried:
-        explanation = EXPLANATIONS[code]
+        explanation = BY_CODE[code]
         for told in (explanation.title, explanation.happened, explanation.to_do):
             assert told.strip(), code
 

@@ -8,8 +8,7 @@ import httpx2
 import pytest
 from fastapi import APIRouter
 
-from dayfile.api.explanations import EXPLANATIONS
-from dayfile.api.meanings import BUG, ERRORS
+from dayfile.api.error_table import BUG, ERRORS, row_of
 from dayfile.errors import (
     AccountSuspended,
     DatabaseUnavailable,
@@ -204,12 +203,20 @@ def test_a_database_that_is_away_is_a_503(face: Face, client: httpx2.Client, mon
 
 @pytest.mark.compat(15)
 def test_every_code_is_explained() -> None:
-    """more_info must lead somewhere, and nothing is explained that never happens."""
-    assert {meaning.code for meaning in (*ERRORS.values(), BUG)} == set(EXPLANATIONS)
+    """more_info must lead somewhere, and say what happened and what to do."""
+    texts = [text for row in ERRORS for text in (row.title, row.happened, row.to_do)]
+    assert [text for text in texts if text != text.strip() or not text] == []
+    assert len({row.happened for row in ERRORS}) == len(ERRORS)
 
 
-def test_every_error_has_one_meaning() -> None:
-    """Two codes for one error, or one status for two, would leave clients guessing."""
-    assert len(set(ERRORS.values())) == len(ERRORS)
-    assert ERRORS[AccountSuspended].code == 20005
-    assert all(issubclass(kind, DayfileError) for kind in ERRORS)
+def test_every_error_has_one_row() -> None:
+    """Two codes for one error, or two errors with one code, would leave clients guessing."""
+    assert len({row.kind for row in ERRORS}) == len({row.code for row in ERRORS}) == len(ERRORS)
+    assert row_of(AccountSuspended("suspended")).code == 20005
+    assert all(issubclass(row.kind, DayfileError) for row in ERRORS if row is not BUG)
+
+
+def test_an_error_without_a_row_is_that_of_its_kind_or_a_bug() -> None:
+    """A new kind of NotFound must not become an internal error, and a bug must not look like a client's mistake."""
+    assert row_of(DatabaseUnavailable("away")).code == 20503
+    assert row_of(KeyError("key")) is row_of(DayfileError("of no kind")) is BUG

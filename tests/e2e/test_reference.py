@@ -12,14 +12,14 @@ import httpx2
 import pytest
 
 from dayfile import __version__
-from dayfile.api.explanations import EXPLANATIONS
+from dayfile.api.error_table import BY_CODE
 from dayfile.api.openapi.document import OPERATIONS
 from tests.support.browser import look
 from tests.support.documented import DOCUMENT
 from tests.support.face import Face
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
-PAGES = ("/docs", *(f"/errors/{code}" for code in EXPLANATIONS))
+PAGES = ("/docs", *(f"/errors/{code}" for code in BY_CODE))
 
 
 def page(face: Face, path: str) -> httpx2.Response:
@@ -42,7 +42,7 @@ def test_the_reference_shows_all_that_the_document_says(face: Face) -> None:
         assert f'<article id="{name}">' in text
         for member in schema["properties"]:
             assert f"<code>{member}</code>" in text
-    for code in EXPLANATIONS:
+    for code in BY_CODE:
         assert f'href="/errors/{code}"' in text
 
 
@@ -53,7 +53,7 @@ def test_what_the_reference_links_to_is_there(face: Face) -> None:
     anchors = {target for target in targets if target.startswith("#")}
     assert {anchor for anchor in anchors if f'id="{anchor[1:]}"' not in text} == set()
     rest = {target for target in targets - anchors if not target.startswith("data:")}
-    assert rest == {"/", "/docs", "/openapi.json", *(f"/errors/{code}" for code in EXPLANATIONS)}
+    assert rest == {"/", "/docs", "/openapi.json", *(f"/errors/{code}" for code in BY_CODE)}
 
 
 def test_calls_can_be_pasted(face: Face) -> None:
@@ -82,11 +82,11 @@ def test_a_page_loads_nothing_and_runs_nothing_but_its_own(face: Face, path: str
     assert __version__ not in answer.text  # the port is open to the world, and holes go by versions
 
 
-@pytest.mark.parametrize("code", list(EXPLANATIONS))
+@pytest.mark.parametrize("code", list(BY_CODE))
 def test_every_error_has_a_page(face: Face, code: int) -> None:
     """more_info is clicked on by somebody in trouble: what happened, what to do, and which status that was."""
     text = html.unescape(page(face, f"/errors/{code}").text)
-    explanation = EXPLANATIONS[code]
+    explanation = BY_CODE[code]
     for told in (str(code), explanation.title, explanation.happened, explanation.to_do):
         assert told in text
     assert httpx2.get(f"{face.url}/errors/{code}").json()["title"] == explanation.title

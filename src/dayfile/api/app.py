@@ -31,8 +31,8 @@ from dayfile.api import (
 from dayfile.api.concurrency import Concurrency
 from dayfile.api.context import Context
 from dayfile.api.edge import Edge
+from dayfile.api.error_table import BUG, ErrorRow, MethodNotAllowed, row_of
 from dayfile.api.health import Readiness
-from dayfile.api.meanings import BUG, ERRORS, Meaning, MethodNotAllowed
 from dayfile.api.memory_room import MemoryRoom
 from dayfile.api.ranges import RangeNotSatisfiable
 from dayfile.api.responses import error_response
@@ -94,22 +94,18 @@ def answer(context: Context, scope: Scope, error: Exception) -> Response:
     It is a page where Accept prefers HTML, else the body that every client of the API can parse.
     """
     error = _ours(error, scope)
-    meaning = next((ERRORS[kind] for kind in type(error).__mro__ if kind in ERRORS), BUG)
-    scope["state"] |= {"error": error, "code": meaning.code}
+    row = row_of(error)
+    scope["state"] |= {"error": error, "code": row.code}
+    message, headers = _message(error, row, scope), _headers(error, scope)
     if prefers_html(Headers(scope=scope)):
-        return explanations.failure_page(
-            status=meaning.status,
-            code=meaning.code,
-            message=_message(error, meaning, scope),
-            request_id=scope["state"]["request_id"],
-            headers=_headers(error, scope),
-        )
+        request_id = scope["state"]["request_id"]
+        return explanations.failure_page(row, message=message, request_id=request_id, headers=headers)
     return error_response(
-        status=meaning.status,
-        code=meaning.code,
-        message=_message(error, meaning, scope),
-        more_info=Urls(context.public_url).error(meaning.code),
-        headers=_headers(error, scope),
+        status=row.status,
+        code=row.code,
+        message=message,
+        more_info=Urls(context.public_url).error(row.code),
+        headers=headers,
     )
 
 
@@ -128,8 +124,8 @@ def _allowed(scope: Scope) -> str:
     return ", ".join(sorted({"OPTIONS"}.union(*(getattr(route, "methods", ()) for route in routes))))
 
 
-def _message(error: Exception, meaning: Meaning, scope: Scope) -> str:
-    if meaning == BUG:
+def _message(error: Exception, row: ErrorRow, scope: Scope) -> str:
+    if row is BUG:
         return f"Internal error. The operator finds it in the log under the request id {scope['state']['request_id']}"
     if not isinstance(error, NotFound):
         return str(error)

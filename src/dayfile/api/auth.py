@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from starlette.requests import Request
 
 from dayfile.api.concurrency import concurrency_of
 from dayfile.api.context import context_of
-from dayfile.api.failed_logins import FAILED
 from dayfile.errors import DayfileError, Unauthorized
 from dayfile.model.account import Account
 from dayfile.model.credential import Actor, Caller, Permission, Scope
-from dayfile.web.basic import read_basic
-
-_SID = re.compile(r"[A-Z]{2}[0-9a-f]{32}", re.ASCII)
+from dayfile.web.basic import BasicLogin, note_failed_login, read_login
 
 
 def caller(request: Request) -> Caller:
@@ -32,14 +28,14 @@ def caller(request: Request) -> Caller:
 def callers(requests: Sequence[Request]) -> list[Caller | DayfileError]:
     """Return the caller, or the error that `caller` would raise, for each of some requests; one query for all."""
     logins = [_login_or_not(request) for request in requests]
-    known = [login for login in logins if isinstance(login, tuple)]
+    known = [login for login in logins if isinstance(login, BasicLogin)]
     owners = iter(context_of(requests[0]).authenticator.authenticate_all(known) if known else ())
-    found: list[Caller | DayfileError] = [next(owners) if isinstance(login, tuple) else login for login in logins]
+    found: list[Caller | DayfileError] = [next(owners) if isinstance(login, BasicLogin) else login for login in logins]
     for request, login, owner in zip(requests, logins, found, strict=True):
         if isinstance(owner, Caller):
             request.state.caller = owner.credential  # for the line in the log
-        elif isinstance(owner, Unauthorized) and isinstance(login, tuple):
-            request.scope["state"][FAILED] = login[0]
+        elif isinstance(owner, Unauthorized) and isinstance(login, BasicLogin):
+            note_failed_login(request.scope, login.username)
     return found
 
 
@@ -79,12 +75,10 @@ def actor(request: Request) -> Actor:
     return Actor(name=request.state.caller, address=request.state.client or None)
 
 
-def _login_or_not(request: Request) -> tuple[str, str] | Unauthorized:
-    authorization = request.headers.get("authorization", "")
-    username, password = read_basic(authorization)
-    # Text that cannot be a sid is never looked up: the database may not even be able to hold it.
-    if _SID.fullmatch(username):
-        return username, password
-    if authorization:
-        request.scope["state"][FAILED] = username
+def _login_or_not(request: Request) -> BasicLogin | Unauthorized:
+    login = read_login(request.headers)
+    if login is not None and login.may_exist:
+        return login
+    if login is not None:
+        note_failed_login(request.scope, login.username)
     return Unauthorized("Authenticate")

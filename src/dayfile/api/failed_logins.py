@@ -13,10 +13,8 @@ from starlette.types import Scope
 
 from dayfile.clock import Clock
 from dayfile.errors import TooManyRequests
+from dayfile.web.basic import FAILED_LOGIN
 from dayfile.web.login_delays import DelayRule, LoginDelays
-
-FAILED = "failed_login"
-"""Key of the user name in the state of a request with wrong credentials. Missing credentials are not wrong."""
 
 _SHOWN = re.compile(r"[A-Z]{2}[0-9a-f]{32}", re.ASCII)
 _SHOWN_CHARACTERS = 8
@@ -51,7 +49,7 @@ class FailedLogins:
         instead of waiting if too many responses are delayed already.
         """
         state = scope["state"]
-        if (username := state.pop(FAILED, None)) is not None:
+        if (username := state.pop(FAILED_LOGIN, None)) is not None:
             await self._hold_back(username, scope, gone)
         elif (credential := state.get("caller")) is not None:
             self._delays.succeed(credential, client=state["client"])

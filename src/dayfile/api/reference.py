@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dayfile.api.context import context_of
-from dayfile.api.explanations import EXPLANATIONS
+from dayfile.api.error_table import BY_CODE, rows_with
 from dayfile.api.exports import READ
-from dayfile.api.openapi.document import FAILURES, codes_of, create_document
+from dayfile.api.openapi.document import FAILURES, create_document
 from dayfile.api.openapi.operation import OPERATOR
 from dayfile.api.openapi.reading import Reading, paragraphs
 from dayfile.web.sheet import Sheet
@@ -42,8 +42,8 @@ def _page(public_url: str) -> Response:
         reading=Reading(create_document(public_url)),
         url=public_url,
         operator=OPERATOR,
-        explanations=EXPLANATIONS,
-        codes={str(status): codes_of(status) for status in FAILURES},
+        explanations=BY_CODE,
+        codes={str(status): [row.code for row in rows_with(status)] for status in FAILURES},
     )
 
 

@@ -17,6 +17,7 @@ from starlette.responses import RedirectResponse, Response
 
 from dayfile.console.instance import Instance
 from dayfile.errors import Forbidden, Unauthorized
+from dayfile.web.basic import note_failed_login
 from dayfile.web.browser import is_browser
 from dayfile.web.form import read_page_form
 from dayfile.web.session_cookie import SessionCookie
@@ -66,7 +67,7 @@ class SignIn:
         token = self._new_session(request, key_sid, secret)
         if token is None:
             shown = key_sid[:_SHOWN_CHARACTERS]
-            request.scope["state"]["failed_login"] = shown
+            note_failed_login(request.scope, shown)
             return self.form(request, key_sid=shown, problem=_WRONG)
         former = self._cookie.read(request)
         if former is not None:

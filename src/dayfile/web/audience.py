@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
@@ -14,11 +13,9 @@ from starlette.requests import Request
 from dayfile.accounts.authenticate import Authenticator
 from dayfile.accounts.sessions import Sessions
 from dayfile.errors import AccountSuspended, Unauthorized
-from dayfile.web.basic import read_basic
+from dayfile.web.basic import note_failed_login, read_login
 from dayfile.web.client_address import TrustedProxies
 from dayfile.web.session_cookie import SessionCookie
-
-_SID = re.compile(r"[A-Z]{2}[0-9a-f]{32}", re.ASCII)
 
 
 class Reception(Protocol):
@@ -82,19 +79,17 @@ def stranger(request: Request, instance: Reception) -> Visitor:
 
 
 def _operator(request: Request, authenticator: Authenticator) -> str | None:
-    authorization = request.headers.get("authorization", "")
-    sid, secret = read_basic(authorization)
-    if not authorization:
+    login = read_login(request.headers)
+    if login is None:
         return None
     try:
-        # Text that cannot be a sid is never looked up: the database may not even be able to hold it.
-        if _SID.fullmatch(sid):
-            return sid if authenticator.authenticate(sid, secret).account is None else None
+        if login.may_exist:
+            return login.username if authenticator.authenticate(*login).account is None else None
     except AccountSuspended:
         return None
     except Unauthorized:
         pass
-    request.state.failed_login = sid  # the answer is delayed
+    note_failed_login(request.scope, login.username)
     return None
 
 

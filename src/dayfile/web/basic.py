@@ -1,18 +1,55 @@
-"""HTTP Basic credentials, parsed for both the API and the console."""
+"""HTTP Basic credentials: parsed once, for the API and for pages."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import re
+from typing import Final, NamedTuple
+
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+FAILED_LOGIN: Final = "failed_login"
+"""Key of the user name in the state of a request with wrong credentials. Missing credentials are not wrong."""
+
+_SID: Final = re.compile(r"[A-Z]{2}[0-9a-f]{32}", re.ASCII)
 
 
-def read_basic(authorization: str) -> tuple[str, str]:
-    """Return user name and password of an Authorization header; two empty texts if it is not valid Basic."""
+class BasicLogin(NamedTuple):
+    """The user name and password that a request brought."""
+
+    username: str
+    password: str
+
+    @property
+    def may_exist(self) -> bool:
+        """True if the user name is a sid. Other text is never looked up: the database may be unable to hold it."""
+        return _SID.fullmatch(self.username) is not None
+
+
+_UNREADABLE: Final = BasicLogin("", "")
+
+
+def read_login(headers: Headers) -> BasicLogin | None:
+    """Return the Basic credentials of a request, or None without an Authorization header, or with an empty one.
+
+    Credentials that are not valid Basic are wrong rather than missing, so they come back as empty texts. Of several
+    headers the first counts.
+    """
+    authorization = headers.get("authorization", "")
+    if not authorization:
+        return None
     scheme, _, encoded = authorization.partition(" ")
     if scheme.lower() != "basic":
-        return "", ""
+        return _UNREADABLE
     try:
         username, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
     except (binascii.Error, ValueError):
-        return "", ""
-    return (username, password) if colon else ("", "")
+        return _UNREADABLE
+    return BasicLogin(username, password) if colon else _UNREADABLE
+
+
+def note_failed_login(scope: Scope, username: str) -> None:
+    """Note that the credentials of a request are wrong, so that its response is delayed."""
+    scope["state"][FAILED_LOGIN] = username

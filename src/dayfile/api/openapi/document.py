@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from dayfile.api.explanations import EXPLANATIONS
-from dayfile.api.meanings import BUG, ERRORS
+from dayfile.api.error_table import BUG, ERRORS, rows_with
 from dayfile.api.openapi import account_schemas, accounts, exports, files, jobs, notices, records, server
 from dayfile.api.openapi.operation import ACCOUNT, OPERATOR, Node, Operation, answer, ref, schema
 from dayfile.api.openapi.schemas import SCHEMAS, SHA256, text
@@ -136,23 +135,18 @@ def _operation(operation: Operation) -> Node:
 
 
 def _names_of_failures() -> Mapping[int, str]:
-    """Return a name for each status of an error: the title of the first error that has it."""
+    """Return a name for each status of an error: that of the first error that has it."""
     names: dict[int, str] = {}
-    for kind, meaning in ERRORS.items():
-        names.setdefault(meaning.status, kind.__name__)
+    for row in ERRORS:
+        names.setdefault(row.status, row.kind.__name__)
     return names | {BUG.status: "InternalError"}
 
 
 FAILURES = _names_of_failures()
 
 
-def codes_of(status: int) -> list[int]:
-    """Return the codes of the errors that have a status."""
-    return [meaning.code for meaning in (*ERRORS.values(), BUG) if meaning.status == status]
-
-
 def _failure(status: int) -> Node:
-    explained = [f"- `{code}` {EXPLANATIONS[code].title}. {EXPLANATIONS[code].happened}" for code in codes_of(status)]
+    explained = [f"- `{row.code}` {row.title}. {row.happened}" for row in rows_with(status)]
     return answer(
         says="\n".join((HTTPStatus(status).phrase, "", *explained)),
         content={"application/json": {"schema": schema("Error")}},
