@@ -33,7 +33,7 @@ from dayfile.store.database import file_of
 
 # Most commands do without the web framework, DuckDB and Arrow, which load slowly: imported where they are used.
 if TYPE_CHECKING:
-    from fastapi import APIRouter
+    from starlette.routing import Route
     from starlette.types import ASGIApp
 
     from dayfile.api.context import Context
@@ -206,7 +206,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
             allow=self.settings.webhook_allow or (), resolver=self.overrides.resolver or SystemResolver()
         )
 
-    def api(self, *, pages: Iterable[APIRouter] = ()) -> ASGIApp:
+    def api(self, *, pages: Iterable[Route] = ()) -> ASGIApp:
         """Return the web application; `pages` are other faces under the same roof."""
         from dayfile.api.app import create_app
 

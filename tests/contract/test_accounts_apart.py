@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from dayfile.api.openapi.document import OPERATIONS
+from dayfile.api.app import OPERATIONS
 from dayfile.model.credential import KeyKind
 from dayfile.model.job import JobSid
 from tests.support.face import Face, Login, served_face

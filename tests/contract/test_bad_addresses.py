@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dayfile.api.openapi.document import OPERATIONS
+from dayfile.api.app import OPERATIONS
 from dayfile.model.credential import Scope
 from tests.support.documented import READING
 from tests.support.intake_server import Server, served

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from dayfile.api.openapi.document import OPERATIONS
+from dayfile.api.app import OPERATIONS
 from tests.support.documented import READING
 from tests.support.intake_server import Server, served
 from tests.support.refusal import FORM, Refusal, ask, nothing_changes

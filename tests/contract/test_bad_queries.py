@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from dayfile.api.openapi.document import OPERATIONS
+from dayfile.api.app import OPERATIONS
 from tests.support.documented import READING
 from tests.support.intake_server import Server, served
 from tests.support.refusal import ask, nothing_changes

@@ -50,7 +50,7 @@ class Server:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One for all tests."""
     with Service.open(Settings.read(data_dir=tmp_path_factory.mktemp("basic"))) as service, recorded_log() as log:
-        app = create_app(service.context, pages=[console_page(service.context)], delay_rule=NO_DELAYS)
+        app = create_app(service.context, pages=console_page(service.context), delay_rule=NO_DELAYS)
         with serving(lambda _: app) as url:
             yield Server(service, url, log)
 

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
-from fastapi import APIRouter
 from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from dayfile.api import auth
 from dayfile.api.concurrency import Concurrency
@@ -30,16 +31,16 @@ class Gate:
     """An address where requests wait until the test lets them go on, each to the end that its name says."""
 
     def __init__(self) -> None:
-        self.router = APIRouter()
+        self.route = Route("/v1/Waiting/{end}", self._wait)
         self.arrived = threading.Semaphore(0)
         self._go = threading.Event()
-        self.router.get("/v1/Waiting/{end}")(self._wait)
 
     def let_go(self) -> None:
         """Let all of them go on, and those that come later."""
         self._go.set()
 
-    def _wait(self, request: Request, end: str) -> str:
+    def _wait(self, request: Request) -> Response:
+        end = request.path_params["end"]
         auth.customer(request, Permission.EXPORTS_READ)
         self.arrived.release()
         self._go.wait()
@@ -47,7 +48,7 @@ class Gate:
             raise KeyError(end)
         if end == "away":
             raise StorageUnavailable("cannot write: the disk is full")
-        return end
+        return Response(end)
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def gate() -> Gate:
 @pytest.fixture
 def face(tmp_path: Path, gate: Gate) -> Iterator[Face]:
     """An instance with a small limit."""
-    with served_face(tmp_path, concurrent_requests=LIMIT, pages=[gate.router]) as face:
+    with served_face(tmp_path, concurrent_requests=LIMIT, pages=[gate.route]) as face:
         yield face
         gate.let_go()
 

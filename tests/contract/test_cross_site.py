@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
-from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.routing import Route
 
+from dayfile.api.app import OPERATIONS
 from dayfile.api.error_table import BY_CODE
-from dayfile.api.openapi.document import OPERATIONS
 from dayfile.console.page import console_page
 from dayfile.model.credential import Scope
 from dayfile.service import Service
@@ -37,7 +38,7 @@ class Server:
 
     def __init__(self, service: Service) -> None:
         self.service = service
-        self.app = cast("FastAPI", service.api(pages=[console_page(service.context)]))
+        self.app = cast("Starlette", service.api(pages=console_page(service.context)))
         self.url = ""
 
     @property
@@ -45,8 +46,9 @@ class Server:
         """Methods and addresses that may write, of all routes that there are."""
         return {
             (method, re.sub(r"\{\w+(:path)?\}", "x", route.path))
-            for route in self.app.state.routes
-            for method in route.methods
+            for route in self.app.routes
+            if isinstance(route, Route)
+            for method in route.methods or ()
             if method not in READS
         }
 
@@ -64,7 +66,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with Service.open(Settings.read(data_dir=folder)) as service, recorded_log():
         server = Server(service)
 
-        def make_app(url: str) -> FastAPI:
+        def make_app(url: str) -> Starlette:
             server.url = url
             return server.app
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import httpx2
 import pytest
-from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.routing import Route
 
 from dayfile.api.error_table import BUG, ERRORS, row_of
 from dayfile.errors import (
@@ -26,9 +27,6 @@ JOBS = "/v1/Exports/Messages/Jobs"
 JOB = {"StartDay": "2026-11-01", "EndDay": "2026-11-02", "FriendlyName": "november"}
 NO_SID = "JS" + "0" * 32
 
-raising = APIRouter()
-"""Addresses that fail in every way there is."""
-
 RAISED: dict[str, Exception] = {
     "bug": KeyError("key"),
     "busy": TooManyRequests("too many", retry_after=7),
@@ -37,16 +35,19 @@ RAISED: dict[str, Exception] = {
 }
 
 
-@raising.get("/v1/Raised/{name}")
-def raise_it(name: str) -> None:
+def raise_it(request: Request) -> None:
     """Fail as asked."""
-    raise RAISED[name]
+    raise RAISED[request.path_params["name"]]
+
+
+RAISING = Route("/v1/Raised/{name}", raise_it)
+"""Addresses that fail in every way there is."""
 
 
 @pytest.fixture(scope="module")
 def face(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Face]:
     """One instance, with addresses that fail."""
-    with served_face(tmp_path_factory.mktemp("face"), pages=[raising]) as face:
+    with served_face(tmp_path_factory.mktemp("face"), pages=[RAISING]) as face:
         yield face
 
 

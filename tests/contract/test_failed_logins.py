@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from dayfile.api.app import create_app
 from dayfile.console.page import console_page
@@ -180,8 +180,8 @@ def test_small_records_and_the_console_are_no_way_around(service: Service, log: 
     key = service.administration.create_key(account=None, scopes=[Scope.INTAKE])
     right = (key.key.sid, key.secret)
 
-    def make_app(_: str) -> FastAPI:
-        return create_app(service.context, pages=[console_page(service.context)], delay_rule=AN_HOUR)
+    def make_app(_: str) -> Starlette:
+        return create_app(service.context, pages=console_page(service.context), delay_rule=AN_HOUR)
 
     with serving(make_app) as url, ExitStack() as connections:
         for _ in range(3):

@@ -15,10 +15,10 @@ from typing import Any
 import httpx2
 import pytest
 
+from dayfile.api.app import OPERATIONS
 from dayfile.api.concurrency import Concurrency
 from dayfile.api.failed_logins import Crowded, FailedLogins
-from dayfile.api.openapi.document import OPERATIONS
-from dayfile.api.openapi.operation import Operation
+from dayfile.api.openapi.operation import ACCOUNTS, Operation
 from dayfile.errors import DatabaseUnavailable, TooManyRequests
 from dayfile.files.links import Link
 from dayfile.intake.group_commit import BatchQueue
@@ -108,7 +108,7 @@ def an_event(server: Server, *, has_ended: bool) -> str:
 def good(server: Server, name: str) -> Asked:
     """A request for an operation that succeeds."""
     operation = BY_NAME[name]
-    if operation.tag == "Accounts":
+    if operation.tag is ACCOUNTS:
         return good_of_accounts(server, operation)
     values, given, query = {"ResourceType": "Messages", "Day": DAY, "Code": "20404"}, dict[str, Any](), ""
     if operation.who:
@@ -175,7 +175,7 @@ def link_to_nothing(server: Server) -> str:
 def spoiled(server: Server, asked: Asked, status: int) -> httpx2.Response:
     """The answer to a request that is spoiled so that it gets a status; some need more than the request."""
     name, variables = asked.operation.name, re.findall(r"\{(\w+)\}", asked.operation.path)
-    if asked.operation.tag == "Accounts" and status in {201, 400, 403, 409, 413, 429}:
+    if asked.operation.tag is ACCOUNTS and status in {201, 400, 403, 409, 413, 429}:
         return asked.send(server, **spoiling_accounts(server, asked, status))
     if status == 304:
         return asked.send(server, headers={"If-None-Match": asked.send(server).headers["etag"]})
@@ -238,7 +238,7 @@ def links() -> Iterator[tuple[str, str, str]]:
     """Every link of the document: from which operation, at which status, and its name."""
     for operation in OPERATIONS:
         for status, response in operation.answers.items():
-            for name in response.get("links", {}):
+            for name in response.links:
                 yield operation.name, str(status), name
 
 
@@ -248,7 +248,7 @@ def test_every_link_leads_somewhere(server: Server, source: str, status: str, na
     asked = good(server, source)
     answer = asked.send(server)
     assert str(answer.status_code) == status
-    link = asked.operation.answers[answer.status_code]["links"][name]
+    link = asked.operation.answers[answer.status_code].links[name]
     values = {variable: _evaluated(told, asked, answer) for variable, told in link["parameters"].items()}
     if link["operationId"] == "CreateAttempt":
         an_event(server, has_ended=True)  # and with it whatever is pending: only what has ended is told again

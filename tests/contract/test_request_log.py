@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import httpx2
 import pytest
-from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.routing import Route
 
 from dayfile.errors import Corrupt, LostClaim
 from tests.support.face import Face, Login, served_face
@@ -19,20 +20,20 @@ RAISED: dict[str, Exception] = {
     "lost": LostClaim("a secret worker"),
 }
 
-raising = APIRouter()
-"""Addresses that fail in ways that are nobody's fault but ours."""
 
-
-@raising.get("/v1/Raised/{name}")
-def raise_it(name: str) -> None:
+def raise_it(request: Request) -> None:
     """Fail as asked."""
-    raise RAISED[name]
+    raise RAISED[request.path_params["name"]]
+
+
+RAISING = Route("/v1/Raised/{name}", raise_it)
+"""Addresses that fail in ways that are nobody's fault but ours."""
 
 
 @pytest.fixture(scope="module")
 def face(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Face]:
     """One instance, with addresses that fail."""
-    with served_face(tmp_path_factory.mktemp("face"), pages=[raising]) as face:
+    with served_face(tmp_path_factory.mktemp("face"), pages=[RAISING]) as face:
         yield face
 
 

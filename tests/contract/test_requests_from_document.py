@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from dayfile.api.openapi.document import OPERATIONS
+from dayfile.api.app import OPERATIONS
 from dayfile.model.account import AccountSid
 from dayfile.model.resource import RESOURCE_TYPES
 from tests.conftest import ROOT

@@ -99,7 +99,7 @@ def a_page(service: Service, *, public_url: str | None) -> Iterator[Page]:
         email=None,
     )
     job = service.custom_jobs.submit(request)
-    with serving(lambda url: service.api(pages=[console_page(Shown(service, public_url or url))])) as url:
+    with serving(lambda url: service.api(pages=console_page(Shown(service, public_url or url)))) as url:
         yield Page(url, account, job.sid, (key.key.sid, key.secret))
 
 
@@ -177,7 +177,7 @@ def test_nobody_behind_a_proxy_on_this_machine_passes_for_this_machine(
 ) -> None:
     """Everybody comes from the proxy's address, and a proxy may leave no trace of itself or pass on anything."""
     shown = partial(Shown, service, trusted_proxies=TrustedProxies((ip_network("127.0.0.1"),)))
-    with serving(lambda url: service.api(pages=[console_page(shown(url))])) as url:
+    with serving(lambda url: service.api(pages=console_page(shown(url)))) as url:
         page = httpx2.get(url, headers=headers, trust_env=False)
     assert "Ready" in page.text
     assert [word for word in (FIGURES, HOW_TO_RUN_IT, __version__) if word in page.text] == []
@@ -265,7 +265,7 @@ def test_trouble_is_shown_and_its_details_only_to_those_near(
 ) -> None:
     """Everybody may know that it does not work; a path or a host name in the reason is for the operator."""
     away = _Away(tmp_path / "objects")
-    with serving(lambda url: service.api(pages=[console_page(Shown(service, public_url or url, away))])) as url:
+    with serving(lambda url: service.api(pages=console_page(Shown(service, public_url or url, away)))) as url:
         page = httpx2.get(url, trust_env=False).text
     assert "Not ready" in page
     assert ("/secret/place" in page) is tells

@@ -75,7 +75,7 @@ class Victim:
 
     def app(self) -> ASGIApp:
         """Its app, watched, with an address that asks for Basic credentials as another server of the name would."""
-        inner = self.service.api(pages=[console_page(self.service.context)])
+        inner = self.service.api(pages=console_page(self.service.context))
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             headers = dict(scope["headers"])

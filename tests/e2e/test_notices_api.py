@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from sqlalchemy import select
 
-from dayfile.api.shapes import moment_text
+from dayfile.api.body import moment_text
 from dayfile.model.credential import KeyKind, Permission
 from dayfile.model.notice import Result
 from dayfile.store.tables.instance import audit

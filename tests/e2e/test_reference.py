@@ -12,8 +12,8 @@ import httpx2
 import pytest
 
 from dayfile import __version__
+from dayfile.api.app import OPERATIONS
 from dayfile.api.error_table import BY_CODE
-from dayfile.api.openapi.document import OPERATIONS
 from tests.support.browser import look
 from tests.support.documented import DOCUMENT
 from tests.support.face import Face

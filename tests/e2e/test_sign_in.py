@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from dayfile.api.openapi.document import OPERATIONS
+from dayfile.api.app import OPERATIONS
 from dayfile.errors import DatabaseUnavailable
 from dayfile.model.session import SESSION_LIFETIME
 from dayfile.store.database import Database

@@ -73,7 +73,7 @@ def test_a_server_that_meets_damage_says_so_and_is_not_ready(tmp_path: Path, acc
     with (
         Service.open(settings, Overrides(clock=clock, resolver=NamesOf({}))) as service,
         recorded_log(),
-        serving(lambda _: service.api(pages=[console_page(service.context)])) as url,
+        serving(lambda _: service.api(pages=console_page(service.context))) as url,
     ):
         assert httpx2.get(f"{url}/readyz").status_code == 200  # nobody has met it yet
         answer = httpx2.post(url + JOBS, data=JOB, auth=account)

@@ -58,7 +58,7 @@ class ConsoleServer:
     def app(self) -> ASGIApp:
         """Its app, which answers wrong credentials at once: its clock stands still."""
         context = self.service.context
-        return create_app(context, pages=[console_page(context)], delay_rule=NO_DELAYS)
+        return create_app(context, pages=console_page(context), delay_rule=NO_DELAYS)
 
 
 @contextmanager

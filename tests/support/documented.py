@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 import httpx2
 import jsonschema_rs
 
-from dayfile.api.openapi.document import OPERATIONS, create_document
-from dayfile.api.openapi.operation import Node, Operation
+from dayfile.api.app import OPERATIONS
+from dayfile.api.openapi.document import create_document
+from dayfile.api.openapi.operation import Operation
 from dayfile.api.openapi.reading import Reading
+from dayfile.api.openapi.schema import Node
 
-DOCUMENT = create_document("http://localhost")
+DOCUMENT = create_document("http://localhost", OPERATIONS)
 READING = Reading(DOCUMENT)
 
 

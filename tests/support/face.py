@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-from fastapi import APIRouter, FastAPI
+from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dayfile.api.app import create_app
@@ -56,14 +57,14 @@ class Login:
 
 @contextmanager
 def served_face(
-    folder: Path, *, pages: Iterable[APIRouter] = (), delay_rule: DelayRule = NO_DELAYS, **settings: Any
+    folder: Path, *, pages: Iterable[Route] = (), delay_rule: DelayRule = NO_DELAYS, **settings: Any
 ) -> Iterator[Face]:
     """A new instance in a folder, its app served at `face.url`; with settings as the product has them."""
     with ExitStack() as closing:
         closing.enter_context(recorded_log())
         faces = []
 
-        def make_app(url: str) -> FastAPI:
+        def make_app(url: str) -> Starlette:
             face = Face(folder, url=url, **settings)
             closing.callback(face.close)
             faces.append(face)
@@ -115,15 +116,15 @@ class Face:
     def app(
         self,
         *,
-        pages: Iterable[APIRouter] = (),
+        pages: Iterable[Route] = (),
         public_url: str | None = None,
         delay_rule: DelayRule = NO_DELAYS,
-    ) -> FastAPI:
+    ) -> Starlette:
         """The app, as clients reach it at `url`, or at another public address."""
         context = replace(self.service.context, public_url=public_url or self.url)
         return self._watched(create_app(context, pages=pages, delay_rule=delay_rule))
 
-    def _watched(self, app: FastAPI) -> FastAPI:
+    def _watched(self, app: FastAPI) -> Starlette:
         app.add_middleware(_Watched, face=self)
         return app
 

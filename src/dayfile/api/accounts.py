@@ -5,31 +5,37 @@ A PUT names the sid and is idempotent; a POST creates another account each time.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
-from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from dayfile.accounts.bring import Brought, EntriesRefused
 from dayfile.api import auth
-from dayfile.api.account_shapes import account_shape
+from dayfile.api.account_bodies import TOKEN, AccountBody, AccountListBody, NewAccountBody
 from dayfile.api.context import context_of
-from dayfile.api.exports import READ
+from dayfile.api.openapi.operation import ACCOUNTS, Answer, Operation, by_operator, link
+from dayfile.api.openapi.parameters import PAGES, in_path, json_body
+from dayfile.api.openapi.schema import ACCOUNT_SID, Node, text
 from dayfile.api.paging import Cursor, PageUrls, Position, Side, parse_page_request, read_page
 from dayfile.api.params import number_member, parse_members, text_member
 from dayfile.api.request_bodies import read_json
 from dayfile.api.responses import json_response
+from dayfile.api.routes import Routes
 from dayfile.api.urls import Urls
 from dayfile.errors import InvalidParameter, NotFound
-from dayfile.model.account import KEEP_OLD_FOR, Account, AccountSid, parse_account_sid
-from dayfile.model.account_entry import AccountEntry, Action, parse_entry
+from dayfile.model.account import KEEP_OLD_FOR, LONGEST_TOKEN, SHORTEST_TOKEN, Account, AccountSid, parse_account_sid
+from dayfile.model.account_entry import LONGEST_NAME, AccountEntry, Action, parse_entry
 from dayfile.model.credential import Scope
+from dayfile.model.email import LONGEST_EMAIL
 from dayfile.model.strictjson import Value
 from dayfile.store.transaction import Transaction
+
+GIVEN_ACCOUNT_SID_PATTERN: Final = "^AC[0-9a-fA-F]{32}$"  # upper-case digits name the same account, too
 
 _NAMES: Final = {
     "sid": "account_sid",
@@ -39,14 +45,60 @@ _NAMES: Final = {
     "friendly_name": "friendly_name",
     "email": "email",
 }
-_MEMBERS: Final = tuple(_NAMES[field] for field in ("friendly_name", "email", "parent", "state", "token"))
-_KEEP: Final = "keep_old_token_for"
 _LONGEST_KEEP: Final = timedelta(days=30)
+_MEMBERS: Final[Mapping[str, Node]] = {
+    "friendly_name": {"type": "string", "maxLength": LONGEST_NAME, "description": "Any name."},
+    "email": {
+        "type": "string",
+        "maxLength": LONGEST_EMAIL,
+        "description": "The address of its owner; empty for none.",
+    },
+    "parent_account_sid": {
+        "type": "string",
+        "pattern": GIVEN_ACCOUNT_SID_PATTERN,
+        "description": "The parent, an account that has none. It never changes.",
+    },
+    "status": {"enum": ["active", "suspended"], "description": "Whether its credentials work."},
+    "auth_token": {
+        "type": "string",
+        "pattern": f"^[!-~]{{{SHORTEST_TOKEN},{LONGEST_TOKEN}}}$",
+        "description": "A token that its owner has already. Left out, one is made. Of an account that is there, "
+        "another one is a rotation. Libraries for Go send letters and digits only.",
+    },
+}
+_KEEP: Final = "keep_old_token_for"
+_MEMBERS_OF_PUT: Final[Mapping[str, Node]] = {
+    **_MEMBERS,
+    _KEEP: {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": int(_LONGEST_KEEP.total_seconds()),
+        "default": int(KEEP_OLD_FOR.total_seconds()),
+        "description": "So many seconds a token that is replaced works beside the new one.",
+    },
+}
 
-router = APIRouter()
+ACCOUNT_SID_IN_PATH: Final = in_path(
+    "AccountSid", text("The account's sid.", ACCOUNT_SID, pattern=GIVEN_ACCOUNT_SID_PATTERN)
+)
+
+routes = Routes()
 
 
-@router.api_route("/v1/Accounts", methods=READ)
+@routes.add(
+    Operation(
+        name="ListAccount",
+        method="get",
+        path="/v1/Accounts",
+        tag=ACCOUNTS,
+        summary="List accounts",
+        description="All accounts, closed ones too, in the order of their sids.",
+        who=(by_operator(Scope.ACCOUNTS),),
+        parameters=PAGES,
+        answers={200: Answer(AccountListBody, says="One page of them.")},
+        failures=(400, 401, 403, 429, 500, 503),
+    )
+)
 def list_accounts(request: Request) -> Response:
     """List all accounts, in the order of their sids."""
     auth.operator(request, Scope.ACCOUNTS)
@@ -56,35 +108,103 @@ def list_accounts(request: Request) -> Response:
     asked = parse_page_request(request.scope["query_string"], pages.tokens, of=pages.of)
     with context.database.snapshot() as tx:
         page = read_page(_AccountListing(tx), asked)
-    accounts = [account_shape(urls, account) for account in page.items]
-    return json_response({"meta": pages.meta(asked, page, key="accounts"), "accounts": accounts})
+    accounts = [AccountBody.of(urls, account) for account in page.items]
+    return json_response(AccountListBody(meta=pages.meta(asked, page, key="accounts"), accounts=accounts))
 
 
-@router.post("/v1/Accounts")
+@routes.add(
+    Operation(
+        name="CreateAccount",
+        method="post",
+        path="/v1/Accounts",
+        tag=ACCOUNTS,
+        summary="Create an account",
+        description="Make an account. Sent again, it makes another one: a PUT may be sent again.",
+        who=(by_operator(Scope.ACCOUNTS),),
+        body=json_body("What the account is to be.", _MEMBERS, example={"friendly_name": "Acme"}),
+        answers={
+            201: Answer(
+                NewAccountBody,
+                says="The account, with its token.",
+                headers=("Location",),
+                links={"FetchAccount": link("FetchAccount", says="See it.", AccountSid="$response.body#/account_sid")},
+            )
+        },
+        failures=(400, 401, 403, 413, 429, 500, 503),
+    )
+)
 async def create_account(request: Request) -> Response:
     """Create an account; its auth token is in this response only."""
     body = await read_json(request)
     return await run_in_threadpool(_create_account, request, body)
 
 
-@router.api_route("/v1/Accounts/{account_sid}", methods=READ)
+@routes.add(
+    Operation(
+        name="FetchAccount",
+        method="get",
+        path="/v1/Accounts/{AccountSid}",
+        tag=ACCOUNTS,
+        summary="Fetch an account",
+        description="One account. Its token is not shown.",
+        who=(by_operator(Scope.ACCOUNTS),),
+        parameters=(ACCOUNT_SID_IN_PATH,),
+        answers={200: Answer(AccountBody, says="The account.")},
+        failures=(400, 401, 403, 404, 429, 500, 503),
+    )
+)
 def fetch_account(request: Request, account_sid: str) -> Response:
     """Fetch one account."""
     auth.operator(request, Scope.ACCOUNTS)
     context, sid = context_of(request), known_sid(account_sid)
     with context.database.snapshot() as tx:
         account = tx.accounts.get(sid)
-    return json_response(account_shape(Urls(context.public_url), account))
+    return json_response(AccountBody.of(Urls(context.public_url), account))
 
 
-@router.put("/v1/Accounts/{account_sid}")
+@routes.add(
+    Operation(
+        name="PutAccount",
+        method="put",
+        path="/v1/Accounts/{AccountSid}",
+        tag=ACCOUNTS,
+        summary="Create or change an account",
+        description="Make the account so. It may be sent until it is answered: sent again, it changes nothing.",
+        who=(by_operator(Scope.ACCOUNTS),),
+        parameters=(ACCOUNT_SID_IN_PATH,),
+        body=json_body(
+            "What the account is to be. What is left out stays as it is.",
+            _MEMBERS_OF_PUT,
+            example={"friendly_name": "Acme", "auth_token": TOKEN},
+        ),
+        answers={
+            200: Answer(AccountBody, says="The account as it is now."),
+            201: Answer(NewAccountBody, says="It was not there; it is now, with its token.", headers=("Location",)),
+        },
+        failures=(400, 401, 403, 409, 413, 429, 500, 503),
+    )
+)
 async def put_account(request: Request, account_sid: str) -> Response:
     """Create or update an account; members that are left out stay as they are."""
     body = await read_json(request)
     return await run_in_threadpool(_put_account, request, account_sid, body)
 
 
-@router.delete("/v1/Accounts/{account_sid}")
+@routes.add(
+    Operation(
+        name="CloseAccount",
+        method="delete",
+        path="/v1/Accounts/{AccountSid}",
+        tag=ACCOUNTS,
+        summary="Close an account",
+        description="End an account for good: its credentials and keys open nothing any more, its records stay. It is "
+        "refused while there are subaccounts that are not closed.",
+        who=(by_operator(Scope.ACCOUNTS),),
+        parameters=(ACCOUNT_SID_IN_PATH,),
+        answers={204: Answer(says="It is closed.")},
+        failures=(400, 401, 403, 404, 409, 429, 500, 503),
+    )
+)
 def close_account(request: Request, account_sid: str) -> Response:
     """Close an account for good: its credentials stop working, its records stay."""
     auth.operator(request, Scope.ACCOUNTS)
@@ -110,7 +230,7 @@ def _create_account(request: Request, body: bytes) -> Response:
 def _put_account(request: Request, account_sid: str, body: bytes) -> Response:
     auth.operator(request, Scope.ACCOUNTS)
     sid = parse_account_sid(account_sid)
-    members = parse_members(body, known=(*_MEMBERS, _KEEP))
+    members = parse_members(body, known=_MEMBERS_OF_PUT)
     keep_old_for = KEEP_OLD_FOR
     if _KEEP in members:
         longest = int(_LONGEST_KEEP.total_seconds())
@@ -136,11 +256,11 @@ def _bring(request: Request, entry: AccountEntry, *, keep_old_for: timedelta) ->
 
 def _answer(request: Request, entry: AccountEntry, brought: Brought) -> Response:
     urls = Urls(context_of(request).public_url)
-    shape = dict(account_shape(urls, brought.accounts[entry.sid]))
+    body = AccountBody.of(urls, brought.accounts[entry.sid])
     if brought.steps[0].action is not Action.CREATE:
-        return json_response(shape)
-    shape["auth_token"] = entry.token or brought.new_tokens[entry.sid]
-    return json_response(shape, status=201, headers={"Location": urls.account(entry.sid), "Cache-Control": "no-store"})
+        return json_response(body)
+    new = body.extended(NewAccountBody, auth_token=entry.token or brought.new_tokens[entry.sid])
+    return json_response(new, status=201, headers={"Location": urls.account(entry.sid), "Cache-Control": "no-store"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
-from fastapi import APIRouter, FastAPI
+from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match
+from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from dayfile.api import (
@@ -34,31 +34,29 @@ from dayfile.api.edge import Edge
 from dayfile.api.error_table import BUG, ErrorRow, MethodNotAllowed, row_of
 from dayfile.api.health import Readiness
 from dayfile.api.memory_room import MemoryRoom
+from dayfile.api.openapi.operation import TAGS
 from dayfile.api.ranges import RangeNotSatisfiable
+from dayfile.api.reference import Reference
 from dayfile.api.responses import error_response
+from dayfile.api.routes import in_order_of_matching
 from dayfile.api.urls import Urls
 from dayfile.errors import DayfileError, Invalid, NotFound, Unauthorized
 from dayfile.web.browser import is_browser, prefers_html
 from dayfile.web.login_delays import USUAL_DELAYS, DelayRule
 
-ROUTERS = (
-    jobs.router,  # before exports, whose {resource_type} would match "Jobs"
-    configurations.router,
-    exports.router,
-    manifests.router,
-    downloads.router,
-    notices.router,
-    records.router,
-    accounts.router,
-    keys.router,
-    explanations.router,
-    reference.router,
-    health.router,
+ROUTES = (
+    *(exports.routes, configurations.routes, manifests.routes, jobs.routes, downloads.routes, notices.routes),
+    *(records.routes, accounts.routes, keys.routes, health.routes, explanations.routes, reference.routes),
 )
 
+OPERATIONS = tuple(
+    sorted((operation for one in ROUTES for operation in one.operations), key=lambda each: TAGS.index(each.tag))
+)
+"""All operations, in the order of the document."""
 
-def create_app(context: Context, *, pages: Iterable[APIRouter] = (), delay_rule: DelayRule = USUAL_DELAYS) -> FastAPI:
-    """Return the app for a context; `pages` are routers of other faces that the same app serves.
+
+def create_app(context: Context, *, pages: Iterable[Route] = (), delay_rule: DelayRule = USUAL_DELAYS) -> Starlette:
+    """Return the app for a context; `pages` are routes of other faces that the same app serves.
 
     `delay_rule` delays the responses to failed logins.
     """
@@ -66,25 +64,21 @@ def create_app(context: Context, *, pages: Iterable[APIRouter] = (), delay_rule:
     async def answered(request: Request, error: Exception) -> Response:
         return answer(context, request.scope, error)
 
-    app = FastAPI(
-        openapi_url=None,
-        redirect_slashes=False,
+    # The path that is called a thousand times a second is matched first.
+    others = [route for one in ROUTES if one is not records.routes for route in one.routes]
+    app = Starlette(
+        routes=[*records.routes.routes, *in_order_of_matching([*others, *pages])],
         middleware=[
             Middleware(Edge, context=context, answer=partial(answer, context), allowed=_allowed, delay_rule=delay_rule)
         ],
         exception_handlers={DayfileError: answered, HTTPException: answered},
     )
+    app.router.redirect_slashes = False  # Edge takes slashes off: a redirect would lose a POST's body
     app.state.context = context
     app.state.readiness = Readiness()
     app.state.concurrency = Concurrency(context.concurrent_requests)
     app.state.files_in_memory = MemoryRoom(downloads.MEMORY_BYTES)
-    routers = (*ROUTERS, *pages)
-    app.state.routes = [route for router in routers for route in router.routes]
-    # The path that is called a thousand times a second is matched first, and without FastAPI's overhead.
-    app.router.routes += records.router.routes
-    for router in routers:
-        if router is not records.router:
-            app.include_router(router)
+    app.state.reference = Reference(context.public_url, OPERATIONS)
     return app
 
 
@@ -120,7 +114,7 @@ def _ours(error: Exception, scope: Scope) -> Exception:
 
 def _allowed(scope: Scope) -> str:
     """Return all methods of a path: several routes may share it, and the framework names only those of the first."""
-    routes = [route for route in scope["app"].state.routes if route.matches(scope)[0] is not Match.NONE]
+    routes = [route for route in scope["app"].routes if route.matches(scope)[0] is not Match.NONE]
     return ", ".join(sorted({"OPTIONS"}.union(*(getattr(route, "methods", ()) for route in routes))))
 
 

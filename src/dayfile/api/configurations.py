@@ -2,39 +2,102 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from collections.abc import Mapping
+from typing import Final
+
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dayfile.api import auth, shapes
+from dayfile.api import auth
 from dayfile.api.context import context_of
-from dayfile.api.exports import READ
+from dayfile.api.export_bodies import ExportConfigurationBody
+from dayfile.api.openapi.operation import EXPORTS, Answer, Operation, by_account, link
+from dayfile.api.openapi.parameters import RESOURCE_TYPE_IN_PATH, WEBHOOK_FIELDS, form_body
+from dayfile.api.openapi.schema import Node
 from dayfile.api.params import check_url, check_webhook_method, parse_flag, parse_parameters
 from dayfile.api.receivers import check_receiver
 from dayfile.api.request_bodies import read_form
 from dayfile.api.responses import json_response
+from dayfile.api.routes import Routes
 from dayfile.api.urls import Urls
 from dayfile.model.credential import Permission
 from dayfile.model.export import ConfigurationChange
 from dayfile.model.resource import parse_resource_type
 
-_PARAMETERS = ("Enabled", "WebhookUrl", "WebhookMethod")
+_PARAMETERS: Final[Mapping[str, Node]] = {
+    "Enabled": {
+        "type": "boolean",
+        "description": "Whether each day's file is published by itself once the day is over.",
+    },
+    **WEBHOOK_FIELDS,
+}
+_FORM: Final = form_body(
+    "What is to change; what is not sent stays as it is.",
+    {"properties": _PARAMETERS},
+    example={"Enabled": "true"},
+    is_required=False,
+)
 
-router = APIRouter()
+routes = Routes()
 
 
-@router.api_route("/v1/Exports/{resource_type}/Configuration", methods=READ)
+@routes.add(
+    Operation(
+        name="FetchExportConfiguration",
+        method="get",
+        path="/v1/Exports/{ResourceType}/Configuration",
+        tag=EXPORTS,
+        summary="Fetch a configuration",
+        description="Whether daily files are published, and who is told. It is always there; before it is set, daily "
+        "files are off.",
+        who=(by_account(Permission.EXPORTS_READ),),
+        parameters=(RESOURCE_TYPE_IN_PATH,),
+        answers={200: Answer(ExportConfigurationBody, says="The configuration.")},
+        failures=(400, 401, 403, 404, 429, 500, 503),
+    )
+)
 def fetch_configuration(request: Request, resource_type: str) -> Response:
     """Fetch the configuration; before its first change everything is off."""
     context, account = context_of(request), auth.customer(request, Permission.EXPORTS_READ)
     kind = parse_resource_type(resource_type)
     with context.database.snapshot() as tx:
         configuration = tx.configurations.get(account.sid, kind)
-    return json_response(shapes.configuration_shape(Urls(context.public_url), configuration))
+    return json_response(ExportConfigurationBody.of(Urls(context.public_url), configuration))
 
 
-@router.post("/v1/Exports/{resource_type}/Configuration")
+@routes.add(
+    Operation(
+        name="UpdateExportConfiguration",
+        method="post",
+        path="/v1/Exports/{ResourceType}/Configuration",
+        tag=EXPORTS,
+        summary="Update a configuration",
+        description="Only what is sent changes; an empty text clears. After the change there must be both a webhook "
+        "URL and its method, or neither. From the day on in which it is enabled, each day's file is published as soon "
+        "as the day is sealed; earlier days need a job. Switching it off touches no file.",
+        who=(by_account(Permission.CONFIGURATION_WRITE),),
+        parameters=(RESOURCE_TYPE_IN_PATH,),
+        body=_FORM,
+        answers={
+            200: Answer(
+                ExportConfigurationBody,
+                says="The configuration as it is now.",
+                links={
+                    "FetchExportConfiguration": link(
+                        "FetchExportConfiguration",
+                        says="It is there to be fetched.",
+                        ResourceType="$request.path.ResourceType",
+                    ),
+                    "ListDay": link(
+                        "ListDay", says="Where daily files come in.", ResourceType="$request.path.ResourceType"
+                    ),
+                },
+            )
+        },
+        failures=(400, 401, 403, 404, 413, 429, 500, 503),
+    )
+)
 async def update_configuration(request: Request, resource_type: str) -> Response:
     """Change the parameters that are given, possibly none, and leave the others as they are."""
     form = await read_form(request)
@@ -47,7 +110,7 @@ def _update_configuration(request: Request, resource_type: str, form: bytes) -> 
     change = parse_configuration_change(form)
     check_receiver(change.webhook_url, context.destinations)
     configuration = context.configuring.change(account.sid, kind, change, actor=auth.actor(request))
-    return json_response(shapes.configuration_shape(Urls(context.public_url), configuration))
+    return json_response(ExportConfigurationBody.of(Urls(context.public_url), configuration))
 
 
 def parse_configuration_change(form: bytes) -> ConfigurationChange:

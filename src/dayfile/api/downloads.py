@@ -10,17 +10,20 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from dayfile.api.context import Context, context_of
-from dayfile.api.exports import READ
 from dayfile.api.file_answer import FileAnswer
 from dayfile.api.memory_room import MemoryRoom
+from dayfile.api.openapi.operation import FILES, Answer, Operation
+from dayfile.api.openapi.parameters import in_head, in_path, in_query
+from dayfile.api.openapi.schema import SHA256, Node, text
 from dayfile.api.ranges import Part, is_known, requested_part
-from dayfile.api.urls import DOWNLOADS, Urls
+from dayfile.api.routes import Routes
+from dayfile.api.urls import Urls
 from dayfile.errors import Forbidden, NotFound
 from dayfile.files.links import EMPTY, ExpiredLink, Link
 from dayfile.model.empty import EMPTY_FILE, EMPTY_SHA256
@@ -33,7 +36,10 @@ WHOLE_BYTES = 8 * 1024 * 1024
 MEMORY_BYTES = 256 * 1024 * 1024
 """Limit of the memory for such files."""
 
-router = APIRouter()
+routes = Routes()
+
+_GZIP: Final[Node] = {"application/gzip": {}}
+_FILE_HEADERS: Final = ("ETag", "Content-Disposition", "Repr-Digest", "Accept-Ranges")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +51,34 @@ class _File:
     sha256: str
 
 
-@router.api_route(DOWNLOADS + "/{link:path}", methods=READ)
+@routes.add(
+    Operation(
+        name="Download",
+        method="get",
+        path="/v1/Downloads/{Link}",
+        tag=FILES,
+        summary="Download a file",
+        description="What a link from `FetchDay` gives: a gzip file with one JSON object per line. Use the link as it "
+        "was given; it is its own credential, and it has slashes in it. A download that broke off goes on with `Range` "
+        "and `If-Range`.",
+        parameters=(
+            in_path("Link", text("The path of the link after /v1/Downloads/.", "daily/day=2026-10-01/...")),
+            *(
+                in_query(name, text("As it stands in the link; in any order."))
+                for name in ("SealedDay", "File", "Expires", "Signature")
+            ),
+            in_head("Range", text("The part that is wanted: one range of bytes.", "bytes=1000000-")),
+            in_head("If-Range", text("The ETag of the file that the part must belong to.", f'"{SHA256}"')),
+            in_head("If-None-Match", text("The ETag of the file that is there already.", f'"{SHA256}"')),
+        ),
+        answers={
+            200: Answer(says="The file.", content=_GZIP, headers=_FILE_HEADERS),
+            206: Answer(says="The part.", content=_GZIP, headers=(*_FILE_HEADERS, "Content-Range")),
+            304: Answer(says="It is the file that is there already.", headers=("ETag",)),
+        },
+        failures=(400, 403, 404, 416, 500, 503),
+    )
+)
 def download(request: Request, link: str) -> Response:
     """Send the file of a link, or the requested range of it."""
     context = context_of(request)

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dayfile.api import auth, shapes
+from dayfile.api import auth
 from dayfile.api.context import context_of
+from dayfile.api.export_bodies import DayBody, DayLinkBody, DayListBody, ExportBody
+from dayfile.api.openapi.operation import EXPORTS, Answer, Operation, by_account, link
+from dayfile.api.openapi.parameters import DAY_IN_PATH, PAGES, RESOURCE_TYPE_IN_PATH
 from dayfile.api.paging import Cursor, PageUrls, Position, Side, parse_page_request, read_page
 from dayfile.api.responses import json_response
+from dayfile.api.routes import Routes
 from dayfile.api.urls import Urls
 from dayfile.errors import DamagedFile, NotFound
 from dayfile.files.links import Link
@@ -24,21 +27,66 @@ from dayfile.model.export import DayFile
 from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.store.transaction import Transaction
 
-READ = ["GET", "HEAD"]
-
-router = APIRouter()
+routes = Routes()
 _log = structlog.get_logger()
 
 
-@router.api_route("/v1/Exports/{resource_type}", methods=READ)
+@routes.add(
+    Operation(
+        name="FetchExport",
+        method="get",
+        path="/v1/Exports/{ResourceType}",
+        tag=EXPORTS,
+        summary="Fetch an export",
+        description="The addresses of a resource type's days and jobs.",
+        who=(by_account(Permission.EXPORTS_READ),),
+        parameters=(RESOURCE_TYPE_IN_PATH,),
+        answers={200: Answer(ExportBody, says="The addresses.")},
+        failures=(400, 401, 403, 404, 429, 500, 503),
+    )
+)
 def fetch_export(request: Request, resource_type: str) -> Response:
     """Fetch the URLs of a resource type's days and jobs."""
     auth.customer(request, Permission.EXPORTS_READ)
     urls = Urls(context_of(request).public_url)
-    return json_response(shapes.export_shape(urls, parse_resource_type(resource_type)))
+    return json_response(ExportBody.of(urls, parse_resource_type(resource_type)))
 
 
-@router.api_route("/v1/Exports/{resource_type}/Days", methods=READ)
+@routes.add(
+    Operation(
+        name="ListDay",
+        method="get",
+        path="/v1/Exports/{ResourceType}/Days",
+        tag=EXPORTS,
+        summary="List days",
+        description="The days that can be downloaded, in the order in which they were published. A day that is "
+        "published again moves to the end. A day leaves the list seven days after it was published, unless the "
+        "operator has set another time.",
+        who=(by_account(Permission.EXPORTS_READ),),
+        parameters=(RESOURCE_TYPE_IN_PATH, *PAGES),
+        answers={
+            200: Answer(
+                DayListBody,
+                says="One page of them.",
+                links={
+                    "FetchDay": link(
+                        "FetchDay",
+                        says="The first of them can be downloaded.",
+                        ResourceType="$request.path.ResourceType",
+                        Day="$response.body#/days/0/day",
+                    ),
+                    "FetchManifest": link(
+                        "FetchManifest",
+                        says="And has a manifest.",
+                        ResourceType="$request.path.ResourceType",
+                        Day="$response.body#/days/0/day",
+                    ),
+                },
+            )
+        },
+        failures=(400, 401, 403, 404, 429, 500, 503),
+    )
+)
 def list_days(request: Request, resource_type: str) -> Response:
     """List the account's day files in the order of their publication."""
     context, account = context_of(request), auth.customer(request, Permission.EXPORTS_READ)
@@ -50,11 +98,26 @@ def list_days(request: Request, resource_type: str) -> Response:
     now = context.clock.now()
     with context.database.snapshot() as tx:
         page = read_page(_DayListing(tx, account, kind, now), asked)
-    days = [shapes.day_shape(day_file) for day_file in page.items]
-    return json_response({"meta": pages.meta(asked, page, key="days"), "days": days})
+    days = [DayBody.of(day_file) for day_file in page.items]
+    return json_response(DayListBody(meta=pages.meta(asked, page, key="days"), days=days))
 
 
-@router.api_route("/v1/Exports/{resource_type}/Days/{day}", methods=READ)
+@routes.add(
+    Operation(
+        name="FetchDay",
+        method="get",
+        path="/v1/Exports/{ResourceType}/Days/{Day}",
+        tag=EXPORTS,
+        summary="Fetch a day",
+        description="A link to the day's file, in the body and as `Location`. It needs no credentials, works any "
+        "number of times until it expires (an hour, unless the operator has set another time), and always gives the "
+        "same bytes. Each fetch gives a fresh one.",
+        who=(by_account(Permission.DOWNLOADS_READ),),
+        parameters=(RESOURCE_TYPE_IN_PATH, DAY_IN_PATH),
+        answers={307: Answer(DayLinkBody, says="The link.", headers=("Location",))},
+        failures=(400, 401, 403, 404, 429, 500, 503),
+    )
+)
 def fetch_day(request: Request, resource_type: str, day: str) -> Response:
     """Redirect to the day's file by a presigned link: in the body for Twilio's clients, in Location for others."""
     context = context_of(request)
@@ -72,7 +135,7 @@ def fetch_day(request: Request, resource_type: str, day: str) -> Response:
         request_id=request.state.request_id,
     )
     return json_response(
-        {"redirect_to": address}, status=307, headers={"Location": address, "Cache-Control": "no-store"}
+        DayLinkBody(redirect_to=address), status=307, headers={"Location": address, "Cache-Control": "no-store"}
     )
 
 

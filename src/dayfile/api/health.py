@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import APIRouter
+from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
+from dayfile.api.body import Body
 from dayfile.api.context import Context, context_of
-from dayfile.api.exports import READ
-from dayfile.api.responses import json_response
+from dayfile.api.openapi.operation import SERVER, Answer, Operation
+from dayfile.api.openapi.parameters import in_query
+from dayfile.api.openapi.schema import text
+from dayfile.api.responses import json_response, members_response
+from dayfile.api.routes import Routes
 from dayfile.checks.vitals import Level
 from dayfile.errors import Transient
 from dayfile.objects.layout import UNIQUE_DIGITS, probe_key
@@ -20,18 +24,73 @@ from dayfile.web.audience import Audience, stranger, visitor_of
 FRESH_FOR_SECONDS = 1.0
 PATIENCE_SECONDS = 2.0
 
+
+class HealthBody(Body, frozen=True, kw_only=True):
+    """It is well."""
+
+    status: Annotated[str, text("How it is.", "ok", enum=["ok"])]
+
+
+class CheckResult(Body, frozen=True, kw_only=True):
+    """One check."""
+
+    # Beside these, each check has figures of its own, which `_verbose` adds.
+    status: Annotated[str, text("How it is.", "ok", enum=["ok", "warning", "bad"])]
+    text: Annotated[str, text("The same in words.", "1 running")]
+
+
+class ReadinessBody(Body, frozen=True, kw_only=True):
+    """It can work. To an operator who asks for more, with every check: its own `status`, which is ok, warning or bad, a
+    `text`, and figures.
+    """
+
+    status: Annotated[
+        str, text("How it is: degraded where it answers, and a check says more.", "ok", enum=["ok", "degraded"])
+    ]
+    checks: (
+        Annotated[
+            dict[str, CheckResult],
+            Meta(description="The checks by name.", examples=[{"workers": {"status": "ok", "text": "1 running"}}]),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
 _STATUSES: Final = {Level.OK: "ok", Level.WARNING: "warning", Level.BAD: "bad"}
 
-router = APIRouter()
+routes = Routes()
 
 
-@router.api_route("/healthz", methods=READ)
-async def alive() -> Response:
+@routes.add(
+    Operation(
+        name="FetchHealth",
+        method="get",
+        path="/healthz",
+        tag=SERVER,
+        summary="Ask whether it is alive",
+        description="Answered as long as the process lives; it asks nobody else.",
+        answers={200: Answer(HealthBody, says="It is.")},
+    )
+)
+async def alive(_: Request) -> Response:
     """Answer 200 as long as the server runs; it depends on nothing else."""
-    return json_response({"status": "ok"})
+    return json_response(HealthBody(status="ok"))
 
 
-@router.api_route("/readyz", methods=READ)
+@routes.add(
+    Operation(
+        name="FetchReadiness",
+        method="get",
+        path="/readyz",
+        tag=SERVER,
+        summary="Ask whether it can work",
+        description="Answered with 200 when the state database answers and is not damaged, and its disk and the object "
+        "storage take more; with 503 and the reason when not.",
+        parameters=(in_query("verbose", text("Present: tell an operator, and this machine itself, more.", "yes")),),
+        answers={200: Answer(ReadinessBody, says="It can.")},
+        failures=(500, 503),
+    )
+)
 def ready(request: Request) -> Response:
     """Answer 200 if the instance can work; 503 with the reason if it cannot.
 
@@ -44,7 +103,7 @@ def ready(request: Request) -> Response:
     if _is_verbose(request) and _may_see_more(request, context):
         return _verbose(context, readiness)
     readiness.check(context)
-    return json_response({"status": "ok"})
+    return json_response(ReadinessBody(status="ok"))
 
 
 def _is_verbose(request: Request) -> bool:
@@ -71,10 +130,13 @@ def _verbose(context: Context, readiness: Readiness) -> Response:
         signs = [context.vitals.space()]
     worst = max(sign.level for sign in signs)
     status = "unavailable" if trouble is not None else "degraded" if worst is not Level.OK else "ok"
-    answers = {"status": _STATUSES[Level.OK if trouble is None else Level.BAD], "text": trouble or "answer"}
-    checks = {sign.name: {"status": _STATUSES[sign.level], "text": sign.text, **sign.facts} for sign in signs}
-    body = {"status": status, "checks": {"database and storage": answers, **checks}}
-    return json_response(body, status=200 if trouble is None else 503, headers={"Cache-Control": "no-store"})
+    answers = _STATUSES[Level.OK if trouble is None else Level.BAD]
+    results = {sign.name: CheckResult(status=_STATUSES[sign.level], text=sign.text) for sign in signs}
+    checks = {"database and storage": CheckResult(status=answers, text=trouble or "answer"), **results}
+    members = ReadinessBody(status=status, checks=checks).members()
+    for sign in signs:
+        members["checks"][sign.name] |= sign.facts
+    return members_response(members, status=200 if trouble is None else 503, headers={"Cache-Control": "no-store"})
 
 
 class Readiness:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dayfile.api import auth, shapes
+from dayfile.api import auth
 from dayfile.api.context import context_of
-from dayfile.api.exports import READ
+from dayfile.api.job_bodies import CustomJobBody, CustomJobListBody, JobBody
+from dayfile.api.openapi.operation import JOBS, Answer, Operation, by_account, link
+from dayfile.api.openapi.parameters import JOB_SID_IN_PATH, PAGES, RESOURCE_TYPE_IN_PATH, WEBHOOK_FIELDS, form_body
+from dayfile.api.openapi.schema import DAY_PATTERN, Node
 from dayfile.api.paging import Cursor, PageUrls, Position, Side, parse_page_request, read_page
 from dayfile.api.params import (
     check_email,
@@ -28,61 +31,93 @@ from dayfile.api.queue_places import QueuePlaces, queue_of, rate_of
 from dayfile.api.receivers import check_receiver
 from dayfile.api.request_bodies import read_form
 from dayfile.api.responses import json_response
+from dayfile.api.routes import Routes
 from dayfile.api.urls import Urls
 from dayfile.errors import InvalidParameter, NotFound
 from dayfile.model.account import Account
 from dayfile.model.credential import Permission
 from dayfile.model.day import custom_range
+from dayfile.model.email import LONGEST_EMAIL
 from dayfile.model.job import Job, JobRequest, Queue, parse_job_sid
 from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.store.transaction import Transaction
 
-LONGEST_NAME = 256
+LONGEST_NAME: Final = 256
 
-_PARAMETERS = ("StartDay", "EndDay", "FriendlyName", "WebhookUrl", "WebhookMethod", "Email")
+_PARAMETERS: Final[Mapping[str, Node]] = {
+    "StartDay": {
+        "type": "string",
+        "format": "date",
+        "pattern": DAY_PATTERN,
+        "description": "The first day, UTC, yyyy-mm-dd. Not before 2010-01-01.",
+    },
+    "EndDay": {
+        "type": "string",
+        "format": "date",
+        "pattern": DAY_PATTERN,
+        "description": "The last day, included. At the latest two days before today, UTC.",
+    },
+    "FriendlyName": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": LONGEST_NAME,
+        "pattern": r"^[^\u0000]*$",
+        "description": "Any name; the days that the job publishes are listed with it.",
+    },
+    **WEBHOOK_FIELDS,
+    "Email": {
+        "type": "string",
+        "pattern": r"^([!-?A-~]+@[!-?A-~]+)?$",
+        "maxLength": LONGEST_EMAIL,
+        "description": "Who is written to when it is done.",
+    },
+}
+_FORM: Final = form_body(
+    "What the job is to export.",
+    {
+        "required": ["StartDay", "EndDay", "FriendlyName"],
+        "dependentRequired": {"WebhookUrl": ["WebhookMethod"], "WebhookMethod": ["WebhookUrl"]},
+        "properties": _PARAMETERS,
+    },
+    example={"StartDay": "2026-10-01", "EndDay": "2026-10-02", "FriendlyName": "october"},
+    is_required=True,
+)
 
-router = APIRouter()
+routes = Routes()
 
 
-@router.api_route("/v1/Exports/Jobs/{job_sid}", methods=READ)
-def fetch_job(request: Request, job_sid: str) -> Response:
-    """Fetch one job, with the status of its days."""
-    context, account = context_of(request), auth.customer(request, Permission.EXPORTS_READ)
-    sid, now = parse_job_sid(job_sid), context.clock.now()
-    with context.database.snapshot() as tx:
-        job = tx.jobs.find(account.sid, sid, over_since=now - context.job_lifetime)
-        if job is None:
-            raise NotFound(f"there is no job {sid}")
-        days = tx.jobs.days([job.sid])[job.sid]
-        place = QueuePlaces.of([job], tx, now=now).place(job)
-    return json_response(shapes.job_shape(Urls(context.public_url), job, days, place))
-
-
-@router.delete("/v1/Exports/Jobs/{job_sid}")
-def delete_job(request: Request, job_sid: str) -> Response:
-    """Cancel a job and take it off the list; files that it has published stay."""
-    account = auth.customer(request, Permission.JOBS_WRITE)
-    context_of(request).custom_jobs.delete(account.sid, parse_job_sid(job_sid), actor=auth.actor(request))
-    return Response(status_code=204)
-
-
-@router.api_route("/v1/Exports/{resource_type}/Jobs", methods=READ)
-def list_jobs(request: Request, resource_type: str) -> Response:
-    """List the account's jobs that are not over, or not for longer than their lifetime, newest first."""
-    context, account = context_of(request), auth.customer(request, Permission.EXPORTS_READ)
-    kind, now = parse_resource_type(resource_type), context.clock.now()
-    urls = Urls(context.public_url)
-    pages = PageUrls(url=urls.export_custom_jobs(kind), tokens=context.page_tokens, of=f"{account.sid} {kind} jobs")
-    asked = parse_page_request(request.scope["query_string"], pages.tokens, of=pages.of)
-    with context.database.snapshot() as tx:
-        page = read_page(_JobListing(tx, account, kind, now - context.job_lifetime), asked)
-        days = tx.jobs.days([job.sid for job in page.items])
-        places = QueuePlaces.of(page.items, tx, now=now)
-    jobs = [shapes.custom_job_shape(job, days[job.sid], places.place(job)) for job in page.items]
-    return json_response({"meta": pages.meta(asked, page, key="jobs"), "jobs": jobs})
-
-
-@router.post("/v1/Exports/{resource_type}/Jobs")
+@routes.add(
+    Operation(
+        name="CreateExportCustomJob",
+        method="post",
+        path="/v1/Exports/{ResourceType}/Jobs",
+        tag=JOBS,
+        summary="Create a job",
+        description="Put a job over the days from `StartDay` to `EndDay`, both included, into the queue. Each of them "
+        "becomes a day that can be downloaded, also one without records. An account and its subaccounts may ask for "
+        "366 days per UTC day, unless the operator has set another quota; the error says how many are left.",
+        who=(by_account(Permission.JOBS_WRITE),),
+        parameters=(RESOURCE_TYPE_IN_PATH,),
+        body=_FORM,
+        answers={
+            201: Answer(
+                CustomJobBody,
+                says="The job, with its place in the queue.",
+                links={
+                    "FetchJob": link("FetchJob", says="Follow it.", JobSid="$response.body#/job_sid"),
+                    "DeleteJob": link("DeleteJob", says="Stop it.", JobSid="$response.body#/job_sid"),
+                    "ListExportCustomJob": link(
+                        "ListExportCustomJob", says="It comes first.", ResourceType="$request.path.ResourceType"
+                    ),
+                    "ListDay": link(
+                        "ListDay", says="Where its days come in.", ResourceType="$request.path.ResourceType"
+                    ),
+                },
+            )
+        },
+        failures=(400, 401, 403, 404, 413, 429, 500, 503),
+    )
+)
 async def create_job(request: Request, resource_type: str) -> Response:
     """Put a job into the queue."""
     form = await read_form(request)
@@ -102,7 +137,106 @@ def _create_job(request: Request, resource_type: str, form: bytes) -> Response:
         asked, actor=auth.actor(request), look=lambda tx, new: queues.append(queue_of([new], tx))
     )
     place = QueuePlaces(queues[0], rate, now).place(job)
-    return json_response(shapes.custom_job_shape(job, None, place), status=201)
+    return json_response(CustomJobBody.of(job, None, place), status=201)
+
+
+@routes.add(
+    Operation(
+        name="ListExportCustomJob",
+        method="get",
+        path="/v1/Exports/{ResourceType}/Jobs",
+        tag=JOBS,
+        summary="List jobs",
+        description="The jobs of this type that are not over, or not for more than seven days, newest first.",
+        who=(by_account(Permission.EXPORTS_READ),),
+        parameters=(RESOURCE_TYPE_IN_PATH, *PAGES),
+        answers={
+            200: Answer(
+                CustomJobListBody,
+                says="One page of them.",
+                links={
+                    "FetchJob": link(
+                        "FetchJob", says="The newest can be fetched.", JobSid="$response.body#/jobs/0/job_sid"
+                    )
+                },
+            )
+        },
+        failures=(400, 401, 403, 404, 429, 500, 503),
+    )
+)
+def list_jobs(request: Request, resource_type: str) -> Response:
+    """List the account's jobs that are not over, or not for longer than their lifetime, newest first."""
+    context, account = context_of(request), auth.customer(request, Permission.EXPORTS_READ)
+    kind, now = parse_resource_type(resource_type), context.clock.now()
+    urls = Urls(context.public_url)
+    pages = PageUrls(url=urls.export_custom_jobs(kind), tokens=context.page_tokens, of=f"{account.sid} {kind} jobs")
+    asked = parse_page_request(request.scope["query_string"], pages.tokens, of=pages.of)
+    with context.database.snapshot() as tx:
+        page = read_page(_JobListing(tx, account, kind, now - context.job_lifetime), asked)
+        days = tx.jobs.days([job.sid for job in page.items])
+        places = QueuePlaces.of(page.items, tx, now=now)
+    jobs = [CustomJobBody.of(job, days[job.sid], places.place(job)) for job in page.items]
+    return json_response(CustomJobListBody(meta=pages.meta(asked, page, key="jobs"), jobs=jobs))
+
+
+@routes.add(
+    Operation(
+        name="FetchJob",
+        method="get",
+        path="/v1/Exports/Jobs/{JobSid}",
+        tag=JOBS,
+        summary="Fetch a job",
+        description="One job, with how far its days are. It is over when all of them have a final status.",
+        who=(by_account(Permission.EXPORTS_READ),),
+        parameters=(JOB_SID_IN_PATH,),
+        answers={
+            200: Answer(
+                JobBody,
+                says="The job.",
+                links={"DeleteJob": link("DeleteJob", says="Stop it.", JobSid="$request.path.JobSid")},
+            )
+        },
+        failures=(400, 401, 403, 404, 429, 500, 503),
+    )
+)
+def fetch_job(request: Request, job_sid: str) -> Response:
+    """Fetch one job, with the status of its days."""
+    context, account = context_of(request), auth.customer(request, Permission.EXPORTS_READ)
+    sid, now = parse_job_sid(job_sid), context.clock.now()
+    with context.database.snapshot() as tx:
+        job = tx.jobs.find(account.sid, sid, over_since=now - context.job_lifetime)
+        if job is None:
+            raise NotFound(f"there is no job {sid}")
+        days = tx.jobs.days([job.sid])[job.sid]
+        place = QueuePlaces.of([job], tx, now=now).place(job)
+    return json_response(JobBody.of(Urls(context.public_url), job, days, place))
+
+
+@routes.add(
+    Operation(
+        name="DeleteJob",
+        method="delete",
+        path="/v1/Exports/Jobs/{JobSid}",
+        tag=JOBS,
+        summary="Delete a job",
+        description="Stop a job and take it off the list. Days that it has published stay; no quota is given back. "
+        "While days of it still run it is shown, and deleting it again is answered in the same way; then both are 404.",
+        who=(by_account(Permission.JOBS_WRITE),),
+        parameters=(JOB_SID_IN_PATH,),
+        answers={
+            204: Answer(
+                says="It is gone.",
+                links={"FetchJob": link("FetchJob", says="Is answered with 404.", JobSid="$request.path.JobSid")},
+            )
+        },
+        failures=(400, 401, 403, 404, 429, 500, 503),
+    )
+)
+def delete_job(request: Request, job_sid: str) -> Response:
+    """Cancel a job and take it off the list; files that it has published stay."""
+    account = auth.customer(request, Permission.JOBS_WRITE)
+    context_of(request).custom_jobs.delete(account.sid, parse_job_sid(job_sid), actor=auth.actor(request))
+    return Response(status_code=204)
 
 
 def parse_job_request(form: bytes, account: Account, resource_type: ResourceType, *, now: datetime) -> JobRequest:

@@ -2,53 +2,117 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import Final, TypeVar
 
-from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from dayfile.api import auth
-from dayfile.api.account_shapes import key_shape
-from dayfile.api.accounts import known_sid
+from dayfile.api.account_bodies import KEY_SID, KINDS, KeyBody, KeyListBody, NewKeyBody
+from dayfile.api.accounts import ACCOUNT_SID_IN_PATH, known_sid
 from dayfile.api.context import context_of
-from dayfile.api.exports import READ
+from dayfile.api.openapi.operation import ACCOUNTS, Answer, Operation, by_account, by_operator, link
+from dayfile.api.openapi.parameters import in_path, json_body
+from dayfile.api.openapi.schema import Node, text
 from dayfile.api.params import check_length, parse_members, text_member
 from dayfile.api.request_bodies import read_json
 from dayfile.api.responses import json_response
+from dayfile.api.routes import Routes
 from dayfile.errors import InvalidParameter, NotFound
 from dayfile.model.account import AccountSid
 from dayfile.model.account_entry import LONGEST_NAME
-from dayfile.model.credential import KeyKind, Permission, Scope, parse_key_sid
+from dayfile.model.credential import GRANTABLE, KeyKind, Permission, Scope, parse_key_sid
 from dayfile.model.sid import canonical_sid
 from dayfile.model.strictjson import Value
 
-_MEMBERS: Final = ("friendly_name", "kind", "permissions")
+_MEMBERS: Final[Mapping[str, Node]] = {
+    "friendly_name": {"type": "string", "maxLength": LONGEST_NAME, "description": "Any name."},
+    "kind": {"enum": KINDS, "description": "What it may do: all; all but manage keys; what `permissions` say."},
+    "permissions": {
+        "type": "array",
+        "items": {"enum": [permission.value for permission in Permission if permission in GRANTABLE]},
+        "description": "Of a restricted key.",
+    },
+}
+_KEY_SID_IN_PATH: Final = in_path("KeySid", text("The key's sid.", KEY_SID))
+_OPERATOR_OR_OWNER: Final = (by_operator(Scope.ACCOUNTS), by_account(Permission.KEYS_WRITE))
 E = TypeVar("E", bound=Enum)
 
-router = APIRouter()
+routes = Routes()
 
 
-@router.api_route("/v1/Accounts/{account_sid}/Keys", methods=READ)
+@routes.add(
+    Operation(
+        name="ListKey",
+        method="get",
+        path="/v1/Accounts/{AccountSid}/Keys",
+        tag=ACCOUNTS,
+        summary="List API keys",
+        description="All keys of an account, oldest first, revoked ones too.",
+        who=_OPERATOR_OR_OWNER,
+        parameters=(ACCOUNT_SID_IN_PATH,),
+        answers={200: Answer(KeyListBody, says="The keys.")},
+        failures=(400, 401, 403, 404, 429, 500, 503),
+    )
+)
 def list_keys(request: Request, account_sid: str) -> Response:
     """List the account's keys, oldest first, revoked ones included."""
     sid = _account(request, account_sid)
     with context_of(request).database.snapshot() as tx:
         tx.accounts.get(sid)
         keys = tx.keys.listed(account=sid)
-    return json_response({"keys": [key_shape(key) for key in keys]})
+    return json_response(KeyListBody(keys=[KeyBody.of(key, account=sid) for key in keys]))
 
 
-@router.post("/v1/Accounts/{account_sid}/Keys")
+@routes.add(
+    Operation(
+        name="CreateKey",
+        method="post",
+        path="/v1/Accounts/{AccountSid}/Keys",
+        tag=ACCOUNTS,
+        summary="Create an API key",
+        description="Make a key of an account: of any, with an operator's key; of one's own, with the auth token or a "
+        "main key.",
+        who=_OPERATOR_OR_OWNER,
+        parameters=(ACCOUNT_SID_IN_PATH,),
+        body=json_body("What the key may do.", _MEMBERS, example={"permissions": ["exports:read", "downloads:read"]}),
+        answers={
+            201: Answer(
+                NewKeyBody,
+                says="The key, with its secret.",
+                links={
+                    "RevokeKey": link(
+                        "RevokeKey", says="End it.", AccountSid="$request.path.AccountSid", KeySid="$response.body#/sid"
+                    )
+                },
+            )
+        },
+        failures=(400, 401, 403, 404, 409, 413, 429, 500, 503),
+    )
+)
 async def create_key(request: Request, account_sid: str) -> Response:
     """Create a key of the account; its secret is in this response only."""
     body = await read_json(request)
     return await run_in_threadpool(_create_key, request, account_sid, body)
 
 
-@router.delete("/v1/Accounts/{account_sid}/Keys/{key_sid}")
+@routes.add(
+    Operation(
+        name="RevokeKey",
+        method="delete",
+        path="/v1/Accounts/{AccountSid}/Keys/{KeySid}",
+        tag=ACCOUNTS,
+        summary="Revoke an API key",
+        description="From now on the key opens nothing. It stays on the list, and revoking it again changes nothing.",
+        who=_OPERATOR_OR_OWNER,
+        parameters=(ACCOUNT_SID_IN_PATH, _KEY_SID_IN_PATH),
+        answers={204: Answer(says="It is revoked.")},
+        failures=(400, 401, 403, 404, 429, 500, 503),
+    )
+)
 def revoke_key(request: Request, account_sid: str, key_sid: str) -> Response:
     """Revoke a key, with immediate effect."""
     sid = _account(request, account_sid)
@@ -73,8 +137,8 @@ def _create_key(request: Request, account_sid: str, body: bytes) -> Response:
             friendly_name=check_length("friendly_name", name, longest=LONGEST_NAME) if name else "",
         )
     )
-    shape = dict(key_shape(new.key)) | {"secret": new.secret}
-    return json_response(shape, status=201, headers={"Cache-Control": "no-store"})
+    shown = KeyBody.of(new.key, account=sid).extended(NewKeyBody, secret=new.secret)
+    return json_response(shown, status=201, headers={"Cache-Control": "no-store"})
 
 
 def _account(request: Request, account_sid: str) -> AccountSid:

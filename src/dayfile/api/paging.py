@@ -13,8 +13,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Annotated, Any, Generic, NamedTuple, Protocol, TypeVar
 
+from dayfile.api.body import ClosedBody
+from dayfile.api.openapi.schema import number, text, url
 from dayfile.api.params import parse_parameters
 from dayfile.errors import InvalidPageToken, InvalidParameter
 
@@ -31,6 +33,7 @@ _NUMBER = re.compile(r"0*[0-9]{1,10}", re.ASCII)
 _TOKEN = re.compile(r"PT[A-Za-z0-9_-]{20,120}", re.ASCII)
 _CURSOR = re.compile(r"(?P<side>[ab])(?P<rank>[0-9]{1,18})\.(?P<detail>[0-9a-f-]{0,32})", re.ASCII)
 _TAG_BYTES = 12
+_DAYS = "/v1/Exports/Messages/Days"  # of the examples
 
 
 class Side(Enum):
@@ -134,6 +137,19 @@ def read_page(listing: Listing[T], request: PageRequest) -> Page[T]:
     )
 
 
+class MetaBody(ClosedBody, frozen=True, kw_only=True):
+    """Where this page is in its list. Follow next_page_url until it is null."""
+
+    # Some of Twilio's clients crash if one of them is missing.
+    page: Annotated[int, number("The number of this page, from 0.", 0, minimum=0, maximum=LARGEST_NUMBER)]
+    page_size: Annotated[int, number("How many items a page has at most.", 50, minimum=1, maximum=LARGEST_SIZE)]
+    first_page_url: Annotated[str, url("The first page.", f"{_DAYS}?PageSize=50&Page=0")]
+    previous_page_url: Annotated[str, url("The page before; null on the first.", f"{_DAYS}?PageSize=50")] | None
+    url: Annotated[str, url("This page.", f"{_DAYS}?PageSize=50&Page=0")]
+    next_page_url: Annotated[str, url("The page after; null on the last.", f"{_DAYS}?PageSize=50")] | None
+    key: Annotated[str, text("The member that has the items.", "days", enum=["days", "jobs", "notices", "accounts"])]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageUrls:
     """The URLs of the pages of one list."""
@@ -142,22 +158,22 @@ class PageUrls:
     tokens: PageTokens
     of: str
 
-    def meta(self, request: PageRequest, page: Page[Any], *, key: str) -> Mapping[str, object]:
-        """Return the seven members by which Twilio's clients page; some clients crash if one is missing."""
+    def meta(self, request: PageRequest, page: Page[Any], *, key: str) -> MetaBody:
+        """Return the place of a page in its list."""
         number = request.number
         before = self._around(page.previous, number=max(number - 1, 0), size=request.size)
         if before is None and not page.items and number > 0:
             # Beyond the end there is no item to point to: go back by page number.
             before = self._page(size=request.size, number=number - 1)
-        return {
-            "page": number,
-            "page_size": request.size,
-            "first_page_url": self._page(size=request.size, number=0),
-            "previous_page_url": before,
-            "url": self._page(size=request.size, number=number, token=request.token),
-            "next_page_url": self._around(page.next, number=min(number + 1, LARGEST_NUMBER), size=request.size),
-            "key": key,
-        }
+        return MetaBody(
+            page=number,
+            page_size=request.size,
+            first_page_url=self._page(size=request.size, number=0),
+            previous_page_url=before,
+            url=self._page(size=request.size, number=number, token=request.token),
+            next_page_url=self._around(page.next, number=min(number + 1, LARGEST_NUMBER), size=request.size),
+            key=key,
+        )
 
     def _around(self, cursor: Cursor | None, *, number: int, size: int) -> str | None:
         if cursor is None:

@@ -6,9 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from dayfile.api.shapes import QueuePlace
 from dayfile.model.job import RATE_DAYS, RATE_WINDOW, Job, Queue, days_per_second
 from dayfile.store.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuePlace:
+    """The place of a job in the queue and its estimated end; both None once it is over."""
+
+    position: int | None
+    done_at: datetime | None  # as estimated
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,9 @@ import asyncio
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import cast
+from typing import Final, cast
 from weakref import WeakValueDictionary
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -24,12 +23,16 @@ from dayfile.api.content_type import check_batch_type
 from dayfile.api.context import context_of
 from dayfile.api.incoming import IncomingBody
 from dayfile.api.micro_batches import MicroBatches
-from dayfile.api.responses import json_response
-from dayfile.api.shapes import Body
+from dayfile.api.openapi.operation import RECORDS, Answer, Operation, by_account, by_operator
+from dayfile.api.openapi.parameters import RESOURCE_TYPE_IN_PATH, in_head
+from dayfile.api.openapi.schema import ref, schema_of, text
+from dayfile.api.receipts import ReceiptBody
+from dayfile.api.responses import ErrorBody, json_response
+from dayfile.api.routes import Routes
 from dayfile.errors import DayfileError, InvalidBody, InvalidParameter, TooLarge, Unauthorized
 from dayfile.intake.body import Compression
 from dayfile.intake.pipeline import IncomingBatch
-from dayfile.model.credential import Caller
+from dayfile.model.credential import Caller, Permission, Scope
 from dayfile.model.receipt import Receipt
 from dayfile.model.resource import parse_resource_type
 from dayfile.web.protocol import read_on
@@ -62,18 +65,65 @@ _COMPRESSIONS = {
 }
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 
-router = APIRouter()
+_LINE: Final = (
+    '{"sid": "SM0123456789abcdef0123456789abcdef", "account_sid": "AC0123456789abcdef0123456789abcdef", '
+    '"date_created": "2026-10-01T10:00:00Z", "date_updated": "2026-10-01T10:00:03Z", "body": "hello"}\n'
+)
+
+routes = Routes()
 
 
-async def accept_records(request: Request) -> Response:
+@routes.add(
+    Operation(
+        name="AcceptRecords",
+        method="post",
+        path="/v1/Records/{ResourceType}",
+        tag=RECORDS,
+        summary="Send records",
+        description="Take in one batch: JSON lines or one JSON array, plain or compressed, of any accounts and days. "
+        "The answer comes when what it calls accepted is durable. A bad line never spoils its batch. It takes an "
+        "operator's key with the scope `intake`; account credentials may send their own records where the operator "
+        "allows it. Without an answer, or with 429 or 503, send the same again.",
+        who=(by_operator(Scope.INTAKE), by_account(Permission.RECORDS_WRITE)),
+        parameters=(
+            RESOURCE_TYPE_IN_PATH,
+            in_head(
+                "Idempotency-Key",
+                text(
+                    "For a day, the same key and body get the same receipt.",
+                    "batch-2026-10-01-17",
+                    pattern="^[!-~]{1,255}$",
+                ),
+            ),
+            in_head("Content-Encoding", text("How the body is compressed.", "gzip", enum=["gzip", "zstd", "identity"])),
+        ),
+        body={
+            "description": "The batch. Its form is recognised from its first byte, whatever Content-Type says; "
+            "`text/plain` and `multipart/form-data`, which forms of a browser can have, are refused, and "
+            "so is a file of another kind, such as a zip file, as a whole. A byte order mark at its start is skipped.",
+            "required": False,  # no body is an empty batch
+            "content": {
+                "application/x-ndjson": {"example": _LINE},
+                "application/json": {"schema": {"type": "array", "items": ref("schemas", "Record")}},
+            },
+        },
+        answers={
+            200: Answer(ReceiptBody, says="At least one line was accepted, or there was none."),
+            400: Answer(
+                says="Every line was rejected, and the receipt says why; or the request or its body cannot be read, "
+                "and nothing of it was taken.",
+                content={"application/json": {"schema": {"anyOf": [schema_of(ReceiptBody), schema_of(ErrorBody)]}}},
+            ),
+        },
+        failures=(401, 403, 404, 409, 413, 429, 500, 503),
+    )
+)
+async def accept_records(request: Request, _: str) -> Response:
     """Accept a batch of records of one resource type; answer with its receipt once the records are durable."""
     check_batch_type(request)
     _check_head(request)
     receipt = await _door_of(request).receive(request)
-    return json_response(_receipt_shape(receipt), status=400 if receipt.is_refused else 200)
-
-
-router.add_route("/v1/Records/{resource_type}", accept_records, methods=["POST"])
+    return json_response(ReceiptBody.of(receipt), status=400 if receipt.is_refused else 200)
 
 
 class _Door:
@@ -183,7 +233,7 @@ def _submit(request: Request, sender: Caller, blocks: Iterator[bytes]) -> Future
 def _incoming(request: Request, sender: Caller, blocks: Iterable[bytes]) -> IncomingBatch:
     return IncomingBatch(
         caller=sender,
-        resource_type=parse_resource_type(request.path_params["resource_type"]),
+        resource_type=parse_resource_type(request.path_params["ResourceType"]),
         blocks=blocks,
         compression=_compression(request),
         idempotency_key=_idempotency_key(request),
@@ -210,15 +260,3 @@ def _idempotency_key(request: Request) -> str | None:
     if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
         raise InvalidParameter("Idempotency-Key", "must be 1 to 255 visible ASCII characters without spaces", key)
     return key
-
-
-def _receipt_shape(receipt: Receipt) -> Body:
-    return {
-        "sid": receipt.sid,
-        "accepted": receipt.accepted,
-        "rejected": receipt.rejected,
-        "rejections": [
-            {"line": refusal.line_number, "field": refusal.field, "reason": refusal.reason}
-            for refusal in receipt.refusals
-        ],
-    }

@@ -3,53 +3,80 @@
 from __future__ import annotations
 
 import json
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dayfile.api.context import context_of
 from dayfile.api.error_table import BY_CODE, rows_with
-from dayfile.api.exports import READ
 from dayfile.api.openapi.document import FAILURES, create_document
-from dayfile.api.openapi.operation import OPERATOR
+from dayfile.api.openapi.operation import OPERATOR, SERVER, Answer, Operation
 from dayfile.api.openapi.reading import Reading, paragraphs
+from dayfile.api.openapi.schema import Node
+from dayfile.api.routes import Routes
 from dayfile.web.sheet import Sheet
 
 _TEMPLATES: Final = Path(__file__).with_name("templates")
 
-router = APIRouter()
+routes = Routes()
 
 
-@router.api_route("/openapi.json", methods=READ)
+@routes.add(
+    Operation(
+        name="FetchDocument",
+        method="get",
+        path="/openapi.json",
+        tag=SERVER,
+        summary="Fetch this document",
+        description="All that is said here, as OpenAPI 3.1, for tools that make clients and tests. /docs is its page.",
+        answers={200: Answer(says="The document.", content={"application/json": {"schema": {"type": "object"}}})},
+    )
+)
 def fetch_document(request: Request) -> Response:
     """Return the OpenAPI document."""
-    return Response(_encoded(context_of(request).public_url), media_type="application/json")
+    return Response(_reference_of(request).document_text, media_type="application/json")
 
 
-@router.api_route("/docs", methods=READ, include_in_schema=False)
+@routes.add_page("/docs")
 def fetch_page(request: Request) -> Response:
     """Return the reference page."""
-    return _page(context_of(request).public_url)
+    return _reference_of(request).page
 
 
-@cache  # it costs as much as a hundred other requests, and anybody may request it
-def _page(public_url: str) -> Response:
-    return _sheet().answer(
-        reading=Reading(create_document(public_url)),
-        url=public_url,
-        operator=OPERATOR,
-        explanations=BY_CODE,
-        codes={str(status): [row.code for row in rows_with(status)] for status in FAILURES},
-    )
+class Reference:
+    """The document and the page of one app, made when first asked for.
+
+    Making them costs as much as a hundred other requests, and anybody may ask.
+    """
+
+    def __init__(self, public_url: str, operations: Sequence[Operation]) -> None:
+        self._public_url = public_url
+        self._operations = operations
+
+    @cached_property
+    def document_text(self) -> bytes:
+        return json.dumps(self._document, ensure_ascii=False, indent=1).encode()
+
+    @cached_property
+    def page(self) -> Response:
+        return _sheet().answer(
+            reading=Reading(self._document),
+            url=self._public_url,
+            operator=OPERATOR,
+            explanations=BY_CODE,
+            codes={str(status): [row.code for row in rows_with(status)] for status in FAILURES},
+        )
+
+    @cached_property
+    def _document(self) -> Node:
+        return create_document(self._public_url, self._operations)
 
 
-@cache
-def _encoded(public_url: str) -> bytes:
-    return json.dumps(create_document(public_url), ensure_ascii=False, indent=1).encode()
+def _reference_of(request: Request) -> Reference:
+    return cast("Reference", request.app.state.reference)
 
 
 @cache

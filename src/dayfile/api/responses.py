@@ -4,21 +4,45 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Annotated
 
 from starlette.responses import Response
 
-from dayfile.api.shapes import Body
+from dayfile.api.body import Body, ClosedBody
+from dayfile.api.openapi.schema import JOB_SID, number, text, url
+
+
+class ErrorBody(ClosedBody, frozen=True, kw_only=True):
+    """What every request gets that fails: exactly these four members."""
+
+    code: Annotated[int, number("What is wrong; each code has a page.", 20404)]
+    message: Annotated[
+        str,
+        text(
+            "The same in words. It names the parameter, the rule and the value where there is one.",
+            f"The requested resource /v1/Exports/Jobs/{JOB_SID} was not found",
+        ),
+    ]
+    more_info: Annotated[str, url("The page that explains the code.", "/errors/20404")]
+    status: Annotated[int, number("The HTTP status.", 404, minimum=400, maximum=599)]
 
 
 def json_response(body: Body, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Return a body as JSON, with a space after each colon and comma as in Twilio's responses."""
-    encoded = json.dumps(body, ensure_ascii=False).encode()
+    return members_response(body.members(), status=status, headers=headers)
+
+
+def members_response(
+    members: Mapping[str, object], *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return members that no class of a body can hold, such as figures of any name; otherwise as `json_response`."""
+    encoded = json.dumps(members, ensure_ascii=False).encode()
     return Response(encoded, status_code=status, headers=headers, media_type="application/json")
 
 
 def error_response(
     *, status: int, code: int, message: str, more_info: str, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Return an error response with exactly these four members, which every Twilio client can parse."""
-    body = {"code": code, "message": message, "more_info": more_info, "status": status}
+    """Return an error response, which every Twilio client can parse."""
+    body = ErrorBody(code=code, message=message, more_info=more_info, status=status)
     return json_response(body, status=status, headers=headers)

@@ -89,7 +89,7 @@ class AccountView:
 
     def jobs(self, resource_type: ResourceType) -> Iterator[RemoteJob]:
         """Give all jobs on the list, newest first."""
-        from dayfile.api import shapes
+        from dayfile.api.job_bodies import CustomJobBody
         from dayfile.api.queue_places import QueuePlaces
         from dayfile.client.answers import read_job
 
@@ -101,21 +101,21 @@ class AccountView:
                 days = tx.jobs.days([job.sid for job in page])
                 places = QueuePlaces.of(page, tx, now=now)
             for job in page:
-                yield read_job(shapes.custom_job_shape(job, days[job.sid], places.place(job)))
+                yield read_job(CustomJobBody.of(job, days[job.sid], places.place(job)).members())
             if len(page) < _PAGE:
                 return
             before = page[-1].submit_number
 
     def job(self, sid: str) -> RemoteJob:
         """Return the job as it stands; raises NotFound."""
-        from dayfile.api import shapes
+        from dayfile.api.job_bodies import JobBody
         from dayfile.api.queue_places import QueuePlaces
         from dayfile.client.answers import read_job
 
         job, days = self._job(sid)
         with self._service.database.snapshot() as tx:
             place = QueuePlaces.of([job], tx, now=self._service.clock.now()).place(job)
-        return read_job(shapes.job_shape(self._urls, job, days, place))
+        return read_job(JobBody.of(self._urls, job, days, place).members())
 
     def errors(self, sid: str) -> list[DayError]:
         """Return the days of a job whose last attempt failed, in order; raises NotFound."""
@@ -127,35 +127,35 @@ class AccountView:
 
     def days(self, resource_type: ResourceType) -> Iterator[RemoteDay]:
         """Give all published days, in the order of their publication."""
-        from dayfile.api import shapes
+        from dayfile.api.export_bodies import DayBody
         from dayfile.client.answers import read_day
 
         after: tuple[int, Day] | None = None
         while True:
             page = self._files(resource_type, after)
             for file in page:
-                yield read_day(shapes.day_shape(file))
+                yield read_day(DayBody.of(file).members())
             if len(page) < _PAGE:
                 return
             after = page[-1].generation, page[-1].day
 
     def configuration(self, resource_type: ResourceType) -> RemoteConfiguration:
         """Return whether days of a resource type come by themselves, and who is told."""
-        from dayfile.api import shapes
+        from dayfile.api.export_bodies import ExportConfigurationBody
         from dayfile.client.answers import read_configuration
 
         with self._service.database.snapshot() as tx:
             found = tx.configurations.get(self._account, resource_type)
-        return read_configuration(shapes.configuration_shape(self._urls, found))
+        return read_configuration(ExportConfigurationBody.of(self._urls, found).members())
 
     def find_manifest(self, resource_type: ResourceType, day: Day) -> RemoteManifest | None:
         """Return the manifest of a published day, or None where it is not published."""
-        from dayfile.api import shapes
+        from dayfile.api.export_bodies import ManifestBody
         from dayfile.client.answers import read_manifest
 
         with self._service.database.snapshot() as tx:
             file = tx.day_files.find(self._account, resource_type, day, now=self._service.clock.now())
-        return None if file is None else read_manifest(shapes.manifest_shape(self._urls, file))
+        return None if file is None else read_manifest(ManifestBody.of(self._urls, file).members())
 
     def _job(self, text: str) -> tuple[Job, tuple[JobDay, ...]]:
         sid = parse_job_sid(text)

@@ -93,7 +93,7 @@ class _Server:
     def __init__(self, service: Service, listening: socket.socket, *, stop: Stop) -> None:
         limits = Limits.within(open_files())
         config = uvicorn.Config(
-            service.api(pages=[console_page(service.context)]),
+            service.api(pages=console_page(service.context)),
             http=bounded_http(limits, proxies=service.context.trusted_proxies),  # type: ignore[arg-type]  # a factory works like a class
             ws="none",
             backlog=limits.backlog,

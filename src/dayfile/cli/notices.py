@@ -179,8 +179,9 @@ def _host(notice: Notice) -> str:
 
 def _as_json(notice: Notice, attempts: list[Attempt] | None, base_url: str) -> object:
     # The same body as over HTTP, so that a script can read both.
-    from dayfile.api.shapes import fetched_notice_shape, notice_shape
+    from dayfile.api.notice_bodies import FetchedNoticeBody, NoticeBody
     from dayfile.api.urls import Urls
 
     urls = Urls(base_url)
-    return notice_shape(urls, notice) if attempts is None else fetched_notice_shape(urls, notice, attempts)
+    body = NoticeBody.of(urls, notice) if attempts is None else FetchedNoticeBody.whole(urls, notice, attempts)
+    return body.members()

@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
 
 from dayfile import __version__
 from dayfile.checks.vitals import Level
@@ -39,29 +39,29 @@ _CLASSES: Final = {Level.OK: "good", Level.WARNING: "warn", Level.BAD: "bad"}
 _TITLES: Final = {"workers": "Workers", "work": "Work", "space": "Disk", "letters": "Letters"}
 
 
-def console_page(instance: Instance) -> APIRouter:
+def console_page(instance: Instance) -> list[Route]:
     """Return the routes of the page: `/` for everybody, its icon, and `/operator`, which asks operators to sign in."""
-    router = APIRouter()
     page, sign_in = _Page(instance), SignIn(instance)
-    sign_in.add_to(router)
 
-    @router.api_route("/", methods=_READ, include_in_schema=False)
     def front(request: Request) -> Response:
         try:
             return page.answer(visitor_of(request, instance))
         except DatabaseUnavailable:
             return page.answer(stranger(request, instance))  # the page says so, whoever looks
 
-    @router.api_route("/favicon.ico", methods=_READ, include_in_schema=False)
-    async def icon() -> Response:
+    async def icon(_: Request) -> Response:
         return Response(_ICON, media_type="image/x-icon", headers={"Cache-Control": "public, max-age=86400"})
 
-    @router.api_route(OPERATOR_PATH, methods=_READ, include_in_schema=False)
     def operator(request: Request) -> Response:
         visitor = visitor_of(request, instance)
         return page.answer(visitor) if visitor.audience is Audience.OPERATOR else sign_in.form(request)
 
-    return router
+    return [
+        Route("/", front, methods=_READ),
+        Route("/favicon.ico", icon, methods=_READ),
+        Route(OPERATOR_PATH, operator, methods=_READ),
+        *sign_in.routes,
+    ]
 
 
 class _Page:

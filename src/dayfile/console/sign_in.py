@@ -10,10 +10,10 @@ import re
 from pathlib import Path
 from typing import Final
 
-from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 
 from dayfile.console.instance import Instance
 from dayfile.errors import Forbidden, Unauthorized
@@ -39,10 +39,13 @@ class SignIn:
         self._cookie = SessionCookie(instance.public_url)
         self._sheet = Sheet(_TEMPLATES, "sign_in.html", styles=("sign_in.css",), has_forms=True)
 
-    def add_to(self, router: APIRouter) -> None:
-        """Add the two routes that forms are sent to."""
-        router.add_api_route(OPERATOR_PATH, self.begin, methods=["POST"], include_in_schema=False)
-        router.add_api_route(f"{OPERATOR_PATH}/sign-out", self.end, methods=["POST"], include_in_schema=False)
+    @property
+    def routes(self) -> list[Route]:
+        """The two routes that forms are sent to."""
+        return [
+            Route(OPERATOR_PATH, self.begin, methods=["POST"]),
+            Route(f"{OPERATOR_PATH}/sign-out", self.end, methods=["POST"]),
+        ]
 
     def form(self, request: Request, *, key_sid: str = "", problem: str = "") -> Response:
         """Return the form with status 401; clients other than browsers are asked for Basic credentials as well."""

@@ -56,7 +56,7 @@ def walk(url: object, numbers: list[int], *, key: str) -> Iterator[list[int]]:
         request = parse(str(url).partition("?")[2])
         page = read_page(Numbers(numbers), request)
         yield page.items
-        url = URLS.meta(request, page, key="days")[key]
+        url = URLS.meta(request, page, key="days").members()[key]
 
 
 @given(cursors)
@@ -158,9 +158,9 @@ def test_the_previous_page_leads_back_to_the_first(numbers: set[int], size: int,
     """previous_page_url is no ornament: Java's clients walk by it."""
     request = parse(f"PageSize={size}")
     while (page := read_page(Numbers(list(numbers)), request)).next:
-        request = parse(str(URLS.meta(request, page, key="days")["next_page_url"]).partition("?")[2])
+        request = parse(str(URLS.meta(request, page, key="days").next_page_url).partition("?")[2])
     meta = URLS.meta(request, page, key="days")
-    start = str(meta["url"]).replace(f"PageSize={size}", f"PageSize={back}")
+    start = str(meta.url).replace(f"PageSize={size}", f"PageSize={back}")
     backwards = list(walk(start, list(numbers), key="previous_page_url"))
     assert [n for page in reversed(backwards[1:]) for n in page] == [n for n in sorted(numbers) if n < backwards[0][0]]
 
@@ -189,11 +189,19 @@ def test_the_first_page_echoes_what_was_asked_for() -> None:
     """Twilio's addresses name size and page even where the client named neither; some scripts cut them apart."""
     request = parse("")
     meta = URLS.meta(request, read_page(Numbers(list(range(60))), request), key="days")
-    assert list(meta) == ["page", "page_size", "first_page_url", "previous_page_url", "url", "next_page_url", "key"]
-    assert meta["url"] == meta["first_page_url"] == f"{URLS.url}?PageSize=50&Page=0"
-    assert str(meta["next_page_url"]).startswith(f"{URLS.url}?PageSize=50&Page=1&PageToken=PT")
-    assert meta["previous_page_url"] is None
-    assert (meta["page"], meta["page_size"], meta["key"]) == (0, 50, "days")
+    assert list(meta.members()) == [
+        "page",
+        "page_size",
+        "first_page_url",
+        "previous_page_url",
+        "url",
+        "next_page_url",
+        "key",
+    ]
+    assert meta.url == meta.first_page_url == f"{URLS.url}?PageSize=50&Page=0"
+    assert str(meta.next_page_url).startswith(f"{URLS.url}?PageSize=50&Page=1&PageToken=PT")
+    assert meta.previous_page_url is None
+    assert (meta.page, meta.page_size, meta.key) == (0, 50, "days")
 
 
 @pytest.mark.compat(26)
@@ -210,12 +218,12 @@ def test_beyond_the_end_there_is_an_empty_page_with_a_way_back() -> None:
     """An address that was bookmarked when the list was longer is no error."""
     request = parse("PageSize=10&Page=9")
     meta = URLS.meta(request, read_page(Numbers([1]), request), key="days")
-    assert meta["previous_page_url"] == f"{URLS.url}?PageSize=10&Page=8"
-    assert meta["next_page_url"] is None
+    assert meta.previous_page_url == f"{URLS.url}?PageSize=10&Page=8"
+    assert meta.next_page_url is None
 
 
 def test_an_empty_list_has_one_page() -> None:
     """Nothing before it and nothing after it."""
     request = parse("")
     meta = URLS.meta(request, read_page(Numbers([]), request), key="jobs")
-    assert meta["previous_page_url"] is meta["next_page_url"] is None
+    assert meta.previous_page_url is meta.next_page_url is None

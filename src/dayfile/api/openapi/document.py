@@ -1,24 +1,22 @@
 """The OpenAPI document: every operation for clients, below one public base URL.
 
 It is OpenAPI 3.1, not 3.0, whose schemas cannot say that two parameters go together or that a member may be null. It
-is written by hand, not derived from the routes, because it is a promise; tests compare it with the routes, the
-published specification of the API, and the responses of a running server.
+is a promise, so its descriptions are written beside the routes and bodies that they describe; tests compare it with
+the published specification of the API, and with the responses of a running server.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
+from msgspec import Meta
+
 from dayfile.api.error_table import BUG, ERRORS, rows_with
-from dayfile.api.openapi import account_schemas, accounts, exports, files, jobs, notices, records, server
-from dayfile.api.openapi.operation import ACCOUNT, OPERATOR, Node, Operation, answer, ref, schema
-from dayfile.api.openapi.schemas import SCHEMAS, SHA256, text
-
-FAMILIES = (exports, jobs, files, notices, records, accounts, server)
-"""Tags in the order in which a reader needs them."""
-
-OPERATIONS: tuple[Operation, ...] = tuple(operation for family in FAMILIES for operation in family.OPERATIONS)
+from dayfile.api.openapi.operation import ACCOUNT, OPERATOR, TAGS, Answer, Operation
+from dayfile.api.openapi.schema import SHA256, Node, node_of, ref, schema_of, schemas_of, text
+from dayfile.api.receipts import RECORD
+from dayfile.api.responses import ErrorBody
 
 VERSION = "1.52.0"
 """Version of Twilio's published specification that is implemented; Dayfile's own is not disclosed to clients."""
@@ -50,7 +48,7 @@ address answers 405 to a method that it does not know, and names those that it d
 everything under `/v1/`, with credentials that they hold themselves; in a browser, only pages of this server may \
 write."""
 
-_HEADERS: Mapping[str, Node] = {
+_HEADERS: Mapping[str, Meta] = {
     "Twilio-Request-Id": text(
         "Names the request in the log.", "RQ0123456789abcdef0123456789abcdef", pattern="^RQ[0-9a-f]{32}$"
     ),
@@ -79,8 +77,8 @@ _FAILURE_HEADERS: Mapping[int, tuple[str, ...]] = {
 }
 
 
-def create_document(public_url: str) -> Node:
-    """Return the document of the server that clients reach at `public_url`."""
+def create_document(public_url: str, operations: Sequence[Operation]) -> Node:
+    """Return the document of the server that clients reach at `public_url`, with these operations in this order."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -91,12 +89,12 @@ def create_document(public_url: str) -> Node:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": public_url}],
-        "tags": [family.TAG for family in FAMILIES],
-        "paths": _paths(),
+        "tags": [tag._asdict() for tag in TAGS],
+        "paths": _paths(operations),
         "components": {
-            "schemas": {**SCHEMAS, **account_schemas.SCHEMAS},
+            "schemas": _schemas(operations),
             "responses": {name: _failure(status) for status, name in FAILURES.items()},
-            "headers": {name: _header(name, node) for name, node in _HEADERS.items()},
+            "headers": {name: _header(name, node_of(meta)) for name, meta in _HEADERS.items()},
             "securitySchemes": {
                 ACCOUNT: {
                     "type": "http",
@@ -113,24 +111,42 @@ def create_document(public_url: str) -> Node:
     }
 
 
-def _paths() -> Node:
+def _schemas(operations: Sequence[Operation]) -> Node:
+    bodies = [answer.body for operation in operations for answer in operation.answers.values() if answer.body]
+    # A record is no body of ours: it is what senders have, and intake reads it without a class.
+    return {**schemas_of([*bodies, ErrorBody]), "Record": RECORD}
+
+
+def _paths(operations: Sequence[Operation]) -> Node:
     paths: dict[str, dict[str, Node]] = {}
-    for operation in OPERATIONS:
+    for operation in operations:
         paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
     return paths
 
 
 def _operation(operation: Operation) -> Node:
-    answers = dict(operation.answers) | {status: ref("responses", FAILURES[status]) for status in operation.failures}
+    answers = {status: _answer(answer) for status, answer in operation.answers.items()}
+    answers |= {status: ref("responses", FAILURES[status]) for status in operation.failures}
     return {
         "operationId": operation.name,
-        "tags": [operation.tag],
+        "tags": [operation.tag.name],
         "summary": operation.summary,
         "description": operation.description,
         "security": list(operation.who),
         "parameters": list(operation.parameters),
         **({"requestBody": operation.body} if operation.body else {}),
         "responses": {str(status): answers[status] for status in sorted(answers)},
+    }
+
+
+def _answer(answer: Answer) -> Node:
+    content = {"application/json": {"schema": schema_of(answer.body)}} if answer.body else {}
+    content |= answer.content
+    return {
+        "description": answer.says,
+        "headers": {name: ref("headers", name) for name in (*_REQUIRED_HEADERS, *answer.headers)},
+        **({"content": content} if content else {}),
+        **({"links": answer.links} if answer.links else {}),
     }
 
 
@@ -147,11 +163,8 @@ FAILURES = _names_of_failures()
 
 def _failure(status: int) -> Node:
     explained = [f"- `{row.code}` {row.title}. {row.happened}" for row in rows_with(status)]
-    return answer(
-        says="\n".join((HTTPStatus(status).phrase, "", *explained)),
-        content={"application/json": {"schema": schema("Error")}},
-        headers=_FAILURE_HEADERS.get(status, ()),
-    )
+    says = "\n".join((HTTPStatus(status).phrase, "", *explained))
+    return _answer(Answer(ErrorBody, says=says, headers=_FAILURE_HEADERS.get(status, ())))
 
 
 def _header(name: str, node: Node) -> Node:

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from dayfile.api.openapi.operation import ACCOUNT, Node
+from dayfile.api.openapi.operation import ACCOUNT
+from dayfile.api.openapi.schema import Node
 
 _WORDS = {
     "string": "text",

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, timezone
-from typing import Any
 
 import pytest
 
-from dayfile.api import shapes
-from dayfile.api.shapes import QueuePlace
+from dayfile.api.export_bodies import DayBody, ManifestBody
+from dayfile.api.job_bodies import CustomJobBody, JobBody
+from dayfile.api.queue_places import QueuePlace
 from dayfile.api.urls import Urls
 from dayfile.files.gzip import compress
 from dayfile.model.account import AccountSid
@@ -82,14 +82,14 @@ def a_job() -> Job:
 def test_a_size_beyond_32_bits_is_shown_as_the_largest(size_bytes: int, shown: int) -> None:
     """Java and C# clients fail to read a larger one; the manifest has the true size."""
     day_file = a_day_file(a_sealed_day(size_bytes=size_bytes))
-    assert shapes.day_shape(day_file)["size"] == shown
-    assert shapes.manifest_shape(URLS, day_file)["size_bytes"] == size_bytes
+    assert DayBody.of(day_file).size == shown
+    assert ManifestBody.of(URLS, day_file).size_bytes == size_bytes
 
 
 @pytest.mark.compat(35)
 def test_the_create_date_is_the_utc_day_of_publication() -> None:
     """A server in another time zone must not shift it."""
-    assert shapes.day_shape(a_day_file(None))["create_date"] == "2026-11-23"
+    assert DayBody.of(a_day_file(None)).create_date == "2026-11-23"
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,9 @@ def test_the_create_date_is_the_utc_day_of_publication() -> None:
 @pytest.mark.compat(41)
 def test_an_estimate_has_milliseconds_and_no_zone(done_at: datetime | None, shown: str | None) -> None:
     """The one form that was seen in the wild; it is UTC all the same."""
-    body = shapes.custom_job_shape(a_job(), None, QueuePlace(position=2, done_at=done_at))
-    assert body["estimated_completion_time"] == shown
-    assert body["job_queue_position"] == "2"  # text: strictly typed clients bind it so
+    body = CustomJobBody.of(a_job(), None, QueuePlace(position=2, done_at=done_at))
+    assert body.estimated_completion_time == shown
+    assert body.job_queue_position == "2"  # text: strictly typed clients bind it so
 
 
 @pytest.mark.compat(43)
@@ -117,7 +117,7 @@ def test_details_group_days_by_status_and_count_all_of_them() -> None:
         JobDay(job_sid=a_job().sid, day=FIRST + n, status=status, attempt=1, error="for the operator only")
         for n, status in enumerate(statuses)
     ]
-    body: dict[str, Any] = dict(shapes.job_shape(URLS, a_job(), days, QueuePlace(position=None, done_at=None)))
+    body = JobBody.of(URLS, a_job(), days, QueuePlace(position=None, done_at=None)).members()
     assert body["details"] == [
         {"status": "Completed", "count": 2, "days": ["2026-11-01", "2026-11-03"]},
         {"status": "Failed", "count": 1, "days": ["2026-11-02"]},
