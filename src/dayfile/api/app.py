@@ -23,7 +23,6 @@ from dayfile.api import (
     health,
     jobs,
     keys,
-    manifests,
     notices,
     records,
     reference,
@@ -45,7 +44,7 @@ from dayfile.web.browser import is_browser, prefers_html
 from dayfile.web.login_delays import USUAL_DELAYS, DelayRule
 
 ROUTES = (
-    *(exports.routes, configurations.routes, manifests.routes, jobs.routes, downloads.routes, notices.routes),
+    *(exports.routes, configurations.routes, jobs.routes, downloads.routes, notices.routes),
     *(records.routes, accounts.routes, keys.routes, health.routes, explanations.routes, reference.routes),
 )
 

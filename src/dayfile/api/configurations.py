@@ -15,8 +15,7 @@ from dayfile.api.export_bodies import ExportConfigurationBody
 from dayfile.api.openapi.operation import EXPORTS, Answer, Operation, by_account, link
 from dayfile.api.openapi.parameters import RESOURCE_TYPE_IN_PATH, WEBHOOK_FIELDS, form_body
 from dayfile.api.openapi.schema import Node
-from dayfile.api.params import check_url, check_webhook_method, parse_flag, parse_parameters
-from dayfile.api.receivers import check_receiver
+from dayfile.api.params import check_receiver, check_url, check_webhook_method, parse_flag, parse_parameters
 from dayfile.api.request_bodies import read_form
 from dayfile.api.responses import json_response
 from dayfile.api.routes import Routes

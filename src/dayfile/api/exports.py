@@ -1,4 +1,4 @@
-"""Routes of exports: an account's resource types and their day files."""
+"""Routes of exports: an account's resource types, their day files, and manifests, which Twilio has not."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from dayfile.api import auth
 from dayfile.api.context import context_of
-from dayfile.api.export_bodies import DayBody, DayLinkBody, DayListBody, ExportBody
-from dayfile.api.openapi.operation import EXPORTS, Answer, Operation, by_account, link
+from dayfile.api.export_bodies import DayBody, DayLinkBody, DayListBody, ExportBody, ManifestBody
+from dayfile.api.openapi.operation import EXPORTS, FILES, Answer, Operation, by_account, link
 from dayfile.api.openapi.parameters import DAY_IN_PATH, PAGES, RESOURCE_TYPE_IN_PATH
 from dayfile.api.paging import Cursor, PageUrls, Position, Side, parse_page_request, read_page
 from dayfile.api.responses import json_response
@@ -137,6 +137,26 @@ def fetch_day(request: Request, resource_type: str, day: str) -> Response:
     return json_response(
         DayLinkBody(redirect_to=address), status=307, headers={"Location": address, "Cache-Control": "no-store"}
     )
+
+
+@routes.add(
+    Operation(
+        name="FetchManifest",
+        method="get",
+        path="/v1/Exports/{ResourceType}/Days/{Day}/Manifest",
+        tag=FILES,
+        summary="Fetch a manifest",
+        description="Count, sizes, hashes and times of the file that a link to this day gives now.",
+        who=(by_account(Permission.EXPORTS_READ),),
+        parameters=(RESOURCE_TYPE_IN_PATH, DAY_IN_PATH),
+        answers={200: Answer(ManifestBody, says="The manifest.")},
+        failures=(400, 401, 403, 404, 429, 500, 503),
+    )
+)
+def fetch_manifest(request: Request, resource_type: str, day: str) -> Response:
+    """Fetch the manifest of the day's currently published file."""
+    day_file = published_day(request, resource_type, day, permission=Permission.EXPORTS_READ)
+    return json_response(ManifestBody.of(Urls(context_of(request).public_url), day_file))
 
 
 def published_day(request: Request, resource_type: str, day: str, *, permission: Permission) -> DayFile:

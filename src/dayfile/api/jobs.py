@@ -21,6 +21,7 @@ from dayfile.api.paging import Cursor, PageUrls, Position, Side, parse_page_requ
 from dayfile.api.params import (
     check_email,
     check_length,
+    check_receiver,
     check_url,
     check_webhook_method,
     optional,
@@ -28,7 +29,6 @@ from dayfile.api.params import (
     required,
 )
 from dayfile.api.queue_places import QueuePlaces, queue_of, rate_of
-from dayfile.api.receivers import check_receiver
 from dayfile.api.request_bodies import read_form
 from dayfile.api.responses import json_response
 from dayfile.api.routes import Routes

@@ -1,4 +1,7 @@
-"""Optional memory for faster requests; a request that gets none is served without it."""
+"""Optional memory for faster requests; a request that gets none is served without it.
+
+Apart from `downloads.py`, since it is a count shared by threads that knows nothing of files.
+"""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from msgspec import Raw
 
+from dayfile.delivery.ssrf import Destinations, RefusedDestination
 from dayfile.errors import Invalid, InvalidBody, InvalidParameter, InvalidRecord
 from dayfile.model.email import parse_email
 from dayfile.model.strictjson import Value, parse_object, shown
@@ -108,6 +109,19 @@ def check_url(name: str, value: str) -> str:
     if not _URL.fullmatch(value) or not _has_host(value):
         raise InvalidParameter(name, "must be an absolute http or https URL of ASCII characters without spaces", value)
     return value
+
+
+def check_receiver(url: str | None, destinations: Destinations) -> None:
+    """Raise InvalidParameter for a webhook URL that webhooks may not go to. No-op without a URL.
+
+    Every call of the webhook checks it again.
+    """
+    if not url:
+        return
+    try:
+        destinations.check(url)
+    except RefusedDestination as refused:
+        raise InvalidParameter("WebhookUrl", refused.rule, url) from refused
 
 
 def check_webhook_method(value: str) -> str:

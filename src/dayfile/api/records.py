@@ -19,7 +19,6 @@ from starlette.responses import Response
 
 from dayfile.api.auth import caller, callers, counted
 from dayfile.api.body_room import BodyRoom
-from dayfile.api.content_type import check_batch_type
 from dayfile.api.context import context_of
 from dayfile.api.incoming import IncomingBody
 from dayfile.api.micro_batches import MicroBatches
@@ -27,6 +26,7 @@ from dayfile.api.openapi.operation import RECORDS, Answer, Operation, by_account
 from dayfile.api.openapi.parameters import RESOURCE_TYPE_IN_PATH, in_head
 from dayfile.api.openapi.schema import ref, schema_of, text
 from dayfile.api.receipts import ReceiptBody
+from dayfile.api.request_bodies import check_batch_type
 from dayfile.api.responses import ErrorBody, json_response
 from dayfile.api.routes import Routes
 from dayfile.errors import DayfileError, InvalidBody, InvalidParameter, TooLarge, Unauthorized

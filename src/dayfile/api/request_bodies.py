@@ -1,8 +1,9 @@
-"""Small request bodies, forms or JSON: read beyond their start only if the sender is authorized."""
+"""Request bodies: content types, and the reading of small ones, beyond their start only if the sender is authorized."""
 
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -17,6 +18,8 @@ FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 FORM_LIMIT_BYTES = 64 * 1024
 FORM_SILENCE_SECONDS = 10.0
+
+_OF_FORMS_ONLY: Final = frozenset({"text/plain", "multipart/form-data"})
 
 
 async def read_form(request: Request) -> bytes:
@@ -35,6 +38,21 @@ async def read_json(request: Request) -> bytes:
         raise InvalidBody(f"The body must be a JSON object, so Content-Type must be {JSON}, not {kind[:80]!r}")
     _check_not_encoded(request)
     return (await _read_bounded(request)).removeprefix(BYTE_ORDER_MARK)
+
+
+def check_batch_type(request: Request) -> None:
+    """Raise InvalidBody for a batch of records with a content type of a browser's text or file form.
+
+    Any other type passes, as does none: the format of a batch is recognised from its bytes, and curl and urllib send
+    everything as `application/x-www-form-urlencoded`.
+    """
+    for given in request.headers.getlist("content-type"):
+        kind = given.partition(";")[0].strip().lower()
+        if kind in _OF_FORMS_ONLY:
+            raise InvalidBody(
+                f"records must not be sent with Content-Type {kind}: send JSON lines as application/x-ndjson, a JSON "
+                "array as application/json, or either without a Content-Type"
+            )
 
 
 async def _read_bounded(request: Request) -> bytes:

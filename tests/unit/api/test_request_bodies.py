@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from dayfile.api.content_type import check_batch_type
+from dayfile.api.request_bodies import check_batch_type
 from dayfile.errors import InvalidBody
 
 spaces = st.text(" \t", max_size=3)
