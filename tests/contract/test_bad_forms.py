@@ -48,7 +48,7 @@ def job_with(**changes: str | None) -> bytes:
 @pytest.mark.parametrize(
     ("twisted", "says"),
     [
-        (b"%s=1&%s=1", "must be given once, and is given again; got '1'"),
+        (b"%s=1&%s=1", "must be given only once; got '1'"),
         (b"%s=a%%00b&%s", "must not contain the character NUL; got 'a\\x00b'"),
         (b"%s=%%zz&x%s=", "must be percent-encoded: a % must be followed by two hexadecimal digits, or be %25"),
         (b"%s=%%ff&x%s=", "must be UTF-8 where it is percent-encoded; got '%ff'"),
@@ -236,8 +236,8 @@ BODIES = [
     (job_with(), {"Content-Type": f"{FORM}; charset=iso-8859-1"}, "not in iso-8859-1", 400),
     (job_with().decode().encode("utf-16"), {"Content-Type": f"{FORM}; charset=utf-16"}, "not in utf-16", 400),
     (gzip.compress(job_with()), {"Content-Encoding": "gzip"}, "without Content-Encoding", 400),
-    (job_with(Unknown="x" * 70_000), {}, "larger than 65536 bytes", 413),
-    (b"&" * 70_000, {}, "larger than 65536 bytes", 413),
+    (job_with(Unknown="x" * 70_000), {}, "at most 65536 bytes", 413),
+    (b"&" * 70_000, {}, "at most 65536 bytes", 413),
 ]
 
 

@@ -90,7 +90,7 @@ def test_an_account_at_its_limit_is_told_to_wait_and_disturbs_nobody(face: Face,
     for login in (busy, key):
         refused = httpx2.get(face.url + JOBS, auth=login.basic)
         assert (refused.status_code, refused.json()["code"], refused.headers["retry-after"]) == (429, 20429, "1")
-        assert f"there may be {LIMIT} at once" in refused.json()["message"]
+        assert f"may have {LIMIT} at once" in refused.json()["message"]
         assert "twilio-concurrent-requests" not in refused.headers
     for login in (parent, face.account()):
         answer = httpx2.get(face.url + JOBS, auth=login.basic)

@@ -38,7 +38,9 @@ class AccountBody(Body, frozen=True, kw_only=True):
     status: Annotated[
         str,
         text(
-            "Whether its credentials work. Closed is for good.", "active", enum=[state.value for state in AccountState]
+            "Its credentials work only while it is active. Closed is for good.",
+            "active",
+            enum=[state.value for state in AccountState],
         ),
     ]
     email: Annotated[str, text("The address of its owner.", "someone@example.com")] | None
@@ -84,11 +86,11 @@ class KeyBody(Body, frozen=True, kw_only=True):
         list[
             Annotated[str, text("A permission.", "exports:read", enum=[permission.value for permission in Permission])]
         ],
-        Meta(description="The same in detail."),
+        Meta(description="What a key of this kind may do, in detail."),
     ]
     friendly_name: Annotated[str, text("Any name.", "nightly export", maxLength=LONGEST_NAME)]
     date_created: Annotated[str, moment("When it was made.", "2026-10-01T10:00:00Z")]
-    date_revoked: Annotated[str, text("Since when it opens nothing; null: it works.", "2026-10-08T10:00:00Z")] | None
+    date_revoked: Annotated[str, text("When it was revoked; null while it works.", "2026-10-08T10:00:00Z")] | None
 
     @classmethod
     def of(cls, key: ApiKey, *, account: AccountSid) -> KeyBody:

@@ -56,14 +56,14 @@ _MEMBERS: Final[Mapping[str, Node]] = {
     "parent_account_sid": {
         "type": "string",
         "pattern": GIVEN_ACCOUNT_SID_PATTERN,
-        "description": "The parent, an account that has none. It never changes.",
+        "description": "The parent: an account that has no parent itself. It cannot be changed.",
     },
     "status": {"enum": ["active", "suspended"], "description": "Whether its credentials work."},
     "auth_token": {
         "type": "string",
         "pattern": f"^[!-~]{{{SHORTEST_TOKEN},{LONGEST_TOKEN}}}$",
-        "description": "A token that its owner has already. Left out, one is made. Of an account that is there, "
-        "another one is a rotation. Libraries for Go send letters and digits only.",
+        "description": "The auth token, if the owner has one already; otherwise one is made. For an existing account, "
+        "a different token is a rotation. Twilio's library for Go works with letters and digits only.",
     },
 }
 _KEEP: Final = "keep_old_token_for"
@@ -74,7 +74,7 @@ _MEMBERS_OF_PUT: Final[Mapping[str, Node]] = {
         "minimum": 0,
         "maximum": int(_LONGEST_KEEP.total_seconds()),
         "default": int(KEEP_OLD_FOR.total_seconds()),
-        "description": "So many seconds a token that is replaced works beside the new one.",
+        "description": "The number of seconds for which a replaced token still works.",
     },
 }
 
@@ -119,9 +119,9 @@ def list_accounts(request: Request) -> Response:
         path="/v1/Accounts",
         tag=ACCOUNTS,
         summary="Create an account",
-        description="Make an account. Sent again, it makes another one: a PUT may be sent again.",
+        description="Make an account. The same request sent again makes another account; a PUT can be repeated.",
         who=(by_operator(Scope.ACCOUNTS),),
-        body=json_body("What the account is to be.", _MEMBERS, example={"friendly_name": "Acme"}),
+        body=json_body("The account.", _MEMBERS, example={"friendly_name": "Acme"}),
         answers={
             201: Answer(
                 NewAccountBody,
@@ -169,17 +169,20 @@ def fetch_account(request: Request, account_sid: str) -> Response:
         path="/v1/Accounts/{AccountSid}",
         tag=ACCOUNTS,
         summary="Create or change an account",
-        description="Make the account so. It may be sent until it is answered: sent again, it changes nothing.",
+        description="Create the account, or change it to what is sent. The request can be repeated: the second time "
+        "it changes nothing.",
         who=(by_operator(Scope.ACCOUNTS),),
         parameters=(ACCOUNT_SID_IN_PATH,),
         body=json_body(
-            "What the account is to be. What is left out stays as it is.",
+            "The account. Members that are left out stay as they are.",
             _MEMBERS_OF_PUT,
             example={"friendly_name": "Acme", "auth_token": TOKEN},
         ),
         answers={
             200: Answer(AccountBody, says="The account as it is now."),
-            201: Answer(NewAccountBody, says="It was not there; it is now, with its token.", headers=("Location",)),
+            201: Answer(
+                NewAccountBody, says="The account was created. No other answer shows its token.", headers=("Location",)
+            ),
         },
         failures=(400, 401, 403, 409, 413, 429, 500, 503),
     )
@@ -197,8 +200,8 @@ async def put_account(request: Request, account_sid: str) -> Response:
         path="/v1/Accounts/{AccountSid}",
         tag=ACCOUNTS,
         summary="Close an account",
-        description="End an account for good: its credentials and keys open nothing any more, its records stay. It is "
-        "refused while there are subaccounts that are not closed.",
+        description="Close an account for good: its credentials and keys stop working, its records stay. Refused "
+        "while it has subaccounts that are not closed.",
         who=(by_operator(Scope.ACCOUNTS),),
         parameters=(ACCOUNT_SID_IN_PATH,),
         answers={204: Answer(says="It is closed.")},

@@ -36,8 +36,8 @@ class Concurrency:
             running = self._running.get(account, 0)
             if self._limit and running >= self._limit:
                 raise TooManyRequests(
-                    f"{running} requests of this account are being worked on, and there may be {self._limit} at once: "
-                    "send it again in a moment",
+                    f"this account has {running} requests in progress, and may have {self._limit} at once: send it "
+                    "again in a moment",
                     retry_after=RETRY_AFTER_SECONDS,
                 )
             self._running[account] = running + 1

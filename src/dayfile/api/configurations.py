@@ -27,12 +27,12 @@ from dayfile.model.resource import parse_resource_type
 _PARAMETERS: Final[Mapping[str, Node]] = {
     "Enabled": {
         "type": "boolean",
-        "description": "Whether each day's file is published by itself once the day is over.",
+        "description": "True if each day's file is published automatically once the day is over.",
     },
     **WEBHOOK_FIELDS,
 }
 _FORM: Final = form_body(
-    "What is to change; what is not sent stays as it is.",
+    "The changes. Parameters that are not sent stay as they are.",
     {"properties": _PARAMETERS},
     example={"Enabled": "true"},
     is_required=False,
@@ -48,8 +48,8 @@ routes = Routes()
         path="/v1/Exports/{ResourceType}/Configuration",
         tag=EXPORTS,
         summary="Fetch a configuration",
-        description="Whether daily files are published, and who is told. It is always there; before it is set, daily "
-        "files are off.",
+        description="Shows whether daily files are published, and who is told. A configuration always exists; until "
+        "it is changed, daily files are off.",
         who=(by_account(Permission.EXPORTS_READ),),
         parameters=(RESOURCE_TYPE_IN_PATH,),
         answers={200: Answer(ExportConfigurationBody, says="The configuration.")},
@@ -72,9 +72,10 @@ def fetch_configuration(request: Request, resource_type: str) -> Response:
         path="/v1/Exports/{ResourceType}/Configuration",
         tag=EXPORTS,
         summary="Update a configuration",
-        description="Only what is sent changes; an empty text clears. After the change there must be both a webhook "
-        "URL and its method, or neither. From the day on in which it is enabled, each day's file is published as soon "
-        "as the day is sealed; earlier days need a job. Switching it off touches no file.",
+        description="Parameters that are not sent stay as they are; an empty text removes a value. After the change "
+        "there must be both a webhook URL and its method, or neither. From the day on which daily files are enabled, "
+        "each day's file is published as soon as the day is sealed; earlier days need a job. Disabling them removes "
+        "no file.",
         who=(by_account(Permission.CONFIGURATION_WRITE),),
         parameters=(RESOURCE_TYPE_IN_PATH,),
         body=_FORM,

@@ -58,13 +58,13 @@ class _File:
         path="/v1/Downloads/{Link}",
         tag=FILES,
         summary="Download a file",
-        description="What a link from `FetchDay` gives: a gzip file with one JSON object per line. Use the link as it "
-        "was given; it is its own credential, and it has slashes in it. A download that broke off goes on with `Range` "
-        "and `If-Range`.",
+        description="The file that a link from `FetchDay` leads to: gzip, with one JSON object per line. Use the link "
+        "unchanged: it contains slashes, and is the only credential that is needed. Resume an interrupted download "
+        "with `Range` and `If-Range`.",
         parameters=(
             in_path("Link", text("The path of the link after /v1/Downloads/.", "daily/day=2026-10-01/...")),
             *(
-                in_query(name, text("As it stands in the link; in any order."))
+                in_query(name, text("As it is in the link; in any order."))
                 for name in ("SealedDay", "File", "Expires", "Signature")
             ),
             in_head("Range", text("The part that is wanted: one range of bytes.", "bytes=1000000-")),

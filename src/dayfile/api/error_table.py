@@ -54,15 +54,15 @@ ERRORS: Final[tuple[ErrorRow, ...]] = (
         code=20001,
         title="Invalid request",
         happened="A parameter is missing or breaks a rule. The message names the parameter, the rule and the value.",
-        to_do="Change the request as the message says; the same request will never work. If it speaks of the "
-        "quota, it also says how many days are left today and when the count starts anew.",
+        to_do="Change the request as the message says; the same request will never work. A message about the quota "
+        "also says how many days are left today, and when the count starts again.",
     ),
     ErrorRow(
         kind=InvalidPageToken,
         status=400,
         code=21481,
         title="Invalid PageToken",
-        happened="The page token is not one that this server gave out for this list of this account.",
+        happened="This server has not given out this page token for this list of this account.",
         to_do="Take it from next_page_url or previous_page_url without changing it, or start again without one.",
     ),
     ErrorRow(
@@ -72,28 +72,27 @@ ERRORS: Final[tuple[ErrorRow, ...]] = (
         title="Authenticate",
         happened="The request brought no credentials, or none that are known here.",
         to_do="Use HTTP Basic: an account sid (AC...) with its auth token, or the sid of an API key (SK...) with "
-        "its secret. A revoked key no longer works, nor does a token once the time after its rotation is "
-        "over. Wrong credentials are answered later and later; right ones are answered at once, whatever "
-        "was sent before.",
+        "its secret. A revoked key no longer works, nor does a replaced token once its time is over. Wrong "
+        "credentials are answered with a growing delay; right ones are answered at once, whatever was sent before.",
     ),
     ErrorRow(
         kind=Forbidden,
         status=403,
         code=20403,
         title="Forbidden",
-        happened="The credentials are good, but not for this: a restricted key lacks a permission, or only the "
-        "operator may. Or a download link has expired, or is not as it was given out. Or a browser sent a "
-        "request that may write from a page of another site.",
-        to_do="For a link: fetch the day again, each fetch gives a fresh one. From another site: send the request"
-        " from a server or a program, since a page there cannot write here, whatever credentials it holds. "
-        "Otherwise use credentials that reach this far: the message says which.",
+        happened="The credentials are right, but not enough for this: a restricted key lacks a permission, or only "
+        "the operator may do it. Or a download link has expired or was changed. Or a page of another site made a "
+        "browser send a request that may write.",
+        to_do="For a link: fetch the day again; each fetch gives a new link. For a page of another site: send the "
+        "request from a server or a program, since no such page may write here, whatever credentials it holds. "
+        "Otherwise use credentials that may do this: the message says which.",
     ),
     ErrorRow(
         kind=AccountSuspended,
         status=403,
         code=20005,
         title="Account not active",
-        happened="The credentials are right, and their account, or its parent, is suspended or closed.",
+        happened="The credentials are right, but their account or its parent is suspended or closed.",
         to_do="Ask the operator of this server; a suspended account can be made active again.",
     ),
     ErrorRow(
@@ -111,7 +110,7 @@ ERRORS: Final[tuple[ErrorRow, ...]] = (
         status=405,
         code=20004,
         title="Method not allowed",
-        happened="There is such an address, and it does not know this method.",
+        happened="The address exists, but does not support this method.",
         to_do="Use one of the methods that the header Allow names.",
     ),
     ErrorRow(
@@ -119,11 +118,10 @@ ERRORS: Final[tuple[ErrorRow, ...]] = (
         status=409,
         code=20409,
         title="Conflict",
-        happened="The idempotency key was used before, with another body, or by a request that is still being worked"
-        " on. Or the request contradicts an account as it is: one that is closed, or has subaccounts, or "
-        "another parent.",
-        to_do="If there is a Retry-After header, send the same request again after that many seconds. Otherwise "
-        "use a new key for a new body; of an account, the message says what is in the way.",
+        happened="The idempotency key was used before with another body, or its first request is still in progress. "
+        "Or the request contradicts the state of an account, which is closed, has subaccounts, or has another parent.",
+        to_do="If there is a Retry-After header, send the same request again after that many seconds. Otherwise use a "
+        "new idempotency key for a new body; for an account, the message says what is in the way.",
     ),
     ErrorRow(
         kind=TooLarge,
@@ -146,9 +144,9 @@ ERRORS: Final[tuple[ErrorRow, ...]] = (
         status=429,
         code=20429,
         title="Too many requests",
-        happened="The request came on top of too many others, of the same account or of all, and nothing of it was "
-        "done. Or its credentials are wrong, and too many answers to wrong ones are being delayed; the "
-        "message says so.",
+        happened="Too many requests are in progress, of this account or of all, and nothing of this one was done. Or "
+        "its credentials are wrong, and too many answers to wrong ones are being delayed already. The message says "
+        "which.",
         to_do="Send it again after the number of seconds in the Retry-After header, then more slowly.",
     ),
     ErrorRow(
@@ -156,9 +154,9 @@ ERRORS: Final[tuple[ErrorRow, ...]] = (
         status=500,
         code=20510,
         title="Damaged file",
-        happened="The file behind the link is not what was sealed, or is gone. Files up to 8 MiB are checked before "
-        "anything of them is sent; a transfer of a larger one is broken off before its end.",
-        to_do="Delete what has arrived of it: it may be wrong. Tell the operator of this server, who has to "
+        happened="The file behind the link is damaged or missing. Files up to 8 MiB are checked before anything of "
+        "them is sent; the transfer of a larger one is broken off before its end.",
+        to_do="Delete what has arrived: it may be wrong. Tell the operator of this server, who has to "
         "restore the file from a backup; then the same link works again. The hash of the file is in the "
         "manifest of the day.",
     ),
@@ -176,9 +174,9 @@ ERRORS: Final[tuple[ErrorRow, ...]] = (
         status=500,
         code=20500,
         title="Internal error",
-        happened="Something went wrong in this server that should not.",
-        to_do="Tell its operator the request id from the message, which is also in the header Twilio-Request-Id: "
-        "the log has the details under it.",
+        happened="Something went wrong in this server that is not the fault of the request.",
+        to_do="Tell the operator the request id from the message, which is also in the header Twilio-Request-Id. The "
+        "log has the details under it.",
     ),
 )
 BUG: Final = ERRORS[-1]

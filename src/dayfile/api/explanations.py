@@ -42,8 +42,8 @@ class ExplanationBody(Body, frozen=True, kw_only=True):
         path="/errors/{Code}",
         tag=SERVER,
         summary="Look up an error code",
-        description="What happened and what to do: where `more_info` of each error leads. A page for browsers, JSON "
-        "for everybody else.",
+        description="What happened and what to do about it: `more_info` of each error leads here. Browsers get a "
+        "page, other clients JSON.",
         parameters=(in_path("Code", number("The code.", 20404)),),
         answers={
             200: Answer(ExplanationBody, says="The explanation.", content={"text/html": {"schema": {"type": "string"}}})

@@ -41,7 +41,7 @@ class ExportBody(ClosedBody, frozen=True, kw_only=True):
     """A resource type, and where its days and jobs are."""
 
     resource_type: Annotated[str, RESOURCE_TYPE]
-    url: Annotated[str, url("The address of this answer.", "/v1/Exports/Messages")]
+    url: Annotated[str, url("The address of this resource type.", "/v1/Exports/Messages")]
     links: ExportLinks
 
     @classmethod
@@ -56,14 +56,16 @@ class ExportBody(ClosedBody, frozen=True, kw_only=True):
 
 
 class ExportConfigurationBody(ClosedBody, frozen=True, kw_only=True):
-    """What is done about a resource type every day."""
+    """The daily exports of a resource type: on or off, and who is told."""
 
     url: Annotated[str, url("The address of this configuration.", "/v1/Exports/Messages/Configuration")]
-    enabled: Annotated[bool, flag("Whether each day's file is published by itself once the day is over.", example=True)]
-    webhook_url: Annotated[
-        str, text("Who is told about each daily file; empty for nobody.", "https://example.com/hook")
+    enabled: Annotated[
+        bool, flag("True if each day's file is published automatically once the day is over.", example=True)
     ]
-    webhook_method: Annotated[str, text("How; empty for nobody.", "POST", enum=["GET", "POST", ""])]
+    webhook_url: Annotated[
+        str, text("The URL that is called for each daily file; empty for none.", "https://example.com/hook")
+    ]
+    webhook_method: Annotated[str, text("The method of the call; empty for none.", "POST", enum=["GET", "POST", ""])]
     resource_type: Annotated[str, RESOURCE_TYPE]
 
     @classmethod
@@ -88,8 +90,8 @@ class DayBody(ClosedBody, frozen=True, kw_only=True):
     size: Annotated[
         int,
         number(
-            f"The bytes of the gzip file; {LARGEST_SIZE} stands for that many or more, and the manifest has the true "
-            "number.",
+            f"The size of the gzip file in bytes. A larger size than {LARGEST_SIZE} is shown as that; the manifest "
+            "has the true one.",
             1857,
             minimum=0,
             maximum=LARGEST_SIZE,
@@ -116,7 +118,7 @@ class DayListBody(ClosedBody, frozen=True, kw_only=True):
 
 
 class DayLinkBody(ClosedBody, frozen=True, kw_only=True):
-    """Where the file is."""
+    """The link to the file of a day."""
 
     redirect_to: Annotated[
         str, url("The signed link; the header Location has it, too.", "/v1/Downloads/daily/day=2026-10-01/...")
@@ -124,26 +126,41 @@ class DayLinkBody(ClosedBody, frozen=True, kw_only=True):
 
 
 class ManifestBody(Body, frozen=True, kw_only=True):
-    """What proves a day complete: the file that a link to it gives now."""
+    """The manifest of a day, which proves its current file complete."""
 
     account_sid: Annotated[str, text("The account.", ACCOUNT_SID)]
     resource_type: Annotated[str, RESOURCE_TYPE]
     day: Annotated[str, day("The UTC day of the records.")]
     revision: Annotated[
-        int, number("Counts the times that the day's text has changed, from 1; 0 for no records.", 1, minimum=0)
+        int,
+        number(
+            "The revision of the day's text, from 1: one more for each change. 0 for a day without records.",
+            1,
+            minimum=0,
+        ),
     ]
     records: Annotated[int, number("How many lines the file has.", 1204, minimum=0)]
     size_bytes: Annotated[int, number("The bytes of the gzip file.", 48213, minimum=0)]
     sha256: Annotated[str, text("Their SHA-256.", SHA256, pattern=_HASH)]
     plain_bytes: Annotated[int, number("The bytes of its text.", 412960, minimum=0)]
     plain_sha256: Annotated[str, text("Their SHA-256.", SHA256, pattern=_HASH)]
-    first_date_created: Annotated[str, moment("The first record's.", "2026-10-01T00:00:04Z")] | None
-    last_date_created: Annotated[str, moment("The last record's.", "2026-10-01T23:59:58Z")] | None
-    date_sealed: Annotated[str, moment("When this revision was made.", "2026-10-02T01:00:07Z")] | None
-    encoder: Annotated[str, text("What compressed it: the same encoder gives the same bytes.", "isal 1.8.0 level 1")]
+    first_date_created: (
+        Annotated[str, moment("The `date_created` of the first record; null for no records.", "2026-10-01T00:00:04Z")]
+        | None
+    )
+    last_date_created: (
+        Annotated[str, moment("The `date_created` of the last record; null for no records.", "2026-10-01T23:59:58Z")]
+        | None
+    )
+    date_sealed: (
+        Annotated[str, moment("When this revision was made; null for revision 0.", "2026-10-02T01:00:07Z")] | None
+    )
+    encoder: Annotated[
+        str, text("The encoder that compressed it. The same one gives the same bytes.", "isal 1.8.0 level 1")
+    ]
     incomplete: Annotated[
         bool,
-        flag("Whether accepted records were lost to damage: this and all later revisions lack them.", example=False),
+        flag("True if accepted records were lost to damage: this and all later revisions lack them.", example=False),
     ]
     friendly_name: Annotated[str, text("As on the Days list.", "october")]
     date_created: Annotated[str, moment("When the day was published.", "2026-10-03T08:12:44Z")]

@@ -70,8 +70,8 @@ class FailedLogins:
             seconds = math.ceil(failed.seconds)
             raise Crowded(
                 TooManyRequests(
-                    "these credentials are wrong, and so are those of too many other requests right now: "
-                    f"put them right, or wait {seconds} seconds",
+                    "these credentials are wrong, and too many answers to wrong ones are being delayed already: "
+                    f"correct them, or wait {seconds} seconds",
                     retry_after=seconds,
                 )
             )

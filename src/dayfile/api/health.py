@@ -26,7 +26,7 @@ PATIENCE_SECONDS = 2.0
 
 
 class HealthBody(Body, frozen=True, kw_only=True):
-    """It is well."""
+    """The server is alive."""
 
     status: Annotated[str, text("How it is.", "ok", enum=["ok"])]
 
@@ -36,16 +36,16 @@ class CheckResult(Body, frozen=True, kw_only=True):
 
     # Beside these, each check has figures of its own, which `_verbose` adds.
     status: Annotated[str, text("How it is.", "ok", enum=["ok", "warning", "bad"])]
-    text: Annotated[str, text("The same in words.", "1 running")]
+    text: Annotated[str, text("A sentence about it.", "1 running")]
 
 
 class ReadinessBody(Body, frozen=True, kw_only=True):
-    """It can work. To an operator who asks for more, with every check: its own `status`, which is ok, warning or bad, a
-    `text`, and figures.
+    """The instance can work. With `verbose`, operators and clients on this machine also get every check: its `status`,
+    a `text`, and figures of its own.
     """
 
     status: Annotated[
-        str, text("How it is: degraded where it answers, and a check says more.", "ok", enum=["ok", "degraded"])
+        str, text("`degraded` if the instance answers and a check has a problem.", "ok", enum=["ok", "degraded"])
     ]
     checks: (
         Annotated[
@@ -67,8 +67,8 @@ routes = Routes()
         method="get",
         path="/healthz",
         tag=SERVER,
-        summary="Ask whether it is alive",
-        description="Answered as long as the process lives; it asks nobody else.",
+        summary="Check that the server is alive",
+        description="Answers 200 as long as the process runs; it depends on nothing else.",
         answers={200: Answer(HealthBody, says="It is.")},
     )
 )
@@ -83,10 +83,12 @@ async def alive(_: Request) -> Response:
         method="get",
         path="/readyz",
         tag=SERVER,
-        summary="Ask whether it can work",
-        description="Answered with 200 when the state database answers and is not damaged, and its disk and the object "
-        "storage take more; with 503 and the reason when not.",
-        parameters=(in_query("verbose", text("Present: tell an operator, and this machine itself, more.", "yes")),),
+        summary="Check that the instance can work",
+        description="Answers 200 if the state database answers and shows no damage, and its disk and the object "
+        "storage accept writes; otherwise 503 with the reason.",
+        parameters=(
+            in_query("verbose", text("Show every check to an operator, or to a client on this machine.", "yes")),
+        ),
         answers={200: Answer(ReadinessBody, says="It can.")},
         failures=(500, 503),
     )

@@ -60,7 +60,7 @@ class IncomingBody:
                         self._check_rate()
                         return block
         except TimeoutError as error:
-            raise InvalidBody(f"nothing of the body came for {patience:.0f} seconds: send it again") from error
+            raise InvalidBody(f"no part of the body arrived for {patience:.0f} seconds: send it again") from error
         return b""
 
     async def _receive(self) -> bytes:
@@ -76,5 +76,5 @@ class IncomingBody:
         took = self._clock.monotonic() - self._began
         if took > SILENCE_SECONDS and self.size_bytes < took * LEAST_BYTES_PER_SECOND:
             raise InvalidBody(
-                f"the body comes at less than {LEAST_BYTES_PER_SECOND} bytes a second: send smaller parts"
+                f"the body arrives at less than {LEAST_BYTES_PER_SECOND} bytes a second: send smaller parts"
             )

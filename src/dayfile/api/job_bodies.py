@@ -16,7 +16,7 @@ from dayfile.api.urls import Urls
 from dayfile.model.job import Job, JobDay, Status, group_by_status
 
 _DETAILS: Final = Meta(
-    description="The days of the job, grouped by their status. A job has no other status than this. Null in the answer "
+    description="The days of the job, grouped by their status. A job has no status of its own. Null in the answer "
     "that creates the job."
 )
 
@@ -28,12 +28,17 @@ WebhookUrl = Annotated[str, text("The webhook, as it was given.", "https://examp
 WebhookMethod = Annotated[str, text("How the webhook is called, as it was given.", "POST", enum=["GET", "POST"])]
 Email = Annotated[str, text("The e-mail address, as it was given.", "someone@example.com")]
 QueuePosition = Annotated[
-    str, text("1 is the next; it never rises. Null once the job is over.", "1", pattern="^[1-9][0-9]*$")
+    str,
+    text(
+        "The place in the queue: 1 is the next. It never rises, and is null once the job is over.",
+        "1",
+        pattern="^[1-9][0-9]*$",
+    ),
 ]
 CompletionTime = Annotated[
     str,
     text(
-        "When the job will be done, as far as can be told, in UTC. Null once the job is over.",
+        "The estimated time, in UTC, when the job will be done. Null once the job is over.",
         "2026-10-03T00:13:27.977",
         pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}$",
     ),
@@ -46,14 +51,14 @@ class JobDetailBody(ClosedBody, frozen=True, kw_only=True):
     status: Annotated[
         str,
         text(
-            "Final are Completed, CompletedEmptyRecords, Failed and DeletedByUserRequest; ErrorDuringRun will be tried "
-            "again.",
+            "Completed, CompletedEmptyRecords, Failed and DeletedByUserRequest are final; a day with ErrorDuringRun "
+            "is tried again.",
             "Completed",
             enum=[status.value for status in Status],
         ),
     ]
-    count: Annotated[int, number("How many they are.", 2, minimum=1)]
-    days: Annotated[list[Annotated[str, day("A day of the job.")]], Meta(description="Which they are.")]
+    count: Annotated[int, number("The number of these days.", 2, minimum=1)]
+    days: Annotated[list[Annotated[str, day("A day of the job.")]], Meta(description="The days themselves.")]
 
     @classmethod
     def all_of(cls, days: Iterable[JobDay]) -> list[JobDetailBody]:

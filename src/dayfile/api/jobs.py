@@ -69,11 +69,11 @@ _PARAMETERS: Final[Mapping[str, Node]] = {
         "type": "string",
         "pattern": r"^([!-?A-~]+@[!-?A-~]+)?$",
         "maxLength": LONGEST_EMAIL,
-        "description": "Who is written to when it is done.",
+        "description": "The e-mail address to write to when it is done.",
     },
 }
 _FORM: Final = form_body(
-    "What the job is to export.",
+    "The job.",
     {
         "required": ["StartDay", "EndDay", "FriendlyName"],
         "dependentRequired": {"WebhookUrl": ["WebhookMethod"], "WebhookMethod": ["WebhookUrl"]},
@@ -94,7 +94,7 @@ routes = Routes()
         tag=JOBS,
         summary="Create a job",
         description="Put a job over the days from `StartDay` to `EndDay`, both included, into the queue. Each of them "
-        "becomes a day that can be downloaded, also one without records. An account and its subaccounts may ask for "
+        "becomes a day that can be downloaded, even one without records. An account and its subaccounts may ask for "
         "366 days per UTC day, unless the operator has set another quota; the error says how many are left.",
         who=(by_account(Permission.JOBS_WRITE),),
         parameters=(RESOURCE_TYPE_IN_PATH,),
@@ -147,7 +147,7 @@ def _create_job(request: Request, resource_type: str, form: bytes) -> Response:
         path="/v1/Exports/{ResourceType}/Jobs",
         tag=JOBS,
         summary="List jobs",
-        description="The jobs of this type that are not over, or not for more than seven days, newest first.",
+        description="The jobs of this type, newest first, until seven days after they are over.",
         who=(by_account(Permission.EXPORTS_READ),),
         parameters=(RESOURCE_TYPE_IN_PATH, *PAGES),
         answers={
@@ -186,7 +186,7 @@ def list_jobs(request: Request, resource_type: str) -> Response:
         path="/v1/Exports/Jobs/{JobSid}",
         tag=JOBS,
         summary="Fetch a job",
-        description="One job, with how far its days are. It is over when all of them have a final status.",
+        description="One job, with the status of its days. It is over when all of them have a final status.",
         who=(by_account(Permission.EXPORTS_READ),),
         parameters=(JOB_SID_IN_PATH,),
         answers={
@@ -220,7 +220,8 @@ def fetch_job(request: Request, job_sid: str) -> Response:
         tag=JOBS,
         summary="Delete a job",
         description="Stop a job and take it off the list. Days that it has published stay; no quota is given back. "
-        "While days of it still run it is shown, and deleting it again is answered in the same way; then both are 404.",
+        "While days of it are still running, the job is shown and can be deleted again; after that, both requests get "
+        "404.",
         who=(by_account(Permission.JOBS_WRITE),),
         parameters=(JOB_SID_IN_PATH,),
         answers={

@@ -30,11 +30,15 @@ from dayfile.model.strictjson import Value
 
 _MEMBERS: Final[Mapping[str, Node]] = {
     "friendly_name": {"type": "string", "maxLength": LONGEST_NAME, "description": "Any name."},
-    "kind": {"enum": KINDS, "description": "What it may do: all; all but manage keys; what `permissions` say."},
+    "kind": {
+        "enum": KINDS,
+        "description": "`main` may do everything, `standard` everything but manage keys, `restricted` what "
+        "`permissions` lists.",
+    },
     "permissions": {
         "type": "array",
         "items": {"enum": [permission.value for permission in Permission if permission in GRANTABLE]},
-        "description": "Of a restricted key.",
+        "description": "The permissions of a restricted key.",
     },
 }
 _KEY_SID_IN_PATH: Final = in_path("KeySid", text("The key's sid.", KEY_SID))
@@ -74,11 +78,11 @@ def list_keys(request: Request, account_sid: str) -> Response:
         path="/v1/Accounts/{AccountSid}/Keys",
         tag=ACCOUNTS,
         summary="Create an API key",
-        description="Make a key of an account: of any, with an operator's key; of one's own, with the auth token or a "
-        "main key.",
+        description="Make an API key. An operator's key makes keys for any account; an auth token or a main key, for "
+        "its own account.",
         who=_OPERATOR_OR_OWNER,
         parameters=(ACCOUNT_SID_IN_PATH,),
-        body=json_body("What the key may do.", _MEMBERS, example={"permissions": ["exports:read", "downloads:read"]}),
+        body=json_body("The key.", _MEMBERS, example={"permissions": ["exports:read", "downloads:read"]}),
         answers={
             201: Answer(
                 NewKeyBody,
@@ -106,7 +110,7 @@ async def create_key(request: Request, account_sid: str) -> Response:
         path="/v1/Accounts/{AccountSid}/Keys/{KeySid}",
         tag=ACCOUNTS,
         summary="Revoke an API key",
-        description="From now on the key opens nothing. It stays on the list, and revoking it again changes nothing.",
+        description="The key stops working at once. It stays on the list, and revoking it again changes nothing.",
         who=_OPERATOR_OR_OWNER,
         parameters=(ACCOUNT_SID_IN_PATH, _KEY_SID_IN_PATH),
         answers={204: Answer(says="It is revoked.")},

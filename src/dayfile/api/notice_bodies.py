@@ -28,33 +28,40 @@ from dayfile.model.notice import Attempt, Channel, Notice, NoticeEvent, NoticeSt
 
 
 class NoticeBody(Body, frozen=True, kw_only=True):
-    """Something that was told to somebody."""
+    """A notice: one event, told to one receiver."""
 
     event_sid: Annotated[
-        str, text("Names the event, on every attempt to tell it.", EVENT_SID, pattern=EVENT_SID_PATTERN)
+        str, text("The sid of the event, the same on every attempt.", EVENT_SID, pattern=EVENT_SID_PATTERN)
     ]
     account_sid: Annotated[str, text("The account.", ACCOUNT_SID)]
     event_type: Annotated[str, text("What happened.", "job.finished", enum=[event.value for event in NoticeEvent])]
-    channel: Annotated[str, text("How it is told.", "webhook", enum=[channel.value for channel in Channel])]
+    channel: Annotated[str, text("How the receiver is told.", "webhook", enum=[channel.value for channel in Channel])]
     receiver: Annotated[str, text("Who is told: a URL or an e-mail address.", "https://example.com/hook")]
     method: Annotated[str, text("How a webhook is called.", "POST", enum=["GET", "POST"])] | None
     resource_type: Annotated[str, RESOURCE_TYPE]
-    friendly_name: Annotated[str, text("Of the job, or of the daily file.", "october")]
+    friendly_name: Annotated[str, text("The name of the job, or of the daily file.", "october")]
     job_sid: Annotated[str, text("The job; null for a daily file.", JOB_SID, pattern=JOB_SID_PATTERN)] | None
     day: Annotated[str, day("The day of a daily file; null for a job.")] | None
     state: Annotated[
         str,
         text(
-            "Pending until it is delivered, or stopped by the receiver, or exhausted: tried as often as the schedule "
-            "says. A letter is unsent where this server has no mail server: its operator has it, and nobody else.",
+            "`pending` until the notice has ended: `delivered`, `stopped` by the receiver, or `exhausted` after the "
+            "last attempt of the schedule. A letter is `unsent` if this server has no mail server: then only its "
+            "operator has it.",
             "delivered",
             enum=[state.value for state in NoticeState],
         ),
     ]
-    attempt_count: Annotated[int, number("Attempts since it was written, or last told again.", 1, minimum=0)]
+    attempt_count: Annotated[int, number("Attempts since the notice was written, or last replayed.", 1, minimum=0)]
     date_created: Annotated[str, moment("When it happened.", "2026-10-03T08:12:44Z")]
     date_next_attempt: (
-        Annotated[str, text("When it is tried next, at the earliest; null when it has ended.", "2026-10-03T08:12:49Z")]
+        Annotated[
+            str,
+            text(
+                "When the next attempt is made, at the earliest; null once the notice has ended.",
+                "2026-10-03T08:12:49Z",
+            ),
+        ]
         | None
     )
     date_ended: Annotated[str, text("When it ended; null while it is pending.", "2026-10-03T08:12:44Z")] | None
@@ -91,17 +98,18 @@ class NoticeListBody(ClosedBody, frozen=True, kw_only=True):
 
 
 class AttemptBody(Body, frozen=True, kw_only=True):
-    """One try to tell a receiver."""
+    """One attempt to tell a receiver."""
 
     number: Annotated[int, number("1 for the first.", 1, minimum=1)]
     date_began: Annotated[str, moment("When it was made.", "2026-10-03T08:12:44Z")]
     duration_ms: (
-        Annotated[int, number("How long it took, in milliseconds; null while nobody knows.", 184, minimum=0)] | None
+        Annotated[int, number("The duration in milliseconds; null while it is not known.", 184, minimum=0)] | None
     )
     outcome: Annotated[
         str,
         text(
-            "What came of it. `begun` for one that is under way, or whose end is not known and that was made again.",
+            "The outcome. `begun` while the attempt is under way, or if its end was never recorded and it was made "
+            "again.",
             "delivered",
             enum=["begun", *(result.value for result in Result)],
         ),

@@ -109,9 +109,9 @@ def fetch_notice(request: Request, event_sid: str) -> Response:
         method="post",
         path="/v1/Notices/{EventSid}/Attempts",
         tag=NOTICES,
-        summary="Tell it at once",
-        description="Try a notice that has ended once more, under the same event sid, and by the whole schedule if "
-        "that fails. Of one that is pending, the next attempt is brought forward; the schedule goes on after it.",
+        summary="Replay a notice",
+        description="Send a notice that has ended again, under the same event sid and with the whole schedule of "
+        "attempts. For a pending notice, the next attempt is made now, and the schedule goes on after it.",
         who=(by_account(Permission.JOBS_WRITE),),
         parameters=(_EVENT_SID_IN_PATH,),
         answers={

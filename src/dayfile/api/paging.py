@@ -138,7 +138,7 @@ def read_page(listing: Listing[T], request: PageRequest) -> Page[T]:
 
 
 class MetaBody(ClosedBody, frozen=True, kw_only=True):
-    """Where this page is in its list. Follow next_page_url until it is null."""
+    """The place of this page in its list. Follow next_page_url until it is null."""
 
     # Some of Twilio's clients crash if one of them is missing.
     page: Annotated[int, number("The number of this page, from 0.", 0, minimum=0, maximum=LARGEST_NUMBER)]

@@ -39,7 +39,7 @@ def parse_parameters(encoded: bytes, *, known: Collection[str], last_counts: boo
         if name not in known:
             continue
         if name in found and not last_counts:
-            raise InvalidParameter(name, "must be given once, and is given again", value)
+            raise InvalidParameter(name, "must be given only once", value)
         if "\0" in value:
             raise InvalidParameter(name, "must not contain the character NUL", value)
         found[name] = value

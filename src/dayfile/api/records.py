@@ -81,9 +81,10 @@ routes = Routes()
         tag=RECORDS,
         summary="Send records",
         description="Take in one batch: JSON lines or one JSON array, plain or compressed, of any accounts and days. "
-        "The answer comes when what it calls accepted is durable. A bad line never spoils its batch. It takes an "
-        "operator's key with the scope `intake`; account credentials may send their own records where the operator "
-        "allows it. Without an answer, or with 429 or 503, send the same again.",
+        "The answer comes once all accepted lines are durable. A bad line does not affect the rest of its batch. This "
+        "needs an operator's key with the scope `intake`; account credentials may send their own records where the "
+        "operator "
+        "allows it. If there is no answer, or a 429 or 503, send the same request again.",
         who=(by_operator(Scope.INTAKE), by_account(Permission.RECORDS_WRITE)),
         parameters=(
             RESOURCE_TYPE_IN_PATH,

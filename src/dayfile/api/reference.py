@@ -31,7 +31,7 @@ routes = Routes()
         path="/openapi.json",
         tag=SERVER,
         summary="Fetch this document",
-        description="All that is said here, as OpenAPI 3.1, for tools that make clients and tests. /docs is its page.",
+        description="This reference as OpenAPI 3.1, for tools that make clients and tests. /docs shows it to people.",
         answers={200: Answer(says="The document.", content={"application/json": {"schema": {"type": "object"}}})},
     )
 )

@@ -89,4 +89,4 @@ def _check_not_encoded(request: Request) -> None:
 
 
 def _too_large() -> TooLarge:
-    return TooLarge(f"The body is larger than {FORM_LIMIT_BYTES} bytes, which no set of parameters here needs")
+    return TooLarge(f"The body must have at most {FORM_LIMIT_BYTES} bytes: no request here needs more")

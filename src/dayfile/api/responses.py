@@ -13,13 +13,13 @@ from dayfile.api.openapi.schema import JOB_SID, number, text, url
 
 
 class ErrorBody(ClosedBody, frozen=True, kw_only=True):
-    """What every request gets that fails: exactly these four members."""
+    """The body of every failed request: exactly these four members."""
 
     code: Annotated[int, number("What is wrong; each code has a page.", 20404)]
     message: Annotated[
         str,
         text(
-            "The same in words. It names the parameter, the rule and the value where there is one.",
+            "The problem in words. It names the parameter, the rule and the value where there is one.",
             f"The requested resource /v1/Exports/Jobs/{JOB_SID} was not found",
         ),
     ]

@@ -39,7 +39,7 @@ def test_no_bytes_at_all_make_it_fail_in_another_way(encoded: bytes) -> None:
 @pytest.mark.compat(17)
 def test_a_parameter_given_twice_is_refused(twice: bytes) -> None:
     """Nobody could say which of them counts; taking either would do what was not asked for."""
-    with pytest.raises(InvalidParameter, match="Email must be given once"):
+    with pytest.raises(InvalidParameter, match="Email must be given only once"):
         parse_parameters(twice, known=KNOWN)
 
 

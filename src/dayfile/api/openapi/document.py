@@ -24,25 +24,25 @@ VERSION = "1.52.0"
 _FILE_NAME = "AC00000000000000000000000000000000-Messages-2026-10-01.json.gz"
 
 _DESCRIPTION = """\
-Every account gets its communications logs as files: one gzip file of JSON lines per resource type and UTC day. A job \
-publishes the days of a range; each day then has a link to its file. The addresses under `Exports` and `Jobs` are \
-those of Twilio's BulkExports API, so that its libraries work with another base URL and nothing else.
+Every account gets its communications logs as files: one gzip file of JSON lines per resource type and UTC day. A \
+job publishes the days of a range; each day then has a link to its file. The addresses under `Exports` and `Jobs` \
+are those of Twilio's BulkExports API, so that its libraries need another base URL and no other change.
 
-**Credentials.** HTTP Basic: an account sid (`AC...`) with its auth token, or the sid of an API key (`SK...`) with its \
-secret. Which account a request is about follows from them; a subaccount has its own. Wrong ones are answered later \
-and later, up to 8 seconds, or with 429 while too many wait; right ones at once.
+**Credentials.** HTTP Basic: an account sid (`AC...`) with its auth token, or the sid of an API key (`SK...`) with \
+its secret. They decide which account a request is about; a subaccount has credentials of its own. Wrong ones are \
+answered with a growing delay, up to 8 seconds, or with 429 while too many such answers are being delayed; right \
+ones are answered at once.
 
-**Requests.** Parameters of a `POST` are sent as a form, in UTF-8; what is sent to `Accounts` is JSON. Names and \
-resource types are spelled exactly as \
-here. A parameter that is not known is left alone; a known one that is given twice is refused. A slash at the end of \
-an address is accepted, and wherever there is `GET`, there is `HEAD`.
+**Requests.** Parameters of a `POST` are sent as a form in UTF-8, except under `Accounts`, where bodies are JSON. \
+Names and resource types are spelled exactly as here. Unknown parameters are ignored; a known one that is given \
+twice is refused. A slash at the end of an address is accepted, and wherever there is `GET`, there is `HEAD`.
 
-**Lists** come in pages. Follow `meta.next_page_url` until it is null: every item is seen once, whatever comes and \
-goes meanwhile.
+**Lists** come in pages. Follow `meta.next_page_url` until it is null: every item is listed once, even if others are \
+added or removed meanwhile.
 
-**Errors** all have the same four members. `code` says what is wrong, `message` says it in words, `more_info` leads to \
-a page about the code. With 429 and 503, and where there is `Retry-After`, the same request may be sent again. Any \
-address answers 405 to a method that it does not know, and names those that it does in `Allow`.
+**Errors** all have the same four members. `code` says what is wrong, `message` says it in words, `more_info` leads \
+to a page about the code. After a 429 or 503, and wherever there is `Retry-After`, send the same request again. A \
+method that an address does not support gets 405, with the supported ones in `Allow`.
 
 **Every answer** has `Twilio-Request-Id`, by which the operator finds it in the log. Scripts of other sites may read \
 everything under `/v1/`, with credentials that they hold themselves; in a browser, only pages of this server may \
@@ -55,16 +55,18 @@ _HEADERS: Mapping[str, Meta] = {
     "Twilio-Request-Duration": text("Seconds until the answer began.", "0.008", pattern=r"^[0-9]+\.[0-9]{3}$"),
     "Location": text("The same address as in the body.", "http://localhost:8080/v1/Downloads/...", format="uri"),
     "Twilio-Concurrent-Requests": text(
-        "How many requests of the account there were at once, with this one.", "1", pattern="^[1-9][0-9]*$"
+        "The number of requests of the account in progress, this one included.", "1", pattern="^[1-9][0-9]*$"
     ),
     "Retry-After": text("Seconds to wait before the same request is sent again.", "5", pattern="^[0-9]+$"),
     "WWW-Authenticate": text(
-        "Which credentials are asked for. Browsers are not asked.", 'Basic realm="Dayfile", charset="UTF-8"'
+        "The credentials to send. Browsers do not get this header.", 'Basic realm="Dayfile", charset="UTF-8"'
     ),
-    "ETag": text("Names the bytes of the file.", f'"{SHA256}"'),
-    "Content-Disposition": text("What the file is best called.", f'attachment; filename="{_FILE_NAME}"'),
-    "Content-Range": text("Which bytes these are, and how many there are in all.", "bytes 1000000-1856999/1857000"),
-    "Accept-Ranges": text("Parts can be asked for.", "bytes"),
+    "ETag": text("Identifies the bytes of the file.", f'"{SHA256}"'),
+    "Content-Disposition": text("The suggested name of the file.", f'attachment; filename="{_FILE_NAME}"'),
+    "Content-Range": text(
+        "The range of bytes in this answer, and the size of the file.", "bytes 1000000-1856999/1857000"
+    ),
+    "Accept-Ranges": text("Range requests are supported.", "bytes"),
     "Repr-Digest": text("The SHA-256 of the file.", "sha-256=:n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=:"),
 }
 _REQUIRED_HEADERS = ("Twilio-Request-Id", "Twilio-Request-Duration")

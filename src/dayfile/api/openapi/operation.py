@@ -22,7 +22,7 @@ class Tag(NamedTuple):
 
 
 EXPORTS: Final = Tag("Exports", "The days of an account: one gzip file of JSON lines per resource type and UTC day.")
-JOBS: Final = Tag("Jobs", "A job publishes the days of a range, and its details tell how far each of them is.")
+JOBS: Final = Tag("Jobs", "A job publishes the days of a range, and its details show the status of each.")
 FILES: Final = Tag("Files", "The file of a day, and its manifest. These addresses are Dayfile's own.")
 NOTICES: Final = Tag(
     "Notices",

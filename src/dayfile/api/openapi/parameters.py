@@ -63,8 +63,8 @@ PAGES: Final = (
     in_query(
         "PageSize",
         number(
-            f"How many items a page has at most. More than {LARGEST_SIZE} is as good as {LARGEST_SIZE}. Of several, "
-            "the last counts.",
+            f"How many items a page has at most. A larger number than {LARGEST_SIZE} counts as {LARGEST_SIZE}. If it "
+            "is sent several times, the last one counts.",
             minimum=1,
             default=DEFAULT_SIZE,
         ),
@@ -92,8 +92,8 @@ WEBHOOK_FIELDS: Final[Mapping[str, Node]] = {
         "type": "string",
         "maxLength": LONGEST_URL,
         "pattern": "^([Hh][Tt][Tt][Pp][Ss]?://[!-~]+)?$",
-        "description": "Who is told when it is done: an absolute http or https URL. It leads to public addresses, has "
-        "no user name in it, and port 80, 443, or one from 1024 on that is not known for another protocol.",
+        "description": "The URL to call when it is done: absolute, http or https, without a user name. It must lead "
+        "to a public address, on port 80, 443, or a port from 1024 on that is not known for another protocol.",
     },
     "WebhookMethod": {
         "type": "string",
