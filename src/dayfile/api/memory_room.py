@@ -1,6 +1,6 @@
 """Optional memory for faster requests; a request that gets none is served without it.
 
-Apart from `downloads.py`, since it is a count shared by threads that knows nothing of files.
+Apart, because it is a count shared by threads that knows nothing of files.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The response body of intake: a receipt.
 
-Apart from `records.py`, which is about the way of a batch into intake.
+Apart, because `records.py` is about the way of a batch into intake.
 """
 
 from __future__ import annotations
