@@ -124,7 +124,7 @@ class Face:
         context = replace(self.service.context, public_url=public_url or self.url)
         return self._watched(create_app(context, pages=pages, delay_rule=delay_rule))
 
-    def _watched(self, app: FastAPI) -> Starlette:
+    def _watched(self, app: Starlette) -> Starlette:
         app.add_middleware(_Watched, face=self)
         return app
 
