@@ -5,6 +5,7 @@ Credentials are sent only to the given server. An error is raised as the type th
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -50,6 +51,7 @@ _LONGEST_DELAY_SECONDS = 30
 _PAGE_SIZE = 30
 """Page size, given explicitly: with its default, Twilio's Days list has been seen to stop silently at ten."""
 
+_ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 
 T = TypeVar("T")
@@ -198,7 +200,8 @@ def _named_failures() -> Iterator[None]:
     except httpx2.TimeoutException as error:
         raise Transient(f"{_server(error)} did not answer in time") from error
     except httpx2.ConnectError as error:
-        raise Transient(f"{_server(error)} cannot be reached: {error}") from error
+        cause = _ERRNO.sub("", str(error))
+        raise Transient(f"{_server(error)} cannot be reached ({cause}): is it running, and is that its address?") from error
     except httpx2.RequestError as error:
         raise Transient(f"the connection to {_server(error)} broke: {str(error) or type(error).__name__}") from error
 

@@ -130,7 +130,7 @@ def test_a_server_that_cannot_be_reached_is_worth_another_try(run: Any) -> None:
     """Its own exit code, and a message instead of a trace."""
     done = run("jobs", "delete", "JS" + "0" * 32, **SERVER)
     assert done.exit_code == Outcome.TRY_AGAIN
-    assert done.stderr.startswith("Error: http://127.0.0.1:9 cannot be reached")
+    assert done.stderr.startswith("Error: http://127.0.0.1:9 cannot be reached (Connection refused)")
 
 
 def test_a_wrong_setting_is_told_and_not_traced(run: Any) -> None:

@@ -156,7 +156,7 @@ def test_a_connection_that_fails_is_told_with_its_server() -> None:
     def answer(request: httpx2.Request) -> httpx2.Response:
         raise httpx2.ConnectError("connection refused", request=request)
 
-    with pytest.raises(Transient, match=r"https://exports\.example\.com cannot be reached: connection refused"):
+    with pytest.raises(Transient, match=r"https://exports\.example\.com cannot be reached \(connection refused\)"):
         asked(answer).job("JS1")
 
 
