@@ -43,7 +43,7 @@ def made(service: Service) -> NewAccount:
 def job(service: Service, made: NewAccount, monkeypatch: pytest.MonkeyPatch) -> Job:
     """A job of the account over days of Messages, beside one over days of Calls, both still in the queue."""
     # Commands that a test runs look at the same clock, or what the service has published would be long expired.
-    monkeypatch.setattr("dayfile.service.SystemClock", lambda: service.clock)
+    monkeypatch.setattr("dayfile.service.Overrides", lambda: service.overrides)
     service.custom_jobs.submit(a_job_request(made.account, "2026-11-02", "2026-11-02", resource_type=CALLS))
     return service.custom_jobs.submit(a_job_request(made.account, "2026-11-01", "2026-11-03", resource_type=MESSAGES))
 
