@@ -201,7 +201,7 @@ def _named_failures() -> Iterator[None]:
         raise Transient(f"{_server(error)} did not answer in time") from error
     except httpx2.ConnectError as error:
         cause = _ERRNO.sub("", str(error))
-        raise Transient(f"{_server(error)} cannot be reached ({cause}): is it running, and is that its address?") from error
+        raise Transient(f"{_server(error)} cannot be reached ({cause}): is it running, at this address?") from error
     except httpx2.RequestError as error:
         raise Transient(f"the connection to {_server(error)} broke: {str(error) or type(error).__name__}") from error
 
