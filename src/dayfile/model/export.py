@@ -50,7 +50,7 @@ class SealedDay:
     plain_bytes: int  # of the JSON lines in it
     sha256: str  # of the gzip file, hexadecimal
     plain_sha256: str  # of the JSON lines: the same records give the same
-    encoder: str  # library, version, level, CPU family: the same encoder gives the same bytes
+    encoder: str  # library, version, level, CPU family: the same encoder gives, as a rule, the same bytes
     first_created_at: datetime
     last_created_at: datetime
     sealed_at: datetime
