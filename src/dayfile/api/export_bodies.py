@@ -156,7 +156,7 @@ class ManifestBody(Body, frozen=True, kw_only=True):
         Annotated[str, moment("When this revision was made; null for revision 0.", "2026-10-02T01:00:07Z")] | None
     )
     encoder: Annotated[
-        str, text("The encoder that compressed it. The same one gives, as a rule, the same bytes.", "isal 1.8.0 level 1")
+        str, text("The encoder that compressed it. As a rule, the same one gives the same bytes.", "isal 1.8.0 level 1")
     ]
     incomplete: Annotated[
         bool,
