@@ -91,7 +91,6 @@ def _places(beginning: Path) -> list[Path]:
     world = World(beginning, process=100)
     keys = sorted(world.referred_keys())
     world.close()
-    shutil.rmtree(beginning / "scratch" / "100")
     return [Path("objects", key) for key in keys]
 
 

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[3]
 IN_ANOTHER_PROCESS = """
 import sys
 from pathlib import Path
-from tests.unit.sealing.test_newest import draws_progress
+from tests.unit.sealing.test_dedupe import draws_progress
 print(draws_progress(Path(sys.argv[1])))
 """
 

@@ -89,12 +89,13 @@ def test_a_checkpoint_whose_lock_cannot_be_made_is_no_error(tmp_path: Path) -> N
 def test_a_full_disk_is_told_and_nothing_is_half_there(disk: Path) -> None:
     """The operator reads which disk it is about and what to do; it goes on by itself once that is done."""
     with closing(a_database(disk)) as database:
+        _note(database, "before")
         filler = fill(disk)
         with pytest.raises(DatabaseUnwritable, match="full; free space on its disk"):
             grow_log(database, megabytes=1)
         with pytest.raises(DatabaseUnwritable, match="cannot be written: No space left"):
             database.probe()
-        assert _noted(database) == []
+        assert _noted(database) == ["before"]
         filler.unlink()
         _note(database, "after")
         database.probe()
