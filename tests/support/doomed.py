@@ -3,7 +3,8 @@
     DOOMED_AT=put:3 python tests/support/doomed.py serve --port 0
 
 dies when it is about to write its third object. The steps are real ones of the real process, and nothing is replaced:
-Python's audit events tell of files, and the database's driver of commits.
+Python's audit events tell of files, and the database's driver of commits. A server's steps count from the moment at which
+it takes its port: how many there are before depends on how long it takes to start.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ STEPS: Final = ("put", "sync", "commit", "committed")
 class Doom:
     """Counts steps, and ends the process at one of them."""
 
-    def __init__(self, at: str) -> None:
+    def __init__(self, at: str, *, is_server: bool) -> None:
+        self._has_begun = not is_server
         self._step, _, number = at.partition(":")
         self._number = int(number)
         self._taken: Counter[str] = Counter()
@@ -34,13 +36,17 @@ class Doom:
 
     def step(self, step: str) -> None:
         """Live or die."""
+        if not self._has_begun:
+            return
         with self._lock:
             self._taken[step] += 1
             if (step, self._taken[step]) == (self._step, self._number):
                 os.kill(os.getpid(), signal.SIGKILL)
 
     def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """See a step in what Python tells of files."""
+        """See a step in what Python tells of files, and the beginning in what it tells of sockets."""
+        if event == "socket.bind":
+            self._has_begun = True
         if event != "open" or "/objects" not in str(arguments[0]):
             return
         flags = arguments[2]
@@ -63,7 +69,7 @@ class Doom:
 
 def main() -> None:
     """Run the command line until the step comes."""
-    doom = Doom(os.environ["DOOMED_AT"])
+    doom = Doom(os.environ["DOOMED_AT"], is_server="serve" in sys.argv)
     doom.watch_commits()
     sys.addaudithook(doom.audit)
     run_dayfile()
