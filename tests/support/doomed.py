@@ -3,8 +3,8 @@
     DOOMED_AT=put:3 python tests/support/doomed.py serve --port 0
 
 dies when it is about to write its third object. The steps are real ones of the real process, and nothing is replaced:
-Python's audit events tell of files, and the database's driver of commits. A server's steps count from the moment at which
-it takes its port: how many there are before depends on how long it takes to start.
+Python's audit events tell of files, and the database's driver of commits. A server's steps count from the moment at
+which it takes its port: how many there are before depends on how long it takes to start.
 """
 
 from __future__ import annotations
