@@ -18,7 +18,8 @@
     │   ├── StorageUnavailable  the object storage does not answer or is full
     │   └── DatabaseUnavailable the state database does not answer or is busy
     │       ├── DatabaseUnwritable  its disk is full or read-only; it may be readable
-    │       └── DatabaseDamaged     its file is damaged: the operator must restore it
+    │       ├── DatabaseDamaged     its file is damaged: the operator must restore it
+    │       └── Outdated            it was upgraded since this process began: stop the process
     ├── LostClaim               somebody else holds the work now: drop what you did
     ├── Corrupt                 stored bytes are not what their row says
     │   ├── DamagedObject       an object is missing, or is not what was written: the operator must restore it
@@ -142,6 +143,16 @@ class DatabaseDamaged(DatabaseUnavailable):
     def __init__(self, found: str) -> None:
         super().__init__(f"the state database is damaged, and the operator of this server must restore it: {found}")
         self.found = found
+
+
+class Outdated(DatabaseUnavailable):
+    """A state database that a newer Dayfile has upgraded, so that this process must not work on it any more."""
+
+    def __init__(self, *, made_for: str, needed: str) -> None:
+        super().__init__(
+            f"this process is made for the schema {made_for}, and the state database needs {needed} by now: "
+            "stop it, and start the version of Dayfile that has upgraded the database"
+        )
 
 
 class LostClaim(DayfileError):

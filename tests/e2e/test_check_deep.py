@@ -184,7 +184,7 @@ def test_a_row_that_names_the_object_of_another_account_is_found(world: World) -
     values = {name: getattr(theirs, name) for name in ("size_bytes", "sha256", "plain_bytes", "plain_sha256")}
     with world.database.engine.begin() as connection:
         connection.execute(
-            update(sealed_day).where(sealed_day.c.id == ours.id).values(values | {"object_key": theirs.key})
+            update(sealed_day).where(sealed_day.c.id == ours.id).values(values | {"file_key": theirs.key})
         )
     assert (COMPLETE, theirs.key) in found(world)
     assert [one for one in world.findings(deep=False) if one.startswith(COMPLETE)]

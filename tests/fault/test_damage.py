@@ -159,7 +159,7 @@ def test_a_file_whose_row_names_another_account_reaches_neither(world: World) ->
     [damage] = damages(world)
     assert (damage.account, OTHER in damage.reason) == (ACME, True)
     with world.database.exclusively() as connection:
-        put_right = "UPDATE sealed_day SET account = ?, revision = 1 WHERE object_key = ?"
+        put_right = "UPDATE sealed_day SET account = ?, revision = 1 WHERE file_key = ?"
         connection.exec_driver_sql(put_right, (ACME, damage.key))
     world.clock.pass_by(timedelta(hours=1))
     world.work()

@@ -98,10 +98,10 @@ class Retention:
         disused = tx.sealed_days.disused(
             superseded_before=rested, unpublished_before=rested - LONGEST_LINK, limit=ROWS_AT_ONCE
         )
-        tx.sealed_days.forget([sealed_day_id for sealed_day_id, _ in disused])
-        tx.damages.forget_objects([key for _, key in disused])
+        tx.damages.forget_objects([one.key for one in disused])
         # In the same commit: an object without a row and without an upload in the ledger would stay for ever.
-        tx.uploads.condemn([key for _, key in disused], now=now, delete_after=now + self._sweep_delay)
+        unused = tx.sealed_days.forget(disused)
+        tx.uploads.condemn(unused, now=now, delete_after=now + self._sweep_delay)
         return len(disused)
 
     def _forget_work(self, tx: Transaction, now: datetime) -> int:

@@ -15,12 +15,27 @@ LONGEST_LINK = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FilePlace:
+    """Where the bytes of a sealed file are: in an object of its own, or in a pack, from `start` on."""
+
+    object_key: str
+    object_bytes: int
+    start: int = 0
+    pack_id: int | None = None  # None: an object of its own
+
+    @property
+    def is_packed(self) -> bool:
+        """True if the file shares its object with others."""
+        return self.pack_id is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewSealedDay:
     """The manifest of one account's file, made by a piece of a seal: the file exists and does not count yet."""
 
     account: AccountSid
     revision: int
-    key: str
+    key: str  # its name; the key of its object, unless it is in a pack
     records: int
     size_bytes: int
     plain_bytes: int
@@ -30,6 +45,8 @@ class NewSealedDay:
     first_created_at: datetime
     last_created_at: datetime
     is_incomplete: bool = False  # accepted records are lost that should be in it
+    pack_key: str | None = None
+    pack_offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +61,7 @@ class SealedDay:
     resource_type: ResourceType
     day: Day
     revision: int  # 1 for the first; late records give the next
-    key: str  # where its bytes are in the object storage
+    key: str  # its name, which never changes; the key of its object, unless it is in a pack
     records: int
     size_bytes: int  # of the gzip file
     plain_bytes: int  # of the JSON lines in it
@@ -55,6 +72,12 @@ class SealedDay:
     last_created_at: datetime
     sealed_at: datetime
     is_incomplete: bool = False  # accepted records are lost that should be in it: the operator has accepted that
+    pack: FilePlace | None = None  # None: it has an object of its own
+
+    @property
+    def place(self) -> FilePlace:
+        """Where its bytes are now; a pack that is rewritten moves them."""
+        return self.pack or FilePlace(object_key=self.key, object_bytes=self.size_bytes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

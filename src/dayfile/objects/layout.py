@@ -18,6 +18,7 @@ PROBES: Final = "probes/"
 UNIQUE_DIGITS: Final = 32
 """The number of hexadecimal digits that make a key unlike any other."""
 
+_OF_A_SEAL: Final = re.compile(r"sealed/type=\w+/day=[0-9]{4}-[0-9]{2}-[0-9]{2}/", re.ASCII)
 _SEALED: Final = re.compile(r"sealed/type=(\w+)/day=([0-9]{4}-[0-9]{2}-[0-9]{2})/account=(AC[0-9a-f]{32})/", re.ASCII)
 
 
@@ -41,9 +42,15 @@ def sealed_key(prefix: str, account: AccountSid, *, revision: int, unique: str) 
     return f"{prefix}account={account}/revision-{revision}-{unique}.json.gz"
 
 
+def pack_key(prefix: str, number: int, *, unique: str) -> str:
+    """Return the key of a pack of small files; `unique` is the mark of the seal, or of the rewrite, that makes it."""
+    return f"{prefix}pack-{number:04}-{unique}"
+
+
 def announced_prefix(key: str) -> str:
-    """Return the `sealed_prefix` of the key of a sealed file; for another key, a text with which no key begins."""
-    return key.rpartition("/account=")[0] + "/"
+    """Return the `sealed_prefix` of a key under one; for another key, a text with which no key begins."""
+    found = _OF_A_SEAL.match(key)
+    return found[0] if found else "/"
 
 
 def sealed_place(key: str) -> tuple[AccountSid, str, Day] | None:

@@ -50,6 +50,7 @@ class Orphans:
                 set(keys)
                 - tx.uploads.answered_for(keys, prefix_of=layout.announced_prefix)
                 - tx.sealed_days.keys_of(places)
+                - tx.packs.keys_among(keys)
                 - tx.segments.keys_among(keys)
             )
 

@@ -6,6 +6,7 @@ sweep and rows that count for nothing.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -112,8 +113,9 @@ class Sealing:
         inputs, unsound = self._inputs(claim)
         sealed, unsound = self._sealed(inputs, unsound)
         with self._holding.written(inputs, unsound) as held:
+            packs = _sizes(sealed)
             for start in range(0, len(sealed), _ROWS_AT_ONCE):
-                self._record(claim, sealed[start : start + _ROWS_AT_ONCE])
+                self._record(claim, sealed[start : start + _ROWS_AT_ONCE], packs)
             self._commit(inputs, unsound, held)
         damaged = {one.key for one in inputs.damages if one.is_open} | {one.key for one in damages_of(inputs, unsound)}
         return SealOutcome(
@@ -203,11 +205,11 @@ class Sealing:
     def _examine(self, piece: Piece) -> Unsound:
         return self._executor.submit(examine, piece, storage=self._storage, scratch=self._scratch).result()
 
-    def _record(self, claim: SealClaim, sealed: Iterable[NewSealedDay]) -> None:
+    def _record(self, claim: SealClaim, sealed: Sequence[NewSealedDay], packs: Mapping[str, int]) -> None:
         now = self._clock.now()
         with self._database.transaction() as tx:
             tx.seals.extend(claim, leased_until=now + self._lease)  # guards the rows, too
-            tx.sealed_days.add(claim, sealed, now=now)
+            tx.sealed_days.add(claim, sealed, packs=packs, now=now)
 
     def _commit(self, inputs: Inputs, unsound: Unsound, held: Sequence[HeldLines]) -> None:
         claim = inputs.claim
@@ -226,6 +228,15 @@ class Sealing:
 def _unique(claim: SealClaim, attempt: int) -> str:
     """Return the text in all keys of an attempt and in no others; it begins with the mark in the ledger."""
     return claim.mark if not attempt else f"{claim.mark}{attempt:0{_ATTEMPT_DIGITS}x}"
+
+
+def _sizes(sealed: Iterable[NewSealedDay]) -> Mapping[str, int]:
+    """Return the sizes of the packs that hold files, by key."""
+    sizes: Counter[str] = Counter()
+    for one in sealed:
+        if one.pack_key is not None:
+            sizes[one.pack_key] += one.size_bytes
+    return sizes
 
 
 def _unlisted(inputs: Inputs, piece: Piece, sealed: Iterable[NewSealedDay]) -> Unsound:

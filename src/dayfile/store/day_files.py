@@ -14,8 +14,9 @@ from dayfile.model.day import Day
 from dayfile.model.export import DayFile
 from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.store.dialect import in_batches, upsert
-from dayfile.store.sealed_days import sealed_day
+from dayfile.store.sealed_days import PACK_COLUMNS, sealed_day
 from dayfile.store.tables.exports import day_file as table
+from dayfile.store.tables.sealing import pack
 from dayfile.store.tables.sealing import sealed_day as sealed_table
 
 
@@ -131,8 +132,10 @@ def _with_sealed() -> Select[Any]:
         table.c.generation,
         table.c.expires_at,
     ]
-    return select(*published, sealed_table).select_from(
-        table.outerjoin(sealed_table, sealed_table.c.id == table.c.sealed_day_id)
+    return select(*published, sealed_table, *PACK_COLUMNS).select_from(
+        table.outerjoin(sealed_table, sealed_table.c.id == table.c.sealed_day_id).outerjoin(
+            pack, pack.c.id == sealed_table.c.pack_id
+        )
     )
 
 

@@ -5,10 +5,19 @@ Apart, because each table has a module of its own.
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy import Connection, select
 
+from dayfile.errors import Outdated
 from dayfile.store.dialect import insert_missing
 from dayfile.store.tables.instance import instance as table
+
+SCHEMA: Final = "0014"
+"""The version of the schema that this Dayfile is made for: its last migration."""
+
+MINIMUM_VERSION: Final = "minimum_version"
+"""The fact that says which schema a process must be made for at least, to claim, condemn or forget anything."""
 
 
 class Instance:
@@ -25,3 +34,13 @@ class Instance:
         """Set the fact if it is not set yet, and return the value that is valid from now on."""
         insert_missing(self._connection, table, [{"name": name, "value": value}])
         return str(self._connection.execute(select(table.c.value).where(table.c.name == name)).scalar_one())
+
+    def check_version(self, *, is_locked: bool = True) -> None:
+        """Raise Outdated if the database has been upgraded and this process would now do harm.
+
+        With `is_locked`, no upgrade is committed before this transaction ends; a snapshot cannot have that.
+        """
+        query = select(table.c.value).where(table.c.name == MINIMUM_VERSION)
+        needed = self._connection.execute(query.with_for_update(read=True) if is_locked else query).scalar_one_or_none()
+        if needed is not None and needed > SCHEMA:
+            raise Outdated(made_for=SCHEMA, needed=needed)

@@ -15,6 +15,7 @@ from dayfile.errors import LostClaim
 from dayfile.model.day import Day
 from dayfile.model.job import Claim, Event, JobDay, JobSid, Status, after
 from dayfile.store.dialect import next_number
+from dayfile.store.instance import Instance
 from dayfile.store.jobs import CLAIMABLE, Jobs, read_job_day
 from dayfile.store.tables.accounts import account
 from dayfile.store.tables.exports import job
@@ -34,10 +35,11 @@ class JobDays:
 
         Accounts take turns: the one that was served longest ago comes first, then the oldest of its jobs.
         """
+        Instance(self._connection).check_version()
         chosen = self._next_job(now=now)
         if chosen is None:
             return None
-        token = next_number(self._connection, "claim")
+        token = next_number(self._connection, "job claim")
         due = table.c.job_sid == chosen.sid, table.c.status.in_(CLAIMABLE), table.c.not_before <= now
         days = self._connection.execute(select(table.c.day).where(*due).order_by(table.c.day).limit(limit)).scalars()
         statement = update(table).where(*due, table.c.day.in_(days.all()))

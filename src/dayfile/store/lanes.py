@@ -18,6 +18,7 @@ from dayfile.model.account import AccountSid
 from dayfile.model.lane import LaneHealth, LaneKey, LaneVerdict, Turn
 from dayfile.model.notice import Channel, Notice, NoticeState, Outcome, Result, Verdict
 from dayfile.store.dialect import next_number
+from dayfile.store.instance import Instance
 from dayfile.store.notices import BEGUN, read_notice
 from dayfile.store.tables.notices import attempt, notice
 from dayfile.store.tables.notices import lane as table
@@ -72,6 +73,7 @@ class Lanes:
 
         The attempt is the next one of the earliest notice that is due.
         """
+        Instance(self._connection).check_version()
         query = (
             select(table)
             .where(table.c.account == account, _may_be_claimed(eligible, now))
@@ -87,7 +89,7 @@ class Lanes:
             self._let_go(row.id, rests_until=row.rests_until)
             return None
         # A counter of its own: other claims would lock a shared one in another order.
-        token = next_number(self._connection, "turn")
+        token = next_number(self._connection, "lane turn")
         claimed = {"worker": worker, "claim_token": token, "leased_until": leased_until, "served": token}
         self._connection.execute(update(table).where(table.c.id == row.id).values(claimed))
         begun, number = self._begin(due, now=now)

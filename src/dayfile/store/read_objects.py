@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import Connection, delete, func, select, update
 
 from dayfile.store.dialect import in_batches, insert_missing, upsert
+from dayfile.store.instance import Instance
 from dayfile.store.tables.sealing import read_object as table
 from dayfile.store.tables.sealing import scrub, sealed_day
 
@@ -58,7 +59,7 @@ class ReadObjects:
 
     def count_files(self, *, read_before: datetime) -> int:
         """Return the number of sealed files that were last read before then."""
-        query = select(func.count()).select_from(table).join(sealed_day, sealed_day.c.object_key == table.c.object_key)
+        query = select(func.count()).select_from(table).join(sealed_day, sealed_day.c.file_key == table.c.object_key)
         return self._connection.execute(query.where(table.c.read_at < read_before)).scalar_one()
 
     def forget(self, *, read_before: datetime, limit: int) -> int:
@@ -72,6 +73,7 @@ class ReadObjects:
         A lease of somebody else that ends later than one that begins now is of a clock that was ahead, and counts for
         nothing.
         """
+        Instance(self._connection).check_version()
         until = now + lease
         insert_missing(self._connection, scrub, [{"id": _ONLY, "worker": worker, "leased_until": until}])
         is_free = (scrub.c.worker == worker) | (scrub.c.leased_until < now) | (scrub.c.leased_until > until)

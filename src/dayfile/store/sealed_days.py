@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.sql import Select
@@ -12,13 +14,28 @@ from sqlalchemy.sql import Select
 from dayfile.errors import NotFound
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
-from dayfile.model.export import NewSealedDay, SealedDay
+from dayfile.model.export import FilePlace, NewSealedDay, SealedDay
 from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.store.dialect import in_batches
+from dayfile.store.instance import Instance
+from dayfile.store.packs import Packs, Share
 from dayfile.store.seals import COMMITTED, SealClaim
 from dayfile.store.tables.exports import day_file
-from dayfile.store.tables.sealing import damage, seal
+from dayfile.store.tables.sealing import damage, pack, seal
 from dayfile.store.tables.sealing import sealed_day as table
+
+PACK_COLUMNS: Final = (pack.c.object_key.label("pack_key"), pack.c.size_bytes.label("pack_bytes"))
+"""What a query must select, of the pack of a sealed day, for `sealed_day`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disused:
+    """A revision of no more use, locked together with its pack."""
+
+    id: int
+    key: str
+    size_bytes: int
+    pack_id: int | None
 
 
 class SealedDays:
@@ -27,39 +44,32 @@ class SealedDays:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def add(self, claim: SealClaim, new: Iterable[NewSealedDay], *, now: datetime) -> None:
-        """Record the revisions that a seal has made and supersedes; both count once the seal is committed."""
-        for batch in in_batches(new):
-            rows = [
-                {
-                    "seal_id": claim.id,
-                    "account": sealed.account,
-                    "resource_type": claim.resource_type.name,
-                    "day": claim.day,
-                    "revision": sealed.revision,
-                    "object_key": sealed.key,
-                    "records": sealed.records,
-                    "size_bytes": sealed.size_bytes,
-                    "plain_bytes": sealed.plain_bytes,
-                    "sha256": sealed.sha256,
-                    "plain_sha256": sealed.plain_sha256,
-                    "encoder": sealed.encoder,
-                    "first_created_at": sealed.first_created_at,
-                    "last_created_at": sealed.last_created_at,
-                    "sealed_at": now,
-                    "is_incomplete": sealed.is_incomplete,
-                }
-                for sealed in batch
-            ]
+    def add(
+        self,
+        claim: SealClaim,
+        new: Sequence[NewSealedDay],
+        *,
+        packs: Mapping[str, int] | None = None,
+        now: datetime,
+    ) -> None:
+        """Record the revisions that a seal has made and supersedes; both count once the seal is committed.
+
+        `packs` has the size of each pack of the seal.
+        """
+        ids = Packs(self._connection).fill(claim, _shares(new), sizes=packs or {})
+        for batch in in_batches(one.account for one in new if one.revision > 1):
             older = update(table).where(
                 table.c.resource_type == claim.resource_type.name,
                 table.c.day == claim.day,
-                table.c.account.in_([sealed.account for sealed in batch]),
+                table.c.account.in_(batch),
                 # A committed seal that was first to supersede a revision stays noted: the time since then counts.
                 ~select(seal.c.id).where(seal.c.id == table.c.superseded_by, seal.c.state == COMMITTED).exists(),
             )
             self._connection.execute(older.values(superseded_by=claim.id))
-            self._connection.execute(insert(table), rows)
+        if new:
+            rows = [_row(sealed, ids) for sealed in new]
+            same = {"seal_id": claim.id, "resource_type": claim.resource_type.name, "day": claim.day, "sealed_at": now}
+            self._connection.execute(insert(table).values(same), rows)
 
     def get(self, sealed_day_id: int) -> SealedDay:
         """Return the sealed day; raises NotFound."""
@@ -101,16 +111,23 @@ class SealedDays:
         query = _committed().where(table.c.id > sealed_day_id).order_by(table.c.id).limit(limit)
         return [sealed_day(row) for row in self._connection.execute(query)]
 
-    def disused(
-        self, *, superseded_before: datetime, unpublished_before: datetime, limit: int
-    ) -> list[tuple[int, str]]:
-        """Return ids and object keys of revisions of no more use: superseded, on no list, and on none for some time.
+    def disused(self, *, superseded_before: datetime, unpublished_before: datetime, limit: int) -> list[Disused]:
+        """Return revisions of no more use: superseded, on no list, and on none for some time.
 
-        They are locked until this transaction ends; those that somebody else has locked are left out.
+        They, and before them their packs, are locked until this transaction ends; rows that somebody else has locked,
+        or has just moved into another pack, are left out.
         """
         query = _disused(superseded_before, unpublished_before).order_by(table.c.id).limit(limit)
-        rows = self._connection.execute(query.with_for_update(of=table, skip_locked=True))
-        return [(row.id, row.object_key) for row in rows]
+        found = self._connection.execute(query).all()
+        locked = {row.pack_id for row in found if row.pack_id is not None}
+        Packs(self._connection).lock(locked)
+        same = _disused(superseded_before, unpublished_before).where(table.c.id.in_([row.id for row in found]))
+        rows = self._connection.execute(same.order_by(table.c.id).with_for_update(of=table, skip_locked=True))
+        return [
+            Disused(id=row.id, key=row.file_key, size_bytes=row.size_bytes, pack_id=row.pack_id)
+            for row in rows
+            if row.pack_id is None or row.pack_id in locked
+        ]
 
     def count_disused(self, *, superseded_before: datetime, unpublished_before: datetime) -> int:
         """Return the number of disused revisions."""
@@ -133,10 +150,22 @@ class SealedDays:
         """Return the revision of an account's day with this object; None if it no longer exists."""
         return next((one for one in self.former(account, resource_type, day) if one.key == key), None)
 
-    def forget(self, sealed_day_ids: Collection[int]) -> None:
-        """Delete revisions; the caller sees to their objects in the same commit."""
-        for batch in in_batches(sealed_day_ids):
+    def forget(self, disused: Sequence[Disused]) -> list[str]:
+        """Delete revisions, and return the keys of objects that nothing refers to now: their own, and emptied packs.
+
+        The caller condemns those in the same commit.
+        """
+        Instance(self._connection).check_version()
+        for batch in in_batches(one.id for one in disused):
             self._connection.execute(delete(table).where(table.c.id.in_(batch)))
+        packed = [(one.pack_id, one.size_bytes) for one in disused if one.pack_id is not None]
+        own = [one.key for one in disused if one.pack_id is None]
+        return own + Packs(self._connection).release(packed)
+
+    def in_pack(self, pack_id: int) -> list[SealedDay]:
+        """Return the files in a pack, in the order of their bytes."""
+        query = _committed().where(table.c.pack_id == pack_id).order_by(table.c.pack_offset)
+        return [sealed_day(row) for row in self._connection.execute(query)]
 
     def of_ids(self, sealed_day_ids: Collection[int]) -> dict[int, SealedDay]:
         """Return sealed days by their ids; those that do not count are left out."""
@@ -147,11 +176,11 @@ class SealedDays:
         return found
 
     def keys_of(self, places: Collection[tuple[AccountSid, str, Day]]) -> set[str]:
-        """Return the object keys of all revisions of accounts' days of a type (by its name), counting yet or not."""
+        """Return the keys of the own objects of accounts' days of a type (by its name), counting yet or not."""
         found: set[str] = set()
         for batch in in_batches(places):
-            query = select(table.c.object_key).where(
-                tuple_(table.c.account, table.c.resource_type, table.c.day).in_(batch)
+            query = select(table.c.file_key).where(
+                tuple_(table.c.account, table.c.resource_type, table.c.day).in_(batch), table.c.pack_id.is_(None)
             )
             found.update(self._connection.execute(query).scalars())
         return found
@@ -170,7 +199,7 @@ def sealed_day(row: Row[Any]) -> SealedDay:
         resource_type=parse_resource_type(row.resource_type),
         day=row.day,
         revision=row.revision,
-        key=row.object_key,
+        key=row.file_key,
         records=row.records,
         size_bytes=row.size_bytes,
         plain_bytes=row.plain_bytes,
@@ -181,12 +210,54 @@ def sealed_day(row: Row[Any]) -> SealedDay:
         last_created_at=row.last_created_at,
         sealed_at=row.sealed_at,
         is_incomplete=row.is_incomplete,
+        pack=_pack_place(row),
     )
+
+
+def _pack_place(row: Row[Any]) -> FilePlace | None:
+    if row.pack_id is None:
+        return None
+    return FilePlace(
+        # A row that was edited may name a pack that is not there: then no object has this key.
+        object_key=row.pack_key or f"{row.file_key}-pack-{row.pack_id}",
+        object_bytes=row.pack_bytes or 0,
+        start=row.pack_offset or 0,
+        pack_id=row.pack_id,
+    )
+
+
+def _shares(new: Iterable[NewSealedDay]) -> dict[str, Share]:
+    files: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    for one in new:
+        if one.pack_key is not None:
+            files[one.pack_key] += 1
+            sizes[one.pack_key] += one.size_bytes
+    return {key: Share(files=files[key], size_bytes=sizes[key]) for key in files}
+
+
+def _row(sealed: NewSealedDay, packs: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        "account": sealed.account,
+        "revision": sealed.revision,
+        "file_key": sealed.key,
+        "records": sealed.records,
+        "size_bytes": sealed.size_bytes,
+        "plain_bytes": sealed.plain_bytes,
+        "sha256": sealed.sha256,
+        "plain_sha256": sealed.plain_sha256,
+        "encoder": sealed.encoder,
+        "first_created_at": sealed.first_created_at,
+        "last_created_at": sealed.last_created_at,
+        "is_incomplete": sealed.is_incomplete,
+        "pack_id": None if sealed.pack_key is None else packs[sealed.pack_key],
+        "pack_offset": sealed.pack_offset,
+    }
 
 
 def _disused(superseded_before: datetime, unpublished_before: datetime) -> Select[Any]:
     return (
-        select(table.c.id, table.c.object_key)
+        select(table.c.id, table.c.file_key, table.c.size_bytes, table.c.pack_id)
         .join(seal, seal.c.id == table.c.superseded_by)
         .where(
             seal.c.state == COMMITTED,
@@ -207,4 +278,9 @@ def _disused(superseded_before: datetime, unpublished_before: datetime) -> Selec
 
 
 def _committed() -> Select[Any]:
-    return select(table).join(seal, seal.c.id == table.c.seal_id).where(seal.c.state == COMMITTED)
+    return (
+        select(table, *PACK_COLUMNS)
+        .join(seal, seal.c.id == table.c.seal_id)
+        .outerjoin(pack, pack.c.id == table.c.pack_id)
+        .where(seal.c.state == COMMITTED)
+    )

@@ -14,6 +14,8 @@ from dayfile.model.day import Day
 from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.store import uploads
 from dayfile.store.dialect import insert, insert_missing
+from dayfile.store.instance import Instance
+from dayfile.store.packs import Packs
 from dayfile.store.tables.sealing import day_state, seal, sealed_day
 
 OPEN, SEALED, OLDER = "open", "sealed", "older"
@@ -89,6 +91,7 @@ class Seals:
 
         A seal whose lease has run out is abandoned first.
         """
+        Instance(self._connection).check_version()
         self._abandon_expired(resource_type, day, now=now)
         statement = (
             insert(self._connection, seal)
@@ -99,6 +102,7 @@ class Seals:
                 worker=worker,
                 leased_until=leased_until,
                 upload_id=upload_id,
+                mark=mark,
                 started_at=now,
             )
             .on_conflict_do_nothing(
@@ -125,6 +129,7 @@ class Seals:
         day has ended: the day stays open, to be sealed at its time. Raises LostClaim if the day is no longer held.
         """
         self._guarded(claim, state=COMMITTED, committed_at=now)
+        Packs(self._connection).make_live(claim.id)
         if not is_trusted or now < claim.day.end:
             return False  # more records will come: the day is still to be sealed at its time
         day = {"resource_type": claim.resource_type.name, "day": claim.day}
@@ -199,5 +204,6 @@ class Seals:
         statement = update(seal).where(seal.c.id.in_(seal_ids), seal.c.state == RUNNING)
         if self._connection.execute(statement.values(state=ABANDONED)).rowcount == 0:
             return
+        Packs(self._connection).drop_new(seal_ids)  # packs first, as everywhere
         self._connection.execute(delete(sealed_day).where(sealed_day.c.seal_id.in_(seal_ids)))
         uploads.Uploads(self._connection).give_up(upload_ids, now=now)

@@ -20,6 +20,7 @@ from dayfile.store.keys import Keys
 from dayfile.store.lanes import Lanes
 from dayfile.store.logins import Logins
 from dayfile.store.notices import Notices
+from dayfile.store.packs import Packs
 from dayfile.store.read_objects import ReadObjects
 from dayfile.store.receipts import Receipts
 from dayfile.store.rejections import Rejections
@@ -77,6 +78,10 @@ class Transaction:
     @cached_property
     def sealed_days(self) -> SealedDays:
         return SealedDays(self._connection)
+
+    @cached_property
+    def packs(self) -> Packs:
+        return Packs(self._connection)
 
     @cached_property
     def damages(self) -> Damages:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from dayfile.errors import LostClaim
 from dayfile.store.dialect import in_batches
+from dayfile.store.instance import Instance
 from dayfile.store.tables.records import upload as table
 
 REJECTIONS = "rejections"
@@ -71,15 +72,21 @@ class Uploads:
 
     def discard(self, prefixes: Collection[str], *, now: datetime, delete_after: datetime) -> None:
         """Mark live objects as garbage, unreferenced from this commit on: they may be deleted after `delete_after`."""
+        Instance(self._connection).check_version()
         for batch in in_batches(prefixes):
             statement = update(table).where(table.c.prefix.in_(batch), table.c.mark == "", table.c.state == LIVE)
             self._connection.execute(statement.values(state=GARBAGE, changed_at=now, delete_after=delete_after))
 
     def condemn(self, keys: Collection[str], *, now: datetime, delete_after: datetime) -> None:
-        """Do the same for objects that went live with others under one entry, which stays."""
+        """Do the same for objects that may have gone live with others, under one entry, which stays."""
+        Instance(self._connection).check_version()
+        garbage = {"state": GARBAGE, "changed_at": now, "delete_after": delete_after}
         for batch in in_batches(keys):
-            garbage = {"mark": "", "state": GARBAGE, "changed_at": now, "delete_after": delete_after}
-            self._connection.execute(insert(table), [{"prefix": key, **garbage} for key in batch])
+            own = update(table).where(table.c.prefix.in_(batch), table.c.mark == "", table.c.state == LIVE)
+            known = set(self._connection.execute(own.values(garbage).returning(table.c.prefix)).scalars())
+            rows = [{"prefix": key, "mark": "", **garbage} for key in batch if key not in known]
+            if rows:
+                self._connection.execute(insert(table), rows)
 
     def forget_empty(self, upload_ids: Collection[int]) -> None:
         """Drop live entries whose objects are all gone, or condemned on their own."""
@@ -99,11 +106,13 @@ class Uploads:
 
     def condemn_stale(self, *, before: datetime, now: datetime) -> int:
         """Turn announcements that were not touched since `before` into garbage and return their number."""
+        Instance(self._connection).check_version()
         statement = update(table).where(table.c.state == PENDING, table.c.changed_at < before)
         return self._connection.execute(statement.values(state=GARBAGE, changed_at=now, delete_after=now)).rowcount
 
     def due(self, *, now: datetime, limit: int) -> list[Upload]:
-        """Return garbage and swept entries whose objects are to be deleted now, oldest first."""
+        """Return garbage and swept entries whose objects are to be deleted now, oldest first; raises Outdated."""
+        Instance(self._connection).check_version(is_locked=False)
         query = (
             select(table)
             .where(table.c.state.in_([GARBAGE, SWEPT]), table.c.delete_after <= now)

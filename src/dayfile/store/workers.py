@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, or_, select
 
 from dayfile.model.seen_worker import SeenWorker
 from dayfile.store.dialect import upsert
+from dayfile.store.instance import SCHEMA
 from dayfile.store.tables.instance import worker as table
 
 
@@ -27,6 +28,7 @@ class Workers:
             "version": worker.version,
             "started_at": worker.started_at,
             "seen_at": worker.seen_at,
+            "schema_version": SCHEMA,
         }
         upsert(self._connection, table, [row])
 

@@ -14,7 +14,7 @@ from dayfile.store.tables.accounts import session
 from dayfile.store.tables.exports import daily_run, day_file, export_configuration, job, job_day
 from dayfile.store.tables.notices import lane, notice
 from dayfile.store.tables.records import segment, upload
-from dayfile.store.tables.sealing import day_state, seal
+from dayfile.store.tables.sealing import day_state, pack, seal
 
 Columns = tuple[Column[Any], ...]
 
@@ -28,7 +28,13 @@ FACTS: Final[Columns] = (
 """Columns with the time at which something happened: never later than now."""
 
 LEASES: Final[Columns] = (job_day.c.leased_until, seal.c.leased_until, lane.c.leased_until)
-PAUSES: Final[Columns] = (job_day.c.not_before, job.c.due_at, daily_run.c.not_before, lane.c.rests_until)
+PAUSES: Final[Columns] = (
+    job_day.c.not_before,
+    job.c.due_at,
+    daily_run.c.not_before,
+    lane.c.rests_until,
+    pack.c.rests_until,
+)
 NEXT_ATTEMPTS: Final[Columns] = (notice.c.next_attempt_at, lane.c.due_at)
 PATIENCE: Final[Columns] = (notice.c.gives_up_at,)
 FILE_LIFETIMES: Final[Columns] = (day_file.c.expires_at,)

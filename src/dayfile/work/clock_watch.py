@@ -26,7 +26,7 @@ KEPT_EVERY: Final = timedelta(seconds=30)
 """Age at which an unchanged mark is stored anew: writing it at every look would cost a write every second."""
 
 LONGEST_PAUSE: Final = timedelta(hours=1)
-"""Upper bound of the pauses of failed days, daily runs and lanes."""
+"""Upper bound of the pauses of failed days, daily runs, lanes and packs."""
 
 LONGEST_NEXT_ATTEMPT: Final = timedelta(hours=29)
 """The last pause of a notice's schedule, with its jitter."""

@@ -5,7 +5,7 @@ What a row means is said here; what may happen to it, in the file of its family 
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Integer, Table, Text
+from sqlalchemy import BigInteger, Column, Integer, String, Table, Text
 
 from dayfile.store.columns import ROW_ID, Duration, Moment, key_text
 from dayfile.store.tables.metadata import metadata
@@ -13,14 +13,14 @@ from dayfile.store.tables.metadata import metadata
 instance = Table(
     "instance",
     metadata,
-    Column("name", key_text(64), primary_key=True),  # key_check: the check value of the instance key
+    Column("name", key_text(64), primary_key=True),  # key_check, minimum_version
     Column("value", Text, nullable=False),
 )
 
 counter = Table(
     "counter",
     metadata,
-    # submit, claim: the last number given; taking one locks the row, so numbers commit in their order
+    # submit, job claim, lane turn: the last number given; taking one locks the row, so numbers commit in their order
     Column("name", key_text(64), primary_key=True),
     Column("value", BigInteger, nullable=False),
 )
@@ -46,6 +46,7 @@ worker = Table(
     Column("version", Text, nullable=False),
     Column("started_at", Moment, nullable=False),
     Column("seen_at", Moment, nullable=False),
+    Column("schema_version", String(32)),  # that it was made for; a trigger refuses older ones, which give none
 )
 
 audit = Table(

@@ -81,7 +81,7 @@ segment_inline = Table(
 )
 
 upload = Table(
-    "upload",
+    "ledger",
     metadata,
     Column("id", ROW_ID, primary_key=True, autoincrement=True),
     Column("prefix", key_text(1024), nullable=False, index=True),  # an object key, or the beginning of many keys
@@ -89,6 +89,6 @@ upload = Table(
     Column("state", String(16), nullable=False),  # pending, live, garbage, swept
     Column("changed_at", Moment, nullable=False),
     Column("delete_after", Moment),  # garbage and swept only
-    Index("ix_upload_state", "state", "delete_after", "changed_at"),
+    Index("ix_ledger_state", "state", "delete_after", "changed_at"),
     sqlite_autoincrement=True,
 )

@@ -23,6 +23,8 @@ from sqlalchemy import (
 from dayfile.store.columns import ROW_ID, SID, TYPE_NAME, DayText, Moment, key_text
 from dayfile.store.tables.metadata import metadata
 
+_UNMARKED = "state = 'committed' AND mark IS NOT NULL AND marked_at IS NULL"
+
 day_state = Table(
     "day_state",
     metadata,
@@ -44,6 +46,8 @@ seal = Table(
     Column("upload_id", BigInteger, nullable=False),
     Column("started_at", Moment, nullable=False),
     Column("committed_at", Moment),
+    Column("mark", key_text(64)),  # in the keys of its objects; null: made before seals had manifests
+    Column("marked_at", Moment),  # when the marker was there that says that it is committed
     # At most one seal runs for a day of a type.
     Index(
         "uq_seal_running",
@@ -53,6 +57,28 @@ seal = Table(
         sqlite_where=text("state = 'running'"),
         postgresql_where=text("state = 'running'"),
     ),
+    Index(
+        "ix_seal_unmarked",
+        "id",
+        sqlite_where=text(_UNMARKED),
+        postgresql_where=text(_UNMARKED),
+    ),
+    sqlite_autoincrement=True,
+)
+
+pack = Table(
+    "pack",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    Column("object_key", key_text(1024), nullable=False, unique=True),
+    Column("resource_type", TYPE_NAME, nullable=False),
+    Column("day", DayText, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("live_bytes", BigInteger, nullable=False),  # of the sealed days that point to it, counting yet or not
+    Column("live_files", BigInteger, nullable=False),  # the same; who takes it to 0 condemns the object
+    Column("state", String(16), nullable=False),  # new: its seal is not committed; live
+    Column("seal_id", BigInteger),  # the seal that made it; null: a rewrite did
+    Column("rests_until", Moment),  # not to be rewritten before
     sqlite_autoincrement=True,
 )
 
@@ -65,7 +91,9 @@ sealed_day = Table(
     Column("resource_type", TYPE_NAME, nullable=False),
     Column("day", DayText, nullable=False),
     Column("revision", Integer, nullable=False),
-    Column("object_key", Text, nullable=False),
+    Column("file_key", Text, nullable=False),  # its name; the key of its object, unless it is in a pack
+    Column("pack_id", BigInteger),  # the pack that it is in; null: it has an object of its own
+    Column("pack_offset", BigInteger),  # its first byte there
     Column("records", BigInteger, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
     Column("plain_bytes", BigInteger, nullable=False),
