@@ -20,6 +20,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
+from tests.support import world
 from tests.support.databases import DATABASES, a_new_database
 from tests.support.face import Face, Login, served_face
 
@@ -78,6 +79,14 @@ def face(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Face]:
     """One instance for all tests of a module that leave its clock alone."""
     with served_face(tmp_path_factory.mktemp("face")) as face:
         yield face
+
+
+@pytest.fixture(scope="module", params=["packed", "apart"])
+def small_files(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Run the tests of a module twice: their small files share packs, or each has an object of its own."""
+    was, world.PACK_BELOW = world.PACK_BELOW, world.ALL_PACKED if request.param == "packed" else 0
+    yield
+    world.PACK_BELOW = was
 
 
 @pytest.fixture

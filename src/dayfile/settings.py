@@ -227,6 +227,9 @@ class Settings(BaseSettings):
     seal_memory_mb: Annotated[
         int, Field(ge=128, le=1 << 20, description="Megabytes the seal engine may use before it spills to disk")
     ] = 280
+    pack_below_bytes: Annotated[
+        int, Field(ge=0, le=1 << 24, description="Bytes of gzip below which files share objects; 0: each has its own")
+    ] = 1 << 20
     fields: Annotated[
         Literal["export", "full"],
         Field(description="`export` drops the fields that Twilio leaves out of exports; `full` keeps them at the end"),

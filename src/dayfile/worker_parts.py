@@ -22,6 +22,7 @@ from dayfile.intake.compaction import Compaction
 from dayfile.intake.pipeline import Intake
 from dayfile.model.notice import Channel
 from dayfile.model.secret import InstanceKey, Randomness
+from dayfile.objects.pack_rewrite import PackRewrite
 from dayfile.objects.scrub import Scrub
 from dayfile.objects.sweep import Sweep
 from dayfile.overrides import Overrides
@@ -76,6 +77,7 @@ class WorkerParts:
             publishing=self.publishing,
             daily=self.daily,
             compaction=self.compaction,
+            pack_rewrite=self.pack_rewrite,
             sweep=self.sweep,
             scrub=self.scrub,
             pending_accounts=PendingAccounts(self._database, retry=intake.retry_of_account),
@@ -104,6 +106,7 @@ class WorkerParts:
             threads=self._limits.seal_threads,
             lease=self._settings.lease,
             sweep_delay=self._settings.sweep_delay,
+            pack_below=self._settings.pack_below_bytes,
         )
 
     @cached_property
@@ -161,6 +164,16 @@ class WorkerParts:
             randomness=self._randomness,
             sweep_delay=self._settings.sweep_delay,
             rule=self._limits.compaction,
+        )
+
+    @cached_property
+    def pack_rewrite(self) -> PackRewrite:
+        return PackRewrite(
+            self._database,
+            self._storage,
+            clock=self._clock,
+            randomness=self._randomness,
+            sweep_delay=self._settings.sweep_delay,
         )
 
     @cached_property

@@ -112,7 +112,7 @@ def test_a_damaged_file_holds_up_no_other(server: Server) -> None:
     write_messages(server.instance, AccountSid(server.instance.variables["DAYFILE_ACCOUNT_SID"]))
     run("intake", "Messages", "messages.json.gz")
     run("jobs", "create", "Messages", ASKED, "--watch")
-    [path] = (folder / "data" / "objects" / "sealed" / "type=Messages" / f"day={DAYS.first}").rglob("*.json.gz")
+    [path] = (folder / "data" / "objects" / "sealed" / "type=Messages" / f"day={DAYS.first}").glob("pack-*")
     content = path.read_bytes()
     path.chmod(0o600)
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))

@@ -38,6 +38,10 @@ class Damaged:
     was: bytes
 
 
+APART = {"DAYFILE_PACK_BELOW_BYTES": "0"}
+"""Each file has an object of its own; `tests/fault/test_packs.py` damages packs."""
+
+
 def _message(account: str, name: str, *, second: int = 1) -> Sent:
     return Sent(account=account, name=name, created=f"{DAY}T10:00:00Z", updated=f"{DAY}T10:00:{second:02}Z", body=name)
 
@@ -53,7 +57,7 @@ def _take_in(instance: Instance, messages: list[Sent]) -> list[Any]:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Damaged:
     """One byte of the first account's file has changed, and late records came for both."""
     folder = tmp_path_factory.mktemp("made")
-    instance = Instance(folder)
+    instance = Instance(folder, APART)
     instance.run("init")
     accounts = [instance.json("accounts", "create") for _ in range(2)]
     sids = [account["account_sid"] for account in accounts]
@@ -71,7 +75,7 @@ def damaged(made: Damaged, tmp_path: Path) -> Damaged:
     """A copy of that instance, with which a test may do anything."""
     shutil.copytree(made.instance.folder, tmp_path, dirs_exist_ok=True)
     path = tmp_path / made.path.relative_to(made.instance.folder)
-    return Damaged(Instance(tmp_path), made.accounts, made.key, path, made.was)
+    return Damaged(Instance(tmp_path, APART), made.accounts, made.key, path, made.was)
 
 
 def _exported(damaged: Damaged, number: int) -> tuple[list[bytes], dict[str, Any]]:

@@ -25,7 +25,7 @@ TEXT = b"".join(hashlib.sha256(b"%d" % n).hexdigest().encode() + b"\n" for n in 
 
 
 @pytest.fixture(scope="module")
-def acme(face: Face) -> Login:
+def acme(small_files: None, face: Face) -> Login:
     """An account with one large day, one small and one without records."""
     acme = face.account()
     face.seal(acme, "2026-11-01", TEXT)

@@ -20,6 +20,7 @@ from tests.support.damage import flip
 from tests.support.records import Sent, newest
 from tests.support.state import a_sid, an_account
 from tests.support.steps import Died, Steps
+from tests.support.stored_file import StoredFile
 from tests.support.world import World
 
 # The thread that commits dies with the process that these tests kill.
@@ -81,12 +82,13 @@ class Story:
         world.work()
 
     def _resolve(self, world: World) -> None:
-        for key, was in _intact(world.folder).items():
-            if self.restores:
+        if self.restores:
+            for key, was in _intact(world.folder).items():
                 (world.folder / "objects" / key).write_bytes(was)
-                world.repairs.retry(key, actor=Actor(name="operator"))
-            else:
-                world.repairs.accept(key, actor=Actor(name="operator"))
+        with world.database.snapshot() as tx:
+            found = tx.damages.page(limit=10)
+        for damage in found:
+            (world.repairs.retry if self.restores else world.repairs.accept)(damage.key, actor=Actor(name="operator"))
 
     def _aftermath(self, world: World) -> None:
         for _ in range(3):
@@ -108,7 +110,7 @@ def _intact(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def beginning(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def beginning(small_files: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An instance with a sealed day, records that wait for it, and two damaged objects."""
     folder = tmp_path_factory.mktemp("beginning")
     world = World(folder)
@@ -124,9 +126,14 @@ def beginning(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert sealed is not None
     with world.database.snapshot() as tx:
         [segment] = [one.key for one in tx.segments.of_day(MESSAGES, Day.parse(DAY)) if one.key]
-    for key in (sealed.key, segment):
+    targets: dict[str, Path | StoredFile] = {
+        sealed.place.object_key: StoredFile(folder / "objects", sealed),
+        segment: folder / "objects" / segment,
+    }
+    for key, target in targets.items():
         (folder / "intact" / key).parent.mkdir(parents=True)
-        (folder / "intact" / key).write_bytes(flip(folder / "objects" / key, 1000 if key == segment else None))
+        (folder / "intact" / key).write_bytes((folder / "objects" / key).read_bytes())
+        flip(target, 1000 if key == segment else None)
     world.close()
     return folder
 

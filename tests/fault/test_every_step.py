@@ -24,7 +24,10 @@ from tests.support.steps import Died, Steps
 from tests.support.world import World
 
 # The thread that commits dies with the process that these tests kill.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
+    pytest.mark.usefixtures("small_files"),
+]
 
 LANES = 4
 """The steps are dealt out to so many tests, which can run side by side.

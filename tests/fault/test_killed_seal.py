@@ -86,7 +86,7 @@ def _die(instance: Instance, *words: str, at: str) -> bool:
 @pytest.mark.parametrize(
     ("words", "at"),
     [
-        (("serve", "--port", "0"), "put:12"),
+        (("serve", "--port", "0"), "put:3"),
         (("seal", "Messages", DAY), "commit:9"),
         (("seal", "Messages", DAY), "commit:10"),
     ],

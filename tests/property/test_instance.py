@@ -27,7 +27,7 @@ from tests.support.databases import DATABASES, a_database_url, drop_database
 from tests.support.effort import cases
 from tests.support.records import Sent, newest
 from tests.support.state import a_job_request, an_account
-from tests.support.world import LEASE, World
+from tests.support.world import ALL_PACKED, LEASE, World
 
 DAYS = ("2026-11-01", "2026-11-02")
 NAMES = ("acme", "other")
@@ -52,12 +52,13 @@ class Instance(RuleBasedStateMachine):
     database: str  # its kind
     jobs = Bundle("jobs")
     claims = Bundle("claims")
+    pack_below: int  # the bound of packs
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="dayfile-"))
         self.url = a_database_url(self.database, self.folder)
-        self.world = World(self.folder, database=self.url)
+        self.world = World(self.folder, database=self.url, pack_below=self.pack_below)
         self.accounts = {name: an_account(self.world.database, name) for name in NAMES}
         self.acknowledged: list[Sent] = []
         self.positions: dict[JobSid, int] = {}
@@ -147,7 +148,9 @@ class Instance(RuleBasedStateMachine):
             with self.world.database.snapshot() as tx:
                 listed = tx.day_files.page(account.sid, MESSAGES, limit=100, now=now)
             for file in listed:
-                assert file.sealed is None or self.world.objects.size(file.sealed.key) == file.sealed.size_bytes
+                if file.sealed is not None:
+                    content = self.world.bytes_of(file.sealed)
+                    assert hashlib.sha256(content).hexdigest() == file.sealed.sha256
 
     def teardown(self) -> None:
         """In the end everything has come to rest, and nothing was lost, doubled or left over."""
@@ -186,10 +189,11 @@ class Instance(RuleBasedStateMachine):
 
 
 @pytest.mark.timeout(cases(300, thorough=7200))
+@pytest.mark.parametrize("pack_below", [ALL_PACKED, 0])
 @pytest.mark.parametrize("database", DATABASES)
-def test_whatever_is_done_in_whatever_order_its_promises_hold(database: str) -> None:
-    """The machine above, on each kind of database."""
-    machine = type("Instance", (Instance,), {"database": database})
+def test_whatever_is_done_in_whatever_order_its_promises_hold(database: str, pack_below: int) -> None:
+    """The machine above, on each kind of database, with all files in packs and with none."""
+    machine = type("Instance", (Instance,), {"database": database, "pack_below": pack_below})
     run_state_machine_as_test(
         machine,
         settings=settings(

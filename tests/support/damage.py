@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.support.stored_file import StoredFile
 
-def flip(path: Path, at: int | None = None) -> bytes:
+Target = Path | StoredFile
+
+
+def flip(path: Target, at: int | None = None) -> bytes:
     """Change one byte of a file, in its middle unless told where; the bytes that it had."""
     was = path.read_bytes()
     at = len(was) // 2 if at is None else at
@@ -13,21 +17,21 @@ def flip(path: Path, at: int | None = None) -> bytes:
     return was
 
 
-def cut(path: Path) -> bytes:
+def cut(path: Target) -> bytes:
     """Cut off the second half of a file; the bytes that it had."""
     was = path.read_bytes()
     path.write_bytes(was[: len(was) // 2])
     return was
 
 
-def remove(path: Path) -> bytes:
+def remove(path: Target) -> bytes:
     """Remove a file; the bytes that it had."""
     was = path.read_bytes()
     path.unlink()
     return was
 
 
-def swap(path: Path, other: Path) -> tuple[bytes, bytes]:
+def swap(path: Target, other: Target) -> tuple[bytes, bytes]:
     """Let each of two files have the bytes of the other; those that they had."""
     was = path.read_bytes(), other.read_bytes()
     path.write_bytes(was[1])

@@ -13,6 +13,7 @@ from dayfile.model.job import JobSid, Status
 from dayfile.model.resource import MESSAGES
 from tests.support.records import Sent, newest
 from tests.support.state import a_job_request, a_sid, an_account
+from tests.support.stored_file import StoredFile
 from tests.support.world import World
 
 ACTOR = Actor(name="operator")
@@ -62,11 +63,11 @@ def take_and_seal(world: World, sent: list[Sent]) -> list[Sent]:
     return sent
 
 
-def path_of(world: World, account: AccountSid, day: str = DAY) -> Path:
-    """Return the path of the current file of an account."""
+def file_of(world: World, account: AccountSid, day: str = DAY) -> StoredFile:
+    """Return the current file of an account."""
     sealed = world.sealed(account, day)
     assert sealed is not None
-    return world.folder / "objects" / sealed.key
+    return StoredFile(world.folder / "objects", sealed)
 
 
 def damages(world: World) -> list[Damage]:

@@ -29,7 +29,7 @@ from dayfile.overrides import Overrides
 from dayfile.service import Service
 from dayfile.settings import Settings
 from dayfile.web.login_delays import DelayRule
-from tests.support import documented
+from tests.support import documented, world
 from tests.support.clock import FakeClock
 from tests.support.randomness import SeededRandomness
 from tests.support.recorded_log import recorded_log
@@ -147,14 +147,19 @@ class Face:
         return Login(sid=account.sid, username=new.key.sid, password=new.secret)
 
     def seal(self, account: Login, day: str, text: bytes, *, resource_type: ResourceType = MESSAGES) -> SealedDay:
-        """Seal a day of one account with these lines; done again, it is the next revision."""
+        """Seal a day of one account with these lines; done again, it is the next revision.
+
+        With the fixture `small_files`, it is also sealed in the middle of a pack.
+        """
         of, now = Day.parse(day), self.clock.now()
         packed = gzip.compress(text, mtime=0)
         key = f"sealed/type={resource_type}/day={of}/account={account.sid}/{self.randomness.hex(8)}.json.gz"
-        self.storage.put(key, [packed])
+        pack = f"sealed/type={resource_type}/day={of}/pack-0001-{self.randomness.hex(8)}" if world.PACK_BELOW else None
+        around = b"what is before and after it" if pack else b""
+        self.storage.put(pack or key, [around, packed, around])
         with self.database.transaction() as tx:
             former = tx.sealed_days.current(account.sid, resource_type, DayRange(first=of, last=of)).get(of)
-            upload = tx.uploads.begin(key, now=now)
+            upload = tx.uploads.begin(pack or key, now=now)
             claim = tx.seals.claim(
                 resource_type, of, worker="test", upload_id=upload, mark="", leased_until=now + timedelta(1), now=now
             )
@@ -171,8 +176,11 @@ class Face:
                 encoder="zlib",
                 first_created_at=of.start,
                 last_created_at=of.end - timedelta(seconds=1),
+                pack_key=pack,
+                pack_offset=len(around) if pack else None,
             )
-            tx.sealed_days.add(claim, [new], now=now)
+            packs = {pack: len(packed) + 2 * len(around)} if pack else {}
+            tx.sealed_days.add(claim, [new], packs=packs, now=now)
             tx.uploads.go_live([upload], now=now)
             tx.seals.commit(claim, now=now)
             return tx.sealed_days.current(account.sid, resource_type, DayRange(first=of, last=of))[of]

@@ -16,6 +16,7 @@ from dayfile.intake.file import FileIntake
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import Scope
 from dayfile.model.day import Day, last_custom_day
+from dayfile.model.export import SealedDay
 from dayfile.model.resource import MESSAGES
 from dayfile.overrides import Overrides
 from dayfile.service import Service
@@ -58,14 +59,16 @@ class Remains:
         with self._service.database.snapshot() as tx:
             sealed = tx.sealed_days.of_day(MESSAGES, Day.parse(DAY))
             assert tx.segments.waiting() == []
-        return {account: self._lines(one.key) for account, one in sealed.items()}
+        return {account: self._lines(one) for account, one in sealed.items()}
 
     def findings(self) -> list[str]:
         """What `dayfile check --deep` finds wrong."""
         return [str(finding) for finding in self._service.check.run(deep=True)]
 
-    def _lines(self, key: str) -> list[dict[str, Any]]:
-        text = gzip.decompress(b"".join(self._service.storage.read(key)))
+    def _lines(self, sealed: SealedDay) -> list[dict[str, Any]]:
+        place = sealed.place
+        stored = self._service.storage.read(place.object_key, start=place.start, stop=place.start + sealed.size_bytes)
+        text = gzip.decompress(b"".join(stored))
         return [json.loads(line) for line in text.splitlines()]
 
 

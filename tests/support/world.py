@@ -26,6 +26,8 @@ from dayfile.model.job import RetryRule
 from dayfile.model.notice import Channel
 from dayfile.model.receipt import Receipt
 from dayfile.model.resource import MESSAGES
+from dayfile.objects.layout import objects_of_pack
+from dayfile.objects.seal_manifests import manifest_keys
 from dayfile.overrides import Limits, Overrides
 from dayfile.service import Service
 from dayfile.settings import Settings
@@ -40,6 +42,12 @@ from tests.support.steps import Died, SteppingDatabase, SteppingStorage, Steps
 OPERATOR = Caller(credential="SK" + "0" * 32, account=None, scopes=frozenset(Scope), permissions=frozenset())
 LEASE = timedelta(seconds=60)
 NOTICE_LIFETIME = timedelta(days=30)
+PACK_BELOW = 0
+"""Bound of packs, unless a test has one; the fixture `small_files` runs a test with packs and without."""
+
+ALL_PACKED = 1 << 20
+"""A bound below which all files of tests are."""
+
 SCRUB_BYTES = 200_000
 SWEEP_DELAY = STALE_AFTER = LOOK_AGAIN_AFTER = timedelta(minutes=30)
 
@@ -73,6 +81,7 @@ class World:
         attempts: int = 1000,
         start_mails: bool = True,
         scrub_days: int = 0,
+        pack_below: int | None = None,
     ) -> None:
         """Open the instance with a database and a storage of these URLs, by default in its folder.
 
@@ -82,9 +91,7 @@ class World:
         self.clock = clock or FakeClock()
         self.steps = steps or Steps()
         self.transport = transport or RecordingTransport()
-        self._engine = engine
-        self._process = process
-        self._attempts = attempts  # of a job day
+        self._engine, self._process, self._attempts = engine, process, attempts  # the last: of a job day
         self.settings = QuickSettings.read(
             _env_file=None,
             data_dir=folder,
@@ -95,6 +102,7 @@ class World:
             seal_memory_mb=200,
             start_mails=start_mails,
             scrub_days=scrub_days,
+            pack_below_bytes=PACK_BELOW if pack_below is None else pack_below,
         )
         self.service = Service.open(self.settings, self._overrides())
         self.database = self.service.database
@@ -137,6 +145,7 @@ class World:
         self.job_queue, self.publishing = parts.job_queue, parts.publishing
         self.daily, self.retention = parts.daily, parts.retention
         self.sweep, self.scrub, self.dispatcher = parts.sweep, parts.scrub, parts.dispatcher
+        self.pack_rewrite = parts.pack_rewrite
         self.clock_watch = self.service.clock_watch
 
     def restarted(self, *, steps: Steps | None = None) -> World:
@@ -151,6 +160,7 @@ class World:
             process=self._process + 1,
             transport=self.transport,
             scrub_days=self.settings.scrub_days,
+            pack_below=self.settings.pack_below_bytes,
         )
 
     def close(self) -> None:
@@ -203,7 +213,12 @@ class World:
 
     def lines(self, sealed: SealedDay) -> list[bytes]:
         """What is in a sealed file, line by line."""
-        return gzip.decompress(b"".join(self.objects.read(sealed.key))).splitlines()
+        return gzip.decompress(self.bytes_of(sealed)).splitlines()
+
+    def bytes_of(self, sealed: SealedDay) -> bytes:
+        """A sealed file, out of its pack if it is in one."""
+        place = sealed.place
+        return b"".join(self.objects.read(place.object_key, start=place.start, stop=place.start + sealed.size_bytes))
 
     def records_of(self, sealed: SealedDay) -> list[dict[str, object]]:
         """The records in a sealed file."""
@@ -225,7 +240,9 @@ class World:
     def referred_keys(self) -> set[str]:
         """The objects that something refers to."""
         with self._real_database.snapshot() as tx:
-            sealed = {one.key for one in tx.sealed_days.after(0, limit=10_000)}
+            sealed = {one.place.object_key for one in tx.sealed_days.after(0, limit=10_000)}
+            sealed |= {key for one in tx.seals.kept(after=0, limit=10_000) for key in manifest_keys(one)}
+            sealed |= {key for pack in tx.packs.all() for key in objects_of_pack(pack.key)}
             waiting = {
                 segment.key
                 for day in tx.segments.waiting(held=True)

@@ -24,6 +24,7 @@ from dayfile.cli import (
     jobs,
     keys,
     notices,
+    rebuild,
     rejections,
     seal,
     serve,
@@ -113,6 +114,7 @@ app.add_typer(notices.app, name="notices", rich_help_panel=OPERATOR_PANEL)
 app.add_typer(clock.app, name="clock", rich_help_panel=OPERATOR_PANEL)
 app.add_typer(damage.app, name="damage", rich_help_panel=OPERATOR_PANEL)
 app.command("check", rich_help_panel=OPERATOR_PANEL)(check.check)
+app.command("rebuild", rich_help_panel=OPERATOR_PANEL)(rebuild.rebuild)
 app.command("demo", rich_help_panel=OPERATOR_PANEL)(demo.demo)
 app.add_typer(jobs.app, name="jobs", rich_help_panel=CUSTOMER_PANEL)
 app.add_typer(configuration.app, name="configuration", rich_help_panel=CUSTOMER_PANEL)

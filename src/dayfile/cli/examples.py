@@ -11,6 +11,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "work": ("dayfile work",),
     "intake": ("dayfile intake Messages october.json.gz", "dayfile intake Calls - < calls.json"),
     "seal": ("dayfile seal", "dayfile seal Messages 2026-10-01"),
+    "rebuild": ("dayfile rebuild", "dayfile rebuild --json"),
     "check": ("dayfile check", "dayfile check --deep --json"),
     "demo": ("dayfile demo", "dayfile demo --exit --records 1000"),
     "accounts": ("dayfile accounts create --name Acme", "dayfile accounts list"),

@@ -19,6 +19,8 @@ from dayfile.errors import Transient
 from dayfile.model.day import Day
 from dayfile.model.export import LONGEST_LINK
 from dayfile.model.receipt import RECEIPT_LIFETIME
+from dayfile.objects.layout import objects_of_pack
+from dayfile.objects.seal_manifests import manifest_keys
 from dayfile.store.database import Database
 from dayfile.store.transaction import Transaction
 
@@ -101,15 +103,19 @@ class Retention:
         tx.damages.forget_objects([one.key for one in disused])
         # In the same commit: an object without a row and without an upload in the ledger would stay for ever.
         unused = tx.sealed_days.forget(disused)
-        tx.uploads.condemn(unused, now=now, delete_after=now + self._sweep_delay)
+        objects = [key for unused_key in unused for key in objects_of_pack(unused_key)]
+        tx.uploads.condemn(objects, now=now, delete_after=now + self._sweep_delay)
         return len(disused)
 
     def _forget_work(self, tx: Transaction, now: datetime) -> int:
         """Delete rows about finished work: seals, daily runs, quota, receipts, notices, sessions; return the count."""
         limit, done_before = ROWS_AT_ONCE, now - self._job_lifetime
+        seals = tx.seals.forget(begun_before=done_before, limit=limit)
+        manifests = [key for one in seals if one.is_committed for key in manifest_keys(one)]
+        tx.uploads.condemn(manifests, now=now, delete_after=now + self._sweep_delay)
         return sum(
             (
-                tx.seals.forget(begun_before=done_before, limit=limit),
+                len(seals),
                 tx.daily_runs.forget(finished_before=done_before, limit=limit),
                 # Yesterday's rows stay a day longer, for a host whose clock is behind.
                 tx.jobs.forget_quota(before=Day.of(now) - 1, limit=limit),

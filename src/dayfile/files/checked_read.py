@@ -16,6 +16,7 @@ from typing import Final
 
 from dayfile.errors import DamagedObject, NotFound, StorageUnavailable
 from dayfile.files.storage import Storage
+from dayfile.model.export import FilePlace
 
 HASHED_FIRST_BYTES: Final = 8 * 1024 * 1024
 """Objects up to this size are hashed before their first byte is given."""
@@ -25,24 +26,50 @@ _OF_ITS_BYTES: Final = frozenset({errno.EIO, errno.EBADMSG})
 
 
 @contextmanager
-def as_damage(key: str) -> Iterator[None]:
-    """Raise DamagedObject for an object that is not there, or that its disk cannot read."""
+def as_damage(key: str, *, place: FilePlace | None = None) -> Iterator[None]:
+    """Raise DamagedObject for an object, or a file in a pack, that is not there, or that its disk cannot read."""
+    its = f"its pack {place.object_key}" if place and place.is_packed else "it"
     try:
         yield
     except NotFound as error:
-        raise DamagedObject(key, "it is not in the storage") from error
+        raise DamagedObject(key, f"{its} is not in the storage") from error
     except StorageUnavailable as error:
         if isinstance(error.__cause__, OSError) and error.__cause__.errno in _OF_ITS_BYTES:
-            raise DamagedObject(key, "its disk reports an error for it") from error
+            raise DamagedObject(key, f"its disk reports an error for {its}") from error
         raise
+
+
+def check_size(storage: Storage, key: str, place: FilePlace, *, size_bytes: int) -> None:
+    """Compare the size of a file's object with what its row says; raises DamagedObject, StorageUnavailable."""
+    with as_damage(key, place=place):
+        actual = storage.size(place.object_key)
+    compare_size(key, place, actual, size_bytes=size_bytes)
+
+
+def compare_size(key: str, place: FilePlace, actual: int, *, size_bytes: int) -> None:
+    """Raise DamagedObject unless an object is as large as it should be.
+
+    A pack must only be large enough for this file of it: others may be lost with its end.
+    """
+    if place.is_packed:
+        if actual < place.start + size_bytes:
+            raise DamagedObject(key, f"its pack {place.object_key} has {actual} bytes and ends before it does")
+    elif actual != size_bytes:
+        raise DamagedObject(key, f"it has {actual} bytes and should have {size_bytes}")
+
+
+def read_file(storage: Storage, place: FilePlace, *, start: int = 0, stop: int) -> Iterator[bytes]:
+    """Return the bytes of a sealed file from `start` to before `stop`, in blocks; raises NotFound at once."""
+    return storage.read(place.object_key, start=place.start + start, stop=place.start + stop)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedRead:
-    """An object with its expected size and hash. Every method raises DamagedObject, and StorageUnavailable."""
+    """A sealed file with its expected size and hash. Every method raises DamagedObject, and StorageUnavailable."""
 
     storage: Storage
-    key: str
+    key: str  # its name
+    place: FilePlace
     size_bytes: int
     sha256: str
     is_suspect: bool = False
@@ -91,29 +118,30 @@ class CheckedRead:
         return self.is_suspect or self.size_bytes <= HASHED_FIRST_BYTES
 
     def _check_size(self) -> None:
-        with as_damage(self.key):
-            size_bytes = self.storage.size(self.key)
-        if size_bytes != self.size_bytes:
-            raise DamagedObject(self.key, f"it has {size_bytes} bytes and should have {self.size_bytes}")
+        check_size(self.storage, self.key, self.place, size_bytes=self.size_bytes)
 
     def _part(self, start: int, stop: int) -> Iterator[bytes]:
         """Yield an empty block when the object is open, then these bytes."""
-        with as_damage(self.key):
-            blocks = self.storage.read(self.key, start=start, stop=stop)
+        with as_damage(self.key, place=self.place):
+            blocks = read_file(self.storage, self.place, start=start, stop=stop)
             yield b""
             yield from blocks
 
     def _hashed(self) -> Iterator[bytes]:
         """Yield an empty block when the object is open, then its bytes."""
         digest, left = hashlib.sha256(), self.size_bytes
-        with as_damage(self.key):
-            blocks = self.storage.read(self.key, stop=self.size_bytes)
+        with as_damage(self.key, place=self.place):
+            blocks = read_file(self.storage, self.place, stop=self.size_bytes)
             yield b""
             for block in blocks:
                 digest.update(block)
                 left -= len(block)
                 if not left and digest.hexdigest() != self.sha256:
-                    raise DamagedObject(self.key, f"its SHA-256 is {digest.hexdigest()} and should be {self.sha256}")
+                    raise DamagedObject(self.key, self._wrong(digest.hexdigest()))
                 yield block
         if left:
             raise DamagedObject(self.key, f"it ended {left} bytes early")
+
+    def _wrong(self, sha256: str) -> str:
+        within = f"in its pack {self.place.object_key} " if self.place.is_packed else ""
+        return f"{within}its SHA-256 is {sha256} and should be {self.sha256}"

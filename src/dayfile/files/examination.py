@@ -46,7 +46,9 @@ def examine_file(sealed: SealedDay, storage: Storage) -> Iterator[int]:
 
 def read_of(sealed: SealedDay, storage: Storage) -> CheckedRead:
     """Return the checked read of a sealed file."""
-    return CheckedRead(storage=storage, key=sealed.key, size_bytes=sealed.size_bytes, sha256=sealed.sha256)
+    return CheckedRead(
+        storage=storage, key=sealed.key, place=sealed.place, size_bytes=sealed.size_bytes, sha256=sealed.sha256
+    )
 
 
 def examine_segment(segment: Segment, storage: Storage) -> Iterator[int]:

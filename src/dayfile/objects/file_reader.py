@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from dayfile.clock import Clock
 from dayfile.errors import DamagedFile, DamagedObject, NotFound
@@ -13,6 +14,8 @@ from dayfile.model.damage import DamageState
 from dayfile.model.export import SealedDay
 from dayfile.objects.damage_record import DamageRecord
 from dayfile.store.database import Database
+
+T = TypeVar("T")
 
 
 class FileReader:
@@ -28,33 +31,45 @@ class FileReader:
 
         Raises DamagedFile, NotFound if it was removed just now, StorageUnavailable, DatabaseUnavailable.
         """
-        with self._recorded(sealed):
-            self._reading(sealed).check()
+        self._read(sealed, lambda read: read.check())
 
     def read(self, sealed: SealedDay, *, start: int, stop: int) -> bytes:
         """Return the bytes from `start` up to, not including, `stop`. Raises as `check` does."""
-        with self._recorded(sealed):
-            return self._reading(sealed).read(start=start, stop=stop)
+        return self._read(sealed, lambda read: read.read(start=start, stop=stop))
 
     def blocks(self, sealed: SealedDay, *, start: int, stop: int) -> Iterator[bytes]:
         """Return the same in blocks. Raises at once as `check` does.
 
         The blocks raise DamagedFile before the last one of a whole file whose hash turns out to be wrong.
         """
-        blocks = self._blocks(sealed, start, stop)
-        next(blocks)
-        return blocks
+        return self._rest(sealed, self._read(sealed, lambda read: read.blocks(start=start, stop=stop)))
 
-    def _blocks(self, sealed: SealedDay, start: int, stop: int) -> Iterator[bytes]:
+    def _rest(self, sealed: SealedDay, blocks: Iterator[bytes]) -> Iterator[bytes]:
         with self._recorded(sealed):
-            blocks = self._reading(sealed).blocks(start=start, stop=stop)
-            yield b""
             yield from blocks
+
+    def _read(self, sealed: SealedDay, read: Callable[[CheckedRead], T]) -> T:
+        """Read a file; once more where its row says by now, if it cannot be read in the pack where it was."""
+        try:
+            return read(self._reading(sealed))
+        except DamagedObject:
+            found = self._moved(sealed) if sealed.place.is_packed else sealed
+            if found.place == sealed.place:
+                with self._recorded(sealed):
+                    raise
+        with self._recorded(found):
+            return read(self._reading(found))
+
+    def _moved(self, sealed: SealedDay) -> SealedDay:
+        """Return a sealed day as its row is now: its pack may have been rewritten, and swept, since it was read."""
+        with self._database.snapshot() as tx:
+            return tx.sealed_days.of_ids([sealed.id]).get(sealed.id, sealed)
 
     def _reading(self, sealed: SealedDay) -> CheckedRead:
         return CheckedRead(
             storage=self._storage,
             key=sealed.key,
+            place=sealed.place,
             size_bytes=sealed.size_bytes,
             sha256=sealed.sha256,
             is_suspect=sealed.size_bytes > HASHED_FIRST_BYTES and self._is_damage_known(sealed),

@@ -19,6 +19,11 @@ UNIQUE_DIGITS: Final = 32
 """The number of hexadecimal digits that make a key unlike any other."""
 
 _OF_A_SEAL: Final = re.compile(r"sealed/type=\w+/day=[0-9]{4}-[0-9]{2}-[0-9]{2}/", re.ASCII)
+_MANIFEST: Final = ".jsonl.gz"
+_REWRITTEN: Final = "pack-0000-"
+_COMMITTED: Final = ".committed"
+_SEAL_MANIFEST: Final = re.compile(rf"{_OF_A_SEAL.pattern}seal-([0-9a-f]+)\.jsonl\.gz", re.ASCII)
+_SEAL_MARKER: Final = re.compile(rf"{_OF_A_SEAL.pattern}seal-([0-9a-f]+)-[0-9a-f]+\.committed", re.ASCII)
 _SEALED: Final = re.compile(r"sealed/type=(\w+)/day=([0-9]{4}-[0-9]{2}-[0-9]{2})/account=(AC[0-9a-f]{32})/", re.ASCII)
 
 
@@ -45,6 +50,48 @@ def sealed_key(prefix: str, account: AccountSid, *, revision: int, unique: str) 
 def pack_key(prefix: str, number: int, *, unique: str) -> str:
     """Return the key of a pack of small files; `unique` is the mark of the seal, or of the rewrite, that makes it."""
     return f"{prefix}pack-{number:04}-{unique}"
+
+
+def rewritten_pack_key(prefix: str, *, unique: str) -> str:
+    """Return the key of the pack that replaces another one; no seal numbers a pack 0."""
+    return f"{prefix}{_REWRITTEN}{unique}"
+
+
+def seal_manifest_key(prefix: str, mark: str) -> str:
+    """Return the key of the manifest of a seal."""
+    return f"{prefix}seal-{mark}{_MANIFEST}"
+
+
+def seal_marker_key(prefix: str, mark: str, *, unique: str) -> str:
+    """Return the key of an empty object that says that a seal is committed."""
+    return f"{prefix}seal-{mark}-{unique}{_COMMITTED}"
+
+
+def pack_manifest_key(key: str) -> str:
+    """Return the key of the manifest of a rewritten pack."""
+    return f"{key}{_MANIFEST}"
+
+
+def objects_of_pack(key: str) -> list[str]:
+    """Return the keys of a pack and, if it was rewritten, of its manifest."""
+    return [key, pack_manifest_key(key)] if f"/{_REWRITTEN}" in key else [key]
+
+
+def pack_of(key: str) -> str:
+    """Return the key of the pack that a key belongs to, its own or that of its manifest."""
+    return key.removesuffix(_MANIFEST)
+
+
+def manifest_mark(key: str) -> str | None:
+    """Return the mark of the seal whose manifest has this key; None for another key."""
+    found = _SEAL_MANIFEST.fullmatch(key)
+    return found[1] if found else None
+
+
+def marker_mark(key: str) -> str | None:
+    """Return the mark of the seal of which a marker has this key; None for another key."""
+    found = _SEAL_MARKER.fullmatch(key)
+    return found[1] if found else None
 
 
 def announced_prefix(key: str) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import islice
-from typing import Final
+from typing import Final, TypeVar
 
 from dayfile.errors import NotFound
 from dayfile.files.storage import Storage
@@ -12,6 +12,8 @@ from dayfile.objects import layout
 from dayfile.store.database import Database
 
 _AT_ONCE: Final = 500
+
+T = TypeVar("T")
 
 
 class Orphans:
@@ -50,7 +52,9 @@ class Orphans:
                 set(keys)
                 - tx.uploads.answered_for(keys, prefix_of=layout.announced_prefix)
                 - tx.sealed_days.keys_of(places)
-                - tx.packs.keys_among(keys)
+                - _of(keys, layout.pack_of, tx.packs.keys_among)
+                - _of(keys, layout.manifest_mark, tx.seals.marks_among)
+                - tx.seals.markers_among(keys)
                 - tx.segments.keys_among(keys)
             )
 
@@ -60,6 +64,15 @@ class Orphans:
         except NotFound:
             return False
         return True
+
+
+def _of(
+    keys: Collection[str], owner_of: Callable[[str], T | None], among: Callable[[Collection[T]], set[T]]
+) -> set[str]:
+    """Return the keys whose owner, a pack or a seal, is there."""
+    owners = {key: owner for key in keys if (owner := owner_of(key)) is not None}
+    there = among(set(owners.values()))
+    return {key for key, owner in owners.items() if owner in there}
 
 
 def _portions(families: Iterator[Iterator[str]]) -> Iterator[list[str]]:

@@ -16,11 +16,11 @@ import structlog
 
 from dayfile.clock import Clock
 from dayfile.errors import DamagedObject, StorageUnavailable
-from dayfile.files.checked_read import as_damage
+from dayfile.files.checked_read import as_damage, compare_size
 from dayfile.files.examination import examine_segment, read_of
 from dayfile.files.storage import ObjectState, Storage
 from dayfile.model.damage import DamageState
-from dayfile.model.export import SealedDay
+from dayfile.model.export import FilePlace, SealedDay
 from dayfile.model.segment import Segment
 from dayfile.objects.damage_record import DamageRecord
 from dayfile.store.database import Database
@@ -43,7 +43,8 @@ _REMEMBERED_FOR: Final = 3  # times the time after which an object is read again
 class _Subject:
     """An object, and how to read it and say that it is damaged."""
 
-    key: str
+    key: str  # its name, if it is a sealed file
+    place: FilePlace
     size_bytes: int
     read: Callable[[], Iterator[int]]
     record: Callable[[str], object]
@@ -152,6 +153,7 @@ class Scrub:
     def _file(self, sealed: SealedDay) -> _Subject:
         return _Subject(
             key=sealed.key,
+            place=sealed.place,
             size_bytes=sealed.size_bytes,
             read=lambda: map(len, read_of(sealed, self._storage).whole()),
             record=lambda reason: self._damage.add_file(sealed, reason),
@@ -160,6 +162,7 @@ class Scrub:
     def _segment(self, segment: Segment, key: str) -> _Subject:
         return _Subject(
             key=key,
+            place=FilePlace(object_key=key),
             size_bytes=segment.stored_bytes,
             read=lambda: examine_segment(segment, self._storage),
             record=lambda reason: self._damage.add_segment(segment, reason),
@@ -196,10 +199,9 @@ class Scrub:
             whole.append(read)
 
     def _state(self, subject: _Subject) -> ObjectState:
-        with as_damage(subject.key):
-            state = self._storage.state(subject.key)
-        if state.size_bytes != subject.size_bytes:
-            raise DamagedObject(subject.key, f"it has {state.size_bytes} bytes and should have {subject.size_bytes}")
+        with as_damage(subject.key, place=subject.place):
+            state = self._storage.state(subject.place.object_key)
+        compare_size(subject.key, subject.place, state.size_bytes, size_bytes=subject.size_bytes)
         return state
 
     def _is_read(self, known: ReadObject | None, state: ObjectState, now: datetime) -> bool:

@@ -1,39 +1,38 @@
 """The day files of a piece: the text is split by account, compressed, hashed and stored.
 
-Most accounts are small, and storing each file on its own is expensive: small files are compressed side by side and
-stored in batches while the next ones are being compressed. A large file is compressed in parallel and streamed into
-its object.
+Most accounts are small: their files are compressed side by side, hundreds in a task, and share packs. Others have an
+object of their own, stored in batches while the next ones are being compressed. A large file is compressed in parallel
+and streamed into its object.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Self
 
 from dayfile.files import gzip
 from dayfile.files.storage import Storage
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
 from dayfile.model.export import NewSealedDay
+from dayfile.sealing.packs import PackWriter
 
 _SMALL_BYTES: Final = 4 * 1024 * 1024  # of text: one thread compresses it
 _LARGE_BYTES: Final = 64 * 1024 * 1024  # of text: streamed, not held in memory
 _TASK_BYTES: Final = 1024 * 1024
-_TASK_FILES: Final = 200
+_TASK_FILES: Final = 500
 _AHEAD_BYTES: Final = 8 * 1024 * 1024  # of text that may be in compression while more is read
 _STORED_BYTES: Final = 4 * 1024 * 1024
 _STORED_FILES: Final = 2000
 _STORING: Final = 3  # writes in flight: a disk that others write to is slow now and then
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """Key and revision of one account's new file, and the SHA-256 of the text of its current file, if there is one."""
+class Target(NamedTuple):
+    """Name and revision of one account's new file, and the SHA-256 of the text of its current file, if there is one."""
 
     key: str
     revision: int
@@ -41,36 +40,47 @@ class Target:
     is_incomplete: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _DayFile:
-    """Counts, sizes and times of one account's lines, and the target of its file."""
+class _Totals(NamedTuple):
+    """Counts, sizes and times (Unix time) of one account's lines. There may be millions: a tuple is made fastest."""
 
     account: AccountSid
     records: int
     plain_bytes: int
-    first_created_at: datetime
-    last_created_at: datetime
-    target: Target
+    first_created: int
+    last_created: int
 
-    def sealed(self, digest: gzip.Digest) -> NewSealedDay:
-        """Return the manifest of the compressed file."""
+    def sealed(self, target: Target, digest: gzip.Digest, *, pack: tuple[str, int] | None = None) -> NewSealedDay:
+        """Return the manifest of the compressed file; `pack` is the key of its pack and its offset there."""
+        pack_key, pack_offset = pack or (None, None)
         return NewSealedDay(
             account=self.account,
-            revision=self.target.revision,
-            key=self.target.key,
+            revision=target.revision,
+            key=target.key,
             records=self.records,
             size_bytes=digest.size_bytes,
             plain_bytes=digest.plain_bytes,
             sha256=digest.sha256,
             plain_sha256=digest.plain_sha256,
             encoder=digest.encoder,
-            first_created_at=self.first_created_at,
-            last_created_at=self.last_created_at,
-            is_incomplete=self.target.is_incomplete,
+            first_created_at=datetime.fromtimestamp(self.first_created, UTC),
+            last_created_at=datetime.fromtimestamp(self.last_created, UTC),
+            is_incomplete=target.is_incomplete,
+            pack_key=pack_key,
+            pack_offset=pack_offset,
         )
 
 
-_Made = tuple[NewSealedDay, bytes]
+_TargetOf = Callable[[AccountSid], Target]
+_Made = tuple[_Totals, Target, bytes, gzip.Digest]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packing:
+    """The packing of small files: of fewer than `below` bytes, under keys with the prefix and the unique text."""
+
+    below: int
+    prefix: str
+    unique: str
 
 
 class _Unchanged(Exception):
@@ -80,8 +90,9 @@ class _Unchanged(Exception):
 def store_day_files(
     totals: Iterable[Any],
     text: Iterator[memoryview],
-    target_of: Callable[[AccountSid], Target],
+    target_of: _TargetOf,
     *,
+    packing: Packing,
     storage: Storage,
     pool: Executor,
 ) -> Iterator[NewSealedDay]:
@@ -90,26 +101,25 @@ def store_day_files(
     `text` holds the lines of the accounts in `totals` (from `NewestLines.totals`), one account after the other.
     """
     cut = _Text(text)
-    with ThreadPoolExecutor(1) as writer:
-        shelf = _Shelf(storage, writer)
-        making = _Making(pool)
-        for file in _day_files(totals, target_of):
-            if file.plain_bytes > _LARGE_BYTES:
-                yield from _stream(file, cut.take(file.plain_bytes), storage=storage, pool=pool)
-            else:
-                yield from shelf.add(making.add(file, cut.take(file.plain_bytes)))
-        yield from shelf.add(making.finish())
-        yield from shelf.finish()
+    making = _Making(target_of, pool)
+    with _Stores(storage, packing) as stores:
+        for one in _totals(totals):
+            if one.plain_bytes > _LARGE_BYTES:
+                making.begin(cut)
+                part = cut.take(one.plain_bytes)
+                yield from _stream(one, target_of(one.account), part, storage=storage, pool=pool)
+            elif made := making.add(one, cut):
+                yield from stores.add(made)
+        yield from stores.add(making.finish(cut))
+        yield from stores.finish()
 
 
 def store_empty(account: AccountSid, day: Day, target: Target, *, storage: Storage) -> NewSealedDay:
     """Store a file without records, for an account all of whose records are lost. It is durable on return."""
     data, digest = gzip.compress([])
     storage.put(target.key, [data])
-    empty = _DayFile(
-        account=account, records=0, plain_bytes=0, first_created_at=day.start, last_created_at=day.start, target=target
-    )
-    return empty.sealed(digest)
+    start = int(day.start.timestamp())
+    return _Totals(account, 0, 0, start, start).sealed(target, digest)
 
 
 class _Text:
@@ -133,35 +143,43 @@ class _Text:
 class _Making:
     """Files being compressed while the text of the next ones is read; small files share a task of the pool."""
 
-    def __init__(self, pool: Executor) -> None:
+    def __init__(self, target_of: _TargetOf, pool: Executor) -> None:
+        self._target_of = target_of
         self._pool = pool
-        self._task: list[tuple[_DayFile, list[memoryview]]] = []
+        self._task: list[_Totals] = []
         self._task_bytes = 0
         self._running: deque[tuple[int, Callable[[], list[_Made]]]] = deque()
         self._running_bytes = 0
 
-    def add(self, file: _DayFile, text: Iterator[memoryview]) -> list[_Made]:
-        """Begin to compress a file; return the files that are finished by now, this one or others."""
-        if file.plain_bytes > _SMALL_BYTES:
-            self._run(file.plain_bytes, partial(_made_of, file, gzip.begin(text, pool=self._pool)))
+    def add(self, one: _Totals, text: _Text) -> list[_Made]:
+        """Begin to compress a file, whose text comes next; return the files finished by now, this one or others."""
+        if one.plain_bytes > _SMALL_BYTES:
+            self.begin(text)
+            member = gzip.begin(text.take(one.plain_bytes), pool=self._pool)
+            self._run(one.plain_bytes, lambda: _changed(one, self._target_of(one.account), *member()))
         else:
-            self._task.append((file, list(text)))
-            self._task_bytes += file.plain_bytes
-            if self._task_bytes >= _TASK_BYTES or len(self._task) >= _TASK_FILES:
-                self._submit()
+            self._task.append(one)
+            self._task_bytes += one.plain_bytes
+            if self._task_bytes < _TASK_BYTES and len(self._task) < _TASK_FILES:
+                return []
+            self.begin(text)
         made: list[_Made] = []
         while self._running_bytes > _AHEAD_BYTES and len(self._running) > 1:  # the last has only just begun
             made += self._ended()
         return made
 
-    def finish(self) -> list[_Made]:
-        """Wait for the files that are not finished yet, and return them."""
-        self._submit()
-        return [made for _ in range(len(self._running)) for made in self._ended()]
+    def begin(self, text: _Text) -> None:
+        """Begin to compress all files that were added, so that the text goes on with the next one."""
+        if self._task:
+            parts = list(text.take(self._task_bytes))
+            task = self._pool.submit(_compress, self._task, self._target_of, parts)
+            self._run(self._task_bytes, task.result)
+            self._task, self._task_bytes = [], 0
 
-    def _submit(self) -> None:
-        self._run(self._task_bytes, self._pool.submit(_compress, self._task).result)
-        self._task, self._task_bytes = [], 0
+    def finish(self, text: _Text) -> list[_Made]:
+        """Wait for the files that are not finished yet, and return them."""
+        self.begin(text)
+        return [made for _ in range(len(self._running)) for made in self._ended()]
 
     def _run(self, plain_bytes: int, made: Callable[[], list[_Made]]) -> None:
         self._running.append((plain_bytes, made))
@@ -173,21 +191,52 @@ class _Making:
         return made()
 
 
+class _Stores:
+    """The stores of compressed files: small ones go into packs, others are objects of their own."""
+
+    def __init__(self, storage: Storage, packing: Packing) -> None:
+        self._below = packing.below
+        self._threads = (ThreadPoolExecutor(1), ThreadPoolExecutor(1))
+        self._shelf = _Shelf(storage, self._threads[0])
+        self._packs = PackWriter(storage, prefix=packing.prefix, unique=packing.unique, thread=self._threads[1])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._packs.close()
+        for thread in self._threads:
+            thread.shutdown()
+
+    def add(self, made: Iterable[_Made]) -> Iterator[NewSealedDay]:
+        """Accept compressed files, and yield the manifests of files that are durable by now, these or others."""
+        for one, target, data, digest in made:
+            if len(data) < self._below:
+                self._packs.add(one.sealed(target, digest, pack=self._packs.place(len(data))), data)
+            else:
+                yield from self._shelf.add(one.sealed(target, digest), data)
+        yield from self._packs.durable()
+
+    def finish(self) -> Iterator[NewSealedDay]:
+        """Store the rest, and yield the manifests of all files that were not durable yet."""
+        yield from self._shelf.finish()
+        yield from self._packs.finish()
+
+
 class _Shelf:
     """Compressed files, stored in batches by a thread of its own."""
 
     def __init__(self, storage: Storage, writer: Executor) -> None:
         self._storage = storage
         self._writer = writer
-        self._made: list[_Made] = []
+        self._made: list[tuple[NewSealedDay, bytes]] = []
         self._bytes = 0
         self._storing: deque[tuple[Future[None], list[NewSealedDay]]] = deque()
 
-    def add(self, made: Iterable[_Made]) -> list[NewSealedDay]:
-        """Accept compressed files; return the manifests of files that are durable by now, these or others."""
-        for sealed, data in made:
-            self._made.append((sealed, data))
-            self._bytes += len(data)
+    def add(self, sealed: NewSealedDay, data: bytes) -> list[NewSealedDay]:
+        """Accept a compressed file; return the manifests of files that are durable by now, this one or others."""
+        self._made.append((sealed, data))
+        self._bytes += len(data)
         if self._bytes >= _STORED_BYTES or len(self._made) >= _STORED_FILES:
             self._store()
         return self._stored(_STORING)
@@ -214,37 +263,40 @@ class _Shelf:
         return stored
 
 
-def _day_files(totals: Iterable[Any], target_of: Callable[[AccountSid], Target]) -> Iterator[_DayFile]:
-    for batch in totals:
-        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            account, records, plain_bytes, first_created, last_created = row
-            yield _DayFile(
-                account=account,
-                records=records,
-                plain_bytes=plain_bytes,
-                first_created_at=datetime.fromtimestamp(first_created, UTC),
-                last_created_at=datetime.fromtimestamp(last_created, UTC),
-                target=target_of(account),
-            )
+def _totals(batches: Iterable[Any]) -> Iterator[_Totals]:
+    for batch in batches:
+        yield from map(_Totals, *(column.to_pylist() for column in batch.columns))
 
 
-def _compress(files: Iterable[tuple[_DayFile, list[memoryview]]]) -> list[_Made]:
-    return [made for file, parts in files for made in _made_of(file, partial(gzip.compress, parts))]
+def _compress(files: Sequence[_Totals], target_of: _TargetOf, parts: Sequence[memoryview]) -> list[_Made]:
+    """Compress files whose texts follow one another; those with unchanged text are left out."""
+    text = parts[0] if len(parts) == 1 else memoryview(b"".join(parts))
+    made: list[_Made] = []
+    at = 0
+    for one in files:
+        part = text[at : at + one.plain_bytes]
+        at += one.plain_bytes
+        target = target_of(one.account)
+        data, digest = gzip.compress([part])
+        if digest.plain_sha256 != target.former_plain_sha256:
+            made.append((one, target, data, digest))
+    return made
 
 
-def _made_of(file: _DayFile, member: Callable[[], tuple[bytes, gzip.Digest]]) -> list[_Made]:
+def _changed(one: _Totals, target: Target, data: bytes, digest: gzip.Digest) -> list[_Made]:
     """Return the compressed file in a list, or an empty list if its text has not changed."""
-    data, digest = member()
-    return [] if digest.plain_sha256 == file.target.former_plain_sha256 else [(file.sealed(digest), data)]
+    return [] if digest.plain_sha256 == target.former_plain_sha256 else [(one, target, data, digest)]
 
 
-def _stream(file: _DayFile, text: Iterator[memoryview], *, storage: Storage, pool: Executor) -> Iterator[NewSealedDay]:
+def _stream(
+    one: _Totals, target: Target, text: Iterator[memoryview], *, storage: Storage, pool: Executor
+) -> Iterator[NewSealedDay]:
     member = gzip.Member(text, pool=pool)
     try:
-        storage.put(file.target.key, _unless(file.target.former_plain_sha256, member))
+        storage.put(target.key, _unless(target.former_plain_sha256, member))
     except _Unchanged:
         return
-    yield file.sealed(member.digest)
+    yield one.sealed(target, member.digest)
 
 
 def _unless(former_plain_sha256: str | None, member: gzip.Member) -> Iterator[bytes]:

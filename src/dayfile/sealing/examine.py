@@ -89,8 +89,10 @@ def _with_blocks(segment: SegmentInput, storage: Storage, *, copy: Path) -> Unso
 
 
 def _file(former: FormerFile, storage: Storage) -> UnsoundFile | None:
-    key = former.key
-    if key is None:
+    text = former.text
+    if text is None:
         return None
-    reason = reason_of(lambda: read_former(key, former.plain_sha256, storage))
-    return None if reason is None else UnsoundFile(former=former, key=key, reason=reason)
+    reason = reason_of(lambda: read_former(text, storage))
+    if reason is not None and text.place.is_packed:
+        reason = f"{reason} (it is in the pack {text.place.object_key})"
+    return None if reason is None else UnsoundFile(former=former, key=text.key, reason=reason)

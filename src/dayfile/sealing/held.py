@@ -159,6 +159,8 @@ def _copied(inputs: Inputs, unsound: Unsound) -> Iterator[tuple[str, bytes]]:
     """Yield each damaged segment with the accounts (packed) whose lines are held for it; an account comes only once."""
     found = {one.key: one.accounts for one in damages_of(inputs, unsound) if one.kind is DamageKind.SEGMENT}
     known = {one.key: one.accounts for one in inputs.damages if one.is_open and one.kind is DamageKind.SEGMENT}
+    if not known | found:
+        return  # as nearly always, and there may be millions of accounts
     there = packed_members(unite_packed(segment.accounts for segment in inputs.segments))
     for key, accounts in (known | found).items():
         mine = packed_members(accounts) & there

@@ -60,11 +60,11 @@ class Inputs:
                 ]
         return tuple(found)
 
-    def piece(self, unsound: Unsound, *, unique: str) -> Piece:
+    def piece(self, unsound: Unsound, *, unique: str, pack_below: int) -> Piece:
         """Return the piece without its damaged inputs; every key of its objects contains `unique`."""
         left_out = self.left_out(unsound)
         segments = sound_parts(self.segments, unsound)
-        touched = unite_packed(segment.accounts for segment in self.segments)
+        touched = unite_packed(segment.accounts for segment in self.segments) if self.current else b""
         lost = {one.account for one in self.damages if _is_given_up(one, self.current)}
         unreadable = {one.key for one in unsound.files}
         formers = (
@@ -81,6 +81,7 @@ class Inputs:
             first_account=None,
             last_account=None,
             unique=unique,
+            pack_below=pack_below,
             left_out=left_out,
             bereft=self.bereft - left_out,
         )
@@ -93,6 +94,8 @@ class Inputs:
         return FormerFile(
             account=sealed.account,
             key=standing_in.key if standing_in else None,
+            place=standing_in.place if standing_in else None,
+            size_bytes=standing_in.size_bytes if standing_in else 0,
             revision=sealed.revision,
             plain_sha256=standing_in.plain_sha256 if standing_in else "",
             is_lost=is_lost,

@@ -4,16 +4,36 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from dayfile.errors import Corrupt
 from dayfile.files import disk, gzip, segments
 from dayfile.files.storage import Storage
+from dayfile.model.export import FilePlace
 from dayfile.model.resource import ResourceType
 
 _FORMER_BYTES: Final = 32 * 1024 * 1024
 """Size of the text of former files that goes into one segment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormerText:
+    """The text of a sealed file that takes part in the next seal of its day."""
+
+    key: str  # the file's name
+    place: FilePlace
+    size_bytes: int  # of the gzip file
+    plain_sha256: str
+
+    def read(self, storage: Storage) -> Iterator[bytes]:
+        """Return its gzip bytes in blocks; raises NotFound.
+
+        An object of its own is read to its end: what follows there is damage.
+        """
+        stop = self.place.start + self.size_bytes if self.place.is_packed else None
+        return storage.read(self.place.object_key, start=self.place.start, stop=stop)
 
 
 def file_of(key: str, *, storage: Storage, copy: Path) -> Path:
@@ -28,12 +48,11 @@ def file_of(key: str, *, storage: Storage, copy: Path) -> Path:
 
 
 def segments_of(
-    formers: Iterable[tuple[str, str]], resource_type: ResourceType, *, storage: Storage, scratch: Path
+    formers: Iterable[FormerText], resource_type: ResourceType, *, storage: Storage, scratch: Path
 ) -> Iterator[Path]:
     """Write the lines of former files as segments in the scratch folder, and yield the paths.
 
-    `formers` are pairs of an object key and the SHA-256 of the text. Raises NotFound, or Corrupt if a file does not
-    match its manifest.
+    Raises NotFound, or Corrupt if a file does not match its manifest.
     """
     for number, lines in enumerate(_batches(formers, storage)):
         path = scratch / f"former-{number}"
@@ -42,17 +61,17 @@ def segments_of(
         yield path
 
 
-def read_former(key: str, plain_sha256: str, storage: Storage) -> None:
+def read_former(former: FormerText, storage: Storage) -> None:
     """Read a former file to its end; raises NotFound, or Corrupt if it does not match its manifest."""
-    for _ in _lines(key, plain_sha256, storage):
+    for _ in _lines(former, storage):
         pass
 
 
-def _batches(formers: Iterable[tuple[str, str]], storage: Storage) -> Iterator[list[bytes]]:
+def _batches(formers: Iterable[FormerText], storage: Storage) -> Iterator[list[bytes]]:
     batch: list[bytes] = []
     size = 0
-    for key, plain_sha256 in formers:
-        for lines in _lines(key, plain_sha256, storage):
+    for former in formers:
+        for lines in _lines(former, storage):
             batch += lines
             size += sum(map(len, lines))
             if size >= _FORMER_BYTES:
@@ -62,13 +81,13 @@ def _batches(formers: Iterable[tuple[str, str]], storage: Storage) -> Iterator[l
         yield batch
 
 
-def _lines(key: str, plain_sha256: str, storage: Storage) -> Iterator[list[bytes]]:
+def _lines(former: FormerText, storage: Storage) -> Iterator[list[bytes]]:
     """Yield the lines of a former file in batches; raises Corrupt if its text does not match the SHA-256."""
     digest = hashlib.sha256()
     begun = b""
-    for block in gzip.plain(storage.read(key)):
+    for block in gzip.plain(former.read(storage)):
         digest.update(block)
         whole, newline, begun = (begun + block).rpartition(b"\n")
         yield (whole + newline).splitlines(keepends=True)
-    if begun or digest.hexdigest() != plain_sha256:
-        raise Corrupt(f"{key} does not hold what its manifest says: restore it from a backup")
+    if begun or digest.hexdigest() != former.plain_sha256:
+        raise Corrupt(f"{former.key} does not hold what its manifest says: restore it from a backup")

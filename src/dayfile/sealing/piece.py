@@ -21,12 +21,12 @@ from dayfile.files.soundness import compare
 from dayfile.files.storage import Storage
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
-from dayfile.model.export import NewSealedDay
+from dayfile.model.export import FilePlace, NewSealedDay
 from dayfile.model.resource import ResourceType
 from dayfile.objects.layout import sealed_key, sealed_prefix
-from dayfile.sealing.day_files import Target, store_day_files, store_empty
+from dayfile.sealing.day_files import Packing, Target, store_day_files, store_empty
 from dayfile.sealing.dedupe import Accounts, Waiting, newest_lines
-from dayfile.sealing.local_inputs import file_of, segments_of
+from dayfile.sealing.local_inputs import FormerText, file_of, segments_of
 from dayfile.sealing.ordered_lines import ordered_text
 
 _HELD_SHARES: Final = 6
@@ -53,10 +53,19 @@ class FormerFile:
 
     account: AccountSid
     key: str | None
+    place: FilePlace | None  # of the file with the key
+    size_bytes: int  # the same
     revision: int  # of the current file
-    plain_sha256: str  # of the text at the key
+    plain_sha256: str  # of the text of the file with the key
     is_lost: bool = False  # then a next one is always made, and is incomplete
     is_incomplete: bool = False  # as are all later ones
+
+    @property
+    def text(self) -> FormerText | None:
+        """The text that takes part; None if there is none."""
+        if self.key is None or self.place is None:
+            return None
+        return FormerText(key=self.key, place=self.place, size_bytes=self.size_bytes, plain_sha256=self.plain_sha256)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +79,7 @@ class Piece:
     first_account: AccountSid | None  # included; None: from the very first
     last_account: AccountSid | None  # included; None: to the very last
     unique: str  # part of each object's key, unique to this attempt
+    pack_below: int  # files of fewer bytes share packs; 0: none does
     left_out: frozenset[AccountSid] = frozenset()  # whose lines do not take part
     bereft: frozenset[AccountSid] = frozenset()  # without a former file, and with lost lines
 
@@ -104,7 +114,14 @@ def seal_piece(
                 held_bytes = memory_bytes // _HELD_SHARES
                 text = ordered_text(newest, paths, scratch=folder, memory_bytes=held_bytes, pool=pool)
                 with closing(text):
-                    sealed += store_day_files(newest.totals(), text, _targets(piece), storage=storage, pool=pool)
+                    packing = Packing(
+                        below=piece.pack_below,
+                        prefix=sealed_prefix(piece.resource_type, piece.day),
+                        unique=_of_range(piece),
+                    )
+                    sealed += store_day_files(
+                        newest.totals(), text, _targets(piece), packing=packing, storage=storage, pool=pool
+                    )
         return sealed + list(_without_records(piece, {one.account for one in sealed}, storage=storage))
 
 
@@ -132,10 +149,15 @@ def _waiting(piece: Piece, *, storage: Storage, scratch: Path) -> list[Waiting]:
         path = file_of(segment.key, storage=storage, copy=scratch / f"segment-{segment.id}")
         compare(path, checksum=segment.checksum)
         waiting.append(Waiting(id=segment.id, path=path, blocks=segment.blocks))
-    formers = ((former.key, former.plain_sha256) for former in piece.formers if former.key is not None)
+    formers = (text for former in piece.formers if (text := former.text) is not None)
     paths = segments_of(formers, piece.resource_type, storage=storage, scratch=scratch)
     # Negative ids: a waiting segment, whose id is positive, arrived later than any sealed line.
     return waiting + [Waiting(id=-number, path=path) for number, path in enumerate(paths, start=1)]
+
+
+def _of_range(piece: Piece) -> str:
+    """Return a text that no other piece of the seal has, for keys that name no account."""
+    return piece.unique if piece.first_account is None else f"{piece.unique}-{piece.first_account[2:]}"
 
 
 def _targets(piece: Piece) -> Callable[[AccountSid], Target]:

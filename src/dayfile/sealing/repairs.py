@@ -25,7 +25,7 @@ from dayfile.model.day import DayRange
 from dayfile.model.export import SealedDay
 from dayfile.model.segment import UNKNOWN_KIND, SegmentKind
 from dayfile.sealing.examine import segment_damage
-from dayfile.sealing.local_inputs import read_former
+from dayfile.sealing.local_inputs import FormerText, read_former
 from dayfile.sealing.piece import SegmentInput
 from dayfile.store.database import Database
 from dayfile.store.transaction import Transaction
@@ -217,12 +217,15 @@ def _heir(tx: Transaction, damage: Damage) -> Damage | None:
 
 def _read(sealed: SealedDay, storage: Storage) -> None:
     """Read a file to its end; raises NotFound, or Corrupt if the file or its text does not match its manifest."""
+    text = FormerText(
+        key=sealed.key, place=sealed.place, size_bytes=sealed.size_bytes, plain_sha256=sealed.plain_sha256
+    )
     digest = hashlib.sha256()
-    for block in storage.read(sealed.key):
+    for block in text.read(storage):
         digest.update(block)
     if digest.hexdigest() != sealed.sha256:
         raise Corrupt(f"its SHA-256 is {digest.hexdigest()} and should be {sealed.sha256}")
-    read_former(sealed.key, sealed.plain_sha256, storage)
+    read_former(text, storage)
 
 
 def _place(damage: Damage) -> dict[str, str]:

@@ -25,6 +25,7 @@ from dayfile.model.resource import ResourceType
 from dayfile.model.secret import Randomness
 from dayfile.model.segment import UNKNOWN_KIND, NewSegment, Segment, SegmentKind, compacted_segment
 from dayfile.objects.layout import sealed_prefix, segment_key
+from dayfile.objects.seal_manifests import SealManifests
 from dayfile.objects.writer import ObjectWriter
 from dayfile.sealing.examine import Unsound, UnsoundSegment, examine
 from dayfile.sealing.held import HeldLines, Holding, damages_of
@@ -68,11 +69,16 @@ class Sealing:
         threads: int,
         lease: timedelta,
         sweep_delay: timedelta,
+        pack_below: int,
     ) -> None:
-        """Take the parts; a piece uses `memory_bytes` and `threads` at most, and spills to the `scratch` folder."""
+        """Take the parts; a piece uses `memory_bytes` and `threads` at most, and spills to the `scratch` folder.
+
+        Files of fewer than `pack_below` bytes share packs; with 0, none does.
+        """
         self._database = database
         self._storage = storage
         self._objects = ObjectWriter(database, storage, clock=clock)
+        self._manifests = SealManifests(database, storage, clock=clock, randomness=randomness)
         self._holding = Holding(self._objects, storage, randomness=randomness)
         self._clock = clock
         self._randomness = randomness
@@ -82,6 +88,7 @@ class Sealing:
         self._threads = threads
         self._lease = lease
         self._sweep_delay = sweep_delay
+        self._pack_below = pack_below
 
     def claim(self, resource_type: ResourceType, day: Day, *, worker: str) -> SealClaim | None:
         """Claim a day and the segments that wait for it now; None if another worker holds it."""
@@ -113,9 +120,10 @@ class Sealing:
         inputs, unsound = self._inputs(claim)
         sealed, unsound = self._sealed(inputs, unsound)
         with self._holding.written(inputs, unsound) as held:
-            packs = _sizes(sealed)
+            packs, sealed_at = _sizes(sealed), self._clock.now()
             for start in range(0, len(sealed), _ROWS_AT_ONCE):
-                self._record(claim, sealed[start : start + _ROWS_AT_ONCE], packs)
+                self._record(claim, sealed[start : start + _ROWS_AT_ONCE], packs, sealed_at=sealed_at)
+            self._manifests.write(claim, sealed, sealed_at=sealed_at)
             self._commit(inputs, unsound, held)
         damaged = {one.key for one in inputs.damages if one.is_open} | {one.key for one in damages_of(inputs, unsound)}
         return SealOutcome(
@@ -126,6 +134,10 @@ class Sealing:
             files=len(sealed),
             damaged=tuple(sorted(damaged)),
         )
+
+    def write_markers(self) -> bool:
+        """Write the markers that committed seals lack; False if there were none."""
+        return self._manifests.step()
 
     def abandon(self, claim: SealClaim) -> None:
         """Release the day without sealing it."""
@@ -168,7 +180,7 @@ class Sealing:
     def _sealed(self, inputs: Inputs, unsound: Unsound) -> tuple[Sequence[NewSealedDay], Unsound]:
         """Make the files, if need be without damaged inputs; return the manifests and the damaged inputs."""
         for attempt in range(_EXAMINATIONS):
-            piece = inputs.piece(unsound, unique=_unique(inputs.claim, attempt))
+            piece = inputs.piece(unsound, unique=_unique(inputs.claim, attempt), pack_below=self._pack_below)
             try:
                 sealed = self._run(piece)
                 found = _unlisted(inputs, piece, sealed)
@@ -205,11 +217,13 @@ class Sealing:
     def _examine(self, piece: Piece) -> Unsound:
         return self._executor.submit(examine, piece, storage=self._storage, scratch=self._scratch).result()
 
-    def _record(self, claim: SealClaim, sealed: Sequence[NewSealedDay], packs: Mapping[str, int]) -> None:
+    def _record(
+        self, claim: SealClaim, sealed: Sequence[NewSealedDay], packs: Mapping[str, int], *, sealed_at: datetime
+    ) -> None:
         now = self._clock.now()
         with self._database.transaction() as tx:
             tx.seals.extend(claim, leased_until=now + self._lease)  # guards the rows, too
-            tx.sealed_days.add(claim, sealed, packs=packs, now=now)
+            tx.sealed_days.add(claim, sealed, packs=packs, now=sealed_at)
 
     def _commit(self, inputs: Inputs, unsound: Unsound, held: Sequence[HeldLines]) -> None:
         claim = inputs.claim

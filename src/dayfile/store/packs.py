@@ -81,6 +81,16 @@ class Packs:
             ids[key] = found
         return ids
 
+    def adopt(self, claim: SealClaim, shares: Mapping[str, Share], *, sizes: Mapping[str, int]) -> dict[str, int]:
+        """Do the same with packs that count already, whoever has made them."""
+        rows = [_new(claim, key, sizes[key]) | {"state": LIVE} for key in sorted(shares)]
+        insert_missing(self._connection, table, rows)
+        counted = {key: _counted(shares[key]).where(table.c.object_key == key) for key in sorted(shares)}
+        return {
+            key: int(self._connection.execute(statement.returning(table.c.id)).scalar_one())
+            for key, statement in counted.items()
+        }
+
     def lock(self, pack_ids: Collection[int]) -> None:
         """Lock packs until this transaction ends; those that are gone are ignored."""
         for batch in in_batches(sorted(pack_ids)):
@@ -178,6 +188,10 @@ class Packs:
                 self._connection.execute(select(table.c.object_key).where(table.c.object_key.in_(batch))).scalars()
             )
         return found
+
+    def all(self) -> list[Pack]:
+        """Return all packs, by id."""
+        return [_pack(row) for row in self._connection.execute(select(table).order_by(table.c.id))]
 
     def miscounted(self, *, limit: int) -> list[tuple[str, int, int]]:
         """Return packs whose counts are not those of their rows: key, number of files counted, number of rows."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, Row, delete, func, or_, select, tuple_, update
 from sqlalchemy.sql import Select
 
 from dayfile.errors import NotFound
@@ -16,15 +16,15 @@ from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
 from dayfile.model.export import FilePlace, NewSealedDay, SealedDay
 from dayfile.model.resource import ResourceType, parse_resource_type
-from dayfile.store.dialect import in_batches
+from dayfile.store.dialect import in_batches, insert_rows
 from dayfile.store.instance import Instance
-from dayfile.store.packs import Packs, Share
+from dayfile.store.packs import Pack, Packs, Share
 from dayfile.store.seals import COMMITTED, SealClaim
 from dayfile.store.tables.exports import day_file
 from dayfile.store.tables.sealing import damage, pack, seal
 from dayfile.store.tables.sealing import sealed_day as table
 
-PACK_COLUMNS: Final = (pack.c.object_key.label("pack_key"), pack.c.size_bytes.label("pack_bytes"))
+PACK_COLUMNS: Final = (pack.c.object_key.label("pack_key"),)
 """What a query must select, of the pack of a sealed day, for `sealed_day`."""
 
 
@@ -50,13 +50,15 @@ class SealedDays:
         new: Sequence[NewSealedDay],
         *,
         packs: Mapping[str, int] | None = None,
+        is_adopted: bool = False,
         now: datetime,
     ) -> None:
         """Record the revisions that a seal has made and supersedes; both count once the seal is committed.
 
-        `packs` has the size of each pack of the seal.
+        `packs` has the size of each pack of the seal; with `is_adopted`, of packs that are there since long ago.
         """
-        ids = Packs(self._connection).fill(claim, _shares(new), sizes=packs or {})
+        of_packs = Packs(self._connection)
+        ids = (of_packs.adopt if is_adopted else of_packs.fill)(claim, _shares(new), sizes=packs or {})
         for batch in in_batches(one.account for one in new if one.revision > 1):
             older = update(table).where(
                 table.c.resource_type == claim.resource_type.name,
@@ -66,10 +68,16 @@ class SealedDays:
                 ~select(seal.c.id).where(seal.c.id == table.c.superseded_by, seal.c.state == COMMITTED).exists(),
             )
             self._connection.execute(older.values(superseded_by=claim.id))
-        if new:
-            rows = [_row(sealed, ids) for sealed in new]
-            same = {"seal_id": claim.id, "resource_type": claim.resource_type.name, "day": claim.day, "sealed_at": now}
-            self._connection.execute(insert(table).values(same), rows)
+        insert_rows(
+            self._connection,
+            table,
+            _MANIFEST,
+            (_manifest(sealed, ids) for sealed in new),
+            seal_id=claim.id,
+            resource_type=claim.resource_type.name,
+            day=claim.day,
+            sealed_at=now,
+        )
 
     def get(self, sealed_day_id: int) -> SealedDay:
         """Return the sealed day; raises NotFound."""
@@ -162,9 +170,10 @@ class SealedDays:
         own = [one.key for one in disused if one.pack_id is None]
         return own + Packs(self._connection).release(packed)
 
-    def in_pack(self, pack_id: int) -> list[SealedDay]:
+    def in_pack(self, one: Pack) -> list[SealedDay]:
         """Return the files in a pack, in the order of their bytes."""
-        query = _committed().where(table.c.pack_id == pack_id).order_by(table.c.pack_offset)
+        of_day = table.c.resource_type == one.resource_type.name, table.c.day == one.day  # as these have an index
+        query = _committed().where(*of_day, table.c.pack_id == one.id).order_by(table.c.pack_offset)
         return [sealed_day(row) for row in self._connection.execute(query)]
 
     def of_ids(self, sealed_day_ids: Collection[int]) -> dict[int, SealedDay]:
@@ -220,7 +229,6 @@ def _pack_place(row: Row[Any]) -> FilePlace | None:
     return FilePlace(
         # A row that was edited may name a pack that is not there: then no object has this key.
         object_key=row.pack_key or f"{row.file_key}-pack-{row.pack_id}",
-        object_bytes=row.pack_bytes or 0,
         start=row.pack_offset or 0,
         pack_id=row.pack_id,
     )
@@ -236,23 +244,41 @@ def _shares(new: Iterable[NewSealedDay]) -> dict[str, Share]:
     return {key: Share(files=files[key], size_bytes=sizes[key]) for key in files}
 
 
-def _row(sealed: NewSealedDay, packs: Mapping[str, int]) -> dict[str, Any]:
-    return {
-        "account": sealed.account,
-        "revision": sealed.revision,
-        "file_key": sealed.key,
-        "records": sealed.records,
-        "size_bytes": sealed.size_bytes,
-        "plain_bytes": sealed.plain_bytes,
-        "sha256": sealed.sha256,
-        "plain_sha256": sealed.plain_sha256,
-        "encoder": sealed.encoder,
-        "first_created_at": sealed.first_created_at,
-        "last_created_at": sealed.last_created_at,
-        "is_incomplete": sealed.is_incomplete,
-        "pack_id": None if sealed.pack_key is None else packs[sealed.pack_key],
-        "pack_offset": sealed.pack_offset,
-    }
+_MANIFEST: Final = (
+    "account",
+    "revision",
+    "file_key",
+    "records",
+    "size_bytes",
+    "plain_bytes",
+    "sha256",
+    "plain_sha256",
+    "encoder",
+    "first_created_at",
+    "last_created_at",
+    "is_incomplete",
+    "pack_id",
+    "pack_offset",
+)
+
+
+def _manifest(sealed: NewSealedDay, packs: Mapping[str, int]) -> tuple[Any, ...]:
+    return (
+        sealed.account,
+        sealed.revision,
+        sealed.key,
+        sealed.records,
+        sealed.size_bytes,
+        sealed.plain_bytes,
+        sealed.sha256,
+        sealed.plain_sha256,
+        sealed.encoder,
+        sealed.first_created_at,
+        sealed.last_created_at,
+        sealed.is_incomplete,
+        None if sealed.pack_key is None else packs[sealed.pack_key],
+        sealed.pack_offset,
+    )
 
 
 def _disused(superseded_before: datetime, unpublished_before: datetime) -> Select[Any]:

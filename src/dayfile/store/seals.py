@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, func, or_, select, text, update
+from sqlalchemy import Column, Connection, Row, and_, delete, func, or_, select, text, update
 
 from dayfile.errors import LostClaim
 from dayfile.model.day import Day
 from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.store import uploads
-from dayfile.store.dialect import insert, insert_missing
+from dayfile.store.dialect import in_batches, insert, insert_missing
 from dayfile.store.instance import Instance
 from dayfile.store.packs import Packs
 from dayfile.store.tables.sealing import day_state, seal, sealed_day
@@ -32,6 +32,18 @@ class SealClaim:
     worker: str
     upload_id: int
     mark: str  # part of the key of every object that this seal writes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptSeal:
+    """A seal as it is kept, for as long as one of its revisions is."""
+
+    id: int
+    resource_type: ResourceType
+    day: Day
+    mark: str | None  # None: it was made before seals had manifests
+    is_committed: bool
+    marker_key: str | None
 
 
 class Seals:
@@ -91,7 +103,6 @@ class Seals:
 
         A seal whose lease has run out is abandoned first.
         """
-        Instance(self._connection).check_version()
         self._abandon_expired(resource_type, day, now=now)
         statement = (
             insert(self._connection, seal)
@@ -152,15 +163,49 @@ class Seals:
         """Release the day with nothing sealed; fine if it is no longer held."""
         self._put_aside([claim.id], [claim.upload_id], now=now)
 
-    def forget(self, *, begun_before: datetime, limit: int) -> int:
-        """Delete seals that were abandoned, or whose revisions are all gone, and return their number.
+    def former_mark(self, resource_type: ResourceType, day: Day) -> str | None:
+        """Return the mark of the last committed seal of a day; None if it has none that is still known."""
+        query = (
+            select(seal.c.mark)
+            .where(seal.c.resource_type == resource_type.name, seal.c.day == day, seal.c.state == COMMITTED)
+            .order_by(seal.c.id.desc())
+            .limit(1)
+        )
+        return self._connection.execute(query).scalar_one_or_none()
 
-        Their ledger entries go with them, since none of their objects is left.
+    def unmarked(self, *, limit: int) -> list[KeptSeal]:
+        """Return committed seals that have no marker yet."""
+        query = select(seal).where(seal.c.state == COMMITTED, seal.c.mark.is_not(None), seal.c.marker_key.is_(None))
+        return [_kept(row) for row in self._connection.execute(query.order_by(seal.c.id).limit(limit))]
+
+    def set_marker(self, seal_id: int, key: str) -> None:
+        """Note the marker of a seal; raises LostClaim if it has one already, or is gone."""
+        statement = update(seal).where(seal.c.id == seal_id, seal.c.marker_key.is_(None)).values(marker_key=key)
+        if self._connection.execute(statement).rowcount != 1:
+            raise LostClaim(f"the marker of the seal {seal_id} was written by another process")
+
+    def marks_among(self, marks: Collection[str]) -> set[str]:
+        """Return the given marks that are those of committed seals."""
+        return self._among(seal.c.mark, marks)
+
+    def markers_among(self, keys: Collection[str]) -> set[str]:
+        """Return the given keys that are those of markers."""
+        return self._among(seal.c.marker_key, keys)
+
+    def kept(self, *, after: int, limit: int) -> list[KeptSeal]:
+        """Return committed seals that have a manifest, by id."""
+        query = select(seal).where(seal.c.state == COMMITTED, seal.c.mark.is_not(None), seal.c.id > after)
+        return [_kept(row) for row in self._connection.execute(query.order_by(seal.c.id).limit(limit))]
+
+    def forget(self, *, begun_before: datetime, limit: int) -> list[KeptSeal]:
+        """Delete seals that were abandoned, or whose revisions are all gone, and return them.
+
+        Their ledger entries go with them, since none of their other objects is left; the caller condemns manifests.
         """
         made = select(sealed_day.c.id).where(sealed_day.c.seal_id == seal.c.id).exists()
         superseded = select(sealed_day.c.id).where(sealed_day.c.superseded_by == seal.c.id).exists()
         query = (
-            select(seal.c.id, seal.c.upload_id)
+            select(seal)
             .where(
                 seal.c.started_at < begun_before,
                 or_(seal.c.state == ABANDONED, and_(seal.c.state == COMMITTED, ~superseded)),
@@ -171,7 +216,7 @@ class Seals:
         rows = self._connection.execute(query).all()
         self._connection.execute(delete(seal).where(seal.c.id.in_([row.id for row in rows])))
         uploads.Uploads(self._connection).forget_empty([row.upload_id for row in rows])
-        return len(rows)
+        return [_kept(row) for row in rows]
 
     def has_committed(self, resource_type: ResourceType, day: Day) -> bool:
         """Return True if some seal of the day was committed, at its time or before, and is still of use."""
@@ -185,12 +230,21 @@ class Seals:
         query = select(seal.c.resource_type, seal.c.day).where(seal.c.state == RUNNING, seal.c.leased_until > now)
         return [(parse_resource_type(row.resource_type), row.day) for row in self._connection.execute(query)]
 
+    def _among(self, column: Column[str], values: Collection[str]) -> set[str]:
+        found: set[str] = set()
+        for batch in in_batches(values):
+            found.update(
+                self._connection.execute(select(column).where(column.in_(batch), seal.c.state == COMMITTED)).scalars()
+            )
+        return found
+
     def _guarded(self, claim: SealClaim, **values: Any) -> None:
         statement = update(seal).where(seal.c.id == claim.id, seal.c.state == RUNNING, seal.c.worker == claim.worker)
         if self._connection.execute(statement.values(values)).rowcount != 1:
             raise LostClaim(f"{claim.worker} no longer holds {claim.resource_type.name} of {claim.day}")
 
     def _abandon_expired(self, resource_type: ResourceType, day: Day, *, now: datetime) -> None:
+        Instance(self._connection).check_version()
         query = select(seal.c.id, seal.c.upload_id).where(
             seal.c.resource_type == resource_type.name,
             seal.c.day == day,
@@ -207,3 +261,14 @@ class Seals:
         Packs(self._connection).drop_new(seal_ids)  # packs first, as everywhere
         self._connection.execute(delete(sealed_day).where(sealed_day.c.seal_id.in_(seal_ids)))
         uploads.Uploads(self._connection).give_up(upload_ids, now=now)
+
+
+def _kept(row: Row[Any]) -> KeptSeal:
+    return KeptSeal(
+        id=row.id,
+        resource_type=parse_resource_type(row.resource_type),
+        day=row.day,
+        mark=row.mark,
+        is_committed=row.state == COMMITTED,
+        marker_key=row.marker_key,
+    )

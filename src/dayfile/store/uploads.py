@@ -64,11 +64,14 @@ class Uploads:
                 raise LostClaim("an upload was taken for abandoned and is being swept: nothing of it was accepted")
 
     def settle(self, upload_ids: Collection[int]) -> None:
-        """Drop the entries of rejections, which count from this commit on; raises LostClaim unless all were pending."""
+        """Drop the entries of rejections or objects that rows lead to from this commit on.
+
+        Raises LostClaim unless all were pending.
+        """
         for batch in in_batches(upload_ids):
             settled = delete(table).where(table.c.id.in_(batch), table.c.state == PENDING)
             if self._connection.execute(settled).rowcount != len(batch):
-                raise LostClaim("its refused lines were taken for abandoned and are being swept")
+                raise LostClaim("what was written was taken for abandoned and is being swept")
 
     def discard(self, prefixes: Collection[str], *, now: datetime, delete_after: datetime) -> None:
         """Mark live objects as garbage, unreferenced from this commit on: they may be deleted after `delete_after`."""

@@ -1,8 +1,9 @@
 """The worker: thin loops that claim due work and hand it to the stages, which do not know one another.
 
 Six loops, so that nothing waits behind slow work: one for the clock, one for jobs, one for daily exports, one for days
-(sealing, compaction, sweeping, retention), one for notices, one for the scrub. A loop has steps, each of which can fail
-without stopping the others; a step does one thing and returns False if there was nothing to do. Only the threads wait.
+(sealing, compaction, retention, packs, sweeping), one for notices, one for the scrub. A loop has steps, each of which
+can fail without stopping the others; a step does one thing and returns False if there was nothing to do. Only the
+threads wait.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from dayfile.intake.compaction import Compaction
 from dayfile.model.day import Day
 from dayfile.model.job import Claim
 from dayfile.model.resource import ResourceType
+from dayfile.objects.pack_rewrite import PackRewrite
 from dayfile.objects.scrub import Scrub
 from dayfile.objects.sweep import Sweep
 from dayfile.sealing.repairs import Repairs
@@ -65,6 +67,7 @@ class Worker:
         publishing: Publishing,
         daily: DailyExports,
         compaction: Compaction,
+        pack_rewrite: PackRewrite,
         sweep: Sweep,
         scrub: Scrub,
         pending_accounts: PendingAccounts,
@@ -73,24 +76,23 @@ class Worker:
         rule: SealingRule,
         lease: timedelta,
     ) -> None:
-        self.name, self._rule, self._lease = name, rule, lease
-        self._database, self._clock, self._sealing = database, clock, sealing
-        self._job_queue, self._publishing, self._dispatcher = job_queue, publishing, dispatcher
+        self.name, self._rule, self._lease, self._database, self._clock = name, rule, lease, database, clock
+        self._sealing, self._job_queue, self._publishing, self._dispatcher = sealing, job_queue, publishing, dispatcher
         self._resting: dict[tuple[ResourceType, Day], float] = {}  # on the monotonic clock
-        self._clock_steps: Steps = {"clock": clock_watch.step}
+        self._clock_steps, self._daily_steps = {"clock": clock_watch.step}, {"daily exports": daily.step}
+        self._notices_steps, self._scrub_steps = {"notices": dispatcher.step}, {"scrub": scrub.step}
         self._jobs_steps: Steps = {"lost workers": self._take_back, "jobs": self._work_on_a_job}
-        self._daily_steps: Steps = {"daily exports": daily.step}
         self._days_steps: Steps = {
             "opening": self.open_days,
             "rejections": pending_accounts.step,
             "damages": repairs.step,
             "sealing": self._seal_due,
+            "markers": sealing.write_markers,
             "compaction": compaction.step,
             "forgetting": retention.step,
+            "packs": pack_rewrite.step,
             "sweeping": sweep.step,
         }
-        self._notices_steps: Steps = {"notices": dispatcher.step}
-        self._scrub_steps: Steps = {"scrub": scrub.step}
         self._make_loops()
 
     def _make_loops(self) -> None:
@@ -186,6 +188,8 @@ class Worker:
             with KeptLease(lambda: self._sealing.extend(claim), lease=self._lease, clock=self._clock):
                 outcome = self._sealing.seal(claim)
             self._daily_loop.wake()  # if it was the first seal of the day
+            with suppress(Transient):  # otherwise a step writes it later
+                self._sealing.write_markers()
         except LostClaim:
             raise
         except Exception:

@@ -18,6 +18,8 @@ from tests.support.records import Sent
 from tests.support.state import an_account
 from tests.support.world import World
 
+pytestmark = pytest.mark.usefixtures("small_files")
+
 DAY = "2026-11-01"
 NAMES = ("acme", "other", "third", "fourth")
 
@@ -71,7 +73,7 @@ def _sealed_twice(folder: Path, engine: Executor | None = None) -> list[tuple[Ac
     for account in sorted(accounts):
         sealed = world.sealed(account, DAY)
         assert sealed is not None
-        found.append((account, sealed.revision, b"".join(world.objects.read(sealed.key)), sealed.plain_sha256))
+        found.append((account, sealed.revision, world.bytes_of(sealed), sealed.plain_sha256))
     assert world.findings() == []
     world.close()
     return found

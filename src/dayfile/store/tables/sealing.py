@@ -23,7 +23,7 @@ from sqlalchemy import (
 from dayfile.store.columns import ROW_ID, SID, TYPE_NAME, DayText, Moment, key_text
 from dayfile.store.tables.metadata import metadata
 
-_UNMARKED = "state = 'committed' AND mark IS NOT NULL AND marked_at IS NULL"
+_UNMARKED = "state = 'committed' AND mark IS NOT NULL AND marker_key IS NULL"
 
 day_state = Table(
     "day_state",
@@ -47,7 +47,7 @@ seal = Table(
     Column("started_at", Moment, nullable=False),
     Column("committed_at", Moment),
     Column("mark", key_text(64)),  # in the keys of its objects; null: made before seals had manifests
-    Column("marked_at", Moment),  # when the marker was there that says that it is committed
+    Column("marker_key", key_text(1024)),  # of the marker that says that it is committed; null: there is none yet
     # At most one seal runs for a day of a type.
     Index(
         "uq_seal_running",

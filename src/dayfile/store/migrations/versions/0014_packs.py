@@ -10,7 +10,7 @@ depends_on = None
 
 _MICROSECONDS = sa.BigInteger()
 _ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-_UNMARKED = sa.text("state = 'committed' AND mark IS NOT NULL AND marked_at IS NULL")
+_UNMARKED = sa.text("state = 'committed' AND mark IS NOT NULL AND marker_key IS NULL")
 
 _OLDER = "this Dayfile is older than its state database: stop it, and start the version that has upgraded the database"
 """The message to processes of before, whose statements meet one of the triggers below."""
@@ -45,7 +45,7 @@ def upgrade() -> None:
     op.add_column("sealed_day", sa.Column("pack_id", sa.BigInteger(), nullable=True))
     op.add_column("sealed_day", sa.Column("pack_offset", sa.BigInteger(), nullable=True))
     op.add_column("seal", sa.Column("mark", _key(64), nullable=True))
-    op.add_column("seal", sa.Column("marked_at", _MICROSECONDS, nullable=True))
+    op.add_column("seal", sa.Column("marker_key", _key(1024), nullable=True))
     op.create_index("ix_seal_unmarked", "seal", ["id"], sqlite_where=_UNMARKED, postgresql_where=_UNMARKED)
     op.add_column("worker", sa.Column("schema_version", sa.String(32), nullable=True))
     _fence()
