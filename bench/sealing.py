@@ -149,6 +149,7 @@ def _seal(segments: Path, names: Sequence[str], output: Path) -> tuple[int, int]
         first_account=None,
         last_account=None,
         unique="bench",
+        pack_below=Settings.model_fields["pack_below_bytes"].default,
     )
     storage = LocalStorage(output)
     sealed = seal_piece(piece, storage=storage, scratch=scratch, memory_bytes=MEMORY_BYTES, threads=THREADS)
