@@ -27,7 +27,7 @@
     └── Unusable                this instance cannot start or go on: the operator must act
         └── Absent              there is none where the settings say
 
-HTTP statuses are given to them in one place, `api/meanings.py`. Anything else that is raised is a bug.
+HTTP statuses are given to them in one place, `api/error_table.py`. Anything else that is raised is a bug.
 """
 
 from __future__ import annotations
