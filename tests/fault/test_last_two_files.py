@@ -23,6 +23,7 @@ from dayfile.store.database import Database
 from dayfile.store.sealed_days import Disused
 from tests.support.clock import NOON, FakeClock
 from tests.support.postgres import a_postgres_database
+from tests.support.sealed import a_sealed_file
 from tests.support.state import a_database, a_sid
 
 FEW = 10
@@ -55,21 +56,8 @@ def _sealed(database: Database, number: int, *, revision: int, pack: str | None)
 
 
 def _file(account: AccountSid, mark: str, *, revision: int, pack: str | None, at: int) -> NewSealedDay:
-    return NewSealedDay(
-        account=account,
-        revision=revision,
-        key=f"sealed/type=Messages/day={DAY}/account={account}/revision-{revision}-{mark}.json.gz",
-        records=1,
-        size_bytes=100,
-        plain_bytes=400,
-        sha256="a" * 64,
-        plain_sha256="b" * 64,
-        encoder="test",
-        first_created_at=DAY.start,
-        last_created_at=DAY.start,
-        pack_key=pack,
-        pack_offset=at * 100 if pack else None,
-    )
+    new = a_sealed_file(account, MESSAGES, DAY, revision=revision, mark=mark)
+    return new._replace(pack_key=pack, pack_offset=at * 100) if pack else new
 
 
 def _by_retention(database: Database, one: Disused) -> None:

@@ -37,17 +37,20 @@ def sealed_days(
             )
             assert claim is not None
             tx.segments.take(claim.id, resource_type, day)
-            tx.sealed_days.add(claim, [_new(account, resource_type, day, revision)], now=now)
+            tx.sealed_days.add(claim, [a_sealed_file(account, resource_type, day, revision=revision)], now=now)
             tx.seals.commit(claim, now=now)
             tx.segments.remove_of_seal(claim.id)
             tx.uploads.go_live([upload], now=now)
 
 
-def _new(account: AccountSid, resource_type: ResourceType, day: Day, revision: int) -> NewSealedDay:
+def a_sealed_file(
+    account: AccountSid, resource_type: ResourceType, day: Day, *, revision: int, mark: str = "mark"
+) -> NewSealedDay:
+    """A new file of one account, of which there are no bytes."""
     return NewSealedDay(
         account=account,
         revision=revision,
-        key=f"sealed/type={resource_type.name}/day={day}/account={account}/revision-{revision}-mark.json.gz",
+        key=f"sealed/type={resource_type.name}/day={day}/account={account}/revision-{revision}-{mark}.json.gz",
         records=1,
         size_bytes=100,
         plain_bytes=400,
