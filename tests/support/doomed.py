@@ -4,7 +4,7 @@
 
 dies when it is about to write its third object. The steps are real ones of the real process, and nothing is replaced:
 Python's audit events tell of files, and the database's driver of commits. A server's steps count from the moment at
-which it takes its port: how many there are before depends on how long it takes to start.
+which it says that it is ready: how many there are before depends on how long it takes to start.
 """
 
 from __future__ import annotations
@@ -44,9 +44,7 @@ class Doom:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """See a step in what Python tells of files, and the beginning in what it tells of sockets."""
-        if event == "socket.bind":
-            self._has_begun = True
+        """See a step in what Python tells of files."""
         if event != "open" or "/objects" not in str(arguments[0]):
             return
         flags = arguments[2]
@@ -54,6 +52,17 @@ class Doom:
             self.step("sync")
         elif flags & os.O_CREAT:
             self.step("put")
+
+    def watch_output(self) -> None:
+        """See the beginning in what a server says."""
+        write = sys.stdout.write
+
+        def watched(text: str) -> int:
+            written = write(text)
+            self._has_begun |= "is ready" in text
+            return written
+
+        sys.stdout.write = watched  # type: ignore[method-assign]
 
     def watch_commits(self) -> None:
         """See a step in every commit."""
@@ -70,6 +79,7 @@ class Doom:
 def main() -> None:
     """Run the command line until the step comes."""
     doom = Doom(os.environ["DOOMED_AT"], is_server="serve" in sys.argv)
+    doom.watch_output()
     doom.watch_commits()
     sys.addaudithook(doom.audit)
     run_dayfile()

@@ -36,6 +36,7 @@ class Server:
     """A running server and who may use it."""
 
     service: Service
+    clock: FakeClock
     url: str
     operator: tuple[str, str]
     account: tuple[str, str]
@@ -63,7 +64,8 @@ def served(folder: Path, *, randomness: Randomness | None = None, **settings: An
     """The service on a new instance."""
     read = Settings.read(data_dir=folder, max_body_bytes=MAX_BODY_BYTES, **settings)
     # The real resolver asks name servers, which are beyond this machine.
-    overrides = Overrides(clock=FakeClock(), randomness=randomness, resolver=NamesOf({}))
+    clock = FakeClock()
+    overrides = Overrides(clock=clock, randomness=randomness, resolver=NamesOf({}))
     with Service.open(read, overrides) as service, recorded_log() as log:
         administration = service.administration
         key = administration.create_key(account=None, scopes=[Scope.INTAKE])
@@ -74,6 +76,7 @@ def served(folder: Path, *, randomness: Randomness | None = None, **settings: An
         with serving(lambda _: app) as url, httpx2.Client(base_url=url, timeout=60) as client:
             yield Server(
                 service=service,
+                clock=clock,
                 url=url,
                 client=client,
                 operator=(key.key.sid, key.secret),
