@@ -84,7 +84,17 @@ def face(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Face]:
 @pytest.fixture(scope="module", params=["packed", "apart"])
 def small_files(request: pytest.FixtureRequest) -> Iterator[None]:
     """Run the tests of a module twice: their small files share packs, or each has an object of its own."""
-    was, world.PACK_BELOW = world.PACK_BELOW, world.ALL_PACKED if request.param == "packed" else 0
+    yield from _small_files(request.param)
+
+
+@pytest.fixture(scope="module", params=["packed", pytest.param("apart", marks=pytest.mark.slow)])
+def packed_files(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Run the tests of a module with packs, and the second time, as `small_files` does, with all tests only."""
+    yield from _small_files(request.param)
+
+
+def _small_files(kind: str) -> Iterator[None]:
+    was, world.PACK_BELOW = world.PACK_BELOW, world.ALL_PACKED if kind == "packed" else 0
     yield
     world.PACK_BELOW = was
 

@@ -110,7 +110,7 @@ def _intact(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def beginning(small_files: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def beginning(packed_files: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An instance with a sealed day, records that wait for it, and two damaged objects."""
     folder = tmp_path_factory.mktemp("beginning")
     world = World(folder)

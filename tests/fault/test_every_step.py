@@ -26,7 +26,7 @@ from tests.support.world import World
 # The thread that commits dies with the process that these tests kill.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
-    pytest.mark.usefixtures("small_files"),
+    pytest.mark.usefixtures("packed_files"),
 ]
 
 LANES = 4

@@ -189,7 +189,7 @@ class Instance(RuleBasedStateMachine):
 
 
 @pytest.mark.timeout(cases(300, thorough=7200))
-@pytest.mark.parametrize("pack_below", [ALL_PACKED, 0])
+@pytest.mark.parametrize("pack_below", [ALL_PACKED, pytest.param(0, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("database", DATABASES)
 def test_whatever_is_done_in_whatever_order_its_promises_hold(database: str, pack_below: int) -> None:
     """The machine above, on each kind of database, with all files in packs and with none."""
@@ -205,7 +205,7 @@ def test_whatever_is_done_in_whatever_order_its_promises_hold(database: str, pac
     )
 
 
-@pytest.mark.timeout(cases(120, thorough=7200))
+@pytest.mark.timeout(cases(300, thorough=7200))
 @pytest.mark.parametrize("database", DATABASES)
 @given(
     sent=st.lists(MESSAGES_SENT, min_size=1, max_size=40, unique_by=lambda one: (one[0], one[1], one[2], one[3])),
