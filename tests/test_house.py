@@ -83,7 +83,7 @@ def test_every_file_has_one_noun() -> None:
 
 
 def test_small_files_that_one_other_imports_say_why_they_are_apart() -> None:
-    """Whoever follows the one must open the other as well: that is worth it for a reason, or they are one file."""
+    """A reader of the one must open the other as well: that is worth it for a reason, or they are one file."""
     command = [sys.executable, str(ROOT / "tools" / "figures.py"), "--json"]
     figures = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     lonely = figures["of fewer than 60 lines, imported by one"]

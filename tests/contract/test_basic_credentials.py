@@ -80,5 +80,5 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def test_both_faces_read_credentials_alike(
     server: Server, path: str, *, authorization: list[bytes], expected: tuple[int, bool]
 ) -> None:
-    """What opens one and not the other, or is counted by one only, is a way around the delays of failed logins."""
+    """A login that only one of them accepts, or counts, is a way around the delays of failed logins."""
     assert server.ask(path, authorization) == expected

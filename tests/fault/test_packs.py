@@ -93,7 +93,7 @@ def test_a_byte_that_changes_damages_one_file_of_a_pack(world: World) -> None:
 
 
 def test_a_pack_that_is_cut_off_has_lost_the_files_of_its_end(world: World) -> None:
-    """What comes before is whole, whatever the size of the object is."""
+    """The files before are whole, whatever the size of the object is."""
     path = _pack_path(world)
     third = files_of(world)[ACCOUNTS[2]]
     whole = path.read_bytes()
@@ -214,7 +214,7 @@ def _forget(world: World) -> None:
 
 
 def _rewrite(world: World) -> None:
-    """What workers do until nothing is left to do, some hours long: a rewrite that was cut off is taken up again."""
+    """Do the steps of workers for some hours: a rewrite that was cut off is taken up again."""
     for _ in range(3):
         while world.retention.step() | world.pack_rewrite.step() | world.sweep.step():
             pass

@@ -196,7 +196,7 @@ def test_a_sender_that_commits_goes_on_for_nobody_else() -> None:
 
 
 def test_closing_waits_for_a_sender_that_commits() -> None:
-    """What follows is that the database is closed; and those that came meanwhile have been taken."""
+    """The database is closed next; and items that came meanwhile have been taken."""
     commits = Commits()
     queue = GroupCommit(commits, name="test", full_at=(9,))
     with ThreadPoolExecutor(2) as pool:

@@ -25,7 +25,7 @@ from dayfile.store.tables.sealing import damage, pack, seal
 from dayfile.store.tables.sealing import sealed_day as table
 
 PACK_COLUMNS: Final = (pack.c.object_key.label("pack_key"),)
-"""What a query must select, of the pack of a sealed day, for `sealed_day`."""
+"""The columns of its pack that a query of sealed days selects for `sealed_day`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

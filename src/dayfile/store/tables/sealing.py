@@ -77,7 +77,7 @@ pack = Table(
     Column("live_bytes", BigInteger, nullable=False),  # of the sealed days that point to it, counting yet or not
     Column("live_files", BigInteger, nullable=False),  # the same; who takes it to 0 condemns the object
     Column("state", String(16), nullable=False),  # new: its seal is not committed; live
-    Column("seal_id", BigInteger),  # the seal that made it; null: a rewrite did
+    Column("seal_id", BigInteger),  # the seal that makes it, while it is new
     Column("rests_until", Moment),  # not to be rewritten before
     sqlite_autoincrement=True,
 )
