@@ -13,6 +13,7 @@ from dayfile.errors import Absent, DatabaseUnavailable, Unusable
 from dayfile.files import key_file
 from dayfile.files.private import Closed, Exposed
 from dayfile.model.secret import KEY_BYTES, InstanceKey, Randomness
+from dayfile.objects.layout import SEALED
 from dayfile.settings import Settings
 from dayfile.store.database import Database, file_of
 from dayfile.store.opening import find_database, find_database_to_read, make_database
@@ -62,6 +63,16 @@ def find_instance(settings: Settings, *, to_read: bool) -> Opened:
             _settle_key(database, key)
             permissions = settings.own_folders(database.file).close()
     return Opened(database=database, key=key, permissions=permissions)
+
+
+def check_sealed_files(settings: Settings) -> None:
+    """Raise Absent if the object storage of the settings has no sealed files, and make nothing."""
+    folder = settings.storage_folder
+    if not (folder / SEALED).is_dir():
+        raise Absent(
+            f"there are no sealed files in {folder}, which is the object storage by these settings: if yours is "
+            "elsewhere, set DAYFILE_STORAGE_URL, or DAYFILE_DATA_DIR to the folder with `objects` in it"
+        )
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from dayfile.cli.exit_codes import Outcome
 from dayfile.errors import Conflict
 from dayfile.model.account import AccountSid
 from dayfile.model.export import SealedDay
@@ -32,7 +33,7 @@ def _rebuilt(world: World, folder: Path) -> tuple[Rebuilt, World]:
 
 
 def _manifests(files: dict[AccountSid, SealedDay]) -> list[object]:
-    """What is said of files, apart from the numbers of rows."""
+    """The manifests of files, and their places, without the numbers of rows."""
     return [
         (
             one.account,
@@ -134,7 +135,20 @@ def test_the_command_says_what_it_brings_and_what_it_cannot(tmp_path: Path) -> N
     shown = instance.run("rebuild")
     assert "Rebuilt 1 seal with 1 file." in shown.stdout
     assert "accounts, keys, jobs, links" in " ".join(shown.stderr.split())
-    assert "knows 1 sealed files" in " ".join(instance.run("rebuild", expect=None).stderr.split())
+    assert "knows 1 sealed file," in " ".join(instance.run("rebuild", expect=None).stderr.split())
+
+
+@pytest.mark.parametrize("has_folder", [False, True])
+def test_a_place_without_sealed_files_is_the_wrong_one(tmp_path: Path, *, has_folder: bool) -> None:
+    """An empty database and "Rebuilt 0 seals" would look like success, and be in the way later."""
+    instance = Instance(tmp_path)
+    if has_folder:
+        (tmp_path / "data" / "objects").mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
+    told = " ".join(instance.run("rebuild", expect=Outcome.FAILED).stderr.split())
+    assert f"no sealed files in {tmp_path / 'data' / 'objects'}" in told
+    assert "DAYFILE_STORAGE_URL" in told
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_the_query_in_the_documents_finds_the_files_that_count(tmp_path: Path) -> None:

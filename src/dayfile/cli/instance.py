@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,11 +16,18 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def opened(screen: Screen, *, to_read: bool = False, make: bool = False) -> Iterator[Service]:
+def opened(
+    screen: Screen,
+    *,
+    to_read: bool = False,
+    make: bool = False,
+    check: Callable[[Settings], None] | None = None,
+) -> Iterator[Service]:
     """Provide the instance, open while the block runs; raises Unusable, which says what to do, also if there is none.
 
     With `to_read`, for commands that only read, a full or read-only disk does not matter. With `make`, a missing
-    instance is created. The place of the instance is shown on a terminal, and added to errors from the block.
+    instance is created; `check` may raise before that. The place of the instance is shown on a terminal, and added to
+    errors from the block.
     """
     # Imported late: it imports all of Dayfile, which --help does not need.
     from dayfile.cli.logs import log_trouble
@@ -29,6 +36,8 @@ def opened(screen: Screen, *, to_read: bool = False, make: bool = False) -> Iter
 
     log_trouble()
     settings = read_settings(screen)
+    if check is not None:
+        check(settings)
     with Service.open(settings) if make else Service.find(settings, to_read=to_read) as service:
         if screen.err.is_terminal:
             screen.note(f"Instance: {settings.place}")

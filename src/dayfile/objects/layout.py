@@ -9,7 +9,13 @@ from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
 from dayfile.model.resource import ResourceType
 
-FAMILIES: Final = ("sealed/", "segments/")
+SEALED: Final = "sealed/"
+"""The beginning of the keys of all that seals make."""
+
+SEGMENTS: Final = "segments/"
+"""The beginning of the keys of segments."""
+
+FAMILIES: Final = (SEALED, SEGMENTS)
 """The beginnings of all keys that the ledger knows."""
 
 PROBES: Final = "probes/"

@@ -18,6 +18,7 @@ from dayfile.errors import Conflict, Corrupt
 from dayfile.files.seal_manifest import ManifestHeader, ManifestLine, read_manifest
 from dayfile.files.storage import Storage
 from dayfile.model.export import FilePlace, NewSealedDay
+from dayfile.model.quantity import count_text
 from dayfile.objects import layout
 from dayfile.store.database import Database
 from dayfile.store.seals import SealClaim
@@ -68,15 +69,15 @@ class Rebuild:
             known = tx.sealed_days.count()
         if known:
             raise Conflict(
-                f"the state database knows {known} sealed files, and rebuild is for one that knows none: "
+                f"the state database knows {count_text(known, 'sealed file')}, and rebuild is for one that knows none: "
                 "set DAYFILE_DATABASE_URL to a new database, and run it again"
             )
-        for _, keys in groupby(self._storage.scan("sealed/"), key=layout.announced_prefix):
+        for _, keys in groupby(self._storage.scan(layout.SEALED), key=layout.announced_prefix):
             self._bring_day(set(keys))
         return Rebuilt(
             seals=self._seals,
             files=self._files,
-            segments=sum(1 for _ in self._storage.scan("segments/")),
+            segments=sum(1 for _ in self._storage.scan(layout.SEGMENTS)),
             unmarked=tuple(self._unmarked),
             unreadable=tuple(self._unreadable),
             missing=tuple(self._missing),
