@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from dayfile.checks.clock_state import clock_state
 from dayfile.checks.finding import Finding
+from dayfile.checks.manifest_check import ManifestCheck
 from dayfile.checks.object_check import ObjectCheck
 from dayfile.checks.overdue import Overdue
 from dayfile.clock import Clock
@@ -46,19 +47,21 @@ class Check:
         self._overdue = Overdue(database, clock=clock, job_lifetime=job_lifetime, scrub_every=scrub_every)
         self._accounts = None if key is None else _AccountCheck(database, key=key)
         self._objects = ObjectCheck(database, storage)
+        self._manifests = ManifestCheck(database, storage)
         self._unsent_letters = unsent_letters
         self._orphans = Orphans(database, storage)
 
     def run(self, *, deep: bool, on_object: Callable[[], None] = lambda: None) -> Iterator[Finding]:
         """Yield a finding for each broken invariant.
 
-        `deep` reads the whole state database, every waiting segment and every sealed file to its end, and looks for
+        `deep` reads the whole state database, every waiting segment, sealed file and manifest to its end, and looks for
         orphans in the storage; without it only existence and size are checked. Known damages are always included.
         `on_object` is called after each object.
         """
         if deep:
             yield from self._database_file()
         yield from self._objects.find(deep=deep, on_object=on_object)
+        yield from self._manifests.find(deep=deep)
         if deep and self._accounts is not None:
             yield from self._accounts.find()
         yield from self._published()
