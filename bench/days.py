@@ -63,7 +63,7 @@ def write_segments(day: MadeUpDay, folder: Path) -> list[Path]:
     paths = []
     for number, lines in enumerate(_batches(day)):
         paths.append(folder / f"{number:05}.parquet")
-        paths[-1].write_bytes(segments.encode(lines, MESSAGES))
+        paths[-1].write_bytes(segments.encode(b"".join(lines), MESSAGES))
     return paths
 
 

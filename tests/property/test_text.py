@@ -78,7 +78,7 @@ def made(arrivals: Sequence[Sent], *, accounts: Accounts, held_bytes: int, segme
         waiting = []
         for start in range(0, len(arrivals), segment_lines):
             path = folder / f"segment-{start}"
-            path.write_bytes(segments.encode([*map(line_of, arrivals[start : start + segment_lines])], MESSAGES))
+            path.write_bytes(segments.encode(b"".join(map(line_of, arrivals[start : start + segment_lines])), MESSAGES))
             waiting.append(Waiting(id=start + 1, path=path))
         with newest_lines(
             waiting, MESSAGES, accounts=accounts, scratch=folder, memory_bytes=MEMORY, threads=2

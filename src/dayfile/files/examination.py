@@ -78,7 +78,7 @@ def examine_inline(segment: Segment, data: bytes) -> None:
     with _as_wrong(f"segment {segment.id}"):
         compare_inline(data, checksum=segment.checksum)
         lines = _Lines(segment)
-        lines.add(pa.array(decode_inline(data), pa.binary()))
+        lines.add(pa.array(decode_inline(data).splitlines(keepends=True), pa.binary()))
         lines.finish()
 
 

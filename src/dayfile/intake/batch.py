@@ -8,16 +8,18 @@ wrong, not its lines.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from operator import itemgetter
 
-from dayfile.errors import InvalidBody, InvalidRecord, TooLarge
-from dayfile.intake.authorization import Gate
-from dayfile.intake.body import Line
+from dayfile.errors import InvalidBody, TooLarge
+from dayfile.intake.authorization import Gate, Refused
+from dayfile.intake.lines import Lines
 from dayfile.model.account import AccountSid
+from dayfile.model.block_reader import BlockReader, Part
 from dayfile.model.day import Day
 from dayfile.model.receipt import KEPT_LINE_BYTES, LISTED_REJECTIONS, Receipt, Refusal
-from dayfile.model.record import Record
 from dayfile.model.resource import ResourceType
 from dayfile.model.segment import NewSegment
 from dayfile.store.receipts import StoredReceipt
@@ -33,6 +35,7 @@ TYPE_TOLD_BY = 1000
 FEWEST_OF_ANOTHER_TYPE = 100
 """A batch is refused if its first TYPE_TOLD_BY lines, or all of FEWEST_OF_ANOTHER_TYPE or more, are of another type."""
 
+_Refused = tuple[int, str | None, str, AccountSid | None]  # a line's place, its field, the reason, what it waits for
 _UNDECIDED_BYTES = 16 * 1024 * 1024  # of refused lines that may yet be no batch: they are not written before that
 
 
@@ -42,9 +45,9 @@ class DayLines:
 
     resource_type: ResourceType
     day: Day
-    lines: Sequence[bytes]
+    text: bytes
+    records: int
     accounts: frozenset[AccountSid]
-    plain_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,15 +75,13 @@ class Batch:
     @property
     def waiting_bytes(self) -> int:
         """The approximate number of bytes of memory that it takes while it waits."""
-        return sum(day.plain_bytes for day in self.days) + sum(refusal.bytes for refusal in self.refusals)
+        return sum(len(day.text) for day in self.days) + sum(refusal.bytes for refusal in self.refusals)
 
 
 class Sorting:
     """The sorting of one batch."""
 
-    def __init__(
-        self, resource_type: ResourceType, *, gate: Gate, parse: Callable[[bytes], Record], checks_type: bool
-    ) -> None:
+    def __init__(self, resource_type: ResourceType, *, gate: Gate, reader: BlockReader, checks_type: bool) -> None:
         """Refuse lines that are all of another type as a whole, if `checks_type` is set."""
         self.accepted = 0
         self.rejected = 0
@@ -89,9 +90,9 @@ class Sorting:
         self.plain_bytes = 0  # of the lines since the last drain, approximately
         self.resource_type = resource_type
         self._gate = gate
-        self._parse = parse
+        self._reader = reader
         self._days: dict[Day, _Gathered] = {}
-        self._doubtful: list[tuple[int, bytes, Record]] = []
+        self._refused_accounts: dict[AccountSid, Refused] = {}
         self._other_types: Counter[str] | None = Counter() if checks_type else None  # None once it is no question
         self._refused_bytes = 0
         self._held_refusal_bytes = 0
@@ -102,42 +103,27 @@ class Sorting:
         most_bytes = HELD_REFUSAL_BYTES if self._other_types is None else _UNDECIDED_BYTES
         return len(self.refusals) >= HELD_REFUSALS or self._held_refusal_bytes >= most_bytes
 
-    def fill(self, lines: Iterator[Line], *, part_bytes: int) -> bool:
-        """Take lines until they complete a part or many are refused; False if they ended before.
+    def add(self, lines: Lines) -> Iterator[None]:
+        """Sort more lines, and pause after some of them: `drain` and `take_refusals` may be called then.
 
-        Raises TooLarge if too many are refused, InvalidBody if all are of another type.
+        Raises TooLarge if too many are refused, InvalidBody if too many are of another type.
         """
-        parse, known = self._parse, self._gate.known
-        doubtful: set[AccountSid] = set()
-        size, gathered, is_full = self.plain_bytes, _Gathered(None), False
-        for number, line in lines:
-            try:
-                record = parse(line)
-            except InvalidRecord as invalid:
-                self._note_type(invalid.of_type, after_records=size > 0)
-                self._refuse(number, line, field=invalid.field, reason=invalid.reason)
+        for part in self._reader.read(lines.texts):
+            self._note_types(part)
+            refused = [(at, invalid.field, invalid.reason, None) for at, invalid in part.refused]
+            refused += self._sort(part)
+            for at, field, reason, account in sorted(refused, key=itemgetter(0)):
+                self._refuse(lines.numbers[at], lines.texts[at], field=field, reason=reason, account=account)
                 if self.has_many_refusals:
-                    is_full = True
-                    break
-                continue
-            size += len(record.line)
-            # Another batch may make an account known to the gate meanwhile: its lines must not overtake those waiting.
-            if record.account not in known or record.account in doubtful:
-                doubtful.add(record.account)
-                self._doubtful.append((number, line, record))
-            else:
-                if record.day is not gathered.day:  # most lines are of the day of the line before
-                    gathered = self._gathered(record.day)
-                gathered.add(record.line)
-                gathered.note(record.account)
-            if size >= part_bytes:
-                is_full = True
-                break
-        self.plain_bytes = size
-        self._judge()
-        if not is_full:
-            self._check_type()
-        return is_full
+                    yield
+            yield
+
+    def end(self) -> None:
+        """End the batch: there are no more lines. Raises InvalidBody if all were of another type, and they are many."""
+        if self._other_types is not None and not self.plain_bytes:
+            count = self._other_types.total()
+            if count >= FEWEST_OF_ANOTHER_TYPE:
+                raise self._wrong_type(f"all {count} lines")
 
     def take_refusals(self) -> tuple[Refusal, ...]:
         """Return the refused lines that were not taken yet, in their order."""
@@ -152,48 +138,54 @@ class Sorting:
             self._other_types = None
         days, self._days, self.plain_bytes = self._days, {}, 0
         drained = tuple(self._day_lines(day, days[day]) for day in sorted(days))
-        self.accepted += sum(len(day.lines) for day in drained)
+        self.accepted += sum(day.records for day in drained)
         return drained
+
+    def _sort(self, part: Part) -> list[_Refused]:
+        """Add the records of a part to those of their days; return those whose accounts are not let in."""
+        accounts = set(part.accounts)
+        verdicts = self._verdicts(accounts)
+        self.plain_bytes += sum(map(len, part.texts))
+        if not verdicts and len(set(part.days)) == 1:
+            self._gathered(part.days[0]).add(part.texts, accounts, records=len(part.accounts))
+            return []
+        refused: list[_Refused] = []
+        for at, text, account, day in part.records():
+            verdict = verdicts.get(account)
+            if verdict is None:
+                self._gathered(day).add((text,), (account,), records=1)
+            else:
+                waits_for = account if verdict.waits_for_account else None
+                refused.append((at, "account_sid", verdict.reason, waits_for))
+        return refused
+
+    def _verdicts(self, accounts: AbstractSet[AccountSid]) -> Mapping[AccountSid, Refused]:
+        """Return the accounts that are not let in.
+
+        One that was refused is refused to the end of the batch, though it may exist by then: its refused lines are
+        taken in later, and none that came after them may be taken in before.
+        """
+        unknown = accounts - self._gate.known - self._refused_accounts.keys()
+        if unknown:
+            self._refused_accounts.update(self._gate.judge(unknown))
+        return {account: verdict for account, verdict in self._refused_accounts.items() if account in accounts}
 
     def _day_lines(self, day: Day, gathered: _Gathered) -> DayLines:
         return DayLines(
             resource_type=self.resource_type,
             day=day,
-            lines=gathered.lines,
+            text=b"".join(gathered.texts),
+            records=gathered.records,
             accounts=frozenset(gathered.accounts),
-            plain_bytes=sum(map(len, gathered.lines)),
         )
 
     def _gathered(self, day: Day) -> _Gathered:
         gathered = self._days.get(day)
         if gathered is None:
-            gathered = self._days[day] = _Gathered(day)
+            gathered = self._days[day] = _Gathered()
         return gathered
 
-    def _judge(self) -> None:
-        """Decide about the accounts that the gate did not know at once.
-
-        From an account's first such line on, all its lines in a part are doubtful, and lines of different accounts
-        never meet in one record: coming after the others, they change no order that matters.
-        """
-        if not self._doubtful:
-            return
-        refused = self._gate.judge({record.account for _, _, record in self._doubtful})
-        for number, line, record in self._doubtful:
-            verdict = refused.get(record.account)
-            if verdict is None:
-                gathered = self._gathered(record.day)
-                gathered.add(record.line)
-                gathered.note(record.account)
-            else:
-                waits_for = record.account if verdict.waits_for_account else None
-                self._refuse(number, line, field="account_sid", reason=verdict.reason, account=waits_for)
-        self._doubtful.clear()
-        self.refusals.sort(key=_line_number)
-
-    def _refuse(
-        self, number: int, line: bytes, *, field: str | None, reason: str, account: AccountSid | None = None
-    ) -> None:
+    def _refuse(self, number: int, line: bytes, *, field: str | None, reason: str, account: AccountSid | None) -> None:
         kept = line[:KEPT_LINE_BYTES]
         refusal = Refusal(line_number=number, field=field, reason=reason, line=kept, account=account)
         self._refused_bytes += refusal.bytes
@@ -202,23 +194,20 @@ class Sorting:
         if self._refused_bytes > REFUSED_BYTES_LIMIT:
             raise self._too_many()
 
-    def _note_type(self, of_type: str | None, *, after_records: bool) -> None:
-        """Count one more line that is of another type, for as long as there was nothing else."""
+    def _note_types(self, part: Part) -> None:
+        """Count the lines that are of another type, for as long as there was nothing else.
+
+        Raises InvalidBody if the first many are.
+        """
         if self._other_types is None:
             return
-        if of_type is None or after_records:
-            self._other_types = None
-            return
-        self._other_types[of_type] += 1
-        if self._other_types.total() == TYPE_TOLD_BY:
-            raise self._wrong_type(f"the first {TYPE_TOLD_BY:,} lines")
-
-    def _check_type(self) -> None:
-        """Raises InvalidBody if all lines were of another type, and they are many."""
-        if self._other_types is not None and not self.plain_bytes:
-            count = self._other_types.total()
-            if count >= FEWEST_OF_ANOTHER_TYPE:
-                raise self._wrong_type(f"all {count} lines")
+        for count, (at, invalid) in enumerate(part.refused):
+            if invalid.of_type is None or self.plain_bytes or part.start + count != at:
+                self._other_types = None
+                return
+            self._other_types[invalid.of_type] += 1
+            if self._other_types.total() == TYPE_TOLD_BY:
+                raise self._wrong_type(f"the first {TYPE_TOLD_BY:,} lines")
 
     def _wrong_type(self, lines: str) -> InvalidBody:
         types = " and ".join(sorted(self._other_types or ()))
@@ -253,24 +242,21 @@ def _one(group: Sequence[DayLines]) -> DayLines:
     return DayLines(
         resource_type=group[0].resource_type,
         day=group[0].day,
-        lines=[line for day in group for line in day.lines],
+        text=b"".join(day.text for day in group),
+        records=sum(day.records for day in group),
         accounts=frozenset().union(*(day.accounts for day in group)),
-        plain_bytes=sum(day.plain_bytes for day in group),
     )
 
 
-def _line_number(refusal: Refusal) -> int:
-    return refusal.line_number
-
-
 class _Gathered:
-    """The lines of one day in a part so far."""
+    """The lines of one day so far."""
 
-    __slots__ = ("accounts", "add", "day", "lines", "note")
-
-    def __init__(self, day: Day | None) -> None:
-        self.day = day
-        self.lines: list[bytes] = []
+    def __init__(self) -> None:
+        self.texts: list[bytes] = []
         self.accounts: set[AccountSid] = set()
-        self.add = self.lines.append  # bound once: only these two are called for every record
-        self.note = self.accounts.add
+        self.records = 0
+
+    def add(self, texts: Iterable[bytes], accounts: Iterable[AccountSid], *, records: int) -> None:
+        self.texts += texts
+        self.accounts.update(accounts)
+        self.records += records

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from datetime import datetime
 
 from dayfile.clock import Clock
 from dayfile.intake.authorization import Gate
 from dayfile.intake.batch import Batch, DayLines, PendingSegment, Sorting, without_value
-from dayfile.intake.body import Line
 from dayfile.intake.idempotency import KeyedBody, stored
+from dayfile.intake.lines import Lines
 from dayfile.intake.rejections import RejectionWriter, are_few
 from dayfile.intake.segment_writer import SegmentWriter
+from dayfile.model.block_reader import BlockReader
 from dayfile.model.receipt import Receipt, Refusal
-from dayfile.model.record import RecordReader
 from dayfile.model.resource import ResourceType
 from dayfile.model.secret import Randomness
 from dayfile.store.database import Database
@@ -47,7 +48,7 @@ class BatchReader:
 
     def read(
         self,
-        lines: Iterable[Line],
+        lines: Iterable[Lines],
         resource_type: ResourceType,
         gate: Gate,
         *,
@@ -63,30 +64,29 @@ class BatchReader:
         """
         sid = "RC" + self._randomness.hex(_SID_DIGITS)
         taken = _Taken(self._sorting(resource_type, gate, checks_type=checks_type), source=source or sid)
-        lines = iter(lines)
         try:
-            while taken.sorting.fill(lines, part_bytes=self._part_bytes):
-                self._write_away(taken)
+            for some in lines:
+                for _ in taken.sorting.add(some):
+                    self._write_away(taken)
+            taken.sorting.end()
             return self._batch(taken, self._write_rest(taken), sid=sid, keyed=keyed)
         except BaseException:
             self._writer.give_up(taken.segments)
             self._rejections.give_up(taken.refused_upload)
             raise
 
-    def read_kept(self, lines: Iterable[Line], resource_type: ResourceType, gate: Gate) -> Batch:
+    def read_kept(self, lines: Lines, resource_type: ResourceType, gate: Gate) -> Batch:
         """Read a few lines that are already kept as rejections, and write nothing; the batch has all refusals.
 
         Raises what `read` raises.
         """
         taken = _Taken(self._sorting(resource_type, gate, checks_type=False), source="")
-        lines = iter(lines)
-        while taken.sorting.fill(lines, part_bytes=self._part_bytes):
-            pass
+        deque(taken.sorting.add(lines), maxlen=0)
         return self._batch(taken, taken.sorting.drain(), sid="RC" + self._randomness.hex(_SID_DIGITS), keyed=None)
 
     def _sorting(self, resource_type: ResourceType, gate: Gate, *, checks_type: bool) -> Sorting:
-        reader = RecordReader(resource_type, keep_dropped=self._keep_dropped, now=self._latest.time())
-        return Sorting(resource_type, gate=gate, parse=reader.parse, checks_type=checks_type)
+        reader = BlockReader(resource_type, keep_dropped=self._keep_dropped, now=self._latest.time())
+        return Sorting(resource_type, gate=gate, reader=reader, checks_type=checks_type)
 
     def _write_away(self, taken: _Taken) -> None:
         """Write lines and refusals that are enough for a part before the rest is read."""

@@ -23,6 +23,7 @@ from typing import Any, Final, Protocol
 from dayfile.errors import InvalidBody, TooLarge
 from dayfile.files import zstd
 from dayfile.intake.json_array import JsonArray
+from dayfile.intake.lines import NO_LINES, Lines
 from dayfile.model.file_format import HEAD_BYTES, find_foreign_format
 from dayfile.model.record import MAX_LINE_BYTES
 from dayfile.model.strictjson import BYTE_ORDER_MARK
@@ -33,9 +34,6 @@ except ImportError:
     _engine: Any = zlib
 else:
     _engine = isal_zlib  # several times as fast, with the same answers
-
-Line = tuple[int, bytes]
-"""A line's number and its bytes. Numbers, from 1, count elements, or lines with the empty ones, which are left out."""
 
 BLOCK_BYTES = 1024 * 1024
 """The approximate bytes of plain text that are split into one list of lines."""
@@ -79,17 +77,16 @@ def find_compression(start: bytes) -> Compression | None:
     return None
 
 
-def read_lines(blocks: Iterable[bytes], *, compression: Compression | None, max_bytes: int | None) -> Iterator[Line]:
-    """Yield the lines of a body that comes in blocks; raises what a LineSplitter raises."""
+def read_lines(blocks: Iterable[bytes], *, compression: Compression | None, max_bytes: int | None) -> Iterator[Lines]:
+    """Yield the lines of a body that comes in blocks, some MiB at a time; raises what a LineSplitter raises."""
     splitter = LineSplitter(compression=compression, max_bytes=max_bytes)
     for block in blocks:
-        for lines in splitter.feed(block):
-            yield from lines
-    yield from splitter.finish()
+        yield from splitter.feed(block)
+    yield splitter.finish()
 
 
 class LineSplitter:
-    """A splitter of a body into lists of lines, each of some MiB at most, from chunks of any size, as they arrive.
+    """A splitter of a body into lines, some MiB of them at a time, from chunks of any size, as they arrive.
 
     However a body is cut into chunks, its lines are the same.
     """
@@ -116,8 +113,8 @@ class LineSplitter:
         self._blank_lines = 0  # before anything else
         self._form: _Rows | JsonArray | None = None  # not known before there is a byte that is not white space
 
-    def feed(self, chunk: bytes) -> Iterator[list[Line]]:
-        """Yield the lists that a chunk completes; take all before the next chunk. Raises InvalidBody, TooLarge."""
+    def feed(self, chunk: bytes) -> Iterator[Lines]:
+        """Yield the lines that a chunk completes; take all before the next chunk. Raises InvalidBody, TooLarge."""
         for block in self._blocks(chunk):
             self._count(len(block))
             self._waiting.append(block)
@@ -125,12 +122,15 @@ class LineSplitter:
             if self._waiting_bytes >= self._block_bytes:
                 yield self._split()
 
-    def finish(self) -> list[Line]:
+    def finish(self) -> Lines:
         """Return the last lines of a body that is over; raises InvalidBody if it was cut off."""
         if self._inflater is not None:
             self._inflater.finish()
         lines = self._split(is_last=True)
-        return lines if self._form is None else lines + self._form.finish()
+        if self._form is None:
+            return lines
+        last = self._form.finish()
+        return Lines([*lines.numbers, *last.numbers], [*lines.texts, *last.texts])
 
     def _blocks(self, chunk: bytes) -> Iterable[bytes]:
         if self._inflater is not None:
@@ -144,7 +144,7 @@ class LineSplitter:
         if self._max_bytes is not None and self._plain_bytes > self._max_bytes:
             raise TooLarge(f"the body is over {self._max_bytes} bytes of plain text: send it in smaller parts")
 
-    def _split(self, *, is_last: bool = False) -> list[Line]:
+    def _split(self, *, is_last: bool = False) -> Lines:
         block = b"".join(self._waiting)
         self._waiting = []
         self._waiting_bytes = 0
@@ -153,7 +153,7 @@ class LineSplitter:
         text = self._without_blank(block)
         if not text or (len(text) < HEAD_BYTES and not is_last):
             self._waiting = [text]  # what it is does not depend on where it is cut
-            return []
+            return NO_LINES
         self._check_format(text[:HEAD_BYTES])
         if text.startswith(_ARRAY):
             self._form = JsonArray(max_bytes=self._max_line_bytes)
@@ -194,30 +194,33 @@ class _Rows:
         self._kept_bytes = max_bytes + 1
         self._begun = b""  # the beginning of an unfinished line
 
-    def split(self, block: bytes) -> list[Line]:
+    def split(self, block: bytes) -> Lines:
         """Return the lines that end in this block."""
         end = block.rfind(b"\n")
         if end < 0:
             # One byte more than is kept: if the last one is a carriage return, the line is still too long.
             self._begun = (self._begun + block)[: self._kept_bytes + 1]
-            return []
+            return NO_LINES
         whole = self._begun + block[:end]
         self._begun = block[end + 1 :]
         return self._lines(whole)
 
-    def finish(self) -> list[Line]:
+    def finish(self) -> Lines:
         """Return the last line of the body, if it had no newline."""
         return self._lines(self._begun)
 
-    def _lines(self, whole: bytes) -> list[Line]:
-        lines = whole.split(b"\n")
-        first = self._number
-        self._number += len(lines)
+    def _lines(self, whole: bytes) -> Lines:
+        texts = whole.split(b"\n")
+        numbers = range(self._number, self._number + len(texts))
+        self._number += len(texts)
         if b"\r" in whole:
-            lines = [line.removesuffix(b"\r") for line in lines]
+            texts = [text.removesuffix(b"\r") for text in texts]
         if len(whole) > self._kept_bytes:
-            lines = [line[: self._kept_bytes] for line in lines]
-        return [(number, line) for number, line in enumerate(lines, first) if line.strip(_SPACE)]
+            texts = [text[: self._kept_bytes] for text in texts]
+        if all(texts) and not any(map(bytes.isspace, texts)):
+            return Lines(numbers, texts)
+        kept = [at for at, text in enumerate(texts) if text.strip(_SPACE)]
+        return Lines([numbers[at] for at in kept], [texts[at] for at in kept])
 
 
 class Inflater:

@@ -7,15 +7,17 @@ than that they are accepted once more, which changes no export.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
+from itertools import accumulate, chain
 from typing import BinaryIO
 
-from dayfile.intake.body import Line, find_compression, read_lines
+from dayfile.intake.body import find_compression, read_lines
 from dayfile.intake.idempotency import Fingerprint
+from dayfile.intake.lines import Lines
 from dayfile.intake.pipeline import Chunk, Intake
 from dayfile.model.receipt import LISTED_REJECTIONS, Receipt, Refusal
 from dayfile.model.resource import ResourceType
@@ -75,21 +77,13 @@ class FileIntake:
             summary.add(underway.result())
         return summary.receipt()
 
-    def _chunks(self, lines: Iterable[Line], resource_type: ResourceType, source: str) -> Iterator[Chunk]:
+    def _chunks(self, lines: Iterable[Lines], resource_type: ResourceType, source: str) -> Iterator[Chunk]:
         fingerprint = Fingerprint(resource_type)
-        chunk: list[Line] = []
-        size, is_first = 0, True
         new = partial(Chunk, resource_type=resource_type, source=source)
-        for line in lines:
-            chunk.append(line)
-            size += len(line[1])
-            if size >= self._chunk_bytes:
-                fingerprint.update(chunk)
-                yield new(lines=chunk, is_first=is_first, digest=fingerprint.hexdigest())
-                chunk, size, is_first = [], 0, False
-        if chunk:
-            fingerprint.update(chunk)
-            yield new(lines=chunk, is_first=is_first, digest=fingerprint.hexdigest())
+        for number, chunk in enumerate(_cut(lines, self._chunk_bytes)):
+            for some in chunk:
+                fingerprint.update(some)
+            yield new(lines=chunk, is_first=number == 0, digest=fingerprint.hexdigest())
 
 
 class _Summary:
@@ -114,6 +108,25 @@ class _Summary:
             chunks=self._chunks,
             repeated=self._repeated,
         )
+
+
+def _cut(blocks: Iterable[Lines], chunk_bytes: int) -> Iterator[list[Lines]]:
+    """Yield lines in chunks, each of which ends with the line that completes it: they do not depend on the blocks."""
+    chunk: list[Lines] = []
+    size = 0
+    for block in blocks:
+        rest = block
+        while rest.texts:
+            sizes = list(accumulate(map(len, rest.texts), initial=size))
+            count = bisect_left(sizes, chunk_bytes, lo=1)
+            chunk.append(Lines(rest.numbers[:count], rest.texts[:count]))
+            size = sizes[min(count, len(rest.texts))]
+            rest = Lines(rest.numbers[count:], rest.texts[count:])
+            if size >= chunk_bytes:
+                yield chunk
+                chunk, size = [], 0
+    if chunk:
+        yield chunk
 
 
 def _blocks(stream: BinaryIO, on_progress: Callable[[int], None]) -> Iterator[bytes]:

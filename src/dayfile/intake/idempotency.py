@@ -11,19 +11,17 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import islice
 
 import msgspec
 
 from dayfile.errors import Conflict, InFlight
-from dayfile.intake.body import Line
+from dayfile.intake.lines import Lines
 from dayfile.model.receipt import Receipt, Refusal
 from dayfile.model.resource import ResourceType
 from dayfile.store.database import Database
 from dayfile.store.receipts import StoredReceipt
 
 _RETRY_AFTER_SECONDS = 1
-_LINES_AT_ONCE = 1000  # hashed together: hashing them one by one costs more than the hash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,16 +92,17 @@ class Fingerprint:
     def __init__(self, resource_type: ResourceType) -> None:
         self._hash = sha256(f"{resource_type.name}\n".encode())
 
-    def watch(self, lines: Iterable[Line]) -> Iterator[Line]:
-        """Yield the same lines, and add each to the fingerprint."""
-        lines = iter(lines)
-        while some := list(islice(lines, _LINES_AT_ONCE)):
-            self.update(some)
-            yield from some
+    def watch(self, blocks: Iterable[Lines]) -> Iterator[Lines]:
+        """Yield the same lines, and add them to the fingerprint."""
+        for lines in blocks:
+            self.update(lines)
+            yield lines
 
-    def update(self, lines: Iterable[Line]) -> None:
+    def update(self, lines: Lines) -> None:
         """Add more lines to the fingerprint."""
-        self._hash.update(b"".join([b"%b\n" % line for _, line in lines]))
+        if lines.texts:
+            self._hash.update(b"\n".join(lines.texts))
+            self._hash.update(b"\n")
 
     def hexdigest(self) -> str:
         """Return the fingerprint of all lines so far, in hexadecimal digits."""

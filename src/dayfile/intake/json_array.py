@@ -14,6 +14,7 @@ from typing import Final, NoReturn
 import msgspec
 
 from dayfile.errors import InvalidBody
+from dayfile.intake.lines import NO_LINES, Lines
 
 
 class _Next(Enum):
@@ -39,8 +40,8 @@ class JsonArray:
         self._in_text = False
         self._is_escaped = False  # within a text: a backslash came before the next byte
 
-    def split(self, block: bytes) -> list[tuple[int, bytes]]:
-        """Return the elements that end in this block, with their numbers; raises InvalidBody."""
+    def split(self, block: bytes) -> Lines:
+        """Return the elements that end in this block; raises InvalidBody."""
         elements: list[bytes] = []
         at, is_tried = 0, False
         while at < len(block):
@@ -50,13 +51,13 @@ class JsonArray:
                 at = self._take_rest(block, at, elements)
             else:
                 at = self._step(block, at)
-        return list(enumerate(elements, self._number - len(elements) + 1))
+        return Lines(range(self._number - len(elements) + 1, self._number + 1), elements)
 
-    def finish(self) -> list[tuple[int, bytes]]:
+    def finish(self) -> Lines:
         """End the body and return no elements, since none is left; raises InvalidBody if the array is not closed."""
         if self._next is not _Next.NOTHING:
             raise InvalidBody(f"the JSON array is cut off after element {self._number}: send all of it, up to its ]")
-        return []
+        return NO_LINES
 
     def _take_many(self, block: bytes, at: int, elements: list[bytes]) -> int:
         """Take the elements up to some boundary near the end of the block with a JSON decoder, ten times as fast.

@@ -24,9 +24,10 @@ from dayfile.files.storage import Storage
 from dayfile.intake.authorization import Authorization, Gate
 from dayfile.intake.batch import Batch
 from dayfile.intake.batch_reader import PART_BYTES, BatchReader, LatestTime
-from dayfile.intake.body import Compression, Line, read_lines
+from dayfile.intake.body import Compression, read_lines
 from dayfile.intake.group_commit import BatchCommit, BatchQueue
 from dayfile.intake.idempotency import Fingerprint, IdempotencyKey, IdempotencyKeys, KeyedBody, repeated
+from dayfile.intake.lines import Lines
 from dayfile.intake.rejections import RejectionWriter
 from dayfile.intake.retry import Retried, Retries
 from dayfile.intake.segment_writer import SegmentWriter
@@ -57,7 +58,7 @@ class Chunk:
     """Some lines of a file, and the digest by which they are recognised."""
 
     resource_type: ResourceType
-    lines: Sequence[Line]
+    lines: Sequence[Lines]
     source: str  # the file's name: rejections are filed under it
     is_first: bool  # of its file
     digest: str  # SHA-256 of everything in the file up to their end, in hexadecimal
@@ -193,7 +194,7 @@ class Intake:
             raise
 
     def _read_keyed(
-        self, lines: Iterator[Line], resource_type: ResourceType, gate: Gate, key: IdempotencyKey
+        self, lines: Iterator[Lines], resource_type: ResourceType, gate: Gate, key: IdempotencyKey
     ) -> Batch | Future[Receipt]:
         fingerprint = Fingerprint(resource_type)
         lines = fingerprint.watch(lines)

@@ -13,6 +13,7 @@ from itertools import groupby
 from dayfile.intake.authorization import Gate
 from dayfile.intake.batch import Batch
 from dayfile.intake.batch_reader import BatchReader
+from dayfile.intake.lines import Lines
 from dayfile.model.account import AccountSid
 from dayfile.model.receipt import ALL_REJECTIONS, Receipt, Rejection, RejectionFilter
 from dayfile.model.resource import ResourceType, parse_resource_type
@@ -86,7 +87,10 @@ class Retries:
 
     def _retry_type(self, resource_type: ResourceType, rejections: Collection[Rejection]) -> Retried:
         # Numbered by their ids: so those that are refused again are known. Nobody else can take a mark off a kept line.
-        lines = ((rejection.id, rejection.refusal.line.removeprefix(BYTE_ORDER_MARK)) for rejection in rejections)
+        lines = Lines(
+            [rejection.id for rejection in rejections],
+            [rejection.refusal.line.removeprefix(BYTE_ORDER_MARK) for rejection in rejections],
+        )
         batch = self._reader.read_kept(lines, resource_type, self._gate())
         refused = {refusal.line_number for refusal in batch.refusals}
         accepted = tuple(rejection.id for rejection in rejections if rejection.id not in refused)

@@ -50,7 +50,7 @@ class SegmentWriter:
 
     def _draft(self, day: DayLines) -> _Draft:
         inline = _inline(day)
-        content = None if inline is not None else segments.encode(day.lines, day.resource_type)
+        content = None if inline is not None else segments.encode(day.text, day.resource_type)
         segment = NewSegment(
             resource_type=day.resource_type,
             day=day.day,
@@ -59,8 +59,8 @@ class SegmentWriter:
             if content is None
             else segment_key(day.resource_type, day.day, self._randomness.hex(UNIQUE_DIGITS)),
             inline=inline,
-            records=len(day.lines),
-            plain_bytes=day.plain_bytes,
+            records=day.records,
+            plain_bytes=len(day.text),
             stored_bytes=len(inline or content or b""),
             accounts=pack_accounts(day.accounts),
             checksum=segments.checksum(inline or content or b""),
@@ -70,7 +70,7 @@ class SegmentWriter:
 
 def _inline(day: DayLines) -> bytes | None:
     """Return the lines in the form that is kept in the state database, if that is small enough, else None."""
-    if day.plain_bytes > INLINE_LIMIT_BYTES * _LIKELY_RATIO:
+    if len(day.text) > INLINE_LIMIT_BYTES * _LIKELY_RATIO:
         return None
-    inline = segments.encode_inline(day.lines)
+    inline = segments.encode_inline(day.text)
     return inline if len(inline) <= INLINE_LIMIT_BYTES else None

@@ -32,14 +32,9 @@ is_amount: Final = _AMOUNT.fullmatch
 """The match of a text that is a JSON number and nothing else, or None."""
 
 
-def sid_pattern(prefixes: tuple[str, ...]) -> str:
-    """Return the regular expression of a sid with one of these prefixes."""
-    return f"(?:{'|'.join(prefixes)})[0-9a-f]{{32}}"
-
-
 def sid_reader(prefixes: tuple[str, ...]) -> Read:
     """Return the function that reads a required sid."""
-    matches = re.compile(sid_pattern(prefixes)).fullmatch
+    matches = re.compile(f"(?:{'|'.join(prefixes)})[0-9a-f]{{32}}").fullmatch
     rule = f"must be {' or '.join(prefixes)} followed by 32 lower-case hexadecimal digits"
 
     def read_sid(name: str, value: Value) -> str:
@@ -140,9 +135,3 @@ READERS: Final[dict[Kind, tuple[type | None, Read]]] = {
     Kind.MOMENT: (None, _read_moment),
 }
 """For each kind, the type whose values are copied to the line unchanged, if any, and the reader of others but null."""
-
-RESPELLERS: Final[dict[Kind, Callable[[str], Value]]] = {Kind.INTEGER: integer_of, Kind.MOMENT: canonical_moment}
-"""For each kind, the fastest function from REST text to the value in the canonical line; it raises ValueError.
-
-The values are the same as by `READERS`, which are left to say what is wrong with the others.
-"""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Final
 
 from dayfile.errors import InvalidParameter
 from dayfile.model.day import Day
@@ -17,10 +16,6 @@ from dayfile.model.day import Day
 _CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 
-CANONICAL: Final = rf"{_DATE}T{_CLOCK}Z"
-"""The pattern of the canonical form. A text of this form may still not be a date of the calendar: ask `find_day`."""
-
-_matches_canonical = re.compile(CANONICAL).fullmatch
 # What is cached is bounded in number and, by these patterns, in length.
 _ISO = re.compile(rf"({_DATE})[Tt ]({_CLOCK})(?:\.[0-9]{{1,12}})?(Z|z|[+-][0-9]{{2}}(?::?[0-9]{{2}})?)")
 _ISO_WITHOUT_ZONE = re.compile(rf"{_DATE}[Tt ]{_CLOCK}(?:\.[0-9]+)?")
@@ -83,11 +78,6 @@ def _what_is_wrong(text: str) -> str:
             if pattern.search(text):
                 return rule
     return ""
-
-
-def is_canonical(text: str) -> bool:
-    """Return True if a text is a moment in the canonical form."""
-    return _matches_canonical(text) is not None and find_day(text[:10]) is not None
 
 
 def moment_text(moment: datetime) -> str:

@@ -1,28 +1,23 @@
 """Reading one raw line into one record: checked, dated and in its final bytes.
 
-This is the only place that looks into a line. Its result is stored, sealed and exported unchanged; later stages cut
-sids and times out by position (`ResourceType`) and never parse again.
-
-There are three ways through. A line that is already canonical is recognised by a typed decoder, at the speed of C. A
-line that has all documented fields, but in another order or spelled as in the REST API, is read by such a decoder as
-well, and respelled. Every other line is read exactly, name by name. The first two ways never decide that a line is bad:
-they either give the result of the third or leave the line to it.
+This says what a line means. Its result is stored, sealed and exported unchanged; later stages cut sids and times out by
+position (`ResourceType`) and never parse again. Every line is read exactly, name by name; `block_reader.py` reads many
+at once with the same outcome, and leaves to this what is out of the ordinary.
 """
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from dayfile.errors import InvalidRecord
 from dayfile.model.account import AccountSid
 from dayfile.model.day import FIRST_DAY, Day
-from dayfile.model.fields import is_amount, of_another_type
+from dayfile.model.fields import of_another_type
 from dayfile.model.line_codec import codec_of, encode_lines
-from dayfile.model.moment import find_day, is_canonical, moment_text
+from dayfile.model.moment import find_day, moment_text
 from dayfile.model.resource import ResourceType
 from dayfile.model.strictjson import Value, lines_lost, parse_object, shown, too_deep
 
@@ -66,69 +61,13 @@ class RecordReader:
         _check_length(len(line), line)
         text = bytes(line).strip(_SPACE)
         _check_length(len(text) + 1, text)
-        head = self._codec.match_head(text)
-        record = self._recognise(text, head) if head else self._respell(text)
-        return record or self._read(text)
-
-    def _recognise(self, text: bytes, head: re.Match[bytes]) -> Record | None:
-        """Return the record of a line in final form, its optional fields in any order; None if it may be another."""
-        layout = self._codec
-        try:
-            draft = layout.decode(text)
-        except (ValueError, RecursionError):
-            return None
-        line = encode_lines([draft])
-        if not _has_same_length(line, text):
-            return None
-        for name in layout.moments:
-            moment = getattr(draft, name)
-            if moment is not None and not is_canonical(moment):
-                return None
-        return self._settled(draft, line, head)
-
-    def _respell(self, text: bytes) -> Record | None:
-        """Return the record of a line with all documented fields, in REST form or any order; None for other lines."""
-        layout = self._codec
-        try:
-            draft = layout.decode_spelled(text)
-            if not _says_as_much(encode_lines([draft]), text):
-                return None
-            for name, respell in layout.spelled:
-                value = getattr(draft, name)
-                if type(value) is str:
-                    setattr(draft, name, respell(value))
-        except (ValueError, RecursionError):
-            return None
-        if not self._keep_dropped:
-            for name in self._dropped:
-                setattr(draft, name, msgspec.UNSET)
-        line = encode_lines([draft])
-        head = layout.match_head(line)
-        return self._settled(draft, line, head) if head else None
-
-    def _settled(self, draft: Any, line: bytes, head: re.Match[bytes]) -> Record | None:
-        """Return the record of a final line if its amounts are numbers and its dates valid, else None."""
-        for name in self._codec.amounts:
-            amount = getattr(draft, name)
-            if amount is not None and not is_amount(amount):
-                return None
-        if not self._oldest <= draft.date_created <= self._newest:
-            return None
-        day = find_day(head[1].decode())
-        if day is None or find_day(head[2].decode()) is None:
-            return None
-        return Record(draft.account_sid, day, line)
-
-    def _read(self, text: bytes) -> Record:
-        """Return the record of any line; raises InvalidRecord, which says what is wrong with it."""
-        layout = self._codec
-        fields = layout.blank | parse_object(text)
-        for name, read in layout.needed:
+        fields = self._codec.blank | parse_object(text)
+        for name, read in self._codec.needed:
             try:
                 fields[name] = read(name, fields[name])
             except InvalidRecord as invalid:
                 raise of_another_type(invalid, fields, self._resource_type) from invalid
-        for name, final, read in layout.optional:
+        for name, final, read in self._codec.optional:
             value = fields[name]
             if value is not None and type(value) is not final:
                 fields[name] = read(name, value)
@@ -147,28 +86,6 @@ class RecordReader:
             rule = f"must be from {self._oldest} to {self._newest}, 24 hours from now; got {created}"
             raise InvalidRecord("date_created", rule)
         return day
-
-
-def _has_same_length(line: bytes, text: bytes) -> bool:
-    """Return True if a text is no longer than the line that was made of it: then the line has all of it."""
-    # The encoder writes every value in its shortest form, without white space, and each name once: it can only shorten.
-    return len(line) == len(text) + 1
-
-
-def _says_as_much(line: bytes, text: bytes) -> bool:
-    """Return True if a line that was written from what was read of a text has as many names and values as the text.
-
-    If not, the text has a name twice, which the decoder does not see: it keeps the last.
-    """
-    if _has_same_length(line, text):
-        return True
-    # Count the quotes around them. One within a value is escaped in the line, and escaped or spelled as \u0022 in the
-    # text. A closing one after a backslash is taken for such; if it is in the text, it is in the line, unless it stands
-    # around what is lost: then the opening one tells.
-    quotes = text.count(b'"') - line.count(b'"')
-    if b"\\" in line:
-        quotes -= text.count(b'\\"') - line.count(b'\\"')
-    return quotes == 0
 
 
 def _line(fields: dict[str, Value]) -> bytes:

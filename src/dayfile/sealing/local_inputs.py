@@ -57,7 +57,7 @@ def segments_of(
     for number, lines in enumerate(_batches(formers, storage)):
         path = scratch / f"former-{number}"
         with disk.reported("write to the scratch folder"):
-            path.write_bytes(segments.encode(lines, resource_type))
+            path.write_bytes(segments.encode(b"".join(lines), resource_type))
         yield path
 
 

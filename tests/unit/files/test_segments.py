@@ -30,14 +30,14 @@ def lines(count: int, *, body: str = "x") -> list[bytes]:
     return [reader.parse(one.line()).line for one in sent]
 
 
-SEGMENT = segments.encode(lines(50), MESSAGES)
+SEGMENT = segments.encode(b"".join(lines(50)), MESSAGES)
 BLOCKS = places(pq.read_metadata(io.BytesIO(SEGMENT)))
 
 
 def test_lines_come_back_in_order_of_arrival() -> None:
     """They stand in the order of the day file, and in several blocks; what arrived when is not lost by that."""
     sent = lines(12, body="x" * 600_000)
-    segment = segments.encode(sent, MESSAGES)
+    segment = segments.encode(b"".join(sent), MESSAGES)
     assert len(places(pq.read_metadata(io.BytesIO(segment)))) > 1
     assert segments.decode(segment) == sent
 

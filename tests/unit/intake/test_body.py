@@ -6,6 +6,7 @@ import json
 import lzma
 import tracemalloc
 import zlib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -19,7 +20,6 @@ from dayfile.intake.body import (
     FILE_WINDOW_LOG,
     SENT_WINDOW_LOG,
     Compression,
-    Line,
     LineSplitter,
     read_lines,
 )
@@ -32,8 +32,16 @@ GZIP, ZSTD = Compression.GZIP, Compression.ZSTD
 each_compression = pytest.mark.parametrize("compression", Compression, ids=lambda one: one.value)
 
 
+Line = tuple[int, bytes]
+
+
+def _read(chunks: Iterable[bytes], *, compression: Compression | None, max_bytes: int | None) -> Iterator[Line]:
+    for lines in read_lines(chunks, compression=compression, max_bytes=max_bytes):
+        yield from zip(*lines, strict=True)
+
+
 def _lines(body: bytes, *, compression: Compression | None = None) -> list[Line]:
-    return list(read_lines([body], compression=compression, max_bytes=None))
+    return list(_read([body], compression=compression, max_bytes=None))
 
 
 def _packed(plain: bytes, compression: Compression | None) -> bytes:
@@ -126,7 +134,7 @@ def test_zstd_frames_that_readers_skip_are_skipped() -> None:
     skipped = b"\x50\x2a\x4d\x18\x04\x00\x00\x00abcd"
     body = skipped + zstd.compress(b"a\n") + skipped + zstd.compress(b"b\n")
     chunks = [body[at : at + 1] for at in range(len(body))]
-    assert list(read_lines(chunks, compression=ZSTD, max_bytes=None)) == [(1, b"a"), (2, b"b")]
+    assert list(_read(chunks, compression=ZSTD, max_bytes=None)) == [(1, b"a"), (2, b"b")]
 
 
 def test_a_zstd_body_needs_bounded_memory_to_be_read() -> None:
@@ -136,9 +144,9 @@ def test_a_zstd_body_needs_bounded_memory_to_be_read() -> None:
         packer = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: window_log})
         return packer.compress(b"a\n") + packer.flush()
 
-    assert list(read_lines([packed(SENT_WINDOW_LOG)], compression=ZSTD, max_bytes=100)) == [(1, b"a")]
+    assert list(_read([packed(SENT_WINDOW_LOG)], compression=ZSTD, max_bytes=100)) == [(1, b"a")]
     with pytest.raises(InvalidBody, match="window of at most 8388608 bytes"):
-        list(read_lines([packed(SENT_WINDOW_LOG + 1)], compression=ZSTD, max_bytes=100))
+        list(_read([packed(SENT_WINDOW_LOG + 1)], compression=ZSTD, max_bytes=100))
     assert _lines(packed(FILE_WINDOW_LOG), compression=ZSTD) == [(1, b"a")]
     with pytest.raises(InvalidBody, match="window"):
         _lines(packed(FILE_WINDOW_LOG + 1), compression=ZSTD)
@@ -246,7 +254,7 @@ def test_a_file_of_another_kind_is_refused_as_a_whole(body: bytes, name: str, co
     sent = _packed(b"\n" + body, compression)
     for chunks in ([sent], [sent[at : at + 1] for at in range(len(sent))]):
         with pytest.raises(InvalidBody, match=name):
-            list(read_lines(chunks, compression=compression, max_bytes=10_000))
+            list(_read(chunks, compression=compression, max_bytes=10_000))
 
 
 @pytest.mark.parametrize("compression", [None, *Compression])
@@ -254,9 +262,9 @@ def test_a_body_over_the_limit_of_plain_bytes_is_too_large(compression: Compress
     """The limit is on what has to be worked on, not on what came over the wire."""
     plain = b"x\n" * 5000
     body = _packed(plain, compression)
-    assert len(list(read_lines([body], compression=compression, max_bytes=10_000))) == 5000
+    assert len(list(_read([body], compression=compression, max_bytes=10_000))) == 5000
     with pytest.raises(TooLarge, match="9999 bytes"):
-        list(read_lines([body], compression=compression, max_bytes=9_999))
+        list(_read([body], compression=compression, max_bytes=9_999))
 
 
 @pytest.mark.parametrize(
@@ -271,7 +279,7 @@ def test_no_body_takes_more_memory_than_some_batches(start: bytes, filling: byte
     body = b"".join(map(packer.compress, blocks)) + packer.flush()
     tracemalloc.start()
     try:
-        taken = sum(1 for _ in read_lines([body], compression=compression, max_bytes=None))
+        taken = sum(1 for _ in _read([body], compression=compression, max_bytes=None))
     except InvalidBody:
         taken = 0
     peak = tracemalloc.get_traced_memory()[1]
@@ -292,21 +300,21 @@ def test_an_overlong_line_arrives_cut_and_costs_no_other_line(excess: int) -> No
     body = b"[{},%b,{}]" % text
     chunks = [body[start : start + 700_000] for start in range(0, len(body), 700_000)]
     kept = [(1, b"{}"), (2, text[: MAX_LINE_BYTES + 1]), (3, b"{}")]
-    assert list(read_lines(chunks, compression=None, max_bytes=None)) == _lines(body) == kept
+    assert list(_read(chunks, compression=None, max_bytes=None)) == _lines(body) == kept
 
 
 def test_an_overlong_line_is_not_cut_to_one_that_is_not() -> None:
     """A carriage return where it is cut is none that ends it."""
     line = b"x" * MAX_LINE_BYTES + b"\r" + b"x" * (BLOCK_BYTES - 1)
     chunks = [line[:BLOCK_BYTES], line[BLOCK_BYTES:], b"\nb\n"]
-    assert list(read_lines(chunks, compression=None, max_bytes=None)) == [(1, line[: MAX_LINE_BYTES + 1]), (2, b"b")]
+    assert list(_read(chunks, compression=None, max_bytes=None)) == [(1, line[: MAX_LINE_BYTES + 1]), (2, b"b")]
 
 
 def test_a_byte_order_mark_is_one_only_where_the_body_begins() -> None:
     """Anywhere else it is text that does not belong there, and what it stands before is no array."""
     body = b" " * BLOCK_BYTES + MARK + b"[1]\n"
     chunks = [body[:BLOCK_BYTES], body[BLOCK_BYTES:]]
-    assert list(read_lines(chunks, compression=None, max_bytes=None)) == _lines(body) == [(1, MARK + b"[1]")]
+    assert list(_read(chunks, compression=None, max_bytes=None)) == _lines(body) == [(1, MARK + b"[1]")]
 
 
 def _outcome(
@@ -319,10 +327,10 @@ def _outcome(
         at = turn = 0
         while at < len(body):
             size = sizes[turn % len(sizes)]
-            for batch in splitter.feed(body[at : at + size]):
-                lines += batch
+            for some in splitter.feed(body[at : at + size]):
+                lines += zip(*some, strict=True)
             at, turn = at + size, turn + 1
-        return lines + splitter.finish()
+        return [*lines, *zip(*splitter.finish(), strict=True)]
     except InvalidBody:
         return "refused"
 
@@ -359,6 +367,6 @@ def test_the_elements_of_an_array_are_what_a_json_reader_finds(
     """Whatever an element holds, and however the array is laid out, its elements are the array's."""
     splitter = LineSplitter(compression=None, max_bytes=None, block_bytes=block_bytes)
     body = json.dumps(elements, indent=indent, ensure_ascii=False).encode()
-    lines = [line for batch in splitter.feed(body) for line in batch] + splitter.finish()
+    lines = [line for some in (*splitter.feed(body), splitter.finish()) for line in zip(*some, strict=True)]
     assert [(number, json.loads(line)) for number, line in lines] == list(enumerate(elements, 1))
     assert all(line == line.strip() for _, line in lines)

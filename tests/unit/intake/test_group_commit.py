@@ -25,9 +25,9 @@ def _batch(name: str, *, size: int = 10) -> Batch:
     lines = DayLines(
         resource_type=MESSAGES,
         day=DAY,
-        lines=[name.encode()],
+        text=name.encode().ljust(size),
+        records=1,
         accounts=frozenset({AccountSid("AC" + "0" * 32)}),
-        plain_bytes=size,
     )
     return Batch(
         receipt=Receipt(sid=name, accepted=1, rejected=0, refusals=()),

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from dayfile.model.moment import canonical_moment, find_day, is_canonical, moment_text
+from dayfile.model.moment import canonical_moment, find_day, moment_text
 
 
 @pytest.mark.parametrize(
@@ -79,13 +79,6 @@ def test_what_is_no_moment_is_refused_by_its_rule(text: str, rule: str) -> None:
     """A guessed zone or a repaired date puts a record into the wrong day without anybody noticing."""
     with pytest.raises(ValueError, match=rule):
         canonical_moment(text)
-
-
-def test_only_the_canonical_form_is_canonical() -> None:
-    """Lines are compared and cut by position: another width or another zone would break both."""
-    assert is_canonical("2024-02-29T23:59:59Z")
-    others = ["2023-02-29T23:59:59Z", "2024-02-29T23:59:59+00:00", "2024-02-29T23:59:59.0Z", "2024-02-29t23:59:59Z"]
-    assert not any(map(is_canonical, others))
 
 
 def test_a_moment_is_written_in_utc_without_its_fraction() -> None:

@@ -34,29 +34,6 @@ def test_every_documented_field_is_there_and_null_when_it_is_unknown(resource_ty
     assert all(line[field.name] is None for field in resource_type.fields)
 
 
-@each_type
-def test_lines_in_final_form_take_the_short_way(resource_type: ResourceType) -> None:
-    """Intake is as fast as this holds; nothing else would show that it no longer does."""
-    reader = RecordReader(resource_type, now=NOW)
-    line = (LINES / f"{resource_type.name.lower()}.line.json").read_bytes().strip()
-    head = reader._codec.match_head(line)
-    assert head
-    assert reader._recognise(line, head) == reader._read(line)
-
-
-@each_type
-@pytest.mark.parametrize("keep_dropped", [False, True])
-def test_lines_as_the_rest_api_writes_them_take_the_second_way(
-    resource_type: ResourceType, *, keep_dropped: bool
-) -> None:
-    """Most platforms send what that API gave them, with spaces or without, escaped or not."""
-    reader = RecordReader(resource_type, keep_dropped=keep_dropped, now=NOW)
-    members = json.loads((LINES / f"{resource_type.name.lower()}.rest.json").read_bytes())
-    compact = json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode()
-    backwards = json.dumps(dict(reversed(members.items()))).encode()
-    assert reader._respell(compact) == reader._respell(backwards) == reader._read(compact)
-
-
 def test_reading_records_leaves_nothing_behind() -> None:
     """Intake runs for months: an object a record that nobody frees would end it."""
     reader = RecordReader(MESSAGES, now=NOW)

@@ -31,7 +31,7 @@ def draws_progress(scratch: Path) -> bool:
     sent = Sent(account=a_sid("AC", "a"), name="m", created=moment, updated=moment)
     record = RecordReader(MESSAGES, now=datetime(2026, 10, 2, tzinfo=UTC)).parse(sent.line())
     path = scratch / "segment"
-    path.write_bytes(segments.encode([record.line], MESSAGES))
+    path.write_bytes(segments.encode(record.line, MESSAGES))
     with newest_lines(
         [Waiting(id=1, path=path)],
         MESSAGES,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dayfile.intake.pipeline import IncomingBatch
-from dayfile.model import record
+from dayfile.model import fields
 from dayfile.model.line_codec import encode_lines
 from dayfile.model.resource import MESSAGES
 from tests.support.record_lines import a_record
@@ -23,7 +23,7 @@ def test_what_is_stored_stays_when_a_rule_becomes_stricter(tmp_path: Path, monke
     account = an_account(world.database)
     old = a_record(MESSAGES, account_sid=account.sid, date_created=AT, date_updated=AT, price="n/a")
     with monkeypatch.context() as before:
-        before.setattr(record, "is_amount", bool)
+        before.setattr(fields, "is_amount", bool)
         line = encode_lines([old])
         batch = IncomingBatch(
             caller=OPERATOR, resource_type=MESSAGES, blocks=iter([line]), compression=None, idempotency_key=None

@@ -1,0 +1,118 @@
+"""Codecs of blocks: how many lines of a resource type are read into objects, and written with their fields in order.
+
+They are tolerant in what can be put right later: fields may be missing, integers may be text, amounts may be numbers,
+and some undocumented fields may be there. They lose what JSON's readers lose, a name that comes twice.
+"""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from operator import attrgetter
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from dayfile.model.fields import MAX_INTEGER, MIN_INTEGER
+from dayfile.model.resource import Kind, ResourceType
+
+MISSING: Final = msgspec.Raw(b"null\x00")
+"""The value of a documented field that a line has not: null, with a mark that no JSON has."""
+
+MARK: Final = b"\x00"
+"""The mark."""
+
+_CODECS_REMEMBERED = 64  # senders choose the undocumented fields
+
+_TYPES: Final[dict[Kind, Any]] = {
+    Kind.TEXT: str | None,
+    Kind.INTEGER: Annotated[int, msgspec.Meta(ge=MIN_INTEGER, le=MAX_INTEGER)] | str | None,
+    Kind.AMOUNT: msgspec.Raw,
+    Kind.BOOLEAN: bool | None,
+    Kind.MOMENT: str | None,
+}
+_DROPPED: Final[Any] = str | dict[str, str] | None | msgspec.UnsetType
+_EXTRA: Final[Any] = msgspec.Raw | msgspec.UnsetType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """The values of one field in the objects of a block."""
+
+    name: str
+    attribute: str
+    get: Callable[[Any], Any]
+
+    @classmethod
+    def of(cls, name: str, attribute: str | None = None) -> Column:
+        """Return the column of a field, kept in an attribute of its name or another one."""
+        attribute = attribute or (f"{name}_" if keyword.iskeyword(name) else name)
+        return cls(name=name, attribute=attribute, get=attrgetter(attribute))
+
+    def values(self, drafts: Sequence[Any]) -> list[Any]:
+        """Return the value of each object."""
+        return list(map(self.get, drafts))
+
+    def replace(self, drafts: Sequence[Any], values: Iterable[Any]) -> None:
+        """Set the value of each object."""
+        attribute = self.attribute
+        for draft, value in zip(drafts, values, strict=True):
+            setattr(draft, attribute, value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BlockCodec:
+    """The parser of blocks of one resource type, and the columns of what it makes."""
+
+    decode: Callable[[bytes], list[Any]]  # of lines into objects; raises ValueError or RecursionError
+    sids: tuple[tuple[Column, tuple[str, ...]], ...]  # texts, with the prefixes that they may have
+    account: Column  # one of them
+    created: Column  # one of the moments
+    moments: tuple[Column, ...]  # a text, or None or MISSING in those that are not needed
+    integers: tuple[Column, ...]  # an integer, a text, None or MISSING
+    amounts: tuple[Column, ...]  # Raw
+    dropped: tuple[Column, ...]  # anything or UNSET
+    extras: tuple[Column, ...]  # undocumented: Raw or UNSET
+    names: frozenset[str]  # of all
+
+
+@lru_cache(maxsize=_CODECS_REMEMBERED)
+def block_codec(resource_type: ResourceType, extras: tuple[str, ...] = ()) -> BlockCodec:
+    """Return the codec of a resource type for lines that may have some undocumented fields, in this order."""
+    keys = tuple((Column.of(key.name), key.prefixes) for key in resource_type.key_fields)
+    account, created, updated = (Column.of(name) for name in ("account_sid", "date_created", "date_updated"))
+    optional = {field: Column.of(field.name) for field in resource_type.fields}
+    others = tuple(Column.of(name, f"extra_{number}") for number, name in enumerate(extras))
+    dropped = tuple(Column.of(name) for name in resource_type.dropped)
+
+    needed = [*(column for column, _ in keys), account, created, updated]
+    fields: list[Any] = [(column.attribute, str) for column in needed]
+    fields += [(column.attribute, _TYPES[field.kind], MISSING) for field, column in optional.items()]
+    fields += [(column.attribute, _EXTRA, msgspec.UNSET) for column in others]
+    fields += [(column.attribute, _DROPPED, msgspec.UNSET) for column in dropped]
+    columns = [*needed, *optional.values(), *others, *dropped]
+    struct = msgspec.defstruct(
+        resource_type.name,
+        fields,
+        rename={column.attribute: column.name for column in columns},
+        forbid_unknown_fields=True,
+        gc=False,
+    )
+
+    def of_kind(kind: Kind) -> tuple[Column, ...]:
+        return tuple(column for field, column in optional.items() if field.kind is kind)
+
+    return BlockCodec(
+        decode=msgspec.json.Decoder(struct).decode_lines,
+        sids=(*keys, (account, ("AC",))),
+        account=account,
+        created=created,
+        moments=(created, updated, *of_kind(Kind.MOMENT)),
+        integers=of_kind(Kind.INTEGER),
+        amounts=of_kind(Kind.AMOUNT),
+        dropped=dropped,
+        extras=others,
+        names=frozenset(column.name for column in columns),
+    )
