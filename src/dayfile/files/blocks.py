@@ -59,7 +59,8 @@ class Blocks:
 
 def borders(lengths: Any) -> list[int]:
     """Return where blocks begin if lines have these lengths, and where the last one ends, as numbers of lines."""
-    blocks = pc.divide(pc.cumulative_sum(lengths.cast(pa.int64())), _BLOCK_BYTES).combine_chunks()
+    size = pa.scalar(_BLOCK_BYTES, pa.int64())  # of a Python integer, Arrow asks whether it is one of pandas
+    blocks = pc.divide(pc.cumulative_sum(lengths.cast(pa.int64())), size).combine_chunks()
     return [0, *pc.run_end_encode(blocks).run_ends.to_pylist()]
 
 

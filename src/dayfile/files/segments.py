@@ -333,14 +333,15 @@ def _portions(source: Source) -> Iterator[tuple[Any, Any]]:
 
 
 def _absolute(arrivals: Any, segment_id: int) -> Any:
-    is_number = pc.less(arrivals, MAX_LINES)
-    return pc.if_else(is_number, pc.add(arrivals, segment_id << ARRIVAL_BITS), arrivals)
+    # Of a Python integer, Arrow asks whether it is a type of pandas or dateutil, and looks for both each time.
+    most, start = pa.scalar(MAX_LINES, pa.int64()), pa.scalar(segment_id << ARRIVAL_BITS, pa.int64())
+    return pc.if_else(pc.less(arrivals, most), pc.add(arrivals, start), arrivals)
 
 
 def _numbers(count: int) -> Any:
     if count > MAX_LINES:
         raise ValueError(f"a segment has at most {MAX_LINES} lines; got {count}")
-    return pa.array(range(count), pa.int64())
+    return pa.arange(0, count)
 
 
 def _lines_of(text: bytes) -> Any:

@@ -110,7 +110,7 @@ class Sorting:
         """
         for part in self._reader.read(lines.texts):
             self._note_types(part)
-            refused = [(at, invalid.field, invalid.reason, None) for at, invalid in part.refused]
+            refused: list[_Refused] = [(at, invalid.field, invalid.reason, None) for at, invalid in part.refused]
             refused += self._sort(part)
             for at, field, reason, account in sorted(refused, key=itemgetter(0)):
                 self._refuse(lines.numbers[at], lines.texts[at], field=field, reason=reason, account=account)

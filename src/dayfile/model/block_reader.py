@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -57,16 +56,17 @@ _LINE_OF_ERROR = re.compile(r" - at `\$\[([0-9]+)\]")
 _BYTE_OF_ERROR = re.compile(r" \(byte ([0-9]+)\)$")
 
 
-@dataclass(slots=True, kw_only=True)
 class Part:
     """Some of the lines that were read, one after the other: records in their order, and refusals."""
 
-    start: int  # number of the first line, from 0
-    stop: int  # number after the last one
-    texts: list[bytes] = field(default_factory=list)  # canonical lines, one or more in each
-    accounts: list[AccountSid] = field(default_factory=list)  # of each record
-    days: list[Day] = field(default_factory=list)  # of each record
-    refused: list[tuple[int, InvalidRecord]] = field(default_factory=list)  # with the line's number
+    def __init__(self, start: int) -> None:
+        """Begin with the line of this number, from 0."""
+        self.start = start
+        self.stop = start  # the number after the last line
+        self.texts: list[bytes] = []  # canonical lines, one or more in each
+        self.accounts: list[AccountSid] = []  # of each record
+        self.days: list[Day] = []  # of each record
+        self.refused: list[tuple[int, InvalidRecord]] = []  # with the line's number
 
     def records(self) -> Iterator[tuple[int, bytes, AccountSid, Day]]:
         """Yield each record: the line's number, the canonical line, its account and its day."""
@@ -92,13 +92,13 @@ class BlockReader:
 
     def read(self, lines: Sequence[bytes]) -> Iterator[Part]:
         """Yield all lines in parts, each record and refusal as `RecordReader.parse` gives it."""
-        part = Part(start=0, stop=0)
+        part = Part(0)
         tried = MOST_LINES
         while part.stop < len(lines):
             tried = self._step(lines[part.stop : part.stop + max(FEW_LINES, min(tried, MOST_LINES))], part)
             if len(part.refused) >= MOST_REFUSED:
                 yield part
-                part = Part(start=part.stop, stop=part.stop)
+                part = Part(part.stop)
         yield part
 
     def _step(self, lines: Sequence[bytes], part: Part) -> int:
