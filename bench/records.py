@@ -1,10 +1,11 @@
-"""How much processor time one record takes at the door, by type and by the form it comes in.
+"""How much processor time one record takes at the door, by type and by the spelling in which it comes.
 
     python bench/records.py [--records 20000]
 
-Beside it, in the same run, what the JSON library takes to read and write a record that is final already and to check
-nothing: no reader that is made of it can be faster. The lines differ in sids, accounts and times, ten in a second and
-in this order, as a platform's log has them; "any order" is REST with times all over the day.
+Lines are read together, as those of a batch are, and one by one, as those that are out of the ordinary. Beside it, in
+the same run, what the JSON library takes to read and write final lines and to check nothing: no reader that is made of
+it can be faster. The lines differ in sids, accounts and times, ten in a second and in this order, as a platform's log
+has them; "times of a day" has them all over the day.
 """
 
 from __future__ import annotations
@@ -13,14 +14,20 @@ import argparse
 import json
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from dayfile.errors import InvalidRecord
 from dayfile.intake.body import read_lines
-from dayfile.model.line_codec import codec_of, encode_lines
+from dayfile.model.block_codec import block_codec
+from dayfile.model.block_reader import BlockReader
+from dayfile.model.line_codec import encode_lines
 from dayfile.model.record import RecordReader
 from dayfile.model.resource import RESOURCE_TYPES, Kind, ResourceType
 
@@ -28,6 +35,8 @@ SAMPLES = Path(__file__).parents[1] / "tests" / "golden" / "records"
 DAY = datetime(2026, 10, 1, tzinfo=UTC)
 ROUNDS = 3
 CHUNK_BYTES = 64 * 1024
+BLOCK_LINES = 2000  # about a megabyte, as a body is cut
+NOW = DAY + timedelta(days=1)
 
 Members = dict[str, Any]
 
@@ -51,53 +60,96 @@ def _contents(
     return contents
 
 
-def _compact(members: Members) -> bytes:
-    return json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode()
+def _json(members: Members, **options: Any) -> bytes:
+    return json.dumps(members, **({"ensure_ascii": False} | options)).encode()
 
 
 def _shuffled(members: Members, rng: random.Random) -> Members:
     return dict(rng.sample(list(members.items()), len(members)))
 
 
-def _microseconds(do: Callable[[bytes], object], lines: Sequence[bytes]) -> float:
+def _fine(members: Members) -> Members:
+    """The members with fractions of seconds and an offset in their times."""
+    return {
+        name: f"{value[:-1]}.125+00:00" if isinstance(value, str) and value[10:11] == "T" else value
+        for name, value in members.items()
+    }
+
+
+def _spellings(resource_type: ResourceType, *, count: int, rng: random.Random) -> dict[str, list[bytes]]:
+    """The same records, as senders write them; those in REST form have further fields, which are dropped."""
+    final = _contents(resource_type, "line", count=count, rng=rng)
+    rest = _contents(resource_type, "rest", count=count, rng=rng)
+    anyhow = _contents(resource_type, "rest", count=count, rng=rng, in_order=False)
+    amounts = {field.name for field in resource_type.fields if field.kind is Kind.AMOUNT}
+    return {
+        "final": [_json(one, separators=(",", ":")) for one in final],
+        "with spaces": [_json(one) for one in final],
+        "in any order": [_json(_shuffled(one, rng)) for one in final],
+        "without nulls": [_json({name: value for name, value in one.items() if value is not None}) for one in final],
+        "escaped": [_json(one | {"status": "\u00fc\U0001f600"}, ensure_ascii=True) for one in final],
+        "amounts as numbers": [
+            _json({name: float(value) if name in amounts and value else value for name, value in one.items()})
+            for one in final
+        ],
+        "fine times": [_json(_fine(one)) for one in final],
+        "an unknown field": [_json(one | {"flags": 17}) for one in final],
+        "three unknown fields": [_json(one | {"flags": 17, "tag": "x", "more": {"a": [1]}}) for one in final],
+        "carriage returns": [_json(one) + b"\r" for one in final],
+        "REST": [_json(one) for one in rest],
+        "REST, times of a day": [_json(one) for one in anyhow],
+        "one bad line in 1,000": [b"{}" if at % 1000 == 500 else _json(one) for at, one in enumerate(final)],
+        "bad lines only": [b'{"sid": "x"}'] * count,
+    }
+
+
+def _microseconds(work: Callable[[], object], count: int) -> float:
     """The processor time for one line, in the best of some rounds."""
     best = float("inf")
     for _ in range(ROUNDS):
         start = time.process_time()
-        for line in lines:
-            do(line)
+        work()
         best = min(best, time.process_time() - start)
-    return best / len(lines) * 1e6
+    return best / count * 1e6
 
 
-def _splitting(body: bytes, count: int) -> float:
-    chunks = [body[start : start + CHUNK_BYTES] for start in range(0, len(body), CHUNK_BYTES)]
-    start = time.process_time()
-    for _ in read_lines(chunks, compression=None, max_bytes=None):
-        pass
-    return (time.process_time() - start) / count * 1e6
+def _together(resource_type: ResourceType, lines: Sequence[bytes]) -> None:
+    reader = BlockReader(resource_type, now=NOW)
+    for start in range(0, len(lines), BLOCK_LINES):
+        deque(reader.read(lines[start : start + BLOCK_LINES]), maxlen=0)
 
 
-def _row(resource_type: ResourceType, *, count: int, rng: random.Random) -> list[float]:
-    decode = codec_of(resource_type).decode
-    parse = RecordReader(resource_type, now=DAY + timedelta(days=1)).parse
-    final = _contents(resource_type, "line", count=count, rng=rng)
-    canonical = [_compact(members) for members in final]
-    shuffled = [_compact(_shuffled(members, rng)) for members in final]
-    unknown = [_compact(members | {"flags": 17, "start": "2026-10-01"}) for members in final]
-    rest = [json.dumps(members).encode() for members in _contents(resource_type, "rest", count=count, rng=rng)]
-    anyhow = _contents(resource_type, "rest", count=count, rng=rng, in_order=False)
-    return [
-        len(canonical[0]),
-        _microseconds(lambda line: encode_lines([decode(line)]), canonical),
-        _microseconds(parse, canonical),
-        _microseconds(parse, shuffled),
-        _microseconds(parse, unknown),
-        _microseconds(parse, rest),
-        _microseconds(parse, [json.dumps(members).encode() for members in anyhow]),
-        _splitting(b"\n".join(canonical), count),
-        _splitting(b"[" + b",\n".join(rest) + b"]", count),
-    ]
+def _one_by_one(resource_type: ResourceType, lines: Sequence[bytes]) -> None:
+    parse = RecordReader(resource_type, now=NOW).parse
+    for line in lines:
+        with suppress(InvalidRecord):
+            parse(line)
+
+
+def _cut(body: bytes) -> None:
+    chunks = (body[start : start + CHUNK_BYTES] for start in range(0, len(body), CHUNK_BYTES))
+    deque(read_lines(chunks, compression=None, max_bytes=None), maxlen=0)
+
+
+def _print(name: str, *times: float) -> None:
+    print(f"  {name:24}" + "".join(f"{one:12.2f}" for one in times), flush=True)
+
+
+def _measure(resource_type: ResourceType, *, count: int, rng: random.Random) -> None:
+    spellings = _spellings(resource_type, count=count, rng=rng)
+    print(f"{resource_type.name:26}{'together':>12}{'one by one':>12}")
+    for name, lines in spellings.items():
+        _print(
+            name,
+            _microseconds(partial(_together, resource_type, lines), count),
+            _microseconds(partial(_one_by_one, resource_type, lines), count),
+        )
+    decode = block_codec(resource_type).decode
+    block = b"\n".join(spellings["final"])
+    _print("the JSON library, final", _microseconds(lambda: encode_lines(decode(block)), count))
+    _print("cut into lines", _microseconds(partial(_cut, block), count))
+    array = b"[" + b",\n".join(spellings["REST"]) + b"]"
+    _print("cut out of an array", _microseconds(partial(_cut, array), count))
 
 
 def main() -> None:
@@ -106,11 +158,9 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=20_000, help="how many of each form")
     count = parser.parse_args().records
     rng = random.Random(2026)
-    heads = ["bytes", "library", "final", "shuffled", "unknown", "REST", "any order", "cut rows", "cut array"]
-    print(f"{'us per record':14}" + "".join(f"{head:>11}" for head in heads))
+    print("processor time of a record, in microseconds")
     for resource_type in RESOURCE_TYPES:
-        size, *times = _row(resource_type, count=count, rng=rng)
-        print(f"{resource_type.name:14}{size:11.0f}" + "".join(f"{one:11.2f}" for one in times), flush=True)
+        _measure(resource_type, count=count, rng=rng)
 
 
 if __name__ == "__main__":
