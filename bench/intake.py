@@ -1,11 +1,13 @@
 """How fast records come in over HTTP, each answered only when it is durable.
 
-    python bench/intake.py [--seconds 6]
+    python bench/intake.py [--seconds 6] [--spellings] [--bodies FILE]
 
 Starts the real server, first with one process that answers, then with two, and sends to it from two other processes:
 gzip batches of 5,000 lines on one connection each, in the form of an export and in that of the REST API, then single
 records on 32 connections each. The same goes to two simple servers (`intake_peer.py`). The clients run on the same
-cores; `cores` is what the server alone kept busy, and `% of file` compares with the one that only syncs bytes.
+cores; `cores` is what the server alone kept busy, its compaction included, and `us each` its processor time for one
+record. With `--spellings`, two processes get batches in every spelling instead, and in final form without a worker, so
+without compaction. The texts of messages are made up, or the lines of a file (`--bodies`).
 """
 
 from __future__ import annotations
@@ -13,16 +15,20 @@ from __future__ import annotations
 import argparse
 import base64
 import gzip
+import json
 import multiprocessing
+import random
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import quantiles
 
 from intake_clients import Load, send
 from intake_records import as_rest, records
 from servers import DAYFILE, started
+from spellings import SPELLINGS, Spell
 from targets import at_least
 
 from dayfile.model.credential import Scope
@@ -34,6 +40,7 @@ ACCOUNTS = 50
 BATCHES = 20  # made beforehand and sent round and round
 
 Batch = Sequence[bytes]
+Texts = Sequence[str] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,41 +70,72 @@ def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=6, help="for each line of the table; the first is not counted")
-    seconds = parser.parse_args().seconds
+    parser.add_argument("--spellings", action="store_true", help="batches in every spelling, two processes, no peers")
+    parser.add_argument("--bodies", type=Path, help="a file of message texts, one a line")
+    options = parser.parse_args()
+    seconds = options.seconds
+    texts = options.bodies.read_text(encoding="utf-8").splitlines() if options.bodies else None
     with tempfile.TemporaryDirectory(prefix="dayfile-bench-") as name:
         print(
             f"{'server':<20} {'load':<26} {'requests/s':>10} {'records/s':>10} "
-            f"{'p50 ms':>7} {'p99 ms':>7} {'cores':>6} {'/core s':>8}",
+            f"{'p50 ms':>7} {'p99 ms':>7} {'cores':>6} {'us each':>8}",
             flush=True,
         )
-        batches, rest_form, single = measure_dayfile(Path(name) / "one", seconds=seconds, processes=1)
-        measure_dayfile(Path(name) / "two", seconds=seconds, processes=2)
+        if options.spellings:
+            measure_spellings(Path(name), seconds=seconds, texts=texts)
+            return
+        batches, rest_form, single = measure_dayfile(Path(name) / "one", seconds=seconds, processes=1, texts=texts)
+        measure_dayfile(Path(name) / "two", seconds=seconds, processes=2, texts=texts)
         measure_peers(Path(name), seconds=seconds)
     at_least(60_000, batches.records, "records/s in batches, one process")
     at_least(60_000, rest_form.records, "records/s in batches in REST form, one process")
     at_least(1_000, single.requests, "requests/s of one record each, one process")
 
 
-def measure_dayfile(folder: Path, *, seconds: float, processes: int) -> tuple[Row, Row, Row]:
+def measure_dayfile(folder: Path, *, seconds: float, processes: int, texts: Texts) -> tuple[Row, Row, Row]:
     """The real server, on a new instance."""
-    with Service.open(Settings.read(data_dir=folder / "data")) as service:
-        accounts = [service.administration.create_account().account.sid for _ in range(ACCOUNTS)]
-        key = service.administration.create_key(account=None, scopes=[Scope.INTAKE])
-    basic = base64.b64encode(f"{key.key.sid}:{key.secret}".encode()).decode()
-    batches = [records(accounts, lines=LINES, seed=seed) for seed in range(BATCHES)]
+    accounts, headers = _instance(folder)
+    batches = [records(accounts, lines=LINES, seed=seed, texts=texts) for seed in range(BATCHES)]
     with started([*DAYFILE, "--processes", str(processes)], folder) as (url, pid):
-        target = Target(
-            name=f"Dayfile, {processes} process{'es' if processes > 1 else ''}",
-            url=f"{url}/v1/Records/Messages",
-            headers={"Authorization": f"Basic {basic}"},
-            pid=pid,
-        )
+        name = f"Dayfile, {processes} process{'es' if processes > 1 else ''}"
+        target = Target(name=name, url=f"{url}/v1/Records/Messages", headers=headers, pid=pid)
         rest_form = [[as_rest(line) for line in batch] for batch in batches]
         return (
             batch_row(target, "gzip batches of 5,000", batches, seconds=seconds),
             batch_row(target, "the same in REST form", rest_form, seconds=seconds),
             single_row(target, batches[0], seconds=seconds),
         )
+
+
+def measure_spellings(folder: Path, *, seconds: float, texts: Texts) -> None:
+    """Two processes of the real server, on a new instance, with batches in every spelling."""
+    accounts, headers = _instance(folder)
+    batches = [records(accounts, lines=LINES, seed=seed, texts=texts) for seed in range(BATCHES)]
+    rng = random.Random(1)
+    ways = {name: partial(_respelled, spell=spell, rng=rng) for name, spell in SPELLINGS.items()} | {"REST": as_rest}
+    with started([*DAYFILE, "--processes", "2"], folder) as (url, pid):
+        target = Target(name="Dayfile, 2 processes", url=f"{url}/v1/Records/Messages", headers=headers, pid=pid)
+        for name, way in ways.items():
+            batch_row(target, name, [list(map(way, batch)) for batch in batches], seconds=seconds)
+        bad = [[b"{}\n" if at % 2000 == 1000 else line for at, line in enumerate(batch)] for batch in batches]
+        batch_row(target, "a bad line in 2,000", bad, seconds=seconds)
+    with started([*DAYFILE, "--processes", "2", "--no-worker"], folder) as (url, pid):
+        target = Target(name="without a worker", url=f"{url}/v1/Records/Messages", headers=headers, pid=pid)
+        batch_row(target, "final", batches, seconds=seconds)
+
+
+def _instance(folder: Path) -> tuple[list[str], dict[str, str]]:
+    """A new instance: its accounts, and the headers of a platform that may send records of them."""
+    folder.mkdir(exist_ok=True)
+    with Service.open(Settings.read(data_dir=folder / "data")) as service:
+        accounts = [str(service.administration.create_account().account.sid) for _ in range(ACCOUNTS)]
+        key = service.administration.create_key(account=None, scopes=[Scope.INTAKE])
+    basic = base64.b64encode(f"{key.key.sid}:{key.secret}".encode()).decode()
+    return accounts, {"Authorization": f"Basic {basic}"}
+
+
+def _respelled(line: bytes, *, spell: Spell, rng: random.Random) -> bytes:
+    return spell(json.loads(line), rng) + b"\n"
 
 
 def measure_peers(folder: Path, *, seconds: float) -> None:
@@ -165,7 +203,7 @@ def show(row: Row) -> None:
     """Print a line of the table."""
     print(
         f"{row.target:<20} {row.load:<26} {row.requests:>10,.0f} {row.records:>10,.0f} "
-        f"{row.p50_ms:>7.1f} {row.p99_ms:>7.1f} {row.cores:>6.2f} {row.records / row.cores:>8,.0f}",
+        f"{row.p50_ms:>7.1f} {row.p99_ms:>7.1f} {row.cores:>6.2f} {row.cores * 1e6 / row.records:>8.1f}",
         flush=True,
     )
 

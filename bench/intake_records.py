@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 _WORDS = "your code is order has shipped and will arrive today between appointment reminder reply stop to opt out"
 
 
-def records(accounts: Sequence[str], *, lines: int, seed: int) -> list[bytes]:
-    """Lines of the last hours, newlines included; the same for the same seed on the same day."""
+def records(accounts: Sequence[str], *, lines: int, seed: int, texts: Sequence[str] | None = None) -> list[bytes]:
+    """Lines of the last hours, newlines included; the same for the same seed on the same day. Texts are made up."""
     rng = random.Random(seed)
     start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(hours=20)
     words = _WORDS.split()
+
+    def text() -> str:
+        return rng.choice(texts) if texts else " ".join(rng.choices(words, k=rng.randrange(6, 24)))
+
     return [
-        _line(rng, rng.choice(accounts), start + timedelta(seconds=rng.randrange(36000)), words) for _ in range(lines)
+        _line(rng, rng.choice(accounts), start + timedelta(seconds=rng.randrange(36000)), text) for _ in range(lines)
     ]
 
 
@@ -39,7 +43,7 @@ def as_rest(line: bytes) -> bytes:
     return json.dumps(record).encode() + b"\n"
 
 
-def _line(rng: random.Random, account: str, created: datetime, words: Sequence[str]) -> bytes:
+def _line(rng: random.Random, account: str, created: datetime, text: Callable[[], str]) -> bytes:
     moment = "{:%Y-%m-%dT%H:%M:%SZ}"
     record = {
         "sid": f"SM{rng.getrandbits(128):032x}",
@@ -51,11 +55,11 @@ def _line(rng: random.Random, account: str, created: datetime, words: Sequence[s
         "direction": "outbound-api",
         "from": f"+1555{rng.randrange(10**7):07d}",
         "to": f"+1555{rng.randrange(10**7):07d}",
-        "body": " ".join(rng.choices(words, k=rng.randrange(6, 24))),
+        "body": text(),
         "num_segments": 1,
         "num_media": 0,
         "error_code": None,
         "price": "-0.00790",
         "messaging_service_sid": None,
     }
-    return json.dumps(record, separators=(",", ":")).encode() + b"\n"
+    return json.dumps(record, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"

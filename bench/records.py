@@ -21,7 +21,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+
+from spellings import SPELLINGS, Members
 
 from dayfile.errors import InvalidRecord
 from dayfile.intake.body import read_lines
@@ -37,8 +38,6 @@ ROUNDS = 3
 CHUNK_BYTES = 64 * 1024
 BLOCK_LINES = 2000  # about a megabyte, as a body is cut
 NOW = DAY + timedelta(days=1)
-
-Members = dict[str, Any]
 
 
 def _contents(
@@ -60,45 +59,16 @@ def _contents(
     return contents
 
 
-def _json(members: Members, **options: Any) -> bytes:
-    return json.dumps(members, **({"ensure_ascii": False} | options)).encode()
-
-
-def _shuffled(members: Members, rng: random.Random) -> Members:
-    return dict(rng.sample(list(members.items()), len(members)))
-
-
-def _fine(members: Members) -> Members:
-    """The members with fractions of seconds and an offset in their times."""
-    return {
-        name: f"{value[:-1]}.125+00:00" if isinstance(value, str) and value[10:11] == "T" else value
-        for name, value in members.items()
-    }
-
-
 def _spellings(resource_type: ResourceType, *, count: int, rng: random.Random) -> dict[str, list[bytes]]:
     """The same records, as senders write them; those in REST form have further fields, which are dropped."""
     final = _contents(resource_type, "line", count=count, rng=rng)
     rest = _contents(resource_type, "rest", count=count, rng=rng)
     anyhow = _contents(resource_type, "rest", count=count, rng=rng, in_order=False)
-    amounts = {field.name for field in resource_type.fields if field.kind is Kind.AMOUNT}
-    return {
-        "final": [_json(one, separators=(",", ":")) for one in final],
-        "with spaces": [_json(one) for one in final],
-        "in any order": [_json(_shuffled(one, rng)) for one in final],
-        "without nulls": [_json({name: value for name, value in one.items() if value is not None}) for one in final],
-        "escaped": [_json(one | {"status": "\u00fc\U0001f600"}, ensure_ascii=True) for one in final],
-        "amounts as numbers": [
-            _json({name: float(value) if name in amounts and value else value for name, value in one.items()})
-            for one in final
-        ],
-        "fine times": [_json(_fine(one)) for one in final],
-        "an unknown field": [_json(one | {"flags": 17}) for one in final],
-        "three unknown fields": [_json(one | {"flags": 17, "tag": "x", "more": {"a": [1]}}) for one in final],
-        "carriage returns": [_json(one) + b"\r" for one in final],
-        "REST": [_json(one) for one in rest],
-        "REST, times of a day": [_json(one) for one in anyhow],
-        "one bad line in 1,000": [b"{}" if at % 1000 == 500 else _json(one) for at, one in enumerate(final)],
+    spelled = {name: [spell(one, rng) for one in final] for name, spell in SPELLINGS.items()}
+    return spelled | {
+        "REST": [json.dumps(one).encode() for one in rest],
+        "REST, times of a day": [json.dumps(one).encode() for one in anyhow],
+        "one bad line in 1,000": [b"{}" if at % 1000 == 500 else one for at, one in enumerate(spelled["with spaces"])],
         "bad lines only": [b'{"sid": "x"}'] * count,
     }
 
