@@ -146,8 +146,9 @@ class Sorting:
         accounts = set(part.accounts)
         verdicts = self._verdicts(accounts)
         self.plain_bytes += sum(map(len, part.texts))
-        if not verdicts and len(set(part.days)) == 1:
-            self._gathered(part.days[0]).add(part.texts, accounts, records=len(part.accounts))
+        if not verdicts and len(part.all_days) == 1:
+            [day] = part.all_days
+            self._gathered(day).add(part.texts, accounts, records=len(part.accounts))
             return []
         refused: list[_Refused] = []
         for at, text, account, day in part.records():

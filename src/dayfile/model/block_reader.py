@@ -66,6 +66,7 @@ class Part:
         self.texts: list[bytes] = []  # canonical lines, one or more in each
         self.accounts: list[AccountSid] = []  # of each record
         self.days: list[Day] = []  # of each record
+        self.all_days: set[Day] = set()
         self.refused: list[tuple[int, InvalidRecord]] = []  # with the line's number
 
     def records(self) -> Iterator[tuple[int, bytes, AccountSid, Day]]:
@@ -124,6 +125,7 @@ class BlockReader:
             part.texts.append(record.line)
             part.accounts.append(record.account)
             part.days.append(record.day)
+            part.all_days.add(record.day)
             if self._learns:
                 self._learn(record.line)
         part.stop += 1
@@ -149,7 +151,10 @@ class BlockReader:
             _check_each(created, lambda one: self._oldest <= one <= self._newest)
         part.texts.append(text)
         part.accounts += self._codec.account.values(block.drafts)
-        part.days += _days(created)
+        dates = list(map(date_of, created))
+        days = {date: Day.parse(date) for date in set(dates)}
+        part.days += [days[date] for date in dates]
+        part.all_days.update(days.values())
         part.stop += len(lines)
 
 
@@ -355,11 +360,3 @@ def _extra(value: bytes | None) -> msgspec.Raw | None:
         raise ValueError("may be nested too deeply")
     read = parse_object(b'{"":%b}' % value)[""]
     return msgspec.Raw(encode_lines([read])[:-1])
-
-
-def _days(created: Sequence[str]) -> list[Day]:
-    dates = list(map(date_of, created))
-    days = {date: Day.parse(date) for date in set(dates)}
-    if len(days) == 1:
-        return list(days.values()) * len(dates)
-    return [days[date] for date in dates]
