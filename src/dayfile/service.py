@@ -237,6 +237,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
             page_tokens=PageTokens(self.key.subkey("page tokens")),
             public_url=self.settings.base_url,
             trusted_proxies=TrustedProxies(self.settings.trusted_proxies or ()),
+            accel_redirect=self.settings.accel_redirect,
             link_lifetime=timedelta(seconds=self.settings.link_lifetime_seconds),
             job_lifetime=self.settings.job_lifetime,
             concurrent_requests=self.settings.concurrent_requests,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 Network = IPv4Network | IPv6Network
 
 _PUBLIC_URL = re.compile(r"https?://[^/?#\s]+")
+_LOCATION = re.compile(r"/(?:[A-Za-z0-9._~-]+/)+")
 
 
 # Pydantic reports a ValueError as a problem and names the setting; these messages give the rule.
@@ -93,6 +94,18 @@ def _public_url(given: str | None) -> str | None:
     return given
 
 
+def _accel_redirect(given: str | None, info: ValidationInfo) -> str | None:
+    if given is None:
+        return None
+    if not _LOCATION.fullmatch(given):
+        raise ValueError("must be a path that begins and ends with a slash, such as /objects/")
+    if "trusted_proxies" in info.data and not info.data["trusted_proxies"]:
+        raise ValueError(
+            "needs DAYFILE_TRUSTED_PROXIES: a client that is no proxy could do nothing with an answer for one"
+        )
+    return given
+
+
 def _storage(given: str | None) -> str | None:
     if given is not None and not given.startswith("file:///"):
         raise ValueError(f"must begin with file:///, not {given.partition(':')[0]}:")
@@ -136,6 +149,11 @@ class Settings(BaseSettings):
         NoDecode,
         BeforeValidator(_networks),
         Field(description="Proxies whose X-Forwarded-For is believed, addresses and CIDRs with commas between them"),
+    ] = None
+    accel_redirect: Annotated[
+        str | None,
+        AfterValidator(_accel_redirect),
+        Field(description="Internal location of the proxy for the object storage, to send large files from: /objects/"),
     ] = None
     database_url: Annotated[
         str | None,

@@ -1,14 +1,18 @@
-"""Authentication: from a user name and a password to a Caller. Done on every request, so it is one indexed read."""
+"""Authentication: from a user name and a password to a Caller. Done on every request, so it is one indexed read.
+
+Of a client that only reads, what was read may be a moment old: see `remembered.py`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dayfile.accounts.remembered import RememberedLogins
 from dayfile.clock import Clock
 from dayfile.errors import AccountSuspended, Unauthorized
 from dayfile.model.account import AccountState
 from dayfile.model.credential import Caller, permissions_of
-from dayfile.model.secret import InstanceKey, login_matches
+from dayfile.model.secret import InstanceKey, hash_matches, login_hash
 from dayfile.store.database import Database
 from dayfile.store.logins import StoredLogin
 
@@ -20,6 +24,7 @@ class Authenticator:
         self._database = database
         self._key = key
         self._clock = clock
+        self._remembered = RememberedLogins()
 
     def authenticate(self, username: str, password: str) -> Caller:
         """Return the owner of the credentials.
@@ -35,18 +40,40 @@ class Authenticator:
     def authenticate_all(self, logins: Sequence[tuple[str, str]]) -> list[Caller | Unauthorized | AccountSuspended]:
         """Authenticate several user names and passwords; an error takes the place of the owner in the result.
 
-        The errors are those of `authenticate`. All are judged by the same moment, which is after the call: nothing is
-        remembered from one call to the next, so credentials that were revoked before do not work.
+        The errors are those of `authenticate`. All are judged by the same moment, which is after the call: nothing that
+        was remembered is used, so credentials that were revoked before do not work.
         """
         with self._database.snapshot() as tx:
             stored = {username: tx.logins.find(username) for username in {username for username, _ in logins}}
-        return [self._judged(username, password, stored[username]) for username, password in logins]
+        return [self._judged(username, self._hash(username, given), stored[username]) for username, given in logins]
+
+    def authenticate_reader(self, username: str, password: str) -> Caller:
+        """Return the owner of the credentials of a request that changes nothing; raises as `authenticate` does.
+
+        Right credentials may work on for REMEMBERED_FOR_SECONDS after another process has ended them. What this process
+        has ended does not work, and neither does a former token from the moment on until which it works.
+        """
+        given, now = self._hash(username, password), self._clock.monotonic()
+        remembered = self._remembered.find(given, as_of=self._database.logins_as_of, now=now)
+        if remembered is not None and isinstance(found := self._judged(username, given, remembered), Caller):
+            return found
+        with self._database.snapshot() as tx:
+            stored, as_of = tx.logins.find(username), tx.logins_as_of
+        outcome = self._judged(username, given, stored)
+        if not isinstance(outcome, Caller):
+            raise outcome
+        if stored is not None and as_of is not None:
+            self._remembered.keep(given, stored, as_of=as_of, looked_up_at=now)
+        return outcome
+
+    def _hash(self, username: str, password: str) -> bytes:
+        return login_hash(self._key, sid=username, secret=password)
 
     def _judged(
-        self, username: str, password: str, stored: StoredLogin | None
+        self, username: str, given: bytes, stored: StoredLogin | None
     ) -> Caller | Unauthorized | AccountSuspended:
         # An unknown user name is hashed and compared like any other: the time that it takes tells nothing.
-        if not login_matches(self._key, sid=username, secret=password, stored=self._secrets(stored)) or stored is None:
+        if not hash_matches(given, self._secrets(stored)) or stored is None:
             return Unauthorized("Authenticate")
         return judge(username, stored)
 

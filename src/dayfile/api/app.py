@@ -9,10 +9,9 @@ from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
-from starlette.types import Scope
+from starlette.types import ASGIApp, Scope
 
 from dayfile.api import (
     accounts,
@@ -29,6 +28,7 @@ from dayfile.api import (
 )
 from dayfile.api.concurrency import Concurrency
 from dayfile.api.context import Context
+from dayfile.api.day_links import make_day_links
 from dayfile.api.edge import Edge
 from dayfile.api.error_table import BUG, ErrorRow, MethodNotAllowed, row_of
 from dayfile.api.health import Readiness
@@ -36,10 +36,11 @@ from dayfile.api.memory_room import MemoryRoom
 from dayfile.api.openapi.operation import TAGS
 from dayfile.api.ranges import RangeNotSatisfiable
 from dayfile.api.reference import Reference
+from dayfile.api.request_queues import make_queues
 from dayfile.api.responses import error_response
-from dayfile.api.routes import in_order_of_matching
+from dayfile.api.routes import Dispatch, in_order_of_matching
 from dayfile.api.urls import Urls
-from dayfile.errors import DayfileError, Invalid, NotFound, Unauthorized
+from dayfile.errors import Invalid, NotFound, Unauthorized
 from dayfile.web.browser import is_browser, prefers_html
 from dayfile.web.login_delays import USUAL_DELAYS, DelayRule
 
@@ -59,26 +60,33 @@ def create_app(context: Context, *, pages: Iterable[Route] = (), delay_rule: Del
 
     `delay_rule` delays the responses to failed logins.
     """
-
-    async def answered(request: Request, error: Exception) -> Response:
-        return answer(context, request.scope, error)
-
     # The path that is called a thousand times a second is matched first.
     others = [route for one in ROUTES if one is not records.routes for route in one.routes]
-    app = Starlette(
+    app = _Application(
         routes=[*records.routes.routes, *in_order_of_matching([*others, *pages])],
         middleware=[
             Middleware(Edge, context=context, answer=partial(answer, context), allowed=_allowed, delay_rule=delay_rule)
         ],
-        exception_handlers={DayfileError: answered, HTTPException: answered},
     )
-    app.router.redirect_slashes = False  # Edge takes slashes off: a redirect would lose a POST's body
     app.state.context = context
+    app.state.queues = make_queues(context)
+    app.state.day_links = make_day_links()
     app.state.readiness = Readiness()
     app.state.concurrency = Concurrency(context.concurrent_requests)
     app.state.files_in_memory = MemoryRoom(downloads.MEMORY_BYTES)
     app.state.reference = Reference(context.public_url, OPERATIONS)
     return app
+
+
+class _Application(Starlette):
+    """Starlette with the edge and its routes, and no layer of its own: the edge answers every error."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        routes = [route for route in self.routes if isinstance(route, Route)]
+        app: ASGIApp = Dispatch(routes, others=self.router)
+        for layer in reversed(self.user_middleware):
+            app = layer.cls(app, *layer.args, **layer.kwargs)
+        return app
 
 
 def answer(context: Context, scope: Scope, error: Exception) -> Response:

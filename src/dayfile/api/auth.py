@@ -12,17 +12,26 @@ from dayfile.errors import DayfileError, Unauthorized
 from dayfile.model.account import Account
 from dayfile.model.credential import Actor, Caller, Permission, Scope
 from dayfile.web.basic import BasicLogin, note_failed_login, read_login
+from dayfile.web.cross_site import READS
 
 
 def caller(request: Request) -> Caller:
-    """Return the owner of a request's credentials; reads the database, so call it in a thread.
+    """Return the owner of a request's credentials; may read the database, so call it in a thread.
 
     Raises Unauthorized for missing or unknown credentials, AccountSuspended if their account is not active.
     """
-    found = callers([request])[0]
-    if isinstance(found, Caller):
-        return found
-    raise found
+    login = _login_or_not(request)
+    if isinstance(login, Unauthorized):
+        raise login
+    authenticator = context_of(request).authenticator
+    only_reads = request.scope["method"] in READS
+    try:
+        found = (authenticator.authenticate_reader if only_reads else authenticator.authenticate)(*login)
+    except Unauthorized:
+        note_failed_login(request.scope, login.username)
+        raise
+    request.state.caller = found.credential  # for the line in the log
+    return found
 
 
 def callers(requests: Sequence[Request]) -> list[Caller | DayfileError]:

@@ -48,6 +48,7 @@ class Context:
     page_tokens: PageTokens
     public_url: str  # scheme, host and port as clients reach this server, without a slash at the end
     trusted_proxies: TrustedProxies
+    accel_redirect: str | None  # the location of such a proxy from which it sends objects
     link_lifetime: timedelta
     job_lifetime: timedelta  # for which a job is shown after it is over
     concurrent_requests: int  # of one account in one process; 0: any number

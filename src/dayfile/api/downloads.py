@@ -22,9 +22,11 @@ from dayfile.api.openapi.operation import FILES, Answer, Operation
 from dayfile.api.openapi.parameters import in_head, in_path, in_query
 from dayfile.api.openapi.schema import SHA256, Node, text
 from dayfile.api.ranges import Part, is_known, requested_part
+from dayfile.api.request_queues import RequestQueue
 from dayfile.api.routes import Routes
 from dayfile.api.urls import Urls
 from dayfile.errors import Forbidden, NotFound
+from dayfile.files.checked_read import HASHED_FIRST_BYTES
 from dayfile.files.links import EMPTY, ExpiredLink, Link
 from dayfile.model.empty import EMPTY_FILE, EMPTY_SHA256
 from dayfile.model.export import SealedDay
@@ -39,6 +41,7 @@ MEMORY_BYTES = 256 * 1024 * 1024
 routes = Routes()
 
 _GZIP: Final[Node] = {"application/gzip": {}}
+_CONDITIONS: Final = ("range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
 _FILE_HEADERS: Final = ("ETag", "Content-Disposition", "Repr-Digest", "Accept-Ranges")
 
 
@@ -77,7 +80,8 @@ class _File:
             304: Answer(says="It is the file that is there already.", headers=("ETag",)),
         },
         failures=(400, 403, 404, 416, 500, 503),
-    )
+    ),
+    queue=RequestQueue.FILES,
 )
 def download(request: Request, link: str) -> Response:
     """Send the file of a link, or the requested range of it."""
@@ -100,6 +104,8 @@ def download(request: Request, link: str) -> Response:
     part = requested_part(
         request.headers.get("range"), request.headers.get("if-range"), etag=etag, size_bytes=file.size_bytes
     )
+    if part is None and (location := _accelerated(context, request, file.sealed)) is not None:
+        return Response(headers=headers | {"X-Accel-Redirect": location})
     if part is None:
         part, status = Part(start=0, stop=file.size_bytes), 200
     else:
@@ -133,6 +139,22 @@ def _find(context: Context, link: Link) -> _File:
     if (sealed.account, sealed.resource_type, sealed.day) != named or not link.is_to(sealed.sha256):
         raise gone
     return _File(sealed=sealed, size_bytes=sealed.size_bytes, sha256=sealed.sha256)
+
+
+def _accelerated(context: Context, request: Request, sealed: SealedDay | None) -> str | None:
+    """Return the location from which the proxy in front of this server sends a whole file; None if it must not.
+
+    It sends what has an object of its own and is not hashed before its first byte. It would judge conditions and ranges
+    by names of its own, so whoever sends any is served from here, as is everybody who does not come by a trusted proxy.
+    """
+    if context.accel_redirect is None or sealed is None or sealed.place.is_packed:
+        return None
+    if sealed.size_bytes <= HASHED_FIRST_BYTES or any(name in request.headers for name in _CONDITIONS):
+        return None
+    if request.client is None or not context.trusted_proxies.trusts(request.client.host):
+        return None
+    _reader(context).check(sealed)
+    return None if context.storage.path(sealed.key) is None else context.accel_redirect + sealed.key
 
 
 def _answer(

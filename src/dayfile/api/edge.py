@@ -89,7 +89,7 @@ class Edge:
     async def _serve(self, exchange: _Exchange) -> None:
         scope = exchange.scope
         try:
-            await self._route(scope)(scope, exchange.receive, exchange.send)
+            await self._answered(exchange)
         except ClientDisconnect:
             exchange.outcome = CLIENT_GONE
         except Exception as raised:  # noqa: BLE001 - the last resort: every request gets a response and a log line
@@ -101,6 +101,18 @@ class Edge:
                 # The headers are sent already. An unfinished body makes the server cut the connection, so that the
                 # client notices.
                 exchange.outcome = CUT_OFF
+
+    async def _answered(self, exchange: _Exchange) -> None:
+        """Have a request answered, also if it fails before its response has begun."""
+        scope = exchange.scope
+        try:
+            await self._route(scope)(scope, exchange.receive, exchange.send)
+        except (ClientDisconnect, Crowded):
+            raise
+        except Exception as error:
+            if exchange.status is not None:
+                raise
+            await self._answer(scope, error)(scope, exchange.receive, exchange.send)
 
     def _route(self, scope: Scope) -> ASGIApp:
         scope["path"] = _plain_path(scope["path"])

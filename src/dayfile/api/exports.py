@@ -5,21 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
 from dayfile.api import auth
 from dayfile.api.context import context_of
+from dayfile.api.day_links import day_links_of, published_day
 from dayfile.api.export_bodies import DayBody, DayLinkBody, DayListBody, ExportBody, ManifestBody
 from dayfile.api.openapi.operation import EXPORTS, FILES, Answer, Operation, by_account, link
 from dayfile.api.openapi.parameters import DAY_IN_PATH, PAGES, RESOURCE_TYPE_IN_PATH
 from dayfile.api.paging import Cursor, PageUrls, Position, Side, parse_page_request, read_page
+from dayfile.api.request_queues import RequestQueue
 from dayfile.api.responses import json_response
 from dayfile.api.routes import Routes
 from dayfile.api.urls import Urls
-from dayfile.errors import DamagedFile, NotFound
-from dayfile.files.links import Link
 from dayfile.model.account import Account
 from dayfile.model.credential import Permission
 from dayfile.model.day import Day
@@ -28,7 +27,6 @@ from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.store.transaction import Transaction
 
 routes = Routes()
-_log = structlog.get_logger()
 
 
 @routes.add(
@@ -43,7 +41,8 @@ _log = structlog.get_logger()
         parameters=(RESOURCE_TYPE_IN_PATH,),
         answers={200: Answer(ExportBody, says="The addresses.")},
         failures=(400, 401, 403, 404, 429, 500, 503),
-    )
+    ),
+    queue=RequestQueue.READINGS,
 )
 def fetch_export(request: Request, resource_type: str) -> Response:
     """Fetch the URLs of a resource type's days and jobs."""
@@ -85,7 +84,8 @@ def fetch_export(request: Request, resource_type: str) -> Response:
             )
         },
         failures=(400, 401, 403, 404, 429, 500, 503),
-    )
+    ),
+    queue=RequestQueue.READINGS,
 )
 def list_days(request: Request, resource_type: str) -> Response:
     """List the account's day files in the order of their publication."""
@@ -118,25 +118,9 @@ def list_days(request: Request, resource_type: str) -> Response:
         failures=(400, 401, 403, 404, 429, 500, 503),
     )
 )
-def fetch_day(request: Request, resource_type: str, day: str) -> Response:
+async def fetch_day(request: Request, _: str, __: str) -> Response:
     """Redirect to the day's file by a presigned link: in the body for Twilio's clients, in Location for others."""
-    context = context_of(request)
-    day_file = published_day(request, resource_type, day, permission=Permission.DOWNLOADS_READ)
-    now = context.clock.now()
-    context.given_links.record(day_file, actor=auth.actor(request), now=now)
-    link = Link.to(day_file, expires_at=now + context.link_lifetime)
-    address = Urls(context.public_url).download(context.links.sign(link))
-    _log.info(
-        "link.given",
-        path=link.path,
-        sealed_day=link.sealed_day_id,
-        expires_at=link.expires_at.isoformat(),
-        caller=request.state.caller,
-        request_id=request.state.request_id,
-    )
-    return json_response(
-        DayLinkBody(redirect_to=address), status=307, headers={"Location": address, "Cache-Control": "no-store"}
-    )
+    return await day_links_of(request).ask(request)
 
 
 @routes.add(
@@ -151,28 +135,13 @@ def fetch_day(request: Request, resource_type: str, day: str) -> Response:
         parameters=(RESOURCE_TYPE_IN_PATH, DAY_IN_PATH),
         answers={200: Answer(ManifestBody, says="The manifest.")},
         failures=(400, 401, 403, 404, 429, 500, 503),
-    )
+    ),
+    queue=RequestQueue.READINGS,
 )
-def fetch_manifest(request: Request, resource_type: str, day: str) -> Response:
+def fetch_manifest(request: Request, _: str, __: str) -> Response:
     """Fetch the manifest of the day's currently published file."""
-    day_file = published_day(request, resource_type, day, permission=Permission.EXPORTS_READ)
+    day_file = published_day(request, permission=Permission.EXPORTS_READ)
     return json_response(ManifestBody.of(Urls(context_of(request).public_url), day_file))
-
-
-def published_day(request: Request, resource_type: str, day: str, *, permission: Permission) -> DayFile:
-    """Return the day file that a request names.
-
-    Raises NotFound if the caller's account has none, or it has expired, and DamagedFile if its row names another file.
-    """
-    context, account = context_of(request), auth.customer(request, permission)
-    kind, wanted = parse_resource_type(resource_type), Day.parse(day)
-    with context.database.snapshot() as tx:
-        found = tx.day_files.find(account.sid, kind, wanted, now=context.clock.now())
-    if found is None:
-        raise NotFound(f"no file of {kind} for {wanted} is published, or it has expired: create a job for that day")
-    if not found.is_of_its_owner:
-        raise DamagedFile(str(kind), str(wanted))  # a row that was edited, or went bad: `check` names it
-    return found
 
 
 @dataclass(frozen=True, slots=True)

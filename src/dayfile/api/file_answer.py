@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from typing import Final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
@@ -14,8 +15,18 @@ Blocks = Iterator[bytes] | Sequence[bytes]
 """An iterator of blocks, each of which is read in a thread, or a sequence of blocks in memory."""
 
 
+SMALL_BYTES: Final = 64 * 1024
+"""Most bytes that are handed over at once, as those of any other response, and held if the client does not read."""
+
+_PROMPT_SECONDS: Final = 0.05
+"""Time within which a client must have taken a block for the next one to be read meanwhile."""
+
+
 class FileAnswer(Response):
-    """A response of blocks: the next one is read when the client has received the last."""
+    """A response of blocks. The next one is read when the client has received the last, or, if it is prompt, meanwhile.
+
+    So a client that stops reading holds one block, or two.
+    """
 
     def __init__(
         self, blocks: Blocks, *, status: int, headers: Mapping[str, str], on_end: Callable[[], None] | None = None
@@ -29,31 +40,73 @@ class FileAnswer(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send all blocks; raises ClientDisconnect if the client disconnects before the end."""
-        gone = asyncio.create_task(_until_gone(receive))
         try:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            async for block in _blocks(self._blocks):
-                if gone.done():
-                    raise ClientDisconnect
-                await send({"type": "http.response.body", "body": block, "more_body": True})
-                # Waits until the client has received most of the block, so that no second one is held meanwhile.
-                await send({"type": "http.response.body", "body": b"", "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
+            if isinstance(self._blocks, Sequence) and sum(map(len, self._blocks)) <= SMALL_BYTES:
+                await send({"type": "http.response.body", "body": b"".join(self._blocks)})
+            else:
+                await self._send_blocks(receive, send)
         finally:
-            gone.cancel()
-            if isinstance(self._blocks, Generator):
-                await run_in_threadpool(self._blocks.close)
             if self._on_end is not None:
                 self._on_end()
 
+    async def _send_blocks(self, receive: Receive, send: Send) -> None:
+        gone = asyncio.create_task(_until_gone(receive))
+        source = _InMemory(self._blocks) if isinstance(self._blocks, Sequence) else _Read(self._blocks)
+        try:
+            is_prompt, now = False, asyncio.get_running_loop().time
+            while block := await source.next(ahead=is_prompt):
+                if gone.done():
+                    raise ClientDisconnect
+                began = now()
+                await send({"type": "http.response.body", "body": block, "more_body": True})
+                # Waits until the client has received most of the block, so that no third one is held meanwhile.
+                await send({"type": "http.response.body", "body": b"", "more_body": True})
+                is_prompt = now() - began < _PROMPT_SECONDS
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            gone.cancel()
+            await source.close()
 
-async def _blocks(blocks: Blocks) -> AsyncIterator[bytes]:
-    if isinstance(blocks, Sequence):
-        for block in blocks:
-            yield block
-    else:
-        while block := await run_in_threadpool(_next, blocks):
-            yield block
+
+class _InMemory:
+    """Blocks that are there."""
+
+    def __init__(self, blocks: Sequence[bytes]) -> None:
+        self._left = iter(blocks)
+
+    async def next(self, *, ahead: bool) -> bytes:
+        return next(self._left, b"")
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+
+class _Read:
+    """Blocks that are read in a thread, one at a time."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self._ahead: asyncio.Task[bytes] | None = None  # reads the next block
+
+    async def next(self, *, ahead: bool) -> bytes:
+        """Return the next block, none at the end; with `ahead`, have the one after it read meanwhile."""
+        self._ahead = reading = self._ahead or self._begin()
+        block = await asyncio.shield(reading)  # a thread that reads cannot be stopped
+        self._ahead = self._begin() if ahead and block else None
+        return block
+
+    async def close(self) -> None:
+        """Close the blocks, once nothing reads them any more."""
+        if self._ahead is not None:
+            await asyncio.wait([self._ahead])
+            if not self._ahead.cancelled():
+                self._ahead.exception()  # looked at: it concerns nobody any more
+        if isinstance(self._blocks, Generator):
+            await run_in_threadpool(self._blocks.close)
+
+    def _begin(self) -> asyncio.Task[bytes]:
+        return asyncio.create_task(run_in_threadpool(_next, self._blocks))
 
 
 def _next(blocks: Iterator[bytes]) -> bytes:

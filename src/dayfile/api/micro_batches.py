@@ -27,11 +27,21 @@ Answered = TypeVar("Answered")
 class MicroBatches(Generic[Asked, Answered]):
     """A queue that groups requests into micro-batches. Belongs to one event loop."""
 
-    def __init__(self, work: Callable[[Sequence[Asked]], Sequence[Answered | Exception]], *, name: str) -> None:
-        """Take `work`, which runs in a thread and returns a result or an error for each request, in order."""
+    def __init__(
+        self,
+        work: Callable[[Sequence[Asked]], Sequence[Answered | Exception]],
+        *,
+        name: str,
+        most: int = MOST_REQUESTS,
+        threads: int = AT_ONCE,
+    ) -> None:
+        """Take `work`, which runs in a thread and returns a result or an error for each request, in order.
+
+        A micro-batch has at most `most` of them, and as many are worked on at once as there are threads.
+        """
         self._work = work
         self._asked: list[tuple[Asked, asyncio.Future[Answered]]] = []  # in this iteration of the loop
-        self._queue = GroupQueue(self._answer, name=name, full_at=(MOST_REQUESTS,), threads=AT_ONCE)
+        self._queue = GroupQueue(self._answer, name=name, full_at=(most,), threads=threads)
 
     async def ask(self, asked: Asked) -> Answered:
         """Return the result of the next micro-batch for a request; raises its error."""

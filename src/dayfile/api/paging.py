@@ -123,18 +123,26 @@ def parse_page_request(query: bytes, tokens: PageTokens, *, of: str) -> PageRequ
 
 
 def read_page(listing: Listing[T], request: PageRequest) -> Page[T]:
-    """Read one page, and find out if there are items before and after it."""
-    offset = 0 if request.cursor else request.number * request.size
-    items = listing.read(request.cursor, offset=offset, limit=request.size)
-    if not items:
-        return Page(items=items, previous=None, next=None)
+    """Read one page, and find out if there are items before and after it.
+
+    One item more than the page has tells what follows in its direction, so a walk forwards reads once for each page.
+    """
+    cursor, size = request.cursor, request.size
+    offset = 0 if cursor else request.number * size
+    found = listing.read(cursor, offset=offset, limit=size + 1)
+    if not found:
+        return Page(items=found, previous=None, next=None)
+    has_more, is_backwards = len(found) > size, cursor is not None and cursor.side is Side.BEFORE
+    items = found[-size:] if is_backwards else found[:size]
     before = Cursor(side=Side.BEFORE, position=listing.position(items[0]))
     after = Cursor(side=Side.AFTER, position=listing.position(items[-1]))
-    return Page(
-        items=items,
-        previous=before if listing.read(before, offset=0, limit=1) else None,
-        next=after if listing.read(after, offset=0, limit=1) else None,
-    )
+    if cursor is None:
+        has_previous, has_next = offset > 0, has_more  # those that were skipped are before it
+    elif is_backwards:
+        has_previous, has_next = has_more, bool(listing.read(after, offset=0, limit=1))
+    else:
+        has_previous, has_next = bool(listing.read(before, offset=0, limit=1)), has_more
+    return Page(items=items, previous=before if has_previous else None, next=after if has_next else None)
 
 
 class MetaBody(ClosedBody, frozen=True, kw_only=True):

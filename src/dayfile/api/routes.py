@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dayfile.api.openapi.operation import Operation
+from dayfile.api.request_queues import RequestQueue, queues_of
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 """A function of the request and the variables of its path, in order; it runs in a thread unless it is async."""
 
 _WITH_SLASHES: Final = "{Link}"
+_TAKES_SLASHES: Final = ":path}"
 
 
 class Routes:
@@ -25,13 +30,17 @@ class Routes:
         self.operations: list[Operation] = []
         self.routes: list[Route] = []
 
-    def add(self, operation: Operation) -> Callable[[Endpoint], Endpoint]:
-        """Add an operation; the decorated function serves it, also for HEAD if it is a GET."""
+    def add(self, operation: Operation, *, queue: RequestQueue | None = None) -> Callable[[Endpoint], Endpoint]:
+        """Add an operation; the decorated function serves it, also for HEAD if it is a GET.
+
+        Its requests wait in a queue, or, without one, have a thread each unless it is async.
+        """
 
         def added(endpoint: Endpoint) -> Endpoint:
             path = operation.path.replace(_WITH_SLASHES, f"{_WITH_SLASHES[:-1]}:path}}")
             self.operations.append(operation)
-            self.routes.append(Route(path, _taking_variables(endpoint), methods=[operation.method.upper()]))
+            serve = _answering(endpoint, queue)
+            self.routes.append(Route(path, serve, methods=[operation.method.upper()]))
             return endpoint
 
         return added
@@ -54,17 +63,71 @@ def in_order_of_matching(routes: Sequence[Route]) -> list[Route]:
     return sorted(routes, key=lambda route: [part.startswith("{") for part in route.path.split("/")])
 
 
-def _taking_variables(endpoint: Callable[..., Any]) -> Callable[[Request], Any]:
-    if inspect.iscoroutinefunction(endpoint):
+class Dispatch:
+    """The choice of the route for a request, among those that have as many parts and the same first one.
 
-        async def answer_at_once(request: Request) -> Response:
-            answer: Response = await endpoint(request, *request.path_params.values())
-            return answer
+    Starlette would try all of them for each request, one after the other.
+    """
 
-        return answer_at_once
+    def __init__(self, routes: Sequence[Route], *, others: ASGIApp) -> None:
+        """Take the routes, in their order of matching; `others` serves what is no HTTP."""
+        self._routes = tuple(routes)
+        self._others = others
+        self._by_shape: dict[tuple[str, int], tuple[Route, ...]] = {}
+        for route in routes:
+            shape = _shape(route.path)
+            self._by_shape[shape] = tuple(one for one in routes if _may_match(one, shape))
 
-    def answer(request: Request) -> Response:
-        answer: Response = endpoint(request, *request.path_params.values())
-        return answer
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request; raises HTTPException if no route has its path, or none with it has its method."""
+        if scope["type"] != "http":
+            await self._others(scope, receive, send)
+            return
+        path = scope["path"]
+        is_known = False
+        for route in self._by_shape.get(_shape(path), self._routes):
+            if not route.path_regex.match(path):
+                continue
+            match, found = route.matches(scope)
+            if match is Match.FULL:
+                scope.update(found)
+                await route.app(scope, receive, send)
+                return
+            is_known = True
+        raise HTTPException(405 if is_known else 404)
 
-    return answer
+
+def _shape(path: str) -> tuple[str, int]:
+    return path[1:].partition("/")[0], path.count("/")
+
+
+def _may_match(route: Route, shape: tuple[str, int]) -> bool:
+    first, parts = _shape(route.path)
+    return (first == shape[0] or first.startswith("{")) and (parts == shape[1] or _TAKES_SLASHES in route.path)
+
+
+def _answering(endpoint: Callable[..., Any], queue: RequestQueue | None) -> ASGIApp:
+    """Return the ASGI app of an endpoint. Its errors go up to the edge, which answers them."""
+    is_async = inspect.iscoroutinefunction(endpoint)
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        request, variables = Request(scope, receive, send), scope["path_params"].values()
+        if is_async:
+            answer: Response = await endpoint(request, *variables)
+        elif queue is not None:
+            answer = await queues_of(request)[queue].ask((endpoint, request))
+        else:
+            answer = await run_in_threadpool(endpoint, request, *variables)
+        await answer(scope, receive, send)
+
+    return _App(serve)
+
+
+class _App:
+    """An ASGI app that Starlette does not take for a function of a request."""
+
+    def __init__(self, serve: ASGIApp) -> None:
+        self._serve = serve
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return self._serve(scope, receive, send)

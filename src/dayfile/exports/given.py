@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from dayfile.group_commit import GroupCommit
+from dayfile.group_commit import GroupCommit, Size
 from dayfile.model.credential import Actor
 from dayfile.model.export import DayFile
 from dayfile.store.audit import Deed
@@ -25,7 +25,7 @@ class GivenLinks:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._group_commit = GroupCommit(self._commit, name="links", full_at=(_MOST_ENTRIES,))
+        self._group_commit = GroupCommit(self._commit, name="links", full_at=(_MOST_ENTRIES,), size=_entries)
 
     @property
     def unfinished(self) -> int:
@@ -37,13 +37,23 @@ class GivenLinks:
 
         Raises DatabaseUnavailable; the link must then not be given.
         """
-        deed = Deed.by(actor, action=LINK_GIVEN, subject=_subject(day_file), at=now)
-        self._group_commit.commit(deed)
+        self.record_all([(day_file, actor)], now=now)
 
-    def _commit(self, deeds: Sequence[Deed]) -> Sequence[None]:
+    def record_all(self, given: Sequence[tuple[DayFile, Actor]], *, now: datetime) -> None:
+        """Record several links, each with whom it is given to, in one commit; raises as `record` does."""
+        if given:
+            self._group_commit.commit(
+                [Deed.by(actor, action=LINK_GIVEN, subject=_subject(day_file), at=now) for day_file, actor in given]
+            )
+
+    def _commit(self, groups: Sequence[Sequence[Deed]]) -> Sequence[None]:
         with self._database.transaction() as tx:
-            tx.audit.add_all(deeds)
-        return [None] * len(deeds)
+            tx.audit.add_all([deed for group in groups for deed in group])
+        return [None] * len(groups)
+
+
+def _entries(deeds: Sequence[Deed]) -> Size:
+    return (len(deeds),)
 
 
 def _subject(day_file: DayFile) -> str:

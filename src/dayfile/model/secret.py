@@ -73,7 +73,11 @@ def login_hash(key: InstanceKey, *, sid: str, secret: str) -> bytes:
 
 def login_matches(key: InstanceKey, *, sid: str, secret: str, stored: Collection[bytes]) -> bool:
     """Return True if the secret is one of those stored; the time that it takes tells nothing about them."""
-    given = login_hash(key, sid=sid, secret=secret)
+    return hash_matches(login_hash(key, sid=sid, secret=secret), stored)
+
+
+def hash_matches(given: bytes, stored: Collection[bytes]) -> bool:
+    """Return True if the stored form of a secret is one of these; the time that it takes tells nothing about them."""
     # All are compared, whichever matches; if there are none, a value that nothing matches.
     return sum(hmac.compare_digest(given, one) for one in stored or (b"",)) > 0
 

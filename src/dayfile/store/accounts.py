@@ -38,6 +38,7 @@ class Accounts:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.has_changed = False  # an account that was there before
 
     def add(self, account: Account, *, login_hash: bytes, encrypted_token: bytes) -> None:
         """Add a new account; raises Conflict if its sid is taken."""
@@ -180,6 +181,7 @@ class Accounts:
         return found
 
     def _change(self, sid: AccountSid, **values: Any) -> None:
+        self.has_changed = True
         if self._connection.execute(update(table).where(table.c.sid == sid).values(values)).rowcount != 1:
             raise NotFound(f"there is no account {sid}")
 

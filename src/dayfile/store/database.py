@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Self
@@ -39,10 +41,15 @@ class Database:
         self._file = file  # of SQLite
         self._is_immutable = is_immutable
         self._damage: str | None = None  # damage that was found
+        self._shared = threading.local()  # the snapshot that a thread shares
+        self._login_changes = itertools.count(1)
+        self.logins_as_of = 0
         # SQLite has one writer at a time. Among the threads of this process the queue is fair and wakes at once;
         # SQLite's own busy wait, which is left between processes, is neither.
         self._writer: contextlib.AbstractContextManager[Any] = Turns() if file else contextlib.nullcontext()
         self._checkpoints = None if file is None else Checkpoints(file, engine, writer=self._writer)
+
+    # `logins_as_of` is a number that is another one after every commit of this process that changes logins.
 
     @property
     def file(self) -> Path | None:
@@ -82,16 +89,38 @@ class Database:
         Raises DatabaseUnavailable if the database is away, full, read-only or busy for too long. Once it is committed,
         nothing raises.
         """
-        with self._translated(), self._writer, self._connection(**WRITES) as connection, connection.begin():
-            yield Transaction(connection)
+        tx: Transaction | None = None
+        try:
+            with self._translated(), self._writer, self._connection(**WRITES) as connection, connection.begin():
+                tx = Transaction(connection)
+                yield tx
+        finally:
+            # Also after an error: a commit whose answer was lost may have happened.
+            if tx is not None and tx.changes_logins:
+                self.logins_as_of = next(self._login_changes)
         if self._checkpoints is not None:
             self._checkpoints.run_if_due()
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[Transaction]:
         """Open a read-only transaction that sees one moment. Raises DatabaseUnavailable."""
+        shared: Transaction | None = getattr(self._shared, "snapshot", None)
+        if shared is not None:
+            yield shared
+            return
+        as_of = self.logins_as_of
         with self._read() as connection:
-            yield Transaction(connection)
+            yield Transaction(connection, logins_as_of=as_of)
+
+    @contextlib.contextmanager
+    def shared_snapshot(self) -> Iterator[None]:
+        """Have every snapshot that this thread opens meanwhile be the same one. Raises DatabaseUnavailable."""
+        with self.snapshot() as tx:
+            self._shared.snapshot = tx
+            try:
+                yield
+            finally:
+                self._shared.snapshot = None
 
     @contextlib.contextmanager
     def exclusively(self) -> Iterator[Connection]:
@@ -170,7 +199,7 @@ class Database:
     @contextlib.contextmanager
     def _connection(self, **options: Any) -> Iterator[Connection]:
         with self.engine.connect() as connection:
-            yield connection.execution_options(**options)
+            yield connection.execution_options(**options) if options else connection
 
     @contextlib.contextmanager
     def _migration_lock(self) -> Iterator[None]:

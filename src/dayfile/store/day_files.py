@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, delete, func, or_, select, tuple_, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, func, or_, select, tuple_, update
 from sqlalchemy.sql import Select
 
 from dayfile.model.account import AccountSid
@@ -50,7 +50,8 @@ class DayFiles:
 
     def find(self, account: AccountSid, resource_type: ResourceType, day: Day, *, now: datetime) -> DayFile | None:
         """Return the published file of the day, or None."""
-        row = self._connection.execute(_listed(account, resource_type, now).where(table.c.day == day)).one_or_none()
+        one = {"day": day, **_list(account, resource_type, now)}
+        row = self._connection.execute(_FIND, one).one_or_none()
         return None if row is None else _day_file(row)
 
     def page(
@@ -65,19 +66,16 @@ class DayFiles:
         now: datetime,
     ) -> list[DayFile]:
         """Return files ordered by generation, then day: those that follow `after`, or the last ones before `before`."""
-        query = _listed(account, resource_type, now).offset(offset).limit(limit)
+        asked = {"offset": offset, "limit": limit, **_list(account, resource_type, now)}
+        if before is not None:
+            generation, day = before
+            backwards = self._connection.execute(_BEFORE, {"generation": generation, "day": day, **asked})
+            return [_day_file(row) for row in backwards][::-1]
         if after is not None:
             generation, day = after
-            later = and_(table.c.generation == generation, table.c.day > day)
-            query = query.where(or_(table.c.generation > generation, later))
-        if before is None:
-            rows = self._connection.execute(query.order_by(table.c.generation, table.c.day))
+            rows = self._connection.execute(_AFTER, {"generation": generation, "day": day, **asked})
             return [_day_file(row) for row in rows]
-        generation, day = before
-        earlier = and_(table.c.generation == generation, table.c.day < day)
-        query = query.where(or_(table.c.generation < generation, earlier))
-        backwards = self._connection.execute(query.order_by(table.c.generation.desc(), table.c.day.desc()))
-        return [_day_file(row) for row in backwards][::-1]
+        return [_day_file(row) for row in self._connection.execute(_FIRST, asked)]
 
     def forget_expired(self, *, now: datetime, limit: int) -> int:
         """Delete day files that are on no list any more and have no valid links, and return their number."""
@@ -139,10 +137,28 @@ def _with_sealed() -> Select[Any]:
     )
 
 
-def _listed(account: AccountSid, resource_type: ResourceType, now: datetime) -> Select[Any]:
-    return _with_sealed().where(
-        table.c.account == account, table.c.resource_type == resource_type.name, table.c.expires_at > now
-    )
+def _list(account: AccountSid, resource_type: ResourceType, now: datetime) -> dict[str, Any]:
+    """Return the parameters of the statements below that say of which list they are."""
+    return {"account": account, "resource_type": resource_type.name, "now": now}
+
+
+# Made once: to make one of them, and to look it up in SQLAlchemy's cache, takes longer than to run it.
+_LISTED: Final = _with_sealed().where(
+    table.c.account == bindparam("account"),
+    table.c.resource_type == bindparam("resource_type"),
+    table.c.expires_at > bindparam("now"),
+)
+_FIND: Final = _LISTED.where(table.c.day == bindparam("day"))
+_PLACE: Final = table.c.generation, table.c.day
+_PAGE: Final = _LISTED.offset(bindparam("offset")).limit(bindparam("limit"))
+_FIRST: Final = _PAGE.order_by(*_PLACE)
+_SAME: Final = table.c.generation == bindparam("generation")
+_AFTER: Final = _FIRST.where(
+    or_(table.c.generation > bindparam("generation"), and_(_SAME, table.c.day > bindparam("day")))
+)
+_BEFORE: Final = _PAGE.order_by(*(column.desc() for column in _PLACE)).where(
+    or_(table.c.generation < bindparam("generation"), and_(_SAME, table.c.day < bindparam("day")))
+)
 
 
 def _day_file(row: Row[Any]) -> DayFile:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, case, delete, func, insert, or_, select, tuple_, update
-from sqlalchemy.sql import ColumnElement
+from sqlalchemy import Connection, Row, and_, bindparam, case, delete, func, insert, or_, select, tuple_, update
 
 from dayfile.errors import NotFound
 from dayfile.model.account import AccountSid
@@ -70,7 +69,7 @@ class Jobs:
 
     def get(self, sid: JobSid) -> Job:
         """Return the job, deleted or not; raises NotFound."""
-        row = self._connection.execute(select(table).where(table.c.sid == sid)).one_or_none()
+        row = self._connection.execute(_OF_SID, {"sid": sid}).one_or_none()
         if row is None:
             raise NotFound(f"there is no job {sid}")
         return read_job(row)
@@ -88,8 +87,8 @@ class Jobs:
 
     def find(self, account: AccountSid, sid: JobSid, *, over_since: datetime) -> Job | None:
         """Return the account's job if it is still shown; None for a foreign, deleted, or long finished job."""
-        query = select(table).where(table.c.sid == sid, table.c.account == account, _shown(over_since))
-        row = self._connection.execute(query).one_or_none()
+        one = {"sid": sid, "account": account, "over_since": over_since}
+        row = self._connection.execute(_SHOWN, one).one_or_none()
         return None if row is None else read_job(row)
 
     def page(
@@ -104,17 +103,19 @@ class Jobs:
         over_since: datetime,
     ) -> list[Job]:
         """Return shown jobs, newest first: those submitted before number `before`, or the ones just after `after`."""
-        query = select(table).where(
-            table.c.account == account, table.c.resource_type == resource_type.name, _shown(over_since)
-        )
-        query = query.offset(offset).limit(limit)
+        asked = {
+            "account": account,
+            "resource_type": resource_type.name,
+            "over_since": over_since,
+            "offset": offset,
+            "limit": limit,
+        }
+        if after is not None:
+            rows = self._connection.execute(_PAGE_AFTER, {"number": after, **asked})
+            return [read_job(row) for row in rows][::-1]
         if before is not None:
-            query = query.where(table.c.submit_number < before)
-        if after is None:
-            rows = self._connection.execute(query.order_by(table.c.submit_number.desc()))
-            return [read_job(row) for row in rows]
-        query = query.where(table.c.submit_number > after).order_by(table.c.submit_number)
-        return [read_job(row) for row in self._connection.execute(query)][::-1]
+            return [read_job(row) for row in self._connection.execute(_PAGE_BEFORE, {"number": before, **asked})]
+        return [read_job(row) for row in self._connection.execute(_PAGE_FIRST, asked)]
 
     def recent(self, *, limit: int) -> list[Job]:
         """Return the jobs submitted last, of all accounts, for the operator."""
@@ -125,18 +126,14 @@ class Jobs:
         """Return the days of jobs, in order."""
         found: dict[JobSid, list[JobDay]] = {sid: [] for sid in sids}
         for batch in in_batches(sids):
-            query = select(job_day).where(job_day.c.job_sid.in_(batch)).order_by(job_day.c.job_sid, job_day.c.day)
-            for row in self._connection.execute(query):
+            for row in self._connection.execute(_DAYS, {"sids": batch}):
                 found[row.job_sid].append(read_job_day(row))
         return {sid: tuple(days) for sid, days in found.items()}
 
     def queue(self, *, first: int, last: int) -> Queue:
         """Return the jobs that are not over, for queries about those with submit numbers from `first` to `last`."""
-        unfinished, number = table.c.over_at.is_(None), table.c.submit_number
-        ahead = select(func.count(), func.coalesce(func.sum(table.c.unfinished_days), 0))
-        before, days_before = self._connection.execute(ahead.where(unfinished, number < first)).one()
-        named = select(number, table.c.unfinished_days).where(unfinished, number.between(first, last))
-        pairs = self._connection.execute(named.order_by(number)).all()
+        before, days_before = self._connection.execute(_AHEAD, {"first": first}).one()
+        pairs = self._connection.execute(_QUEUED, {"first": first, "last": last}).all()
         return Queue.of(pairs, before=before, days_before=int(days_before))
 
     def unfinished(self) -> int:
@@ -146,14 +143,8 @@ class Jobs:
 
     def worked(self, *, since: datetime, limit: int) -> list[Stretch]:
         """Return the work times of days of any job that were finished since then, at most the last `limit` of them."""
-        done = [status.value for status in Status if status.is_final and status is not Status.DELETED_BY_USER_REQUEST]
-        query = (
-            select(job_day.c.claimed_at, job_day.c.finished_at)
-            .where(job_day.c.finished_at > since, job_day.c.claimed_at.is_not(None), job_day.c.status.in_(done))
-            .order_by(job_day.c.finished_at.desc())
-            .limit(limit)
-        )
-        return [Stretch(began_at=row.claimed_at, ended_at=row.finished_at) for row in self._connection.execute(query)]
+        rows = self._connection.execute(_WORKED, {"since": since, "limit": limit})
+        return [Stretch(began_at=row.claimed_at, ended_at=row.finished_at) for row in rows]
 
     def mark_deleted(self, sid: JobSid, *, now: datetime) -> None:
         """Mark a job as deleted by its owner: it is no longer shown, once none of its days runs."""
@@ -233,7 +224,43 @@ def read_job_day(row: Row[Any]) -> JobDay:
     return JobDay(job_sid=row.job_sid, day=row.day, status=Status(row.status), attempt=row.attempt, error=row.error)
 
 
-def _shown(over_since: datetime) -> ColumnElement[bool]:
+# Made once, since clients ask for jobs every few seconds: to make one of them takes longer than to run it.
+_OF_SID: Final = select(table).where(table.c.sid == bindparam("sid"))
+_IS_SHOWN: Final = or_(
+    table.c.over_at.is_(None),
     # A deleted job is shown until the last of its running days has stopped.
-    kept = and_(table.c.deleted_at.is_(None), table.c.over_at > over_since)
-    return or_(table.c.over_at.is_(None), kept)
+    and_(table.c.deleted_at.is_(None), table.c.over_at > bindparam("over_since")),
+)
+_SHOWN: Final = _OF_SID.where(table.c.account == bindparam("account"), _IS_SHOWN)
+_PAGE: Final = (
+    select(table)
+    .where(table.c.account == bindparam("account"), table.c.resource_type == bindparam("resource_type"), _IS_SHOWN)
+    .offset(bindparam("offset"))
+    .limit(bindparam("limit"))
+)
+_PAGE_FIRST: Final = _PAGE.order_by(table.c.submit_number.desc())
+_PAGE_BEFORE: Final = _PAGE_FIRST.where(table.c.submit_number < bindparam("number"))
+_PAGE_AFTER: Final = _PAGE.where(table.c.submit_number > bindparam("number")).order_by(table.c.submit_number)
+_DAYS: Final = (
+    select(job_day)
+    .where(job_day.c.job_sid.in_(bindparam("sids", expanding=True)))
+    .order_by(job_day.c.job_sid, job_day.c.day)
+)
+_AHEAD: Final = select(func.count(), func.coalesce(func.sum(table.c.unfinished_days), 0)).where(
+    table.c.over_at.is_(None), table.c.submit_number < bindparam("first")
+)
+_QUEUED: Final = (
+    select(table.c.submit_number, table.c.unfinished_days)
+    .where(table.c.over_at.is_(None), table.c.submit_number.between(bindparam("first"), bindparam("last")))
+    .order_by(table.c.submit_number)
+)
+_WORKED: Final = (
+    select(job_day.c.claimed_at, job_day.c.finished_at)
+    .where(
+        job_day.c.finished_at > bindparam("since"),
+        job_day.c.claimed_at.is_not(None),
+        job_day.c.status.in_([value for value in FINAL if value != Status.DELETED_BY_USER_REQUEST.value]),
+    )
+    .order_by(job_day.c.finished_at.desc())
+    .limit(bindparam("limit"))
+)

@@ -20,6 +20,7 @@ class Keys:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.has_changed = False  # a key that was there before
 
     def add(self, key: ApiKey, *, secret_hash: bytes) -> None:
         """Add a new key."""
@@ -55,6 +56,7 @@ class Keys:
 
         With `account`, another account's key counts as none.
         """
+        self.has_changed = True
         named = [table.c.sid == sid, *([] if account is None else [table.c.account == account])]
         statement = update(table).where(*named, table.c.revoked_at.is_(None)).values(revoked_at=now)
         if self._connection.execute(statement).rowcount == 1:
@@ -65,6 +67,7 @@ class Keys:
 
     def revoke_all(self, account: AccountSid, *, now: datetime) -> None:
         """Revoke all keys of the account from this commit on."""
+        self.has_changed = True
         statement = update(table).where(table.c.account == account, table.c.revoked_at.is_(None))
         self._connection.execute(statement.values(revoked_at=now))
 

@@ -36,8 +36,16 @@ from dayfile.store.wrong_times import WrongTimes
 class Transaction:
     """All that can be read and written together; made by `Database.transaction` and `Database.snapshot` only."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, logins_as_of: int | None = None) -> None:
+        """Take a connection, and the number of changes of logins from before it began, if anybody asks for it."""
         self._connection = connection
+        self.logins_as_of = logins_as_of
+
+    @property
+    def changes_logins(self) -> bool:
+        """True if a login may do something else, or nothing, once this is committed."""
+        made = vars(self)
+        return ("accounts" in made and self.accounts.has_changed) or ("keys" in made and self.keys.has_changed)
 
     @cached_property
     def accounts(self) -> Accounts:

