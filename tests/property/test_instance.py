@@ -22,7 +22,6 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from dayfile.errors import LostClaim, NotFound
 from dayfile.model.account import Account
 from dayfile.model.job import Claim, Job, JobSid, Status
-from dayfile.model.resource import MESSAGES
 from tests.support.databases import DATABASES, a_database_url, drop_database
 from tests.support.effort import cases
 from tests.support.records import Sent, newest
@@ -143,11 +142,8 @@ class Instance(RuleBasedStateMachine):
     @invariant()
     def what_is_published_is_whole(self) -> None:
         """Every listed file is there with its size, whatever is going on."""
-        now = self.world.clock.now()
         for account in self.accounts.values():
-            with self.world.database.snapshot() as tx:
-                listed = tx.day_files.page(account.sid, MESSAGES, limit=100, now=now)
-            for file in listed:
+            for file in self.world.listed(account.sid):
                 if file.sealed is not None:
                     content = self.world.bytes_of(file.sealed)
                     assert hashlib.sha256(content).hexdigest() == file.sealed.sha256

@@ -199,7 +199,10 @@ class World:
     def listed(self, account: AccountSid) -> list[DayFile]:
         """What an account finds on its Days list of Messages."""
         with self._real_database.snapshot() as tx:
-            return tx.day_files.page(account, MESSAGES, limit=1000, now=self.clock.now())
+            now = self.clock.now()
+            listed = tx.day_files.page(account, MESSAGES, limit=1000, now=now)
+            found = [tx.day_files.find(account, MESSAGES, one.day, now=now) for one in listed]
+        return [file for file in found if file is not None]
 
     def seal(self, day: str) -> None:
         """Seal a day of Messages now, as `dayfile seal` does."""

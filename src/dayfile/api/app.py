@@ -35,8 +35,8 @@ from dayfile.api.health import Readiness
 from dayfile.api.memory_room import MemoryRoom
 from dayfile.api.openapi.operation import TAGS
 from dayfile.api.ranges import RangeNotSatisfiable
+from dayfile.api.readings import make_readings
 from dayfile.api.reference import Reference
-from dayfile.api.request_queues import make_queues
 from dayfile.api.responses import error_response
 from dayfile.api.routes import Dispatch, in_order_of_matching
 from dayfile.api.urls import Urls
@@ -69,10 +69,11 @@ def create_app(context: Context, *, pages: Iterable[Route] = (), delay_rule: Del
         ],
     )
     app.state.context = context
-    app.state.queues = make_queues(context)
+    app.state.readings = make_readings(context)
     app.state.day_links = make_day_links()
     app.state.readiness = Readiness()
     app.state.concurrency = Concurrency(context.concurrent_requests)
+    app.state.downloads = downloads.make_downloads()
     app.state.files_in_memory = MemoryRoom(downloads.MEMORY_BYTES)
     app.state.reference = Reference(context.public_url, OPERATIONS)
     return app

@@ -17,7 +17,6 @@ from dayfile.api.openapi.parameters import RESOURCE_TYPE_IN_PATH, WEBHOOK_FIELDS
 from dayfile.api.openapi.schema import Node
 from dayfile.api.params import check_receiver, check_url, check_webhook_method, parse_flag, parse_parameters
 from dayfile.api.request_bodies import read_form
-from dayfile.api.request_queues import RequestQueue
 from dayfile.api.responses import json_response
 from dayfile.api.routes import Routes
 from dayfile.api.urls import Urls
@@ -56,7 +55,7 @@ routes = Routes()
         answers={200: Answer(ExportConfigurationBody, says="The configuration.")},
         failures=(400, 401, 403, 404, 429, 500, 503),
     ),
-    queue=RequestQueue.READINGS,
+    only_reads=True,
 )
 def fetch_configuration(request: Request, resource_type: str) -> Response:
     """Fetch the configuration; before its first change everything is off."""

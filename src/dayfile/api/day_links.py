@@ -14,9 +14,10 @@ from dayfile.api import auth
 from dayfile.api.context import Context, context_of
 from dayfile.api.export_bodies import DayLinkBody
 from dayfile.api.micro_batches import MicroBatches
+from dayfile.api.readings import outcome
 from dayfile.api.responses import json_response
 from dayfile.api.urls import Urls
-from dayfile.errors import DamagedFile, DayfileError, NotFound
+from dayfile.errors import DamagedFile, NotFound
 from dayfile.files.links import Link
 from dayfile.model.credential import Permission
 from dayfile.model.day import Day
@@ -61,7 +62,10 @@ def published_day(request: Request, *, permission: Permission) -> DayFile:
 def _give_all(requests: Sequence[Request]) -> list[Response | Exception]:
     context = context_of(requests[0])
     with context.database.shared_snapshot():
-        found = [_published_or_not(request) for request in requests]
+        found = [
+            outcome(lambda request=request: published_day(request, permission=Permission.DOWNLOADS_READ))  # type: ignore[misc]
+            for request in requests
+        ]
     now = context.clock.now()
     asked = list(zip(requests, found, strict=True))
     context.given_links.record_all(
@@ -71,13 +75,6 @@ def _give_all(requests: Sequence[Request]) -> list[Response | Exception]:
         _answer(context, request, day_file, now=now) if isinstance(day_file, DayFile) else day_file
         for request, day_file in asked
     ]
-
-
-def _published_or_not(request: Request) -> DayFile | DayfileError:
-    try:
-        return published_day(request, permission=Permission.DOWNLOADS_READ)
-    except DayfileError as error:
-        return error
 
 
 def _answer(context: Context, request: Request, day_file: DayFile, *, now: datetime) -> Response:

@@ -8,6 +8,7 @@ A damaged file is not sent: see `objects/file_reader.py`.
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -18,11 +19,12 @@ from starlette.responses import Response
 from dayfile.api.context import Context, context_of
 from dayfile.api.file_answer import FileAnswer
 from dayfile.api.memory_room import MemoryRoom
+from dayfile.api.micro_batches import MicroBatches
 from dayfile.api.openapi.operation import FILES, Answer, Operation
 from dayfile.api.openapi.parameters import in_head, in_path, in_query
 from dayfile.api.openapi.schema import SHA256, Node, text
 from dayfile.api.ranges import Part, is_known, requested_part
-from dayfile.api.request_queues import RequestQueue
+from dayfile.api.readings import outcome
 from dayfile.api.routes import Routes
 from dayfile.api.urls import Urls
 from dayfile.errors import Forbidden, NotFound
@@ -37,6 +39,14 @@ WHOLE_BYTES = 8 * 1024 * 1024
 
 MEMORY_BYTES = 256 * 1024 * 1024
 """Limit of the memory for such files."""
+
+MOST_AT_ONCE: Final = 8
+"""Limit of downloads that one thread begins together: the first of them waits until the last has begun."""
+
+THREADS: Final = 4
+"""Threads that begin downloads."""
+
+Downloads = MicroBatches[tuple[Request, Link], Response]
 
 routes = Routes()
 
@@ -81,13 +91,33 @@ class _File:
         },
         failures=(400, 403, 404, 416, 500, 503),
     ),
-    queue=RequestQueue.FILES,
 )
-def download(request: Request, link: str) -> Response:
+async def download(request: Request, link: str) -> Response:
     """Send the file of a link, or the requested range of it."""
+    given = _check_link(context_of(request), link, request.scope["query_string"].decode("latin-1"))
+    if given.sealed_day_id == EMPTY:
+        return _respond(request, given, _empty(given))
+    downloads: Downloads = request.app.state.downloads
+    return await downloads.ask((request, given))
+
+
+def make_downloads() -> Downloads:
+    """Return the queue of downloads of one app, apart from others, so that a slow disk holds up no others."""
+    return MicroBatches(_respond_to_all, name="download", most=MOST_AT_ONCE, threads=THREADS)
+
+
+def _respond_to_all(asked: Sequence[tuple[Request, Link]]) -> list[Response | Exception]:
+    context = context_of(asked[0][0])
+    with context.database.shared_snapshot():
+        found = [outcome(partial(_find, context, given)) for _, given in asked]
+    return [
+        outcome(partial(_respond, request, given, file)) if isinstance(file, _File) else file
+        for (request, given), file in zip(asked, found, strict=True)
+    ]
+
+
+def _respond(request: Request, given: Link, file: _File) -> Response:
     context = context_of(request)
-    given = _check_link(context, link, request.scope["query_string"].decode("latin-1"))
-    file = _find(context, given)
     etag = f'"{file.sha256}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-transform", "Accept-Ranges": "bytes"}
     if is_known(request.headers.get("if-none-match"), etag=etag):
@@ -122,22 +152,27 @@ def _check_link(context: Context, path: str, query: str) -> Link:
         raise Forbidden(f"{expired} Fetch {again} with your credentials for a fresh one.") from expired
 
 
+def _empty(link: Link) -> _File:
+    if not link.is_to(EMPTY_SHA256):  # signed by another version of Dayfile
+        raise _gone(link)
+    return _File(sealed=None, size_bytes=len(EMPTY_FILE), sha256=EMPTY_SHA256)
+
+
+def _gone(link: Link) -> NotFound:
+    return NotFound(f"The file behind this link was removed: fetch {link.resource_type} of {link.day} again.")
+
+
 def _find(context: Context, link: Link) -> _File:
-    gone = NotFound(f"The file behind this link was removed: fetch {link.resource_type} of {link.day} again.")
-    if link.sealed_day_id == EMPTY:
-        if not link.is_to(EMPTY_SHA256):  # signed by another version of Dayfile
-            raise gone
-        return _File(sealed=None, size_bytes=len(EMPTY_FILE), sha256=EMPTY_SHA256)
     with context.database.snapshot() as tx:
         try:
             sealed = tx.sealed_days.get(link.sealed_day_id)
         except NotFound as error:
-            raise gone from error
+            raise _gone(link) from error
     # A database restored from a backup assigns ids a second time, perhaps to a day of another account, or to another
     # revision of the same day.
     named = (link.account, link.resource_type, link.day)
     if (sealed.account, sealed.resource_type, sealed.day) != named or not link.is_to(sealed.sha256):
-        raise gone
+        raise _gone(link)
     return _File(sealed=sealed, size_bytes=sealed.size_bytes, sha256=sealed.sha256)
 
 

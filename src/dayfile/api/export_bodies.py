@@ -20,7 +20,7 @@ from dayfile.api.paging import MetaBody
 from dayfile.api.urls import Urls
 from dayfile.model.day import Day
 from dayfile.model.empty import EMPTY_ENCODER, EMPTY_FILE, EMPTY_PLAIN_SHA256, EMPTY_SHA256
-from dayfile.model.export import DayFile, ExportConfiguration
+from dayfile.model.export import DayFile, ExportConfiguration, ListedDay
 from dayfile.model.resource import ResourceType
 
 LARGEST_SIZE: Final = 2**31 - 1
@@ -99,14 +99,14 @@ class DayBody(ClosedBody, frozen=True, kw_only=True):
     ]
 
     @classmethod
-    def of(cls, day_file: DayFile) -> DayBody:
+    def of(cls, listed: ListedDay) -> DayBody:
         """Return an entry of the Days list."""
         return cls(
-            friendly_name=day_file.friendly_name,
-            create_date=str(Day.of(day_file.created_at)),
-            day=str(day_file.day),
-            resource_type=day_file.resource_type.name,
-            size=min(day_file.sealed.size_bytes if day_file.sealed else len(EMPTY_FILE), LARGEST_SIZE),
+            friendly_name=listed.friendly_name,
+            create_date=str(Day.of(listed.created_at)),
+            day=str(listed.day),
+            resource_type=listed.resource_type.name,
+            size=min(listed.size_bytes, LARGEST_SIZE),
         )
 
 

@@ -15,14 +15,13 @@ from dayfile.api.export_bodies import DayBody, DayLinkBody, DayListBody, ExportB
 from dayfile.api.openapi.operation import EXPORTS, FILES, Answer, Operation, by_account, link
 from dayfile.api.openapi.parameters import DAY_IN_PATH, PAGES, RESOURCE_TYPE_IN_PATH
 from dayfile.api.paging import Cursor, PageUrls, Position, Side, parse_page_request, read_page
-from dayfile.api.request_queues import RequestQueue
 from dayfile.api.responses import json_response
 from dayfile.api.routes import Routes
 from dayfile.api.urls import Urls
 from dayfile.model.account import Account
 from dayfile.model.credential import Permission
 from dayfile.model.day import Day
-from dayfile.model.export import DayFile
+from dayfile.model.export import ListedDay
 from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.store.transaction import Transaction
 
@@ -42,7 +41,7 @@ routes = Routes()
         answers={200: Answer(ExportBody, says="The addresses.")},
         failures=(400, 401, 403, 404, 429, 500, 503),
     ),
-    queue=RequestQueue.READINGS,
+    only_reads=True,
 )
 def fetch_export(request: Request, resource_type: str) -> Response:
     """Fetch the URLs of a resource type's days and jobs."""
@@ -85,7 +84,7 @@ def fetch_export(request: Request, resource_type: str) -> Response:
         },
         failures=(400, 401, 403, 404, 429, 500, 503),
     ),
-    queue=RequestQueue.READINGS,
+    only_reads=True,
 )
 def list_days(request: Request, resource_type: str) -> Response:
     """List the account's day files in the order of their publication."""
@@ -98,7 +97,7 @@ def list_days(request: Request, resource_type: str) -> Response:
     now = context.clock.now()
     with context.database.snapshot() as tx:
         page = read_page(_DayListing(tx, account, kind, now), asked)
-    days = [DayBody.of(day_file) for day_file in page.items]
+    days = [DayBody.of(listed) for listed in page.items]
     return json_response(DayListBody(meta=pages.meta(asked, page, key="days"), days=days))
 
 
@@ -136,7 +135,7 @@ async def fetch_day(request: Request, _: str, __: str) -> Response:
         answers={200: Answer(ManifestBody, says="The manifest.")},
         failures=(400, 401, 403, 404, 429, 500, 503),
     ),
-    queue=RequestQueue.READINGS,
+    only_reads=True,
 )
 def fetch_manifest(request: Request, _: str, __: str) -> Response:
     """Fetch the manifest of the day's currently published file."""
@@ -153,7 +152,7 @@ class _DayListing:
     resource_type: ResourceType
     now: datetime
 
-    def read(self, cursor: Cursor | None, *, offset: int, limit: int) -> list[DayFile]:
+    def read(self, cursor: Cursor | None, *, offset: int, limit: int) -> list[ListedDay]:
         at = None if cursor is None else (cursor.position.rank, Day.parse(cursor.position.detail))
         return self.tx.day_files.page(
             self.account.sid,
@@ -165,5 +164,5 @@ class _DayListing:
             now=self.now,
         )
 
-    def position(self, item: DayFile) -> Position:
+    def position(self, item: ListedDay) -> Position:
         return Position(item.generation, str(item.day))

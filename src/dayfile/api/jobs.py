@@ -30,7 +30,6 @@ from dayfile.api.params import (
 )
 from dayfile.api.queue_places import QueuePlaces, queue_of, rate_of
 from dayfile.api.request_bodies import read_form
-from dayfile.api.request_queues import RequestQueue
 from dayfile.api.responses import json_response
 from dayfile.api.routes import Routes
 from dayfile.api.urls import Urls
@@ -164,7 +163,7 @@ def _create_job(request: Request, resource_type: str, form: bytes) -> Response:
         },
         failures=(400, 401, 403, 404, 429, 500, 503),
     ),
-    queue=RequestQueue.READINGS,
+    only_reads=True,
 )
 def list_jobs(request: Request, resource_type: str) -> Response:
     """List the account's jobs that are not over, or not for longer than their lifetime, newest first."""
@@ -200,7 +199,7 @@ def list_jobs(request: Request, resource_type: str) -> Response:
         },
         failures=(400, 401, 403, 404, 429, 500, 503),
     ),
-    queue=RequestQueue.READINGS,
+    only_reads=True,
 )
 def fetch_job(request: Request, job_sid: str) -> Response:
     """Fetch one job, with the status of its days."""

@@ -15,7 +15,6 @@ from dayfile.api.openapi.operation import NOTICES, Answer, Operation, by_account
 from dayfile.api.openapi.parameters import PAGES, in_path
 from dayfile.api.openapi.schema import EVENT_SID, EVENT_SID_PATTERN, text
 from dayfile.api.paging import Cursor, PageUrls, Position, Side, parse_page_request, read_page
-from dayfile.api.request_queues import RequestQueue
 from dayfile.api.responses import json_response
 from dayfile.api.routes import Routes
 from dayfile.api.urls import Urls
@@ -57,7 +56,7 @@ routes = Routes()
         },
         failures=(400, 401, 403, 429, 500, 503),
     ),
-    queue=RequestQueue.READINGS,
+    only_reads=True,
 )
 def list_notices(request: Request) -> Response:
     """List the account's notices, newest first."""
@@ -92,7 +91,7 @@ def list_notices(request: Request) -> Response:
         },
         failures=(400, 401, 403, 404, 429, 500, 503),
     ),
-    queue=RequestQueue.READINGS,
+    only_reads=True,
 )
 def fetch_notice(request: Request, event_sid: str) -> Response:
     """Fetch one notice, with every attempt."""

@@ -14,7 +14,7 @@ from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dayfile.api.openapi.operation import Operation
-from dayfile.api.request_queues import RequestQueue, queues_of
+from dayfile.api.readings import readings_of
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 """A function of the request and the variables of its path, in order; it runs in a thread unless it is async."""
@@ -30,16 +30,16 @@ class Routes:
         self.operations: list[Operation] = []
         self.routes: list[Route] = []
 
-    def add(self, operation: Operation, *, queue: RequestQueue | None = None) -> Callable[[Endpoint], Endpoint]:
+    def add(self, operation: Operation, *, only_reads: bool = False) -> Callable[[Endpoint], Endpoint]:
         """Add an operation; the decorated function serves it, also for HEAD if it is a GET.
 
-        Its requests wait in a queue, or, without one, have a thread each unless it is async.
+        With `only_reads` its requests are readings: they need a few rows of the database and nothing else.
         """
 
         def added(endpoint: Endpoint) -> Endpoint:
             path = operation.path.replace(_WITH_SLASHES, f"{_WITH_SLASHES[:-1]}:path}}")
             self.operations.append(operation)
-            serve = _answering(endpoint, queue)
+            serve = _answering(endpoint, only_reads=only_reads)
             self.routes.append(Route(path, serve, methods=[operation.method.upper()]))
             return endpoint
 
@@ -106,7 +106,7 @@ def _may_match(route: Route, shape: tuple[str, int]) -> bool:
     return (first == shape[0] or first.startswith("{")) and (parts == shape[1] or _TAKES_SLASHES in route.path)
 
 
-def _answering(endpoint: Callable[..., Any], queue: RequestQueue | None) -> ASGIApp:
+def _answering(endpoint: Callable[..., Any], *, only_reads: bool) -> ASGIApp:
     """Return the ASGI app of an endpoint. Its errors go up to the edge, which answers them."""
     is_async = inspect.iscoroutinefunction(endpoint)
 
@@ -114,8 +114,8 @@ def _answering(endpoint: Callable[..., Any], queue: RequestQueue | None) -> ASGI
         request, variables = Request(scope, receive, send), scope["path_params"].values()
         if is_async:
             answer: Response = await endpoint(request, *variables)
-        elif queue is not None:
-            answer = await queues_of(request)[queue].ask((endpoint, request))
+        elif only_reads:
+            answer = await readings_of(request).ask((endpoint, request))
         else:
             answer = await run_in_threadpool(endpoint, request, *variables)
         await answer(scope, receive, send)

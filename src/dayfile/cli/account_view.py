@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dayfile.cli.terminal import Screen
     from dayfile.client.answers import RemoteConfiguration, RemoteDay, RemoteJob, RemoteManifest
     from dayfile.client.client import Client
-    from dayfile.model.export import DayFile
+    from dayfile.model.export import ListedDay
     from dayfile.model.job import Job, JobDay
     from dayfile.service import Service
 
@@ -166,7 +166,7 @@ class AccountView:
                 raise NotFound(f"the account {self._account} has no job {sid}")
             return job, tx.jobs.days([sid])[sid]
 
-    def _files(self, resource_type: ResourceType, after: tuple[int, Day] | None) -> list[DayFile]:
+    def _files(self, resource_type: ResourceType, after: tuple[int, Day] | None) -> list[ListedDay]:
         now = self._service.clock.now()
         with self._service.database.snapshot() as tx:
             return tx.day_files.page(self._account, resource_type, after=after, limit=_PAGE, now=now)

@@ -103,6 +103,18 @@ class DayFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListedDay:
+    """What the Days list shows of a day file."""
+
+    day: Day
+    resource_type: ResourceType
+    friendly_name: str
+    created_at: datetime
+    generation: int
+    size_bytes: int  # of the gzip file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DailyRun:
     """The daily exports of one resource type and day, for all accounts that have enabled them."""
 

@@ -6,6 +6,7 @@ Moments are microseconds since 1970 (UTC), days are `yyyy-mm-dd`: neither has a 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Integer, String
@@ -54,7 +55,12 @@ class DayText(TypeDecorator[Day]):
         return None if value is None else str(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Day | None:
-        return None if value is None else Day.parse(value)
+        return None if value is None else _day(value)
+
+
+@lru_cache(maxsize=8192)  # the same few are read again and again
+def _day(text: str) -> Day:
+    return Day.parse(text)
 
 
 def key_text(length: int) -> TypeEngine[str]:

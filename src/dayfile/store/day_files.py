@@ -11,9 +11,11 @@ from sqlalchemy.sql import Select
 
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
-from dayfile.model.export import DayFile
+from dayfile.model.empty import EMPTY_FILE
+from dayfile.model.export import DayFile, ListedDay
 from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.store.dialect import in_batches, upsert
+from dayfile.store.prepared import Prepared
 from dayfile.store.sealed_days import PACK_COLUMNS, sealed_day
 from dayfile.store.tables.exports import day_file as table
 from dayfile.store.tables.sealing import pack
@@ -50,8 +52,7 @@ class DayFiles:
 
     def find(self, account: AccountSid, resource_type: ResourceType, day: Day, *, now: datetime) -> DayFile | None:
         """Return the published file of the day, or None."""
-        one = {"day": day, **_list(account, resource_type, now)}
-        row = self._connection.execute(_FIND, one).one_or_none()
+        row = _FIND.row(self._connection, day=day, **_list(account, resource_type, now))
         return None if row is None else _day_file(row)
 
     def page(
@@ -64,18 +65,23 @@ class DayFiles:
         offset: int = 0,
         limit: int,
         now: datetime,
-    ) -> list[DayFile]:
-        """Return files ordered by generation, then day: those that follow `after`, or the last ones before `before`."""
+    ) -> list[ListedDay]:
+        """Return what the Days list shows, ordered by generation, then day.
+
+        These are the files that follow `after`, or the last ones before `before`.
+        """
         asked = {"offset": offset, "limit": limit, **_list(account, resource_type, now)}
-        if before is not None:
-            generation, day = before
-            backwards = self._connection.execute(_BEFORE, {"generation": generation, "day": day, **asked})
-            return [_day_file(row) for row in backwards][::-1]
-        if after is not None:
-            generation, day = after
-            rows = self._connection.execute(_AFTER, {"generation": generation, "day": day, **asked})
-            return [_day_file(row) for row in rows]
-        return [_day_file(row) for row in self._connection.execute(_FIRST, asked)]
+        return [
+            ListedDay(
+                day=row.day,
+                resource_type=resource_type,
+                friendly_name=row.friendly_name,
+                created_at=row.created_at,
+                generation=row.generation,
+                size_bytes=len(EMPTY_FILE) if row.size_bytes is None else row.size_bytes,
+            )
+            for row in _LISTED.page(self._connection, after=after, before=before, **asked)
+        ]
 
     def forget_expired(self, *, now: datetime, limit: int) -> int:
         """Delete day files that are on no list any more and have no valid links, and return their number."""
@@ -142,22 +148,48 @@ def _list(account: AccountSid, resource_type: ResourceType, now: datetime) -> di
     return {"account": account, "resource_type": resource_type.name, "now": now}
 
 
-# Made once: to make one of them, and to look it up in SQLAlchemy's cache, takes longer than to run it.
-_LISTED: Final = _with_sealed().where(
-    table.c.account == bindparam("account"),
-    table.c.resource_type == bindparam("resource_type"),
-    table.c.expires_at > bindparam("now"),
-)
-_FIND: Final = _LISTED.where(table.c.day == bindparam("day"))
-_PLACE: Final = table.c.generation, table.c.day
-_PAGE: Final = _LISTED.offset(bindparam("offset")).limit(bindparam("limit"))
-_FIRST: Final = _PAGE.order_by(*_PLACE)
-_SAME: Final = table.c.generation == bindparam("generation")
-_AFTER: Final = _FIRST.where(
-    or_(table.c.generation > bindparam("generation"), and_(_SAME, table.c.day > bindparam("day")))
-)
-_BEFORE: Final = _PAGE.order_by(*(column.desc() for column in _PLACE)).where(
-    or_(table.c.generation < bindparam("generation"), and_(_SAME, table.c.day < bindparam("day")))
+def _of_a_list(query: Select[Any]) -> Select[Any]:
+    return query.where(
+        table.c.account == bindparam("account"),
+        table.c.resource_type == bindparam("resource_type"),
+        table.c.expires_at > bindparam("now"),
+    )
+
+
+class _Pages:
+    """The pages of a list."""
+
+    def __init__(self, query: Select[Any]) -> None:
+        at: Any = bindparam("at")
+        on: Any = bindparam("on")
+        page, place = query.offset(bindparam("offset")).limit(bindparam("limit")), (table.c.generation, table.c.day)
+        forwards, backwards = page.order_by(*place), page.order_by(*(column.desc() for column in place))
+        self._first = Prepared(forwards)
+        self._after = Prepared(
+            forwards.where(or_(table.c.generation > at, and_(table.c.generation == at, table.c.day > on)))
+        )
+        self._before = Prepared(
+            backwards.where(or_(table.c.generation < at, and_(table.c.generation == at, table.c.day < on)))
+        )
+
+    def page(
+        self, connection: Connection, *, after: tuple[int, Day] | None, before: tuple[int, Day] | None, **asked: Any
+    ) -> list[Any]:
+        """Return the rows that follow `after`, or the last ones before `before`, or the first of all."""
+        if before is not None:
+            return self._before.rows(connection, at=before[0], on=before[1], **asked)[::-1]
+        if after is not None:
+            return self._after.rows(connection, at=after[0], on=after[1], **asked)
+        return self._first.rows(connection, **asked)
+
+
+_FIND: Final = Prepared(_of_a_list(_with_sealed()).where(table.c.day == bindparam("day")))
+_LISTED: Final = _Pages(
+    _of_a_list(
+        select(
+            table.c.day, table.c.friendly_name, table.c.created_at, table.c.generation, sealed_table.c.size_bytes
+        ).select_from(table.outerjoin(sealed_table, sealed_table.c.id == table.c.sealed_day_id))
+    )
 )
 
 

@@ -79,4 +79,8 @@ def _prepare_sqlite_to_read(connection: Any, record: Any) -> None:  # noqa: ARG0
 def _begin_sqlite(connection: Connection) -> None:
     # IMMEDIATE takes the write lock at once: a deferred transaction that turns to writing later can only fail.
     writes = connection.get_execution_options().get("dayfile_writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if writes:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        return
+    driver: Any = connection.connection.dbapi_connection
+    driver.execute("BEGIN")  # it only begins to read with the next statement, so it neither waits nor fails

@@ -14,6 +14,7 @@ from dayfile.model.day import Day, DayRange
 from dayfile.model.job import Job, JobDay, JobRequest, JobSid, Queue, Status, Stretch, is_claimable
 from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.store.dialect import in_batches, insert_missing, next_number
+from dayfile.store.prepared import Prepared
 from dayfile.store.tables.exports import job as table
 from dayfile.store.tables.exports import job_day, quota_day
 
@@ -69,7 +70,7 @@ class Jobs:
 
     def get(self, sid: JobSid) -> Job:
         """Return the job, deleted or not; raises NotFound."""
-        row = self._connection.execute(_OF_SID, {"sid": sid}).one_or_none()
+        row = _OF_SID.row(self._connection, sid=sid)
         if row is None:
             raise NotFound(f"there is no job {sid}")
         return read_job(row)
@@ -87,8 +88,7 @@ class Jobs:
 
     def find(self, account: AccountSid, sid: JobSid, *, over_since: datetime) -> Job | None:
         """Return the account's job if it is still shown; None for a foreign, deleted, or long finished job."""
-        one = {"sid": sid, "account": account, "over_since": over_since}
-        row = self._connection.execute(_SHOWN, one).one_or_none()
+        row = _SHOWN.row(self._connection, sid=sid, account=account, over_since=over_since)
         return None if row is None else read_job(row)
 
     def page(
@@ -111,11 +111,10 @@ class Jobs:
             "limit": limit,
         }
         if after is not None:
-            rows = self._connection.execute(_PAGE_AFTER, {"number": after, **asked})
-            return [read_job(row) for row in rows][::-1]
+            return [read_job(row) for row in _PAGE_AFTER.rows(self._connection, number=after, **asked)][::-1]
         if before is not None:
-            return [read_job(row) for row in self._connection.execute(_PAGE_BEFORE, {"number": before, **asked})]
-        return [read_job(row) for row in self._connection.execute(_PAGE_FIRST, asked)]
+            return [read_job(row) for row in _PAGE_BEFORE.rows(self._connection, number=before, **asked)]
+        return [read_job(row) for row in _PAGE_FIRST.rows(self._connection, **asked)]
 
     def recent(self, *, limit: int) -> list[Job]:
         """Return the jobs submitted last, of all accounts, for the operator."""
@@ -132,8 +131,8 @@ class Jobs:
 
     def queue(self, *, first: int, last: int) -> Queue:
         """Return the jobs that are not over, for queries about those with submit numbers from `first` to `last`."""
-        before, days_before = self._connection.execute(_AHEAD, {"first": first}).one()
-        pairs = self._connection.execute(_QUEUED, {"first": first, "last": last}).all()
+        [(before, days_before)] = _AHEAD.rows(self._connection, first=first)
+        pairs = _QUEUED.rows(self._connection, first=first, last=last)
         return Queue.of(pairs, before=before, days_before=int(days_before))
 
     def unfinished(self) -> int:
@@ -143,7 +142,7 @@ class Jobs:
 
     def worked(self, *, since: datetime, limit: int) -> list[Stretch]:
         """Return the work times of days of any job that were finished since then, at most the last `limit` of them."""
-        rows = self._connection.execute(_WORKED, {"since": since, "limit": limit})
+        rows = _WORKED.rows(self._connection, since=since, limit=limit)
         return [Stretch(began_at=row.claimed_at, ended_at=row.finished_at) for row in rows]
 
     def mark_deleted(self, sid: JobSid, *, now: datetime) -> None:
@@ -224,42 +223,45 @@ def read_job_day(row: Row[Any]) -> JobDay:
     return JobDay(job_sid=row.job_sid, day=row.day, status=Status(row.status), attempt=row.attempt, error=row.error)
 
 
-# Made once, since clients ask for jobs every few seconds: to make one of them takes longer than to run it.
-_OF_SID: Final = select(table).where(table.c.sid == bindparam("sid"))
+_OF: Final = select(table).where(table.c.sid == bindparam("sid"))
+_OF_SID: Final = Prepared(_OF)
 _IS_SHOWN: Final = or_(
     table.c.over_at.is_(None),
     # A deleted job is shown until the last of its running days has stopped.
     and_(table.c.deleted_at.is_(None), table.c.over_at > bindparam("over_since")),
 )
-_SHOWN: Final = _OF_SID.where(table.c.account == bindparam("account"), _IS_SHOWN)
+_SHOWN: Final = Prepared(_OF.where(table.c.account == bindparam("account"), _IS_SHOWN))
 _PAGE: Final = (
     select(table)
     .where(table.c.account == bindparam("account"), table.c.resource_type == bindparam("resource_type"), _IS_SHOWN)
     .offset(bindparam("offset"))
     .limit(bindparam("limit"))
 )
-_PAGE_FIRST: Final = _PAGE.order_by(table.c.submit_number.desc())
-_PAGE_BEFORE: Final = _PAGE_FIRST.where(table.c.submit_number < bindparam("number"))
-_PAGE_AFTER: Final = _PAGE.where(table.c.submit_number > bindparam("number")).order_by(table.c.submit_number)
+_NEWEST_FIRST: Final = _PAGE.order_by(table.c.submit_number.desc())
+_PAGE_FIRST: Final = Prepared(_NEWEST_FIRST)
+_PAGE_BEFORE: Final = Prepared(_NEWEST_FIRST.where(table.c.submit_number < bindparam("number")))
+_PAGE_AFTER: Final = Prepared(_PAGE.where(table.c.submit_number > bindparam("number")).order_by(table.c.submit_number))
 _DAYS: Final = (
     select(job_day)
     .where(job_day.c.job_sid.in_(bindparam("sids", expanding=True)))
     .order_by(job_day.c.job_sid, job_day.c.day)
 )
-_AHEAD: Final = select(func.count(), func.coalesce(func.sum(table.c.unfinished_days), 0)).where(
-    table.c.over_at.is_(None), table.c.submit_number < bindparam("first")
+_AHEAD: Final = Prepared(
+    select(func.count().label("jobs"), func.coalesce(func.sum(table.c.unfinished_days), 0).label("days")).where(
+        table.c.over_at.is_(None), table.c.submit_number < bindparam("first")
+    )
 )
-_QUEUED: Final = (
+_QUEUED: Final = Prepared(
     select(table.c.submit_number, table.c.unfinished_days)
     .where(table.c.over_at.is_(None), table.c.submit_number.between(bindparam("first"), bindparam("last")))
     .order_by(table.c.submit_number)
 )
-_WORKED: Final = (
+_WORKED: Final = Prepared(
     select(job_day.c.claimed_at, job_day.c.finished_at)
     .where(
         job_day.c.finished_at > bindparam("since"),
         job_day.c.claimed_at.is_not(None),
-        job_day.c.status.in_([value for value in FINAL if value != Status.DELETED_BY_USER_REQUEST.value]),
+        or_(*(job_day.c.status == value for value in FINAL if value != Status.DELETED_BY_USER_REQUEST.value)),
     )
     .order_by(job_day.c.finished_at.desc())
     .limit(bindparam("limit"))

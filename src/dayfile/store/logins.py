@@ -12,6 +12,7 @@ from dayfile.model.account import Account, AccountState
 from dayfile.model.credential import ApiKey
 from dayfile.store.accounts import read_account
 from dayfile.store.keys import read_key
+from dayfile.store.prepared import Prepared
 from dayfile.store.tables.accounts import account, api_key
 
 _parent = account.alias("parent")
@@ -27,13 +28,12 @@ _ACCOUNT = (
 _KEY = [column.label(f"key_{column.name}") for column in api_key.c]
 _SECRETS = (account.c.login_hash, account.c.former_login_hash, account.c.former_until)
 
-# Made once: to make one of them and to look it up in the cache takes longer than to run it.
-_OF_ACCOUNT = (
+_OF_ACCOUNT = Prepared(
     select(*_ACCOUNT, *_SECRETS)
     .select_from(account.outerjoin(_parent, _parent.c.sid == account.c.parent))
     .where(account.c.sid == bindparam("username"))
 )
-_OF_KEY = (
+_OF_KEY = Prepared(
     select(*_ACCOUNT, *_KEY)
     .select_from(
         api_key.outerjoin(account, account.c.sid == api_key.c.account).outerjoin(
@@ -65,7 +65,7 @@ class Logins:
     def find(self, username: str) -> StoredLogin | None:
         """Return the owner of an account's sid or an API key's sid; None for an unknown sid or a revoked key."""
         query = _OF_KEY if username.startswith("SK") else _OF_ACCOUNT
-        row = self._connection.execute(query, {"username": username}).one_or_none()
+        row = query.row(self._connection, username=username)
         return None if row is None else _login(row)
 
 

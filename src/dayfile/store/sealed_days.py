@@ -19,6 +19,7 @@ from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.store.dialect import in_batches, insert_rows
 from dayfile.store.instance import Instance
 from dayfile.store.packs import Pack, Packs, Share
+from dayfile.store.prepared import Prepared
 from dayfile.store.seals import COMMITTED, SealClaim
 from dayfile.store.tables.exports import day_file
 from dayfile.store.tables.sealing import damage, pack, seal
@@ -81,7 +82,7 @@ class SealedDays:
 
     def get(self, sealed_day_id: int) -> SealedDay:
         """Return the sealed day; raises NotFound."""
-        row = self._connection.execute(_OF_ID, {"id": sealed_day_id}).one_or_none()
+        row = _OF_ID.row(self._connection, sealed_day_id=sealed_day_id)
         if row is None:
             raise NotFound(f"there is no sealed day {sealed_day_id}")
         return sealed_day(row)
@@ -312,5 +313,4 @@ def _committed() -> Select[Any]:
     )
 
 
-_OF_ID: Final = _committed().where(table.c.id == bindparam("id"))
-"""Made once, since a download needs it: to make it takes longer than to run it."""
+_OF_ID: Final = Prepared(_committed().where(table.c.id == bindparam("sealed_day_id")))

@@ -70,9 +70,11 @@ class Desk:
             return tx.jobs.get(job.sid), tx.jobs.days([job.sid])
 
     def listed(self) -> list[tuple[str, str, bool]]:
+        now = self.clock.now()
         with self.database.snapshot() as tx:
-            page = tx.day_files.page(self.account.sid, MESSAGES, limit=100, now=self.clock.now())
-        return [(str(file.day), file.friendly_name, file.sealed is not None) for file in page]
+            page = tx.day_files.page(self.account.sid, MESSAGES, limit=100, now=now)
+            files = [tx.day_files.find(self.account.sid, MESSAGES, one.day, now=now) for one in page]
+        return [(str(file.day), file.friendly_name, file.sealed is not None) for file in files if file is not None]
 
 
 @pytest.fixture

@@ -1,0 +1,60 @@
+"""Readings: requests that need a few rows of the database, of one moment, and nothing else. Few threads work on them.
+
+With a thread for each, a dozen of them would take turns at one interpreter for every row that SQLite finds, and most of
+their time would go into waking one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar, cast
+
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+
+from dayfile.api.context import Context, context_of
+from dayfile.api.micro_batches import MicroBatches
+
+MOST_READINGS: Final = 8
+"""Limit of readings in a micro-batch: the first of them waits until the last is done."""
+
+THREADS: Final = 2
+"""Threads for readings that only compute, since the database is on this machine."""
+
+THREADS_THAT_WAIT: Final = 16
+"""Threads for readings that mostly wait for a database elsewhere."""
+
+T = TypeVar("T")
+
+Reading = tuple[Callable[..., Response], Request]
+"""A function of a request and the variables of its path, and the request."""
+
+Readings = MicroBatches[Reading, Response]
+
+
+def make_readings(context: Context) -> Readings:
+    """Return the queue of readings of one app."""
+    threads = THREADS_THAT_WAIT if context.database.file is None else THREADS
+    return MicroBatches(_answers, name="reading", most=MOST_READINGS, threads=threads)
+
+
+def readings_of(request: HTTPConnection) -> Readings:
+    """Return the queue of the app that a request belongs to."""
+    return cast("Readings", request.app.state.readings)
+
+
+def outcome(work: Callable[[], T]) -> T | Exception:
+    """Return the result of work for one of several requests, or its error, to be raised in that request."""
+    try:
+        return work()
+    except Exception as error:  # noqa: BLE001 - it concerns that request only
+        return error
+
+
+def _answers(readings: Sequence[Reading]) -> list[Response | Exception]:
+    """Answer requests from one snapshot, which begins after the last of them came."""
+    with context_of(readings[0][1]).database.shared_snapshot():
+        return [
+            outcome(lambda answer=answer, request=request: answer(request, *request.path_params.values()))  # type: ignore[misc]
+            for answer, request in readings
+        ]
