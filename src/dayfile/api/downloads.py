@@ -135,6 +135,7 @@ def _respond(request: Request, given: Link, file: _File) -> Response:
         request.headers.get("range"), request.headers.get("if-range"), etag=etag, size_bytes=file.size_bytes
     )
     if part is None and (location := _accelerated(context, request, file.sealed)) is not None:
+        del headers["Accept-Ranges"]  # the proxy adds its own
         return Response(headers=headers | {"X-Accel-Redirect": location})
     if part is None:
         part, status = Part(start=0, stop=file.size_bytes), 200
