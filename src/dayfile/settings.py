@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -21,103 +17,19 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from dayfile import setting_rules
 from dayfile.delivery.relay import Mailing, Sender, parse_relay, parse_sender
-from dayfile.delivery.transport import load_authorities
 from dayfile.environment import CUSTOMER_NAMES, FILE, PREFIX, Names, is_of_a_service, look_at_names
 from dayfile.errors import InvalidParameter, Unusable
 from dayfile.files.own_folders import OwnFolders
 from dayfile.model.export import LONGEST_LINK
-from dayfile.model.secret import InstanceKey
 from dayfile.sealing.schedule import SealingRule
-from dayfile.store.database import check_url, shown_url
+from dayfile.store.database import shown_url
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 Network = IPv4Network | IPv6Network
-
-_PUBLIC_URL = re.compile(r"https?://[^/?#\s]+")
-_LOCATION = re.compile(r"/(?:[A-Za-z0-9._~-]+/)+")
-
-
-# Pydantic reports a ValueError as a problem and names the setting; these messages give the rule.
-
-
-def _networks(given: object) -> object:
-    """Split CIDRs that are written with commas between them."""
-    if not isinstance(given, str):
-        return given
-    try:
-        return tuple(ip_network(text.strip()) for text in given.split(","))
-    except ValueError as error:
-        raise ValueError(f"must be CIDRs such as 10.1.0.0/16 with commas between them: {error}") from error
-
-
-def _authorities(given: Path | None) -> Path | None:
-    if given is not None:
-        with _as_value_error():
-            load_authorities(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), given)
-    return given
-
-
-def _relay(given: SecretStr | None) -> SecretStr | None:
-    if given is not None:
-        with _as_value_error():
-            parse_relay(given.get_secret_value())
-    return given
-
-
-def _sender(given: str | None) -> str | None:
-    if given is not None:
-        with _as_value_error():
-            parse_sender(given)
-    return given
-
-
-def _database(given: str | None) -> str | None:
-    if given is not None:
-        with _as_value_error():
-            check_url(given)
-    return given
-
-
-def _key(given: SecretStr | None) -> SecretStr | None:
-    if given is not None:
-        with _as_value_error():
-            InstanceKey.parse(given.get_secret_value())
-    return given
-
-
-def _public_url(given: str | None) -> str | None:
-    if given is not None and not _PUBLIC_URL.fullmatch(given):
-        raise ValueError("must be http:// or https:// with a host and, if need be, a port, without a path")
-    return given
-
-
-def _accel_redirect(given: str | None, info: ValidationInfo) -> str | None:
-    if given is None:
-        return None
-    if not _LOCATION.fullmatch(given):
-        raise ValueError("must be a path that begins and ends with a slash, such as /objects/")
-    if "trusted_proxies" in info.data and not info.data["trusted_proxies"]:
-        raise ValueError(
-            "needs DAYFILE_TRUSTED_PROXIES: a client that is no proxy could do nothing with an answer for one"
-        )
-    return given
-
-
-def _storage(given: str | None) -> str | None:
-    if given is not None and not given.startswith("file:///"):
-        raise ValueError(f"must begin with file:///, not {given.partition(':')[0]}:")
-    return given
-
-
-@contextmanager
-def _as_value_error() -> Iterator[None]:
-    try:
-        yield
-    except Unusable as error:
-        raise ValueError(str(error)) from error
 
 
 class Settings(BaseSettings):
@@ -139,7 +51,7 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535, description="Port to listen on; 0 picks a free one")] = 8080
     public_url: Annotated[
         str | None,
-        AfterValidator(_public_url),
+        AfterValidator(setting_rules.public_url),
         Field(
             description="What clients call this server, scheme and host and port without a path; default http://HOST:PORT",
         ),
@@ -147,48 +59,48 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[
         tuple[Network, ...] | None,
         NoDecode,
-        BeforeValidator(_networks),
+        BeforeValidator(setting_rules.networks),
         Field(description="Proxies whose X-Forwarded-For is believed, addresses and CIDRs with commas between them"),
     ] = None
     accel_redirect: Annotated[
         str | None,
-        AfterValidator(_accel_redirect),
+        AfterValidator(setting_rules.accel_redirect),
         Field(description="Internal location of the proxy for the object storage, to send large files from: /objects/"),
     ] = None
     database_url: Annotated[
         str | None,
-        AfterValidator(_database),
+        AfterValidator(setting_rules.database),
         Field(description="SQLAlchemy URL of the state database; default SQLite in the data folder"),
     ] = None
     storage_url: Annotated[
         str | None,
-        AfterValidator(_storage),
+        AfterValidator(setting_rules.storage),
         Field(description="file:// URL of the object storage; default a folder in the data folder"),
     ] = None
     webhook_allow: Annotated[
         tuple[Network, ...] | None,
         NoDecode,
-        BeforeValidator(_networks),
+        BeforeValidator(setting_rules.networks),
         Field(description="Networks that webhooks may go to beside the Internet, CIDRs with commas between them"),
     ] = None
     ca_file: Annotated[
         Path | None,
-        AfterValidator(_authorities),
+        AfterValidator(setting_rules.authorities),
         Field(description="PEM file of certificate authorities to trust beside the system's"),
     ] = None
     smtp_url: Annotated[
         SecretStr | None,
-        AfterValidator(_relay),
+        AfterValidator(setting_rules.relay),
         Field(description="Server that takes e-mail, smtp:, smtp+starttls: or smtps://USER:PASSWORD@HOST:PORT"),
     ] = None
     mail_from: Annotated[
         str | None,
-        AfterValidator(_sender),
+        AfterValidator(setting_rules.sender),
         Field(description="Sender of e-mail, an address or NAME <ADDRESS>; default dayfile at the public host"),
     ] = None
     secret_key: Annotated[
         SecretStr | None,
-        AfterValidator(_key),
+        AfterValidator(setting_rules.key),
         Field(
             description="Instance key, 64 or more hexadecimal digits; default made in the data folder on first start"
         ),

@@ -74,6 +74,7 @@ def test_a_sender_may_have_a_name(set_to: pytest.MonkeyPatch) -> None:
 WRONG = {
     "WEBHOOK_ALLOW": ["10.1.0.1/16", "everywhere", "10.0.0.0/8;10.1.0.0/16"],
     "TRUSTED_PROXIES": ["10.1.0.1/16", "proxy.example", "*", "10.0.0.1,,10.0.0.2"],
+    "ACCEL_REDIRECT": ["objects/", "/objects", "/", "/a b/", "/objects/"],  # the last for want of a proxy
     "CA_FILE": ["/nowhere/ca.pem"],
     "SMTP_URL": [
         "mail.example",

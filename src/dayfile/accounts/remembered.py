@@ -2,6 +2,8 @@
 
 What is kept is the row of a login, as it was read, under the keyed hash of its right secret. Nothing is kept of a login
 that failed, so how long one takes tells nothing new. See docs/decisions/0030-readers-are-remembered.md.
+
+Apart, because it knows neither the database nor the key: how long a login is kept is all that it decides.
 """
 
 from __future__ import annotations

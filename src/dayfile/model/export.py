@@ -104,7 +104,7 @@ class DayFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedDay:
-    """What the Days list shows of a day file."""
+    """An entry of the Days list: what it shows of a day file."""
 
     day: Day
     resource_type: ResourceType

@@ -143,7 +143,7 @@ def test_a_change_while_a_login_is_looked_up_is_not_missed(office: Office) -> No
     """A row that was read before a change, and kept after it, would outlive it."""
     new = office.administration.create_account()
     slow = Authenticator(_ChangedMeanwhile(office, new), key=KEY, clock=office.clock)  # type: ignore[arg-type]
-    assert slow.authenticate_reader(new.account.sid, new.auth_token)
+    assert slow.authenticate_reader(new.account.sid, new.auth_token).account == new.account
     with pytest.raises(AccountSuspended):
         slow.authenticate_reader(new.account.sid, new.auth_token)
 

@@ -1,0 +1,108 @@
+"""Rules for the values of settings. Pydantic reports a ValueError as a problem and names the setting; the message gives
+the rule.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import ip_network
+from pathlib import Path
+
+from pydantic import SecretStr, ValidationInfo
+
+from dayfile.delivery.relay import parse_relay, parse_sender
+from dayfile.delivery.transport import load_authorities
+from dayfile.errors import Unusable
+from dayfile.model.secret import InstanceKey
+from dayfile.store.database import check_url
+
+_PUBLIC_URL = re.compile(r"https?://[^/?#\s]+")
+_LOCATION = re.compile(r"/(?:[A-Za-z0-9._~-]+/)+")
+
+
+def networks(given: object) -> object:
+    """Split CIDRs that are written with commas between them."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return tuple(ip_network(text.strip()) for text in given.split(","))
+    except ValueError as error:
+        raise ValueError(f"must be CIDRs such as 10.1.0.0/16 with commas between them: {error}") from error
+
+
+def authorities(given: Path | None) -> Path | None:
+    """Refuse a file without certificates of authorities."""
+    if given is not None:
+        with _as_value_error():
+            load_authorities(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), given)
+    return given
+
+
+def relay(given: SecretStr | None) -> SecretStr | None:
+    """Refuse an address of no mail server."""
+    if given is not None:
+        with _as_value_error():
+            parse_relay(given.get_secret_value())
+    return given
+
+
+def sender(given: str | None) -> str | None:
+    """Refuse what is no sender of e-mail."""
+    if given is not None:
+        with _as_value_error():
+            parse_sender(given)
+    return given
+
+
+def database(given: str | None) -> str | None:
+    """Refuse a URL of no database that can be spoken to."""
+    if given is not None:
+        with _as_value_error():
+            check_url(given)
+    return given
+
+
+def key(given: SecretStr | None) -> SecretStr | None:
+    """Refuse what is no instance key."""
+    if given is not None:
+        with _as_value_error():
+            InstanceKey.parse(given.get_secret_value())
+    return given
+
+
+def public_url(given: str | None) -> str | None:
+    """Refuse what is no base URL."""
+    if given is not None and not _PUBLIC_URL.fullmatch(given):
+        raise ValueError("must be http:// or https:// with a host and, if need be, a port, without a path")
+    return given
+
+
+def accel_redirect(given: str | None, info: ValidationInfo) -> str | None:
+    """Refuse what is no location, and any without proxies that are trusted."""
+    if given is None:
+        return None
+    if not _LOCATION.fullmatch(given):
+        raise ValueError("must be a path that begins and ends with a slash, such as /objects/")
+    if "trusted_proxies" in info.data and not info.data["trusted_proxies"]:
+        raise ValueError(
+            "needs DAYFILE_TRUSTED_PROXIES: a client that is no proxy could do nothing with an answer for one"
+        )
+    return given
+
+
+def storage(given: str | None) -> str | None:
+    """Refuse a URL of no folder."""
+    if given is not None and not given.startswith("file:///"):
+        raise ValueError(f"must begin with file:///, not {given.partition(':')[0]}:")
+    return given
+
+
+@contextmanager
+def _as_value_error() -> Iterator[None]:
+    try:
+        yield
+    except Unusable as error:
+        raise ValueError(str(error)) from error
