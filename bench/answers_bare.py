@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import os
 import socket
+import threading
 
 import uvicorn
 from starlette.applications import Starlette
@@ -37,21 +39,21 @@ def serve(listening: socket.socket) -> None:
     uvicorn.Server(config).run(sockets=[listening])
 
 
+def serve_beside(listening: socket.socket) -> None:
+    """Answer for as long as the process that has started this one."""
+    first = multiprocessing.parent_process()
+    if first is not None:
+        threading.Thread(target=lambda: (first.join(), os._exit(0)), daemon=True).start()
+    serve(listening)
+
+
 def main(processes: int) -> None:
     """Serve on a free port, which is printed."""
     listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
-    others = [
-        multiprocessing.get_context("spawn").Process(target=serve, args=(listening,), daemon=True)
-        for _ in range(processes - 1)
-    ]
-    for other in others:
-        other.start()
+    for _ in range(processes - 1):
+        multiprocessing.get_context("spawn").Process(target=serve_beside, args=(listening,)).start()
     print(f"ready: http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
-    try:
-        serve(listening)
-    finally:
-        for other in others:
-            other.terminate()
+    serve(listening)
 
 
 if __name__ == "__main__":

@@ -58,6 +58,8 @@ class ReadinessBody(Body, frozen=True, kw_only=True):
 
 _STATUSES: Final = {Level.OK: "ok", Level.WARNING: "warning", Level.BAD: "bad"}
 
+_ALIVE: Final = json_response(HealthBody(status="ok"))
+
 routes = Routes()
 
 
@@ -74,7 +76,7 @@ routes = Routes()
 )
 async def alive(_: Request) -> Response:
     """Answer 200 as long as the server runs; it depends on nothing else."""
-    return json_response(HealthBody(status="ok"))
+    return _ALIVE
 
 
 @routes.add(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Final
 
 from starlette.responses import Response
 
 from dayfile.api.body import Body, ClosedBody
 from dayfile.api.openapi.schema import JOB_SID, number, text, url
+
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
 
 
 class ErrorBody(ClosedBody, frozen=True, kw_only=True):
@@ -36,7 +38,7 @@ def members_response(
     members: Mapping[str, object], *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Return members that no class of a body can hold, such as figures of any name; otherwise as `json_response`."""
-    encoded = json.dumps(members, ensure_ascii=False).encode()
+    encoded = _ENCODER.encode(members).encode()
     return Response(encoded, status_code=status, headers=headers, media_type="application/json")
 
 

@@ -19,6 +19,7 @@ _BEYOND_ASCII: Final = (
     r"\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f"
 )
 _ON_A_LINE: Final = re.compile(rf"[\x00-\x1f\x7f{_BEYOND_ASCII}]")
+_DELETE: Final = "\x7f"
 _IN_LINES: Final = re.compile(rf"[\x00-\x09\x0b-\x1f\x7f{_BEYOND_ASCII}]")
 
 
@@ -44,6 +45,8 @@ def json_text(
     Parsing it gives the value again. `default` is that of `json.dumps`.
     """
     written = json.dumps(value, ensure_ascii=ascii_only, indent=indent, default=default)
+    if written.isascii() and _DELETE not in written:
+        return written  # all others of ASCII are escaped by now
     # A line feed in it is one of the indentation: within a text JSON has escaped it already.
     return _IN_LINES.sub(lambda found: json.dumps(found.group())[1:-1], written)
 

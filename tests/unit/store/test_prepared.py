@@ -1,0 +1,62 @@
+"""Prepared SELECTs: they give what SQLAlchemy gives, and fail as it does, on each kind of database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Column, MetaData, Table, bindparam, insert, select
+from sqlalchemy.exc import DBAPIError
+
+from dayfile.model.day import Day
+from dayfile.store.columns import Moment
+from dayfile.store.database import Database
+from dayfile.store.prepared import Prepared
+from dayfile.store.tables.exports import quota_day
+from tests.support.clock import NOON
+from tests.support.postgres import a_postgres_database
+from tests.support.state import a_database, a_sid
+
+ACME = a_sid("AC", "acme")
+TODAY = Day.parse("2026-11-23")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A new database with quotas of three days."""
+    database = a_database(tmp_path) if request.param == "sqlite" else a_postgres_database()
+    with database.exclusively() as connection:
+        rows = [{"root_account": ACME, "day": TODAY - n, "requested": n} for n in range(3)]
+        connection.execute(insert(quota_day), rows)
+    yield database
+    database.close()
+
+
+def test_rows_have_what_their_types_make_of_them(database: Database) -> None:
+    """A day is a day, as a parameter and in a row; a constant in the statement needs no value."""
+    query = (
+        select(quota_day)
+        .where(quota_day.c.day > bindparam("after"), quota_day.c.root_account == ACME)
+        .order_by(quota_day.c.day)
+        .limit(bindparam("limit"))
+    )
+    prepared = Prepared(query)
+    with database.looked_into() as connection:
+        first = prepared.rows(connection, after=TODAY - 2, limit=5)
+        rows = prepared.rows(connection, after=TODAY - 2, limit=5)
+        usual = connection.execute(query, {"after": TODAY - 2, "limit": 5}).all()
+        assert [tuple(row) for row in first] == [tuple(row) for row in rows] == [tuple(row) for row in usual]
+        assert [(row.root_account, row.day, row.requested) for row in rows] == [(ACME, TODAY - 1, 1), (ACME, TODAY, 0)]
+        assert prepared.row(connection, after=TODAY, limit=1) is None
+        assert prepared.row(connection, after=TODAY - 1, limit=1) == rows[1]
+
+
+def test_a_statement_that_fails_raises_as_any_other(database: Database) -> None:
+    """What is made of it, a 503 or a bug, depends on nothing but the error."""
+    missing = Table("no_such_table", MetaData(), Column("at", Moment))
+    with database.looked_into() as connection, pytest.raises(DBAPIError) as raised:
+        Prepared(select(missing).where(missing.c.at > bindparam("at"))).rows(connection, at=NOON - timedelta(days=1))
+    assert raised.value.orig is not None
+    assert "parameters hidden" in str(raised.value) or "parameters" not in str(raised.value)
