@@ -71,8 +71,9 @@ class Dispatch:
 
     def __init__(self, routes: Sequence[Route], *, others: ASGIApp) -> None:
         """Take the routes, in their order of matching; `others` serves what is no HTTP."""
-        self._routes = tuple(routes)
         self._others = others
+        # Those that may match a path of a shape that no route has.
+        self._of_any_shape = tuple(one for one in routes if _TAKES_SLASHES in one.path or one.path.startswith("/{"))
         self._by_shape: dict[tuple[str, int], tuple[Route, ...]] = {}
         for route in routes:
             shape = _shape(route.path)
@@ -85,7 +86,7 @@ class Dispatch:
             return
         path = scope["path"]
         is_known = False
-        for route in self._by_shape.get(_shape(path), self._routes):
+        for route in self._by_shape.get(_shape(path), self._of_any_shape):
             if not route.path_regex.match(path):
                 continue
             match, found = route.matches(scope)

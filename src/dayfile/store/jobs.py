@@ -124,6 +124,8 @@ class Jobs:
     def days(self, sids: Collection[JobSid]) -> dict[JobSid, tuple[JobDay, ...]]:
         """Return the days of jobs, in order."""
         found: dict[JobSid, list[JobDay]] = {sid: [] for sid in sids}
+        if len(found) == 1:
+            return {sid: tuple(map(read_job_day, _DAYS_OF_ONE.rows(self._connection, sid=sid))) for sid in found}
         for batch in in_batches(sids):
             for row in self._connection.execute(_DAYS, {"sids": batch}):
                 found[row.job_sid].append(read_job_day(row))
@@ -246,6 +248,7 @@ _DAYS: Final = (
     .where(job_day.c.job_sid.in_(bindparam("sids", expanding=True)))
     .order_by(job_day.c.job_sid, job_day.c.day)
 )
+_DAYS_OF_ONE: Final = Prepared(select(job_day).where(job_day.c.job_sid == bindparam("sid")).order_by(job_day.c.day))
 _AHEAD: Final = Prepared(
     select(func.count().label("jobs"), func.coalesce(func.sum(table.c.unfinished_days), 0).label("days")).where(
         table.c.over_at.is_(None), table.c.submit_number < bindparam("first")
