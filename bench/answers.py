@@ -5,7 +5,8 @@
 Makes an instance with 1,000 accounts and a year of days (--quick: 100 accounts and 30 days), starts the real server
 with two processes and asks it from one more process, on 1, 8 and 64 connections that stay open. 50 accounts ask in
 turn. What is asked for most is asked for once more while a day is sealed. With --postgresql the state database is a
-PostgreSQL from a wheel instead of SQLite. Where there is an nginx, the large file is also downloaded from it.
+PostgreSQL from a wheel instead of SQLite; the jobs that it begins with may take its worker minutes, and are waited for.
+Where there is an nginx, the large file is also downloaded from it.
 """
 
 from __future__ import annotations
