@@ -181,7 +181,7 @@ def delivering(database: Database):  # noqa: ANN201 - a script
             executor=pool,
             wake=wake,
         )
-        loop = Loop("notices", dispatch.step, clock=SystemClock())
+        loop = Loop("notices", {"notices": dispatch.step}, clock=SystemClock())
         loop.start()
         try:
             yield wake
