@@ -39,10 +39,10 @@ $(VENV)/.run: pyproject.toml $(LOCKS)/run.txt | $(BIN)/python
 	@$(INSTALL_CHECKOUT)
 	@touch $@
 
-$(VENV)/.dev: $(LOCKS)/dev.txt $(VENV)/.run
+$(VENV)/.dev: $(LOCKS)/dev.txt $(LOCKS)/cloud.txt $(VENV)/.run
 	@echo "Installing what it is tested and checked with ($(LOCKS)/dev.txt): $(call COUNT,$(LOCKS)/dev.txt) packages," \
 		"about 85 MB to download the first time, one to three minutes."
-	@$(INSTALL) -r $(LOCKS)/dev.txt
+	@$(INSTALL) -r $(LOCKS)/dev.txt -r $(LOCKS)/cloud.txt
 	@touch $@
 
 # Twilio's own clients, as tests/compat/*/ lock them. Those from npm only where there is npm: their tests are skipped
@@ -67,6 +67,18 @@ $(CLIENTS)/%/.installed: tests/compat/%/package.json tests/compat/%/package-lock
 .PHONY: clients
 clients: $(CLIENTS)/python-9.0.0/.installed $(NODE_CLIENTS) ## Install Twilio's own clients, which tests/compat runs
 
+# A real object store, for the tests that need one; they are skipped where it is missing, and say so.
+SWIFT := $(VENV)/servers/swift
+
+$(SWIFT)/.installed: $(LOCKS)/swift.txt | $(VENV)/.dev
+	@echo "Installing an object store to test with ($(LOCKS)/swift.txt)"
+	@rm -rf $(@D)
+	@$(INSTALL) --target $(@D) -r $<
+	@touch $@
+
+.PHONY: servers
+servers: $(SWIFT)/.installed ## Install the object store that tests run against
+
 $(VENV)/.bench: $(LOCKS)/bench.txt $(VENV)/.run
 	@echo "Installing what it is measured against ($(LOCKS)/bench.txt)"
 	@$(INSTALL) -r $(LOCKS)/bench.txt
@@ -84,10 +96,11 @@ run: $(VENV)/.run ## Start a server with made-up records and show what to try
 .PHONY: test
 test: $(VENV)/.dev ## Run the tests, a few minutes on two cores; ARGS="-k sealing" passes options on
 	@$(MAKE) --no-print-directory clients || echo "Not all clients could be installed: their tests are skipped." >&2
+	@$(MAKE) --no-print-directory servers || echo "No object store could be installed: its tests are skipped." >&2
 	@$(BIN)/python -m pytest $(WORKERS) -m "not slow" $(ARGS)
 
 .PHONY: test-all
-test-all: $(VENV)/.dev clients ## Run all tests, with those marked slow and many more cases of every property
+test-all: $(VENV)/.dev clients servers ## Run all tests, with those marked slow and many more cases of every property
 	@HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest $(WORKERS) $(ARGS)
 
 .PHONY: test-compat
@@ -117,6 +130,8 @@ lock: $(BIN)/python ## Compile requirements/ anew from pyproject.toml, with rele
 	@$(PIP) install uv==$(UV_VERSION)
 	@$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --group build -o $(LOCKS)/run.txt
 	@$(BIN)/uv pip compile --quiet --upgrade --group dev -c $(LOCKS)/run.txt -o $(LOCKS)/dev.txt
+	@$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra cloud -c $(LOCKS)/run.txt -o $(LOCKS)/cloud.txt
+	@$(BIN)/uv pip compile --quiet --upgrade --group swift -c $(LOCKS)/dev.txt -o $(LOCKS)/swift.txt
 	@$(BIN)/uv pip compile --quiet --upgrade --group bench -c $(LOCKS)/run.txt -c $(LOCKS)/dev.txt -o $(LOCKS)/bench.txt
 
 .PHONY: build

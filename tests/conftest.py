@@ -23,12 +23,14 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 from tests.support import world
 from tests.support.databases import DATABASES, a_new_database
 from tests.support.face import Face, Login, served_face
+from tests.support.swift import Bucket, a_bucket
 
 ROOT = Path(__file__).parents[1]
 
 for name in list(os.environ):
     # A Twilio region or edge would make Twilio's clients call another host than the one a test gives them.
-    if name.startswith(("DAYFILE_", "TWILIO_")):
+    # The same goes for an object store.
+    if name.startswith(("DAYFILE_", "TWILIO_", "AWS_", "AZURE_", "GOOGLE_")):
         del os.environ[name]
 os.environ["PYTHONPATH"] = str(ROOT / "src")  # processes that a test starts run this checkout, too
 
@@ -72,6 +74,14 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     """The URL of a new database for a whole instance: a test that asks for it runs on each kind."""
     with a_new_database(request.param, tmp_path) as url:
         yield url
+
+
+@pytest.fixture
+def bucket(tmp_path_factory: pytest.TempPathFactory) -> Bucket:
+    """A bucket of a real object store that nobody else uses."""
+    folder = tmp_path_factory.getbasetemp()
+    # Processes of one run share the folder above theirs.
+    return a_bucket(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from dayfile.errors import Absent, DatabaseUnavailable, Unusable
 from dayfile.files import key_file
 from dayfile.files.private import Closed, Exposed
+from dayfile.files.storage import Storage
+from dayfile.files.storages import open_storage
 from dayfile.model.secret import KEY_BYTES, InstanceKey, Randomness
-from dayfile.objects.layout import SEALED
+from dayfile.objects.layout import SEALED, download_headers
 from dayfile.settings import Settings
 from dayfile.store.database import Database, file_of
 from dayfile.store.opening import find_database, find_database_to_read, make_database
@@ -65,12 +67,27 @@ def find_instance(settings: Settings, *, to_read: bool) -> Opened:
     return Opened(database=database, key=key, permissions=permissions)
 
 
+def storage_of(settings: Settings, *, makes_folder: bool) -> Storage:
+    """Return the object storage of the settings, which is asked nothing yet; raises Unusable."""
+    return open_storage(
+        settings.storage,
+        ca_file=settings.ca_file,
+        public_url=None,
+        headers_of=download_headers,
+        makes_folder=makes_folder,
+    )
+
+
 def check_sealed_files(settings: Settings) -> None:
-    """Raise Absent if the object storage of the settings has no sealed files, and make nothing."""
-    folder = settings.storage_folder
-    if not (folder / SEALED).is_dir():
+    """Raise Absent if the object storage of the settings has no sealed files, and make nothing.
+
+    Raises StorageUnavailable, too.
+    """
+    storage = storage_of(settings, makes_folder=False)
+    if next(iter(storage.scan(SEALED)), None) is None:
+        place = settings.storage.folder or settings.storage.text
         raise Absent(
-            f"there are no sealed files in {folder}, which is the object storage by these settings: if yours is "
+            f"there are no sealed files in {place}, which is the object storage by these settings: if yours is "
             "elsewhere, set DAYFILE_STORAGE_URL, or DAYFILE_DATA_DIR to the folder with `objects` in it"
         )
 

@@ -23,10 +23,10 @@ from dayfile.exports.custom import CustomJobs
 from dayfile.exports.given import GivenLinks
 from dayfile.exports.outbox import Outbox
 from dayfile.files.links import LinkSigner
-from dayfile.files.storage import LocalStorage, Storage
+from dayfile.files.storage import Storage
 from dayfile.model.notice import Channel
 from dayfile.model.secret import Randomness
-from dayfile.opening import Opened, find_instance, make_instance
+from dayfile.opening import Opened, find_instance, make_instance, storage_of
 from dayfile.overrides import Overrides
 from dayfile.settings import Settings
 from dayfile.store.database import file_of
@@ -91,7 +91,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
         service = cls(settings, find_instance(settings, to_read=to_read), overrides or Overrides())
         if to_read:
             # Not created if it does not exist.
-            service.storage = service.overrides.storage(LocalStorage(settings.storage_folder))
+            service.storage = service.overrides.storage(storage_of(settings, makes_folder=False))
         return service
 
     def __exit__(self, *_: object) -> None:
@@ -103,7 +103,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
 
     @cached_property
     def storage(self) -> Storage:
-        return self.overrides.storage(LocalStorage.open(self.settings.storage_folder))
+        return self.overrides.storage(storage_of(self.settings, makes_folder=True))
 
     @cached_property
     def authenticator(self) -> Authenticator:
@@ -273,13 +273,14 @@ class Service(contextlib.AbstractContextManager["Service"]):
         from dayfile.checks.vitals import Vitals
 
         settings, file = self.settings, file_of(self.settings.database)
+        folders = (settings.data_dir.absolute(), settings.storage.folder, file and file.parent)
         lifetimes = {"job_lifetime": settings.job_lifetime, "scrub_every": settings.scrub_every}
         return Vitals(
             self.database,
             clock=self.clock,
             overdue=Overdue(self.database, clock=self.clock, **lifetimes),
             unsent_letters=self.unsent_letters,
-            folders=[settings.data_dir.absolute(), settings.storage_folder, *([file.parent] if file else [])],
+            folders=[folder for folder in folders if folder],
         )
 
     @cached_property

@@ -16,6 +16,7 @@ from pydantic import SecretStr, ValidationInfo
 from dayfile.delivery.relay import parse_relay, parse_sender
 from dayfile.delivery.transport import load_authorities
 from dayfile.errors import Unusable
+from dayfile.files.storage_url import StorageUrl
 from dayfile.model.secret import InstanceKey
 from dayfile.store.database import check_url
 
@@ -94,9 +95,10 @@ def accel_redirect(given: str | None, info: ValidationInfo) -> str | None:
 
 
 def storage(given: str | None) -> str | None:
-    """Refuse a URL of no folder."""
-    if given is not None and not given.startswith("file:///"):
-        raise ValueError(f"must begin with file:///, not {given.partition(':')[0]}:")
+    """Refuse a URL of no folder and no bucket."""
+    if given is not None:
+        with _as_value_error():
+            StorageUrl.parse(given)
     return given
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
@@ -20,14 +20,13 @@ from pydantic_settings import (
 from dayfile import setting_rules
 from dayfile.delivery.relay import Mailing, Sender, parse_relay, parse_sender
 from dayfile.environment import CUSTOMER_NAMES, FILE, PREFIX, Names, is_of_a_service, look_at_names
-from dayfile.errors import InvalidParameter, Unusable
+from dayfile.errors import Unusable
 from dayfile.files.own_folders import OwnFolders
+from dayfile.files.storage_url import StorageUrl
 from dayfile.model.export import LONGEST_LINK
 from dayfile.sealing.schedule import SealingRule
+from dayfile.setting_problems import in_words
 from dayfile.store.database import shown_url
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 Network = IPv4Network | IPv6Network
 
@@ -75,7 +74,7 @@ class Settings(BaseSettings):
     storage_url: Annotated[
         str | None,
         AfterValidator(setting_rules.storage),
-        Field(description="file:// URL of the object storage; default a folder in the data folder"),
+        Field(description="URL of the object storage, file:///, s3://, gs:// or az://; default in the data folder"),
     ] = None
     webhook_allow: Annotated[
         tuple[Network, ...] | None,
@@ -198,7 +197,7 @@ class Settings(BaseSettings):
         try:
             settings = cls(**overrides)
         except ValidationError as error:
-            problems += map(_in_words, error.errors())
+            problems += map(in_words, error.errors())
         if problems or settings is None:
             listed = "\n".join(f"  {problem}" for problem in problems)
             raise Unusable(f"these settings cannot be used:\n{listed}")
@@ -229,11 +228,11 @@ class Settings(BaseSettings):
         return f"{folder}, its database {shown_url(self.database_url)}"
 
     @property
-    def storage_folder(self) -> Path:
-        """The folder of the object storage, given or default."""
+    def storage(self) -> StorageUrl:
+        """The place of the object storage, given or default."""
         if self.storage_url is None:
-            return self.data_dir.absolute() / "objects"
-        return Path(self.storage_url.removeprefix("file://"))
+            return StorageUrl(scheme="file", folder=self.data_dir.absolute() / "objects")
+        return StorageUrl.parse(self.storage_url)
 
     @property
     def scratch(self) -> Path:
@@ -242,7 +241,7 @@ class Settings(BaseSettings):
 
     def own_folders(self, database: Path | None) -> OwnFolders:
         """Return the folders and files of this instance; `database` is the file of its database, if it has one."""
-        return OwnFolders(data=self.data_dir.absolute(), storage=self.storage_folder, database=database)
+        return OwnFolders(data=self.data_dir.absolute(), storage=self.storage.folder, database=database)
 
     @property
     def mailing(self) -> Mailing:
@@ -306,24 +305,3 @@ class Settings(BaseSettings):
         """The public base URL, given or default, without a slash at its end."""
         everywhere_or_here = self.host in ("127.0.0.1", "::1", "0.0.0.0", "::")  # noqa: S104 - compared, not bound
         return self.public_url or f"http://{'localhost' if everywhere_or_here else self.host}:{self.port}"
-
-
-def _in_words(problem: ErrorDetails) -> str:
-    """Describe a problem of a setting, without the value of one that may be secret."""
-    name = PREFIX + "_".join(map(str, problem["loc"])).upper()
-    limits, given = problem.get("ctx", {}), problem["input"]
-    match problem["type"]:
-        case "int_parsing" | "int_type" | "int_parsing_size" | "int_from_float":
-            return str(InvalidParameter(f"{name}:", "must be a whole number", given))
-        case "greater_than_equal":
-            return str(InvalidParameter(f"{name}:", f"must be at least {limits['ge']}", given))
-        case "less_than_equal":
-            return str(InvalidParameter(f"{name}:", f"must be at most {limits['le']}", given))
-        case "bool_parsing" | "bool_type":
-            return str(InvalidParameter(f"{name}:", "must be on or off", given))
-        case "literal_error":
-            return str(InvalidParameter(f"{name}:", f"must be {limits['expected']}", given))
-        case "value_error":
-            return f"{name}: {limits['error']}"
-        case _:
-            return f"{name}: {problem['msg']}"

@@ -10,18 +10,23 @@ import pytest
 from dayfile.errors import NotFound
 from dayfile.files import disk
 from dayfile.files.storage import Bytes, LocalStorage, Storage
+from tests.support.cloud import cloud_storage
 from tests.support.memory_storage import MemoryStorage
+from tests.support.swift import Bucket
 
 KEY = "sealed/type=Messages/day=2026-10-01/account=AC0/revision-1-x.json.gz"
 
 Put = Callable[[Storage, list[tuple[str, Bytes]]], None]
 
 
-@pytest.fixture(params=["local", "local without the calls of Linux", "memory"])
+@pytest.fixture(params=["local", "local without the calls of Linux", "memory", "S3"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Storage:
     """Each storage there is."""
     if request.param == "memory":
         return MemoryStorage()
+    if request.param == "S3":
+        bucket: Bucket = request.getfixturevalue("bucket")
+        return cloud_storage(bucket, monkeypatch)
     if request.param != "local":
         monkeypatch.setattr(disk, "_syncfs", lambda: None)
         monkeypatch.setattr(disk, "_rename_unless_taken", lambda: None)
@@ -85,7 +90,7 @@ def test_a_range_that_cannot_be_is_refused(storage: Storage, start: int, stop: i
 
 def test_what_is_not_there_is_not_found_at_once(storage: Storage) -> None:
     """A face that has begun to answer with 200 can no longer say 404."""
-    for ask in (storage.read, storage.size, storage.path):
+    for ask in (storage.read, storage.size, storage.state):
         with pytest.raises(NotFound, match="there is no object absent"):
             ask("absent")
     storage.put(KEY, [b"x"])
@@ -132,6 +137,22 @@ def test_keys_are_listed_in_order_by_how_they_begin(storage: Storage) -> None:
     assert list(storage.scan("")) == sorted(keys)
     for prefix in ("b", "b/", "b/c", "b/c/", "b/c/1", "b/c=", "x", "a/", "b/c/1/"):
         assert list(storage.scan(prefix)) == sorted(key for key in keys if key.startswith(prefix))
+
+
+def test_a_list_tells_sizes_and_begins_where_it_is_told(storage: Storage) -> None:
+    """A check compares a day's list with its rows, a page at a time, instead of asking for each object."""
+    storage.put_many((f"a/{name}", b"x" * len(name)) for name in ("b", "bb", "c/d", "c.e", "cc"))
+    storage.put("b", [b""])
+    assert [(one.key, one.size_bytes) for one in storage.listed("a/")] == [
+        ("a/b", 1),
+        ("a/bb", 2),
+        ("a/c.e", 3),
+        ("a/c/d", 3),
+        ("a/cc", 2),
+    ]
+    assert [one.key for one in storage.listed("a/", after="a/bb")] == ["a/c.e", "a/c/d", "a/cc"]
+    assert [one.key for one in storage.listed("", after="a/cc")] == ["b"]
+    assert [one.key for one in storage.listed("a/c", after="a/bz")] == ["a/c.e", "a/c/d", "a/cc"]
 
 
 def test_deleting_removes_and_forgives(storage: Storage) -> None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from threading import Lock
+from typing import Final
 
 from dayfile.errors import NotFound
 from dayfile.files import names
-from dayfile.files.storage import LONGEST_KEY, Bytes, ObjectState
+from dayfile.files.storage import LONGEST_KEY, Bytes, ListedObject, ObjectState
 
 _BLOCK_BYTES = 1024 * 1024
 
 
 class MemoryStorage:
     """Objects in a dictionary; no engine can read them in place."""
+
+    is_remote: Final = True
 
     def __init__(self) -> None:
         self._objects: dict[str, bytes] = {}
@@ -53,8 +57,14 @@ class MemoryStorage:
         with self._lock:
             return iter(sorted(key for key in self._objects if key.startswith(prefix)))
 
+    def listed(self, prefix: str, *, after: str = "") -> Iterator[ListedObject]:
+        return (ListedObject(key=key, size_bytes=self.size(key)) for key in self.scan(prefix) if key > after)
+
     def path(self, key: str) -> Path | None:
-        self._get(key)
+        _checked(key)
+        return None
+
+    def link(self, key: str, *, lifetime: timedelta) -> str | None:
         return None
 
     def scan_partial(self, prefix: str) -> Iterator[str]:

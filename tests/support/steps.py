@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 from dayfile.errors import DatabaseUnavailable, StorageUnavailable
-from dayfile.files.storage import Bytes, ObjectState, Storage
+from dayfile.files.storage import Bytes, ListedObject, ObjectState, Storage
 from dayfile.store.database import Database
 from dayfile.store.transaction import Transaction
 
@@ -71,6 +72,10 @@ class SteppingStorage:
         self._steps = steps
         self.after_put: Callable[[], None] = lambda: None  # what happens while a writer is frozen, once
 
+    @property
+    def is_remote(self) -> bool:
+        return self._storage.is_remote
+
     def put(self, key: str, chunks: Iterable[Bytes]) -> int:
         self._step()
         written = self._storage.put(key, chunks)
@@ -104,8 +109,14 @@ class SteppingStorage:
     def scan(self, prefix: str) -> Iterator[str]:
         return self._storage.scan(prefix)
 
+    def listed(self, prefix: str, *, after: str = "") -> Iterator[ListedObject]:
+        return self._storage.listed(prefix, after=after)
+
     def path(self, key: str) -> Path | None:
         return self._storage.path(key)
+
+    def link(self, key: str, *, lifetime: timedelta) -> str | None:
+        return self._storage.link(key, lifetime=lifetime)
 
     def scan_partial(self, prefix: str) -> Iterator[str]:
         return self._storage.scan_partial(prefix)

@@ -132,8 +132,9 @@ class World:
         return SteppingDatabase.of(real, self.steps)
 
     def _stepping_storage(self, real: Storage) -> Storage:
-        assert isinstance(real, LocalStorage)
-        self.objects = real
+        self.kept = real
+        if isinstance(real, LocalStorage):
+            self.objects = real
         self.storage = SteppingStorage(real, self.steps)
         return self.storage
 
@@ -221,7 +222,7 @@ class World:
     def bytes_of(self, sealed: SealedDay) -> bytes:
         """A sealed file, out of its pack if it is in one."""
         place = sealed.place
-        return b"".join(self.objects.read(place.object_key, start=place.start, stop=place.start + sealed.size_bytes))
+        return b"".join(self.kept.read(place.object_key, start=place.start, stop=place.start + sealed.size_bytes))
 
     def records_of(self, sealed: SealedDay) -> list[dict[str, object]]:
         """The records in a sealed file."""
@@ -256,7 +257,7 @@ class World:
 
     def stored_keys(self) -> set[str]:
         """The objects that are there."""
-        return set(self.objects.scan(""))
+        return set(self.kept.scan(""))
 
     def _result(self, answer: Future[Receipt]) -> Receipt:
         either = threading.Event()

@@ -33,6 +33,7 @@ from dayfile.files.links import EMPTY, ExpiredLink, Link
 from dayfile.model.empty import EMPTY_FILE, EMPTY_SHA256
 from dayfile.model.export import SealedDay
 from dayfile.objects.file_reader import FileReader
+from dayfile.objects.layout import saved_as
 
 WHOLE_BYTES = 8 * 1024 * 1024
 """Largest file, or part of one, that is read whole before it is sent, as long as there is memory."""
@@ -124,7 +125,7 @@ def _respond(request: Request, given: Link, file: _File) -> Response:
         return Response(status_code=304, headers=headers)
     headers |= {
         "Content-Type": "application/gzip",
-        "Content-Disposition": f'attachment; filename="{given.account}-{given.file_name}"',
+        "Content-Disposition": f'attachment; filename="{saved_as(given.account, given.resource_type.name, given.day)}"',
         "Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(file.sha256)).decode()}:",
     }
     if request.method == "HEAD":

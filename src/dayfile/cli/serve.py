@@ -56,7 +56,8 @@ def init(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
             {
                 "made": not was_there,
                 "data_dir": str(settings.data_dir.absolute()),
-                "storage_dir": str(settings.storage_folder),
+                "storage_dir": str(settings.storage.folder) if settings.storage.folder else None,
+                "storage_url": settings.storage.text,
                 "key_file": None if settings.secret_key else str(settings.key_file),
             }
         )

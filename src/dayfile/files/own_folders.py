@@ -24,7 +24,7 @@ class OwnFolders:
     """The folders and files in which an instance keeps what it writes."""
 
     data: Path
-    storage: Path
+    storage: Path | None  # None: elsewhere
     database: Path | None  # None: no file
 
     def make(self) -> None:
@@ -51,7 +51,8 @@ class OwnFolders:
         )
 
     def _close(self) -> Iterator[Exposed | Closed]:
-        for folder in dict.fromkeys((self.data, self.storage, self.data / "mail", self.data / "scratch")):
+        folders = (self.data, self.storage, self.data / "mail", self.data / "scratch")
+        for folder in dict.fromkeys(folder for folder in folders if folder is not None):
             if folder.is_dir() and (folder == self.data or is_open(folder.parent)):
                 found = close_folder(folder, is_own=self._is_own)
                 if found is not None:
@@ -63,7 +64,7 @@ class OwnFolders:
         """Return True if Dayfile makes files or folders of this name in its folders."""
         return (
             name in _OWN
-            or name == self.storage.name
+            or (self.storage is not None and name == self.storage.name)
             or name.startswith(_OWN_BEGINNINGS)
             or name.endswith(_OWN_ENDINGS)
             or (self.database is not None and name.startswith(self.database.name))

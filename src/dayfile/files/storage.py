@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Final, Protocol, Self
@@ -42,6 +43,14 @@ class ObjectState:
     modified_ns: int  # by the clock of the storage, nanoseconds since 1970
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedObject:
+    """An object as a list has it."""
+
+    key: str
+    size_bytes: int
+
+
 class Storage(Protocol):
     """A store of objects. Safe to use from several threads and processes at once, and can be pickled.
 
@@ -49,6 +58,11 @@ class Storage(Protocol):
     folder of another. Another key is the caller's mistake (ValueError), and so is one that is taken (FileExistsError).
     Every method raises StorageUnavailable for what the storage cannot do now: it is away, full or read-only.
     """
+
+    @property
+    def is_remote(self) -> bool:
+        """True if every call is a request to another machine, which takes its time and may be billed."""
+        ...
 
     def put(self, key: str, chunks: Iterable[Bytes]) -> int:
         """Store an object and return its size in bytes. It is durable when this returns.
@@ -84,11 +98,22 @@ class Storage(Protocol):
         """Yield all keys that start with the prefix, in order."""
         ...
 
-    def path(self, key: str) -> Path | None:
-        """Return the file in which an engine on this machine can read an object in place; if None, `read` it.
+    def listed(self, prefix: str, *, after: str = "") -> Iterator[ListedObject]:
+        """Yield the objects whose keys start with the prefix and are greater than `after`, in the order of their keys.
 
-        Raises NotFound.
+        A list may lag behind by a minute: it may lack an object that is there, or have one that is not.
         """
+        ...
+
+    def path(self, key: str) -> Path | None:
+        """Return the file in which an engine on this machine can read an object in place; raises NotFound.
+
+        A storage without such files returns None, whether there is the object or not: `read` it.
+        """
+        ...
+
+    def link(self, key: str, *, lifetime: timedelta) -> str | None:
+        """Return a URL at which anybody can read an object for so long; None if the storage gives none."""
         ...
 
     def scan_partial(self, prefix: str) -> Iterator[str]:
@@ -111,6 +136,10 @@ class LocalStorage:
     """Objects as files in a folder, at the paths that their keys spell."""
 
     root: Path
+
+    @property
+    def is_remote(self) -> bool:
+        return False
 
     @classmethod
     def open(cls, root: Path) -> Self:
@@ -178,6 +207,12 @@ class LocalStorage:
     def scan(self, prefix: str) -> Iterator[str]:
         return self._scan(prefix, names.key_of)
 
+    def listed(self, prefix: str, *, after: str = "") -> Iterator[ListedObject]:
+        for key in self.scan(prefix):
+            if key > after:
+                with suppress(NotFound):  # deleted since
+                    yield ListedObject(key=key, size_bytes=self.size(key))
+
     def scan_partial(self, prefix: str) -> Iterator[str]:
         return self._scan(prefix, names.key_of_draft)
 
@@ -191,6 +226,9 @@ class LocalStorage:
     def path(self, key: str) -> Path | None:
         with disk.reported(f"read {key}"):
             return self._existing(key)
+
+    def link(self, key: str, *, lifetime: timedelta) -> str | None:
+        return None
 
     def _path(self, key: str) -> Path:
         """Return the path of the object of a key; no key leads out of the root, or to a draft."""

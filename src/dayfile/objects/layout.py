@@ -100,6 +100,22 @@ def marker_mark(key: str) -> str | None:
     return found[1] if found else None
 
 
+def saved_as(account: AccountSid, resource_type: str, day: Day) -> str:
+    """Return the name under which a sealed file is saved by who downloads it."""
+    return f"{account}-{resource_type}-{day}.json.gz"
+
+
+def download_headers(key: str) -> dict[str, str]:
+    """Return the headers with which an object store answers a download of the sealed file of a key; none for others."""
+    place = sealed_place(key)
+    if place is None:
+        return {}
+    return {
+        "Content-Type": "application/gzip",
+        "Content-Disposition": f'attachment; filename="{saved_as(*place)}"',
+    }
+
+
 def announced_prefix(key: str) -> str:
     """Return the `sealed_prefix` of a key under one; for another key, a text with which no key begins."""
     found = _OF_A_SEAL.match(key)

@@ -134,8 +134,8 @@ class Rebuild:
         claim = self._claimed(header, sealed_at)
         new = (_new_sealed_day(line, found[line.name]) for line in one.lines if line.name in found)
         while some := list(islice(new, _ROWS_AT_ONCE)):
+            packs = {key: self._storage.size(key) for key in {file.pack_key for file in some} if key}
             with self._database.transaction() as tx:
-                packs = {file.pack_key: self._storage.size(file.pack_key) for file in some if file.pack_key}
                 tx.sealed_days.add(claim, some, packs=packs, is_adopted=True, now=sealed_at)
             self._files += len(some)
         with self._database.transaction() as tx:

@@ -41,8 +41,9 @@ def file_of(key: str, *, storage: Storage, copy: Path) -> Path:
     path = storage.path(key)
     if path is not None:
         return path
+    blocks = storage.read(key)
     with copy.open("xb", buffering=0) as file:
-        for block in storage.read(key):
+        for block in blocks:
             disk.write(file, block, "write to the scratch folder")
     return copy
 
