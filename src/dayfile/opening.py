@@ -72,7 +72,7 @@ def storage_of(settings: Settings, *, makes_folder: bool) -> Storage:
     return open_storage(
         settings.storage,
         ca_file=settings.ca_file,
-        public_url=None,
+        public_url=settings.storage_public_url,
         headers_of=download_headers,
         makes_folder=makes_folder,
     )

@@ -236,6 +236,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
             links=LinkSigner(self.key.subkey("links")),
             page_tokens=PageTokens(self.key.subkey("page tokens")),
             public_url=self.settings.base_url,
+            redirects_downloads=self.settings.downloads == "redirect",
             trusted_proxies=TrustedProxies(self.settings.trusted_proxies or ()),
             accel_redirect=self.settings.accel_redirect,
             link_lifetime=timedelta(seconds=self.settings.link_lifetime_seconds),

@@ -76,6 +76,15 @@ class Settings(BaseSettings):
         AfterValidator(setting_rules.storage),
         Field(description="URL of the object storage, file:///, s3://, gs:// or az://; default in the data folder"),
     ] = None
+    storage_public_url: Annotated[
+        str | None,
+        AfterValidator(_public_url),
+        Field(description="What clients call the object store in links to it, scheme and host; default as it is asked"),
+    ] = None
+    downloads: Annotated[
+        Literal["redirect", "serve"],
+        Field(description="Whether clients are sent to the object store for large files, or Dayfile serves all"),
+    ] = "redirect"
     webhook_allow: Annotated[
         tuple[Network, ...] | None,
         NoDecode,

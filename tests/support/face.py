@@ -103,8 +103,9 @@ class Face:
             Overrides(clock=self.clock, randomness=self.randomness, resolver=self.names),
         )
         self.database = self.service.database
-        assert isinstance(self.service.storage, LocalStorage)
-        self.storage = self.service.storage
+        self.kept = self.service.storage
+        if isinstance(self.kept, LocalStorage):
+            self.storage = self.kept
         self.administration = self.service.administration
         self.job_queue = self.service.worker_parts.job_queue
         self.publishing = self.service.worker_parts.publishing
@@ -156,7 +157,7 @@ class Face:
         key = f"sealed/type={resource_type}/day={of}/account={account.sid}/{self.randomness.hex(8)}.json.gz"
         pack = f"sealed/type={resource_type}/day={of}/pack-0001-{self.randomness.hex(8)}" if world.PACK_BELOW else None
         around = b"what is before and after it" if pack else b""
-        self.storage.put(pack or key, [around, packed, around])
+        self.kept.put(pack or key, [around, packed, around])
         with self.database.transaction() as tx:
             former = tx.sealed_days.current(account.sid, resource_type, DayRange(first=of, last=of)).get(of)
             upload = tx.uploads.begin(pack or key, now=now)

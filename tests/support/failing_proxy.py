@@ -38,6 +38,7 @@ class FailingProxy:
     url: str
     faults: list[Fault] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)  # "METHOD path?query", in order
+    authorizations: list[str | None] = field(default_factory=list)  # what was sent with each
     news: threading.Condition = field(default_factory=threading.Condition)
 
     def fails(self, pattern: str, **how: Any) -> Fault:
@@ -55,10 +56,11 @@ class FailingProxy:
         with self.news:
             return self.news.wait_for(lambda: self.count(pattern) > 0, timeout=60)
 
-    def fault_of(self, asked: str) -> Fault | None:
+    def fault_of(self, asked: str, authorization: str | None) -> Fault | None:
         """Note a request, and take the fault that it meets."""
         with self.news:
             self.asked.append(asked)
+            self.authorizations.append(authorization)
             self.news.notify_all()
             for fault in self.faults:
                 if fault.times and re.search(fault.pattern, asked):
@@ -102,7 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _pass_on(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        fault = self.server.proxy.fault_of(f"{self.command} {self.path}")
+        fault = self.server.proxy.fault_of(f"{self.command} {self.path}", self.headers["Authorization"])
         if fault and fault.wait_for:
             fault.wait_for.wait(60)
         if fault and fault.unheard:

@@ -47,6 +47,7 @@ class Context:
     links: LinkSigner
     page_tokens: PageTokens
     public_url: str  # scheme, host and port as clients reach this server, without a slash at the end
+    redirects_downloads: bool  # to the object store, where it has an object that is the file
     trusted_proxies: TrustedProxies
     accel_redirect: str | None  # the location of such a proxy from which it sends objects
     link_lifetime: timedelta

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, cast
 
 import structlog
@@ -23,6 +23,7 @@ from dayfile.model.credential import Permission
 from dayfile.model.day import Day
 from dayfile.model.export import DayFile
 from dayfile.model.resource import parse_resource_type
+from dayfile.objects.file_reader import FileReader
 
 MOST_LINKS: Final = 64
 """Limit of links that are looked up together."""
@@ -72,14 +73,17 @@ def _give_all(requests: Sequence[Request]) -> list[Response | Exception]:
         [(day_file, auth.actor(request)) for request, day_file in asked if isinstance(day_file, DayFile)], now=now
     )
     return [
-        _answer(context, request, day_file, now=now) if isinstance(day_file, DayFile) else day_file
+        outcome(lambda request=request, day_file=day_file: _answer(context, request, day_file, now=now))  # type: ignore[misc]
+        if isinstance(day_file, DayFile)
+        else day_file
         for request, day_file in asked
     ]
 
 
 def _answer(context: Context, request: Request, day_file: DayFile, *, now: datetime) -> Response:
     link = Link.to(day_file, expires_at=now + context.link_lifetime)
-    address = Urls(context.public_url).download(context.links.sign(link))
+    address = _at_the_store(context, day_file, link, now)
+    address = address or Urls(context.public_url).download(context.links.sign(link))
     _log.info(
         "link.given",
         path=link.path,
@@ -91,3 +95,11 @@ def _answer(context: Context, request: Request, day_file: DayFile, *, now: datet
     return json_response(
         DayLinkBody(redirect_to=address), status=307, headers={"Location": address, "Cache-Control": "no-store"}
     )
+
+
+def _at_the_store(context: Context, day_file: DayFile, link: Link, now: datetime) -> str | None:
+    """Return where the object store itself gives the file, until the link expires; None if Dayfile serves it."""
+    if day_file.sealed is None or not context.redirects_downloads:
+        return None
+    reader = FileReader(context.database, context.storage, clock=context.clock)
+    return reader.link(day_file.sealed, lifetime=max(link.expires_at - now, timedelta(seconds=1)))

@@ -110,7 +110,8 @@ def list_days(request: Request, resource_type: str) -> Response:
         summary="Fetch a day",
         description="A link to the day's file, in the body and as `Location`. It needs no credentials, works any "
         "number of times until it expires (an hour, unless the operator has set another time), and always gives the "
-        "same bytes. Each fetch gives a fresh one.",
+        "same bytes. Each fetch gives a fresh one. It may lead to another host, an object store: never send "
+        "credentials along.",
         who=(by_account(Permission.DOWNLOADS_READ),),
         parameters=(RESOURCE_TYPE_IN_PATH, DAY_IN_PATH),
         answers={307: Answer(DayLinkBody, says="The link.", headers=("Location",))},

@@ -81,6 +81,7 @@ _IN_WORDS: Final = (
 )
 _CODE: Final = re.compile(r"<Code>(\w+)</Code>|\(code: (\w+)\)")
 _EXPECTED: Final = re.compile(r"<Region>([\w-]{1,40})</Region>")
+_REFUSED: Final = re.compile(r"non-2xx status code: 4\d\d")
 _STATUS: Final = re.compile(r"non-2xx status code: (\d{3} [A-Z][\w ]*)")
 
 READ: Final = "s3:GetObject"
@@ -121,6 +122,11 @@ def is_beyond(error: Exception) -> bool:
 def is_not_implemented(error: Exception) -> bool:
     """Return True if the store cannot do what it was asked, whoever asks."""
     return isinstance(error, NotSupportedError) or code_of(error) == "NotImplemented" or "501 " in str(error)
+
+
+def is_unexplained(error: Exception) -> bool:
+    """Return True if the store has refused something and has not said why."""
+    return code_of(error) is None and bool(_REFUSED.search(str(error)))
 
 
 def advice(error: Exception, *, needs: str) -> str:

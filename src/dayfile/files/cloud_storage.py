@@ -15,7 +15,16 @@ from obstore.exceptions import BaseError
 
 from dayfile.errors import NotFound, StorageUnavailable
 from dayfile.files import names
-from dayfile.files.cloud_errors import DELETE, LIST, READ, WRITE, is_beyond, is_not_implemented, reported
+from dayfile.files.cloud_errors import (
+    DELETE,
+    LIST,
+    READ,
+    WRITE,
+    is_beyond,
+    is_not_implemented,
+    is_unexplained,
+    reported,
+)
 from dayfile.files.cloud_store import CloudStore, Patience, connect
 from dayfile.files.storage import BLOCK_BYTES, LONGEST_KEY, Bytes, ListedObject, ObjectState
 from dayfile.files.storage_url import StorageUrl
@@ -225,6 +234,8 @@ class CloudStorage:
             try:
                 return obstore.head(self._store, key)
             except (FileNotFoundError, BaseError) as error:
+                if not is_unexplained(error):
+                    raise
                 # The answer to HEAD has no body that would tell a missing object from a missing bucket: GET is asked.
                 try:
                     obstore.get(self._store, key, options={"range": (0, 1)})

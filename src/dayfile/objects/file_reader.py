@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TypeVar
 
 from dayfile.clock import Clock
@@ -43,6 +44,16 @@ class FileReader:
         The blocks raise DamagedFile before the last one of a whole file whose hash turns out to be wrong.
         """
         return self._rest(sealed, self._read(sealed, lambda read: read.blocks(start=start, stop=stop)))
+
+    def link(self, sealed: SealedDay, *, lifetime: timedelta) -> str | None:
+        """Return a URL at which the storage itself gives a file, for so long; None if it is to be read here.
+
+        That is so where the storage gives none, for a file in a pack, and for one that is known as damaged: what the
+        storage would give is not compared with anything. Raises StorageUnavailable, DatabaseUnavailable.
+        """
+        if not self._storage.is_remote or sealed.place.is_packed or self._is_damage_known(sealed):
+            return None
+        return self._storage.link(sealed.place.object_key, lifetime=lifetime)
 
     def _rest(self, sealed: SealedDay, blocks: Iterator[bytes]) -> Iterator[bytes]:
         with self._recorded(sealed):
