@@ -217,11 +217,13 @@ class Service(contextlib.AbstractContextManager["Service"]):
         """The objects that the routes of the web application work with."""
         from dayfile.api.context import Context
         from dayfile.api.paging import PageTokens
+        from dayfile.objects.storage_probe import StorageProbe
         from dayfile.web.client_address import TrustedProxies
 
         return Context(
             database=self.database,
             storage=self.storage,
+            storage_probe=StorageProbe(self.storage, clock=self.clock, randomness=self.randomness),
             clock=self.clock,
             randomness=self.randomness,
             authenticator=self.authenticator,

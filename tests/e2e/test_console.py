@@ -28,6 +28,7 @@ from dayfile.model.damage import damaged_file
 from dayfile.model.day import Day, DayRange, last_custom_day
 from dayfile.model.job import JobRequest
 from dayfile.model.resource import MESSAGES
+from dayfile.objects.storage_probe import StorageProbe
 from dayfile.service import Service
 from dayfile.settings import Settings
 from dayfile.store.database import Database
@@ -117,8 +118,9 @@ class Shown:
         return self.service.database
 
     @property
-    def storage(self) -> Storage:
-        return self.broken_storage or self.service.storage
+    def storage_probe(self) -> StorageProbe:
+        storage = self.broken_storage or self.service.storage
+        return StorageProbe(storage, clock=self.clock, randomness=self.service.randomness)
 
     @property
     def clock(self) -> Clock:

@@ -10,7 +10,7 @@ from typing import Final
 
 from dayfile.errors import NotFound
 from dayfile.files import names
-from dayfile.files.storage import LONGEST_KEY, Bytes, ListedObject, ObjectState
+from dayfile.files.storage import LONGEST_KEY, Bytes, ListedObject, ObjectState, Storage
 
 _BLOCK_BYTES = 1024 * 1024
 
@@ -23,6 +23,9 @@ class MemoryStorage:
     def __init__(self) -> None:
         self._objects: dict[str, bytes] = {}
         self._lock = Lock()
+
+    def without_patience(self) -> Storage:
+        return self
 
     def put(self, key: str, chunks: Iterable[Bytes]) -> int:
         data = b"".join(bytes(chunk) for chunk in chunks)

@@ -76,6 +76,9 @@ class SteppingStorage:
     def is_remote(self) -> bool:
         return self._storage.is_remote
 
+    def without_patience(self) -> Storage:
+        return self._storage.without_patience()
+
     def put(self, key: str, chunks: Iterable[Bytes]) -> int:
         self._step()
         written = self._storage.put(key, chunks)

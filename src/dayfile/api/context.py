@@ -23,6 +23,7 @@ from dayfile.files.links import LinkSigner
 from dayfile.files.storage import Storage
 from dayfile.intake.pipeline import Intake
 from dayfile.model.secret import Randomness
+from dayfile.objects.storage_probe import StorageProbe
 from dayfile.store.database import Database
 from dayfile.web.client_address import TrustedProxies
 
@@ -33,6 +34,7 @@ class Context:
 
     database: Database
     storage: Storage
+    storage_probe: StorageProbe
     clock: Clock
     randomness: Randomness
     authenticator: Authenticator

@@ -18,7 +18,6 @@ from dayfile.api.responses import json_response, members_response
 from dayfile.api.routes import Routes
 from dayfile.checks.vitals import Level
 from dayfile.errors import Transient
-from dayfile.objects.layout import UNIQUE_DIGITS, probe_key
 from dayfile.web.audience import Audience, stranger, visitor_of
 
 FRESH_FOR_SECONDS = 1.0
@@ -158,13 +157,7 @@ class Readiness:
         try:
             if context.clock.monotonic() >= self._good_until:
                 context.database.probe()
-                _ask_storage(context)
+                context.storage_probe.write()
                 self._good_until = context.clock.monotonic() + FRESH_FOR_SECONDS
         finally:
             self._lock.release()
-
-
-def _ask_storage(context: Context) -> None:
-    key = probe_key(context.randomness.hex(UNIQUE_DIGITS))
-    context.storage.put(key, [b"dayfile"])
-    context.storage.delete([key])

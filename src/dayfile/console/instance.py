@@ -6,7 +6,7 @@ from typing import Protocol
 
 from dayfile.checks.vitals import Vitals
 from dayfile.clock import Clock
-from dayfile.files.storage import Storage
+from dayfile.objects.storage_probe import StorageProbe
 from dayfile.store.database import Database
 from dayfile.web.audience import Reception
 
@@ -20,8 +20,8 @@ class Instance(Reception, Protocol):
         ...
 
     @property
-    def storage(self) -> Storage:
-        """The object storage."""
+    def storage_probe(self) -> StorageProbe:
+        """The probe of the object storage."""
         ...
 
     @property

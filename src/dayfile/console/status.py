@@ -123,7 +123,7 @@ def health_of(instance: Instance) -> Health:
     except DatabaseUnavailable as error:
         database = str(error)
     try:
-        next(iter(instance.storage.scan("probes/")), None)
+        instance.storage_probe.read()
     except StorageUnavailable as error:
         storage = str(error)
     return Health(database=database, storage=storage)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -25,7 +25,7 @@ from dayfile.files.cloud_errors import (
     is_unexplained,
     reported,
 )
-from dayfile.files.cloud_store import CloudStore, Patience, connect
+from dayfile.files.cloud_store import NO_PATIENCE, CloudStore, Patience, connect
 from dayfile.files.storage import BLOCK_BYTES, LONGEST_KEY, Bytes, ListedObject, ObjectState
 from dayfile.files.storage_url import StorageUrl
 
@@ -84,6 +84,9 @@ class CloudStorage:
     def __reduce__(self) -> tuple[type[CloudStorage], tuple[CloudPlace]]:
         """Return what another process makes the same of, with credentials of its own."""
         return type(self), (self.place,)
+
+    def without_patience(self) -> CloudStorage:
+        return CloudStorage(replace(self.place, patience=NO_PATIENCE))
 
     def put(self, key: str, chunks: Iterable[Bytes]) -> int:
         _check(key)

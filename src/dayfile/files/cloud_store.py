@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 CloudStore = S3Store | GCSStore | AzureStore
 
 _CONNECT_WITHIN: Final = timedelta(seconds=10)
-_HEAR_WITHIN: Final = timedelta(minutes=2)  # a deletion of a thousand objects takes some stores longer than one
 _ALL_WITHIN: Final = timedelta(days=1)  # of one answer, which a slow reader takes as slowly as it likes
 _ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 
@@ -40,6 +39,7 @@ class Patience:
     longest: timedelta = timedelta(seconds=10)
     times: int = 8
     in_all: timedelta = timedelta(minutes=1)
+    hear_within: timedelta = timedelta(minutes=2)  # a deletion of a thousand objects takes some stores longer than one
 
     @property
     def config(self) -> RetryConfig:
@@ -51,13 +51,17 @@ class Patience:
         }
 
 
+NO_PATIENCE: Final = Patience(times=0, hear_within=timedelta(seconds=5))
+"""The rule for somebody who waits for the answer: one try, and a few seconds."""
+
+
 def connect(url: StorageUrl, *, ca_file: Path | None, patience: Patience, endpoint: str | None = None) -> CloudStore:
     """Return a connection to the store, which nothing is asked of yet; raises Unusable for one that cannot be.
 
     `endpoint` takes the place of the one in the environment.
     """
     prefix = url.prefix or None
-    client = _client(endpoint or _endpoint(), ca_file=ca_file)
+    client = _client(endpoint or _endpoint(), ca_file=ca_file, patience=patience)
     retry = patience.config
     try:
         if url.scheme == "gs":
@@ -76,10 +80,10 @@ def _endpoint() -> str:
     return next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), "")
 
 
-def _client(endpoint: str, *, ca_file: Path | None) -> ClientConfig:
+def _client(endpoint: str, *, ca_file: Path | None, patience: Patience) -> ClientConfig:
     client: ClientConfig = {
-        "connect_timeout": _CONNECT_WITHIN,
-        "read_timeout": _HEAR_WITHIN,
+        "connect_timeout": min(_CONNECT_WITHIN, patience.hear_within),
+        "read_timeout": patience.hear_within,
         "timeout": _ALL_WITHIN,
         "allow_http": endpoint.startswith("http://"),
     }

@@ -64,6 +64,10 @@ class Storage(Protocol):
         """True if every call is a request to another machine, which takes its time and may be billed."""
         ...
 
+    def without_patience(self) -> Storage:
+        """Return the same storage for somebody who waits: what fails is not tried again."""
+        ...
+
     def put(self, key: str, chunks: Iterable[Bytes]) -> int:
         """Store an object and return its size in bytes. It is durable when this returns.
 
@@ -140,6 +144,9 @@ class LocalStorage:
     @property
     def is_remote(self) -> bool:
         return False
+
+    def without_patience(self) -> Storage:
+        return self
 
     @classmethod
     def open(cls, root: Path) -> Self:

@@ -21,6 +21,9 @@ FAMILIES: Final = (SEALED, SEGMENTS)
 PROBES: Final = "probes/"
 """The beginning of keys of objects that are written, without a ledger entry, to see whether the storage works."""
 
+LASTING_PROBE: Final = f"{PROBES}lasting"
+"""The key of the one probe that stays: what a remote storage is asked for."""
+
 UNIQUE_DIGITS: Final = 32
 """The number of hexadecimal digits that make a key unlike any other."""
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from dayfile.clock import Clock
 from dayfile.errors import DatabaseUnavailable
 from dayfile.files.storage import Storage
-from dayfile.objects.layout import PROBES
+from dayfile.objects.layout import LASTING_PROBE, PROBES
 from dayfile.objects.orphans import Orphans
 from dayfile.store.database import Database
 from dayfile.store.uploads import GARBAGE, REJECTIONS, Upload
@@ -133,7 +133,7 @@ class Sweep:
         self._storage.remove_partial(found)
         # A probe exists for milliseconds: one that existed at the last look belongs to a process that was killed.
         dead, self._probes = self._probes, {*self._storage.scan(PROBES), *self._storage.scan_partial(PROBES)}
-        dead &= self._probes
+        dead &= self._probes - {LASTING_PROBE}
         self._storage.remove_partial(dead)
         self._storage.delete(dead)
         return bool(found or dead)
