@@ -28,6 +28,7 @@ from dayfile.cli import (
     rejections,
     seal,
     serve,
+    storage,
 )
 from dayfile.cli.command_group import Family, Group
 from dayfile.cli.controls import plain_lines, spell_out_what_cannot_be_written
@@ -113,6 +114,7 @@ app.add_typer(audit.app, name="audit", rich_help_panel=OPERATOR_PANEL)
 app.add_typer(notices.app, name="notices", rich_help_panel=OPERATOR_PANEL)
 app.add_typer(clock.app, name="clock", rich_help_panel=OPERATOR_PANEL)
 app.add_typer(damage.app, name="damage", rich_help_panel=OPERATOR_PANEL)
+app.add_typer(storage.app, name="storage", rich_help_panel=OPERATOR_PANEL)
 app.command("check", rich_help_panel=OPERATOR_PANEL)(check.check)
 app.command("rebuild", rich_help_panel=OPERATOR_PANEL)(rebuild.rebuild)
 app.command("demo", rich_help_panel=OPERATOR_PANEL)(demo.demo)

@@ -50,6 +50,8 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "notices list": ("dayfile notices list --state pending --limit 20",),
     "notices show": ("dayfile notices show EV0123456789abcdef0123456789abcdef",),
     "notices replay": ("dayfile notices replay EV0123456789abcdef0123456789abcdef",),
+    "storage": ("dayfile storage test",),
+    "storage test": ("dayfile storage test", "dayfile storage test --json"),
     "clock": ("dayfile clock", "dayfile clock accept"),
     "clock accept": ("dayfile clock accept",),
     "jobs": ("dayfile jobs create Messages last-month --watch", "dayfile jobs list Messages"),

@@ -67,5 +67,14 @@ class S3Request:
         return f"{parts.scheme}://{parts.netloc}{path}?{spelled}&X-Amz-Signature={signature}"
 
 
+def bucket_url(bucket: str, environment: Mapping[str, str], *, region: str) -> str:
+    """Return the URL of a bucket at the store that the environment names, Amazon's by default."""
+    named = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
+    endpoint = (named or f"https://s3.{region}.amazonaws.com").rstrip("/")
+    if environment.get("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "").lower() == "true" and named:
+        return endpoint  # which has the bucket in its name
+    return f"{endpoint}/{bucket}"
+
+
 def _derived(key: bytes, part: str) -> bytes:
     return hmac.digest(key, part.encode(), "sha256")
