@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from dayfile.checks.finding import Finding
+from dayfile.checks.listed_sizes import listed_sizes
 from dayfile.errors import DamagedObject, StorageUnavailable
-from dayfile.files.checked_read import as_damage, check_size
+from dayfile.files.checked_read import as_damage, check_size, compare_size
 from dayfile.files.examination import examine_file, examine_inline, examine_segment
 from dayfile.files.storage import Storage
 from dayfile.model.damage import Damage, DamageKind, inline_key
@@ -71,8 +72,9 @@ class ObjectCheck:
                 swept = _swept(tx.uploads.answered_for, [one.key for one in page if one.key])
             if not page:
                 return
+            listed = {} if deep else listed_sizes(self._storage, [one.key for one in page if one.key])
             for segment in page:
-                found = self._of_segment(segment, deep=deep)
+                found = self._of_segment(segment, listed, deep=deep)
                 if found is None and segment.key in swept:
                     found = _segment_finding(segment, swept[segment.key], invariant=_NO_SWEEP)
                 if found is not None and self._still_waits(segment):  # else a worker has sealed or compacted it
@@ -80,14 +82,14 @@ class ObjectCheck:
                 on_object()
             after = page[-1].id
 
-    def _of_segment(self, segment: Segment, *, deep: bool) -> Finding | None:
+    def _of_segment(self, segment: Segment, listed: Mapping[str, int], *, deep: bool) -> Finding | None:
         try:
             if segment.key is None:
                 self._look_into_inline(segment, deep=deep)
             elif deep:
                 for _ in examine_segment(segment, self._storage):
                     pass
-            else:
+            elif listed.get(segment.key) != segment.stored_bytes:
                 self._look_at(segment.key, segment.stored_bytes)
         except DamagedObject as damaged:
             return _segment_finding(segment, damaged.reason)
@@ -115,8 +117,9 @@ class ObjectCheck:
                 swept = _swept(tx.uploads.answered_for, list({sealed.place.object_key for sealed in page}))
             if not page:
                 return
+            listed = {} if deep else listed_sizes(self._storage, [sealed.place.object_key for sealed in page])
             for sealed in page:
-                found = self._of_file(sealed, deep=deep)
+                found = self._of_file(sealed, listed, deep=deep)
                 if found is None and sealed.place.object_key in swept:
                     found = _file_finding(sealed, swept[sealed.place.object_key], invariant=_NO_SWEEP)
                 if found is not None and self._still_counts(sealed):  # else retention has deleted it
@@ -124,11 +127,12 @@ class ObjectCheck:
                 on_object()
             after = page[-1].id
 
-    def _of_file(self, sealed: SealedDay, *, deep: bool) -> Finding | None:
+    def _of_file(self, sealed: SealedDay, listed: Mapping[str, int], *, deep: bool) -> Finding | None:
         if layout.sealed_place(sealed.key) != (sealed.account, sealed.resource_type.name, sealed.day):
             return _file_finding(sealed, "it is not the file of this account, resource type and day")
         try:
-            check_size(self._storage, sealed.key, sealed.place, size_bytes=sealed.size_bytes)
+            if not _is_listed(sealed, listed):
+                check_size(self._storage, sealed.key, sealed.place, size_bytes=sealed.size_bytes)
             if deep:
                 for _ in examine_file(sealed, self._storage):
                     pass
@@ -162,6 +166,18 @@ class ObjectCheck:
             raise DamagedObject(key, f"{error}") from error
         if actual != size_bytes:
             raise DamagedObject(key, f"it has {actual} bytes and should have {size_bytes}")
+
+
+def _is_listed(sealed: SealedDay, listed: Mapping[str, int]) -> bool:
+    """Return True if the list has its object, as large as it should be."""
+    actual = listed.get(sealed.place.object_key)
+    if actual is None:
+        return False
+    try:
+        compare_size(sealed.key, sealed.place, actual, size_bytes=sealed.size_bytes)
+    except DamagedObject:
+        return False  # unless the list lags behind
+    return True
 
 
 def _swept(answered_for: Callable[..., set[str]], keys: Sequence[str]) -> dict[str, str]:
