@@ -13,7 +13,9 @@ from dayfile.console.page import console_page
 from dayfile.objects.layout import LASTING_PROBE
 from dayfile.objects.storage_probe import REMOTE_FRESH_FOR_SECONDS
 from tests.support.failing_proxy import FailingProxy, failing_proxy
+from tests.support.records import Sent
 from tests.support.server import serving
+from tests.support.state import an_account
 from tests.support.swift import Bucket
 from tests.support.world import World
 
@@ -71,6 +73,30 @@ def test_a_store_that_is_away_is_told_at_once(url: str, world: World, proxy: Fai
     assert look(url) == [503, 200, 503]
     assert "the store is too busy" in httpx2.get(f"{url}/readyz", trust_env=False).json()["message"]
     assert len(proxy.asked) == begun + 1
+
+
+def test_the_scrub_looks_at_an_object_when_it_is_to_be_read_again(
+    tmp_path: Path, bucket: Bucket, proxy: FailingProxy
+) -> None:
+    """It walks over all of them each hour; a look at each would be a question an hour for every file there is."""
+    (tmp_path / "scrubbed").mkdir()
+    world = World(tmp_path / "scrubbed", storage=bucket.url, scrub_days=7)
+    acme, at = an_account(world.database, "acme").sid, "2026-11-01T10:00:00Z"
+    world.accept([Sent(account=acme, name="m", created=at, updated=at, body="m")])
+    world.seal("2026-11-01")
+
+    def asked_in(passed: timedelta) -> int:
+        begun = len(proxy.asked)
+        world.clock.pass_by(passed)
+        for _ in range(30):
+            world.clock.pass_by(timedelta(seconds=1))
+            world.scrub.step()
+        return len(proxy.asked) - begun
+
+    assert asked_in(timedelta()) > 0
+    assert asked_in(timedelta(hours=2)) == 0
+    assert asked_in(timedelta(days=8)) > 0
+    world.close()
 
 
 def test_the_object_that_is_asked_for_is_never_swept(url: str, world: World) -> None:

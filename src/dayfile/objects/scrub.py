@@ -2,7 +2,8 @@
 
 It walks over all objects about once an hour. One that has another size or time of modification than when it was last
 read is read at once, and so is one that was not read for long. A byte changed by a disk is only found by the next
-reading. The bytes read in a second are bounded; damage is recorded and never raised.
+reading. The bytes read in a second are bounded; damage is recorded and never raised. A remote storage charges for every
+look: there, an object is looked at when it is to be read again.
 """
 
 from __future__ import annotations
@@ -184,7 +185,10 @@ class Scrub:
 
     def _look(self, subject: _Subject, known: ReadObject | None, whole: list[ReadObject]) -> Iterator[int]:
         try:
-            now, state = self._clock.now(), self._state(subject)
+            now = self._clock.now()
+            if self._storage.is_remote and known is not None and self._is_fresh(known, now):
+                return
+            state = self._state(subject)
             if self._is_read(known, state, now):
                 return
             yield _OPEN_BYTES
@@ -205,9 +209,13 @@ class Scrub:
         return state
 
     def _is_read(self, known: ReadObject | None, state: ObjectState, now: datetime) -> bool:
-        """Return True if it was read lately and looks as it did then; a moment in the future is of a wrong clock."""
+        """Return True if it was read lately and looks as it did then."""
         return (
             known is not None
             and (known.size_bytes, known.modified_ns) == (state.size_bytes, state.modified_ns)
-            and now - self._every < known.read_at <= now
+            and self._is_fresh(known, now)
         )
+
+    def _is_fresh(self, known: ReadObject, now: datetime) -> bool:
+        """Return True if it was read lately; a moment in the future is of a wrong clock."""
+        return now - self._every < known.read_at <= now
