@@ -55,6 +55,7 @@ _WHAT_TO_DO: Final = {
     "RequestTimeout": _BUSY,
     "TooManyRequests": _BUSY,
     "OperationAborted": _BUSY,
+    "ConditionalRequestConflict": _BUSY,
     "QuotaExceeded": _FULL,
     "XMinioStorageFull": _FULL,
     "InsufficientCapacity": _FULL,
@@ -116,12 +117,14 @@ def code_of(error: Exception) -> str | None:
 
 def is_beyond(error: Exception) -> bool:
     """Return True if the store says that the object has no such bytes."""
-    return "416 " in str(error) or code_of(error) == "InvalidRange"
+    return "status code: 416" in str(error) or code_of(error) == "InvalidRange"
 
 
 def is_not_implemented(error: Exception) -> bool:
     """Return True if the store cannot do what it was asked, whoever asks."""
-    return isinstance(error, NotSupportedError) or code_of(error) == "NotImplemented" or "501 " in str(error)
+    return (
+        isinstance(error, NotSupportedError) or code_of(error) == "NotImplemented" or "status code: 501" in str(error)
+    )
 
 
 def is_unexplained(error: Exception) -> bool:

@@ -71,7 +71,8 @@ class Storage(Protocol):
     def put(self, key: str, chunks: Iterable[Bytes]) -> int:
         """Store an object and return its size in bytes. It is durable when this returns.
 
-        An error that the chunks raise goes to the caller. After any error there is no such object.
+        An error that the chunks raise goes to the caller. After any error there is no such object, except where a
+        remote storage has stored it and its answers were lost: what was announced and is not committed is swept.
         """
         ...
 
