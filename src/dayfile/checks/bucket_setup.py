@@ -86,7 +86,8 @@ def setup_of(ask: Ask | None) -> Iterator[Result]:
 def _of(part: _Part, status: int, body: bytes) -> Result:
     is_absent = bool(part.absent) and part.absent in body
     if not is_absent and not (status == _DONE and part.root in body):
-        return Result(name=part.name, verdict=Verdict.UNKNOWN, text=f"cannot be told: the store answers {status}")
+        why = "does not know the question" if status == _DONE else f"answers {status}"
+        return Result(name=part.name, verdict=Verdict.UNKNOWN, text=f"cannot be told: the store {why}")
     if (part.mark in body) is part.is_wanted:
         return Result(name=part.name, verdict=Verdict.OK, text=part.good)
     return Result(name=part.name, verdict=Verdict.WARNING, text=part.bad)
