@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     ] = None
     storage_public_url: Annotated[
         str | None,
-        AfterValidator(_public_url),
+        AfterValidator(setting_rules.public_url),
         Field(description="What clients call the object store in links to it, scheme and host; default as it is asked"),
     ] = None
     downloads: Annotated[
