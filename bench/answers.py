@@ -1,4 +1,4 @@
-"""How fast Dayfile answers: lists, fetches, new jobs and downloads, beside a bare application on the same server.
+"""Speed of answers: lists, fetches, new jobs and downloads, beside a bare application on the same server.
 
     python bench/answers.py [--seconds 3] [--quick] [--postgresql] [--only NAME ...]
 

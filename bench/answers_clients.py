@@ -23,7 +23,7 @@ _WARM_UP: float = 0.2  # share of the time that is not counted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What the clients ask for."""
+    """Requests of the clients."""
 
     url: str  # of the server
     requests: Sequence[bytes]  # whole ones, sent round and round, by each connection from another place on
@@ -35,7 +35,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """What came of it, without the beginning."""
+    """Measurements, without the beginning."""
 
     rate: float  # answers a second
     mb: float  # of bodies, a second

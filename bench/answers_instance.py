@@ -33,7 +33,7 @@ RECORDS: Final = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """Who asks, and for what."""
+    """A customer, and the things that they ask for."""
 
     logins: Sequence[tuple[AccountSid, str]]
     last: Day  # the newest day of all of them

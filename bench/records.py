@@ -1,4 +1,4 @@
-"""How much processor time one record takes at the door, by type and by the spelling in which it comes.
+"""Processor time that one record takes at the door, by type and by the spelling in which it comes.
 
     python bench/records.py [--records 20000]
 

@@ -41,4 +41,4 @@ SPELLINGS: Final[dict[str, Spell]] = {
     "three unknown fields": lambda members, _: _json(members | {"flags": 17, "tag": "x", "more": {"a": [1]}}),
     "carriage returns": lambda members, _: _json(members) + b"\r",
 }
-"""How a record in the form of an export may be spelled; the REST form has other members, too."""
+"""Spellings of a record in the form of an export; the REST form has other members, too."""

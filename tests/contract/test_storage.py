@@ -1,4 +1,4 @@
-"""What every storage promises, whatever is behind it."""
+"""Promises of every storage, whatever is behind it."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_an_object_is_whole_or_absent(storage: Storage) -> None:
 
 
 class EndedEarly(Exception):
-    """What a source raises that cannot go on."""
+    """The error of a source that cannot go on."""
 
 
 def test_keys_are_listed_in_order_by_how_they_begin(storage: Storage) -> None:

@@ -125,7 +125,7 @@ def test_a_small_file_is_sent_by_dayfile(behind: Face, acme: Login, nginx: str) 
 
 @pytest.mark.parametrize("name", ["X-Accel-Redirect", "X-Sendfile", "X-Forwarded-For"])
 def test_a_client_that_is_no_proxy_gets_the_file_itself(behind: Face, acme: Login, name: str) -> None:
-    """Whatever it claims: what is for the proxy would be an empty file to it, and the place of the real one."""
+    """An answer for the proxy would be an empty file to it, and tell it the place of the real one."""
     answer = httpx2.get(behind.url + path_of(behind, acme, LARGE), headers={name: PEER})
     assert len(answer.content) > HASHED_FIRST_BYTES
     assert "x-accel-redirect" not in answer.headers
@@ -142,7 +142,7 @@ def test_a_client_cannot_ask_for_objects(behind: Face, acme: Login, nginx: str) 
 
 
 def test_a_large_file_of_another_size_is_not_sent(tmp_path: Path) -> None:
-    """What is known to be wrong before the first byte is an error from whoever it comes."""
+    """Damage that is known before the first byte is an error, whoever would send the file."""
     with served_face(tmp_path, trusted_proxies=PEER, accel_redirect="/objects/") as face:
         acme = face.account()
         sealed = face.seal(acme, LARGE, TEXT)

@@ -20,13 +20,13 @@ SETUP = ["versioning", "object lock", "unfinished uploads", "encryption"]
 
 @pytest.fixture
 def proxy(bucket: Bucket) -> Iterator[FailingProxy]:
-    """What stands between the command and the store."""
+    """A proxy between the command and the store."""
     with failing_proxy(bucket.endpoint) as proxy:
         yield proxy
 
 
 def results(instance: Instance, *, expect: int = 0) -> dict[str, tuple[str, str]]:
-    """What was tried, with verdict and text."""
+    """The trials, with verdict and text."""
     done = instance.run("storage", "test", "--json", expect=expect)
     return {one["name"]: (one["verdict"], one["text"]) for one in _parsed(done.stdout)["results"]}
 
@@ -43,7 +43,7 @@ def an_instance(folder: Path, bucket: Bucket, *, endpoint: str | None = None, **
 
 
 def test_a_bucket_that_does_all_is_good_and_left_as_it_was(tmp_path: Path, bucket: Bucket) -> None:
-    """What this store does not tell is not called good."""
+    """Silence of the store is not called good."""
     found = results(an_instance(tmp_path, bucket))
     assert [(name, found.pop(name)[0]) for name in TRIED] == [(name, "ok") for name in TRIED]
     assert list(found) == SETUP
@@ -58,7 +58,7 @@ def test_a_bucket_that_does_all_is_good_and_left_as_it_was(tmp_path: Path, bucke
 
 
 def test_a_folder_is_tried_too(tmp_path: Path) -> None:
-    """Whatever the storage is, the same command tells whether it works."""
+    """One command tells of any storage whether it works."""
     found = results(Instance(tmp_path))
     assert [verdict for verdict, _ in found.values()] == ["ok"] * len(TRIED)
     assert list((tmp_path / "data" / "objects").rglob("*.*")) == []

@@ -22,7 +22,7 @@ from tests.support.world import World
 
 @pytest.fixture
 def proxy(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[FailingProxy]:
-    """What counts the requests to the bucket."""
+    """A proxy that counts the requests to the bucket."""
     with failing_proxy(bucket.endpoint) as proxy:
         for name, value in bucket.environment(endpoint=proxy.url).items():
             monkeypatch.setenv(name, value)
@@ -65,7 +65,7 @@ def test_however_often_they_look_the_store_is_asked_for_one_object_now_and_then(
 
 
 def test_a_store_that_is_away_is_told_at_once(url: str, world: World, proxy: FailingProxy) -> None:
-    """Who asks whether it works does not wait for a minute of repeats, and neither does the next."""
+    """A probe does not wait for a minute of repeats, and neither does the next."""
     look(url)
     world.clock.pass_by(timedelta(seconds=REMOTE_FRESH_FOR_SECONDS))
     proxy.fails("HEAD", times=1000, status=503)

@@ -21,7 +21,7 @@ LARGE = bytes(range(256)) * (2 * PART_BYTES // 256) + b"the end"
 
 @pytest.fixture
 def proxy(bucket: Bucket) -> Iterator[FailingProxy]:
-    """What stands between the storage and the store."""
+    """A proxy between the storage and the store."""
     with failing_proxy(bucket.endpoint) as proxy:
         yield proxy
 
@@ -62,7 +62,7 @@ def test_what_may_pass_is_repeated(storage: CloudStorage, proxy: FailingProxy, h
 
 
 def test_what_does_not_pass_is_given_up_after_bounded_repeats(storage: CloudStorage, proxy: FailingProxy) -> None:
-    """Whoever waits is told; a worker that hangs for ever is worse than one that tries again in a minute."""
+    """A caller that waits is told; a worker that hangs for ever is worse than one that tries again in a minute."""
     proxy.fails("PUT", times=1000, status=503)
     with pytest.raises(StorageUnavailable, match="cannot write a: the store is too busy"):
         storage.put("a", [b"bytes"])
@@ -143,7 +143,7 @@ def test_parts_are_given_up_when_the_source_fails(storage: CloudStorage, bucket:
 
 
 class EndedEarly(BaseException):
-    """What stops a source, though it is no error."""
+    """An exception that stops a source and is no error."""
 
 
 def test_a_large_key_is_given_once(storage: CloudStorage) -> None:
@@ -186,7 +186,7 @@ def test_many_small_objects_go_side_by_side(storage: CloudStorage, proxy: Failin
 
 
 def test_one_of_many_that_fails_is_told(storage: CloudStorage, proxy: FailingProxy) -> None:
-    """What the caller hears decides whether rows are written for all of them."""
+    """The answer to the caller decides whether rows are written for all of them."""
     proxy.fails("PUT .*/a/3$", times=1000, status=403, code="AccessDenied")
     with pytest.raises(StorageUnavailable, match="s3:PutObject"):
         storage.put_many((f"a/{number}", b"x") for number in range(8))
@@ -263,7 +263,7 @@ def test_what_is_set_up_wrongly_is_told_whatever_is_done(
 def test_other_answers_are_told_in_words(
     storage: CloudStorage, proxy: FailingProxy, *, status: int, code: str, told: str
 ) -> None:
-    """What this store cannot be brought to say, others do."""
+    """Other stores say what this one cannot be brought to say."""
     proxy.fails("GET|PUT|HEAD", times=1000, status=status, code=code)
     for do in (lambda: storage.read("a"), lambda: storage.put("a", [b"x"]), lambda: list(storage.scan(""))):
         with pytest.raises(StorageUnavailable, match=told):

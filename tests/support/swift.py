@@ -43,7 +43,7 @@ class Bucket:
 
     @property
     def url(self) -> str:
-        """What DAYFILE_STORAGE_URL is set to."""
+        """The value for DAYFILE_STORAGE_URL."""
         return f"s3://{self.name}/some/prefix"
 
     def environment(self, *, endpoint: str | None = None) -> dict[str, str]:

@@ -120,7 +120,7 @@ def test_wrong_credentials_are_never_remembered(office: Office, elsewhere: Admin
 
 
 def test_a_suspended_account_is_told_so_and_not_remembered(office: Office, elsewhere: Administration) -> None:
-    """What another process activates works at once."""
+    """An account that another process activates works at once."""
     new = office.administration.create_account()
     office.administration.suspend(new.account.sid)
     with pytest.raises(AccountSuspended):
@@ -130,7 +130,7 @@ def test_a_suspended_account_is_told_so_and_not_remembered(office: Office, elsew
 
 
 def test_who_changes_something_is_always_looked_up(office: Office, elsewhere: Administration) -> None:
-    """What was ended elsewhere a moment ago may still read, and nothing else."""
+    """A credential that was ended elsewhere a moment ago may still read, and nothing else."""
     new = office.administration.create_account()
     assert works(office, new.account.sid, new.auth_token)
     elsewhere.suspend(new.account.sid)
@@ -181,7 +181,7 @@ class _AndThen:
 
 
 def test_few_are_remembered_and_the_oldest_is_forgotten_first() -> None:
-    """What is kept is bounded, however many accounts there are."""
+    """Memory is bounded, however many accounts there are."""
     kept = RememberedLogins(most=2)
     stored = StoredLogin(
         account=None, parent_state=None, key=None, secret_hash=b"", former_hash=None, former_until=None

@@ -54,7 +54,7 @@ def test_rows_have_what_their_types_make_of_them(database: Database) -> None:
 
 
 def test_a_statement_that_fails_raises_as_any_other(database: Database) -> None:
-    """What is made of it, a 503 or a bug, depends on nothing but the error."""
+    """Nothing but the error decides whether it becomes a 503 or a bug."""
     missing = Table("no_such_table", MetaData(), Column("at", Moment))
     with database.looked_into() as connection, pytest.raises(DBAPIError) as raised:
         Prepared(select(missing).where(missing.c.at > bindparam("at"))).rows(connection, at=NOON - timedelta(days=1))
