@@ -3,10 +3,10 @@
     python bench/whole_way.py [--records 300000] [--spelling "with spaces"] [--bodies FILE]
 
 A file of messages of one day is made up, each in three versions, in the spelling that is asked for. Dayfile takes it
-in and seals the day: durable after each batch, one hashed file for each of 50 accounts. Beside it DuckDB, Polars and, if
-it is installed (`pip install chdb`), ClickHouse read the same file, keep the newest version of each record and write one
-gzip file in the order of accounts and times, neither durable nor hashed. Each is a process of its own; what it takes to
-start is part of it, and for `dayfile seal` it is shown apart.
+in and seals the day: durable after each batch, one hashed file for each of 50 accounts. Beside it DuckDB, Polars and,
+if it is installed (`pip install chdb`), ClickHouse read the same file, keep the newest version of each record and
+write one gzip file in the order of accounts and times, neither durable nor hashed. Each is a process of its own; what
+it takes to start is part of it, and for `dayfile seal` it is shown apart.
 """
 
 from __future__ import annotations
