@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dayfile.errors import InvalidRecord
-from dayfile.model.block_reader import FEW_LINES, MOST_LINES, BlockReader
+from dayfile.model.block_reader import FEW_LINES, BlockReader
 from dayfile.model.record import RecordReader
 from dayfile.model.resource import MESSAGES, RESOURCE_TYPES, Kind, ResourceType
 from tests.support.record_lines import a_record
@@ -156,6 +156,8 @@ SPELLINGS: dict[str, Spelling] = {
     "fine times": _fine,
     "carriage returns": lambda members, *_: _spaced_text(members) + b" \r",
 }
+COUNT = 10 * FEW_LINES
+
 each_type = pytest.mark.parametrize("resource_type", RESOURCE_TYPES, ids=str)
 each_spelling = pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
 
@@ -228,9 +230,7 @@ def test_lines_of_every_spelling_are_read_together(
 ) -> None:
     """Intake is as fast as this holds; nothing else would show that it no longer does."""
     rng = Random(1)
-    lines = [
-        spelling([*_content(resource_type, rng).items(), *extras], resource_type, rng) for _ in range(MOST_LINES * 2)
-    ]
+    lines = [spelling([*_content(resource_type, rng).items(), *extras], resource_type, rng) for _ in range(COUNT)]
     one = RecordReader(resource_type, keep_dropped=keep_dropped, now=NOW)
     many = Counted(resource_type, keep_dropped=keep_dropped, now=NOW)
     assert _outcomes(many, lines) == [_outcome(one, line) for line in lines]
