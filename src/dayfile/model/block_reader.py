@@ -107,6 +107,8 @@ class BlockReader:
         if len(lines) <= FEW_LINES:
             for line in lines:
                 self._add_one(line, part)
+            if len(part.refused) >= len(lines) and part.refused[-len(lines)][0] == part.stop - len(lines):
+                return FEW_LINES  # all of them are bad, so the next ones may be
         else:
             try:
                 self._add_many(lines, part)
