@@ -32,8 +32,6 @@ HTTP statuses are given to them in one place, `api/error_table.py`. Anything els
 
 from __future__ import annotations
 
-from functools import partial
-
 
 class DayfileError(Exception):
     """The root of Dayfile's errors: its text is safe to show to the caller and says what to do."""
@@ -64,9 +62,6 @@ class InvalidRecord(Invalid):
         self.field = field
         self.reason = reason
         self.of_type = of_type
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return partial(InvalidRecord, of_type=self.of_type), (self.field, self.reason)
 
 
 class InvalidBody(Invalid):

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from dayfile.model.receipt import Refusal
 
 _SHOWN_REFUSALS = 10
-_MOST_PROCESSES = 4  # that read lines: one that takes in what they have read keeps up with no more
 
 
 def _check_files(files: list[str]) -> list[str]:
@@ -68,9 +67,8 @@ def _take_in(screen: Screen, resource_type: ResourceType, files: Sequence[str]) 
     receipts = []
     with instance.opened(screen) as service, screen.transfer("Taking in", total_bytes(files)) as bar:
         from dayfile.intake.file import FileIntake
-        from dayfile.work.engine import cores
 
-        taking = FileIntake(service.intake, processes=min(cores() - 1, _MOST_PROCESSES))
+        taking = FileIntake(service.intake)
         for name in files:
             bar.describe(name)
             try:

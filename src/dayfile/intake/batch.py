@@ -12,13 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Protocol
 
 from dayfile.errors import InvalidBody, TooLarge
 from dayfile.intake.authorization import Gate, Refused
 from dayfile.intake.lines import Lines
 from dayfile.model.account import AccountSid
-from dayfile.model.block_reader import Part
+from dayfile.model.block_reader import BlockReader, Part
 from dayfile.model.day import Day
 from dayfile.model.receipt import KEPT_LINE_BYTES, LISTED_REJECTIONS, Receipt, Refusal
 from dayfile.model.resource import ResourceType
@@ -79,18 +78,10 @@ class Batch:
         return sum(len(day.text) for day in self.days) + sum(refusal.bytes for refusal in self.refusals)
 
 
-class LineReader(Protocol):
-    """A reader of lines of one resource type."""
-
-    def read(self, lines: Sequence[bytes]) -> Iterator[Part]:
-        """Yield all lines in parts."""
-        ...
-
-
 class Sorting:
     """The sorting of one batch."""
 
-    def __init__(self, resource_type: ResourceType, *, gate: Gate, reader: LineReader, checks_type: bool) -> None:
+    def __init__(self, resource_type: ResourceType, *, gate: Gate, reader: BlockReader, checks_type: bool) -> None:
         """Refuse lines that are all of another type as a whole, if `checks_type` is set."""
         self.accepted = 0
         self.rejected = 0

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
 from dayfile.clock import Clock
 from dayfile.intake.authorization import Gate
-from dayfile.intake.batch import Batch, DayLines, LineReader, PendingSegment, Sorting, without_value
+from dayfile.intake.batch import Batch, DayLines, PendingSegment, Sorting, without_value
 from dayfile.intake.idempotency import KeyedBody, stored
 from dayfile.intake.lines import Lines
-from dayfile.intake.reading_pool import ReadingPool
 from dayfile.intake.rejections import RejectionWriter, are_few
 from dayfile.intake.segment_writer import SegmentWriter
 from dayfile.model.block_reader import BlockReader
@@ -56,20 +55,15 @@ class BatchReader:
         source: str | None = None,
         keyed: KeyedBody | None = None,
         checks_type: bool = True,
-        reader: LineReader | None = None,
     ) -> Batch:
         """Read the lines to their end. Rejections are filed under `source`, or else under the receipt's sid.
-
-        Another `reader` may have read them before.
 
         Raises what reading the lines raises, InvalidBody with `checks_type` when all are of another type, TooLarge when
         too many are refused, StorageUnavailable and DatabaseUnavailable; then nothing is left but ledger entries for
         the sweep.
         """
         sid = "RC" + self._randomness.hex(_SID_DIGITS)
-        reader = reader or self._new_reader(resource_type)
-        sorting = Sorting(resource_type, gate=gate, reader=reader, checks_type=checks_type)
-        taken = _Taken(sorting, source=source or sid)
+        taken = _Taken(self._sorting(resource_type, gate, checks_type=checks_type), source=source or sid)
         try:
             for some in lines:
                 for _ in taken.sorting.add(some):
@@ -81,27 +75,18 @@ class BatchReader:
             self._rejections.give_up(taken.refused_upload)
             raise
 
-    def read_ahead(
-        self, blocks: Sequence[Lines], resource_type: ResourceType, pool: ReadingPool
-    ) -> Callable[[], LineReader]:
-        """Have lines read by a process of a pool; return the function that waits for the reader that has them.
-
-        Raises DatabaseUnavailable; the function raises Transient.
-        """
-        return pool.read(blocks, resource_type, keep_dropped=self._keep_dropped, now=self._latest.time())
-
     def read_kept(self, lines: Lines, resource_type: ResourceType, gate: Gate) -> Batch:
         """Read a few lines that are already kept as rejections, and write nothing; the batch has all refusals.
 
         Raises what `read` raises.
         """
-        sorting = Sorting(resource_type, gate=gate, reader=self._new_reader(resource_type), checks_type=False)
-        taken = _Taken(sorting, source="")
+        taken = _Taken(self._sorting(resource_type, gate, checks_type=False), source="")
         deque(taken.sorting.add(lines), maxlen=0)
         return self._batch(taken, taken.sorting.drain(), sid="RC" + self._randomness.hex(_SID_DIGITS), keyed=None)
 
-    def _new_reader(self, resource_type: ResourceType) -> BlockReader:
-        return BlockReader(resource_type, keep_dropped=self._keep_dropped, now=self._latest.time())
+    def _sorting(self, resource_type: ResourceType, gate: Gate, *, checks_type: bool) -> Sorting:
+        reader = BlockReader(resource_type, keep_dropped=self._keep_dropped, now=self._latest.time())
+        return Sorting(resource_type, gate=gate, reader=reader, checks_type=checks_type)
 
     def _write_away(self, taken: _Taken) -> None:
         """Write lines and refusals that are enough for a part before the rest is read."""

@@ -8,7 +8,6 @@ than that they are accepted once more, which changes no export.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from dayfile.intake.body import find_compression, read_lines
 from dayfile.intake.idempotency import Fingerprint
 from dayfile.intake.lines import Lines
 from dayfile.intake.pipeline import Chunk, Intake
-from dayfile.intake.reading_pool import ReadingPool
 from dayfile.model.receipt import LISTED_REJECTIONS, Receipt, Refusal
 from dayfile.model.resource import ResourceType
 
@@ -42,13 +40,11 @@ class FileReceipt:
 
 
 class FileIntake:
-    """The intake of files for the operator. Memory is bounded by a few chunks, however long a file is."""
+    """The intake of files for the operator. Memory is bounded by two chunks, however long a file is."""
 
-    def __init__(self, intake: Intake, *, chunk_bytes: int = CHUNK_BYTES, processes: int = 0) -> None:
-        """Have the lines of larger files read by so many further processes; two or more chunks make it worth it."""
+    def __init__(self, intake: Intake, *, chunk_bytes: int = CHUNK_BYTES) -> None:
         self._intake = intake
         self._chunk_bytes = chunk_bytes
-        self._processes = processes
 
     def run(
         self,
@@ -68,33 +64,18 @@ class FileIntake:
         lines = read_lines(chain((start,), blocks), compression=find_compression(start), max_bytes=None)
         summary = _Summary()
         underway: Future[Receipt] | None = None
-        with ReadingPool(self._processes) as pool:
-            for chunk, known in self._ahead(self._chunks(lines, resource_type, source), pool):
-                # While one chunk is being committed, the next one is sorted.
-                answer = self._intake.submit_chunk(chunk, after=underway) if known is None else None
-                if underway is not None:
-                    summary.add(underway.result())
-                if known is not None:
-                    summary.add(known, is_repeated=True)
-                underway = answer
+        for chunk in self._chunks(lines, resource_type, source):
+            known = self._intake.find_chunk(chunk.digest)
+            # While one chunk is being committed, the next one is read.
+            answer = self._intake.submit_chunk(chunk, after=underway) if known is None else None
             if underway is not None:
                 summary.add(underway.result())
+            if known is not None:
+                summary.add(known, is_repeated=True)
+            underway = answer
+        if underway is not None:
+            summary.add(underway.result())
         return summary.receipt()
-
-    def _ahead(self, chunks: Iterator[Chunk], pool: ReadingPool) -> Iterator[tuple[Chunk, Receipt | None]]:
-        """Yield chunks with the receipts of those that were taken in before; others are read by the pool meanwhile."""
-        waiting: deque[tuple[Chunk, Receipt | None]] = deque()
-        try:
-            for number, chunk in enumerate(chunks):
-                known = self._intake.find_chunk(chunk.digest)
-                is_read_there = known is None and pool.processes > 0 and number > 0
-                waiting.append((self._intake.read_ahead(chunk, pool) if is_read_there else chunk, known))
-                if len(waiting) > pool.processes:
-                    yield waiting.popleft()
-        except Exception:
-            yield from waiting  # a file that is cut off is taken in up to there
-            raise
-        yield from waiting
 
     def _chunks(self, lines: Iterable[Lines], resource_type: ResourceType, source: str) -> Iterator[Chunk]:
         fingerprint = Fingerprint(resource_type)

@@ -15,20 +15,19 @@ pending in the ledger, and one commit makes them all count.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from dayfile.clock import Clock
 from dayfile.files.storage import Storage
 from dayfile.intake.authorization import Authorization, Gate
-from dayfile.intake.batch import Batch, LineReader
+from dayfile.intake.batch import Batch
 from dayfile.intake.batch_reader import PART_BYTES, BatchReader, LatestTime
 from dayfile.intake.body import Compression, read_lines
 from dayfile.intake.group_commit import BatchCommit, BatchQueue
 from dayfile.intake.idempotency import Fingerprint, IdempotencyKey, IdempotencyKeys, KeyedBody, repeated
 from dayfile.intake.lines import Lines
-from dayfile.intake.reading_pool import ReadingPool
 from dayfile.intake.rejections import RejectionWriter
 from dayfile.intake.retry import Retried, Retries
 from dayfile.intake.segment_writer import SegmentWriter
@@ -63,7 +62,6 @@ class Chunk:
     source: str  # the file's name: rejections are filed under it
     is_first: bool  # of its file
     digest: str  # SHA-256 of everything in the file up to their end, in hexadecimal
-    reader: Callable[[], LineReader] | None = None  # waits for the one that has read them; None: they are not read yet
 
 
 class Intake:
@@ -133,10 +131,6 @@ class Intake:
         kept = self._keys.find(_chunk_key(digest))
         return None if kept is None else repeated(kept, body_sha256=digest)
 
-    def read_ahead(self, chunk: Chunk, pool: ReadingPool) -> Chunk:
-        """Return a chunk that a process of a pool reads from now on."""
-        return replace(chunk, reader=self._reader.read_ahead(chunk.lines, chunk.resource_type, pool))
-
     def submit_chunk(self, chunk: Chunk, *, after: Future[Receipt] | None) -> Future[Receipt]:
         """Submit a chunk of a file that the operator takes in, once the chunk `after` is durable.
 
@@ -150,7 +144,6 @@ class Intake:
             source=chunk.source,
             keyed=keyed,
             checks_type=chunk.is_first,
-            reader=chunk.reader and chunk.reader(),
         )
         if after is not None:
             after.result()

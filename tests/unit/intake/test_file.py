@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import multiprocessing
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,45 +39,6 @@ def sent(acme: Account) -> list[Sent]:
 
 def _bodies(place: Place) -> list[str]:
     return [json.loads(line)["body"] for line in place.waiting()[DAY]]
-
-
-@pytest.mark.parametrize("processes", [0, 2])
-def test_lines_are_the_same_whichever_process_reads_them(
-    place: Place, intake: Intake, sent: list[Sent], processes: int
-) -> None:
-    """More cores make a file faster to take in, and change no record, no refusal and no order."""
-    lines = [one.line() for one in sent] * 4
-    lines[3:3] = [b"broken", b'{"sid": 1}', _foreign_line()]
-    lines[40:40] = [b'{"sid": 1}', _foreign_line(), b""]
-    files = FileIntake(intake, chunk_bytes=CHUNK, processes=processes)
-    receipt = files.run(io.BytesIO(b"\n".join(lines)), MESSAGES, source="dump")
-    assert (receipt.accepted, receipt.rejected) == (23 * 4, 5)
-    named = [(refusal.line_number, refusal.field) for refusal in receipt.refusals]
-    assert named == [(4, None), (5, "sid"), (6, "account_sid"), (41, "sid"), (42, "account_sid")]
-    assert [number for _, number, _ in place.rejected()] == [4, 5, 6, 41, 42]
-    assert _bodies(place) == [f"{n}" for n in range(23)] * 4
-
-
-def _foreign_line() -> bytes:
-    at = f"{DAY}T10:00:00Z"
-    return Sent(account=a_sid("AC", "unknown"), name="x", created=at, updated=at, body="x").line()
-
-
-def test_a_reading_process_that_is_killed_is_told_with_the_way_out(
-    place: Place, intake: Intake, sent: list[Sent]
-) -> None:
-    """A machine that runs out of memory ends some process, and it may be this one."""
-
-    def kill(_: int) -> None:
-        for child in multiprocessing.active_children():
-            child.kill()
-
-    body = body_of(sent * 700)  # several MiB, so that progress is told while it runs
-    files = FileIntake(intake, chunk_bytes=100_000, processes=1)
-    with pytest.raises(Transient, match="run it again"):
-        files.run(io.BytesIO(body), MESSAGES, source="dump", on_progress=kill)
-    receipt = files.run(io.BytesIO(body), MESSAGES, source="dump")
-    assert receipt.accepted == len(_bodies(place)) == 23 * 700
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["", "mark"])
@@ -134,13 +94,12 @@ def test_a_file_that_fails_on_its_way_goes_on_where_it_stopped(place: Place, sen
     assert _bodies(place) == [f"{n}" for n in range(23)]
 
 
-@pytest.mark.parametrize("processes", [0, 2])
 def test_a_file_that_is_cut_off_is_taken_in_up_to_its_last_whole_chunk(
-    place: Place, intake: Intake, sent: list[Sent], processes: int
+    place: Place, intake: Intake, sent: list[Sent]
 ) -> None:
     """The operator is told, and the whole file can follow: what is in already is recognised."""
     packed = gzip.compress(body_of(sent))
-    files = FileIntake(intake, chunk_bytes=CHUNK, processes=processes)
+    files = FileIntake(intake, chunk_bytes=CHUNK)
     with pytest.raises(InvalidBody, match="cut off"):
         files.run(io.BytesIO(packed[:-9]), MESSAGES, source="dump")
     assert files.run(io.BytesIO(packed), MESSAGES, source="dump").accepted == 23
