@@ -132,7 +132,7 @@ def measure(
         with started(bare, folder) as (url, pid):
             ask_all(Questions(requests=requests, url=url, server=pid), (BARE,), results, seconds=seconds)
     if NGINX in names and (program := shutil.which("nginx")):
-        with nginx(program, settings.storage_folder, folder) as (url, pid):
+        with nginx(program, settings.data_dir.absolute() / "objects", folder) as (url, pid):
             ask_all(Questions(requests=requests, url=url, server=pid), (NGINX,), results, seconds=seconds)
     with started([*DAYFILE, "--processes", str(PROCESSES)], folder, settings=environment) as (url, pid):
         questions = Questions(requests=requests, url=url, server=pid)

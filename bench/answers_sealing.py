@@ -12,13 +12,10 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Final
 
-import pyarrow.parquet as pq
-from days import MadeUpDay, write_segments
+from days import MadeUpDay, new_segment, write_segments
 
-from dayfile.model.account import AccountSid, pack_accounts
 from dayfile.model.day import Day
 from dayfile.model.resource import MESSAGES
-from dayfile.model.segment import NewSegment, SegmentKind
 from dayfile.service import Service
 from dayfile.settings import Settings
 
@@ -48,41 +45,21 @@ def _seal_days(settings: Settings, begun: Event, stop: Event) -> None:
     folder = settings.scratch.parent / "made-up-segments"
     folder.mkdir()
     paths = write_segments(SIZE, folder)
-    accounts = pack_accounts({sid for path in paths for sid in _accounts(path)})
     with Service.open(settings) as service:
         day = FIRST
         while not stop.is_set():
-            _seal(service, day, paths, accounts)
+            _seal(service, day, paths)
             begun.set()
             day += 1
 
 
-def _seal(service: Service, day: Day, paths: list[Path], accounts: bytes) -> None:
-    place = service.settings.storage_folder / "segments" / f"type={MESSAGES}"
+def _seal(service: Service, day: Day, paths: list[Path]) -> None:
+    place = service.settings.data_dir.absolute() / "objects" / "segments" / f"type={MESSAGES}"
     place.mkdir(parents=True, exist_ok=True)
     (place / f"day={day}").symlink_to(paths[0].parent)
     with service.database.transaction() as tx:
-        tx.segments.add([_segment(path, day, accounts) for path in paths], now=service.clock.now())
+        tx.segments.add([new_segment(path, day) for path in paths], now=service.clock.now())
     claim = service.worker_parts.sealing.claim(MESSAGES, day, worker="bench")
     if claim is None:
         raise RuntimeError(f"somebody else seals {day}")
     service.worker_parts.sealing.seal(claim)
-
-
-def _accounts(path: Path) -> set[AccountSid]:
-    found = set(pq.read_table(path, columns=["account"])["account"].to_pylist())
-    return {AccountSid(f"AC{account.hex}") for account in found}
-
-
-def _segment(path: Path, day: Day, accounts: bytes) -> NewSegment:
-    return NewSegment(
-        resource_type=MESSAGES,
-        day=day,
-        kind=SegmentKind.FULL,
-        key=f"segments/type={MESSAGES}/day={day}/{path.name}",
-        inline=None,
-        records=pq.read_metadata(path).num_rows,
-        plain_bytes=0,
-        stored_bytes=path.stat().st_size,
-        accounts=accounts,
-    )

@@ -13,9 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 
 from dayfile.files import segments
+from dayfile.model.account import AccountSid, pack_accounts
+from dayfile.model.day import Day
 from dayfile.model.resource import MESSAGES
+from dayfile.model.segment import NewSegment, SegmentKind
 
 _WORDS = (
     "your code is order has shipped and will arrive today between appointment reminder reply stop to opt out thanks "
@@ -104,3 +108,19 @@ def _records(day: MadeUpDay, versions: str) -> str:
              placed AS (SELECT *, floor({account})::BIGINT AS account, (chance % 86000)::BIGINT AS second,
                                {words} AS word FROM drawn)
         SELECT {_FIELDS.format(body=body)} FROM placed"""  # noqa: S608 - numbers and words of ours
+
+
+def new_segment(path: Path, day: Day) -> NewSegment:
+    """Return the row of a segment that was written, as one of a day."""
+    accounts = set(pq.read_table(path, columns=["account"])["account"].to_pylist())
+    return NewSegment(
+        resource_type=MESSAGES,
+        day=day,
+        kind=SegmentKind.FULL,
+        key=f"segments/type={MESSAGES}/day={day}/{path.name}",
+        inline=None,
+        records=pq.read_metadata(path).num_rows,
+        plain_bytes=0,
+        stored_bytes=path.stat().st_size,
+        accounts=pack_accounts([AccountSid(f"AC{account.hex}") for account in accounts]),
+    )

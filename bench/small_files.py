@@ -30,19 +30,16 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import pyarrow.parquet as pq
-from days import MadeUpDay, write_segments
+from days import MadeUpDay, new_segment, write_segments
 from servers import DAYFILE, started
 from targets import at_least, at_most
 
 from dayfile.api.urls import DOWNLOADS
 from dayfile.files import gzip
 from dayfile.files.links import Link, LinkSigner
-from dayfile.model.account import AccountSid, pack_accounts
 from dayfile.model.day import Day
 from dayfile.model.export import SealedDay
 from dayfile.model.resource import MESSAGES
-from dayfile.model.segment import NewSegment, SegmentKind
 from dayfile.service import Service
 from dayfile.settings import Settings
 from dayfile.store.database import Database
@@ -108,7 +105,7 @@ def sealed(segments: Path, folder: Path, *, below: int) -> Callable[[], None]:
     place.mkdir(parents=True)
     (place / f"day={DAY}").symlink_to(segments)
     with service.database.transaction() as tx:
-        tx.segments.add([_segment(path) for path in sorted(segments.iterdir())], now=service.clock.now())
+        tx.segments.add([new_segment(path, DAY) for path in sorted(segments.iterdir())], now=service.clock.now())
     claim = service.worker_parts.sealing.claim(MESSAGES, DAY, worker="bench")
     if claim is None:
         raise RuntimeError("somebody else seals the day")
@@ -181,21 +178,6 @@ def _report(prepare: Callable[[], Callable[[], None]], connection: Connection) -
     run()
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - start_cpu
     connection.send(Result(seconds=seconds, cpu_seconds=cpu_seconds))
-
-
-def _segment(path: Path) -> NewSegment:
-    found = set(pq.read_table(path, columns=["account"])["account"].to_pylist())
-    return NewSegment(
-        resource_type=MESSAGES,
-        day=DAY,
-        kind=SegmentKind.FULL,
-        key=f"segments/type=Messages/day={DAY}/{path.name}",
-        inline=None,
-        records=pq.read_metadata(path).num_rows,
-        plain_bytes=0,
-        stored_bytes=path.stat().st_size,
-        accounts=pack_accounts([AccountSid(f"AC{account.hex}") for account in found]),
-    )
 
 
 def _files(instance: Path) -> list[tuple[SealedDay, Path]]:

@@ -102,7 +102,7 @@ def test_a_packed_file_comes_from_dayfile(tmp_path: Path, environment: Bucket, m
 
 
 def test_an_operator_can_have_all_files_come_from_dayfile(tmp_path: Path, environment: Bucket) -> None:
-    """Where clients cannot reach the store, or the store's log is not enough."""
+    """Operators may have clients that cannot reach the store, or need more than the store's log."""
     with published(tmp_path, environment, downloads="serve") as (face, _, link):
         assert link.startswith(f"{face.url}/v1/Downloads/")
         assert httpx2.get(link).status_code == 200

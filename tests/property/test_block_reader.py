@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from email.utils import format_datetime
@@ -88,17 +87,7 @@ def _spelled(kind: Kind, value: Any, rng: Random) -> Any:
 
 def _spaced_text(members: Members, *, ascii_only: bool = False) -> bytes:
     """Members as Python writes them, numbers with the digits that they have."""
-
-    def text(value: Any) -> str:
-        if isinstance(value, Number):
-            return value
-        if isinstance(value, dict):
-            return "{" + ", ".join(f"{text(name)}: {text(inner)}" for name, inner in value.items()) + "}"
-        if isinstance(value, list):
-            return "[" + ", ".join(map(text, value)) + "]"
-        return json.dumps(value, ensure_ascii=ascii_only)
-
-    return text(dict(members)).encode()
+    return line_text(dict(members), space=" ", ascii_only=ascii_only).encode()
 
 
 def _rest(members: Members, resource_type: ResourceType) -> bytes:

@@ -66,15 +66,19 @@ randoms = st.randoms(use_true_random=False)
 seeds = st.integers(0, 2**32)  # for a test that throws so many dice that hypothesis had better not see each
 
 
-def line_text(value: Any) -> str:
-    """The canonical text of a content, by the simplest means."""
-    if isinstance(value, Number):
-        return value
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{line_text(name)}:{line_text(inner)}" for name, inner in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(map(line_text, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)
+def line_text(value: Any, *, space: str = "", ascii_only: bool = False) -> str:
+    """The canonical text of a content, by the simplest means; with spaces and escapes, as Python writes it."""
+
+    def text(value: Any) -> str:
+        if isinstance(value, Number):
+            return value
+        if isinstance(value, dict):
+            return "{" + f",{space}".join(f"{text(name)}:{space}{text(inner)}" for name, inner in value.items()) + "}"
+        if isinstance(value, list):
+            return "[" + f",{space}".join(map(text, value)) + "]"
+        return json.dumps(value, ensure_ascii=ascii_only)
+
+    return text(value)
 
 
 def written(value: Any, rng: Random) -> str:

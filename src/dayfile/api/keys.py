@@ -110,7 +110,8 @@ async def create_key(request: Request, account_sid: str) -> Response:
         path="/v1/Accounts/{AccountSid}/Keys/{KeySid}",
         tag=ACCOUNTS,
         summary="Revoke an API key",
-        description="The key stops working at once. It stays on the list, and revoking it again changes nothing.",
+        description="The key stops working at once; other processes of the server may answer GET requests with it for "
+        "3 seconds more. It stays on the list, and revoking it again changes nothing.",
         who=_OPERATOR_OR_OWNER,
         parameters=(ACCOUNT_SID_IN_PATH, _KEY_SID_IN_PATH),
         answers={204: Answer(says="It is revoked.")},
@@ -118,7 +119,7 @@ async def create_key(request: Request, account_sid: str) -> Response:
     )
 )
 def revoke_key(request: Request, account_sid: str, key_sid: str) -> Response:
-    """Revoke a key, with immediate effect."""
+    """Revoke a key."""
     sid = _account(request, account_sid)
     administration = context_of(request).administration.by(auth.actor(request))
     administration.revoke_key(parse_key_sid(key_sid), account=sid)

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Final
 
 from dayfile.errors import NotFound, StorageUnavailable
-from dayfile.files.storage import Storage
+from dayfile.files.storage import Storage, is_there
 from dayfile.objects.layout import probe_key
 
 Fetch = Callable[[str], tuple[int, bytes]]
@@ -122,15 +122,8 @@ class StorageTrial:
 
     def _delete(self) -> str:
         self._storage.delete([self._small, self._large])
-        left = [key for key in (self._small, self._large) if self._is_there(key)]
+        left = [key for key in (self._small, self._large) if is_there(self._storage, key)]
         return _expected(not left, "both were deleted")
-
-    def _is_there(self, key: str) -> bool:
-        try:
-            self._storage.size(key)
-        except NotFound:
-            return False
-        return True
 
 
 def _expected(is_so: bool, text: str) -> str:  # noqa: FBT001 - what was found

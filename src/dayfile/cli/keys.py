@@ -143,7 +143,7 @@ def revoke(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Revoke a key, with immediate effect."""
+    """Revoke a key. Servers refuse it at once for records and changes, and within 3 seconds for everything else."""
     sid = parse_key_sid(key)
     with instance.opened(screen_of(ctx)) as service:
         with service.database.snapshot() as tx:

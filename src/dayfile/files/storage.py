@@ -136,6 +136,15 @@ class Storage(Protocol):
         ...
 
 
+def is_there(storage: Storage, key: str) -> bool:
+    """Return True if there is an object with this key; raises StorageUnavailable."""
+    try:
+        storage.size(key)
+    except NotFound:
+        return False
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class LocalStorage:
     """Objects as files in a folder, at the paths that their keys spell."""

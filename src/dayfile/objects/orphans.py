@@ -6,8 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from itertools import islice
 from typing import Final, TypeVar
 
-from dayfile.errors import NotFound
-from dayfile.files.storage import Storage
+from dayfile.files.storage import Storage, is_there
 from dayfile.objects import layout
 from dayfile.store.database import Database
 
@@ -28,7 +27,7 @@ class Orphans:
         for some in _portions(self._storage.scan(family) for family in layout.FAMILIES):
             # Objects that are written, sealed or swept meanwhile look like orphans once, and not a second time.
             for key in sorted(self._unreferred(self._unreferred(some))):
-                if self._is_there(key):
+                if is_there(self._storage, key):
                     yield key
 
     def find_partial(self) -> Iterator[str]:
@@ -57,13 +56,6 @@ class Orphans:
                 - tx.seals.markers_among(keys)
                 - tx.segments.keys_among(keys)
             )
-
-    def _is_there(self, key: str) -> bool:
-        try:
-            self._storage.size(key)
-        except NotFound:
-            return False
-        return True
 
 
 def _of(

@@ -54,7 +54,7 @@ class Source:
 
 
 def test_all_blocks_come_in_their_order() -> None:
-    """Whether one is read while the one before is sent, or not."""
+    """A file is the same, read ahead or not."""
     source, ended = Source(), []
 
     async def serve() -> bytes:

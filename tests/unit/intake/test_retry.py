@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
 from dayfile.errors import NotFound, Transient
 from dayfile.intake import retry
+from dayfile.intake.body import BLOCK_BYTES
 from dayfile.intake.pipeline import Intake
 from dayfile.model.account import Account, AccountSid
 from dayfile.model.resource import CALLS, MESSAGES
@@ -38,6 +40,26 @@ def test_what_waited_for_an_account_is_taken_in_when_it_appears(place: Place, in
     assert [json.loads(line)["body"] for line in place.waiting()[DAY]] == ["own", "a", "b"]
     assert [line for _, _, line in place.rejected()] == [b"nonsense"]
     assert intake.retry_of_account(LATER) == retry.Retried(accepted=0, rejected=0)
+
+
+def test_lines_of_one_batch_keep_their_order_though_their_account_is_made_meanwhile(
+    place: Place, intake: Intake, acme: Account
+) -> None:
+    """The newest version wins, and of equal ones the last: a line must not be overtaken by one that came after it."""
+
+    def blocks() -> Iterator[bytes | Sent]:
+        yield _message("first")
+        for number in range(2):  # a block is full: what comes next is read after it
+            yield _message(f"own {number}" + "x" * (BLOCK_BYTES // 2), acme.sid)
+        an_account(place.database, "later")
+        yield _message("second")
+
+    receipt = intake.accept(a_delivery(blocks()))
+    assert (receipt.accepted, receipt.rejected) == (2, 2)
+    assert intake.accept(a_delivery([_message("of another batch")])).accepted == 1
+    assert intake.retry_of_account(LATER) == retry.Retried(accepted=2, rejected=0)
+    bodies = [json.loads(line)["body"] for line in place.waiting()[DAY]]
+    assert [body for body in bodies if not body.startswith("own")] == ["of another batch", "first", "second"]
 
 
 def test_more_than_a_page_is_tried(place: Place, intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
