@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dayfile.model.account import Account
     from dayfile.store.database import Database
 
-app = Family(help="Accounts: whose records there are.")
+app = Family(help="Accounts: the owners of records.")
 
 _PAGE = 500
 

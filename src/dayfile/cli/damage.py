@@ -136,7 +136,7 @@ def accept(ctx: typer.Context, *, damaged: ObjectArgument, yes: YesOption = Fals
 
 def _deed(damage: Damage) -> str:
     whose = damage.account or "several accounts"
-    return f"Lose what is damaged in {damage.key}, of {damage.resource_type} of {damage.day} of {whose}"
+    return f"Give up what is damaged in {damage.key} ({damage.resource_type} of {damage.day}, {whose})"
 
 
 def _seal(service: Service, damages: list[Damage]) -> None:

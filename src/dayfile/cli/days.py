@@ -140,7 +140,7 @@ def fetch(
     account_sid: Username = None,
     auth_token: Password = None,
 ) -> None:
-    """Print a link to the file of one day. The link works for some minutes, without credentials."""
+    """Print a link to the file of one day. The link needs no credentials, and expires."""
     screen = screen_of(ctx)
     with server_at(url, account_sid, auth_token) as server:
         link = server.link(resource_type, day)

@@ -40,7 +40,9 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "damage": ("dayfile damage list",),
     "damage list": ("dayfile damage list --json",),
     "damage retry": ("dayfile damage retry",),
-    "damage accept": ("dayfile damage accept segments/2026-11-01/0123456789abcdef.parquet",),
+    "damage accept": (
+        "dayfile damage accept segments/type=Calls/day=2026-11-01/0123456789abcdef0123456789abcdef.parquet",
+    ),
     "audit": ("dayfile audit list --limit 20",),
     "audit list": (
         "dayfile audit list --since 2026-10-01 --until 2026-11-01",

@@ -35,7 +35,7 @@ class ManifestHeader:
     resource_type: ResourceType
     day: Day
     mark: str
-    former_mark: str | None  # of the seal of the day before this one; None for the first, and for a rewrite
+    former_mark: str | None  # of the same day's previous seal; None for the first, and for a rewrite
     sealed_at: datetime | None  # None for a rewrite
 
 

@@ -22,6 +22,8 @@ def commands() -> Iterator[tuple[str, str, Any]]:
     """Every command that can be run: its panel, its words, and itself."""
     for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
         children = getattr(command, "commands", None)
+        if children and command.invoke_without_command:
+            yield command.rich_help_panel, f"dayfile {name}", command
         for words, leaf in [(f"{name} {child}", leaf) for child, leaf in (children or {}).items()] or [(name, command)]:
             if not leaf.hidden:
                 yield command.rich_help_panel, f"dayfile {words}", leaf
