@@ -88,9 +88,7 @@ def accel_redirect(given: str | None, info: ValidationInfo) -> str | None:
     if not _LOCATION.fullmatch(given):
         raise ValueError("must be a path that begins and ends with a slash, such as /objects/")
     if "trusted_proxies" in info.data and not info.data["trusted_proxies"]:
-        raise ValueError(
-            "needs DAYFILE_TRUSTED_PROXIES: a client that is no proxy could do nothing with an answer for one"
-        )
+        raise ValueError("needs DAYFILE_TRUSTED_PROXIES: only a trusted proxy can be told to send the file itself")
     return given
 
 

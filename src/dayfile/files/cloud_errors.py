@@ -29,8 +29,8 @@ _CLOCK: Final = (
     "the clock of this machine and that of the store are more than 15 minutes apart: set the clock of this machine, "
     "with NTP for example"
 )
-_BUSY: Final = "the store is too busy, or has a fault, and repeating did not help: it will be asked again later"
-_FULL: Final = "the store takes no more: raise its quota, or free space in it"
+_BUSY: Final = "the store is too busy or has a fault, and repeated requests failed, too: it will be asked again later"
+_FULL: Final = "the store is full: raise its quota, or free space in it"
 _LOCKED: Final = "the bucket locks its objects, so that they cannot be deleted: use a bucket without object lock"
 
 _WHAT_TO_DO: Final = {

@@ -256,8 +256,11 @@ class Inflater:
 
     def _begin(self, piece: bytes) -> _Member:
         if not self._begins(piece):
-            where = "has something else after its end" if self._members else f"is not {self._name}"
-            raise InvalidBody(f"the body {where}: send {self._name}, or send the lines plain and say so")
+            if self._members:
+                raise InvalidBody(f"the body has something else after its end: send {self._name} and nothing after it")
+            raise InvalidBody(
+                f"the body is not {self._name}: send {self._name}, or send the lines plain, without Content-Encoding"
+            )
         self._members += 1
         return _GzipMember(self._block_bytes) if self._is_gzip else _ZstdFrame(self._block_bytes, self._options)
 
