@@ -7,6 +7,7 @@ after the other; what is measured is from just before the commit to the receiver
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import hashlib
 import http.client
@@ -251,7 +252,9 @@ def measure_rate(accounts: int) -> None:
 
 
 def main() -> None:
-    """All of it."""
+    """Measure and print, which takes ten minutes."""
+    formatter = argparse.RawDescriptionHelpFormatter
+    argparse.ArgumentParser(description=__doc__, formatter_class=formatter).parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     print(f"An event to its receiver, on SQLite; Python {sys.version.split()[0]}")
     measure("nothing else to do", waiting=0, hosts=0)

@@ -5,6 +5,7 @@ What is asked for every few seconds by everybody who waits must not grow with th
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import tempfile
 import time
@@ -52,6 +53,8 @@ def measure(what: str, ask: Callable[[], object], *, times: int = 21) -> None:
 
 def main() -> None:
     """Measure on SQLite."""
+    formatter = argparse.RawDescriptionHelpFormatter
+    argparse.ArgumentParser(description=__doc__, formatter_class=formatter).parse_args()
     with tempfile.TemporaryDirectory() as folder:
         database = Database.connect(f"sqlite:///{Path(folder) / 'dayfile.sqlite'}")
         schema.migrate(database)
