@@ -142,10 +142,7 @@ def rotate(
     *,
     account: AccountArgument,
     keep_old_for: KeepOption = None,
-    now: Annotated[
-        bool,
-        typer.Option("--now", help="Stop all older tokens now, after a leak; reading with them ends within 3 seconds."),
-    ] = False,
+    now: Annotated[bool, typer.Option("--now", help="Stop all older tokens within 3 seconds, after a leak.")] = False,
     finish: Annotated[
         bool, typer.Option("--finish", help="Make no new token; only stop the old one, if it still works.")
     ] = False,
