@@ -316,3 +316,57 @@ def test_lines_that_only_make_objects_together_are_refused(
         lines[-1] = lines[0] + lines[0]
     one = RecordReader(resource_type, now=NOW)
     assert _outcomes(BlockReader(resource_type, now=NOW), lines) == [_outcome(one, line) for line in lines]
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        b'"b":2,"a":1',
+        b'"b":2,"a":{"b":3}',
+        b'"b":{"a":1},"a":2',
+        b'"b":[{"a":1}],"a":2',
+        b'"a":1,"subresource_uris":{"b":"/x"},"b":2',
+        b'"b":2,"a":1,"subresource_uris":{"b":"/x"}',
+        b'"a" :1,"b":2',
+        b'"b" :2,"a" :1',
+        b'"a":"\\"b\\":","b":2',
+        b'"b":2,"a":"\\"b\\":"',
+        b'"b":2',
+        b'"a":1,"a":1',
+        b'"a":1,"b":2,"a":1',
+    ],
+)
+def test_undocumented_fields_keep_the_order_that_they_have(tail: bytes) -> None:
+    """Their places are looked for in the line, where a name may stand within a value."""
+    known = _compact(list(a_record(MESSAGES).items()), Random(1)).encode()[:-1]
+    usual, odd = known + b',"a":1,"b":{"c":2}}', known + b"," + tail + b"}"
+    lines = [*[usual] * 40, odd, *[usual] * 20]
+    for of_these in (lines, [*lines, *[odd] * 60]):
+        one = RecordReader(MESSAGES, now=NOW)
+        assert _outcomes(BlockReader(MESSAGES, now=NOW), of_these) == [_outcome(one, line) for line in of_these]
+
+
+@pytest.mark.parametrize(
+    ("usual", "odd"),
+    [
+        ("1 Oct 2026 10:00:00 +0000", "2026-10-01T10:00:00 +0000"),
+        ("2026-10-01T10:00:00.5Z", "1 Oct 2026 10:00:00.5Z"),
+        ("Thu, 01 Oct 2026 10:00:00 +0000", "Thu, 01 Oct 2026 10:00:00Z"),
+        ("Thu, 01 Oct 2026 10:00:00 +0000", "2026-10-01T10:00:00 +0000"),
+        ("Thu, 01 Oct 2026 10:00:00 +0000", "2026-10-01T10:00:00Z"),
+        ("Thu, 01 Oct 2026 10:00:00 +0000", "Thu, 01 Oct 2026 25:00:00 +0000"),
+        ("Thu, 01 Oct 2026 10:00:00 +0000", "Thu, 01 Oct 2026 +0000"),
+        ("Thu, 01 Oct 2026 10:00:00 +0000", "Fri, 01 Oct 2026 10:00:00 +0000"),
+        ("Thu, 01 Oct 2026 10:00:00 +0000", "Thu, 01 Oct 2026 10:00:00 +0000\\nThu, 01 Oct 2026 10:00:00 +0000"),
+        ("Thu, 01 Oct 2026 10:00:00 +0000", "Thu, 01 Oct 2026 10:00:00 +0200"),
+    ],
+)
+def test_a_time_of_another_form_among_others_is_read_as_by_itself(usual: str, odd: str) -> None:
+    """Times of one form are respelled together."""
+    content = a_record(MESSAGES)
+    lines = [
+        _spaced_text([*(content | {"date_created": moment, "date_updated": moment}).items()]).replace(b"\\\\n", b"\\n")
+        for moment in [*[usual] * 30, odd, *[usual] * 20]
+    ]
+    one = RecordReader(MESSAGES, now=NOW)
+    assert _outcomes(BlockReader(MESSAGES, now=NOW), lines) == [_outcome(one, line) for line in lines]
