@@ -21,7 +21,7 @@ from typing import Final
 
 from dayfile.__main__ import main
 
-_IMPORTED: Final = [__name__, "dayfile.service", "dayfile.opening", "alembic.command", "httpx2"]
+_IMPORTED: Final = [__name__, "dayfile.cli.app", "dayfile.service", "dayfile.opening", "alembic.command", "httpx2"]
 
 _context: ForkServerContext = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(_IMPORTED)
