@@ -19,6 +19,7 @@
     │   └── DatabaseUnavailable the state database does not answer or is busy
     │       ├── DatabaseUnwritable  its disk is full or read-only; it may be readable
     │       ├── DatabaseDamaged     its file is damaged: the operator must restore it
+    │       ├── Undone              it undid the transaction, for another's sake or as it went away: run it again
     │       └── Outdated            it was upgraded since this process began: stop the process
     ├── LostClaim               somebody else holds the work now: drop what you did
     ├── Corrupt                 stored bytes are not what their row says
@@ -143,6 +144,10 @@ class DatabaseDamaged(DatabaseUnavailable):
     def __init__(self, found: str) -> None:
         super().__init__(f"the state database is damaged, and the operator of this server must restore it: {found}")
         self.found = found
+
+
+class Undone(DatabaseUnavailable):
+    """A transaction that was undone before its commit: nothing of it is left, and it may be run again at once."""
 
 
 class Outdated(DatabaseUnavailable):

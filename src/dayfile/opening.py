@@ -17,10 +17,11 @@ from dayfile.files.storages import open_storage
 from dayfile.model.secret import KEY_BYTES, InstanceKey, Randomness
 from dayfile.objects.layout import SEALED, download_headers
 from dayfile.settings import Settings
-from dayfile.store.database import Database, file_of
+from dayfile.store.database import Database
+from dayfile.store.database_url import file_of
 from dayfile.store.opening import find_database, find_database_to_read, make_database
 
-_ABSENT = "there is no instance in {}: `dayfile init` makes one there. If yours is elsewhere, set DAYFILE_DATA_DIR"
+_ABSENT = "there is no instance in {}: `dayfile init` makes one there. If yours is elsewhere, set {}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +42,11 @@ def make_instance(settings: Settings, *, randomness: Randomness) -> Opened:
     folders = settings.own_folders(file_of(settings.database))
     folders.make()
     permissions = folders.close()
-    with _named_folder(settings):
-        database = make_database(settings.database)
+    with _named_place(settings):
+        database = make_database(settings.database, connections=settings.database_connections)
         with _closed_on_failure(database):
             key = _make_key(settings, database, randomness=randomness)
-            _settle_key(database, key)
+            _settle_key(database, key, is_shared=settings.is_shared)
     return Opened(database=database, key=key, permissions=permissions)
 
 
@@ -54,15 +55,16 @@ def find_instance(settings: Settings, *, to_read: bool) -> Opened:
 
     With `to_read` its database is opened for reading only if it cannot be written.
     """
-    with _named_folder(settings):
-        database = (find_database_to_read if to_read else find_database)(settings.database)
+    with _named_place(settings):
+        finding = find_database_to_read if to_read else find_database
+        database = finding(settings.database, connections=settings.database_connections)
         if database is None:
-            raise Absent(_ABSENT.format(settings.place))
+            raise Absent(_ABSENT.format(settings.place, _name_of_place(settings)))
         with _closed_on_failure(database):
             key = _find_key(settings, database)
             if key is None:
-                raise Absent(_ABSENT.format(settings.place))
-            _settle_key(database, key)
+                raise Absent(_ABSENT.format(settings.place, _name_of_place(settings)))
+            _settle_key(database, key, is_shared=settings.is_shared)
             permissions = settings.own_folders(database.file).close()
     return Opened(database=database, key=key, permissions=permissions)
 
@@ -93,14 +95,19 @@ def check_sealed_files(settings: Settings) -> None:
 
 
 @contextlib.contextmanager
-def _named_folder(settings: Settings) -> Iterator[None]:
-    """Name the data folder in the message about something unusable."""
+def _named_place(settings: Settings) -> Iterator[None]:
+    """Name the data folder, or the database server, in the message about something unusable."""
     try:
         yield
     except Absent:
         raise
     except (Unusable, DatabaseUnavailable) as error:
-        raise Unusable(f"{error} (DAYFILE_DATA_DIR is {settings.data_dir.absolute()})") from error
+        place = settings.place if settings.is_shared else settings.data_dir.absolute()
+        raise Unusable(f"{error} ({_name_of_place(settings)} is {place})") from error
+
+
+def _name_of_place(settings: Settings) -> str:
+    return "DAYFILE_DATABASE_URL" if settings.is_shared else "DAYFILE_DATA_DIR"
 
 
 @contextlib.contextmanager
@@ -150,7 +157,7 @@ def _is_settled(database: Database) -> bool:
         return tx.instance.find("key_check") is not None or bool(tx.accounts.listed(after=None, limit=1))
 
 
-def _settle_key(database: Database, key: InstanceKey) -> None:
+def _settle_key(database: Database, key: InstanceKey, *, is_shared: bool) -> None:
     """Make this the instance's key, once and for all; raises Unusable if the instance has another one.
 
     Nothing is written if it has one: the disk may be full or read-only.
@@ -161,7 +168,8 @@ def _settle_key(database: Database, key: InstanceKey) -> None:
         with database.transaction() as tx:
             settled = tx.instance.settle("key_check", key.check_value())
     if settled != key.check_value():
+        way_out = ", the same on every host" if is_shared else ", or put its secret.key file back into the data folder"
         raise Unusable(
             "the secret key is not the one this instance was made with: every login would fail. "
-            "Set DAYFILE_SECRET_KEY to that key, or put its secret.key file back into the data folder"
+            f"Set DAYFILE_SECRET_KEY to that key{way_out}"
         )

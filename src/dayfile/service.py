@@ -30,7 +30,7 @@ from dayfile.model.secret import Randomness
 from dayfile.opening import Opened, find_instance, make_instance, storage_of
 from dayfile.overrides import Overrides
 from dayfile.settings import Settings
-from dayfile.store.database import file_of
+from dayfile.store.database_url import file_of
 
 # Most commands do without the web framework, DuckDB and Arrow, which load slowly: imported where they are used.
 if TYPE_CHECKING:

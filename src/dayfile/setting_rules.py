@@ -18,7 +18,7 @@ from dayfile.delivery.transport import load_authorities
 from dayfile.errors import Unusable
 from dayfile.files.storage_url import StorageUrl
 from dayfile.model.secret import InstanceKey
-from dayfile.store.database import check_url
+from dayfile.store.database_url import full_url
 
 _PUBLIC_URL = re.compile(r"https?://[^/?#\s]+")
 _LOCATION = re.compile(r"/(?:[A-Za-z0-9._~-]+/)+")
@@ -59,11 +59,11 @@ def sender(given: str | None) -> str | None:
 
 
 def database(given: str | None) -> str | None:
-    """Refuse a URL of no database that can be spoken to."""
-    if given is not None:
-        with _as_value_error():
-            check_url(given)
-    return given
+    """Return the URL with its driver; refuse one of no database that can be spoken to."""
+    if given is None:
+        return None
+    with _as_value_error():
+        return full_url(given)
 
 
 def key(given: SecretStr | None) -> SecretStr | None:
@@ -98,6 +98,19 @@ def storage(given: str | None) -> str | None:
         with _as_value_error():
             StorageUrl.parse(given)
     return given
+
+
+def contradictions(*, is_shared: bool, has_key: bool, listens: bool) -> list[str]:
+    """Return the contradictions between settings that are right by themselves, in words."""
+    found = []
+    if is_shared and not has_key:
+        found.append(
+            "DAYFILE_SECRET_KEY: is needed with PostgreSQL, the same for every process on every host, since none makes "
+            "one: `openssl rand -hex 32` does; or take what is in the secret.key of an instance that moves there"
+        )
+    if listens and not is_shared:
+        found.append("DAYFILE_DATABASE_LISTEN_URL: is for PostgreSQL, and DAYFILE_DATABASE_URL names none")
+    return found
 
 
 @contextmanager

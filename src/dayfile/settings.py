@@ -26,7 +26,8 @@ from dayfile.files.storage_url import StorageUrl
 from dayfile.model.export import LONGEST_LINK
 from dayfile.sealing.schedule import SealingRule
 from dayfile.setting_problems import in_words
-from dayfile.store.database import shown_url
+from dayfile.store.database_url import file_of, shown_url
+from dayfile.store.postgres_engine import CONNECTIONS
 
 Network = IPv4Network | IPv6Network
 
@@ -69,7 +70,15 @@ class Settings(BaseSettings):
     database_url: Annotated[
         str | None,
         AfterValidator(setting_rules.database),
-        Field(description="SQLAlchemy URL of the state database; default SQLite in the data folder"),
+        Field(description="URL of the state database, sqlite:/// or postgresql://; default SQLite in the data folder"),
+    ] = None
+    database_connections: Annotated[
+        int, Field(ge=1, le=100, description="Connections of one process to PostgreSQL, at most; one more listens")
+    ] = CONNECTIONS
+    database_listen_url: Annotated[
+        str | None,
+        AfterValidator(setting_rules.database),
+        Field(description="URL of the same database past any pooler, to be woken by; default DAYFILE_DATABASE_URL"),
     ] = None
     storage_url: Annotated[
         str | None,
@@ -207,6 +216,12 @@ class Settings(BaseSettings):
             settings = cls(**overrides)
         except ValidationError as error:
             problems += map(in_words, error.errors())
+        if settings is not None:
+            problems += setting_rules.contradictions(
+                is_shared=settings.is_shared,
+                has_key=settings.secret_key is not None,
+                listens=settings.database_listen_url is not None,
+            )
         if problems or settings is None:
             listed = "\n".join(f"  {problem}" for problem in problems)
             raise Unusable(f"these settings cannot be used:\n{listed}")
@@ -230,11 +245,21 @@ class Settings(BaseSettings):
 
     @property
     def place(self) -> str:
-        """The location of the instance, for messages: its data folder, and its database if that is elsewhere."""
+        """The location of the instance, for messages: its data folder, and its database if that is elsewhere.
+
+        On PostgreSQL it is the database alone: the folder is this machine's, and has none of the instance.
+        """
         folder = str(self.data_dir.absolute())
         if self.database_url is None:
             return folder
+        if self.is_shared:
+            return shown_url(self.database_url)
         return f"{folder}, its database {shown_url(self.database_url)}"
+
+    @property
+    def is_shared(self) -> bool:
+        """True if several machines may have this instance: its database is a server."""
+        return file_of(self.database) is None
 
     @property
     def storage(self) -> StorageUrl:

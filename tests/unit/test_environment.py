@@ -89,7 +89,7 @@ def test_all_problems_are_told_together_and_in_words(folder: Path, monkeypatch: 
         "DAYFILE_FIELDS": ("some", "must be 'export' or 'full'; got 'some'"),
         "DAYFILE_PUBLIC_URL": ("https://logs.example/api", "must be http:// or https:// with a host"),
         "DAYFILE_STORAGE_URL": ("ftp://host", "must be file:///FOLDER, s3://BUCKET/PREFIX"),
-        "DAYFILE_DATABASE_URL": ("mysql://u:hunter2@h/d", "must begin with sqlite:/// or postgresql+psycopg://"),
+        "DAYFILE_DATABASE_URL": ("mysql://u:hunter2@h/d", "must begin with sqlite:/// or postgresql://"),
         "DAYFILE_SECRET_KEY": ("hunter2", "must be hexadecimal digits"),
     }
     for name, (value, _) in wrong.items():

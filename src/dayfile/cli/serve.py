@@ -132,14 +132,14 @@ def work(ctx: typer.Context) -> None:
         instance.tell_closed(service)
         instance.warn_of_exposed(screen_of(ctx), service)
         note_start(service, "worker")
-        screen_of(ctx).line(f"Dayfile {__version__} works on {settings.data_dir.absolute()}")
+        screen_of(ctx).line(f"Dayfile {__version__} works on {settings.place}")
         http_server.work(service, stop=stop)
 
 
 def _tell_ready(screen: Screen, settings: Settings) -> None:
     from dayfile.api.urls import is_sound
 
-    where = f"listens on {settings.host}:{settings.port}, data in {settings.data_dir.absolute()}"
+    where = f"listens on {settings.host}:{settings.port}, data in {settings.place}"
     screen.line(f"Dayfile {__version__} is ready: {settings.base_url} ({where})")
     if not is_sound(settings.base_url):
         screen.warn(

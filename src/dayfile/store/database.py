@@ -16,14 +16,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Self
 
-from sqlalchemy import URL, Connection, Engine, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import Connection, Engine
 
 from dayfile.errors import DatabaseDamaged, DatabaseUnavailable, DatabaseUnwritable, Unusable
 from dayfile.store.checkpoints import Checkpoints
+from dayfile.store.database_url import file_in, parse_url
 from dayfile.store.driver_errors import translated
-from dayfile.store.engines import WRITES, postgres_engine, sqlite_engine, sqlite_reading_engine
+from dayfile.store.engines import WRITES, sqlite_engine, sqlite_reading_engine
 from dayfile.store.file_lock import locked
+from dayfile.store.postgres_engine import CONNECTIONS, TimeKeeper, check_server, keep_time, postgres_engine
 from dayfile.store.transaction import Transaction
 from dayfile.store.turns import Turns
 
@@ -57,23 +58,28 @@ class Database:
         return self._file
 
     @classmethod
-    def connect(cls, url: str) -> Self:
-        """Open the database at a SQLAlchemy URL without touching its tables; raises Unusable for a bad URL."""
-        parsed = make_url(url)
-        file = _file_of(parsed)
-        return cls(postgres_engine(parsed) if file is None else sqlite_engine(parsed), file=file)
+    def connect(cls, url: str, *, connections: int = CONNECTIONS) -> Self:
+        """Open the database at a URL without touching its tables; raises Unusable for a bad URL.
+
+        `connections` are the most that there are to PostgreSQL.
+        """
+        parsed = parse_url(url)
+        file = file_in(parsed)
+        if file is None:
+            return cls(postgres_engine(parsed, connections=connections), file=None)
+        return cls(sqlite_engine(parsed), file=file)
 
     @classmethod
-    def connect_to_read(cls, url: str) -> Self:
+    def connect_to_read(cls, url: str, *, connections: int = CONNECTIONS) -> Self:
         """Open a database that cannot be written, for snapshots only.
 
         Raises Unusable, with what to do, for a SQLite file whose write-ahead log cannot be read where it is, and
         DatabaseUnavailable for one that cannot be read at all.
         """
-        parsed = make_url(url)
-        file = _file_of(parsed)
+        parsed = parse_url(url)
+        file = file_in(parsed)
         if file is None:
-            return cls.connect(url)
+            return cls.connect(url, connections=connections)
         try:
             return cls._reading(file, is_immutable=False)
         except DatabaseUnwritable as error:
@@ -81,6 +87,10 @@ class Database:
             if _has_log(file):
                 raise Unusable(_how_to_copy(file)) from error
         return cls._reading(file, is_immutable=True)
+
+    def keep_time(self, keeper: TimeKeeper) -> None:
+        """Have a keeper told PostgreSQL's time as transactions begin."""
+        keep_time(self.engine, keeper)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -124,10 +134,15 @@ class Database:
 
     @contextlib.contextmanager
     def exclusively(self) -> Iterator[Connection]:
-        """Open a connection for migrations, for one process of this machine (PostgreSQL: database) at a time."""
-        locking, connecting = self._migration_lock(), self._connection(**WRITES)
+        """Open a connection for migrations, for one process of this machine (PostgreSQL: database) at a time.
+
+        Raises Unusable for a PostgreSQL that Dayfile does not work with.
+        """
+        # On PostgreSQL without the limits of what writes: a migration may take long, and others wait for it.
+        locking, connecting = self._migration_lock(), self._connection(**(WRITES if self._file else {}))
         with self._translated(), locking, connecting as connection, connection.begin():
             if not self._file:
+                check_server(connection)
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(4660714)")
             yield connection
 
@@ -209,38 +224,6 @@ class Database:
                     self._file.parent.mkdir(parents=True, exist_ok=True)
                     held.enter_context(locked(self._file.with_name(self._file.name + ".migrate-lock"), wait=True))
             yield
-
-
-def file_of(url: str) -> Path | None:
-    """Return the file of the database at a SQLAlchemy URL; None for PostgreSQL. Raises Unusable for other URLs."""
-    return _file_of(make_url(url))
-
-
-def check_url(url: str) -> None:
-    """Raises Unusable unless a SQLAlchemy URL names a SQLite file or a PostgreSQL database that can be spoken to."""
-    try:
-        if _file_of(parsed := make_url(url)) is None:
-            parsed.get_dialect().import_dbapi()
-    except ArgumentError as error:
-        raise Unusable("the database URL must be one such as sqlite:////var/lib/dayfile/dayfile.sqlite") from error
-    except ImportError as error:
-        raise Unusable(f"the database's driver is not installed here: {error.name}") from error
-
-
-def shown_url(url: str) -> str:
-    """Return a SQLAlchemy URL as it may be shown, without its password."""
-    return make_url(url).render_as_string(hide_password=True)
-
-
-def _file_of(url: URL) -> Path | None:
-    """Return the file of a SQLite URL, None for PostgreSQL's; raises Unusable for others."""
-    if url.get_backend_name() == "sqlite":
-        if not url.database or url.database == ":memory:":
-            raise Unusable("the database URL must name a SQLite file: one in memory would lose every record")
-        return Path(url.database)
-    if url.get_backend_name() != "postgresql":
-        raise Unusable(f"the database URL must begin with sqlite:/// or postgresql+psycopg://, not {url.drivername}")
-    return None
 
 
 @contextlib.contextmanager

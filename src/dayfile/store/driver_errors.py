@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from dayfile.errors import DatabaseDamaged, DatabaseUnavailable, DatabaseUnwritable
+from dayfile.errors import DatabaseDamaged, DatabaseUnavailable, DatabaseUnwritable, Undone
 
 # By SQLite's primary result codes; the extended ones hold them in their lowest byte.
 _SQLITE_DAMAGED: Final = {
@@ -26,9 +26,40 @@ _SQLITE_UNWRITABLE: Final = {
 _POSTGRES_DAMAGED: Final = frozenset({"XX001", "XX002"})
 _POSTGRES_UNWRITABLE: Final = {
     "25006": "it is read-only: name the primary server",
+    "42501": "its role must own the database, or have all privileges on it and on its schema public",
     "53100": "free space on its disk",
     "58030": "look at its log and check its disk",
 }
+_POSTGRES_UNDONE: Final = frozenset({"40001", "40P01"})  # for a transaction that ran beside it
+# Before there is a session there is no SQLSTATE, only text, and which host it was is in the text.
+_NO_SLOTS: Final = ("too many clients", "remaining connection slots", "too many connections", "no more connections")
+_POSTGRES_REFUSED: Final = {
+    **dict.fromkeys(
+        _NO_SLOTS,
+        "it has no connection left, and each process takes DAYFILE_DATABASE_CONNECTIONS and one to listen: lower that, "
+        "stop what else uses the server, raise its max_connections, or put a pooler before it",
+    ),
+    "password authentication failed": "user and password in DAYFILE_DATABASE_URL must be those of the role",
+    "no password supplied": "DAYFILE_DATABASE_URL must have the password of the role: postgresql://USER:PASSWORD@HOST/...",
+    "no pg_hba.conf entry": "its pg_hba.conf must let this host in, for this role and database",
+    "does not exist": "create the role, or the database, that DAYFILE_DATABASE_URL names",
+    "Connection refused": "start it, or have DAYFILE_DATABASE_URL name the host and port at which it is",
+    "resolve host": "DAYFILE_DATABASE_URL must name its host",
+    "No such file or directory": "start it, or have DAYFILE_DATABASE_URL name the folder of its socket",
+    "starting up": "it will soon be there",
+    "shutting down": "it has to be started again",
+}
+
+
+def has_no_slots(message: str) -> bool:
+    """Return True if a server, or a pooler, refused a connection because there are too many."""
+    return any(words in message for words in _NO_SLOTS)
+
+
+def is_cut_off(error: DBAPIError) -> bool:
+    """Return True if the connection is lost, and with it the transaction."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return error.connection_invalidated or state.startswith(("08", "57P"))
 
 
 @contextmanager
@@ -42,7 +73,10 @@ def translated() -> Iterator[None]:
     try:
         yield
     except PoolTimeoutError as error:
-        raise DatabaseUnavailable("the state database has more to do than it has connections: try again") from error
+        raise DatabaseUnavailable(
+            "the state database has more to do than this process has connections: try again (for PostgreSQL, "
+            "DAYFILE_DATABASE_CONNECTIONS allows more)"
+        ) from error
     except DBAPIError as error:
         meaning = _meaning(error)
         if meaning is None:
@@ -62,8 +96,16 @@ def _meaning(error: DBAPIError) -> DatabaseUnavailable | None:
     to_do = _SQLITE_UNWRITABLE.get(primary or 0) or _POSTGRES_UNWRITABLE.get(state or "")
     if to_do is not None:
         return DatabaseUnwritable(f"the state database cannot be used right now: {driver_error}; {to_do}")
+    if state in _POSTGRES_UNDONE:
+        return Undone(f"the state database undid this for the sake of another transaction: {driver_error}")
     if isinstance(error, OperationalError):
-        return DatabaseUnavailable(f"the state database cannot be used right now: {driver_error}")
+        to_do = next((words for told, words in _POSTGRES_REFUSED.items() if told in str(driver_error)), None)
+        end = f"; {to_do}" if to_do and state is None and code is None else ""
+        return DatabaseUnavailable(f"the state database cannot be used right now: {_in_a_line(driver_error)}{end}")
     if error.connection_invalidated:
-        return DatabaseUnavailable(f"the state database went away: {driver_error}")
+        return DatabaseUnavailable(f"the state database went away: {_in_a_line(driver_error)}")
     return None
+
+
+def _in_a_line(error: BaseException | None) -> str:
+    return " ".join(str(error).split())  # libpq tells of several addresses in several lines

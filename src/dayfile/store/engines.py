@@ -1,4 +1,4 @@
-"""Engines: connections to each kind of database, and the way in which their transactions begin."""
+"""Connections to SQLite files, and the way in which their transactions begin."""
 
 from __future__ import annotations
 
@@ -16,11 +16,6 @@ _INCREMENTAL: Final = 2  # auto_vacuum's number for it
 
 WRITES: Final = {"dayfile_writes": True}
 """The execution options of a connection whose transactions write."""
-
-
-def postgres_engine(url: URL) -> Engine:
-    """Return an engine for PostgreSQL."""
-    return _engine(url, pool_pre_ping=True)
 
 
 def sqlite_engine(url: URL) -> Engine:
@@ -44,11 +39,9 @@ def sqlite_reading_engine(file: Path, *, is_immutable: bool) -> Engine:
     return engine
 
 
-def _engine(url: URL, **options: Any) -> Engine:
+def _engine(url: URL) -> Engine:
     # Errors are logged, and parameters may be records and secrets.
-    return create_engine(
-        url, hide_parameters=True, pool_size=16, max_overflow=64, pool_timeout=BUSY_TIMEOUT_MS / 1000, **options
-    )
+    return create_engine(url, hide_parameters=True, pool_size=16, max_overflow=64, pool_timeout=BUSY_TIMEOUT_MS / 1000)
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:  # noqa: ARG001 - SQLAlchemy's signature

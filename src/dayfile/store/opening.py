@@ -7,25 +7,27 @@ from contextlib import closing, contextmanager
 
 from dayfile.errors import DatabaseDamaged, DatabaseUnavailable, DatabaseUnwritable, Unusable
 from dayfile.store import schema
-from dayfile.store.database import Database, file_of
+from dayfile.store.database import Database
+from dayfile.store.database_url import file_of
+from dayfile.store.postgres_engine import CONNECTIONS
 
 
-def make_database(url: str) -> Database:
+def make_database(url: str, *, connections: int = CONNECTIONS) -> Database:
     """Open the database, creating and migrating it where need be; raises Unusable with what to do."""
     with _as_unusable():
-        return _open(url)
+        return _open(url, connections)
 
 
-def find_database(url: str) -> Database | None:
+def find_database(url: str, *, connections: int = CONNECTIONS) -> Database | None:
     """Open the database, migrating it where need be; None, and nothing is changed, where there is none of Dayfile's.
 
     Raises Unusable with what to do.
     """
     with _as_unusable():
-        return _open(url) if _is_there(url) else None
+        return _open(url, connections) if _is_there(url) else None
 
 
-def find_database_to_read(url: str) -> Database | None:
+def find_database_to_read(url: str, *, connections: int = CONNECTIONS) -> Database | None:
     """Open the database as `find_database` does or, where it cannot be written, for reading only.
 
     Raises Unusable with what to do.
@@ -34,9 +36,9 @@ def find_database_to_read(url: str) -> Database | None:
         if not _is_there(url):
             return None
         try:
-            return _open(url)
+            return _open(url, connections)
         except DatabaseUnwritable:
-            database = Database.connect_to_read(url)
+            database = Database.connect_to_read(url, connections=connections)
             with _closed_on_failure(database):
                 schema.check_version(database)
             return database
@@ -61,8 +63,8 @@ def _is_there(url: str) -> bool:
         return schema.is_there(database)
 
 
-def _open(url: str) -> Database:
-    database = Database.connect(url)
+def _open(url: str, connections: int) -> Database:
+    database = Database.connect(url, connections=connections)
     with _closed_on_failure(database):
         schema.migrate(database)
     return database

@@ -1,0 +1,121 @@
+"""Connections to PostgreSQL, directly or through a pooler that gives each transaction another session.
+
+So nothing here outlasts a transaction: no prepared statements, no settings or locks of a session, and no options of its
+start. What a transaction needs is set within it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+
+from dayfile.errors import Unusable
+from dayfile.store.driver_errors import has_no_slots
+
+CONNECTIONS: Final = 7
+"""Connections of one process by default. With the one that listens, a dozen processes fit into a server's usual 100."""
+
+OLDEST: Final = 15
+"""The oldest major version that is tested, and that PostgreSQL's own developers still maintain."""
+
+PATIENCE_SECONDS: Final = 30
+"""Time that a transaction waits for a connection, and for a lock."""
+
+_LIMITS: Final = (
+    f"SELECT set_config('lock_timeout', '{PATIENCE_SECONDS}s', true), set_config('statement_timeout', '300s', true), "
+    # A host that is frozen in a transaction must not hold its locks until it is found.
+    "set_config('idle_in_transaction_session_timeout', '60s', true), clock_timestamp()"
+)
+_NETWORK: Final = {
+    "connect_timeout": "10",
+    # A server that is cut off without a word is noticed in half a minute; the system's own patience is a quarter hour.
+    "keepalives_idle": "20",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+    "application_name": "dayfile",
+}
+_PAUSES: Final = (0.2, 0.4, 0.8, 1.6, 3.0, 3.0, 3.0, 3.0)
+"""Seconds between the tries to connect to a server that has no connection left."""
+
+
+class TimeKeeper(Protocol):
+    """A listener that is told the database's time as transactions begin."""
+
+    def is_due(self) -> bool:
+        """Return True if a transaction that could do without should ask for it."""
+        ...
+
+    def sample(self, ask: Callable[[], datetime]) -> None:
+        """Ask the database for its time, now."""
+        ...
+
+
+def postgres_engine(url: URL, *, connections: int) -> Engine:
+    """Return an engine with at most so many connections, and no others beside them."""
+    own = {name: value for name, value in _NETWORK.items() if name not in url.query}
+    engine = create_engine(
+        url,
+        hide_parameters=True,
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=PATIENCE_SECONDS,
+        pool_pre_ping=True,
+        use_native_hstore=False,
+        connect_args={"prepare_threshold": None, **own},
+    )
+    event.listen(engine, "do_connect", _connect)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def keep_time(engine: Engine, keeper: TimeKeeper) -> None:
+    """Have the database's time told as transactions begin."""
+    engine.update_execution_options(dayfile_time=keeper)
+
+
+def check_server(connection: Connection) -> None:
+    """Raise Unusable, with what to do, if the server is too old or the database cannot keep every text."""
+    version = connection.dialect.server_version_info or (0,)
+    if int(version[0]) < OLDEST:
+        raise Unusable(
+            f"the server is PostgreSQL {'.'.join(map(str, version))}, and Dayfile needs {OLDEST} or newer: "
+            "upgrade it, or name another one"
+        )
+    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+    if encoding != "UTF8":
+        raise Unusable(
+            f"the database has the encoding {encoding}, and Dayfile needs UTF8: create one with "
+            "CREATE DATABASE name TEMPLATE template0 ENCODING 'UTF8', and name that"
+        )
+
+
+def _connect(dialect: Any, record: Any, arguments: Any, options: Any) -> Any:  # noqa: ARG001 - SQLAlchemy's signature
+    for pause in _PAUSES:
+        try:
+            return dialect.connect(*arguments, **options)
+        except dialect.loaded_dbapi.OperationalError as error:
+            if not has_no_slots(str(error)):
+                raise
+            threading.Event().wait(pause)
+    return dialect.connect(*arguments, **options)
+
+
+def _begin(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    keeper: TimeKeeper | None = options.get("dayfile_time")
+    if options.get("dayfile_writes"):
+        _ask(keeper, lambda: connection.exec_driver_sql(_LIMITS).one()[-1])
+    elif keeper is not None and keeper.is_due():
+        _ask(keeper, lambda: connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one())
+
+
+def _ask(keeper: TimeKeeper | None, ask: Callable[[], datetime]) -> None:
+    if keeper is None:
+        ask()
+    else:
+        keeper.sample(ask)
