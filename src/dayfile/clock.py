@@ -1,5 +1,7 @@
 """The only place that knows the time: now (UTC), a monotonic count of seconds, and waiting.
 
+On SQLite now is this machine's; on PostgreSQL it is the database server's, on every host.
+
 Everything below gets moments as arguments; everything above gets a Clock.
 """
 
@@ -8,6 +10,8 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -16,6 +20,11 @@ from typing import Final, Protocol
 from dayfile.model.clock_trust import ClockReading
 
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+HOSTS_DIFFER: Final = timedelta(seconds=60)
+"""The difference from the database's time from which a host is named."""
+
+_TOLD_EVERY: Final = timedelta(seconds=5)
+"""Time after which a transaction that only reads asks for the time, too; each that writes does."""
 
 
 class Clock(Protocol):
@@ -52,6 +61,56 @@ class SystemClock:
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
         return event.wait(seconds)
+
+
+class DatabaseClock:
+    """The clock of the database server, by which all hosts go: as it was told last, and counted on from there.
+
+    It is never ahead of the server's, and behind it by less than an answer takes. This machine's own time has no part
+    in it, only its count of the time that passes.
+    """
+
+    def __init__(self, own: Clock) -> None:
+        """Take the clock of this machine, which counts."""
+        self._own = own
+        self._told: tuple[datetime, timedelta] | None = None  # a moment, and the uptime at it
+
+    def now(self) -> datetime:
+        return self._counted(self._own.reading().uptime) or self._own.now()
+
+    def reading(self) -> ClockReading:
+        own = self._own.reading()
+        return replace(own, now=self._counted(own.uptime) or own.now)
+
+    def monotonic(self) -> float:
+        return self._own.monotonic()
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        return self._own.wait(event, seconds)
+
+    def is_due(self) -> bool:
+        """Return True if it was told long ago, or never."""
+        return self._told is None or self._own.reading().uptime - self._told[1] >= _TOLD_EVERY
+
+    def sample(self, ask: Callable[[], datetime]) -> None:
+        """Ask the database for its time, now."""
+        asked = self._own.reading().uptime
+        said = ask().astimezone(UTC)
+        answered = self._own.reading().uptime
+        # By now it is between what was said and as much later as the answer took. What was counted is kept if that may
+        # be right, so that slow answers do not make the clock go back.
+        counted = self._counted(answered) or said
+        self._told = min(max(counted, said), said + (answered - asked)), answered
+
+    def ahead(self) -> timedelta:
+        """Return how far this machine's own clock is ahead of the database's; negative if it is behind."""
+        return self._own.now() - self.now()
+
+    def _counted(self, uptime: timedelta) -> datetime | None:
+        if self._told is None:
+            return None
+        said, at = self._told
+        return said + (uptime - at)
 
 
 @cache

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from dayfile.clock import Clock, SystemClock
 from dayfile.exports.daily import ACCOUNTS_PER_COMMIT
 from dayfile.files.storage import Storage
 from dayfile.model.job import RetryRule
@@ -19,6 +18,7 @@ from dayfile.store.database import Database
 from dayfile.work.engine import cores
 
 if TYPE_CHECKING:
+    from dayfile.clock import Clock
     from dayfile.delivery.ssrf import Resolver
     from dayfile.delivery.transport import Transport
     from dayfile.intake.compaction import CompactionRule
@@ -46,7 +46,7 @@ class Limits:
 class Overrides:
     """Replacements for the real parts of one process. Without any, every part is the real one."""
 
-    clock: Clock = field(default_factory=SystemClock)
+    clock: Clock | None = None  # None: that of this machine or, on PostgreSQL, of the database server
     randomness: Randomness | None = None  # None: that of the operating system
     database: Callable[[Database], Database] = _unchanged  # called with the one that the settings name
     storage: Callable[[Storage], Storage] = _unchanged

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from dayfile.accounts.administer import Administration
 from dayfile.accounts.authenticate import Authenticator
 from dayfile.accounts.sessions import Sessions
+from dayfile.clock import Clock, DatabaseClock, SystemClock
 from dayfile.delivery.mail_folder import UnsentLetters
 from dayfile.delivery.replay import Replay
 from dayfile.delivery.ssrf import Destinations, SystemResolver
@@ -77,7 +78,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
         self.database = overrides.database(opened.database)
         self.key = opened.key
         self.permissions = opened.permissions
-        self.clock = overrides.clock
+        self.clock = overrides.clock or self._real_clock()
         self.randomness: Randomness = overrides.randomness or SystemRandomness()
         self._closing = contextlib.ExitStack()
         self._closing.callback(opened.database.close)
@@ -99,6 +100,16 @@ class Service(contextlib.AbstractContextManager["Service"]):
             # Not created if it does not exist.
             service.storage = service.overrides.storage(storage_of(settings, makes_folder=False))
         return service
+
+    def _real_clock(self) -> Clock:
+        own = SystemClock()
+        if not self.settings.is_shared:
+            return own
+        clock = DatabaseClock(own)
+        self.database.keep_time(clock)
+        with self.database.snapshot():
+            pass  # it was told the time as this began
+        return clock
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -185,6 +196,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
             f"{socket.gethostname()}/{os.getpid()}/{self.randomness.hex(8)}",
             settings=self.settings,
             overrides=self.overrides,
+            clock=self.clock,
             database=self.database,
             storage=self.storage,
             key=self.key,

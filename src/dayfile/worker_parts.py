@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
+from dayfile.clock import Clock
 from dayfile.delivery.bulkhead import THREADS
 from dayfile.delivery.dispatcher import Dispatcher
 from dayfile.delivery.transport import Transport
@@ -46,6 +47,7 @@ class WorkerParts:
         *,
         settings: Settings,
         overrides: Overrides,
+        clock: Clock,
         database: Database,
         storage: Storage,
         key: InstanceKey,
@@ -58,7 +60,7 @@ class WorkerParts:
         """Make the parts of the worker of this name; `closing` closes those that were made."""
         self.name = name
         self._settings, self._limits = settings, overrides.limits
-        self._clock, self._engine, self._attempts = overrides.clock, overrides.engine, overrides.attempts
+        self._clock, self._engine, self._attempts = clock, overrides.engine, overrides.attempts
         self._database, self._storage = database, storage
         self._key, self._randomness = key, randomness
         self._outbox, self._transports, self._wake_for_notices = outbox, transports, wake_for_notices

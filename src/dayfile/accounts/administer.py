@@ -110,8 +110,8 @@ class Administration:
 
         Raises NotFound.
         """
-        now = self._clock.now()
         with self._database.transaction() as tx:
+            now = self._clock.now()
             tx.accounts.rotate_webhook_secret(sid, former_until=now + OVERLAP)
             tx.audit.add(actor=self._actor, action="account.webhook_secret_rotated", subject=sid, now=now)
             return self._webhook_secrets(tx, sid, now=now)
@@ -135,8 +135,8 @@ class Administration:
 
         Raises NotFound, and Conflict while it has subaccounts that are not closed. Closing twice is fine.
         """
-        now = self._clock.now()
         with self._database.transaction() as tx:
+            now = self._clock.now()
             # Locked, so that no subaccount is created meanwhile.
             if sid not in tx.accounts.known([sid], lock=True):
                 raise NotFound(f"there is no account {sid}")
@@ -187,8 +187,8 @@ class Administration:
 
         Revoking twice is fine: the second time changes nothing.
         """
-        now = self._clock.now()
         with self._database.transaction() as tx:
+            now = self._clock.now()
             if tx.keys.revoke(sid, account=account, now=now):
                 tx.audit.add(actor=self._actor, action="key.revoked", subject=sid, now=now)
 

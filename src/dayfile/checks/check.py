@@ -10,7 +10,7 @@ from dayfile.checks.finding import Finding
 from dayfile.checks.manifest_check import ManifestCheck
 from dayfile.checks.object_check import ObjectCheck
 from dayfile.checks.overdue import Overdue
-from dayfile.clock import Clock
+from dayfile.clock import HOSTS_DIFFER, Clock, DatabaseClock
 from dayfile.delivery.mail_folder import UnsentLetters
 from dayfile.errors import Corrupt, DatabaseDamaged
 from dayfile.files.storage import Storage
@@ -69,6 +69,7 @@ class Check:
         yield from self._notices()
         yield from self._letters()
         yield from self._overdue.hanging()
+        yield from self._host_clock()
         clock = list(self._clock_findings())
         yield from clock
         if not clock:  # under a doubted clock, work waits for it, or "overdue" means nothing
@@ -119,6 +120,17 @@ class Check:
             state = clock_state(tx.clock_marks.find(), self._clock.reading())
         if state.advice is not None:
             yield Finding(invariant="the clock is trusted", subject="the clock of this machine", detail=state.advice)
+
+    def _host_clock(self) -> Iterator[Finding]:
+        """Yield a finding if this machine's clock differs from that of the database server, by which Dayfile goes."""
+        ahead = self._clock.ahead() if isinstance(self._clock, DatabaseClock) else timedelta(0)
+        if abs(ahead) > HOSTS_DIFFER:
+            seconds, way = round(abs(ahead).total_seconds()), "ahead of" if ahead > timedelta(0) else "behind"
+            yield Finding(
+                invariant="hosts agree with the database's clock",
+                subject="the clock of this machine",
+                detail=f"it is {seconds} seconds {way} the database server's: set one or the other by a time server",
+            )
 
     def _notices(self) -> Iterator[Finding]:
         now = self._clock.now()

@@ -173,9 +173,9 @@ class Dispatcher:
         )
 
     def _conclude(self, turn: Turn, conclusion: Conclusion, *, goes_on: bool) -> Turn | None:
-        reading = self._clock.reading()
-        now = reading.now
         with self._database.transaction() as tx:
+            reading = self._clock.reading()
+            now = reading.now
             surely = tx.clock_marks.trust(reading).surely
             leased_until = now + LEASE if goes_on else None
             following = tx.lanes.conclude(turn, conclusion, leased_until=leased_until, now=now, surely=surely)

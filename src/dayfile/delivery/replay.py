@@ -26,8 +26,8 @@ class Replay:
         A notice that was pending goes on with its schedule after this attempt. Raises NotFound, also for a notice of an
         account other than `account` if that is given.
         """
-        now = self._clock.now()
         with self._database.transaction() as tx:
+            now = self._clock.now()
             notice = tx.notices.find(sid, account=account)
             if notice is None:
                 raise NotFound(f"there is no notice {sid}")

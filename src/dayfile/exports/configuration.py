@@ -27,8 +27,8 @@ class Configuring:
         Raises InvalidParameter, with nothing changed, if the result would not be a valid configuration.
         """
         with self._database.transaction() as tx:
-            now = self._clock.now()  # read within the transaction, so that a later change has a later time
-            was = tx.configurations.lock(account, resource_type, now=now)
+            was = tx.configurations.lock(account, resource_type, now=self._clock.now())
+            now = self._clock.now()  # read under the lock, so that a later change has a later time
             becomes = was.changed(change, now=now)
             if becomes != was:
                 tx.configurations.put(becomes, now=now)

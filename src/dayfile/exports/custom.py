@@ -88,10 +88,10 @@ class CustomJobs:
         Days that a worker holds end when it reports; until then the job is shown, and deleting it again changes
         nothing. Published files stay.
         """
-        now = self._clock.now()
         with self._database.transaction() as tx:
             # Lock before the look-up: the last day may end in between, and then the job is not shown any more.
             tx.jobs.lock(sid)
+            now = self._clock.now()
             job = tx.jobs.find(account, sid, over_since=now - self._job_lifetime)
             if job is None:
                 raise NotFound(f"there is no job {sid}")

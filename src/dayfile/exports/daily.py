@@ -83,11 +83,11 @@ class DailyExports:
             return False
 
     def _advance(self, run: DailyRun) -> bool:
-        now = self._clock.now()
         with self._database.transaction() as tx:
             locked = tx.daily_runs.lock(run)
             if locked is None:
                 return False
+            now = self._clock.now()
             configurations = tx.configurations.covering(
                 locked.resource_type, locked.day, after=locked.cursor, limit=self._accounts_per_commit
             )
@@ -118,8 +118,8 @@ class DailyExports:
         return any(published)
 
     def _publish_late(self, withheld: WithheldDay) -> bool:
-        now = self._clock.now()
         with self._database.transaction() as tx:
+            now = self._clock.now()
             if _blocked_day(tx, withheld) or not tx.daily_runs.let_go(withheld):
                 return False  # another worker was first, or it is damaged again
             configuration = tx.configurations.get(withheld.account, withheld.resource_type)

@@ -34,8 +34,8 @@ class JobQueue:
 
     def claim(self, *, worker: str) -> Claim | None:
         """Claim days of the next job in the queue; None if there is nothing to do now."""
-        now = self._clock.now()
         with self._database.transaction() as tx:
+            now = self._clock.now()
             return tx.job_days.claim(worker=worker, leased_until=now + self._lease, limit=DAYS_PER_CLAIM, now=now)
 
     def extend(self, claim: Claim) -> None:
@@ -45,9 +45,9 @@ class JobQueue:
 
     def hand_back(self, claim: Claim, days: Iterable[Day], *, delay: timedelta = timedelta(0)) -> None:
         """Release days, to be claimed again after the delay; it does not count as a failed attempt."""
-        now = self._clock.now()
         with self._database.transaction() as tx:
             job = tx.jobs.lock(claim.job.sid)
+            now = self._clock.now()
             tx.job_days.report(claim, dict.fromkeys(days, Event.HAND_BACK), now=now, not_before=now + delay)
             self.settle(tx, job, now=now)
 

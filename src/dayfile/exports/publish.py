@@ -61,10 +61,11 @@ class Publishing:
         not trusted, a day without records is handed back unless it is certainly over. A day with a damage that
         concerns the account is handed back with the reason; within BLAMELESS_FOR that is no failed attempt.
         """
-        reading = self._clock.reading()
-        now, days = reading.now, list(days)
+        days = list(days)
         with self._database.transaction() as tx:
             job = tx.jobs.lock(claim.job.sid)  # else two last days may end side by side, and neither sees the end
+            reading = self._clock.reading()
+            now = reading.now
             sealed = tx.sealed_days.current(job.account, job.resource_type, job.days)
             surely = tx.clock_marks.trust(reading).surely
             blocked = self._keep_damaged(tx, job, claim=claim, days=days, surely=surely)

@@ -116,8 +116,8 @@ class Compaction:
         """Record which segments of a group are damaged: the next seal will hold what it cannot read of them."""
         reasons = {segment.id: self._reason(segment) for segment in group}
         damaged = [segment for segment in group if reasons[segment.id] is not None]
-        now = self._clock.now()
         with self._database.transaction() as tx:
+            now = self._clock.now()
             there = [segment for segment in damaged if tx.segments.exists(segment.id)]  # else somebody has sealed it
             for segment in there:
                 tx.damages.record(damaged_segment(segment, accounts=None, reason=reasons[segment.id] or ""), now=now)

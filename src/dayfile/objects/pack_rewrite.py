@@ -154,8 +154,8 @@ class PackRewrite:
 
         The first commit that moves any makes the new objects live, by `upload_ids`.
         """
-        now = self._clock.now()
         with self._database.transaction() as tx:
+            now = self._clock.now()
             if not tx.seals.is_free(pack.resource_type, pack.day, now=now):
                 return None  # the seal has read where the files of its day are
             moved, emptied = tx.packs.move(

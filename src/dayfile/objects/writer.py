@@ -64,8 +64,8 @@ class ObjectWriter:
 
     @contextmanager
     def _announced(self, keys: Collection[str]) -> Iterator[dict[str, int]]:
-        now = self._clock.now()
         with self._database.transaction() as tx:
+            now = self._clock.now()
             upload_ids = {key: tx.uploads.begin(key, now=now) for key in keys}
         try:
             yield upload_ids

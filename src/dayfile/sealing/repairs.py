@@ -106,8 +106,8 @@ class Repairs:
         its day is being sealed.
         """
         self.retry(key, actor=actor)  # else it may be lost although it is there
-        now = self._clock.now()
         with self._database.transaction() as tx:
+            now = self._clock.now()
             damage = tx.damages.get(key)
             if damage.is_open and damage.settled_at is None:
                 self._resolve(tx, damage, DamageState.ACCEPTED, now=now)
@@ -119,8 +119,8 @@ class Repairs:
         if not damage.is_open or damage.settled_at is not None:
             return
         reason = self._reason(damage)
-        now = self._clock.now()
         with self._database.transaction() as tx:
+            now = self._clock.now()
             tx.damages.looked_at(damage.id, now=now)
             if reason is not None:
                 return

@@ -110,8 +110,8 @@ class Sealing:
 
     def extend(self, claim: SealClaim) -> None:
         """Renew the lease on the day; raises LostClaim."""
-        now = self._clock.now()
         with self._database.transaction() as tx:
+            now = self._clock.now()
             tx.seals.extend(claim, leased_until=now + self._lease)
             tx.uploads.extend(claim.upload_id, now=now)
 
@@ -220,16 +220,16 @@ class Sealing:
     def _record(
         self, claim: SealClaim, sealed: Sequence[NewSealedDay], packs: Mapping[str, int], *, sealed_at: datetime
     ) -> None:
-        now = self._clock.now()
         with self._database.transaction() as tx:
+            now = self._clock.now()
             tx.seals.extend(claim, leased_until=now + self._lease)  # guards the rows, too
             tx.sealed_days.add(claim, sealed, packs=packs, now=sealed_at)
 
     def _commit(self, inputs: Inputs, unsound: Unsound, held: Sequence[HeldLines]) -> None:
         claim = inputs.claim
-        reading = self._clock.reading()
-        now = reading.now
         with self._database.transaction() as tx:
+            reading = self._clock.reading()
+            now = reading.now
             if tx.seals.commit(claim, now=now, is_trusted=tx.clock_marks.trust(reading).is_given):
                 # In the same commit: otherwise a crash could leave a sealed day whose daily exports never start.
                 tx.daily_runs.start(claim.resource_type, claim.day, now=now)

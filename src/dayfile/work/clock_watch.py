@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from dayfile.checks.clock_state import WAITS, WAY_OUT
-from dayfile.clock import Clock
+from dayfile.clock import HOSTS_DIFFER, Clock, DatabaseClock
 from dayfile.delivery.dispatcher import LEASE
 from dayfile.model.clock_trust import ClockMark, ClockReading, has_gone_back, look
 from dayfile.model.credential import Actor
@@ -24,6 +24,11 @@ log = structlog.get_logger()
 
 KEPT_EVERY: Final = timedelta(seconds=30)
 """Age at which an unchanged mark is stored anew: writing it at every look would cost a write every second."""
+
+SILENT_AFTER: Final = timedelta(seconds=75)
+"""Time without news of the mark after which another host takes over, since the one that watched must be gone."""
+
+_TOLD_EVERY: Final = timedelta(hours=1)
 
 LONGEST_PAUSE: Final = timedelta(hours=1)
 """Upper bound of the pauses of failed days, daily runs, lanes and packs."""
@@ -47,6 +52,9 @@ class ClockWatch:
     ) -> None:
         self._database = database
         self._clock = clock
+        self._shared = clock if isinstance(clock, DatabaseClock) else None  # other hosts watch it, too
+        self._told_at = float("-inf")  # on the monotonic clock: that this host differs from it
+        self._seen: tuple[ClockMark, float] | None = None  # the mark of another host, and when it was new
         self._grace = grace
         self._longest: Mapping[wrong_times.Columns, timedelta] = {
             wrong_times.FACTS: timedelta(0),
@@ -61,10 +69,11 @@ class ClockWatch:
 
     def step(self) -> bool:
         """Update the stored mark if it is due. Always returns False: there is never more to do at once."""
+        self._look_at_host()
         with self._database.snapshot() as tx:
             before = tx.clock_marks.find()
         reading = self._clock.reading()
-        if not _is_news(before, look(before, reading), reading):
+        if self._is_watched(before, reading) or not _is_news(before, look(before, reading), reading):
             return False
         with self._database.transaction() as tx:
             before = tx.clock_marks.lock()
@@ -73,6 +82,30 @@ class ClockWatch:
             self._keep(tx, before, after)
         _tell(before, after, reading)
         return False
+
+    def _look_at_host(self) -> None:
+        at = self._clock.monotonic()
+        if self._shared is None or at < self._told_at + _TOLD_EVERY.total_seconds():
+            return
+        ahead = self._shared.ahead()
+        if abs(ahead) > HOSTS_DIFFER:
+            self._told_at = at
+            log.warning(
+                "clock.host_differs",
+                ahead_seconds=round(ahead.total_seconds()),
+                what_to_do="set it by a time server: Dayfile goes by the database's clock, but its log has the time "
+                "of this host, and so have its requests to object stores",
+            )
+
+    def _is_watched(self, mark: ClockMark | None, reading: ClockReading) -> bool:
+        """Return True if another host watches the clock: only one can tell how much time has passed since a look."""
+        if self._shared is None or mark is None or mark.boot_id == reading.boot_id:
+            self._seen = None
+            return False
+        at = self._clock.monotonic()
+        if self._seen is None or self._seen[0] != mark:
+            self._seen = mark, at
+        return at - self._seen[1] < SILENT_AFTER.total_seconds()
 
     def accept(self, *, actor: Actor) -> ClockMark:
         """Trust the clock as it is, on the operator's word, and note that in the audit log; return the new mark."""
