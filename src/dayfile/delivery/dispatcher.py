@@ -173,12 +173,14 @@ class Dispatcher:
         )
 
     def _conclude(self, turn: Turn, conclusion: Conclusion, *, goes_on: bool) -> Turn | None:
-        with self._database.transaction() as tx:
+        def conclude(tx: Transaction) -> Turn | None:
             reading = self._clock.reading()
             now = reading.now
             surely = tx.clock_marks.trust(reading).surely
             leased_until = now + LEASE if goes_on else None
-            following = tx.lanes.conclude(turn, conclusion, leased_until=leased_until, now=now, surely=surely)
+            return tx.lanes.conclude(turn, conclusion, leased_until=leased_until, now=now, surely=surely)
+
+        following = self._database.run(conclude)
         outcome = conclusion.outcome
         log.info(
             "notice.attempted",

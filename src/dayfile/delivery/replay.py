@@ -10,6 +10,7 @@ from dayfile.model.account import AccountSid
 from dayfile.model.credential import Actor
 from dayfile.model.notice import EventSid, Notice
 from dayfile.store.database import Database
+from dayfile.store.transaction import Transaction
 
 
 class Replay:
@@ -26,13 +27,16 @@ class Replay:
         A notice that was pending goes on with its schedule after this attempt. Raises NotFound, also for a notice of an
         account other than `account` if that is given.
         """
-        with self._database.transaction() as tx:
+
+        def replay(tx: Transaction) -> Notice:
             now = self._clock.now()
             notice = tx.notices.find(sid, account=account)
             if notice is None:
                 raise NotFound(f"there is no notice {sid}")
             tx.notices.replay(sid, now=now)
             tx.audit.add(actor=actor, action="notice.replayed", subject=f"{notice.account}/{sid}", now=now)
-            replayed = tx.notices.get(sid)
+            return tx.notices.get(sid)
+
+        replayed = self._database.run(replay)
         self._wake()
         return replayed

@@ -10,6 +10,7 @@ from dayfile.model.credential import Actor
 from dayfile.model.export import ConfigurationChange, ExportConfiguration
 from dayfile.model.resource import ResourceType
 from dayfile.store.database import Database
+from dayfile.store.transaction import Transaction
 
 
 class Configuring:
@@ -26,7 +27,8 @@ class Configuring:
 
         Raises InvalidParameter, with nothing changed, if the result would not be a valid configuration.
         """
-        with self._database.transaction() as tx:
+
+        def change_it(tx: Transaction) -> ExportConfiguration:
             was = tx.configurations.lock(account, resource_type, now=self._clock.now())
             now = self._clock.now()  # read under the lock, so that a later change has a later time
             becomes = was.changed(change, now=now)
@@ -34,7 +36,9 @@ class Configuring:
                 tx.configurations.put(becomes, now=now)
             for action in _actions(was, becomes):
                 tx.audit.add(actor=actor, action=action, subject=f"{account}/{resource_type}", now=now)
-        return becomes
+            return becomes
+
+        return self._database.run(change_it)
 
 
 def _actions(was: ExportConfiguration, becomes: ExportConfiguration) -> Iterator[str]:

@@ -64,7 +64,8 @@ class CustomJobs:
         sid = JobSid("JS" + self._randomness.hex(_SID_DIGITS))
         now = self._clock.now()
         today = Day.of(now)
-        with self._database.transaction() as tx:
+
+        def submit(tx: Transaction) -> Job:
             if self._quota_days:
                 left = tx.jobs.draw_quota(
                     request.root_account, today=today, days=len(request.days), limit=self._quota_days
@@ -78,6 +79,9 @@ class CustomJobs:
             _note(tx, job, "job.created", actor=actor, now=now)
             self._outbox.job_started(tx, job, now=now)
             look(tx, job)
+            return job
+
+        job = self._database.run(submit)
         self._outbox.wake()
         self._wake()
         return job
@@ -88,7 +92,8 @@ class CustomJobs:
         Days that a worker holds end when it reports; until then the job is shown, and deleting it again changes
         nothing. Published files stay.
         """
-        with self._database.transaction() as tx:
+
+        def delete(tx: Transaction) -> None:
             # Lock before the look-up: the last day may end in between, and then the job is not shown any more.
             tx.jobs.lock(sid)
             now = self._clock.now()
@@ -101,6 +106,8 @@ class CustomJobs:
             tx.jobs.mark_deleted(sid, now=now)
             _note(tx, job, "job.deleted", actor=actor, now=now)
             tx.jobs.settle(sid, now=now)
+
+        self._database.run(delete)
 
 
 def _note(tx: Transaction, job: Job, action: str, *, actor: Actor | None, now: datetime) -> None:

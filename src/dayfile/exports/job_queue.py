@@ -34,9 +34,12 @@ class JobQueue:
 
     def claim(self, *, worker: str) -> Claim | None:
         """Claim days of the next job in the queue; None if there is nothing to do now."""
-        with self._database.transaction() as tx:
+
+        def claim(tx: Transaction) -> Claim | None:
             now = self._clock.now()
             return tx.job_days.claim(worker=worker, leased_until=now + self._lease, limit=DAYS_PER_CLAIM, now=now)
+
+        return self._database.run(claim)
 
     def extend(self, claim: Claim) -> None:
         """Renew the lease on the rest of the claim; raises LostClaim."""
@@ -45,17 +48,23 @@ class JobQueue:
 
     def hand_back(self, claim: Claim, days: Iterable[Day], *, delay: timedelta = timedelta(0)) -> None:
         """Release days, to be claimed again after the delay; it does not count as a failed attempt."""
-        with self._database.transaction() as tx:
+
+        def hand_back(tx: Transaction) -> None:
             job = tx.jobs.lock(claim.job.sid)
             now = self._clock.now()
             tx.job_days.report(claim, dict.fromkeys(days, Event.HAND_BACK), now=now, not_before=now + delay)
             self.settle(tx, job, now=now)
 
+        self._database.run(hand_back)
+
     def fail(self, claim: Claim, days: Iterable[Day], *, error: str) -> None:
         """Count a failed attempt for each day: it is tried again later, or given up after its last attempt."""
-        with self._database.transaction() as tx:
+
+        def fail(tx: Transaction) -> None:
             job = tx.jobs.lock(claim.job.sid)
             self._fail(tx, job, claim=claim, days=days, error=error)
+
+        self._database.run(fail)
         self._outbox.wake()
 
     def take_back_expired(self) -> int:
@@ -91,13 +100,15 @@ class JobQueue:
         return job
 
     def _take_back(self, claim: Claim) -> bool:
-        with self._database.transaction() as tx:
+        def take_back(tx: Transaction) -> bool:
             job = tx.jobs.lock(claim.job.sid)
             if not tx.job_days.is_expired(claim, now=self._clock.now()):  # it may have reported or extended after all
                 return False
             days = [job_day.day for job_day in claim.days]
             self._fail(tx, job, claim=claim, days=days, error=f"the worker {claim.worker} was lost while it ran")
             return True
+
+        return self._database.run(take_back)
 
     def _fail(self, tx: Transaction, job: Job, *, claim: Claim, days: Iterable[Day], error: str) -> None:
         self.fail_days(tx, claim, days, error=error)

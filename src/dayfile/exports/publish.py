@@ -61,15 +61,16 @@ class Publishing:
         not trusted, a day without records is handed back unless it is certainly over. A day with a damage that
         concerns the account is handed back with the reason; within BLAMELESS_FOR that is no failed attempt.
         """
-        days = list(days)
-        with self._database.transaction() as tx:
+        claimed = list(days)
+
+        def publish(tx: Transaction) -> Job:
             job = tx.jobs.lock(claim.job.sid)  # else two last days may end side by side, and neither sees the end
             reading = self._clock.reading()
             now = reading.now
             sealed = tx.sealed_days.current(job.account, job.resource_type, job.days)
             surely = tx.clock_marks.trust(reading).surely
-            blocked = self._keep_damaged(tx, job, claim=claim, days=days, surely=surely)
-            days = [day for day in days if day not in blocked]
+            blocked = self._keep_damaged(tx, job, claim=claim, days=claimed, surely=surely)
+            days = [day for day in claimed if day not in blocked]
             early = {day for day in days if day.end > (now if day in sealed else surely)}
             if early:
                 tx.job_days.report(claim, dict.fromkeys(early, Event.HAND_BACK), now=now, not_before=now + EARLY_DELAY)
@@ -82,7 +83,9 @@ class Publishing:
             # A day that was deleted while it ran is not published.
             published = [job_day.day for job_day in done if job_day.status in _PUBLISHED]
             tx.day_files.publish(self._files(tx, job, {day: sealed.get(day) for day in published}, now=now), now=now)
-            job = self._queue.settle(tx, job, now=now)
+            return self._queue.settle(tx, job, now=now)
+
+        job = self._database.run(publish)
         self._outbox.wake()
         return job
 

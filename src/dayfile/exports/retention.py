@@ -87,8 +87,10 @@ class Retention:
             raise
 
     def _commit(self, every: Iterable[Callable[[Transaction, datetime], int]], now: datetime) -> int:
-        with self._database.transaction() as tx:
+        def forget_all(tx: Transaction) -> int:
             return sum(forget(tx, now) for forget in every)
+
+        return self._database.run(forget_all)
 
     def _forget_published(self, tx: Transaction, now: datetime) -> int:
         return tx.day_files.forget_expired(now=now, limit=ROWS_AT_ONCE) + tx.jobs.forget(

@@ -31,6 +31,7 @@ from dayfile.objects.layout import UNIQUE_DIGITS, segment_key
 from dayfile.objects.writer import ObjectWriter, PendingObject
 from dayfile.store.database import Database
 from dayfile.store.segments import WaitingDay
+from dayfile.store.transaction import Transaction
 
 log = structlog.get_logger()
 
@@ -183,11 +184,14 @@ class Compaction:
     def _replace(self, group: Sequence[Segment], new: PendingObject, *, checksum: int) -> None:
         now = self._clock.now()
         segment = compacted_segment(group, key=new.key, stored_bytes=new.size_bytes, checksum=checksum)
-        with self._database.transaction() as tx:
+
+        def replace(tx: Transaction) -> None:
             tx.segments.replace([old.id for old in group], segment, accepted_at=min(old.accepted_at for old in group))
             tx.uploads.go_live([new.upload_id], now=now)
             unused = [old.key for old in group if old.key is not None]
             tx.uploads.discard(unused, now=now, delete_after=now + self._sweep_delay)
+
+        self._database.run(replace)
 
     def _sources(self, group: Sequence[Segment]) -> Iterator[segments.Source]:
         """Yield the contents of the segments, read some at a time; raises NotFound for one that somebody else took."""

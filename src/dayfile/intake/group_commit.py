@@ -137,18 +137,21 @@ class BatchCommit:
         # Segments of one batch that were already written stay together and go last. They were in flight beside the
         # others, so any order of whole batches is an order in which they may have arrived.
         pending = [*shared, *(segment for batch in batches for segment in batch.segments)]
-        now = self._clock.now()
+
+        def record(tx: Transaction) -> None:
+            now = self._clock.now()
+            tx.uploads.go_live([one.upload_id for one in pending if one.upload_id is not None], now=now)
+            tx.segments.add([one.segment for one in pending], now=now)
+            tx.uploads.settle([batch.refused_upload for batch in batches if batch.refused_upload is not None])
+            for batch in batches:
+                if batch.refusals:
+                    tx.rejections.add(batch.resource_type, batch.source, batch.refusals, now=now)
+                if batch.stored is not None:
+                    tx.receipts.add(batch.stored, now=now)
+                _drop_retried(tx, batch)
+
         try:
-            with self._database.transaction() as tx:
-                tx.uploads.go_live([one.upload_id for one in pending if one.upload_id is not None], now=now)
-                tx.segments.add([one.segment for one in pending], now=now)
-                tx.uploads.settle([batch.refused_upload for batch in batches if batch.refused_upload is not None])
-                for batch in batches:
-                    if batch.refusals:
-                        tx.rejections.add(batch.resource_type, batch.source, batch.refusals, now=now)
-                    if batch.stored is not None:
-                        tx.receipts.add(batch.stored, now=now)
-                    _drop_retried(tx, batch)
+            self._database.run(record)
         except LostClaim as lost:
             raise Transient(f"nothing of the batch was taken, send it again: {lost}") from lost
 

@@ -32,6 +32,7 @@ from dayfile.objects.layout import (
 from dayfile.objects.writer import ObjectWriter, PendingObject
 from dayfile.store.database import Database
 from dayfile.store.packs import Move, Pack
+from dayfile.store.transaction import Transaction
 
 _log = structlog.get_logger()
 
@@ -154,7 +155,8 @@ class PackRewrite:
 
         The first commit that moves any makes the new objects live, by `upload_ids`.
         """
-        with self._database.transaction() as tx:
+
+        def move(tx: Transaction) -> int | None:
             now = self._clock.now()
             if not tx.seals.is_free(pack.resource_type, pack.day, now=now):
                 return None  # the seal has read where the files of its day are
@@ -166,6 +168,8 @@ class PackRewrite:
             unused = [key for one in emptied for key in objects_of_pack(one)]
             tx.uploads.condemn(unused, now=now, delete_after=now + self._sweep_delay)
             return moved
+
+        return self._database.run(move)
 
 
 def _header(pack: Pack, unique: str) -> ManifestHeader:

@@ -94,7 +94,8 @@ class Sealing:
         """Claim a day and the segments that wait for it now; None if another worker holds it."""
         now = self._clock.now()
         mark = self._randomness.hex(_MARK_DIGITS)
-        with self._database.transaction() as tx:
+
+        def claim(tx: Transaction) -> SealClaim | None:
             claim = tx.seals.claim(
                 resource_type,
                 day,
@@ -107,6 +108,8 @@ class Sealing:
             if claim is not None:
                 tx.segments.take(claim.id, resource_type, day)
             return claim
+
+        return self._database.run(claim)
 
     def extend(self, claim: SealClaim) -> None:
         """Renew the lease on the day; raises LostClaim."""
@@ -220,14 +223,17 @@ class Sealing:
     def _record(
         self, claim: SealClaim, sealed: Sequence[NewSealedDay], packs: Mapping[str, int], *, sealed_at: datetime
     ) -> None:
-        with self._database.transaction() as tx:
+        def record(tx: Transaction) -> None:
             now = self._clock.now()
             tx.seals.extend(claim, leased_until=now + self._lease)  # guards the rows, too
             tx.sealed_days.add(claim, sealed, packs=packs, now=sealed_at)
 
+        self._database.run(record)
+
     def _commit(self, inputs: Inputs, unsound: Unsound, held: Sequence[HeldLines]) -> None:
         claim = inputs.claim
-        with self._database.transaction() as tx:
+
+        def commit(tx: Transaction) -> None:
             reading = self._clock.reading()
             now = reading.now
             if tx.seals.commit(claim, now=now, is_trusted=tx.clock_marks.trust(reading).is_given):
@@ -237,6 +243,8 @@ class Sealing:
             _hold(tx, inputs, unsound, held=held, now=now)
             unused = tx.segments.remove_of_seal(claim.id)
             tx.uploads.discard(unused, now=now, delete_after=now + self._sweep_delay)
+
+        self._database.run(commit)
 
 
 def _unique(claim: SealClaim, attempt: int) -> str:

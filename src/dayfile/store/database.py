@@ -12,16 +12,17 @@ import itertools
 import os
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
+import structlog
 from sqlalchemy import Connection, Engine
 
-from dayfile.errors import DatabaseDamaged, DatabaseUnavailable, DatabaseUnwritable, Unusable
+from dayfile.errors import DatabaseDamaged, DatabaseUnavailable, DatabaseUnwritable, Undone, Unusable
 from dayfile.store.checkpoints import Checkpoints
 from dayfile.store.database_url import file_in, parse_url
-from dayfile.store.driver_errors import translated
+from dayfile.store.driver_errors import is_cut_off, translated
 from dayfile.store.engines import WRITES, sqlite_engine, sqlite_reading_engine
 from dayfile.store.file_lock import locked
 from dayfile.store.postgres_engine import CONNECTIONS, TimeKeeper, check_server, keep_time, postgres_engine
@@ -32,6 +33,13 @@ _ROOM: Final = bytes(64 * 1024)
 """The bytes that a disk must accept for a database on it to count as ready."""
 
 _FINDINGS: Final = 20
+
+PAUSES: Final = (0.02, 0.1, 0.3, 1.0)
+"""Seconds before each further try of a transaction that was undone."""
+
+T = TypeVar("T")
+
+_log = structlog.get_logger()
 
 
 class Database:
@@ -96,20 +104,42 @@ class Database:
     def transaction(self) -> Iterator[Transaction]:
         """Open a writing transaction: committed when the block ends, rolled back when the block raises.
 
-        Raises DatabaseUnavailable if the database is away, full, read-only or busy for too long. Once it is committed,
+        Raises DatabaseUnavailable if the database is away, full, read-only or busy for too long; Undone, a kind of it,
+        if certainly nothing was committed and the same block may run again, as `run` has it. Once it is committed,
         nothing raises.
         """
-        tx: Transaction | None = None
+        tx, is_at_end = None, False
         try:
             with self._translated(), self._writer, self._connection(**WRITES) as connection, connection.begin():
                 tx = Transaction(connection)
                 yield tx
+                is_at_end = True  # from here on the answer to a commit may be what is lost
+        except DatabaseUnavailable as error:
+            if is_at_end or not is_cut_off(error.__cause__):
+                raise
+            raise Undone(f"{error}; nothing was committed") from error
         finally:
             # Also after an error: a commit whose answer was lost may have happened.
             if tx is not None and tx.changes_logins:
                 self.logins_as_of = next(self._login_changes)
         if self._checkpoints is not None:
             self._checkpoints.run_if_due()
+
+    def run(self, decide: Callable[[Transaction], T]) -> T:
+        """Run a function in a transaction, and once more if the database has undone it, up to four times.
+
+        The function must have no other effects than in its transaction. It is not run again after an error of its
+        commit, which may have happened. Raises as `transaction` does.
+        """
+        for pause in PAUSES:
+            try:
+                with self.transaction() as tx:
+                    return decide(tx)
+            except Undone as error:
+                _log.info("database.again", reason=str(error))
+                threading.Event().wait(pause)
+        with self.transaction() as tx:
+            return decide(tx)
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[Transaction]:

@@ -56,8 +56,10 @@ def has_no_slots(message: str) -> bool:
     return any(words in message for words in _NO_SLOTS)
 
 
-def is_cut_off(error: DBAPIError) -> bool:
-    """Return True if the connection is lost, and with it the transaction."""
+def is_cut_off(error: BaseException | None) -> bool:
+    """Return True for a driver's error that says that a session is lost, and with it its transaction."""
+    if not isinstance(error, DBAPIError):
+        return False
     state = getattr(error.orig, "sqlstate", None) or ""
     return error.connection_invalidated or state.startswith(("08", "57P"))
 
