@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import warnings
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ class PostgresServer:
         watch(folder)  # before there is a server: this process may be killed at any moment
         made = get_server(folder, cleanup_mode=None, start=False)
         made.ensure_pgdata_inited()
-        self._bin, self._user = made.bin_path, made.system_user
+        self._bin, self.user = made.bin_path, made.system_user  # it runs as another user, where tests run as root
         (folder / "pg_hba.conf").write_text(_HBA)
         self.start()
         self.run(f"CREATE ROLE {ROLE} LOGIN PASSWORD '{PASSWORD}'")
@@ -70,10 +71,18 @@ class PostgresServer:
         """The URL of a database for the role, over the server's own socket."""
         return f"postgresql://{ROLE}:{password}@/{database}?host={self.folder}"
 
+    def own_folder(self, name: str) -> Path:
+        """A folder that the server's user may write, in its own."""
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True)
+        if self.user:
+            shutil.chown(folder, self.user)
+        return folder
+
     @property
     def socket(self) -> Path:
         """The socket that it listens on."""
         return self.folder / ".s.PGSQL.5432"
 
     def _control(self, *words: str) -> None:
-        pgexec("pg_ctl", ("-D", str(self.folder), *words), bin_path=self._bin, user=self._user, timeout=60)
+        pgexec("pg_ctl", ("-D", str(self.folder), *words), bin_path=self._bin, user=self.user, timeout=60)

@@ -1,7 +1,8 @@
 """SELECTs that are made once for each dialect and then run as they are, for what is asked many times a second.
 
 To look a statement up, bind its values and wrap its rows takes SQLAlchemy several times as long as SQLite needs to
-answer. What the columns and parameters mean is left to their types, here as there.
+answer. What the columns and parameters mean is left to their types, here as there. Nothing is prepared in the database:
+behind a pooler, a session's next transaction is another client's.
 """
 
 from __future__ import annotations
@@ -62,7 +63,13 @@ class _Text:
             found = driver.execute(self.sql, parameters).fetchall()
         except errors.Error as error:
             raise DBAPIError.instance(
-                self.sql, None, error, errors.Error, hide_parameters=True, dialect=connection.dialect
+                self.sql,
+                None,
+                error,
+                errors.Error,
+                hide_parameters=True,
+                dialect=connection.dialect,
+                connection_invalidated=connection.dialect.is_disconnect(error, driver, None),
             ) from error
         return [self._read(row) for row in found]
 
