@@ -46,8 +46,11 @@ if TYPE_CHECKING:
     from dayfile.sealing.repairs import Repairs
     from dayfile.work.clock_watch import ClockWatch
     from dayfile.work.presence import Presence
+    from dayfile.work.wake_ups import WakeUps
     from dayfile.work.worker import Worker
     from dayfile.worker_parts import WorkerParts
+
+_JOBS, _NOTICES = "jobs", "notices"  # of which processes wake each other
 
 _ALPHANUMERIC = string.ascii_letters + string.digits
 
@@ -155,7 +158,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
             quota_days=self.settings.quota_days,
             job_lifetime=self.settings.job_lifetime,
             outbox=self._outbox,
-            wake=self._wake,
+            wake=self._wake_all,
         )
 
     @cached_property
@@ -164,7 +167,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
 
     @cached_property
     def replay(self) -> Replay:
-        return Replay(self.database, clock=self.clock, wake=self._wake_for_notices)
+        return Replay(self.database, clock=self.clock, wake=self._wake_all_for_notices)
 
     @cached_property
     def repairs(self) -> Repairs:
@@ -307,6 +310,33 @@ class Service(contextlib.AbstractContextManager["Service"]):
     @cached_property
     def unsent_letters(self) -> UnsentLetters:
         return UnsentLetters(self.database, self.settings.mailing.folder)
+
+    @cached_property
+    def wake_ups(self) -> WakeUps | None:
+        """The wake-ups between this process and others; None where there is only this machine."""
+        from dayfile.work.wake_ups import WakeUps
+
+        if not self.settings.is_shared:
+            return None
+        return WakeUps(
+            self.database,
+            url=self.settings.database_listen_url or self.settings.database,
+            name=self.randomness.hex(16),
+            clock=self.clock,
+            wakes={_JOBS: self._wake, _NOTICES: self._wake_for_notices},
+        )
+
+    def _wake_all(self) -> None:
+        self._wake()
+        self._tell(_JOBS)
+
+    def _wake_all_for_notices(self) -> None:
+        self._wake_for_notices()
+        self._tell(_NOTICES)
+
+    def _tell(self, topic: str) -> None:
+        if self.wake_ups is not None:
+            self.wake_ups.tell(topic)
 
     def _wake(self) -> None:
         if "worker" in vars(self):  # created here, and perhaps at work; otherwise some other process has one

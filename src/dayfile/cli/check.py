@@ -35,6 +35,7 @@ def check(
         objects = looking.objects()
         with screen.counting("Checking", objects) as bar:
             findings = list(looking.run(deep=deep, on_object=lambda: bar.advance(1)))
+        instance.warn_of_unheard(screen, service)
     if not as_json:
         screen.note(f"Checked the instance in {place}.")
     instance.warn_of_exposed(screen, service)  # not a finding, since it breaks no invariant

@@ -10,7 +10,8 @@ import errno
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import uvicorn
@@ -58,22 +59,37 @@ def answer(
 ) -> None:
     """Serve HTTP on a socket that listens already, until told to stop; with a worker, also work."""
     server = _Server(service, listening, stop=stop)
-    server.start()
-    if with_worker:
-        _start_working(service)
-    on_ready()
-    stop.wait()
-    server.stop()
-    if with_worker:
-        _stop_working(service)
-    server.join()
+    with _woken(service):
+        server.start()
+        if with_worker:
+            _start_working(service)
+        on_ready()
+        stop.wait()
+        server.stop()
+        if with_worker:
+            _stop_working(service)
+        server.join()
 
 
 def work(service: Service, *, stop: Stop) -> None:
     """Run only the worker, until told to stop."""
-    _start_working(service)
-    stop.wait()
-    _stop_working(service)
+    with _woken(service):
+        _start_working(service)
+        stop.wait()
+        _stop_working(service)
+
+
+@contextmanager
+def _woken(service: Service) -> Iterator[None]:
+    """Have other processes wake this one while the block runs, where there may be others."""
+    if service.wake_ups is None:
+        yield
+        return
+    service.wake_ups.start()
+    try:
+        yield
+    finally:
+        service.wake_ups.stop()
 
 
 def _start_working(service: Service) -> None:

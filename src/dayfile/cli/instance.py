@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from dayfile.errors import DayfileError
+from dayfile.errors import DayfileError, Transient
 from dayfile.files.private import Closed, Exposed
 
 if TYPE_CHECKING:
@@ -74,3 +74,13 @@ def warn_of_exposed(screen: Screen, service: Service) -> None:
     for one in service.permissions:
         if isinstance(one, Exposed):
             screen.warn(str(one))
+
+
+def warn_of_unheard(screen: Screen, service: Service) -> None:
+    """Warn if the processes of the instance cannot wake each other, so that each finds its work only when it looks."""
+    with suppress(Transient):
+        if service.wake_ups is not None and not service.wake_ups.are_heard():
+            screen.warn(
+                "processes cannot wake each other, and look for work once a second: have DAYFILE_DATABASE_LISTEN_URL "
+                "name the PostgreSQL server itself, not a pooler"
+            )

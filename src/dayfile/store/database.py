@@ -25,6 +25,7 @@ from dayfile.store.database_url import file_in, parse_url
 from dayfile.store.driver_errors import is_cut_off, translated
 from dayfile.store.engines import WRITES, sqlite_engine, sqlite_reading_engine
 from dayfile.store.file_lock import locked
+from dayfile.store.listening import CHANNEL
 from dayfile.store.postgres_engine import CONNECTIONS, TimeKeeper, check_server, keep_time, postgres_engine
 from dayfile.store.transaction import Transaction
 from dayfile.store.turns import Turns
@@ -181,6 +182,12 @@ class Database:
         """Open a read-only connection for looking at the schema. Raises DatabaseUnavailable."""
         with self._read() as connection:
             yield connection
+
+    def notify(self, topic: str) -> None:
+        """Wake those that listen on PostgreSQL, in a transaction of its own; no-op on SQLite. Raises as `snapshot`."""
+        if self._file is None:
+            with self._translated(), self._connection() as connection, connection.begin():
+                connection.exec_driver_sql("SELECT pg_notify(%s, %s)", (CHANNEL, topic))
 
     def probe(self) -> None:
         """Check that the database can be read and that its disk takes more.

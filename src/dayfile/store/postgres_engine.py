@@ -30,7 +30,7 @@ _LIMITS: Final = (
     # A host that is frozen in a transaction must not hold its locks until it is found.
     "set_config('idle_in_transaction_session_timeout', '60s', true), clock_timestamp()"
 )
-_NETWORK: Final = {
+NETWORK: Final = {
     "connect_timeout": "10",
     # A server that is cut off without a word is noticed in half a minute; the system's own patience is a quarter hour.
     "keepalives_idle": "20",
@@ -39,6 +39,8 @@ _NETWORK: Final = {
     "tcp_user_timeout": "30000",
     "application_name": "dayfile",
 }
+"""Options of a connection, unless its URL has them."""
+
 _PAUSES: Final = (0.2, 0.4, 0.8, 1.6, 3.0, 3.0, 3.0, 3.0)
 """Seconds between the tries to connect to a server that has no connection left."""
 
@@ -57,7 +59,7 @@ class TimeKeeper(Protocol):
 
 def postgres_engine(url: URL, *, connections: int) -> Engine:
     """Return an engine with at most so many connections, and no others beside them."""
-    own = {name: value for name, value in _NETWORK.items() if name not in url.query}
+    own = {name: value for name, value in NETWORK.items() if name not in url.query}
     engine = create_engine(
         url,
         hide_parameters=True,
