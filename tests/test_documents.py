@@ -17,6 +17,7 @@ from dayfile.cli.app import app
 from dayfile.cli.exit_codes import Outcome
 from dayfile.model.job import TRANSITIONS, Event, Status
 from dayfile.model.resource import RESOURCE_TYPES, ResourceType
+from dayfile.service import Service
 from dayfile.settings import Settings
 from tests.conftest import ROOT
 
@@ -173,3 +174,13 @@ def test_the_format_says_where_the_fixed_part_stands(resource_type: ResourceType
     spans = (*resource_type.key_spans, resource_type.account_span, resource_type.created_span)
     expected = [(str(start), str(stop)) for start, stop in (*spans, resource_type.updated_span)]
     assert re.findall(rf"(\d+){DASH}(\d+)", row) == expected
+
+
+def test_every_metric_is_documented(tmp_path: Path) -> None:
+    """A number that nobody explains is read as something else; one that is gone is an alert that never comes."""
+    with Service.open(Settings.read(_env_file=None, data_dir=tmp_path)) as service:
+        families = [*service.counters.collect(), *service.state_metrics.collect()]
+    _, _, section = OPERATIONS.partition("\n## Seen from outside\n")
+    rows = re.findall(r"^\| (`dayfile_.*?) \|", section.partition("\n## ")[0], flags=re.MULTILINE)
+    documented = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+    assert sorted(documented) == sorted(f"{one.name}_total" if one.type == "counter" else one.name for one in families)

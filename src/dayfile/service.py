@@ -10,7 +10,7 @@ import socket
 import string
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from dayfile.accounts.administer import Administration
@@ -40,10 +40,16 @@ if TYPE_CHECKING:
 
     from dayfile.api.context import Context
     from dayfile.checks.check import Check
+    from dayfile.checks.condition import Condition
+    from dayfile.checks.measures import Measures
+    from dayfile.checks.state_metrics import StateMetrics
     from dayfile.checks.vitals import Vitals
+    from dayfile.counters import Counters
     from dayfile.delivery.transport import Transport
     from dayfile.intake.pipeline import Intake
+    from dayfile.objects.storage_probe import StorageProbe
     from dayfile.sealing.repairs import Repairs
+    from dayfile.web.metrics import Metrics
     from dayfile.work.clock_watch import ClockWatch
     from dayfile.work.presence import Presence
     from dayfile.work.wake_ups import WakeUps
@@ -126,6 +132,12 @@ class Service(contextlib.AbstractContextManager["Service"]):
         return self.overrides.storage(storage_of(self.settings, makes_folder=True))
 
     @cached_property
+    def storage_probe(self) -> StorageProbe:
+        from dayfile.objects.storage_probe import StorageProbe
+
+        return StorageProbe(self.storage, clock=self.clock, randomness=self.randomness)
+
+    @cached_property
     def authenticator(self) -> Authenticator:
         return Authenticator(self.database, key=self.key, clock=self.clock)
 
@@ -145,6 +157,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
             accounts_may_write=self.settings.accounts_may_write,
             max_body_bytes=self.settings.max_body_bytes,
             keep_dropped=self.settings.fields == "full",
+            counters=self.counters,
         )
         self._closing.callback(intake.close)
         return intake
@@ -208,6 +221,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
             transports=self._transports,
             wake_for_notices=self._wake_for_notices,
             closing=self._closing,
+            counters=self.counters,
         )
 
     def _transports(self) -> Mapping[Channel, Transport]:
@@ -238,13 +252,12 @@ class Service(contextlib.AbstractContextManager["Service"]):
         """The objects that the routes of the web application work with."""
         from dayfile.api.context import Context
         from dayfile.api.paging import PageTokens
-        from dayfile.objects.storage_probe import StorageProbe
         from dayfile.web.client_address import TrustedProxies
 
         return Context(
             database=self.database,
             storage=self.storage,
-            storage_probe=StorageProbe(self.storage, clock=self.clock, randomness=self.randomness),
+            storage_probe=self.storage_probe,
             clock=self.clock,
             randomness=self.randomness,
             authenticator=self.authenticator,
@@ -267,6 +280,8 @@ class Service(contextlib.AbstractContextManager["Service"]):
             concurrent_requests=self.settings.concurrent_requests,
             max_body_bytes=self.settings.max_body_bytes,
             vitals=self.vitals,
+            counters=self.counters,
+            metrics=self.metrics,
         )
 
     @property
@@ -306,6 +321,39 @@ class Service(contextlib.AbstractContextManager["Service"]):
             unsent_letters=self.unsent_letters,
             folders=[folder for folder in folders if folder],
         )
+
+    def condition(self, *, writes: bool) -> Condition:
+        """Return the condition of the instance; `writes` also tries whether its storage takes objects."""
+        from dayfile.checks.condition import condition_of
+
+        storage = self.storage_probe.write if writes else self.storage_probe.read
+        return condition_of(self.vitals, database=self.database.probe, storage=storage)
+
+    @cached_property
+    def counters(self) -> Counters:
+        """The counters of this process; they may be replaced before the first is used."""
+        from dayfile.counters import Counters
+
+        return Counters()
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """The metrics of the instance and of this process, or of those that count together with it."""
+        from dayfile.web.metrics import Metrics
+
+        return Metrics(self.counters, self.state_metrics)
+
+    @cached_property
+    def state_metrics(self) -> StateMetrics:
+        """The metrics that are the same in every process of the instance."""
+        from dayfile.checks.measures import measure
+        from dayfile.checks.state_metrics import StateMetrics
+
+        def measured() -> Measures:
+            with self.database.snapshot() as tx:
+                return measure(tx, now=self.clock.now())
+
+        return StateMetrics(measure=measured, look=partial(self.condition, writes=True), clock=self.clock)
 
     @cached_property
     def unsent_letters(self) -> UnsentLetters:

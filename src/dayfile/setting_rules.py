@@ -21,6 +21,8 @@ from dayfile.model.secret import InstanceKey
 from dayfile.store.database_url import full_url
 
 _PUBLIC_URL = re.compile(r"https?://[^/?#\s]+")
+_LISTENER = re.compile(r"(?P<host>[^:/\s\[\]]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})")
+_HIGHEST_PORT = 65535
 _LOCATION = re.compile(r"/(?:[A-Za-z0-9._~-]+/)+")
 
 
@@ -79,6 +81,21 @@ def public_url(given: str | None) -> str | None:
     if given is not None and not _PUBLIC_URL.fullmatch(given):
         raise ValueError("must be http:// or https:// with a host and, if need be, a port, without a path")
     return given
+
+
+def listener(given: str | None) -> str | None:
+    """Refuse what is no address with a port."""
+    if given is not None:
+        split_listener(given)
+    return given
+
+
+def split_listener(given: str) -> tuple[str, int]:
+    """Return the host and the port of an address to listen on; raises ValueError."""
+    found = _LISTENER.fullmatch(given)
+    if found is None or int(found["port"]) > _HIGHEST_PORT:
+        raise ValueError("must be an address and a port such as 127.0.0.1:9464, or [::1]:9464; port 0 picks a free one")
+    return found["host"].strip("[]"), int(found["port"])
 
 
 def accel_redirect(given: str | None, info: ValidationInfo) -> str | None:

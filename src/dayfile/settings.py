@@ -49,6 +49,11 @@ class Settings(BaseSettings):
     )
     host: Annotated[str, Field(description="Address to listen on")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="Port to listen on; 0 picks a free one")] = 8080
+    metrics_listen: Annotated[
+        str | None,
+        AfterValidator(setting_rules.listener),
+        Field(description="Address and port of a listener for metrics only, 127.0.0.1:9464; default none"),
+    ] = None
     public_url: Annotated[
         str | None,
         AfterValidator(setting_rules.public_url),

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from dayfile.clock import Clock
+from dayfile.counters import Counters
 from dayfile.delivery.bulkhead import THREADS
 from dayfile.delivery.dispatcher import Dispatcher
 from dayfile.delivery.transport import Transport
@@ -56,6 +57,7 @@ class WorkerParts:
         transports: Callable[[], Mapping[Channel, Transport]],
         wake_for_notices: Callable[[], None],
         closing: contextlib.ExitStack,
+        counters: Counters,
     ) -> None:
         """Make the parts of the worker of this name; `closing` closes those that were made."""
         self.name = name
@@ -65,6 +67,7 @@ class WorkerParts:
         self._key, self._randomness = key, randomness
         self._outbox, self._transports, self._wake_for_notices = outbox, transports, wake_for_notices
         self._closing = closing
+        self._counters = counters
 
     def worker(self, *, clock_watch: ClockWatch, intake: Intake) -> Worker:
         """Put the worker together; `intake` takes in lines that waited for their account."""
@@ -87,6 +90,7 @@ class WorkerParts:
             retention=self.retention,
             rule=self._settings.sealing_rule,
             lease=self._settings.lease,
+            counters=self._counters,
         )
 
     @cached_property
@@ -226,4 +230,5 @@ class WorkerParts:
             transports=self._transports(),
             executor=executor,
             wake=self._wake_for_notices,
+            counters=self._counters,
         )

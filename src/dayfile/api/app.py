@@ -22,6 +22,7 @@ from dayfile.api import (
     health,
     jobs,
     keys,
+    metrics,
     notices,
     records,
     reference,
@@ -46,7 +47,8 @@ from dayfile.web.login_delays import USUAL_DELAYS, DelayRule
 
 ROUTES = (
     *(exports.routes, configurations.routes, jobs.routes, downloads.routes, notices.routes),
-    *(records.routes, accounts.routes, keys.routes, health.routes, explanations.routes, reference.routes),
+    *(records.routes, accounts.routes, keys.routes, health.routes, metrics.routes),
+    *(explanations.routes, reference.routes),
 )
 
 OPERATIONS = tuple(

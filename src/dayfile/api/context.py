@@ -14,6 +14,7 @@ from dayfile.accounts.sessions import Sessions
 from dayfile.api.paging import PageTokens
 from dayfile.checks.vitals import Vitals
 from dayfile.clock import Clock
+from dayfile.counters import Counters
 from dayfile.delivery.replay import Replay
 from dayfile.delivery.ssrf import Destinations
 from dayfile.exports.configuration import Configuring
@@ -26,6 +27,7 @@ from dayfile.model.secret import Randomness
 from dayfile.objects.storage_probe import StorageProbe
 from dayfile.store.database import Database
 from dayfile.web.client_address import TrustedProxies
+from dayfile.web.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,8 @@ class Context:
     job_lifetime: timedelta  # for which a job is shown after it is over
     concurrent_requests: int  # of one account in one process; 0: any number
     vitals: Vitals  # for the operator and this machine
+    counters: Counters  # of this process
+    metrics: Metrics  # for operators' keys
     max_body_bytes: int  # of records, after decompression
 
 

@@ -18,6 +18,7 @@ from dayfile.api.concurrency import concurrency_of, concurrent_requests
 from dayfile.api.context import Context
 from dayfile.api.failed_logins import Crowded, FailedLogins
 from dayfile.api.params import check_path
+from dayfile.counters import NO_ROUTE
 from dayfile.errors import Forbidden, Invalid
 from dayfile.web.client_address import TrustedProxies
 from dayfile.web.cross_site import check_cross_site
@@ -73,7 +74,7 @@ class Edge:
         self._context = context
         self._answer = answer
         delays = LoginDelays(delay_rule, proxies=context.trusted_proxies)
-        self._failed_logins = FailedLogins(delays, rule=delay_rule, clock=context.clock)
+        self._failed_logins = FailedLogins(delays, rule=delay_rule, clock=context.clock, counters=context.counters)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -84,7 +85,7 @@ class Edge:
             await self._serve(exchange)
         finally:
             concurrency_of(scope).leave(scope)
-            exchange.log()
+            exchange.end()
 
     async def _serve(self, exchange: _Exchange) -> None:
         scope = exchange.scope
@@ -137,15 +138,15 @@ class _Exchange:
     """One request and the state of its response."""
 
     __slots__ = (
-        *("_began", "_client", "_clock", "_failed_logins", "_has_unread_body", "_path", "_receive", "_request_id"),
-        *("_send", "_sent_bytes", "outcome", "scope", "status"),
+        *("_began", "_client", "_clock", "_counters", "_failed_logins", "_has_unread_body", "_path", "_receive"),
+        *("_request_id", "_send", "_sent_bytes", "outcome", "scope", "status"),
     )
 
     def __init__(
         self, scope: Scope, receive: Receive, send: Send, *, context: Context, failed_logins: FailedLogins
     ) -> None:
         self._began = context.clock.monotonic()
-        self._clock = context.clock
+        self._clock, self._counters = context.clock, context.counters
         self._request_id = "RQ" + context.randomness.hex(32)
         self._path: str = scope["path"]
         self._failed_logins = failed_logins
@@ -185,14 +186,16 @@ class _Exchange:
             self._sent_bytes += len(message.get("body", b""))
         await self._send(message)
 
-    def log(self) -> None:
-        """Log this request in one line, without its query, which may hold a signature, and without its body."""
+    def end(self) -> None:
+        """Count this request, and log it in one line without its query, which may hold a signature, and its body."""
         state: dict[str, Any] = self.scope["state"]
         error = state.get("error")
         failed = error is not None and (
             self.outcome == CUT_OFF
             or (self.outcome == ANSWERED and (self.status is None or self.status >= _SERVER_ERROR))
         )
+        seconds = self._clock.monotonic() - self._began
+        self._count(seconds, error=error if failed else None)
         tell = _log.error if failed else _log.info
         tell(
             "request",
@@ -201,13 +204,19 @@ class _Exchange:
             status=self.status,
             code=state.get("code"),
             outcome=self.outcome,
-            duration_ms=round((self._clock.monotonic() - self._began) * 1000, 3),
+            duration_ms=round(seconds * 1000, 3),
             sent_bytes=self._sent_bytes,
             caller=state.get("caller"),
             client=self._client,
             request_id=self._request_id,
             **({"exc_info": error} if failed else {}),
         )
+
+    def _count(self, seconds: float, *, error: Exception | None) -> None:
+        route = self.scope.get("route", NO_ROUTE)
+        self._counters.answered(method=self.scope["method"], route=route, status=self.status, seconds=seconds)
+        if error is not None:
+            self._counters.failed(error)
 
     def _headers(self) -> list[tuple[bytes, bytes]]:
         duration = f"{self._clock.monotonic() - self._began:.3f}"

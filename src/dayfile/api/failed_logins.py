@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
 from dayfile.clock import Clock
+from dayfile.counters import Counters
 from dayfile.errors import TooManyRequests
 from dayfile.web.basic import FAILED_LOGIN
 from dayfile.web.login_delays import DelayRule, LoginDelays
@@ -36,10 +37,11 @@ class Crowded(Exception):
 class FailedLogins:
     """The delays of responses, which occupy no threads. Belongs to one event loop."""
 
-    def __init__(self, delays: LoginDelays, *, rule: DelayRule, clock: Clock) -> None:
+    def __init__(self, delays: LoginDelays, *, rule: DelayRule, clock: Clock, counters: Counters) -> None:
         self._delays = delays
         self._rule = rule
         self._clock = clock
+        self._counters = counters
         self._held_back = 0
 
     async def settle(self, scope: Scope, *, gone: Callable[[], Awaitable[None]]) -> None:
@@ -56,6 +58,7 @@ class FailedLogins:
 
     async def _hold_back(self, username: str, scope: Scope, gone: Callable[[], Awaitable[None]]) -> None:
         state = scope["state"]
+        self._counters.login_failed()
         failed = self._delays.fail(username, client=state["client"], now=self._clock.monotonic())
         is_crowded = failed.seconds > 0 and self._held_back >= self._rule.most_delayed
         _log.warning(

@@ -91,7 +91,7 @@ class Dispatch:
                 continue
             match, found = route.matches(scope)
             if match is Match.FULL:
-                scope.update(found)
+                scope.update(found, route=route.path.replace(_TAKES_SLASHES, "}"))
                 await route.app(scope, receive, send)
                 return
             is_known = True

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from dayfile.checks.clock_state import clock_state
 from dayfile.checks.overdue import Overdue
@@ -25,6 +25,9 @@ from dayfile.store.database import Database
 LOW_SHARE: Final = 0.10
 LOW_BYTES: Final = 50 * 10**9
 """A disk is low when less than both is free: a tenth of a large one lasts for long."""
+
+FAILING_FOR: Final = timedelta(minutes=15)
+"""Age of a notice that fails from which on it is no passing trouble."""
 
 SCARCE_SHARE: Final = 0.03
 SCARCE_BYTES: Final = 10 * 10**9
@@ -46,7 +49,7 @@ class Sign:
     name: str
     level: Level
     text: str
-    facts: Mapping[str, object] = field(default_factory=dict)  # as JSON has them
+    facts: Mapping[str, Any] = field(default_factory=dict)  # as JSON has them
 
 
 class Vitals:
@@ -69,7 +72,15 @@ class Vitals:
 
     def signs(self) -> list[Sign]:
         """Return all signs; raises Transient when the state database is away."""
-        return [self._workers(), self._work(), self.space(), self._letters(), self._clock_sign(), self._damages()]
+        return [
+            self._workers(),
+            self._work(),
+            self.space(),
+            self._notices(),
+            self._letters(),
+            self._clock_sign(),
+            self._damages(),
+        ]
 
     def space(self) -> Sign:
         """Return the free space, which needs no database."""
@@ -116,6 +127,23 @@ class Vitals:
             return Sign(name="work", level=Level.OK, text="nothing is overdue", facts=facts)
         text = f"{late.total():,} overdue: see `dayfile check`"
         return Sign(name="work", level=Level.BAD, text=text, facts=facts)
+
+    def _notices(self) -> Sign:
+        now = self._clock.now()
+        with self._database.snapshot() as tx:
+            failing = tx.lanes.failing()
+        notices, lanes = sum(one.notices for one in failing), sum(one.lanes for one in failing)
+        facts = {"failing": notices, "receivers": lanes}
+        if not failing:
+            return Sign(name="notices", level=Level.OK, text="none fails", facts=facts)
+        since = min(one.since for one in failing)
+        text = f"{notices:,} {'fails' if notices == 1 else 'fail'}, since {since:%Y-%m-%d %H:%M} UTC"
+        # One receiver that is down is its owner's trouble. Where most are, the way out of here is blocked.
+        blocked = [one.channel.value for one in failing if one.are_most and now - one.since >= FAILING_FOR]
+        if not blocked:
+            return Sign(name="notices", level=Level.OK, text=f"{text}: most others arrive", facts=facts)
+        text += f", and few others arrive by {' or '.join(blocked)}: see `dayfile notices list --state pending`"
+        return Sign(name="notices", level=Level.WARNING, text=text, facts=facts)
 
     def _letters(self) -> Sign:
         count = self._unsent_letters.count()

@@ -12,15 +12,18 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from dayfile.cli.open_files import open_files
 from dayfile.cli.signals import Stop
 from dayfile.console.page import console_page
 from dayfile.errors import Unusable
 from dayfile.service import Service
+from dayfile.web.client_address import TrustedProxies
 from dayfile.web.limits import Limits
 from dayfile.web.protocol import bounded_http
 
@@ -30,27 +33,35 @@ _SWITCH_SECONDS = (
 _FINISH_SECONDS = 30  # for running responses; a download that is cut off is resumed by its client
 
 _REASONS: Final[dict[int, str]] = {
-    errno.EADDRINUSE: "another process listens there. Stop it, or choose another port with --port or DAYFILE_PORT "
-    "(0 picks a free one)",
+    errno.EADDRINUSE: "another process listens there. Stop it, or choose another port with {port} (0 picks a free one)",
     errno.EACCES: "this user may not listen there: ports below 1024 need privileges. Choose one above",
-    errno.EADDRNOTAVAIL: "this machine has no such address. Choose one of its own with --host or DAYFILE_HOST "
-    "(0.0.0.0 stands for all)",
+    errno.EADDRNOTAVAIL: "this machine has no such address. Choose one of its own with {host} (0.0.0.0 stands for all)",
 }
 
 
-def listen(host: str, port: int, *, backlog: int = 1024) -> socket.socket:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The settings with which an operator chooses where to listen, for messages."""
+
+    host: str = "DAYFILE_HOST"
+    host_or_option: str = "--host or DAYFILE_HOST"
+    port: str = "--port or DAYFILE_PORT"
+
+
+def listen(host: str, port: int, *, backlog: int = 1024, chosen: Chosen = Chosen()) -> socket.socket:
     """Return a listening socket; up to `backlog` connections wait to be accepted.
 
-    Raises Unusable, which says what to do.
+    Raises Unusable, which says what to do with the settings that chose the address.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except socket.gaierror as error:
-        raise Unusable(f"cannot listen on {host!r}: it is not an address of this machine (DAYFILE_HOST)") from error
+        raise Unusable(f"cannot listen on {host!r}: it is not an address of this machine ({chosen.host})") from error
     try:
         return socket.create_server(address[:2], family=family, backlog=backlog)
     except OSError as error:
         reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
+        reason = reason.replace("{port}", chosen.port).replace("{host}", chosen.host_or_option)
         raise Unusable(f"cannot listen on {host}:{port}: {reason}") from error
 
 
@@ -58,7 +69,9 @@ def answer(
     service: Service, listening: socket.socket, *, stop: Stop, with_worker: bool, on_ready: Callable[[], None]
 ) -> None:
     """Serve HTTP on a socket that listens already, until told to stop; with a worker, also work."""
-    server = _Server(service, listening, stop=stop)
+    limits = Limits.within(open_files())
+    app = service.api(pages=console_page(service.context))
+    server = HttpServer(app, listening, limits=limits, proxies=service.context.trusted_proxies, stop=stop)
     with _woken(service):
         server.start()
         if with_worker:
@@ -103,14 +116,15 @@ def _stop_working(service: Service) -> None:
     service.presence.stop()
 
 
-class _Server:
-    """The HTTP server of an instance."""
+class HttpServer:
+    """An HTTP server in a thread of its own, which tells `stop` when it ends."""
 
-    def __init__(self, service: Service, listening: socket.socket, *, stop: Stop) -> None:
-        limits = Limits.within(open_files())
+    def __init__(
+        self, app: ASGIApp, listening: socket.socket, *, limits: Limits, proxies: TrustedProxies | None, stop: Stop
+    ) -> None:
         config = uvicorn.Config(
-            service.api(pages=console_page(service.context)),
-            http=bounded_http(limits, proxies=service.context.trusted_proxies),  # type: ignore[arg-type]  # a factory works like a class
+            app,
+            http=bounded_http(limits, proxies=proxies),  # type: ignore[arg-type]  # a factory works like a class
             ws="none",
             backlog=limits.backlog,
             log_config=None,  # the app logs one line per request itself

@@ -7,18 +7,23 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Semaphore
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
 
 from dayfile.cli.http_server import answer, work
 from dayfile.cli.logs import log_everything
+from dayfile.cli.metrics_server import counters_folder, metrics_served
 from dayfile.cli.signals import Stop, told_by_signals
+from dayfile.counters import Counters, CountersOfOthers
 from dayfile.errors import Unusable
 from dayfile.service import Service
 from dayfile.settings import Settings
+from dayfile.web.metrics import Metrics
 
 log = structlog.get_logger()
 
@@ -31,35 +36,60 @@ class Processes:
     """The supervisor of `answering` HTTP processes and, with `with_worker`, one worker process."""
 
     def __init__(self, settings: Settings, listening: socket.socket, *, answering: int, with_worker: bool) -> None:
-        self._ready = _SPAWN.Semaphore(0)
+        self._settings = settings
+        self._listening = listening
         self._answering = answering
-        self._members = [_Member("http", _answer, settings, listening, self._ready) for _ in range(answering)]
-        if with_worker:
-            self._members.append(_Member("worker", _work, settings))
+        self._with_worker = with_worker
+        self._ready = _SPAWN.Semaphore(0)
 
-    def run(self, stop: Stop, *, on_ready: Callable[[], None]) -> None:
-        """Start the processes and keep them running until told to stop; raises Unusable if they do not start."""
-        for member in self._members:
-            member.start()
-        try:
-            if self._all_started(stop):
-                on_ready()
-            while not stop.wait(_LOOK_SECONDS):
-                for member in self._members:
-                    member.restart_if_dead()
-        finally:
-            for member in self._members:
-                member.tell()
-            for member in self._members:
-                member.join()
+    def run(self, stop: Stop, *, on_ready: Callable[[], None], for_metrics: socket.socket | None = None) -> None:
+        """Start the processes and keep them running until told to stop; raises Unusable if they do not start.
 
-    def _all_started(self, stop: Stop) -> bool:
+        Answers on the socket for metrics what all of them have counted.
+        """
+        with counters_folder() as counters, self._metrics_served(for_metrics, counters, stop=stop):
+            members = self._members(counters)
+            for member in members:
+                member.start()
+            try:
+                if self._all_started(members, stop):
+                    on_ready()
+                while not stop.wait(_LOOK_SECONDS):
+                    for member in members:
+                        member.restart_if_dead()
+            finally:
+                for member in members:
+                    member.tell()
+                for member in members:
+                    member.join()
+
+    def _members(self, counters: Path) -> list[_Member]:
+        # A process that takes the place of another one goes on with its counts: its name is that of the place.
+        members = [
+            _Member("http", _answer, self._settings, self._listening, self._ready, Place(counters, f"http-{number}"))
+            for number in range(self._answering)
+        ]
+        if self._with_worker:
+            members.append(_Member("worker", _work, self._settings, Place(counters, "worker")))
+        return members
+
+    @contextmanager
+    def _metrics_served(self, listening: socket.socket | None, counters: Path, *, stop: Stop) -> Iterator[None]:
+        if listening is None:
+            yield
+            return
+        with Service.find(self._settings) as service:
+            service.metrics = Metrics(CountersOfOthers(counters), service.state_metrics)
+            with metrics_served(service, listening, stop=stop):
+                yield
+
+    def _all_started(self, members: list[_Member], stop: Stop) -> bool:
         """Wait until every HTTP process answers; False if told to stop before."""
         for _ in range(self._answering):
             while not self._ready.acquire(timeout=_LOOK_SECONDS):
                 if stop.wait(0):
                     return False
-                if not all(member.is_alive for member in self._members):
+                if not all(member.is_alive for member in members):
                     raise Unusable("a process of the server ended before it was ready: see its log")
         return True
 
@@ -97,15 +127,29 @@ class _Member:
         return _SPAWN.Process(target=self._run, args=self._arguments, name=self._name)
 
 
-def _answer(settings: Settings, listening: socket.socket, ready: Semaphore) -> None:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The place of a process among the others: the folder of all counters, and its name there."""
+
+    folder: Path
+    name: str
+
+    def counters(self) -> Counters:
+        """Return the counters of the process that has this place."""
+        return Counters(folder=self.folder, member=self.name)
+
+
+def _answer(settings: Settings, listening: socket.socket, ready: Semaphore, place: Place) -> None:
     log_everything()
     with _told_to_stop() as stop, Service.open(settings) as service:
+        service.counters = place.counters()
         answer(service, listening, stop=stop, with_worker=False, on_ready=ready.release)
 
 
-def _work(settings: Settings) -> None:
+def _work(settings: Settings, place: Place) -> None:
     log_everything()
     with _told_to_stop() as stop, Service.open(settings) as service:
+        service.counters = place.counters()
         work(service, stop=stop)
 
 

@@ -14,6 +14,7 @@ from dayfile.errors import Absent
 
 if TYPE_CHECKING:
     from dayfile.cli.terminal import Screen
+    from dayfile.service import Service
     from dayfile.settings import Settings
 
 
@@ -89,51 +90,63 @@ def serve(
     """Run the server and a worker until stopped. Prints one line with the address when it is ready."""
     from dayfile.cli.http_server import answer, listen
     from dayfile.cli.logs import log_everything
+    from dayfile.cli.metrics_server import metrics_served, metrics_socket
     from dayfile.cli.open_files import open_files, raise_open_files
-    from dayfile.cli.operator import note_start
     from dayfile.cli.processes import Processes
     from dayfile.cli.signals import told_by_signals
     from dayfile.service import Service
     from dayfile.web.limits import Limits
 
-    given = {"host": host, "port": port}
-    settings = instance.read_settings(
-        screen_of(ctx), **{name: value for name, value in given.items() if value is not None}
-    )
+    settings = _settings_with(screen_of(ctx), host=host, port=port)
     log_everything()
     raise_open_files()
     backlog = Limits.within(open_files()).backlog
-    with told_by_signals() as stop, listen(settings.host, settings.port, backlog=backlog) as listening:
+    with (
+        told_by_signals() as stop,
+        listen(settings.host, settings.port, backlog=backlog) as listening,
+        metrics_socket(settings) as for_metrics,
+    ):
         # Port 0 has been resolved by now, and URLs need the actual port.
         settings = settings.model_copy(update={"port": listening.getsockname()[1]})
         on_ready = partial(_tell_ready, screen_of(ctx), settings)
         with Service.open(settings) as service:
-            instance.tell_closed(service)
-            instance.warn_of_exposed(screen_of(ctx), service)
-            note_start(service, "server")
+            _begin(screen_of(ctx), service, "server")
             if processes == 1:
-                answer(service, listening, stop=stop, with_worker=not no_worker, on_ready=on_ready)
+                with metrics_served(service, for_metrics, stop=stop):
+                    answer(service, listening, stop=stop, with_worker=not no_worker, on_ready=on_ready)
                 return
         # The instance was created and checked above; each process opens it for itself.
-        Processes(settings, listening, answering=processes, with_worker=not no_worker).run(stop, on_ready=on_ready)
+        running = Processes(settings, listening, answering=processes, with_worker=not no_worker)
+        running.run(stop, on_ready=on_ready, for_metrics=for_metrics)
+
+
+def _begin(screen: Screen, service: Service, what: str) -> None:
+    from dayfile.cli.operator import note_start
+
+    instance.tell_closed(service)
+    instance.warn_of_exposed(screen, service)
+    note_start(service, what)
+
+
+def _settings_with(screen: Screen, **given: object) -> Settings:
+    return instance.read_settings(screen, **{name: value for name, value in given.items() if value is not None})
 
 
 def work(ctx: typer.Context) -> None:
     """Run a worker without a server, until stopped: it seals, exports, delivers and sweeps. There may be several."""
     from dayfile.cli import http_server
     from dayfile.cli.logs import log_everything
-    from dayfile.cli.operator import note_start
+    from dayfile.cli.metrics_server import metrics_served, metrics_socket
     from dayfile.cli.signals import told_by_signals
     from dayfile.service import Service
 
     settings = instance.read_settings(screen_of(ctx))
     log_everything()
-    with told_by_signals() as stop, Service.open(settings) as service:
-        instance.tell_closed(service)
-        instance.warn_of_exposed(screen_of(ctx), service)
-        note_start(service, "worker")
+    with told_by_signals() as stop, metrics_socket(settings) as for_metrics, Service.open(settings) as service:
+        _begin(screen_of(ctx), service, "worker")
         screen_of(ctx).line(f"Dayfile {__version__} works on {settings.place}")
-        http_server.work(service, stop=stop)
+        with metrics_served(service, for_metrics, stop=stop):
+            http_server.work(service, stop=stop)
 
 
 def _tell_ready(screen: Screen, settings: Settings) -> None:

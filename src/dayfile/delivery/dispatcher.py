@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from dayfile.clock import Clock
+from dayfile.counters import Counters
 from dayfile.delivery.bulkhead import Bulkhead
 from dayfile.delivery.transport import Transport, credentials_of
 from dayfile.errors import DayfileError, LostClaim, Transient
@@ -50,7 +51,9 @@ class Dispatcher:
         transports: Mapping[Channel, Transport],
         executor: Executor,
         wake: Callable[[], None],
+        counters: Counters | None = None,
     ) -> None:
+        self._counters = counters or Counters()
         self._database = database
         self._worker = worker
         self._clock = clock
@@ -144,6 +147,7 @@ class Dispatcher:
             return None
         except LostClaim as error:
             log.warning("notice.claim_lost", event_sid=turn.notice.sid, error=str(error))
+            self._counters.claim_lost("notice")
         except Exception:
             log.exception("notice.record_failed", event_sid=turn.notice.sid)
         else:
@@ -182,6 +186,7 @@ class Dispatcher:
 
         following = self._database.run(conclude)
         outcome = conclusion.outcome
+        self._counters.attempted(turn.key.channel, outcome.result)
         log.info(
             "notice.attempted",
             event_sid=turn.notice.sid,
@@ -204,6 +209,7 @@ class Dispatcher:
                 self._conclude(turn, conclusion, goes_on=False)
             except LostClaim as error:
                 log.warning("notice.claim_lost", event_sid=turn.notice.sid, error=str(error))
+                self._counters.claim_lost("notice")
             except Transient:
                 raise
             except Exception:

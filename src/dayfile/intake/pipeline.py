@@ -20,12 +20,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from dayfile.clock import Clock
+from dayfile.counters import Counters
 from dayfile.files.storage import Storage
 from dayfile.intake.authorization import Authorization, Gate
 from dayfile.intake.batch import Batch
 from dayfile.intake.batch_reader import PART_BYTES, BatchReader, LatestTime
 from dayfile.intake.body import Compression, read_lines
-from dayfile.intake.group_commit import BatchCommit, BatchQueue
+from dayfile.intake.group_commit import BatchCommit, BatchQueue, Commit
 from dayfile.intake.idempotency import Fingerprint, IdempotencyKey, IdempotencyKeys, KeyedBody, repeated
 from dayfile.intake.lines import Lines
 from dayfile.intake.rejections import RejectionWriter
@@ -78,6 +79,7 @@ class Intake:
         max_body_bytes: int,
         keep_dropped: bool = False,
         part_bytes: int = PART_BYTES,
+        counters: Counters | None = None,
     ) -> None:
         """Bound a body after decompression by `max_body_bytes`; `keep_dropped` keeps fields that an export drops."""
         self._max_body_bytes = max_body_bytes
@@ -98,9 +100,8 @@ class Intake:
             writer.give_up(batch.segments)
             rejections.give_up(batch.refused_upload)
 
-        self._queue = BatchQueue(
-            BatchCommit(database, writer=writer, clock=clock).commit, keys=self._keys, give_up=give_up
-        )
+        commit = _counted(BatchCommit(database, writer=writer, clock=clock).commit, counters or Counters())
+        self._queue = BatchQueue(commit, keys=self._keys, give_up=give_up)
         self._retries = Retries(database, self._authorization.operators_gate, self._reader, commit=self._queue.submit)
 
     def authorize(self, caller: Caller) -> None:
@@ -213,6 +214,17 @@ class Intake:
         batches = [batch for batch in read if isinstance(batch, Batch)]
         answers = iter(self._queue.submit_all(batches))
         return [next(answers) if isinstance(one, Batch) else one for one in read]
+
+
+def _counted(commit: Commit, counters: Counters) -> Commit:
+    """Return a commit that counts what it has made durable."""
+
+    def commit_and_count(batches: Sequence[Batch]) -> None:
+        commit(batches)
+        for batch in batches:
+            counters.took(batch.resource_type, accepted=batch.receipt.accepted, rejected=batch.receipt.rejected)
+
+    return commit_and_count
 
 
 def _chunk_key(digest: str) -> IdempotencyKey:

@@ -142,6 +142,11 @@ class Jobs:
         query = select(func.count()).select_from(table).where(table.c.over_at.is_(None))
         return self._connection.execute(query).scalar_one()
 
+    def oldest_unfinished(self) -> datetime | None:
+        """Return when the first job in the queue was submitted; None if there is none."""
+        query = select(table.c.submitted_at).where(table.c.over_at.is_(None)).order_by(table.c.submit_number).limit(1)
+        return self._connection.execute(query).scalar_one_or_none()
+
     def worked(self, *, since: datetime, limit: int) -> list[Stretch]:
         """Return the work times of days of any job that were finished since then, at most the last `limit` of them."""
         rows = _WORKED.rows(self._connection, since=since, limit=limit)

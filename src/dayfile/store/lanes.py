@@ -45,6 +45,17 @@ class Conclusion:
     lane: LaneVerdict
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailingLanes:
+    """The lanes of one channel whose last attempt has failed and that are to be attempted again, counted."""
+
+    channel: Channel
+    lanes: int
+    notices: int  # of them, that have been attempted in vain
+    since: datetime  # when the first of these notices was written
+    are_most: bool  # fewer lanes of this channel were told their last notice
+
+
 class Lanes:
     """The lanes, within one transaction."""
 
@@ -149,6 +160,38 @@ class Lanes:
             (LaneKey(account=row.account, channel=Channel(row.channel), host=row.host), row.due_at)
             for row in self._connection.execute(query)
         ]
+
+    def waiting_since(self, *, now: datetime) -> datetime | None:
+        """Return from when on the lane that is due and waits longest could have been claimed; None if none is due."""
+        query = select(func.min(table.c.due_at)).where(table.c.due_at <= now)
+        since: datetime | None = self._connection.execute(query).scalar_one()
+        return since
+
+    def failing(self) -> list[FailingLanes]:
+        """Return the lanes that fail, by channel; channels of which none does are left out."""
+        tried = notice.c.lane_id == table.c.id, notice.c.state == NoticeState.PENDING.value, notice.c.attempts > 0
+        lanes, notices = func.count(table.c.id.distinct()), func.count()
+        query = (
+            select(table.c.channel, lanes, notices, func.min(notice.c.created_at))
+            .where(table.c.due_at.is_not(None), table.c.failures > 0, *tried)
+            .group_by(table.c.channel)
+        )
+        return [
+            FailingLanes(
+                channel=Channel(channel),
+                lanes=count,
+                notices=notices,
+                since=since,
+                are_most=self._answering(channel, limit=count) < count,
+            )
+            for channel, count, notices, since in self._connection.execute(query).all()
+        ]
+
+    def _answering(self, channel: str, *, limit: int) -> int:
+        """Return the number of lanes of a channel whose last attempt has not failed, or the limit if there are more."""
+        told = table.c.channel == channel, table.c.failures == 0, table.c.health != LaneHealth.NEW.value
+        some = select(table.c.id).where(*told).limit(limit).subquery()
+        return self._connection.execute(select(func.count()).select_from(some)).scalar_one()
 
     def _hold(self, turn: Turn, verdict: LaneVerdict, *, leased_until: datetime | None) -> None:
         held = update(table).where(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, delete, literal, select, update
+from sqlalchemy import Connection, Row, case, delete, func, literal, select, update
 from sqlalchemy.sql import ColumnElement
 
 from dayfile.errors import NotFound
@@ -113,6 +113,11 @@ class Notices:
             return [read_notice(row) for row in rows]
         query = query.where(table.c.number > after).order_by(table.c.number)
         return [read_notice(row) for row in self._connection.execute(query)][::-1]
+
+    def pending(self) -> int:
+        """Return the number of notices that are to be told."""
+        query = select(func.count()).select_from(table).where(table.c.state == NoticeState.PENDING.value)
+        return self._connection.execute(query).scalar_one()
 
     def replay(self, sid: EventSid, *, now: datetime) -> None:
         """Make a notice due now, even if its host rests: one that has ended begins anew, a pending one goes on."""

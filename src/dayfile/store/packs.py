@@ -59,6 +59,20 @@ class Move:
     new_offset: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackTotals:
+    """All packs of committed seals, counted."""
+
+    packs: int
+    size_bytes: int
+    live_bytes: int
+
+    @property
+    def dead_bytes(self) -> int:
+        """The number of bytes of files whose rows were forgotten, until their packs are rewritten."""
+        return self.size_bytes - self.live_bytes
+
+
 class Packs:
     """The packs, within one transaction."""
 
@@ -136,6 +150,13 @@ class Packs:
         query = select(func.count()).select_from(table)
         due = table.c.state == LIVE, table.c.live_bytes * 2 <= table.c.size_bytes, _is_rested(now)
         return self._connection.execute(query.where(*due)).scalar_one()
+
+    def totals(self) -> PackTotals:
+        """Return the number of packs and of their bytes."""
+        sizes = (func.coalesce(func.sum(column), 0) for column in (table.c.size_bytes, table.c.live_bytes))
+        query = select(func.count(), *sizes).where(table.c.state == LIVE)
+        packs, size_bytes, live_bytes = self._connection.execute(query).one()
+        return PackTotals(packs=packs, size_bytes=int(size_bytes), live_bytes=int(live_bytes))
 
     def rest(self, pack_id: int, *, until: datetime) -> None:
         """Leave a pack as it is until then."""

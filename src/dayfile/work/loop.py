@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from dayfile.clock import Clock
+from dayfile.counters import Counters
 from dayfile.errors import Transient
 
 log = structlog.get_logger()
@@ -25,9 +26,10 @@ TROUBLE_SECONDS = 5.0
 class Loop:
     """A thread that runs its steps in turn, over and over, until it is stopped."""
 
-    def __init__(self, name: str, steps: Steps, *, clock: Clock) -> None:
+    def __init__(self, name: str, steps: Steps, *, clock: Clock, counters: Counters | None = None) -> None:
         self._steps = steps
         self._clock = clock
+        self._counters = counters or Counters()
         self._resting: dict[str, float] = {}
         self._stop = threading.Event()
         self._wake = threading.Event()
@@ -65,12 +67,18 @@ class Loop:
         if self._stop.is_set() or self._clock.monotonic() < self._resting.get(name, 0.0):
             return False
         try:
-            return step()
+            has_done = step()
         except Transient as error:
             log.warning("worker.waiting", loop=self._thread.name, step=name, reason=str(error))
-        except Exception:
+            self._counters.failed(error)
+        except Exception as error:
             # A bug in one step must neither end the loop nor keep the other steps from running.
             log.exception("worker.step_failed", loop=self._thread.name, step=name)
+            self._counters.failed(error)
+        else:
+            if has_done:
+                self._counters.stepped(name)
+            return has_done
         self._resting[name] = self._clock.monotonic() + TROUBLE_SECONDS
         return False
 

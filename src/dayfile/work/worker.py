@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
 from dayfile.clock import Clock
+from dayfile.counters import Counters
 from dayfile.delivery.dispatcher import Dispatcher
 from dayfile.errors import DatabaseUnavailable, LostClaim, Transient
 from dayfile.exports.daily import DailyExports
@@ -75,13 +77,13 @@ class Worker:
         retention: Retention,
         rule: SealingRule,
         lease: timedelta,
+        counters: Counters,
     ) -> None:
-        self.name, self._rule, self._lease, self._database, self._clock = name, rule, lease, database, clock
+        self.name, self._rule, self._lease, self._database = name, rule, lease, database
+        self._clock, self._counters = clock, counters
         self._sealing, self._job_queue, self._publishing, self._dispatcher = sealing, job_queue, publishing, dispatcher
-        self._resting: dict[tuple[ResourceType, Day], float] = {}  # on the monotonic clock
         self._clock_steps, self._daily_steps = {"clock": clock_watch.step}, {"daily exports": daily.step}
         self._notices_steps, self._scrub_steps = {"notices": dispatcher.step}, {"scrub": scrub.step}
-        self._jobs_steps: Steps = {"lost workers": self._take_back, "jobs": self._work_on_a_job}
         self._days_steps: Steps = {
             "opening": self.open_days,
             "rejections": pending_accounts.step,
@@ -96,13 +98,15 @@ class Worker:
         self._make_loops()
 
     def _make_loops(self) -> None:
-        clock = self._clock
-        self._jobs_loop = Loop("jobs", self._jobs_steps, clock=clock)
-        self._daily_loop = Loop("daily", self._daily_steps, clock=clock)
-        self._notices_loop = Loop("notices", self._notices_steps, clock=clock)
-        self._days_loop = Loop("days", self._days_steps, clock=clock)
-        clock_loop = Loop("clock", self._clock_steps, clock=clock)
-        scrub_loop = Loop("scrub", self._scrub_steps, clock=clock)
+        self._jobs_steps: Steps = {"lost workers": self._take_back, "jobs": self._work_on_a_job}
+        self._resting: dict[tuple[ResourceType, Day], float] = {}  # on the monotonic clock
+        loop = partial(Loop, clock=self._clock, counters=self._counters)
+        self._jobs_loop = loop("jobs", self._jobs_steps)
+        self._daily_loop = loop("daily", self._daily_steps)
+        self._notices_loop = loop("notices", self._notices_steps)
+        self._days_loop = loop("days", self._days_steps)
+        clock_loop = loop("clock", self._clock_steps)
+        scrub_loop = loop("scrub", self._scrub_steps)
         self._loops = (clock_loop, self._jobs_loop, self._daily_loop, self._days_loop, self._notices_loop, scrub_loop)
 
     def start(self) -> None:
@@ -184,9 +188,11 @@ class Worker:
         claim = self._sealing.claim(resource_type, day, worker=self.name)
         if claim is None:
             return None
+        began = self._clock.monotonic()
         try:
             with KeptLease(lambda: self._sealing.extend(claim), lease=self._lease, clock=self._clock):
                 outcome = self._sealing.seal(claim)
+            self._counters.sealed(resource_type, lines=outcome.lines, seconds=self._clock.monotonic() - began)
             self._daily_loop.wake()  # if it was the first seal of the day
             with suppress(Transient):  # otherwise a step writes it later
                 self._sealing.write_markers()
@@ -228,6 +234,7 @@ class Worker:
                 self._work_on(claim)
             except LostClaim as error:
                 log.warning("job_day.claim_lost", job=claim.job.sid, error=str(error))
+                self._counters.claim_lost("job")
         return True
 
     def _work_on(self, claim: Claim) -> None:
@@ -255,11 +262,13 @@ class Worker:
             raise
         except Exception as error:
             log.exception("job_day.failed", job=claim.job.sid, day=str(day))
+            self._counters.failed(error)
             self._job_queue.fail(claim, [day], error=f"{type(error).__name__}: {error}")
 
     def _wait_or_fail(self, claim: Claim, days: list[Day], error: Transient) -> None:
         """Hand days back without counting an attempt until BLAMELESS_FOR after submission; later count it as failed."""
         log.warning("job_day.waiting", job=claim.job.sid, days=len(days), reason=str(error))
+        self._counters.failed(error)
         reading = self._clock.reading()
         with self._database.snapshot() as tx:
             surely = tx.clock_marks.trust(reading).surely
@@ -286,10 +295,13 @@ class Worker:
             raise  # it concerns all days
         except Transient as error:
             log.warning("day.waiting", resource_type=resource_type.name, day=str(day), reason=str(error))
+            self._counters.failed(error)
             rests_for = AWAY_DELAY
         except LostClaim as error:
             log.warning("day.claim_lost", resource_type=resource_type.name, day=str(day), error=str(error))
-        except Exception:
+            self._counters.claim_lost("seal")
+        except Exception as error:
             log.exception("day.seal_failed", resource_type=resource_type.name, day=str(day))
+            self._counters.failed(error)
         self._resting[resource_type, day] = self._clock.monotonic() + rests_for.total_seconds()
         return False
