@@ -329,6 +329,13 @@ class Service(contextlib.AbstractContextManager["Service"]):
         storage = self.storage_probe.write if writes else self.storage_probe.read
         return condition_of(self.vitals, database=self.database.probe, storage=storage)
 
+    def measures(self) -> Measures:
+        """Return how much waits, and for how long."""
+        from dayfile.checks.measures import measure
+
+        with self.database.snapshot() as tx:
+            return measure(tx, now=self.clock.now())
+
     @cached_property
     def counters(self) -> Counters:
         """The counters of this process; they may be replaced before the first is used."""
@@ -346,14 +353,9 @@ class Service(contextlib.AbstractContextManager["Service"]):
     @cached_property
     def state_metrics(self) -> StateMetrics:
         """The metrics that are the same in every process of the instance."""
-        from dayfile.checks.measures import measure
         from dayfile.checks.state_metrics import StateMetrics
 
-        def measured() -> Measures:
-            with self.database.snapshot() as tx:
-                return measure(tx, now=self.clock.now())
-
-        return StateMetrics(measure=measured, look=partial(self.condition, writes=True), clock=self.clock)
+        return StateMetrics(measure=self.measures, look=partial(self.condition, writes=True), clock=self.clock)
 
     @cached_property
     def unsent_letters(self) -> UnsentLetters:

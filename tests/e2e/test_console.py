@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -22,7 +22,7 @@ from dayfile.checks.vitals import Vitals
 from dayfile.clock import Clock
 from dayfile.console.page import console_page
 from dayfile.errors import StorageUnavailable
-from dayfile.files.storage import LocalStorage, Storage
+from dayfile.files.storage import Bytes, LocalStorage, Storage
 from dayfile.model.credential import Scope
 from dayfile.model.damage import damaged_file
 from dayfile.model.day import Day, DayRange, last_custom_day
@@ -258,6 +258,9 @@ class _Away(LocalStorage):
     """A storage that is not there."""
 
     def scan(self, prefix: str) -> Iterator[str]:
+        raise StorageUnavailable("the storage folder /secret/place does not answer")
+
+    def put(self, key: str, chunks: Iterable[Bytes]) -> int:
         raise StorageUnavailable("the storage folder /secret/place does not answer")
 
 

@@ -16,7 +16,7 @@ from dayfile.api.openapi.parameters import in_query
 from dayfile.api.openapi.schema import text
 from dayfile.api.responses import json_response, members_response
 from dayfile.api.routes import Routes
-from dayfile.checks.vitals import Level
+from dayfile.checks.condition import condition_of
 from dayfile.errors import Transient
 from dayfile.web.audience import Audience, stranger, visitor_of
 
@@ -54,8 +54,6 @@ class ReadinessBody(Body, frozen=True, kw_only=True):
         | UnsetType
     ) = UNSET
 
-
-_STATUSES: Final = {Level.OK: "ok", Level.WARNING: "warning", Level.BAD: "bad"}
 
 _ALIVE: Final = json_response(HealthBody(status="ok"))
 
@@ -102,9 +100,9 @@ def ready(request: Request) -> Response:
     asks must not take away servers that answer.
     """
     context = context_of(request)
-    readiness: Readiness = request.app.state.readiness
     if _is_verbose(request) and _may_see_more(request, context):
-        return _verbose(context, readiness)
+        return _verbose(context)
+    readiness: Readiness = request.app.state.readiness
     readiness.check(context)
     return json_response(ReadinessBody(status="ok"))
 
@@ -121,25 +119,13 @@ def _may_see_more(request: Request, context: Context) -> bool:
     return visitor.audience >= Audience.THIS_MACHINE
 
 
-def _verbose(context: Context, readiness: Readiness) -> Response:
-    trouble: str | None = None
-    try:
-        readiness.check(context)
-    except Transient as error:
-        trouble = str(error)
-    try:
-        signs = context.vitals.signs()
-    except Transient:  # the database is away, which `trouble` says
-        signs = [context.vitals.space()]
-    worst = max(sign.level for sign in signs)
-    status = "unavailable" if trouble is not None else "degraded" if worst is not Level.OK else "ok"
-    answers = _STATUSES[Level.OK if trouble is None else Level.BAD]
-    results = {sign.name: CheckResult(status=_STATUSES[sign.level], text=sign.text) for sign in signs}
-    checks = {"database and storage": CheckResult(status=answers, text=trouble or "answer"), **results}
-    members = ReadinessBody(status=status, checks=checks).members()
-    for sign in signs:
+def _verbose(context: Context) -> Response:
+    condition = condition_of(context.vitals, database=context.database.probe, storage=context.storage_probe.write)
+    checks = {sign.name: CheckResult(status=sign.status, text=sign.text) for sign in condition.all_signs}
+    members = ReadinessBody(status=condition.status, checks=checks).members()
+    for sign in condition.all_signs:
         members["checks"][sign.name] |= sign.facts
-    return members_response(members, status=200 if trouble is None else 503, headers={"Cache-Control": "no-store"})
+    return members_response(members, status=200 if condition.is_ready else 503, headers={"Cache-Control": "no-store"})
 
 
 class Readiness:

@@ -43,9 +43,13 @@ class Condition:
         return _answers("database", self.database), _answers("storage", self.storage), *self.signs
 
 
-def condition_of(vitals: Vitals, *, database: Callable[[], object], storage: Callable[[], object]) -> Condition:
-    """Look at an instance; `database` and `storage` raise a Transient error if they do not answer."""
-    return Condition(database=_trouble(database), storage=_trouble(storage), signs=_signs(vitals))
+def condition_of(vitals: Vitals | None, *, database: Callable[[], object], storage: Callable[[], object]) -> Condition:
+    """Look at an instance; `database` and `storage` raise a Transient error if they do not answer.
+
+    Without vitals, nothing else is looked up: for those who may not see it.
+    """
+    signs = () if vitals is None else _signs(vitals)
+    return Condition(database=_trouble(database), storage=_trouble(storage), signs=signs)
 
 
 def _signs(vitals: Vitals) -> tuple[Sign, ...]:

@@ -51,6 +51,14 @@ class Sign:
     text: str
     facts: Mapping[str, Any] = field(default_factory=dict)  # as JSON has them
 
+    @property
+    def status(self) -> str:
+        """The level in a word, for programs."""
+        return _STATUSES[self.level]
+
+
+_STATUSES: Final = {Level.OK: "ok", Level.WARNING: "warning", Level.BAD: "bad"}
+
 
 class Vitals:
     """The vital signs of one instance, looked up when they are asked for."""

@@ -28,6 +28,7 @@ from dayfile.cli import (
     rejections,
     seal,
     serve,
+    status,
     storage,
 )
 from dayfile.cli.command_group import Family, Group
@@ -115,6 +116,7 @@ app.add_typer(notices.app, name="notices", rich_help_panel=OPERATOR_PANEL)
 app.add_typer(clock.app, name="clock", rich_help_panel=OPERATOR_PANEL)
 app.add_typer(damage.app, name="damage", rich_help_panel=OPERATOR_PANEL)
 app.add_typer(storage.app, name="storage", rich_help_panel=OPERATOR_PANEL)
+app.command("status", rich_help_panel=OPERATOR_PANEL)(status.status)
 app.command("check", rich_help_panel=OPERATOR_PANEL)(check.check)
 app.command("rebuild", rich_help_panel=OPERATOR_PANEL)(rebuild.rebuild)
 app.command("demo", rich_help_panel=OPERATOR_PANEL)(demo.demo)

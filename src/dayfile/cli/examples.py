@@ -12,6 +12,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "intake": ("dayfile intake Messages october.json.gz", "dayfile intake Calls - < calls.json"),
     "seal": ("dayfile seal", "dayfile seal Messages 2026-10-01"),
     "rebuild": ("dayfile rebuild", "dayfile rebuild --json"),
+    "status": ("dayfile status", "dayfile status --json"),
     "check": ("dayfile check", "dayfile check --deep --json"),
     "demo": ("dayfile demo", "dayfile demo --exit --records 1000"),
     "accounts": ("dayfile accounts create --name Acme", "dayfile accounts list"),

@@ -13,21 +13,20 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from dayfile import __version__
+from dayfile.checks.condition import Condition, condition_of
 from dayfile.checks.vitals import Level
 from dayfile.console.instance import Instance
 from dayfile.console.sign_in import OPERATOR_PATH, SignIn
 from dayfile.console.status import (
-    clock_advice_of,
     code_marked,
     damages_of,
-    duration_text,
     figures_of,
-    health_of,
     recent_jobs_of,
     verdict_of,
 )
 from dayfile.errors import DatabaseUnavailable
 from dayfile.model.day import last_custom_day
+from dayfile.model.quantity import duration_text
 from dayfile.web.audience import Audience, Visitor, stranger, visitor_of
 from dayfile.web.sheet import Sheet
 
@@ -36,7 +35,7 @@ _ICON: Final = (_TEMPLATES / "favicon.ico").read_bytes()
 _READ: Final = ["GET", "HEAD"]
 _CLASSES: Final = {Level.OK: "good", Level.WARNING: "warn", Level.BAD: "bad"}
 # The clock and damaged objects have places of their own on the page.
-_TITLES: Final = {"workers": "Workers", "work": "Work", "space": "Disk", "letters": "Letters"}
+_TITLES: Final = {"workers": "Workers", "work": "Work", "space": "Disk", "notices": "Notices", "letters": "Letters"}
 
 
 def console_page(instance: Instance) -> list[Route]:
@@ -75,21 +74,21 @@ class _Page:
     def answer(self, visitor: Visitor) -> HTMLResponse:
         """Return the page as this visitor may see it."""
         audience = visitor.audience
-        health, now = health_of(self._instance), self._instance.clock.now()
+        condition, now = self._condition(audience), self._instance.clock.now()
         # Values that the visitor may not see are not even looked up.
-        figures = audience >= Audience.THIS_MACHINE and health.database is None
-        jobs = audience >= Audience.OPERATOR and health.database is None
-        signs = self._instance.vitals.signs() if figures else []
+        figures = audience >= Audience.THIS_MACHINE and condition.database is None
+        jobs = audience >= Audience.OPERATOR and condition.database is None
+        signs = condition.signs
         return (self._sheet_with_form if visitor.form_token else self._sheet).answer(
             headers={"Cache-Control": "no-store"},
             url=self._instance.public_url,
-            health=health,
-            verdict=verdict_of(health, signs),
+            health=condition,
+            verdict=verdict_of(condition),
             signs=[(_TITLES[sign.name], _CLASSES[sign.level], sign.text) for sign in signs if sign.name in _TITLES],
             is_near=audience >= Audience.THIS_MACHINE,
             operator=visitor.operator,
             form_token=visitor.form_token,
-            clock=clock_advice_of(self._instance) if figures else None,
+            clock=next((sign.text for sign in signs if sign.name == "clock" and sign.level), None),
             damages=damages_of(self._instance) if figures else None,
             names_damages=jobs,
             figures=figures_of(self._instance) if figures else None,
@@ -98,6 +97,14 @@ class _Page:
             started_at=self._started_at,
             now=now,
             day=last_custom_day(now),
+        )
+
+    def _condition(self, audience: Audience) -> Condition:
+        instance, sees_more = self._instance, audience >= Audience.THIS_MACHINE
+        return condition_of(
+            instance.vitals if sees_more else None,
+            database=instance.database.probe,
+            storage=instance.storage_probe.write if sees_more else instance.storage_probe.read,
         )
 
 

@@ -1,36 +1,21 @@
-"""The status of an instance: health, figures, recent jobs."""
+"""The status of an instance: the verdict on its condition, figures, recent jobs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from markupsafe import Markup, escape
 
-from dayfile.checks.clock_state import clock_state
-from dayfile.checks.vitals import Level, Sign
+from dayfile.checks.condition import Condition
+from dayfile.checks.vitals import Level
 from dayfile.console.instance import Instance
-from dayfile.errors import DatabaseUnavailable, StorageUnavailable
 from dayfile.model.damage import Damage
 from dayfile.model.job import Job, JobDay, Status, group_by_status
 
 _RECENT_JOBS = 10
 _SHOWN_DAMAGES = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
-    """Health of the state database and the object storage: None if it answers, else the reason."""
-
-    database: str | None
-    storage: str | None
-
-    @property
-    def is_good(self) -> bool:
-        """True if the instance can work."""
-        return self.database is None and self.storage is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,32 +100,9 @@ _WORDS = {
 }
 
 
-def health_of(instance: Instance) -> Health:
-    """Probe the database and the storage, and return their health."""
-    database = storage = None
-    try:
-        instance.database.probe()
-    except DatabaseUnavailable as error:
-        database = str(error)
-    try:
-        instance.storage_probe.read()
-    except StorageUnavailable as error:
-        storage = str(error)
-    return Health(database=database, storage=storage)
-
-
-def verdict_of(health: Health, signs: Sequence[Sign]) -> Verdict:
+def verdict_of(condition: Condition) -> Verdict:
     """Return the verdict on an instance, as far as the visitor may see its vital signs."""
-    if not health.is_good:
-        return Verdict(text="Not ready", level="bad")
-    worst = max((sign.level for sign in signs), default=Level.OK)
-    return _VERDICTS[worst]
-
-
-def clock_advice_of(instance: Instance) -> str | None:
-    """Return why the clock is not trusted, what waits, and what to do; None when it is."""
-    with instance.database.snapshot() as tx:
-        return clock_state(tx.clock_marks.find(), instance.clock.reading()).advice
+    return _VERDICTS[condition.level] if condition.is_ready else Verdict(text="Not ready", level="bad")
 
 
 def damages_of(instance: Instance) -> ShownDamages:
@@ -179,14 +141,3 @@ def code_marked(text: str) -> Markup:
     return plain + Markup().join(
         Markup("<code>{}</code>").format(part) if number % 2 == 0 else part for number, part in enumerate(rest)
     )
-
-
-def duration_text(duration: timedelta) -> str:
-    """Return a duration in words: 3 days 4 h, 2 h 5 min, 12 min, 40 s."""
-    seconds = int(duration.total_seconds())
-    days, hours, minutes = seconds // 86400, seconds // 3600 % 24, seconds // 60 % 60
-    if days:
-        return f"{days} {'day' if days == 1 else 'days'} {hours} h"
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min" if minutes else f"{seconds} s"

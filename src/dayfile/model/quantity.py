@@ -1,6 +1,8 @@
-"""Sizes and counts in words, for people to read."""
+"""Sizes, counts and durations in words, for people to read."""
 
 from __future__ import annotations
+
+from datetime import timedelta
 
 
 def size_text(size_bytes: int) -> str:
@@ -16,3 +18,14 @@ def size_text(size_bytes: int) -> str:
 def count_text(count: int, thing: str) -> str:
     """Return a count with its noun: 1 day, 2 days, 12,345 records."""
     return f"{count:,} {thing if count == 1 else thing + 's'}"
+
+
+def duration_text(duration: timedelta) -> str:
+    """Return a duration in words: 3 days 4 h, 2 h 5 min, 12 min, 40 s."""
+    seconds = int(duration.total_seconds())
+    days, hours, minutes = seconds // 86400, seconds // 3600 % 24, seconds // 60 % 60
+    if days:
+        return f"{days} {'day' if days == 1 else 'days'} {hours} h"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min" if minutes else f"{seconds} s"
