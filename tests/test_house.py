@@ -242,7 +242,7 @@ def test_nothing_is_committed_that_tools_leave_behind() -> None:
     committed = _committed()
     kept_out = {line.rstrip("/") for line in (ROOT / ".gitignore").read_text().splitlines() if "*" not in line}
     assert [name for name in committed if kept_out.intersection(Path(name).parts)] == []
-    own = {"src", "tests", "docs", "bench", "tools", "requirements", ".ci"}
+    own = {"src", "tests", "docs", "bench", "tools", "requirements", "deploy", ".ci"}
     assert {Path(name).parts[0] for name in committed if "/" in name} <= own
 
 
