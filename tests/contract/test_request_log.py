@@ -80,6 +80,28 @@ def test_a_link_that_is_given_is_told_with_who_got_it(acme: Login, client: httpx
     assert given["expires_at"] == "2026-11-23T13:00:00+00:00"
 
 
+def test_every_line_of_a_request_has_the_id_that_its_answer_has(face: Face) -> None:
+    """A customer quotes it: the operator finds with it all that happened, and nothing that happened to others."""
+    login = face.account()
+    sealed = face.seal(login, "2026-11-01", b"{}\n")
+    face.publish(login, "2026-11-01")
+    with face.client(login) as client, recorded_log() as log:
+        given = client.get(DAY)
+        about_link = log.until(given)
+        face.storage.delete([sealed.place.object_key])
+        lost = httpx2.get(given.headers["location"])
+        about_file = log.until(lost)
+        refused = httpx2.get(face.url + JOBS, auth=(login.sid, "wrong"))
+        about_login = log.until(refused)
+    for answer, lines, event in (
+        (given, about_link, "link.given"),
+        (lost, about_file, "damage.found"),
+        (refused, about_login, "login.failed"),
+    ):
+        assert [line["event"] for line in lines] == [event, "request"]
+        assert {line["request_id"] for line in lines} == {answer.headers["twilio-request-id"]}
+
+
 @pytest.mark.parametrize("name", list(RAISED))
 def test_a_bug_says_nothing_outside_and_everything_in_the_log(face: Face, name: str) -> None:
     """The customer gets a request id to quote, the operator the whole story under it."""

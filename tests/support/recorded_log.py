@@ -47,7 +47,7 @@ class RecordedLog:
 def recorded_log() -> Iterator[RecordedLog]:
     """The log of everything that happens meanwhile."""
     log, before = RecordedLog(), structlog.get_config()["processors"]
-    structlog.configure(processors=[log.record])
+    structlog.configure(processors=[structlog.contextvars.merge_contextvars, log.record])
     try:
         yield log
     finally:

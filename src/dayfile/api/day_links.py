@@ -64,7 +64,7 @@ def _give_all(requests: Sequence[Request]) -> list[Response | Exception]:
     context = context_of(requests[0])
     with context.database.shared_snapshot():
         found = [
-            outcome(lambda request=request: published_day(request, permission=Permission.DOWNLOADS_READ))  # type: ignore[misc]
+            outcome(request, lambda request=request: published_day(request, permission=Permission.DOWNLOADS_READ))  # type: ignore[misc]
             for request in requests
         ]
     now = context.clock.now()
@@ -73,7 +73,7 @@ def _give_all(requests: Sequence[Request]) -> list[Response | Exception]:
         [(day_file, auth.actor(request)) for request, day_file in asked if isinstance(day_file, DayFile)], now=now
     )
     return [
-        outcome(lambda request=request, day_file=day_file: _answer(context, request, day_file, now=now))  # type: ignore[misc]
+        outcome(request, lambda request=request, day_file=day_file: _answer(context, request, day_file, now=now))  # type: ignore[misc]
         if isinstance(day_file, DayFile)
         else day_file
         for request, day_file in asked

@@ -110,9 +110,9 @@ def make_downloads() -> Downloads:
 def _respond_to_all(asked: Sequence[tuple[Request, Link]]) -> list[Response | Exception]:
     context = context_of(asked[0][0])
     with context.database.shared_snapshot():
-        found = [outcome(partial(_find, context, given)) for _, given in asked]
+        found = [outcome(request, partial(_find, context, given)) for request, given in asked]
     return [
-        outcome(partial(_respond, request, given, file)) if isinstance(file, _File) else file
+        outcome(request, partial(_respond, request, given, file)) if isinstance(file, _File) else file
         for (request, given), file in zip(asked, found, strict=True)
     ]
 

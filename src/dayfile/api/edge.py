@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bound_contextvars
 
 from dayfile.api.concurrency import concurrency_of, concurrent_requests
 from dayfile.api.context import Context
@@ -81,11 +82,13 @@ class Edge:
             await self._app(scope, receive, send)
             return
         exchange = _Exchange(scope, receive, send, context=self._context, failed_logins=self._failed_logins)
-        try:
-            await self._serve(exchange)
-        finally:
-            concurrency_of(scope).leave(scope)
-            exchange.end()
+        # Whatever is logged meanwhile, also in threads that work for this request alone, has its id.
+        with bound_contextvars(request_id=exchange.request_id):
+            try:
+                await self._serve(exchange)
+            finally:
+                concurrency_of(scope).leave(scope)
+                exchange.end()
 
     async def _serve(self, exchange: _Exchange) -> None:
         scope = exchange.scope
@@ -139,7 +142,7 @@ class _Exchange:
 
     __slots__ = (
         *("_began", "_client", "_clock", "_counters", "_failed_logins", "_has_unread_body", "_path", "_receive"),
-        *("_request_id", "_send", "_sent_bytes", "outcome", "scope", "status"),
+        *("_send", "_sent_bytes", "outcome", "request_id", "scope", "status"),
     )
 
     def __init__(
@@ -147,7 +150,7 @@ class _Exchange:
     ) -> None:
         self._began = context.clock.monotonic()
         self._clock, self._counters = context.clock, context.counters
-        self._request_id = "RQ" + context.randomness.hex(32)
+        self.request_id = "RQ" + context.randomness.hex(32)
         self._path: str = scope["path"]
         self._failed_logins = failed_logins
         self._has_unread_body = any(name in _ANNOUNCE_A_BODY for name, _ in scope["headers"])
@@ -158,7 +161,7 @@ class _Exchange:
         self.status: int | None = None
         self.outcome = ANSWERED
         self._client = _client_of(scope, context.trusted_proxies)
-        scope.setdefault("state", {}).update(request_id=self._request_id, client=self._client)
+        scope.setdefault("state", {}).update(request_id=self.request_id, client=self._client)
 
     async def receive(self) -> Message:
         """Pass on a message from the client."""
@@ -208,7 +211,7 @@ class _Exchange:
             sent_bytes=self._sent_bytes,
             caller=state.get("caller"),
             client=self._client,
-            request_id=self._request_id,
+            request_id=self.request_id,
             **({"exc_info": error} if failed else {}),
         )
 
@@ -221,7 +224,7 @@ class _Exchange:
     def _headers(self) -> list[tuple[bytes, bytes]]:
         duration = f"{self._clock.monotonic() - self._began:.3f}"
         headers = [
-            (b"twilio-request-id", self._request_id.encode()),
+            (b"twilio-request-id", self.request_id.encode()),
             (b"twilio-request-duration", duration.encode()),
             (b"x-content-type-options", b"nosniff"),  # customers' content must not be sniffed as HTML
         ]

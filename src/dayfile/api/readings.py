@@ -11,6 +11,7 @@ from typing import Final, TypeVar, cast
 
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
+from structlog.contextvars import bound_contextvars
 
 from dayfile.api.context import Context, context_of
 from dayfile.api.micro_batches import MicroBatches
@@ -43,10 +44,14 @@ def readings_of(request: HTTPConnection) -> Readings:
     return cast("Readings", request.app.state.readings)
 
 
-def outcome(work: Callable[[], T]) -> T | Exception:
-    """Return the result of work for one of several requests, or its error, to be raised in that request."""
+def outcome(request: Request, work: Callable[[], T]) -> T | Exception:
+    """Return the result of work for one of several requests, or its error, to be raised in that request.
+
+    What the work logs has the id of that request, whose context the thread does not have.
+    """
     try:
-        return work()
+        with bound_contextvars(request_id=request.state.request_id):
+            return work()
     except Exception as error:  # noqa: BLE001 - it concerns that request only
         return error
 
@@ -55,6 +60,6 @@ def _answers(readings: Sequence[Reading]) -> list[Response | Exception]:
     """Answer requests from one snapshot, which begins after the last of them came."""
     with context_of(readings[0][1]).database.shared_snapshot():
         return [
-            outcome(lambda answer=answer, request=request: answer(request, *request.path_params.values()))  # type: ignore[misc]
+            outcome(request, lambda answer=answer, request=request: answer(request, *request.path_params.values()))  # type: ignore[misc]
             for answer, request in readings
         ]
