@@ -31,11 +31,11 @@ from answers_sealing import sealing
 from servers import DAYFILE, started
 from targets import at_least, at_most
 
-from dayfile.api.urls import DOWNLOADS
 from dayfile.files.links import Link, LinkSigner
 from dayfile.model.resource import CALLS, MESSAGES
 from dayfile.service import Service
 from dayfile.settings import Settings
+from dayfile.web.urls import DOWNLOADS
 
 PROCESSES: Final = 2
 CONNECTIONS: Final = (1, 8, 64)

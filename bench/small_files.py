@@ -34,7 +34,6 @@ from days import MadeUpDay, new_segment, write_segments
 from servers import DAYFILE, started
 from targets import at_least, at_most
 
-from dayfile.api.urls import DOWNLOADS
 from dayfile.files import gzip
 from dayfile.files.links import Link, LinkSigner
 from dayfile.model.day import Day
@@ -43,6 +42,7 @@ from dayfile.model.resource import MESSAGES
 from dayfile.service import Service
 from dayfile.settings import Settings
 from dayfile.store.database import Database
+from dayfile.web.urls import DOWNLOADS
 
 DAY: Final = Day.parse("2026-10-01")
 THREADS: Final = 2

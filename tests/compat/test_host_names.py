@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dayfile.api.urls import is_sound
+from dayfile.web.urls import is_sound
 from tests.compat.client import NOBODY, ApiClient, Place, Refused
 from tests.support.front import in_front_of
 

@@ -16,10 +16,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dayfile.api import auth
-from dayfile.api.concurrency import Concurrency
 from dayfile.errors import StorageUnavailable, TooManyRequests
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import Permission, Scope
+from dayfile.web.concurrency import Concurrency
 from tests.support.face import Face, Login, served_face
 from tests.support.state import a_sid
 

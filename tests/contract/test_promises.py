@@ -16,7 +16,6 @@ import httpx2
 import pytest
 
 from dayfile.api.app import OPERATIONS
-from dayfile.api.concurrency import Concurrency
 from dayfile.api.failed_logins import Crowded, FailedLogins
 from dayfile.api.openapi.operation import ACCOUNTS, Operation
 from dayfile.errors import DatabaseUnavailable, TooManyRequests
@@ -28,6 +27,7 @@ from dayfile.model.day import Day
 from dayfile.model.job import JobSid
 from dayfile.model.resource import MESSAGES
 from dayfile.store.database import Database
+from dayfile.web.concurrency import Concurrency
 from tests.support import documented
 from tests.support.clock import FakeClock
 from tests.support.intake_server import MAX_BODY_BYTES, Server, served

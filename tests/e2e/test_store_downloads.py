@@ -12,12 +12,12 @@ from typing import Any
 import httpx2
 import pytest
 
-from dayfile.api.urls import Urls
 from dayfile.client.client import Client
 from dayfile.files.links import Link
 from dayfile.model.day import Day
 from dayfile.model.resource import MESSAGES
 from dayfile.objects.damage_record import DamageRecord
+from dayfile.web.urls import Urls
 from tests.support import world
 from tests.support.face import Face, Login, served_face
 from tests.support.failing_proxy import failing_proxy

@@ -9,10 +9,10 @@ from msgspec import Meta
 from dayfile.api.body import Body, ClosedBody, moment_text, moment_text_or_none
 from dayfile.api.openapi.schema import ACCOUNT_SID, moment, text, url
 from dayfile.api.paging import MetaBody
-from dayfile.api.urls import Urls
 from dayfile.model.account import LONGEST_TOKEN, SHORTEST_TOKEN, Account, AccountSid, AccountState
 from dayfile.model.account_entry import LONGEST_NAME
 from dayfile.model.credential import ApiKey, KeyKind, Permission, permissions_of
+from dayfile.web.urls import Urls
 
 ACCOUNT_SID_PATTERN: Final = "^AC[0-9a-f]{32}$"
 KEY_SID: Final = "SK0123456789abcdef0123456789abcdef"

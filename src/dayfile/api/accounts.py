@@ -22,11 +22,9 @@ from dayfile.api.openapi.operation import ACCOUNTS, Answer, Operation, by_operat
 from dayfile.api.openapi.parameters import PAGES, in_path, json_body
 from dayfile.api.openapi.schema import ACCOUNT_SID, Node, text
 from dayfile.api.paging import Cursor, PageUrls, Position, Side, parse_page_request, read_page
-from dayfile.api.params import number_member, parse_members, text_member
 from dayfile.api.request_bodies import read_json
 from dayfile.api.responses import json_response
 from dayfile.api.routes import Routes
-from dayfile.api.urls import Urls
 from dayfile.errors import InvalidParameter, NotFound
 from dayfile.model.account import KEEP_OLD_FOR, LONGEST_TOKEN, SHORTEST_TOKEN, Account, AccountSid, parse_account_sid
 from dayfile.model.account_entry import LONGEST_NAME, AccountEntry, Action, parse_entry
@@ -34,6 +32,8 @@ from dayfile.model.credential import Scope
 from dayfile.model.email import LONGEST_EMAIL
 from dayfile.model.strictjson import Value
 from dayfile.store.transaction import Transaction
+from dayfile.web.params import number_member, parse_members, text_member
+from dayfile.web.urls import Urls
 
 GIVEN_ACCOUNT_SID_PATTERN: Final = "^AC[0-9a-fA-F]{32}$"  # upper-case digits name the same account, too
 

@@ -27,7 +27,6 @@ from dayfile.api import (
     records,
     reference,
 )
-from dayfile.api.concurrency import Concurrency
 from dayfile.api.context import Context
 from dayfile.api.day_links import make_day_links
 from dayfile.api.edge import Edge
@@ -40,10 +39,11 @@ from dayfile.api.readings import make_readings
 from dayfile.api.reference import Reference
 from dayfile.api.responses import error_response
 from dayfile.api.routes import Dispatch, in_order_of_matching
-from dayfile.api.urls import Urls
 from dayfile.errors import Invalid, NotFound, Unauthorized
 from dayfile.web.browser import is_browser, prefers_html
+from dayfile.web.concurrency import Concurrency
 from dayfile.web.login_delays import USUAL_DELAYS, DelayRule
+from dayfile.web.urls import Urls
 
 ROUTES = (
     *(exports.routes, configurations.routes, jobs.routes, downloads.routes, notices.routes),

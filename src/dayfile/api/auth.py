@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from starlette.requests import Request
 
-from dayfile.api.concurrency import concurrency_of
 from dayfile.api.context import context_of
 from dayfile.errors import DayfileError, Unauthorized
 from dayfile.model.account import Account
 from dayfile.model.credential import Actor, Caller, Permission, Scope
 from dayfile.web.basic import BasicLogin, note_failed_login, read_login
+from dayfile.web.concurrency import concurrency_of
 from dayfile.web.cross_site import READS
 
 

@@ -15,14 +15,14 @@ from dayfile.api.export_bodies import ExportConfigurationBody
 from dayfile.api.openapi.operation import EXPORTS, Answer, Operation, by_account, link
 from dayfile.api.openapi.parameters import RESOURCE_TYPE_IN_PATH, WEBHOOK_FIELDS, form_body
 from dayfile.api.openapi.schema import Node
-from dayfile.api.params import check_receiver, check_url, check_webhook_method, parse_flag, parse_parameters
 from dayfile.api.request_bodies import read_form
 from dayfile.api.responses import json_response
 from dayfile.api.routes import Routes
-from dayfile.api.urls import Urls
 from dayfile.model.credential import Permission
-from dayfile.model.export import ConfigurationChange
 from dayfile.model.resource import parse_resource_type
+from dayfile.web.export_forms import parse_configuration_change
+from dayfile.web.params import check_receiver, parse_parameters
+from dayfile.web.urls import Urls
 
 _PARAMETERS: Final[Mapping[str, Node]] = {
     "Enabled": {
@@ -108,18 +108,7 @@ async def update_configuration(request: Request, resource_type: str) -> Response
 def _update_configuration(request: Request, resource_type: str, form: bytes) -> Response:
     context, account = context_of(request), auth.customer(request, Permission.CONFIGURATION_WRITE)
     kind = parse_resource_type(resource_type)
-    change = parse_configuration_change(form)
+    change = parse_configuration_change(parse_parameters(form, known=_PARAMETERS))
     check_receiver(change.webhook_url, context.destinations)
     configuration = context.configuring.change(account.sid, kind, change, actor=auth.actor(request))
     return json_response(ExportConfigurationBody.of(Urls(context.public_url), configuration))
-
-
-def parse_configuration_change(form: bytes) -> ConfigurationChange:
-    """Parse the changes of a form; raises Invalid, or InvalidParameter with the parameter, the rule and the value."""
-    parameters = parse_parameters(form, known=_PARAMETERS)
-    enabled, url, method = (parameters.get(name) for name in _PARAMETERS)
-    return ConfigurationChange(
-        enabled=None if enabled is None else parse_flag("Enabled", enabled),
-        webhook_url=check_url("WebhookUrl", url) if url else url,
-        webhook_method=check_webhook_method(method) if method else method,
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, cast
 
 import structlog
@@ -16,14 +16,12 @@ from dayfile.api.export_bodies import DayLinkBody
 from dayfile.api.micro_batches import MicroBatches
 from dayfile.api.readings import outcome
 from dayfile.api.responses import json_response
-from dayfile.api.urls import Urls
 from dayfile.errors import DamagedFile, NotFound
-from dayfile.files.links import Link
 from dayfile.model.credential import Permission
 from dayfile.model.day import Day
 from dayfile.model.export import DayFile
 from dayfile.model.resource import parse_resource_type
-from dayfile.objects.file_reader import FileReader
+from dayfile.web.day_link import make_day_link
 
 MOST_LINKS: Final = 64
 """Limit of links that are looked up together."""
@@ -81,9 +79,8 @@ def _give_all(requests: Sequence[Request]) -> list[Response | Exception]:
 
 
 def _answer(context: Context, request: Request, day_file: DayFile, *, now: datetime) -> Response:
-    link = Link.to(day_file, expires_at=now + context.link_lifetime)
-    address = _at_the_store(context, day_file, link, now)
-    address = address or Urls(context.public_url).download(context.links.sign(link))
+    given = make_day_link(context, day_file, now=now)
+    link, address = given.link, given.address
     _log.info(
         "link.given",
         path=link.path,
@@ -95,11 +92,3 @@ def _answer(context: Context, request: Request, day_file: DayFile, *, now: datet
     return json_response(
         DayLinkBody(redirect_to=address), status=307, headers={"Location": address, "Cache-Control": "no-store"}
     )
-
-
-def _at_the_store(context: Context, day_file: DayFile, link: Link, now: datetime) -> str | None:
-    """Return where the object store itself gives the file, until the link expires; None if Dayfile serves it."""
-    if day_file.sealed is None or not context.redirects_downloads:
-        return None
-    reader = FileReader(context.database, context.storage, clock=context.clock)
-    return reader.link(day_file.sealed, lifetime=max(link.expires_at - now, timedelta(seconds=1)))

@@ -17,7 +17,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dayfile.api.context import Context, context_of
-from dayfile.api.file_answer import FileAnswer
 from dayfile.api.memory_room import MemoryRoom
 from dayfile.api.micro_batches import MicroBatches
 from dayfile.api.openapi.operation import FILES, Answer, Operation
@@ -26,7 +25,6 @@ from dayfile.api.openapi.schema import SHA256, Node, text
 from dayfile.api.ranges import Part, is_known, requested_part
 from dayfile.api.readings import outcome
 from dayfile.api.routes import Routes
-from dayfile.api.urls import Urls
 from dayfile.errors import Forbidden, NotFound
 from dayfile.files.checked_read import HASHED_FIRST_BYTES
 from dayfile.files.links import EMPTY, ExpiredLink, Link
@@ -34,6 +32,8 @@ from dayfile.model.empty import EMPTY_FILE, EMPTY_SHA256
 from dayfile.model.export import SealedDay
 from dayfile.objects.file_reader import FileReader
 from dayfile.objects.layout import saved_as
+from dayfile.web.file_answer import FileAnswer
+from dayfile.web.urls import Urls
 
 WHOLE_BYTES = 8 * 1024 * 1024
 """Largest file, or part of one, that is read whole before it is sent, as long as there is memory."""

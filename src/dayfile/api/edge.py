@@ -15,15 +15,15 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
-from dayfile.api.concurrency import concurrency_of, concurrent_requests
 from dayfile.api.context import Context
 from dayfile.api.failed_logins import Crowded, FailedLogins
-from dayfile.api.params import check_path
 from dayfile.counters import NO_ROUTE
 from dayfile.errors import Forbidden, Invalid
 from dayfile.web.client_address import TrustedProxies
+from dayfile.web.concurrency import concurrency_of, concurrent_requests
 from dayfile.web.cross_site import check_cross_site
 from dayfile.web.login_delays import DelayRule, LoginDelays
+from dayfile.web.params import check_path
 
 API = "/v1/"
 _EXPORTS = "/v1/Exports/"

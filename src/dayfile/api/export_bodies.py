@@ -17,11 +17,11 @@ from dayfile.api.openapi.schema import (
     url,
 )
 from dayfile.api.paging import MetaBody
-from dayfile.api.urls import Urls
 from dayfile.model.day import Day
 from dayfile.model.empty import EMPTY_ENCODER, EMPTY_FILE, EMPTY_PLAIN_SHA256, EMPTY_SHA256
 from dayfile.model.export import DayFile, ExportConfiguration, ListedDay
 from dayfile.model.resource import ResourceType
+from dayfile.web.urls import Urls
 
 LARGEST_SIZE: Final = 2**31 - 1
 """Largest `size`: Java and C# clients parse it as 32 bits. The manifest and Content-Length have the true size."""

@@ -17,13 +17,13 @@ from dayfile.api.openapi.parameters import DAY_IN_PATH, PAGES, RESOURCE_TYPE_IN_
 from dayfile.api.paging import Cursor, PageUrls, Position, Side, parse_page_request, read_page
 from dayfile.api.responses import json_response
 from dayfile.api.routes import Routes
-from dayfile.api.urls import Urls
 from dayfile.model.account import Account
 from dayfile.model.credential import Permission
 from dayfile.model.day import Day
 from dayfile.model.export import ListedDay
 from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.store.transaction import Transaction
+from dayfile.web.urls import Urls
 
 routes = Routes()
 

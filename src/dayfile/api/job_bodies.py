@@ -11,9 +11,9 @@ from msgspec import Meta
 from dayfile.api.body import ClosedBody
 from dayfile.api.openapi.schema import JOB_SID, JOB_SID_PATTERN, RESOURCE_TYPE, day, number, text, url
 from dayfile.api.paging import MetaBody
-from dayfile.api.queue_places import QueuePlace
-from dayfile.api.urls import Urls
 from dayfile.model.job import Job, JobDay, Status, group_by_status
+from dayfile.web.queue_places import QueuePlace
+from dayfile.web.urls import Urls
 
 _DETAILS: Final = Meta(
     description="The days of the job, grouped by their status. A job has no status of its own. Null in the answer "

@@ -18,31 +18,20 @@ from dayfile.api.openapi.operation import JOBS, Answer, Operation, by_account, l
 from dayfile.api.openapi.parameters import JOB_SID_IN_PATH, PAGES, RESOURCE_TYPE_IN_PATH, WEBHOOK_FIELDS, form_body
 from dayfile.api.openapi.schema import DAY_PATTERN, Node
 from dayfile.api.paging import Cursor, PageUrls, Position, Side, parse_page_request, read_page
-from dayfile.api.params import (
-    check_email,
-    check_length,
-    check_receiver,
-    check_url,
-    check_webhook_method,
-    optional,
-    parse_parameters,
-    required,
-)
-from dayfile.api.queue_places import QueuePlaces, queue_of, rate_of
 from dayfile.api.request_bodies import read_form
 from dayfile.api.responses import json_response
 from dayfile.api.routes import Routes
-from dayfile.api.urls import Urls
-from dayfile.errors import InvalidParameter, NotFound
+from dayfile.errors import NotFound
 from dayfile.model.account import Account
 from dayfile.model.credential import Permission
-from dayfile.model.day import custom_range
 from dayfile.model.email import LONGEST_EMAIL
-from dayfile.model.job import Job, JobRequest, Queue, parse_job_sid
+from dayfile.model.job import Job, Queue, parse_job_sid
 from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.store.transaction import Transaction
-
-LONGEST_NAME: Final = 256
+from dayfile.web.export_forms import LONGEST_NAME, parse_job_request
+from dayfile.web.params import check_receiver, parse_parameters
+from dayfile.web.queue_places import QueuePlaces, queue_of, rate_of
+from dayfile.web.urls import Urls
 
 _PARAMETERS: Final[Mapping[str, Node]] = {
     "StartDay": {
@@ -127,7 +116,7 @@ async def create_job(request: Request, resource_type: str) -> Response:
 def _create_job(request: Request, resource_type: str, form: bytes) -> Response:
     context, account = context_of(request), auth.customer(request, Permission.JOBS_WRITE)
     kind, now = parse_resource_type(resource_type), context.clock.now()
-    asked = parse_job_request(form, account, kind, now=now)
+    asked = parse_job_request(parse_parameters(form, known=_PARAMETERS), account, kind, now=now)
     check_receiver(asked.webhook_url, context.destinations)
     with context.database.snapshot() as tx:
         rate = rate_of(tx, now=now)
@@ -240,37 +229,6 @@ def delete_job(request: Request, job_sid: str) -> Response:
     account = auth.customer(request, Permission.JOBS_WRITE)
     context_of(request).custom_jobs.delete(account.sid, parse_job_sid(job_sid), actor=auth.actor(request))
     return Response(status_code=204)
-
-
-def parse_job_request(form: bytes, account: Account, resource_type: ResourceType, *, now: datetime) -> JobRequest:
-    """Parse the job of a form; raises Invalid, or InvalidParameter with the parameter, the rule and the value."""
-    parameters = parse_parameters(form, known=_PARAMETERS)
-    start, end = required(parameters, "StartDay"), required(parameters, "EndDay")
-    friendly_name = check_length("FriendlyName", required(parameters, "FriendlyName"), longest=LONGEST_NAME)
-    webhook_url, webhook_method = _webhook(parameters)
-    email = optional(parameters, "Email")
-    return JobRequest(
-        account=account.sid,
-        root_account=account.root,
-        resource_type=resource_type,
-        days=custom_range(start, end, now=now),
-        friendly_name=friendly_name,
-        webhook_url=webhook_url,
-        webhook_method=webhook_method,
-        email=check_email("Email", email) if email else None,
-    )
-
-
-def _webhook(parameters: Mapping[str, str]) -> tuple[str | None, str | None]:
-    url, method = optional(parameters, "WebhookUrl"), optional(parameters, "WebhookMethod")
-    if url is None and method is None:
-        return None, None
-    if method is None:
-        raise InvalidParameter("WebhookMethod", "must be given together with WebhookUrl")
-    if url is None:
-        raise InvalidParameter("WebhookUrl", "must be given together with WebhookMethod")
-    check_webhook_method(method)
-    return check_url("WebhookUrl", url), method
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from dayfile.api.context import context_of
 from dayfile.api.openapi.operation import ACCOUNTS, Answer, Operation, by_account, by_operator, link
 from dayfile.api.openapi.parameters import in_path, json_body
 from dayfile.api.openapi.schema import Node, text
-from dayfile.api.params import check_length, parse_members, text_member
 from dayfile.api.request_bodies import read_json
 from dayfile.api.responses import json_response
 from dayfile.api.routes import Routes
@@ -27,6 +26,7 @@ from dayfile.model.account_entry import LONGEST_NAME
 from dayfile.model.credential import GRANTABLE, KeyKind, Permission, Scope, parse_key_sid
 from dayfile.model.sid import canonical_sid
 from dayfile.model.strictjson import Value
+from dayfile.web.params import check_length, parse_members, text_member
 
 _MEMBERS: Final[Mapping[str, Node]] = {
     "friendly_name": {"type": "string", "maxLength": LONGEST_NAME, "description": "Any name."},

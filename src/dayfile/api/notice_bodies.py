@@ -23,8 +23,8 @@ from dayfile.api.openapi.schema import (
     url,
 )
 from dayfile.api.paging import MetaBody
-from dayfile.api.urls import Urls
 from dayfile.model.notice import Attempt, Channel, Notice, NoticeEvent, NoticeState, Result
+from dayfile.web.urls import Urls
 
 
 class NoticeBody(Body, frozen=True, kw_only=True):

@@ -17,12 +17,12 @@ from dayfile.api.openapi.schema import EVENT_SID, EVENT_SID_PATTERN, text
 from dayfile.api.paging import Cursor, PageUrls, Position, Side, parse_page_request, read_page
 from dayfile.api.responses import json_response
 from dayfile.api.routes import Routes
-from dayfile.api.urls import Urls
 from dayfile.errors import NotFound
 from dayfile.model.account import Account
 from dayfile.model.credential import Permission
 from dayfile.model.notice import Notice, parse_event_sid
 from dayfile.store.transaction import Transaction
+from dayfile.web.urls import Urls
 
 _EVENT_SID_IN_PATH: Final = in_path(
     "EventSid",

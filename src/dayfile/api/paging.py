@@ -17,8 +17,8 @@ from typing import Annotated, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from dayfile.api.body import ClosedBody
 from dayfile.api.openapi.schema import number, text, url
-from dayfile.api.params import parse_parameters
 from dayfile.errors import InvalidPageToken, InvalidParameter
+from dayfile.web.params import parse_parameters
 
 T = TypeVar("T")
 

@@ -79,7 +79,7 @@ class AccountView:
     """The account on an open instance; its methods give what those of `Client` do."""
 
     def __init__(self, service: Service, account: AccountSid) -> None:
-        from dayfile.api.urls import Urls
+        from dayfile.web.urls import Urls
 
         self._service = service
         self._account = account
@@ -90,8 +90,8 @@ class AccountView:
     def jobs(self, resource_type: ResourceType) -> Iterator[RemoteJob]:
         """Give all jobs on the list, newest first."""
         from dayfile.api.job_bodies import CustomJobBody
-        from dayfile.api.queue_places import QueuePlaces
         from dayfile.client.answers import read_job
+        from dayfile.web.queue_places import QueuePlaces
 
         now, before = self._service.clock.now(), None
         over_since = now - self._service.settings.job_lifetime
@@ -109,8 +109,8 @@ class AccountView:
     def job(self, sid: str) -> RemoteJob:
         """Return the job as it stands; raises NotFound."""
         from dayfile.api.job_bodies import JobBody
-        from dayfile.api.queue_places import QueuePlaces
         from dayfile.client.answers import read_job
+        from dayfile.web.queue_places import QueuePlaces
 
         job, days = self._job(sid)
         with self._service.database.snapshot() as tx:

@@ -180,7 +180,7 @@ def _host(notice: Notice) -> str:
 def _as_json(notice: Notice, attempts: list[Attempt] | None, base_url: str) -> object:
     # The same body as over HTTP, so that a script can read both.
     from dayfile.api.notice_bodies import FetchedNoticeBody, NoticeBody
-    from dayfile.api.urls import Urls
+    from dayfile.web.urls import Urls
 
     urls = Urls(base_url)
     body = NoticeBody.of(urls, notice) if attempts is None else FetchedNoticeBody.whole(urls, notice, attempts)

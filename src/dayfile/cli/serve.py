@@ -150,7 +150,7 @@ def work(ctx: typer.Context) -> None:
 
 
 def _tell_ready(screen: Screen, settings: Settings) -> None:
-    from dayfile.api.urls import is_sound
+    from dayfile.web.urls import is_sound
 
     where = f"listens on {settings.host}:{settings.port}, data in {settings.place}"
     screen.line(f"Dayfile {__version__} is ready: {settings.base_url} ({where})")

@@ -6,8 +6,6 @@ import pytest
 
 from dayfile.api.export_bodies import DayBody, ManifestBody
 from dayfile.api.job_bodies import CustomJobBody, JobBody
-from dayfile.api.queue_places import QueuePlace
-from dayfile.api.urls import Urls
 from dayfile.files.gzip import compress
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
@@ -15,6 +13,8 @@ from dayfile.model.empty import EMPTY_FILE, EMPTY_PLAIN_SHA256, EMPTY_SHA256
 from dayfile.model.export import DayFile, ListedDay, SealedDay
 from dayfile.model.job import Job, JobDay, JobSid, Status
 from dayfile.model.resource import MESSAGES
+from dayfile.web.queue_places import QueuePlace
+from dayfile.web.urls import Urls
 
 NOW = datetime(2026, 11, 23, 23, 59, 59, 999_999, tzinfo=UTC)
 ACCOUNT = AccountSid("AC" + "0a" * 16)

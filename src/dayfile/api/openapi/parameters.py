@@ -18,7 +18,7 @@ from dayfile.api.openapi.schema import (
     text,
 )
 from dayfile.api.paging import DEFAULT_SIZE, LARGEST_NUMBER, LARGEST_SIZE
-from dayfile.api.params import LONGEST_URL, WEBHOOK_METHODS
+from dayfile.web.params import LONGEST_URL, WEBHOOK_METHODS
 
 
 def in_path(name: str, meta: Meta) -> Node:

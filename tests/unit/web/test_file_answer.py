@@ -9,7 +9,7 @@ import pytest
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
-from dayfile.api.file_answer import SMALL_BYTES, FileAnswer
+from dayfile.web.file_answer import SMALL_BYTES, FileAnswer
 
 BLOCKS = [bytes([65 + n]) * 10 for n in range(5)]
 

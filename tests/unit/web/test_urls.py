@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dayfile.api.urls import is_sound
+from dayfile.web.urls import is_sound
 
 
 @pytest.mark.parametrize(

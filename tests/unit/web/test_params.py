@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dayfile.api.params import check_email, check_length, check_path, check_url, optional, parse_parameters, required
 from dayfile.errors import Invalid, InvalidParameter
+from dayfile.web.params import check_email, check_length, check_path, check_url, optional, parse_parameters, required
 
 KNOWN = ("FriendlyName", "Email")
 
