@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from dayfile.checks.vitals import Vitals
     from dayfile.counters import Counters
     from dayfile.delivery.transport import Transport
+    from dayfile.delivery.trial import WebhookTrial
     from dayfile.intake.pipeline import Intake
     from dayfile.objects.storage_probe import StorageProbe
     from dayfile.sealing.repairs import Repairs
@@ -183,6 +184,18 @@ class Service(contextlib.AbstractContextManager["Service"]):
         return Replay(self.database, clock=self.clock, wake=self._wake_all_for_notices)
 
     @cached_property
+    def webhook_trial(self) -> WebhookTrial:
+        from dayfile.delivery.trial import WebhookTrial
+
+        return WebhookTrial(
+            self.database,
+            key=self.key,
+            clock=self.clock,
+            randomness=self.randomness,
+            transport=lambda: self._transports[Channel.WEBHOOK],
+        )
+
+    @cached_property
     def repairs(self) -> Repairs:
         return self.worker_parts.repairs
 
@@ -218,12 +231,13 @@ class Service(contextlib.AbstractContextManager["Service"]):
             key=self.key,
             randomness=self.randomness,
             outbox=self._outbox,
-            transports=self._transports,
+            transports=lambda: self._transports,
             wake_for_notices=self._wake_for_notices,
             closing=self._closing,
             counters=self.counters,
         )
 
+    @cached_property
     def _transports(self) -> Mapping[Channel, Transport]:
         from dayfile.delivery.transports import Transports
 
@@ -268,6 +282,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
             given_links=GivenLinks(self.database),
             configuring=Configuring(self.database, clock=self.clock),
             replay=self.replay,
+            webhook_trial=self.webhook_trial,
             destinations=self.destinations,
             links=LinkSigner(self.key.subkey("links")),
             page_tokens=PageTokens(self.key.subkey("page tokens")),
@@ -277,6 +292,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
             accel_redirect=self.settings.accel_redirect,
             link_lifetime=timedelta(seconds=self.settings.link_lifetime_seconds),
             job_lifetime=self.settings.job_lifetime,
+            file_lifetime=self.settings.file_lifetime,
             concurrent_requests=self.settings.concurrent_requests,
             max_body_bytes=self.settings.max_body_bytes,
             vitals=self.vitals,

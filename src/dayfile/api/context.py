@@ -17,6 +17,7 @@ from dayfile.clock import Clock
 from dayfile.counters import Counters
 from dayfile.delivery.replay import Replay
 from dayfile.delivery.ssrf import Destinations
+from dayfile.delivery.trial import WebhookTrial
 from dayfile.exports.configuration import Configuring
 from dayfile.exports.custom import CustomJobs
 from dayfile.exports.given import GivenLinks
@@ -47,6 +48,7 @@ class Context:
     given_links: GivenLinks
     configuring: Configuring
     replay: Replay
+    webhook_trial: WebhookTrial  # for the console
     destinations: Destinations
     links: LinkSigner
     page_tokens: PageTokens
@@ -56,6 +58,7 @@ class Context:
     accel_redirect: str | None  # the location of such a proxy from which it sends objects
     link_lifetime: timedelta
     job_lifetime: timedelta  # for which a job is shown after it is over
+    file_lifetime: timedelta  # for which a published day is on the list
     concurrent_requests: int  # of one account in one process; 0: any number
     vitals: Vitals  # for the operator and this machine
     counters: Counters  # of this process

@@ -49,6 +49,14 @@ class CustomJobs:
         self._outbox = outbox
         self._wake = wake
 
+    def quota_left(self, root_account: AccountSid) -> int | None:
+        """Return how many days a root account and its subaccounts may still ask for today; None without a quota."""
+        if not self._quota_days:
+            return None
+        with self._database.snapshot() as tx:
+            drawn = tx.jobs.drawn_quota(root_account, today=Day.of(self._clock.now()))
+        return max(0, self._quota_days - drawn)
+
     def submit(
         self,
         request: JobRequest,

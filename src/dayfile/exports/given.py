@@ -17,6 +17,9 @@ from dayfile.store.database import Database
 LINK_GIVEN = "link.given"
 """Action of these entries in the audit log."""
 
+RECORDS_SHOWN = "records.shown"
+"""Action of entries for records that were shown on a page, without a link."""
+
 _MOST_ENTRIES = 1000  # in a commit: others write in between
 
 
@@ -39,11 +42,14 @@ class GivenLinks:
         """
         self.record_all([(day_file, actor)], now=now)
 
-    def record_all(self, given: Sequence[tuple[DayFile, Actor]], *, now: datetime) -> None:
-        """Record several links, each with whom it is given to, in one commit; raises as `record` does."""
+    def record_all(self, given: Sequence[tuple[DayFile, Actor]], *, now: datetime, action: str = LINK_GIVEN) -> None:
+        """Record several links, each with whom it is given to, in one commit; raises as `record` does.
+
+        `action` is another one for what is disclosed without a link.
+        """
         if given:
             self._group_commit.commit(
-                [Deed.by(actor, action=LINK_GIVEN, subject=_subject(day_file), at=now) for day_file, actor in given]
+                [Deed.by(actor, action=action, subject=_subject(day_file), at=now) for day_file, actor in given]
             )
 
     def _commit(self, groups: Sequence[Sequence[Deed]]) -> Sequence[None]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, delete, func, or_, sele
 from sqlalchemy.sql import Select
 
 from dayfile.model.account import AccountSid
-from dayfile.model.day import Day
+from dayfile.model.day import Day, DayRange
 from dayfile.model.empty import EMPTY_FILE
 from dayfile.model.export import DayFile, ListedDay
 from dayfile.model.resource import ResourceType, parse_resource_type
@@ -54,6 +54,13 @@ class DayFiles:
         """Return the published file of the day, or None."""
         row = _FIND.row(self._connection, day=day, **_list(account, resource_type, now))
         return None if row is None else _day_file(row)
+
+    def of_days(
+        self, account: AccountSid, resource_type: ResourceType, days: DayRange, *, now: datetime
+    ) -> dict[Day, DayFile]:
+        """Return the published files of the days, in their order; days without one are left out."""
+        query = _OF_DAYS.rows(self._connection, first=days.first, last=days.last, **_list(account, resource_type, now))
+        return {row.file_day: _day_file(row) for row in query}
 
     def page(
         self,
@@ -184,6 +191,11 @@ class _Pages:
 
 
 _FIND: Final = Prepared(_of_a_list(_with_sealed()).where(table.c.day == bindparam("day")))
+_OF_DAYS: Final = Prepared(
+    _of_a_list(_with_sealed())
+    .where(table.c.day >= bindparam("first"), table.c.day <= bindparam("last"))
+    .order_by(table.c.day)
+)
 _LISTED: Final = _Pages(
     _of_a_list(
         select(

@@ -42,6 +42,11 @@ class Jobs:
             return None
         return limit - int(self._connection.execute(select(quota_day.c.requested).where(row)).scalar_one())
 
+    def drawn_quota(self, root_account: AccountSid, *, today: Day) -> int:
+        """Return the number of days that were drawn from today's quota of a root account."""
+        row = quota_day.c.root_account == root_account, quota_day.c.day == today
+        return int(self._connection.execute(select(quota_day.c.requested).where(*row)).scalar_one_or_none() or 0)
+
     def submit(self, sid: JobSid, request: JobRequest, *, now: datetime) -> Job:
         """Put a job at the end of the queue, with every day Submitted."""
         values = {
