@@ -79,6 +79,19 @@ $(SWIFT)/.installed: $(LOCKS)/swift.txt | $(VENV)/.dev
 .PHONY: servers
 servers: $(SWIFT)/.installed ## Install the object store that tests run against
 
+# The checker of accessibility, for the tests of pages; they do without it where it is missing, and say so.
+AXE := $(VENV)/axe
+
+$(AXE)/.installed: tests/axe/package.json tests/axe/package-lock.json
+	@echo "Installing the checker of accessibility (tests/axe)"
+	@mkdir -p $(@D)
+	@cp $^ $(@D)
+	@cd $(@D) && $(NPM) >/dev/null
+	@touch $@
+
+.PHONY: axe
+axe: $(if $(shell command -v npm),$(AXE)/.installed) ## Install the checker of accessibility that tests of pages run
+
 $(VENV)/.bench: $(LOCKS)/bench.txt $(VENV)/.run
 	@echo "Installing what it is measured against ($(LOCKS)/bench.txt)"
 	@$(INSTALL) -r $(LOCKS)/bench.txt
@@ -97,10 +110,11 @@ run: $(VENV)/.run ## Start a server with made-up records and show what to try
 test: $(VENV)/.dev ## Run the tests, a few minutes on two cores; ARGS="-k sealing" passes options on
 	@$(MAKE) --no-print-directory clients || echo "Not all clients could be installed: their tests are skipped." >&2
 	@$(MAKE) --no-print-directory servers || echo "No object store could be installed: its tests are skipped." >&2
+	@$(MAKE) --no-print-directory axe || echo "No checker of accessibility could be installed: its test is skipped." >&2
 	@$(BIN)/python -m pytest $(WORKERS) -m "not slow" $(ARGS)
 
 .PHONY: test-all
-test-all: $(VENV)/.dev clients servers ## Run all tests, with those marked slow and many more cases of every property
+test-all: $(VENV)/.dev clients servers axe ## Run all tests, with those marked slow and many more cases of every property
 	@HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest $(WORKERS) $(ARGS)
 
 .PHONY: test-compat
@@ -123,6 +137,10 @@ fix: $(VENV)/.dev ## Put format and lint right where that can be done without th
 .PHONY: bench
 bench: $(VENV)/.bench ## Measure what docs/performance.md claims, in less than ten minutes on two idle cores
 	@for name in records intake job sealing; do echo "== bench/$$name.py"; $(BIN)/python "bench/$$name.py"; done
+
+.PHONY: screenshots
+screenshots: $(VENV)/.dev ## Take the pictures of the console in docs/images anew, with chromium
+	@$(BIN)/python -m tests.e2e.screenshots
 
 .PHONY: lock
 lock: $(BIN)/python ## Compile requirements/ anew from pyproject.toml, with releases that are at least a week old

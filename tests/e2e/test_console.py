@@ -245,7 +245,9 @@ def test_nothing_but_the_page_runs_and_nothing_else_is_asked_for(near: Page) -> 
     assert page.headers["cache-control"] == "no-store"
     loaded = re.findall(r"""(?:src|href|action)=["']([^"']*)""", page.text)
     assert {link for link in loaded if not link.startswith("data:")} == {
+        "#main",
         "/",
+        "/console",
         "/docs",
         "/healthz",
         "/readyz",

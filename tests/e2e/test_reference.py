@@ -53,7 +53,7 @@ def test_what_the_reference_links_to_is_there(face: Face) -> None:
     anchors = {target for target in targets if target.startswith("#")}
     assert {anchor for anchor in anchors if f'id="{anchor[1:]}"' not in text} == set()
     rest = {target for target in targets - anchors if not target.startswith("data:")}
-    assert rest == {"/", "/docs", "/openapi.json", *(f"/errors/{code}" for code in BY_CODE)}
+    assert rest == {"/", "/console", "/docs", "/openapi.json", *(f"/errors/{code}" for code in BY_CODE)}
 
 
 def test_calls_can_be_pasted(face: Face) -> None:

@@ -5,9 +5,12 @@ Steered by Chromium's DevTools protocol over a pipe: messages are JSON with a NU
 
 from __future__ import annotations
 
+import base64
+import html
 import json
 import os
 import queue
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -24,14 +27,18 @@ _OPTIONS = (
     # Else it asks for https first, and takes its time to learn that there is none.
     "--disable-features=HttpsUpgrades,HttpsFirstBalancedModeAutoEnable",
 )
+_WATCHED = frozenset(
+    {"Log.entryAdded", "Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Network.requestWillBeSent"}
+)
 _READS_FROM, _WRITES_TO = 3, 4  # the file descriptors that Chromium expects
 
 
 @contextmanager
-def a_tab(folder: Path, *, names: str = "") -> Iterator[Tab]:
+def a_tab(folder: Path, *, names: str = "", has_scripts: bool = True) -> Iterator[Tab]:
     """A browser that nobody has used before, with one empty tab; skips where there is no browser.
 
-    `names` are rules of host names that lead elsewhere, such as `MAP exports.example 127.0.0.1`.
+    `names` are rules of host names that lead elsewhere, such as `MAP exports.example 127.0.0.1`. Without scripts, those
+    of pages do not run.
     """
     chromium = shutil.which("chromium")
     if chromium is None:
@@ -39,7 +46,7 @@ def a_tab(folder: Path, *, names: str = "") -> Iterator[Tab]:
     rules = (f"--host-resolver-rules={names}",) if names else ()
     browser = _Browser([chromium, *_OPTIONS, *rules, f"--user-data-dir={folder / 'browser'}"], folder / "browser.log")
     try:
-        yield Tab(browser)
+        yield Tab(browser, has_scripts=has_scripts)
     finally:
         browser.close()
 
@@ -47,11 +54,75 @@ def a_tab(folder: Path, *, names: str = "") -> Iterator[Tab]:
 class Tab:
     """What a person sees and does."""
 
-    def __init__(self, browser: _Browser) -> None:
+    def __init__(self, browser: _Browser, *, has_scripts: bool = True) -> None:
         self._browser = browser
         target = browser.ask("Target.createTarget", url="about:blank")["targetId"]
         self._session = browser.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         self._ask("Page.enable")
+        if not has_scripts:
+            self._ask("Emulation.setScriptExecutionDisabled", value=True)
+
+    def watch(self) -> None:
+        """Keep what the browser complains of from now on, and what it asks for."""
+        for domain in ("Log", "Runtime", "Network"):
+            self._ask(f"{domain}.enable")
+
+    def complaints(self) -> list[str]:
+        """What the browser has complained of since it is watched: errors of scripts, violations of a policy."""
+        return [json.dumps(one["params"]) for one in self._watched() if one["method"] != "Network.requestWillBeSent"]
+
+    def requests(self) -> list[str]:
+        """The addresses that it has asked for since then."""
+        sent = [one["params"] for one in self._watched() if one["method"] == "Network.requestWillBeSent"]
+        return [one["request"]["url"] for one in sent]
+
+    def show_as(self, *, width: int = 1280, height: int = 900, is_dark: bool = False) -> None:
+        """Have a window of this size, and a person who prefers light or dark."""
+        self._ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if is_dark else "light"}
+        self._ask("Emulation.setEmulatedMedia", features=[scheme])
+
+    def picture(self) -> bytes:
+        """What is seen in the window, as PNG."""
+        return base64.b64decode(self._ask("Page.captureScreenshot", format="png")["data"])
+
+    def press(self, key: str) -> None:
+        """Press a key and let it go."""
+        for kind in ("keyDown", "keyUp"):
+            self._ask(
+                "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode={"Tab": 9}.get(key, 0)
+            )
+
+    def text(self) -> str:
+        """What is written on the page, also where its scripts do not run."""
+        return html.unescape(re.sub(r"<[^>]*>", " ", self._html()))
+
+    def type_into(self, selector: str, text: str) -> None:
+        """Type into a field, as a person does."""
+        self._ask("DOM.focus", nodeId=self._node(selector))
+        self._ask("Input.insertText", text=text)
+
+    def click(self, selector: str) -> None:
+        """Click on something, and wait for the page that it leads to."""
+        self._browser.forget_events()
+        node = self._node(selector)
+        self._ask("DOM.scrollIntoViewIfNeeded", nodeId=node)
+        quad = self._ask("DOM.getContentQuads", nodeId=node)["quads"][0]
+        x, y = sum(quad[0::2]) / 4, sum(quad[1::2]) / 4
+        for kind in ("mousePressed", "mouseReleased"):
+            self._ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+        self._browser.wait_for("Page.loadEventFired")
+
+    def _html(self) -> str:
+        root = self._ask("DOM.getDocument")["root"]["nodeId"]
+        return str(self._ask("DOM.getOuterHTML", nodeId=root)["outerHTML"])
+
+    def _node(self, selector: str) -> int:
+        root = self._ask("DOM.getDocument")["root"]["nodeId"]
+        return int(self._ask("DOM.querySelector", nodeId=root, selector=selector)["nodeId"])
+
+    def _watched(self) -> list[dict[str, Any]]:
+        return list(self._browser.watched)
 
     def open(self, url: str) -> None:
         """Go to an address and wait until the page, and where its scripts lead at once, is loaded."""
@@ -97,6 +168,7 @@ class _Browser:
         os.close(to_write)
         self._answers: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._events: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.watched: list[dict[str, Any]] = []
         self._asked = 0
         self._reader = threading.Thread(target=self._read, name="browser")
         self._reader.start()
@@ -138,5 +210,7 @@ class _Browser:
             for message in map(json.loads, messages):
                 if "id" in message:
                     self._answers.put(message)
-                else:
-                    self._events.put(message["method"])
+                    continue
+                if message["method"] in _WATCHED:
+                    self.watched.append(message)
+                self._events.put(message["method"])

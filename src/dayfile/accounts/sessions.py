@@ -7,11 +7,11 @@ that was revoked or suspended, or that has another secret, has no session any mo
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dayfile.accounts.authenticate import Authenticator, judge
 from dayfile.clock import Clock
-from dayfile.errors import Unauthorized
+from dayfile.errors import Forbidden, Unauthorized
 from dayfile.model.credential import Actor, Caller
 from dayfile.model.secret import InstanceKey, Randomness, login_hash
 from dayfile.model.session import (
@@ -31,6 +31,14 @@ class SignedIn:
 
     caller: Caller
     form_token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """A session that has just begun."""
+
+    token: str = field(repr=False)
+    caller: Caller
 
 
 class Sessions:
@@ -55,6 +63,21 @@ class Sessions:
         if not isinstance(outcome, Caller) or outcome.account is not None:
             raise Unauthorized("Authenticate")
         return self._begin(username, password, address)
+
+    def begin(self, username: str, password: str, *, address: str | None = None) -> Begun:
+        """Begin a session of any credential that works here: an account's auth token, or a key.
+
+        `address` is the client's, for the audit log.
+
+        Raises Unauthorized if the credentials are not known here, without saying which half is wrong, AccountSuspended
+        if they are right and the account is not active, and Forbidden for an auth token that was replaced: a session
+        would be over before its first page.
+        """
+        caller = self._authenticator.authenticate(username, password)
+        token = self._begin(username, password, address)
+        if self.find(token) is None:
+            raise Forbidden("this auth token was replaced by a new one: sign in with that")
+        return Begun(token=token, caller=caller)
 
     def find(self, token: str) -> SignedIn | None:
         """Return the caller of the session with this token; None if it is over, however it ended, or never existed."""

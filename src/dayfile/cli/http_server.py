@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 
 from dayfile.cli.open_files import open_files
 from dayfile.cli.signals import Stop
+from dayfile.console.customer import customer_pages
 from dayfile.console.page import console_page
 from dayfile.errors import Unusable
 from dayfile.service import Service
@@ -70,7 +71,7 @@ def answer(
 ) -> None:
     """Serve HTTP on a socket that listens already, until told to stop; with a worker, also work."""
     limits = Limits.within(open_files())
-    app = service.api(pages=console_page(service.context))
+    app = service.api(pages=[*console_page(service.context), *customer_pages(service.context)])
     server = HttpServer(app, listening, limits=limits, proxies=service.context.trusted_proxies, stop=stop)
     with _woken(service):
         server.start()

@@ -80,7 +80,7 @@ class ShownJob:
     @property
     def summary(self) -> str:
         """Counts of the days by status, in words."""
-        return ", ".join(f"{len(group.days)} {_WORDS[group.status]}" for group in group_by_status(self.days))
+        return ", ".join(f"{len(group.days)} {STATUS_WORDS[group.status]}" for group in group_by_status(self.days))
 
     @property
     def has_failed(self) -> bool:
@@ -88,7 +88,7 @@ class ShownJob:
         return any(day.status is Status.FAILED for day in self.days)
 
 
-_WORDS = {
+STATUS_WORDS: Final = {
     Status.SUBMITTED: "waiting",
     Status.RUNNING: "running",
     Status.ERROR_DURING_RUN: "to be tried again",
@@ -98,6 +98,7 @@ _WORDS = {
     Status.RUNNING_TO_BE_DELETED: "being deleted",
     Status.DELETED_BY_USER_REQUEST: "deleted",
 }
+"""The status of a day of a job, in words."""
 
 
 def verdict_of(condition: Condition) -> Verdict:

@@ -18,10 +18,10 @@ _LIMIT_BYTES: Final = 4 * 1024
 _MOST_FIELDS: Final = 20
 
 
-async def read_page_form(request: Request) -> Mapping[str, str]:
+async def read_page_form(request: Request, *, limit_bytes: int = _LIMIT_BYTES) -> Mapping[str, str]:
     """Return the fields of a form by name; of a repeated field, the last value.
 
-    Raises InvalidBody for a body that is not such a form or has more than 20 fields, TooLarge beyond 4 KiB.
+    Raises InvalidBody for a body that is not such a form or has more than 20 fields, TooLarge beyond the limit.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != _KIND:
@@ -29,8 +29,8 @@ async def read_page_form(request: Request) -> Mapping[str, str]:
     body = bytearray()
     async for block in request.stream():
         body += block
-        if len(body) > _LIMIT_BYTES:
-            raise TooLarge(f"The form is larger than {_LIMIT_BYTES} bytes, which no page here sends")
+        if len(body) > limit_bytes:
+            raise TooLarge(f"The form is larger than {limit_bytes} bytes, which no page here sends")
     try:
         return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict"))
     except ValueError as error:

@@ -1,0 +1,109 @@
+"""The first page of the console: for each type, its daily export, the last month, and what waits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from dayfile.console.sheets import show
+from dayfile.console.visit import CustomerRoutes, Visit
+from dayfile.model.credential import Permission
+from dayfile.model.day import Day, DayRange
+from dayfile.model.export import ExportConfiguration
+from dayfile.model.resource import RESOURCE_TYPES, ResourceType
+from dayfile.store.transaction import Transaction
+
+_SECTION: Final = "Overview"
+_DAYS: Final = 30
+_HEIGHT: Final = 72  # of the highest bar
+_WIDTH: Final = 10  # of a bar with its gap
+_JOBS: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """One day of a chart."""
+
+    day: Day
+    records: int
+    x: int
+    height: int
+
+    @property
+    def y(self) -> int:
+        """Top of the bar."""
+        return _HEIGHT - self.height
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypeOverview:
+    """One type of records of an account."""
+
+    resource_type: ResourceType
+    configuration: ExportConfiguration
+    last_sealed: Day | None  # with records, in the time of the chart
+    bars: tuple[Bar, ...]
+    waiting: tuple[Day, ...]  # that may have records which are not sealed yet
+    published: int  # days with a file, in the same time
+    unfinished_jobs: int
+
+    @property
+    def records(self) -> int:
+        """Records in all days of the chart."""
+        return sum(bar.records for bar in self.bars)
+
+    @property
+    def most(self) -> int:
+        """Records of the day with most of them."""
+        return max(bar.records for bar in self.bars)
+
+
+def overview_routes(routes: CustomerRoutes) -> list[Route]:
+    """Return the route of the first page."""
+    return [routes.look("", Permission.EXPORTS_READ, _overview)]
+
+
+def _overview(visit: Visit) -> Response:
+    today = Day.of(visit.now)
+    days = DayRange(first=today - _DAYS, last=today - 1)
+    with visit.instance.database.snapshot() as tx:
+        found = [_type_overview(tx, visit, kind, days) for kind in RESOURCE_TYPES]
+    return show(
+        visit,
+        "overview.html",
+        section=_SECTION,
+        found=found,
+        days=days,
+        today=today,
+        left=visit.instance.custom_jobs.quota_left(visit.account.root),
+        may_configure=visit.may(Permission.CONFIGURATION_WRITE),
+        may_create=visit.may(Permission.JOBS_WRITE),
+        chart=(_DAYS * _WIDTH, _HEIGHT),
+    )
+
+
+def _type_overview(tx: Transaction, visit: Visit, kind: ResourceType, days: DayRange) -> TypeOverview:
+    account = visit.account.sid
+    sealed = tx.sealed_days.current(account, kind, days)
+    most = max((one.records for one in sealed.values()), default=0)
+    jobs = tx.jobs.page(account, kind, limit=_JOBS, over_since=visit.now)
+    return TypeOverview(
+        resource_type=kind,
+        configuration=tx.configurations.get(account, kind),
+        last_sealed=max(sealed, default=None),
+        bars=tuple(
+            _bar(day, number, sealed[day].records if day in sealed else 0, most=most) for number, day in enumerate(days)
+        ),
+        waiting=tuple(sorted(tx.segments.days_waiting(account, kind, accepted_by=visit.now))),
+        published=len(tx.day_files.of_days(account, kind, days, now=visit.now)),
+        unfinished_jobs=sum(job.over_at is None for job in jobs),
+    )
+
+
+def _bar(day: Day, number: int, records: int, *, most: int) -> Bar:
+    # A day with records is never as low as one without.
+    height = max(2, _HEIGHT * records // most) if records else 1
+    return Bar(day=day, records=records, x=number * _WIDTH, height=height)

@@ -1,0 +1,72 @@
+"""The first records of a file, as texts for a table. Bounded, whatever is in the file."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from dayfile.model.export import SealedDay
+from dayfile.model.resource import CALLS, CONFERENCES, MESSAGES, PARTICIPANTS, ResourceType
+from dayfile.objects.file_reader import FileReader
+
+SHOWN_RECORDS: Final = 50
+"""Most records that are shown."""
+
+LONGEST_VALUE: Final = 80
+"""Most characters of a value that are shown."""
+
+_USUAL_COLUMNS: Final[Mapping[ResourceType, list[str]]] = {
+    MESSAGES: ["date_created", "status", "direction", "from", "to", "body"],
+    CALLS: ["date_created", "status", "direction", "from", "to", "duration"],
+    CONFERENCES: ["date_created", "friendly_name", "region", "status", "reason_conference_ended"],
+    PARTICIPANTS: ["date_created", "conference_sid", "call_sid", "status", "muted"],
+}
+_MOST_BYTES: Final = 8 * 1024 * 1024  # of plain text: eight lines of the longest
+_GZIP: Final = 31  # zlib's number for a gzip member
+_STEP_BYTES: Final = 64 * 1024
+
+
+def columns_of(resource_type: ResourceType) -> list[str]:
+    """Return the names of all documented fields of a type, in the order of its lines."""
+    keys = [key.name for key in resource_type.key_fields]
+    return [*keys, "account_sid", "date_created", "date_updated", *(field.name for field in resource_type.fields)]
+
+
+def usual_columns(resource_type: ResourceType) -> list[str]:
+    """Return the fields that are shown as long as nobody chooses others."""
+    return _USUAL_COLUMNS.get(resource_type, columns_of(resource_type)[:6])
+
+
+def first_records(reader: FileReader, sealed: SealedDay) -> list[dict[str, str]]:
+    """Return the first records of a file, their values shortened; fewer if they are very long.
+
+    Raises as `FileReader.blocks` does.
+    """
+    found: list[dict[str, str]] = []
+    for line in _lines(reader, sealed):
+        found.append({str(name): _shown(value) for name, value in json.loads(line).items()})
+        if len(found) == SHOWN_RECORDS:
+            break
+    return found
+
+
+def _lines(reader: FileReader, sealed: SealedDay) -> Iterator[bytes]:
+    inflate, rest, taken = zlib.decompressobj(_GZIP), b"", 0
+    for block in reader.blocks(sealed, start=0, stop=sealed.size_bytes):
+        packed = block
+        while packed and taken < _MOST_BYTES:
+            plain = inflate.decompress(packed, _STEP_BYTES)
+            packed, taken = inflate.unconsumed_tail, taken + len(plain)
+            *lines, rest = (rest + plain).split(b"\n")
+            yield from lines
+        if taken >= _MOST_BYTES:
+            return
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"

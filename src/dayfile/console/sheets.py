@@ -1,0 +1,52 @@
+"""Sheets of customers' pages: one layout, its styles and scripts, and the script file that they load."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from dayfile.console.visit import CONSOLE_PATH, NO_STORE, Visit
+from dayfile.console.words import FILTERS
+from dayfile.web.sheet import Sheet
+
+LIBRARY: Final = "htmx-4.0.1.min.js"
+"""The one script file, as its authors publish it; its licence is beside it."""
+
+_TEMPLATES: Final = Path(__file__).with_name("templates")
+_ASSETS: Final = Path(__file__).with_name("assets")
+_LIBRARY_PATH: Final = f"{CONSOLE_PATH}/assets/{LIBRARY}"
+_LASTING: Final = {"Cache-Control": "public, max-age=31536000, immutable"}  # another version has another name
+
+
+def show(visit: Visit, template: str, *, section: str, status: int = 200, **values: object) -> HTMLResponse:
+    """Return a page of the console; `section` is the part of it that the top bar marks."""
+    return _sheet(template).answer(status=status, headers=NO_STORE, visit=visit, section=section, **values)
+
+
+def library_route() -> Route:
+    """Return the route of the script file."""
+    text = (_ASSETS / LIBRARY).read_bytes()
+
+    async def library(_: Request) -> Response:
+        return Response(text, media_type="text/javascript", headers=_LASTING)
+
+    return Route(_LIBRARY_PATH, library, methods=["GET"])
+
+
+@cache
+def _sheet(template: str) -> Sheet:
+    return Sheet(
+        _TEMPLATES,
+        f"customer/{template}",
+        styles=("customer/console.css",),
+        scripts=("copy.js", "customer/console.js"),
+        asks_again=True,
+        has_forms=True,
+        library=_LIBRARY_PATH,
+        filters=FILTERS,
+    )

@@ -1,0 +1,20 @@
+const localTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+function prepare(root) {
+  for (const time of root.querySelectorAll("time")) {
+    time.title = `${localTime.format(new Date(time.dateTime))} where you are`;
+  }
+  for (const button of root.querySelectorAll("button[data-copy]")) {
+    button.hidden = !navigator.clipboard;
+  }
+}
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("button[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(button.dataset.copy);
+  button.textContent = "Done";
+  setTimeout(() => (button.textContent = "Copy"), 1500);
+});
+prepare(document);
+for (const live of document.querySelectorAll("[data-live]")) {
+  new MutationObserver(() => prepare(document)).observe(live.parentNode, { childList: true, subtree: true });
+}

@@ -1,0 +1,46 @@
+"""Words of the console's pages: moments, sizes and counts as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from dayfile.console.status import code_marked, duration_text
+from dayfile.model.moment import moment_text
+from dayfile.model.quantity import count_text, size_text
+from dayfile.web.queue_places import QueuePlace
+
+FILTERS: Final[Mapping[str, Callable[..., object]]] = {
+    "count": "{:,}".format,
+    "size": size_text,
+    "things": count_text,
+    "moment": "{:%Y-%m-%d %H:%M} UTC".format,
+    "iso": moment_text,
+    "duration": duration_text,
+    "code_marked": code_marked,
+}
+"""The filters of all templates of customers' pages."""
+
+
+def place_text(place: QueuePlace, *, now: datetime) -> str:
+    """Return the place of a job in the queue and its estimated end, in words."""
+    if place.position is None or place.done_at is None:
+        return "It is over."
+    ahead = place.position - 1
+    first = "It is the next in the queue" if ahead == 0 else f"{count_text(ahead, 'job')} {_be(ahead)} ahead of it"
+    return f"{first}; by the present speed it is done in {_about(place.done_at - now)}."
+
+
+def left_text(until: datetime, *, now: datetime) -> str:
+    """Return how long something lasts, in words."""
+    return f"{duration_text(until - now)} left" if until > now else "expired"
+
+
+def _be(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _about(duration: timedelta) -> str:
+    seconds = duration.total_seconds()
+    return "a few seconds" if seconds < 20 else f"about {duration_text(duration)}"  # noqa: PLR2004 - that is a few

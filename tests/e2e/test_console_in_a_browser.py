@@ -1,0 +1,134 @@
+"""The console in a real browser: no violation of its policy, no barrier, nothing that needs a script to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.support.browser_tab import Tab, a_tab
+from tests.support.customer_console import Customer, CustomerConsole, console_for_customers, form_token, sign_in
+
+AXE = ROOT / ".venv" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+@pytest.fixture(scope="module")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CustomerConsole]:
+    """One for all tests."""
+    with console_for_customers(tmp_path_factory.mktemp("console")) as console:
+        yield console
+
+
+@pytest.fixture(scope="module")
+def acme(console: CustomerConsole) -> Customer:
+    """An account with something of everything."""
+    return console.customer()
+
+
+@pytest.fixture(scope="module")
+def tab(console: CustomerConsole, acme: Customer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
+    """A browser in which the account is signed in."""
+    with a_tab(tmp_path_factory.mktemp("browser")) as tab:
+        tab.watch()
+        tab.open(f"{console.url}/console")
+        fields = f"username.value = '{acme.sid}'; password.value = '{acme.login.password}'"
+        tab.submit(f"{fields}; document.querySelector('form button').click()")
+        assert tab.run("location.pathname") == "/console"
+        yield tab
+
+
+def pages(acme: Customer) -> list[str]:
+    """All pages that an account sees, those of everybody, and errors."""
+    return [
+        *("/console", "/console/files", "/console/files/Messages/2026-11-10", "/console/files/Messages/2026-11-22"),
+        *("/console/files/Messages/2026-11-10/records", "/console/jobs", "/console/jobs?type=Calls"),
+        *("/console/jobs/new", f"/console/jobs/{acme.waiting_job}", f"/console/jobs/{acme.failed_job}"),
+        *("/console/daily/Messages", "/console/notices", "/console/notices?state=exhausted"),
+        *(f"/console/notices/{acme.notice}", "/console/sign-in", "/", "/docs", "/errors/20404", "/nothing-is-here"),
+    ]
+
+
+def test_no_page_has_a_barrier(console: CustomerConsole, acme: Customer, tab: Tab) -> None:
+    """As far as a program can tell (axe): light and dark, for the rules of WCAG 2.2 up to AA."""
+    if not AXE.exists():
+        pytest.skip("the checker of accessibility is not installed: make axe")
+    axe, found = AXE.read_text(encoding="utf-8"), []
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    for path in pages(acme):
+        for is_dark in (False, True):
+            tab.show_as(is_dark=is_dark)
+            tab.open(console.url + path)
+            tab.run(f"{axe}; 0")
+            result: dict[str, Any] = tab.run(f"axe.run(document, {{runOnly: {tags}}})")
+            assert result["passes"], "it has looked"
+            found += [(path, is_dark, one["id"], one["nodes"][0]["html"][:120]) for one in result["violations"]]
+    assert found == [], "\n".join(map(str, found))
+
+
+def test_pages_ask_for_nothing_else_and_break_no_rule(console: CustomerConsole, acme: Customer, tab: Tab) -> None:
+    """No request to elsewhere, no error of a script, no violation of the policy, no line that is wider than a phone."""
+    for path in pages(acme):
+        tab.show_as(width=360, height=700)
+        tab.open(console.url + path)
+        assert tab.run("document.documentElement.scrollWidth <= innerWidth"), path
+    elsewhere = [one for one in tab.requests() if not one.startswith((console.url, "data:", "about:"))]
+    assert elsewhere == []
+    assert [one for one in tab.complaints() if "/nothing-is-here" not in one] == []
+
+
+def test_progress_is_shown_by_itself(console: CustomerConsole, tab: Tab, acme: Customer) -> None:
+    """Whoever waits for a job sees it end without doing anything, and then nobody asks any more."""
+    console.face.work()  # what waited before
+    with console.signed_in(acme.login) as browser:
+        form = {"form_token": form_token(browser.get("/console")), "ResourceType": "Messages", "FriendlyName": "live"}
+        made = browser.post("/console/jobs/new", data={**form, "StartDay": "2026-10-01", "EndDay": "2026-10-03"})
+    tab.open(console.url + made.headers["location"])
+    assert tab.run("document.querySelector('#state').textContent") == "0 of 3 days done"
+    console.face.work()
+    shown = """new Promise(done => { const look = setInterval(() => {
+        const text = document.querySelector('#state').textContent;
+        if (text === 'Done') { clearInterval(look); done(text); }
+    }, 50); })"""
+    assert tab.run(shown) == "Done"
+    assert tab.run("document.querySelector('[hx-trigger]') === null")
+    assert tab.run("document.querySelectorAll('.grid .Completed').length") == 3
+
+
+def test_what_is_copied_is_whole(console: CustomerConsole, acme: Customer, tab: Tab) -> None:
+    """A sid is shown short; its button has all of it, and times say what they are where the reader is."""
+    tab.open(f"{console.url}/console/jobs")
+    assert tab.run("document.querySelector('button[data-copy]').dataset.copy") == acme.sid
+    assert not tab.run("document.querySelector('button[data-copy]').hidden")
+    assert "where you are" in tab.run("document.querySelector('time').title")
+
+
+def test_the_keyboard_reaches_the_content_first(console: CustomerConsole, tab: Tab) -> None:
+    """The first stop of the Tab key skips the bar, and what has the focus is seen."""
+    tab.open(f"{console.url}/console")
+    tab.press("Tab")
+    assert tab.run("document.activeElement.className") == "skip"
+    assert tab.run("document.activeElement.getBoundingClientRect().left >= 0")
+    assert tab.run("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+
+def test_it_works_without_a_script(
+    console: CustomerConsole, acme: Customer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Reading, making a job and downloading: all of it is links and forms."""
+    with console.browser() as browser:
+        assert sign_in(browser, *acme.login.basic).status_code == 303
+        with a_tab(tmp_path_factory.mktemp("browser"), has_scripts=False) as tab:
+            tab.open(f"{console.url}/console/sign-in")
+            tab.type_into("#username", acme.sid)
+            tab.type_into("#password", acme.login.password)
+            tab.click("form button")
+            assert "Overview" in tab.text()
+            tab.open(f"{console.url}/console/jobs/new")
+            tab.click("form button.main")
+            assert "As it was asked for" in tab.text()
+            assert "Look again" in tab.text()
+            tab.open(f"{console.url}/console/files/Messages/2026-11-11")
+            assert "Download" in tab.text()
+            assert "2026-11-23 12:00 UTC" in tab.text()
