@@ -82,9 +82,9 @@ class Tab:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if is_dark else "light"}
         self._ask("Emulation.setEmulatedMedia", features=[scheme])
 
-    def picture(self) -> bytes:
-        """What is seen in the window, as PNG."""
-        return base64.b64decode(self._ask("Page.captureScreenshot", format="png")["data"])
+    def picture(self, kind: str = "png") -> bytes:
+        """What is seen in the window, as PNG, or as WebP, which is smaller."""
+        return base64.b64decode(self._ask("Page.captureScreenshot", format=kind, quality=70)["data"])
 
     def press(self, key: str) -> None:
         """Press a key and let it go."""
