@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from dayfile.console.status import code_marked, duration_text
+from dayfile.console.status import code_marked
 from dayfile.model.moment import moment_text
-from dayfile.model.quantity import count_text, size_text
+from dayfile.model.quantity import count_text, duration_text, size_text
 from dayfile.web.queue_places import QueuePlace
 
 FILTERS: Final[Mapping[str, Callable[..., object]]] = {
