@@ -179,7 +179,7 @@ def test_the_format_says_where_the_fixed_part_stands(resource_type: ResourceType
 def test_every_metric_is_documented(tmp_path: Path) -> None:
     """A number that nobody explains is read as something else; one that is gone is an alert that never comes."""
     with Service.open(Settings.read(_env_file=None, data_dir=tmp_path)) as service:
-        families = [*service.counters.collect(), *service.state_metrics.collect()]
+        families = [*service.insight.counters.collect(), *service.insight.state_metrics.collect()]
     _, _, section = OPERATIONS.partition("\n## Seen from outside\n")
     rows = re.findall(r"^\| (`dayfile_.*?) \|", section.partition("\n## ")[0], flags=re.MULTILINE)
     documented = [name for row in rows for name in re.findall(r"`(\w+)`", row)]

@@ -10,14 +10,13 @@ import socket
 import string
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from dayfile.accounts.administer import Administration
 from dayfile.accounts.authenticate import Authenticator
 from dayfile.accounts.sessions import Sessions
 from dayfile.clock import Clock, DatabaseClock, SystemClock
-from dayfile.delivery.mail_folder import UnsentLetters
 from dayfile.delivery.replay import Replay
 from dayfile.delivery.ssrf import Destinations, SystemResolver
 from dayfile.exports.configuration import Configuring
@@ -26,12 +25,12 @@ from dayfile.exports.given import GivenLinks
 from dayfile.exports.outbox import Outbox
 from dayfile.files.links import LinkSigner
 from dayfile.files.storage import Storage
+from dayfile.insight import Insight
 from dayfile.model.notice import Channel
 from dayfile.model.secret import Randomness
 from dayfile.opening import Opened, find_instance, make_instance, storage_of
 from dayfile.overrides import Overrides
 from dayfile.settings import Settings
-from dayfile.store.database_url import file_of
 
 # Most commands do without the web framework, DuckDB and Arrow, which load slowly: imported where they are used.
 if TYPE_CHECKING:
@@ -39,18 +38,11 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from dayfile.api.context import Context
-    from dayfile.checks.check import Check
-    from dayfile.checks.condition import Condition
-    from dayfile.checks.measures import Measures
-    from dayfile.checks.state_metrics import StateMetrics
-    from dayfile.checks.vitals import Vitals
-    from dayfile.counters import Counters
     from dayfile.delivery.transport import Transport
     from dayfile.delivery.trial import WebhookTrial
     from dayfile.intake.pipeline import Intake
     from dayfile.objects.storage_probe import StorageProbe
     from dayfile.sealing.repairs import Repairs
-    from dayfile.web.metrics import Metrics
     from dayfile.work.clock_watch import ClockWatch
     from dayfile.work.presence import Presence
     from dayfile.work.wake_ups import WakeUps
@@ -158,7 +150,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
             accounts_may_write=self.settings.accounts_may_write,
             max_body_bytes=self.settings.max_body_bytes,
             keep_dropped=self.settings.fields == "full",
-            counters=self.counters,
+            counters=self.insight.counters,
         )
         self._closing.callback(intake.close)
         return intake
@@ -234,7 +226,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
             transports=lambda: self._transports,
             wake_for_notices=self._wake_for_notices,
             closing=self._closing,
-            counters=self.counters,
+            counters=self.insight.counters,
         )
 
     @cached_property
@@ -295,25 +287,9 @@ class Service(contextlib.AbstractContextManager["Service"]):
             file_lifetime=self.settings.file_lifetime,
             concurrent_requests=self.settings.concurrent_requests,
             max_body_bytes=self.settings.max_body_bytes,
-            vitals=self.vitals,
-            counters=self.counters,
-            metrics=self.metrics,
-        )
-
-    @property
-    def check(self) -> Check:
-        """The check for contradictions in the instance's data: there must be none."""
-        from dayfile.checks.check import Check
-
-        return Check(
-            self.database,
-            self.storage,
-            clock=self.clock,
-            key=self.key,
-            job_lifetime=self.settings.job_lifetime,
-            notice_lifetime=self.settings.notice_lifetime,
-            scrub_every=self.settings.scrub_every,
-            unsent_letters=self.unsent_letters,
+            vitals=self.insight.vitals,
+            counters=self.insight.counters,
+            metrics=self.insight.metrics,
         )
 
     @cached_property
@@ -322,60 +298,16 @@ class Service(contextlib.AbstractContextManager["Service"]):
         return self.worker_parts.presence
 
     @cached_property
-    def vitals(self) -> Vitals:
-        """The signs that the operator sees beyond the server's answering."""
-        from dayfile.checks.overdue import Overdue
-        from dayfile.checks.vitals import Vitals
-
-        settings, file = self.settings, file_of(self.settings.database)
-        folders = (settings.data_dir.absolute(), settings.storage.folder, file and file.parent)
-        lifetimes = {"job_lifetime": settings.job_lifetime, "scrub_every": settings.scrub_every}
-        return Vitals(
-            self.database,
+    def insight(self) -> Insight:
+        """The state of the instance, as it is told to operators."""
+        return Insight(
+            self.settings,
+            database=self.database,
+            storage=lambda: self.storage,
+            storage_probe=lambda: self.storage_probe,
             clock=self.clock,
-            overdue=Overdue(self.database, clock=self.clock, **lifetimes),
-            unsent_letters=self.unsent_letters,
-            folders=[folder for folder in folders if folder],
+            key=self.key,
         )
-
-    def condition(self, *, writes: bool) -> Condition:
-        """Return the condition of the instance; `writes` also tries whether its storage takes objects."""
-        from dayfile.checks.condition import condition_of
-
-        storage = self.storage_probe.write if writes else self.storage_probe.read
-        return condition_of(self.vitals, database=self.database.probe, storage=storage)
-
-    def measures(self) -> Measures:
-        """Return how much waits, and for how long."""
-        from dayfile.checks.measures import measure
-
-        with self.database.snapshot() as tx:
-            return measure(tx, now=self.clock.now())
-
-    @cached_property
-    def counters(self) -> Counters:
-        """The counters of this process; they may be replaced before the first is used."""
-        from dayfile.counters import Counters
-
-        return Counters()
-
-    @cached_property
-    def metrics(self) -> Metrics:
-        """The metrics of the instance and of this process, or of those that count together with it."""
-        from dayfile.web.metrics import Metrics
-
-        return Metrics(self.counters, self.state_metrics)
-
-    @cached_property
-    def state_metrics(self) -> StateMetrics:
-        """The metrics that are the same in every process of the instance."""
-        from dayfile.checks.state_metrics import StateMetrics
-
-        return StateMetrics(measure=self.measures, look=partial(self.condition, writes=True), clock=self.clock)
-
-    @cached_property
-    def unsent_letters(self) -> UnsentLetters:
-        return UnsentLetters(self.database, self.settings.mailing.folder)
 
     @cached_property
     def wake_ups(self) -> WakeUps | None:

@@ -132,7 +132,7 @@ class Shown:
 
     @property
     def vitals(self) -> Vitals:
-        return self.service.vitals
+        return self.service.insight.vitals
 
     @property
     def sessions(self) -> Sessions:

@@ -94,7 +94,7 @@ def test_no_label_names_a_customer(face: Face, operator: tuple[str, str]) -> Non
 
 def test_a_listener_of_its_own_has_nothing_else(face: Face) -> None:
     """It asks nobody for a key: what it answers must be no more than numbers."""
-    with server.serving(lambda _: face.service.metrics.app()) as url:
+    with server.serving(lambda _: face.service.insight.metrics.app()) as url:
         assert "dayfile_database_up 1.0" in httpx2.get(f"{url}/metrics", trust_env=False).text
         for path in ("/", "/v1/Accounts", "/readyz?verbose", "/docs"):
             assert httpx2.get(url + path, trust_env=False).status_code == 404

@@ -58,7 +58,7 @@ def test_a_full_disk_refuses_whole_batches_and_goes_on_with_more_room(disk: Path
         assert len(server.waiting(account)) == 250 * len(taken)
         with pytest.raises(Transient):
             server.service.worker.seal(MESSAGES, Day.parse(DAY))
-        assert list(server.service.check.run(deep=True)) == []
+        assert list(server.service.insight.check.run(deep=True)) == []
         change(disk, f"size={LARGE}m")
         assert server.post(body_of(_batch(account, len(taken))), Idempotency_Key=f"{len(taken)}").status_code == 200
         server.clock.pass_by(server.service.settings.lease)  # on a full disk a claim may not have been given back
@@ -67,7 +67,7 @@ def test_a_full_disk_refuses_whole_batches_and_goes_on_with_more_room(disk: Path
         with server.service.database.snapshot() as tx:
             sealed = tx.sealed_days.of_day(MESSAGES, Day.parse(DAY))[AccountSid(account)]
         assert sealed.records == 250 * (len(taken) + 1)
-        assert list(server.service.check.run(deep=True)) == []
+        assert list(server.service.insight.check.run(deep=True)) == []
 
 
 def test_a_data_folder_that_is_read_only_is_told_with_its_name(disk: Path, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ class Customers:
         with service.database.snapshot() as tx:
             sealed = tx.sealed_days.of_day(MESSAGES, Day.parse(DAY))[account]
         assert sealed.records == sum(status == 200 for status in self.records.values())
-        assert list(service.check.run(deep=True)) == []
+        assert list(service.insight.check.run(deep=True)) == []
 
 
 def _ready(server: Server) -> int:

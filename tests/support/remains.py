@@ -63,7 +63,7 @@ class Remains:
 
     def findings(self) -> list[str]:
         """What `dayfile check --deep` finds wrong."""
-        return [str(finding) for finding in self._service.check.run(deep=True)]
+        return [str(finding) for finding in self._service.insight.check.run(deep=True)]
 
     def _lines(self, sealed: SealedDay) -> list[dict[str, Any]]:
         place = sealed.place

@@ -23,7 +23,7 @@ class Scraped:
     @classmethod
     def of(cls, service: Service) -> Scraped:
         """Read the metrics of an instance without a server."""
-        return cls.of_text(bytes(service.metrics.answer().body).decode())
+        return cls.of_text(bytes(service.insight.metrics.answer().body).decode())
 
     @classmethod
     def of_text(cls, text: str) -> Scraped:

@@ -239,7 +239,7 @@ class World:
 
     def check(self, *, deep: bool = True) -> list[Finding]:
         """The same, with all that is said of each."""
-        return list(self.service.check.run(deep=deep))
+        return list(self.service.insight.check.run(deep=deep))
 
     def referred_keys(self) -> set[str]:
         """The objects that something refers to."""

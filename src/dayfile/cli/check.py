@@ -31,7 +31,7 @@ def check(
     screen = screen_of(ctx)
     with instance.opened(screen_of(ctx), to_read=True) as service:
         place = service.settings.place
-        looking = service.check
+        looking = service.insight.check
         objects = looking.objects()
         with screen.counting("Checking", objects) as bar:
             findings = list(looking.run(deep=deep, on_object=lambda: bar.advance(1)))

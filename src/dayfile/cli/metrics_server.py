@@ -45,7 +45,7 @@ def metrics_served(service: Service, listening: socket.socket | None, *, stop: S
         return
     host, port = listening.getsockname()[:2]
     _log.info("metrics.listening", host=host, port=port)
-    server = HttpServer(service.metrics.app(), listening, limits=_LIMITS, proxies=None, stop=stop)
+    server = HttpServer(service.insight.metrics.app(), listening, limits=_LIMITS, proxies=None, stop=stop)
     server.start()
     try:
         yield

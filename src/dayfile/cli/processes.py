@@ -79,7 +79,7 @@ class Processes:
             yield
             return
         with Service.find(self._settings) as service:
-            service.metrics = Metrics(CountersOfOthers(counters), service.state_metrics)
+            service.insight.metrics = Metrics(CountersOfOthers(counters), service.insight.state_metrics)
             with metrics_served(service, listening, stop=stop):
                 yield
 
@@ -142,14 +142,14 @@ class Place:
 def _answer(settings: Settings, listening: socket.socket, ready: Semaphore, place: Place) -> None:
     log_everything()
     with _told_to_stop() as stop, Service.open(settings) as service:
-        service.counters = place.counters()
+        service.insight.counters = place.counters()
         answer(service, listening, stop=stop, with_worker=False, on_ready=ready.release)
 
 
 def _work(settings: Settings, place: Place) -> None:
     log_everything()
     with _told_to_stop() as stop, Service.open(settings) as service:
-        service.counters = place.counters()
+        service.insight.counters = place.counters()
         work(service, stop=stop)
 
 

@@ -33,8 +33,8 @@ def status(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
     """
     screen = screen_of(ctx)
     with instance.opened(screen, to_read=True) as service:
-        condition = service.condition(writes=_may_write(service))
-        measures = service.measures() if condition.database is None else None
+        condition = service.insight.condition(writes=_may_write(service))
+        measures = service.insight.measures() if condition.database is None else None
     if as_json:
         screen.json(_as_json(service, condition, measures))
     else:

@@ -33,8 +33,8 @@ def rules() -> list[dict[str, Any]]:
 def metrics(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """The label names of each sample that an instance gives, by its name."""
     with Service.open(Settings.read(_env_file=None, data_dir=tmp_path_factory.mktemp("new"))) as service:
-        service.counters.answered(method="GET", route="/healthz", status=200, seconds=0.1)
-        families = [*service.counters.collect(), *service.state_metrics.collect()]
+        service.insight.counters.answered(method="GET", route="/healthz", status=200, seconds=0.1)
+        families = [*service.insight.counters.collect(), *service.insight.state_metrics.collect()]
     names: dict[str, set[str]] = {"dayfile_notice_attempts_total": {"channel", "result"}}
     for family in families:
         for sample in family.samples:
