@@ -66,7 +66,7 @@ class ObjectWriter:
     def _announced(self, keys: Collection[str]) -> Iterator[dict[str, int]]:
         with self._database.transaction() as tx:
             now = self._clock.now()
-            upload_ids = {key: tx.uploads.begin(key, now=now) for key in keys}
+            upload_ids = dict(zip(keys, tx.uploads.begin_each(list(keys), now=now), strict=True))
         try:
             yield upload_ids
         except BaseException:

@@ -6,7 +6,7 @@ Attempts are made and recorded by lane, in `lanes.py`.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -47,28 +47,10 @@ class Notices:
     def add(self, notices: Sequence[NewNotice], *, now: datetime) -> None:
         """Add notices, due at once; leave those that the outbox already has as they are."""
         keyed = [(LaneKey.of(new.account, new.channel, new.receiver), new) for new in notices]
-        # Lanes are locked in one order: two commits that tell the same receivers would deadlock on PostgreSQL.
-        for key, new in sorted(keyed, key=lambda pair: (pair[0].account, pair[0].channel.value, pair[0].host)):
-            values = {
-                "sid": new.sid,
-                "account": new.account,
-                "lane_id": self._wake_lane(key, now=now),
-                "event": new.event.value,
-                "channel": new.channel.value,
-                "receiver": new.receiver,
-                "method": new.method,
-                "resource_type": new.resource_type.name,
-                "job_sid": new.job_sid,
-                "day": new.day,
-                "generation": new.generation,
-                "content": _content_text(new.content),
-                "state": NoticeState.PENDING.value,
-                "attempts": 0,
-                "created_at": now,
-                "gives_up_at": now + GIVE_UP_AFTER,
-                "next_attempt_at": now,
-            }
-            self._connection.execute(insert(self._connection, table).values(values).on_conflict_do_nothing())
+        if keyed:
+            lanes = self._wake_lanes({key for key, _ in keyed}, now=now)
+            rows = [_values(new, lane_id=lanes[key], now=now) for key, new in sorted(keyed, key=_order)]
+            self._connection.execute(insert(self._connection, table).on_conflict_do_nothing(), rows)
 
     def get(self, sid: EventSid) -> Notice:
         """Return the notice; raises NotFound."""
@@ -173,26 +155,53 @@ class Notices:
         query = select(table.c.sid).join(lane, lane.c.id == table.c.lane_id).where(pending, *idle).limit(limit)
         return list(self._connection.execute(query).scalars())
 
-    def _wake_lane(self, key: LaneKey, *, now: datetime) -> int:
-        """Return the lane with that key, created if need be, locked, and due as soon as it does not rest."""
-        values = {
-            "account": key.account,
-            "channel": key.channel.value,
-            "host": key.host,
-            "health": LaneHealth.NEW.value,
-            "failures": 0,
-            "due_at": now,
-            "served": 0,
-        }
-        statement = insert(self._connection, lane).values(values)
+    def _wake_lanes(self, keys: Collection[LaneKey], *, now: datetime) -> dict[LaneKey, int]:
+        """Return the lanes with those keys, created if need be, locked, and due as soon as they do not rest."""
+        columns = (lane.c.account, lane.c.channel, lane.c.host)
+        new = {"health": LaneHealth.NEW.value, "failures": 0, "due_at": now, "served": 0}
+        # Lanes are locked in one order: two commits that tell the same receivers would deadlock on PostgreSQL.
+        rows = [
+            {"account": key.account, "channel": key.channel.value, "host": key.host, **new}
+            for key in sorted(keys, key=lambda key: (key.account, key.channel.value, key.host))
+        ]
+        statement = insert(self._connection, lane)
         start: ColumnElement[datetime] = case(
             (lane.c.rests_until > now, lane.c.rests_until), else_=literal(now, Moment)
         )
         due_at = case((lane.c.due_at < start, lane.c.due_at), else_=start)
-        statement = statement.on_conflict_do_update(
-            index_elements=[lane.c.account, lane.c.channel, lane.c.host], set_={"due_at": due_at}
-        )
-        return int(self._connection.execute(statement.returning(lane.c.id)).scalar_one())
+        statement = statement.on_conflict_do_update(index_elements=columns, set_={"due_at": due_at})
+        found = self._connection.execute(statement.returning(lane.c.id, *columns), rows)
+        return {
+            LaneKey(account=AccountSid(row.account), channel=Channel(row.channel), host=row.host): row.id
+            for row in found
+        }
+
+
+def _order(keyed: tuple[LaneKey, NewNotice]) -> tuple[str, str, str]:
+    key, _ = keyed
+    return key.account, key.channel.value, key.host
+
+
+def _values(new: NewNotice, *, lane_id: int, now: datetime) -> dict[str, Any]:
+    return {
+        "sid": new.sid,
+        "account": new.account,
+        "lane_id": lane_id,
+        "event": new.event.value,
+        "channel": new.channel.value,
+        "receiver": new.receiver,
+        "method": new.method,
+        "resource_type": new.resource_type.name,
+        "job_sid": new.job_sid,
+        "day": new.day,
+        "generation": new.generation,
+        "content": _content_text(new.content),
+        "state": NoticeState.PENDING.value,
+        "attempts": 0,
+        "created_at": now,
+        "gives_up_at": now + GIVE_UP_AFTER,
+        "next_attempt_at": now,
+    }
 
 
 def read_notice(row: Row[Any]) -> Notice:

@@ -23,7 +23,7 @@ from dayfile.store.tables.records import segment_inline
 from dayfile.store.tables.sealing import seal
 
 # Made once: to make one of them and to look it up in the cache takes longer than to run it.
-_ADD = insert(table).returning(table.c.id)
+_ADD = insert(table).returning(table.c.id, sort_by_parameter_order=True)  # ids in the order of the rows
 _ADD_INLINE = insert(segment_inline)
 _HIGHEST = select(
     select(func.max(segment_inline.c.segment_id)).scalar_subquery(), select(func.max(table.c.id)).scalar_subquery()
@@ -55,15 +55,15 @@ class Segments:
 
     def add(self, new: Sequence[NewSegment], *, now: datetime) -> list[int]:
         """Add segments in order of arrival and return their ids. From the commit on, every line in them is accepted."""
-        ids = []
+        if not new:
+            return []
         if any(segment.inline is not None for segment in new):
             self._pass_strays()
-        for segment in new:
-            row = _values(segment) | {"accepted_at": now, "seal_id": None}
-            segment_id = int(self._connection.execute(_ADD, row).scalar_one())
-            if segment.inline is not None:
-                self._connection.execute(_ADD_INLINE, {"segment_id": segment_id, "data": segment.inline})
-            ids.append(segment_id)
+        rows = [_values(segment) | {"accepted_at": now, "seal_id": None} for segment in new]
+        ids = [int(one) for one in self._connection.execute(_ADD, rows).scalars()]
+        data = {one: segment.inline for one, segment in zip(ids, new, strict=True) if segment.inline is not None}
+        if data:
+            self._connection.execute(_ADD_INLINE, [{"segment_id": one, "data": text} for one, text in data.items()])
         return ids
 
     def _pass_strays(self) -> None:

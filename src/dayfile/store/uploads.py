@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
@@ -38,6 +38,9 @@ class Upload:
     state: str
 
 
+_BEGIN: Final = insert(table).returning(table.c.id, sort_by_parameter_order=True)
+
+
 class Uploads:
     """The ledger, within one transaction."""
 
@@ -48,6 +51,11 @@ class Uploads:
         """Announce objects about to be written and return the entry's id; commit this before the first put."""
         values = {"prefix": prefix, "mark": mark, "state": PENDING, "changed_at": now}
         return int(self._connection.execute(insert(table).values(values).returning(table.c.id)).scalar_one())
+
+    def begin_each(self, prefixes: Sequence[str], *, now: datetime) -> list[int]:
+        """Announce several objects and return the ids of their entries, in their order; as `begin` does."""
+        rows = [{"prefix": prefix, "mark": "", "state": PENDING, "changed_at": now} for prefix in prefixes]
+        return [int(one) for one in self._connection.execute(_BEGIN, rows).scalars()] if rows else []
 
     def extend(self, upload_id: int, *, now: datetime) -> None:
         """Mark a long write as alive; raises LostClaim if the sweep was there first."""
