@@ -44,7 +44,8 @@ def test_every_route_is_documented_and_every_documented_operation_is_routed(face
         for method in (route.methods or set()) - HEAD_IS_GET
     }
     documented = {(method, path) for path, methods in DOCUMENT["paths"].items() for method in methods}
-    assert routed == documented | {("get", "/docs")}
+    # The page of the document is for people, metrics are for programs of the operator.
+    assert routed == documented | {("get", "/docs"), ("get", "/metrics")}
 
 
 def test_an_address_that_names_more_comes_first() -> None:
