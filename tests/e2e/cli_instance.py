@@ -14,10 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tests.support import warm
+from dayfile.__main__ import main as run_dayfile
+from tests.support import doomed, warm
 
 PATIENCE_SECONDS = 60
-DOOMED = Path(__file__).parents[1] / "support" / "doomed.py"
+DOOMED = Path(doomed.__file__)
 
 
 class Started(subprocess.Popen[str]):
@@ -27,6 +28,9 @@ class Started(subprocess.Popen[str]):
         if kind is not None:
             self.kill()
         super().__exit__(kind, error, at)
+
+
+Process = Started | warm.Started
 
 
 @dataclass
@@ -67,8 +71,13 @@ class Instance:
         """What a command prints with --json."""
         return json.loads(self.run(*words, "--json").stdout)
 
-    def start(self, *words: str, doomed_at: str = "") -> subprocess.Popen[str]:
+    def start(self, *words: str, doomed_at: str = "") -> Process:
         """Start a command that stays; `doomed_at` a step, it kills itself there (tests/support/doomed.py)."""
+        environment = {**self.environment, "DOOMED_AT": doomed_at}
+        # One that starts others is an interpreter of its own, as they are.
+        if self.open_files is None and "--processes" not in words and warm.is_enough_for(environment):
+            main = doomed.main if doomed_at else run_dayfile
+            return warm.start(words, folder=self.folder, environment=environment, log=self.folder / "log", main=main)
         program = [sys.executable, *([str(DOOMED)] if doomed_at else ["-m", "dayfile"])]
         if self.open_files is not None:
             soft, hard = self.open_files
@@ -78,7 +87,7 @@ class Instance:
             return Started(
                 [*program, *words],
                 cwd=self.folder,
-                env={**self.environment, "DOOMED_AT": doomed_at},
+                env=environment,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -106,11 +115,11 @@ class Server:
     """A server that is ready."""
 
     instance: Instance
-    process: subprocess.Popen[str]
+    process: Process
     url: str
 
 
-def ready_address(process: subprocess.Popen[str]) -> str:
+def ready_address(process: Process) -> str:
     """Wait for the line that a server prints when it is ready; an address in it at which it can be reached."""
     assert process.stdout is not None
     line = process.stdout.readline()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import subprocess
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ import httpx2
 import pytest
 
 from dayfile.model.account import AccountSid
-from tests.e2e.cli_instance import PATIENCE_SECONDS, Instance, ready_address, serving
+from tests.e2e.cli_instance import PATIENCE_SECONDS, Instance, Process, ready_address, serving
 from tests.support.doomed import STEPS
 from tests.support.records import Sent, body_of
 from tests.support.remains import DAY, Remains, remains_of
@@ -100,7 +99,7 @@ class Crowd:
         self._answered = 0
         self._lock = threading.Lock()
 
-    def send_until_killed(self, url: str, process: subprocess.Popen[str], *, after: int | None) -> None:
+    def send_until_killed(self, url: str, process: Process, *, after: int | None) -> None:
         """Send; the one who gets the receipt number `after` kills the server at once, with the others under way."""
 
         def send(sender: Sender) -> None:

@@ -6,12 +6,13 @@ import os
 import pty
 import re
 import select
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Final
+
+from tests.support import warm
 
 CTRL_C: Final = "\x03"
 
@@ -35,9 +36,8 @@ def typed(*words: str, answer: str, at: str = "[y/N]", folder: Path, variables: 
     """
     ours, its = pty.openpty()
     environment = {**os.environ, "COLUMNS": "200", "LINES": "40", "TERM": "xterm", **variables}
-    # Opened by the first process of a session, a terminal is the one whose Ctrl-C that session obeys.
-    command = ["/bin/sh", "-c", f'exec "$0" "$@" <>{os.ttyname(its)} >&0 2>&0', sys.executable, "-m", "dayfile", *words]
-    process = subprocess.Popen(command, stdin=its, cwd=folder, env=environment, start_new_session=True)
+    process = warm.start_on_terminal(words, folder=folder, environment=environment, terminal=os.ttyname(its))
+    wait([ours, process.sentinel])  # a terminal that nobody has open yet looks like one that nobody has open any more
     os.close(its)
     seen = ""
     is_answered = False
@@ -47,7 +47,9 @@ def typed(*words: str, answer: str, at: str = "[y/N]", folder: Path, variables: 
             os.write(ours, answer.encode())
             is_answered = True
     os.close(ours)
-    return Seen(process.wait(), seen.replace("\r\n", "\n"))
+    process.communicate()
+    assert process.returncode is not None
+    return Seen(process.returncode, seen.replace("\r\n", "\n"))
 
 
 def _read(descriptor: int, *, again: str) -> bytes:
