@@ -32,9 +32,7 @@ def tab(console: CustomerConsole, acme: Customer, tmp_path_factory: pytest.TempP
     """A browser in which the account is signed in."""
     with a_tab(tmp_path_factory.mktemp("browser")) as tab:
         tab.watch()
-        tab.open(f"{console.url}/console")
-        fields = f"username.value = '{acme.sid}'; password.value = '{acme.login.password}'"
-        tab.submit(f"{fields}; document.querySelector('form button').click()")
+        sign_in_with(tab, f"{console.url}/console", *acme.login.basic)
         assert tab.run("location.pathname") == "/console"
         yield tab
 
@@ -50,21 +48,52 @@ def pages(acme: Customer) -> list[str]:
     ]
 
 
-def test_no_page_has_a_barrier(console: CustomerConsole, acme: Customer, tab: Tab) -> None:
-    """As far as a program can tell (axe): light and dark, for the rules of WCAG 2.2 up to AA."""
+def barriers(tab: Tab, url: str) -> list[object]:
+    """Violations of the rules of WCAG 2.2 up to AA that a program can find (axe), in light and in dark."""
     if not AXE.exists():
         pytest.skip("the checker of accessibility is not installed: make axe")
-    axe, found = AXE.read_text(encoding="utf-8"), []
+    axe = AXE.read_text(encoding="utf-8")
+    found: list[object] = []
     tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-    for path in pages(acme):
-        for is_dark in (False, True):
-            tab.show_as(is_dark=is_dark)
-            tab.open(console.url + path)
-            tab.run(f"{axe}; 0")
-            result: dict[str, Any] = tab.run(f"axe.run(document, {{runOnly: {tags}}})")
-            assert result["passes"], "it has looked"
-            found += [(path, is_dark, one["id"], one["nodes"][0]["html"][:120]) for one in result["violations"]]
+    for is_dark in (False, True):
+        tab.show_as(is_dark=is_dark)
+        tab.open(url)
+        tab.run(f"{axe}; 0")
+        result: dict[str, Any] = tab.run(f"axe.run(document, {{runOnly: {tags}}})")
+        assert result["passes"], "it has looked"
+        found += [(url, is_dark, one["id"], one["nodes"][0]["html"][:120]) for one in result["violations"]]
+    return found
+
+
+def test_no_page_has_a_barrier(console: CustomerConsole, acme: Customer, tab: Tab) -> None:
+    """Whoever cannot see, or uses no mouse, gets their files as everybody does."""
+    found = [one for path in pages(acme) for one in barriers(tab, console.url + path)]
     assert found == [], "\n".join(map(str, found))
+
+
+def test_no_page_of_the_operator_has_a_barrier(
+    console: CustomerConsole, acme: Customer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Nor asks for anything elsewhere, nor is wider than a phone."""
+    accounts = "/operator/accounts"
+    with a_tab(tmp_path_factory.mktemp("browser")) as tab:
+        tab.watch()
+        sign_in_with(tab, f"{console.url}/console", *console.operator)
+        assert tab.run("location.pathname") == "/operator"
+        for path in ("/operator", accounts, f"{accounts}/{acme.sid}", "/operator/instance", "/operator/audit"):
+            found = barriers(tab, console.url + path)
+            assert found == [], "\n".join(map(str, found))
+            tab.show_as(width=360, height=700)
+            assert tab.run("document.documentElement.scrollWidth <= innerWidth"), path
+        assert [one for one in tab.requests() if not one.startswith((console.url, "data:", "about:"))] == []
+        assert tab.complaints() == []
+
+
+def sign_in_with(tab: Tab, url: str, username: str, password: str) -> None:
+    """Ask for a page and sign in where that leads."""
+    tab.open(url)
+    fields = f"username.value = '{username}'; password.value = '{password}'"
+    tab.submit(f"{fields}; document.querySelector('form button').click()")
 
 
 def test_pages_ask_for_nothing_else_and_break_no_rule(console: CustomerConsole, acme: Customer, tab: Tab) -> None:

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from dayfile.api.app import create_app
 from dayfile.console.customer import customer_pages
+from dayfile.console.operator import operator_pages
 from dayfile.console.page import console_page
 from dayfile.demo.traffic import Traffic
 from dayfile.model.account import AccountSid
@@ -58,13 +59,14 @@ class CustomerConsole:
     def __init__(self, folder: Path, *, url: str, **settings: Any) -> None:
         self.url = url
         self.face = Face(folder, url=url, **settings)
-        new = self.face.service.administration.create_key(account=None, scopes=[Scope.INTAKE])
+        new = self.face.service.administration.create_key(account=None, scopes=[Scope.INTAKE, Scope.ACCOUNTS])
         self.operator = (new.key.sid, new.secret)
 
     def app(self) -> ASGIApp:
         """The app with all pages."""
         context = replace(self.face.service.context, public_url=self.url)
-        return create_app(context, pages=[*console_page(context), *customer_pages(context)], delay_rule=NO_DELAYS)
+        pages = [*console_page(context), *customer_pages(context), *operator_pages(context)]
+        return create_app(context, pages=pages, delay_rule=NO_DELAYS)
 
     def account(self, name: str = "") -> Login:
         """A new account with nothing."""

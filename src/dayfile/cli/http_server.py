@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import uvicorn
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from dayfile.cli.open_files import open_files
 from dayfile.cli.signals import Stop
 from dayfile.console.customer import customer_pages
+from dayfile.console.operator import operator_pages
 from dayfile.console.page import console_page
 from dayfile.errors import Unusable
 from dayfile.service import Service
@@ -71,7 +73,7 @@ def answer(
 ) -> None:
     """Serve HTTP on a socket that listens already, until told to stop; with a worker, also work."""
     limits = Limits.within(open_files())
-    app = service.api(pages=[*console_page(service.context), *customer_pages(service.context)])
+    app = service.api(pages=_pages(service))
     server = HttpServer(app, listening, limits=limits, proxies=service.context.trusted_proxies, stop=stop)
     with _woken(service):
         server.start()
@@ -115,6 +117,11 @@ def _stop_working(service: Service) -> None:
     # It is there for as long as it finishes what is begun.
     service.worker.stop()
     service.presence.stop()
+
+
+def _pages(service: Service) -> list[Route]:
+    context = service.context
+    return [*console_page(context), *customer_pages(context), *operator_pages(context)]
 
 
 class HttpServer:

@@ -26,8 +26,8 @@ from dayfile.web.sheet import Sheet
 
 _TEMPLATES: Final = Path(__file__).with_name("templates")
 _SID: Final = re.compile(r"(AC|SK)[0-9a-f]{32}")
-# A path of this console and a query: no host, no scheme, nothing that a browser would read as either.
-_OWN_PAGE: Final = re.compile(r"/console(/[A-Za-z0-9_./-]*)?(\?[A-Za-z0-9_.~%&=+-]*)?")
+# A path of these pages and a query: no host, no scheme, nothing that a browser would read as either.
+_OWN_PAGE: Final = re.compile(r"/(?:console|operator)(/[A-Za-z0-9_./-]*)?(\?[A-Za-z0-9_.~%&=+-]*)?")
 _LONGEST_PAGE: Final = 1024
 _SHOWN_CHARACTERS: Final = 34  # of a sid; also what is kept of one that was wrong
 _WRONG: Final = (
@@ -89,7 +89,7 @@ class CustomerSignIn:
         if former is not None:
             self._instance.sessions.end(former, address=_address(request))
         request.state.caller = username  # for the line in the log
-        answer = lead_to(OPERATOR_PATH if begun.caller.account is None else to)
+        answer = lead_to(_page_of(begun, to))
         self._cookie.give(answer, begun.token)
         return answer
 
@@ -113,6 +113,12 @@ class CustomerSignIn:
 def _own_page(text: str) -> str:
     """Return the page of this console that a text names; the first one for any other text."""
     return text if len(text) <= _LONGEST_PAGE and _OWN_PAGE.fullmatch(text) else CONSOLE_PATH
+
+
+def _page_of(begun: Begun, to: str) -> str:
+    """Return the page that was asked for, or the first one if it is not for whom the session is."""
+    first = OPERATOR_PATH if begun.caller.account is None else CONSOLE_PATH
+    return to if to.startswith(first) else first
 
 
 def _address(request: Request) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Protocol
 
+from dayfile.accounts.administer import Administration
 from dayfile.checks.vitals import Vitals
 from dayfile.clock import Clock
 from dayfile.delivery.replay import Replay
@@ -84,4 +85,13 @@ class CustomerInstance(Instance, LinkSource, Protocol):
     @property
     def file_lifetime(self) -> timedelta:
         """The time for which a published day is on the list."""
+        ...
+
+
+class OperatorInstance(Instance, Protocol):
+    """The parts of an instance that the pages of the operator use."""
+
+    @property
+    def administration(self) -> Administration:
+        """The stage of accounts and keys."""
         ...

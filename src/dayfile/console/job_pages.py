@@ -71,8 +71,7 @@ def presets(newest: Day) -> list[Preset]:
 
 def _list(visit: Visit) -> Response:
     kind = parse_resource_type(visit.asked("type", RESOURCE_TYPES[0].name))
-    text = visit.asked("before")
-    before = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None  # noqa: PLR2004 - 64 bits
+    before = visit.asked_number("before")
     over_since = visit.now - visit.instance.job_lifetime
     with visit.instance.database.snapshot() as tx:
         jobs = tx.jobs.page(visit.account.sid, kind, before=before, limit=_ROWS, over_since=over_since)

@@ -39,8 +39,7 @@ def notice_routes(routes: CustomerRoutes) -> list[Route]:
 
 
 def _list(visit: Visit) -> Response:
-    text = visit.asked("before")
-    before = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None  # noqa: PLR2004 - 64 bits
+    before = visit.asked_number("before")
     chosen = next((state for state in NoticeState if state.value == visit.asked("state")), None)
     with visit.instance.database.snapshot() as tx:
         found = tx.notices.page(account=visit.account.sid, state=chosen, before=before, limit=_ROWS)

@@ -1,4 +1,4 @@
-"""Sheets of customers' pages: one layout, its styles and scripts, and the script file that they load."""
+"""Sheets of the pages of users who are signed in: their styles and scripts, and the script file that they load."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from dayfile.console.visit import CONSOLE_PATH, NO_STORE, Visit
+from dayfile.console.visit import CONSOLE_PATH, NO_STORE, SignedInVisit
 from dayfile.console.words import FILTERS
 from dayfile.web.sheet import Sheet
 
@@ -23,8 +23,8 @@ _LIBRARY_PATH: Final = f"{CONSOLE_PATH}/assets/{LIBRARY}"
 _LASTING: Final = {"Cache-Control": "public, max-age=31536000, immutable"}  # another version has another name
 
 
-def show(visit: Visit, template: str, *, section: str, status: int = 200, **values: object) -> HTMLResponse:
-    """Return a page of the console; `section` is the part of it that the top bar marks."""
+def show(visit: SignedInVisit, template: str, *, section: str, status: int = 200, **values: object) -> HTMLResponse:
+    """Return a page; `section` is what the top bar marks. A template without a folder is one of customers."""
     return _sheet(template).answer(status=status, headers=NO_STORE, visit=visit, section=section, **values)
 
 
@@ -42,7 +42,7 @@ def library_route() -> Route:
 def _sheet(template: str) -> Sheet:
     return Sheet(
         _TEMPLATES,
-        f"customer/{template}",
+        template if "/" in template else f"customer/{template}",
         styles=("customer/console.css",),
         scripts=("copy.js", "customer/console.js"),
         asks_again=True,

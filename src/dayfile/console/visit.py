@@ -1,11 +1,12 @@
-"""Visits of signed-in customers: a session is found, a form is checked, and only then is a page made."""
+"""Visits of users who are signed in: a session is found, a form is checked, and only then is a page made."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, Generic, TypeVar
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
@@ -14,11 +15,11 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from dayfile.accounts.sessions import SignedIn
-from dayfile.console.instance import CustomerInstance
+from dayfile.console.instance import CustomerInstance, Instance, OperatorInstance
 from dayfile.console.sign_in import OPERATOR_PATH
 from dayfile.errors import Forbidden, InvalidBody
 from dayfile.model.account import Account
-from dayfile.model.credential import Actor, Caller, Permission
+from dayfile.model.credential import Actor, Caller, Permission, Scope
 from dayfile.web.concurrency import concurrency_of
 from dayfile.web.form import read_page_form
 from dayfile.web.session_cookie import SessionCookie
@@ -31,13 +32,11 @@ _FORM_BYTES: Final = 16 * 1024  # a URL of 2,048 characters, percent-encoded, an
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
-    """One request of a customer who is signed in."""
+class SignedInVisit:
+    """One request of a user who is signed in."""
 
     request: Request = field(repr=False)
-    instance: CustomerInstance = field(repr=False)
     caller: Caller
-    account: Account
     form_token: str = field(repr=False)  # for the forms of the page
     form: Mapping[str, str] = field(repr=False)  # that was sent; empty for a GET
     now: datetime
@@ -47,95 +46,155 @@ class Visit:
         """The actor for the audit log."""
         return Actor(name=self.caller.credential, address=self.request.state.client or None)
 
-    def may(self, permission: Permission) -> bool:
-        """Return True if the credential of the session has a permission."""
-        return permission in self.caller.permissions
-
     def asked(self, name: str, default: str = "") -> str:
         """Return a parameter of the query."""
         return self.request.query_params.get(name, default)
 
+    def asked_number(self, name: str) -> int | None:
+        """Return a parameter of the query that is a number of a row; None for any other text."""
+        text = self.asked(name)
+        return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None  # noqa: PLR2004 - 64 bits
 
-Page = Callable[[Visit], Response]
-"""A function that answers a visit; it is called in a thread."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit(SignedInVisit):
+    """One request of a customer."""
+
+    instance: CustomerInstance = field(repr=False)
+    account: Account
+
+    def may(self, permission: Permission) -> bool:
+        """Return True if the credential of the session has a permission."""
+        return permission in self.caller.permissions
 
 
-class CustomerRoutes:
-    """The maker of routes: each needs a session of a customer with the permission, and each form its token."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorVisit(SignedInVisit):
+    """One request of the operator."""
 
-    def __init__(self, instance: CustomerInstance) -> None:
-        self._instance = instance
+    instance: OperatorInstance = field(repr=False)
+
+    def may(self, scope: Scope) -> bool:
+        """Return True if the key of the session has a scope."""
+        return scope in self.caller.scopes
+
+
+V = TypeVar("V", bound=SignedInVisit)
+Need = TypeVar("Need")
+"""A permission or scope that a page needs."""
+
+
+class SignedInRoutes(ABC, Generic[V, Need]):
+    """The maker of routes below one path: each needs a session that may do what it needs, and each form its token."""
+
+    def __init__(self, instance: Instance, *, path: str) -> None:
+        self._sessions = instance.sessions
         self._cookie = SessionCookie(instance.public_url)
+        self._path = path
 
-    def look(self, path: str, permission: Permission, page: Page) -> Route:
+    def look(self, path: str, need: Need, page: Callable[[V], Response]) -> Route:
         """Return a route that shows a page; a browser without a session is led to the sign-in, and back afterwards."""
 
         def answer(request: Request) -> Response:
             signed_in = self._find(request)
-            if signed_in is None:
-                return _sign_in_first(request)
-            return self._answer(request, signed_in, permission, page=page)
+            return self._sign_in_first(request) if signed_in is None else self._answer(request, signed_in, need, page)
 
-        return Route(f"{CONSOLE_PATH}{path}", answer, methods=["GET"])
+        return Route(f"{self._path}{path}", answer, methods=["GET"])
 
-    def act(self, path: str, permission: Permission, page: Page) -> Route:
+    def act(self, path: str, need: Need, page: Callable[[V], Response]) -> Route:
         """Return a route that a form is sent to; raises Forbidden for a form that is not of the session."""
 
         async def answer(request: Request) -> Response:
             form = await read_page_form(request, limit_bytes=_FORM_BYTES)
             if any("\0" in value for value in form.values()):
                 raise InvalidBody("A form must not contain the character NUL")
-            return await run_in_threadpool(self._act, request, form, permission, page=page)
+            return await run_in_threadpool(self._act, request, form, need, page)
 
-        return Route(f"{CONSOLE_PATH}{path}", answer, methods=["POST"])
+        return Route(f"{self._path}{path}", answer, methods=["POST"])
 
-    def _act(self, request: Request, form: Mapping[str, str], permission: Permission, *, page: Page) -> Response:
+    @abstractmethod
+    def _visit(self, request: Request, signed_in: SignedIn, need: Need, *, form: Mapping[str, str]) -> V | Response:
+        """Return the visit; or the answer to a user whose pages are elsewhere. Raises Forbidden."""
+
+    def _act(self, request: Request, form: Mapping[str, str], need: Need, page: Callable[[V], Response]) -> Response:
         token, signed_in = self._cookie.read(request), self._find(request)
         if token is None or signed_in is None:
-            return _sign_in_first(request)
-        if not self._instance.sessions.is_form_of(token, form.get("form_token", "")):
+            return self._sign_in_first(request)
+        if not self._sessions.is_form_of(token, form.get("form_token", "")):
             raise Forbidden("this form is not of the session that this browser has: load the page again")
-        return self._answer(request, signed_in, permission, page=page, form=form)
+        visit = self._visit(request, signed_in, need, form=form)
+        return visit if isinstance(visit, Response) else page(visit)
+
+    def _answer(self, request: Request, signed_in: SignedIn, need: Need, page: Callable[[V], Response]) -> Response:
+        visit = self._visit(request, signed_in, need, form={})
+        return visit if isinstance(visit, Response) else page(visit)
 
     def _find(self, request: Request) -> SignedIn | None:
         token = self._cookie.read(request)
-        return None if token is None else self._instance.sessions.find(token)
+        found = None if token is None else self._sessions.find(token)
+        if found is not None:
+            request.state.caller = found.caller.credential  # for the line in the log
+        return found
 
-    def _answer(
-        self,
-        request: Request,
-        signed_in: SignedIn,
-        permission: Permission,
-        *,
-        page: Page,
-        form: Mapping[str, str] | None = None,
-    ) -> Response:
+    def _sign_in_first(self, request: Request) -> Response:
+        wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        to = wanted if request.method in {"GET", "HEAD"} else self._path
+        address = f"{SIGN_IN_PATH}?to={quote(to, safe='')}"
+        if "hx-request" in request.headers:  # a part of a page: the whole of it goes there
+            return Response(headers={**NO_STORE, "HX-Redirect": address})
+        return lead_to(address)
+
+
+class CustomerRoutes(SignedInRoutes[Visit, Permission]):
+    """The maker of customers' routes, under `/console`."""
+
+    def __init__(self, instance: CustomerInstance) -> None:
+        super().__init__(instance, path=CONSOLE_PATH)
+        self._instance = instance
+
+    def _visit(
+        self, request: Request, signed_in: SignedIn, need: Permission, *, form: Mapping[str, str]
+    ) -> Visit | Response:
         caller = signed_in.caller
-        request.state.caller = caller.credential  # for the line in the log
         if caller.account is None:
-            return RedirectResponse(OPERATOR_PATH, status_code=303, headers=NO_STORE)  # who owns no exports
+            return lead_to(OPERATOR_PATH)  # who owns no exports
         concurrency_of(request.scope).enter(request.scope, caller.account.sid)
-        visit = Visit(
+        return Visit(
             request=request,
             instance=self._instance,
             caller=caller,
-            account=caller.customer(permission),
+            account=caller.customer(need),
             form_token=signed_in.form_token,
-            form=form or {},
+            form=form,
             now=self._instance.clock.now(),
         )
-        return page(visit)
+
+
+class OperatorRoutes(SignedInRoutes[OperatorVisit, Scope | None]):
+    """The maker of the operator's routes, under `/operator`; those that only show the instance need no scope."""
+
+    def __init__(self, instance: OperatorInstance) -> None:
+        super().__init__(instance, path=OPERATOR_PATH)
+        self._instance = instance
+
+    def _visit(
+        self, request: Request, signed_in: SignedIn, need: Scope | None, *, form: Mapping[str, str]
+    ) -> OperatorVisit | Response:
+        caller = signed_in.caller
+        if caller.account is not None:
+            raise Forbidden("this page is the operator's: sign in with an operator key")
+        if need is not None:
+            caller.require(need)
+        return OperatorVisit(
+            request=request,
+            instance=self._instance,
+            caller=caller,
+            form_token=signed_in.form_token,
+            form=form,
+            now=self._instance.clock.now(),
+        )
 
 
 def lead_to(path: str) -> Response:
-    """Return the answer to a form that was right: the page that shows what came of it, asked for with GET."""
+    """Return the answer that leads to a page, which is asked for with GET: reloading it sends no form again."""
     return RedirectResponse(path, status_code=303, headers=NO_STORE)
-
-
-def _sign_in_first(request: Request) -> Response:
-    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    to = wanted if request.method in {"GET", "HEAD"} else CONSOLE_PATH
-    address = f"{SIGN_IN_PATH}?to={quote(to, safe='')}"
-    if "hx-request" in request.headers:  # a part of a page: the whole of it goes there
-        return Response(headers={**NO_STORE, "HX-Redirect": address})
-    return RedirectResponse(address, status_code=303, headers=NO_STORE)

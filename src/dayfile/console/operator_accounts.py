@@ -1,0 +1,192 @@
+"""The operator's pages of accounts and their keys. A secret is on the one page that answers the form that made it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from dayfile.accounts.administer import Administration
+from dayfile.accounts.bring import EntriesRefused
+from dayfile.console.sheets import show
+from dayfile.console.sign_in import OPERATOR_PATH
+from dayfile.console.visit import OperatorRoutes, OperatorVisit, lead_to
+from dayfile.errors import Conflict, Invalid, NotFound
+from dayfile.model.account import KEEP_OLD_FOR, AccountSid, parse_account_sid
+from dayfile.model.account_entry import LONGEST_NAME, AccountEntry, Action, parse_entry
+from dayfile.model.credential import GRANTABLE, KeyKind, Permission, Scope, parse_key_sid
+from dayfile.web.params import check_length
+
+_SECTION: Final = "Accounts"
+_ROWS: Final = 50
+_NAMES: Final = {
+    "sid": "The account sid",
+    "token": "The auth token",
+    "parent": "The parent account",
+    "state": "The state",
+    "friendly_name": "The name",
+    "email": "The e-mail address",
+}
+_KINDS: Final = (KeyKind.STANDARD, KeyKind.MAIN, KeyKind.RESTRICTED)
+
+
+def account_routes(routes: OperatorRoutes) -> list[Route]:
+    """Return the routes of the operator's pages of accounts."""
+    return [
+        routes.look("/accounts", Scope.ACCOUNTS, _list),
+        routes.act("/accounts", Scope.ACCOUNTS, _create),
+        routes.look("/accounts/{sid}", Scope.ACCOUNTS, _account),
+        routes.act("/accounts/{sid}/rotate", Scope.ACCOUNTS, _rotate),
+        routes.act("/accounts/{sid}/suspend", Scope.ACCOUNTS, _changing(Administration.suspend)),
+        routes.act("/accounts/{sid}/activate", Scope.ACCOUNTS, _changing(Administration.activate)),
+        routes.act("/accounts/{sid}/close", Scope.ACCOUNTS, _close),
+        routes.act("/accounts/{sid}/keys", Scope.ACCOUNTS, _create_key),
+        routes.act("/accounts/{sid}/keys/{key}/revoke", Scope.ACCOUNTS, _revoke),
+    ]
+
+
+def _list(visit: OperatorVisit) -> Response:
+    return _show_list(visit)
+
+
+def _show_list(visit: OperatorVisit, *, problem: str = "") -> Response:
+    after, found = visit.asked("after"), visit.asked("find").strip()
+    try:
+        start = parse_account_sid(after) if after else None
+        with visit.instance.database.snapshot() as tx:
+            count = tx.accounts.count()
+            one = tx.accounts.find(parse_account_sid(found)) if found else None
+            listed = ([one] if one else []) if found else tx.accounts.listed(after=start, limit=_ROWS)
+    except Invalid as wrong:
+        problem, count, listed = str(wrong), 0, []
+    return show(
+        visit,
+        "operator/accounts.html",
+        section=_SECTION,
+        status=400 if problem else 200,
+        problem=problem,
+        accounts=listed,
+        count=count,
+        found=found,
+        last=listed[-1].sid if len(listed) == _ROWS else None,
+        new_sid=visit.instance.administration.new_sid(),
+        form=visit.form,
+        longest_name=LONGEST_NAME,
+    )
+
+
+def _create(visit: OperatorVisit) -> Response:
+    """Create the account whose sid the form has: sent twice, it is created once."""
+    try:
+        entry, administration = _entry(visit), _administration(visit)
+        is_new = administration.plan([entry])[0].action is Action.CREATE
+        brought = administration.bring([entry], keep_old_for=KEEP_OLD_FOR) if is_new else None
+    except EntriesRefused as refused:
+        problem = refused.problems[0]
+        return _show_list(visit, problem=str(replace(problem, field=_NAMES[problem.field]).as_error()))
+    except (Invalid, Conflict) as wrong:
+        return _show_list(visit, problem=str(wrong))
+    token = None if brought is None else brought.new_tokens.get(entry.sid)
+    if token is None:
+        return _show_list(visit, problem="This form was sent before; the auth token of its account was shown then")
+    return _show(visit, entry.sid, secret=token, of=f"The auth token of {entry.sid}")
+
+
+def _entry(visit: OperatorVisit) -> AccountEntry:
+    fields = {name: visit.form.get(name, "").strip() for name in ("sid", "parent", "friendly_name", "email")}
+    return parse_entry(fields, names=_NAMES, read_sid=lambda text, name: parse_account_sid(text, name=name))
+
+
+def _account(visit: OperatorVisit) -> Response:
+    return _show(visit, _sid(visit))
+
+
+def _rotate(visit: OperatorVisit) -> Response:
+    """Give an account a new auth token, and end the old one at once if the form says so."""
+    keep = timedelta(0) if visit.form.get("at_once") == "yes" else KEEP_OLD_FOR
+    sid = _sid(visit)
+    token = _administration(visit).rotate_token(sid, keep_old_for=keep)
+    return _show(visit, sid, secret=token, of=f"The new auth token of {sid}")
+
+
+def _close(visit: OperatorVisit) -> Response:
+    sid = _sid(visit)
+    if visit.form.get("for_good") != "yes":
+        return _show(visit, sid, problem="Closing is for good: mark that you know it")
+    try:
+        _administration(visit).close(sid)
+    except Conflict as wrong:
+        return _show(visit, sid, problem=str(wrong))
+    return lead_to(f"{OPERATOR_PATH}/accounts/{sid}")
+
+
+def _create_key(visit: OperatorVisit) -> Response:
+    sid, name = _sid(visit), visit.form.get("friendly_name", "").strip()
+    try:
+        kind = next(kind for kind in _KINDS if kind.value == visit.form.get("kind", KeyKind.STANDARD.value))
+        new = _administration(visit).create_key(
+            account=sid,
+            kind=kind,
+            permissions=[one for one in GRANTABLE if visit.form.get(one.value) == "yes"],
+            friendly_name=check_length("The name", name, longest=LONGEST_NAME) if name else "",
+        )
+    except (Invalid, Conflict) as wrong:
+        return _show(visit, sid, problem=str(wrong))
+    except StopIteration:
+        return _show(visit, sid, problem="A key is standard, main or restricted")
+    return _show(visit, sid, secret=new.secret, of=f"The secret of the key {new.key.sid}")
+
+
+def _revoke(visit: OperatorVisit) -> Response:
+    sid = _sid(visit)
+    _administration(visit).revoke_key(parse_key_sid(visit.request.path_params["key"]), account=sid)
+    return lead_to(f"{OPERATOR_PATH}/accounts/{sid}")
+
+
+def _changing(change: Callable[[Administration, AccountSid], None]) -> Callable[[OperatorVisit], Response]:
+    def act(visit: OperatorVisit) -> Response:
+        sid = _sid(visit)
+        try:
+            change(_administration(visit), sid)
+        except Conflict as wrong:
+            return _show(visit, sid, problem=str(wrong))
+        return lead_to(f"{OPERATOR_PATH}/accounts/{sid}")
+
+    return act
+
+
+def _show(visit: OperatorVisit, sid: AccountSid, *, problem: str = "", secret: str = "", of: str = "") -> Response:
+    with visit.instance.database.snapshot() as tx:
+        account = tx.accounts.get(sid)
+        keys = tx.keys.listed(account=sid)
+        family = sorted(tx.accounts.family(sid) - {sid})
+    return show(
+        visit,
+        "operator/account.html",
+        section=_SECTION,
+        status=400 if problem else 200,
+        account=account,
+        keys=keys,
+        subaccounts=family,
+        problem=problem,
+        secret=secret,
+        of=of,
+        kinds=[kind.value for kind in _KINDS],
+        permissions=[one.value for one in Permission if one in GRANTABLE],
+        longest_name=LONGEST_NAME,
+    )
+
+
+def _administration(visit: OperatorVisit) -> Administration:
+    return visit.instance.administration.by(visit.actor)
+
+
+def _sid(visit: OperatorVisit) -> AccountSid:
+    try:
+        return parse_account_sid(visit.request.path_params["sid"])
+    except Invalid as error:
+        raise NotFound("an account sid is AC followed by 32 hexadecimal digits") from error
