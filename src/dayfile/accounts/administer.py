@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -88,13 +89,25 @@ class Administration:
         """Create and change accounts as the entries say, all or none; raises EntriesRefused, Conflict."""
         return self._bringing.bring(entries, keep_old_for=keep_old_for)
 
-    def rotate_token(self, sid: AccountSid, *, keep_old_for: timedelta = KEEP_OLD_FOR) -> str:
+    def token_mark(self, sid: AccountSid) -> str:
+        """Return a text that is another one with each auth token, and tells nothing of it; raises NotFound."""
+        with self._database.snapshot() as tx:
+            return _token_mark(tx, sid)
+
+    def rotate_token(
+        self, sid: AccountSid, *, keep_old_for: timedelta = KEEP_OLD_FOR, replaces: str | None = None
+    ) -> str:
         """Give the account a new auth token, shown once; the old one works on for `keep_old_for`. Raises NotFound.
 
-        The token before the old one, if it still worked, stops now: there are never more than two.
+        The token before the old one, if it still worked, stops now: there are never more than two. With the mark of the
+        token that it `replaces`, raises Conflict if that was replaced before: a form that is sent twice rotates once.
         """
         token, now = self._tokens.new(), self._clock.now()
         with self._database.transaction() as tx:
+            if replaces is not None:
+                tx.accounts.known([sid], lock=True)
+                if _token_mark(tx, sid) != replaces:
+                    raise Conflict("the auth token was replaced since this page was loaded: load it again")
             until = now + keep_old_for if keep_old_for else None
             tx.accounts.set_token(sid, self._tokens.stored(sid, token), former_until=until)
             tx.audit.add(actor=self._actor, action="account.rotated", subject=sid, now=now)
@@ -203,6 +216,13 @@ class Administration:
             _check_open(known.account)
             tx.accounts.set_state(sid, state)
             tx.audit.add(actor=self._actor, action=action, subject=sid, now=self._clock.now())
+
+
+def _token_mark(tx: Transaction, sid: AccountSid) -> str:
+    stored = tx.logins.find(sid)
+    if stored is None:
+        raise NotFound(f"there is no account {sid}")
+    return hashlib.sha256(stored.secret_hash).hexdigest()[:16]
 
 
 def _check_open(account: Account) -> None:

@@ -17,7 +17,7 @@ from dayfile.model.quantity import count_text
 from dayfile.model.resource import ResourceType
 from dayfile.store.transaction import Transaction
 
-_KNOWN_JOBS: Final = 50
+_KNOWN_JOBS: Final = 20
 _PUBLISHED: Final = frozenset({Status.COMPLETED, Status.COMPLETED_EMPTY_RECORDS})
 
 

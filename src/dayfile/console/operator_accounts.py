@@ -106,10 +106,13 @@ def _account(visit: OperatorVisit) -> Response:
 
 
 def _rotate(visit: OperatorVisit) -> Response:
-    """Give an account a new auth token, and end the old one at once if the form says so."""
+    """Give an account a new auth token, and end the old one at once if the form says so; sent twice, do it once."""
     keep = timedelta(0) if visit.form.get("at_once") == "yes" else KEEP_OLD_FOR
     sid = _sid(visit)
-    token = _administration(visit).rotate_token(sid, keep_old_for=keep)
+    try:
+        token = _administration(visit).rotate_token(sid, keep_old_for=keep, replaces=visit.form.get("replaces", ""))
+    except Conflict as wrong:
+        return _show(visit, sid, problem=str(wrong))
     return _show(visit, sid, secret=token, of=f"The new auth token of {sid}")
 
 
@@ -175,6 +178,7 @@ def _show(visit: OperatorVisit, sid: AccountSid, *, problem: str = "", secret: s
         problem=problem,
         secret=secret,
         of=of,
+        token_mark=visit.instance.administration.token_mark(sid),
         kinds=[kind.value for kind in _KINDS],
         permissions=[one.value for one in Permission if one in GRANTABLE],
         longest_name=LONGEST_NAME,

@@ -13,6 +13,7 @@ from dayfile.checks.clock_state import clock_state
 from dayfile.console.sheets import show
 from dayfile.console.visit import OperatorRoutes, OperatorVisit
 from dayfile.errors import Invalid
+from dayfile.model.credential import Scope
 from dayfile.model.day import Day
 
 _ROWS: Final = 50
@@ -24,7 +25,7 @@ _LONGEST: Final = 200  # characters of an actor or a subject
 
 def instance_routes(routes: OperatorRoutes) -> list[Route]:
     """Return the routes of the operator's pages of the instance."""
-    return [routes.look("/instance", None, _instance), routes.look("/audit", None, _audit)]
+    return [routes.look("/instance", None, _instance), routes.look("/audit", Scope.ACCOUNTS, _audit)]
 
 
 def _instance(visit: OperatorVisit) -> Response:

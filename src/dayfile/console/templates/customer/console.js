@@ -18,3 +18,12 @@ prepare(document);
 for (const live of document.querySelectorAll("[data-live]")) {
   new MutationObserver(() => prepare(document)).observe(live.parentNode, { childList: true, subtree: true });
 }
+// A form is sent once, however often its button is pressed; one that downloads may be sent again.
+document.addEventListener("submit", (event) => {
+  if (event.target.method !== "post") return;
+  if (event.target.dataset.sent) return event.preventDefault();
+  event.target.dataset.sent = "yes";
+});
+addEventListener("pageshow", () => {
+  for (const form of document.forms) delete form.dataset.sent;
+});
