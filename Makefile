@@ -150,6 +150,7 @@ lock: $(BIN)/python ## Compile requirements/ anew from pyproject.toml, with rele
 	@$(BIN)/uv pip compile --quiet --upgrade --group dev -c $(LOCKS)/run.txt -o $(LOCKS)/dev.txt
 	@$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra cloud -c $(LOCKS)/run.txt -o $(LOCKS)/cloud.txt
 	@$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra postgresql -c $(LOCKS)/run.txt -o $(LOCKS)/postgresql.txt
+	@$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra dask -c $(LOCKS)/dev.txt -o $(LOCKS)/dask.txt
 	@$(BIN)/uv pip compile --quiet --upgrade --group swift -c $(LOCKS)/dev.txt -o $(LOCKS)/swift.txt
 	@$(BIN)/uv pip compile --quiet --upgrade --group bench -c $(LOCKS)/run.txt -c $(LOCKS)/dev.txt -o $(LOCKS)/bench.txt
 

@@ -32,6 +32,7 @@ from peers import PEERS, THREADS, prepare
 from targets import at_least, at_most
 
 from dayfile.files.storage import LocalStorage
+from dayfile.files.workplace import Workplace
 from dayfile.model.day import Day
 from dayfile.model.resource import MESSAGES
 from dayfile.sealing.piece import Piece, SegmentInput, seal_piece
@@ -152,7 +153,8 @@ def _seal(segments: Path, names: Sequence[str], output: Path) -> tuple[int, int]
         pack_below=Settings.model_fields["pack_below_bytes"].default,
     )
     storage = LocalStorage(output)
-    sealed = seal_piece(piece, storage=storage, scratch=scratch, memory_bytes=MEMORY_BYTES, threads=THREADS)
+    here = Workplace(storage=storage, scratch=scratch, memory_bytes=MEMORY_BYTES, threads=THREADS)
+    sealed = seal_piece(piece, at=here)
     return len(sealed), sum(one.plain_bytes for one in sealed)
 
 

@@ -16,6 +16,7 @@
     ├── TooManyRequests         wait, then send it again
     ├── Transient               nothing is wrong with the request: try again later
     │   ├── StorageUnavailable  the object storage does not answer or is full
+    │   ├── EngineUnavailable   the machines that do heavy work do not answer, or cannot do it
     │   └── DatabaseUnavailable the state database does not answer or is busy
     │       ├── DatabaseUnwritable  its disk is full or read-only; it may be readable
     │       ├── DatabaseDamaged     its file is damaged: the operator must restore it
@@ -121,6 +122,10 @@ class Transient(DayfileError):
 
 class StorageUnavailable(Transient):
     """An object storage that did not do what it was asked: away, full or read-only."""
+
+
+class EngineUnavailable(Transient):
+    """Machines that did not do the heavy work that they were given: away, without workers, or not of this instance."""
 
 
 class DatabaseUnavailable(Transient):

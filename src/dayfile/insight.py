@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dayfile.counters import Counters
     from dayfile.objects.storage_probe import StorageProbe
     from dayfile.web.metrics import Metrics
+    from dayfile.work.cluster import ClusterEngine
 
 
 class Insight:
@@ -38,6 +39,7 @@ class Insight:
         storage_probe: Callable[[], StorageProbe],
         clock: Clock,
         key: InstanceKey,
+        cluster: Callable[[], ClusterEngine | None],
     ) -> None:
         self._settings = settings
         self._database = database
@@ -45,12 +47,14 @@ class Insight:
         self._storage_probe = storage_probe
         self._clock = clock
         self._key = key
+        self._cluster = cluster
 
     @property
     def check(self) -> Check:
         """The check for contradictions in the instance's data: there must be none."""
         from dayfile.checks.check import Check
 
+        cluster = self._cluster()
         return Check(
             self._database,
             self._storage(),
@@ -60,6 +64,8 @@ class Insight:
             notice_lifetime=self._settings.notice_lifetime,
             scrub_every=self._settings.scrub_every,
             unsent_letters=self.unsent_letters,
+            cluster=cluster,
+            cluster_trouble=lambda: None if cluster is None else cluster.trouble(),
         )
 
     @cached_property
@@ -104,6 +110,7 @@ class Insight:
     def metrics(self) -> Metrics:
         """The metrics of the instance and of this process, or of those that count together with it."""
         from dayfile.web.metrics import Metrics
+    from dayfile.work.cluster import ClusterEngine
 
         return Metrics(self.counters, self.state_metrics)
 

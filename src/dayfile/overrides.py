@@ -15,13 +15,14 @@ from dayfile.model.notice import Channel
 from dayfile.model.secret import Randomness
 from dayfile.objects.sweep import LOOK_AGAIN_AFTER, STALE_AFTER
 from dayfile.store.database import Database
-from dayfile.work.engine import cores
+from dayfile.work.engine import CUT_BYTES, cores
 
 if TYPE_CHECKING:
     from dayfile.clock import Clock
     from dayfile.delivery.ssrf import Resolver
     from dayfile.delivery.transport import Transport
     from dayfile.intake.compaction import CompactionRule
+    from dayfile.work.cluster import Cluster
 
 T = TypeVar("T")
 
@@ -40,6 +41,7 @@ class Limits:
     look_again_after: timedelta = LOOK_AGAIN_AFTER
     accounts_per_commit: int = ACCOUNTS_PER_COMMIT
     seal_threads: int = field(default_factory=cores)
+    cut_bytes: int = CUT_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,5 +55,6 @@ class Overrides:
     resolver: Resolver | None = None  # None: that of the operating system
     transports: Mapping[Channel, Transport] | None = None  # None: HTTP, and the relay or the mail folder
     engine: Executor | None = None  # for the pieces of seals; None: a thread of this process
+    cluster: Cluster | None = None  # for heavy work; None: the one that the settings name, if they do
     attempts: Executor | None = None  # for attempts to deliver; None: threads of this process
     limits: Limits = field(default_factory=Limits)

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from dayfile.objects.storage_probe import StorageProbe
     from dayfile.sealing.repairs import Repairs
     from dayfile.work.clock_watch import ClockWatch
+    from dayfile.work.cluster import ClusterEngine
     from dayfile.work.presence import Presence
     from dayfile.work.wake_ups import WakeUps
     from dayfile.work.worker import Worker
@@ -69,6 +70,13 @@ class SystemRandomness:
 
     def octets(self, count: int) -> bytes:
         return secrets.token_bytes(count)
+
+
+def execute_task(version: str, schema: str, task: bytes) -> bytes:
+    """Do the work of a task on a machine of a cluster; return its outcome. Other versions know this name and form."""
+    from dayfile.piece_worker import execute
+
+    return execute(version, schema, task, randomness=SystemRandomness())
 
 
 class Service(contextlib.AbstractContextManager["Service"]):
@@ -225,9 +233,20 @@ class Service(contextlib.AbstractContextManager["Service"]):
             outbox=self._outbox,
             transports=lambda: self._transports,
             wake_for_notices=self._wake_for_notices,
+            cluster=lambda: self.cluster,
             closing=self._closing,
             counters=self.insight.counters,
         )
+
+    @cached_property
+    def cluster(self) -> ClusterEngine | None:
+        """The engine on other machines; None if it is done here. Raises Unusable."""
+        from dayfile.work.engine import open_cluster
+
+        cluster = open_cluster(self.settings.engine_url, self.overrides.cluster, execute=execute_task, clock=self.clock)
+        if cluster is not None:
+            self._closing.callback(cluster.close)
+        return cluster
 
     @cached_property
     def _transports(self) -> Mapping[Channel, Transport]:
@@ -307,6 +326,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
             storage_probe=lambda: self.storage_probe,
             clock=self.clock,
             key=self.key,
+            cluster=lambda: self.cluster,
         )
 
     @cached_property

@@ -19,6 +19,7 @@ from dayfile.errors import Unusable
 from dayfile.files.storage_url import StorageUrl
 from dayfile.model.secret import InstanceKey
 from dayfile.store.database_url import full_url
+from dayfile.work.engine_url import EngineUrl
 
 _PUBLIC_URL = re.compile(r"https?://[^/?#\s]+")
 _LISTENER = re.compile(r"(?P<host>[^:/\s\[\]]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})")
@@ -128,6 +129,13 @@ def contradictions(*, is_shared: bool, has_key: bool, listens: bool) -> list[str
     if listens and not is_shared:
         found.append("DAYFILE_DATABASE_LISTEN_URL: is for PostgreSQL, and DAYFILE_DATABASE_URL names none")
     return found
+
+
+def engine(given: str) -> str:
+    """Refuse a URL of no engine, and a cluster that anybody could use."""
+    with _as_value_error():
+        EngineUrl.parse(given)
+    return given
 
 
 @contextmanager

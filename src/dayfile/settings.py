@@ -28,6 +28,7 @@ from dayfile.sealing.schedule import SealingRule
 from dayfile.setting_problems import in_words
 from dayfile.store.database_url import file_of, shown_url
 from dayfile.store.postgres_engine import CONNECTIONS
+from dayfile.work.engine_url import EngineUrl
 
 Network = IPv4Network | IPv6Network
 
@@ -182,6 +183,13 @@ class Settings(BaseSettings):
     pack_below_bytes: Annotated[
         int, Field(ge=0, le=1 << 24, description="Bytes of gzip below which files share objects; 0: each has its own")
     ] = 1 << 20
+    engine: Annotated[
+        str,
+        AfterValidator(setting_rules.engine),
+        Field(
+            description="Where heavy work is done: `local`, or the scheduler of a Dask cluster, dask+tls://HOST:PORT"
+        ),
+    ] = "local"
     fields: Annotated[
         Literal["export", "full"],
         Field(description="`export` drops the fields that Twilio leaves out of exports; `full` keeps them at the end"),
@@ -272,6 +280,11 @@ class Settings(BaseSettings):
         if self.storage_url is None:
             return StorageUrl(scheme="file", folder=self.data_dir.absolute() / "objects")
         return StorageUrl.parse(self.storage_url)
+
+    @property
+    def engine_url(self) -> EngineUrl:
+        """The place of heavy work."""
+        return EngineUrl.parse(self.engine)
 
     @property
     def scratch(self) -> Path:

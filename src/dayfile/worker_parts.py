@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dayfile.clock import Clock
 from dayfile.counters import Counters
@@ -20,6 +21,7 @@ from dayfile.exports.publish import Publishing
 from dayfile.exports.retention import Retention
 from dayfile.files.scratch import scratch_folder
 from dayfile.files.storage import Storage
+from dayfile.files.workplace import Workplace
 from dayfile.intake.compaction import Compaction
 from dayfile.intake.pipeline import Intake
 from dayfile.model.notice import Channel
@@ -33,10 +35,13 @@ from dayfile.sealing.seal import Sealing
 from dayfile.settings import Settings
 from dayfile.store.database import Database
 from dayfile.work.clock_watch import ClockWatch
-from dayfile.work.engine import local_engine
+from dayfile.work.engine import SEALS_AT_ONCE, LocalEngine
 from dayfile.work.pending_accounts import PendingAccounts
 from dayfile.work.presence import Presence
 from dayfile.work.worker import Worker
+
+if TYPE_CHECKING:
+    from dayfile.work.cluster import ClusterEngine
 
 
 class WorkerParts:
@@ -56,6 +61,7 @@ class WorkerParts:
         outbox: Outbox,
         transports: Callable[[], Mapping[Channel, Transport]],
         wake_for_notices: Callable[[], None],
+        cluster: Callable[[], ClusterEngine | None],
         closing: contextlib.ExitStack,
         counters: Counters,
     ) -> None:
@@ -66,6 +72,7 @@ class WorkerParts:
         self._database, self._storage = database, storage
         self._key, self._randomness = key, randomness
         self._outbox, self._transports, self._wake_for_notices = outbox, transports, wake_for_notices
+        self._cluster = cluster
         self._closing = closing
         self._counters = counters
 
@@ -89,6 +96,7 @@ class WorkerParts:
             dispatcher=self.dispatcher,
             retention=self.retention,
             rule=self._settings.sealing_rule,
+            seals_at_once=1 if self._cluster() is None else SEALS_AT_ONCE,
             lease=self._settings.lease,
             counters=self._counters,
         )
@@ -100,20 +108,29 @@ class WorkerParts:
 
     @cached_property
     def sealing(self) -> Sealing:
-
-        return Sealing(
-            self._database,
-            self._storage,
-            clock=self._clock,
-            randomness=self._randomness,
-            executor=self._engine or self._closing.enter_context(local_engine()),
+        here = Workplace(
+            storage=self._storage,
             scratch=self._scratch,
             memory_bytes=self._settings.seal_memory_mb * 1_000_000,
             threads=self._limits.seal_threads,
+        )
+        cluster = self._cluster()
+        return Sealing(
+            self._database,
+            here,
+            clock=self._clock,
+            randomness=self._randomness,
+            engine=cluster or self._local_engine(here),
+            cut_bytes=None if cluster is None else self._limits.cut_bytes,
             lease=self._settings.lease,
             sweep_delay=self._settings.sweep_delay,
             pack_below=self._settings.pack_below_bytes,
         )
+
+    def _local_engine(self, here: Workplace) -> LocalEngine:
+        engine = LocalEngine(here, self._engine)
+        self._closing.callback(engine.close)
+        return engine
 
     @cached_property
     def repairs(self) -> Repairs:

@@ -32,6 +32,8 @@ from dayfile.overrides import Limits, Overrides
 from dayfile.service import Service
 from dayfile.settings import Settings
 from dayfile.store.database import Database
+from dayfile.work.cluster import Cluster
+from dayfile.work.engine import CUT_BYTES
 from tests.support.clock import FakeClock
 from tests.support.notices import AtOnce, RecordingTransport
 from tests.support.randomness import SeededRandomness
@@ -78,6 +80,8 @@ class World:
         process: int = 1,
         transport: Transport | None = None,
         engine: Executor | None = None,
+        cluster: Cluster | None = None,
+        cut_bytes: int = CUT_BYTES,
         attempts: int = 1000,
         start_mails: bool = True,
         scrub_days: int = 0,
@@ -91,6 +95,7 @@ class World:
         self.clock = clock or FakeClock()
         self.steps = steps or Steps()
         self.transport = transport or RecordingTransport()
+        self._cluster, self._cut_bytes = cluster, cut_bytes
         self._engine, self._process, self._attempts = engine, process, attempts  # the last: of a job day
         self.settings = QuickSettings.read(
             _env_file=None,
@@ -116,6 +121,7 @@ class World:
             storage=self._stepping_storage,
             transports=dict.fromkeys(Channel, self.transport),
             engine=self._engine,
+            cluster=self._cluster,
             attempts=AtOnce(),
             limits=Limits(
                 compaction=CompactionRule(least_segments=2),
@@ -124,6 +130,7 @@ class World:
                 look_again_after=LOOK_AGAIN_AFTER,
                 accounts_per_commit=2,
                 seal_threads=1,
+                cut_bytes=self._cut_bytes,
             ),
         )
 

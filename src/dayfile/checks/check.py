@@ -14,6 +14,7 @@ from dayfile.clock import HOSTS_DIFFER, Clock, DatabaseClock
 from dayfile.delivery.mail_folder import UnsentLetters
 from dayfile.errors import Corrupt, DatabaseDamaged
 from dayfile.files.storage import Storage
+from dayfile.files.workplace import Engine
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
 from dayfile.model.export import DayFile, SealedDay
@@ -39,14 +40,20 @@ class Check:
         unsent_letters: UnsentLetters,
         scrub_every: timedelta = timedelta(),
         key: InstanceKey | None = None,
+        cluster: Engine | None = None,
+        cluster_trouble: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """Look at an instance; at nothing encrypted without its key, at no scrub with a `scrub_every` of zero."""
+        """Look at an instance; at nothing encrypted without its key, at no scrub with a `scrub_every` of zero.
+
+        With a cluster, its machines read objects to their ends.
+        """
         self._database = database
         self._notice_lifetime = notice_lifetime
         self._clock = clock
         self._overdue = Overdue(database, clock=clock, job_lifetime=job_lifetime, scrub_every=scrub_every)
         self._accounts = None if key is None else _AccountCheck(database, key=key)
-        self._objects = ObjectCheck(database, storage)
+        self._objects = ObjectCheck(database, storage, cluster=cluster)
+        self._cluster_trouble = cluster_trouble
         self._manifests = ManifestCheck(database, storage)
         self._unsent_letters = unsent_letters
         self._orphans = Orphans(database, storage)
@@ -60,6 +67,7 @@ class Check:
         """
         if deep:
             yield from self._database_file()
+        yield from self._cluster()
         yield from self._objects.find(deep=deep, on_object=on_object)
         yield from self._manifests.find(deep=deep)
         if deep and self._accounts is not None:
@@ -80,6 +88,12 @@ class Check:
     def objects(self) -> int:
         """Return the number of objects that `run` will check."""
         return self._objects.count()
+
+    def _cluster(self) -> Iterator[Finding]:
+        trouble = self._cluster_trouble()
+        if trouble is not None:
+            detail = f"{trouble}. Until then no day is sealed; nothing is lost, and records are taken in"
+            yield Finding(invariant="heavy work is done", subject="DAYFILE_ENGINE", detail=detail)
 
     def _database_file(self) -> Iterator[Finding]:
         found = self._database.damage()

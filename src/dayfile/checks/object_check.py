@@ -7,10 +7,12 @@ from typing import Final
 
 from dayfile.checks.finding import Finding
 from dayfile.checks.listed_sizes import listed_sizes
+from dayfile.checks.object_reading import Batches
 from dayfile.errors import DamagedObject, StorageUnavailable
 from dayfile.files.checked_read import as_damage, check_size, compare_size
 from dayfile.files.examination import examine_file, examine_inline, examine_segment
 from dayfile.files.storage import Storage
+from dayfile.files.workplace import Engine
 from dayfile.model.damage import Damage, DamageKind, inline_key
 from dayfile.model.export import SealedDay
 from dayfile.model.segment import Segment
@@ -29,9 +31,11 @@ _NO_SWEEP: Final = "what counts is not swept"
 class ObjectCheck:
     """A check of every object that a row refers to."""
 
-    def __init__(self, database: Database, storage: Storage) -> None:
+    def __init__(self, database: Database, storage: Storage, *, cluster: Engine | None = None) -> None:
+        """Look at an instance; with a cluster, what its machines find damaged is read again here."""
         self._database = database
         self._storage = storage
+        self._batches = Batches(cluster)
 
     def count(self) -> int:
         """Return the number of objects and inline segments that `find` will check."""
@@ -73,8 +77,9 @@ class ObjectCheck:
             if not page:
                 return
             listed = {} if deep else listed_sizes(self._storage, [one.key for one in page if one.key])
+            whole = self._batches.whole_segments(page) if deep else set()
             for segment in page:
-                found = self._of_segment(segment, listed, deep=deep)
+                found = None if segment.id in whole else self._of_segment(segment, listed, deep=deep)
                 if found is None and segment.key in swept:
                     found = _segment_finding(segment, swept[segment.key], invariant=_NO_SWEEP)
                 if found is not None and self._still_waits(segment):  # else a worker has sealed or compacted it
@@ -118,8 +123,9 @@ class ObjectCheck:
             if not page:
                 return
             listed = {} if deep else listed_sizes(self._storage, [sealed.place.object_key for sealed in page])
+            whole = self._batches.whole_files(page) if deep else set()
             for sealed in page:
-                found = self._of_file(sealed, listed, deep=deep)
+                found = None if sealed.id in whole else self._of_file(sealed, listed, deep=deep)
                 if found is None and sealed.place.object_key in swept:
                     found = _file_finding(sealed, swept[sealed.place.object_key], invariant=_NO_SWEEP)
                 if found is not None and self._still_counts(sealed):  # else retention has deleted it

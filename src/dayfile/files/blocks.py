@@ -38,6 +38,12 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
     stop: int
     lines: int
     crc32: int  # of its bytes: lz4 does not notice when they have changed
+    first: str = ""  # digits of the account of its first line; empty in a segment that was made before this was noted
+    last: str = ""  # the same of its last line; a block is in the order of accounts
+
+    def may_have(self, first: str, last: str) -> bool:
+        """Return True if it may have lines of accounts in a range of such digits, both ends included."""
+        return not self.first or (self.first <= last and first <= self.last)
 
 
 class Blocks:
@@ -64,15 +70,15 @@ def borders(lengths: Any) -> list[int]:
     return [0, *pc.run_end_encode(blocks).run_ends.to_pylist()]
 
 
-def write(file: Any, lines: Any) -> Place:
-    """Write lines, a binary array, as a block, and return its position."""
+def write(file: Any, lines: Any, *, accounts: tuple[str, str]) -> Place:
+    """Write lines, a binary array, as a block, and return its position; `accounts` are those of its first and last."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, _SCHEMA, options=_WRITING) as stream:
         stream.write_batch(pa.record_batch([lines], schema=_SCHEMA))
     data = sink.getvalue()
     start = file.tell()
     file.write(data)
-    return Place(start, start + data.size, len(lines), crc32(data))
+    return Place(start, start + data.size, len(lines), crc32(data), *accounts)
 
 
 def read(file: Any, place: Place) -> Any:

@@ -243,7 +243,9 @@ class _Writer:
         for start, stop in pairwise(blocks.borders(rows["length"])):
             numbers.extend([len(self._places)] * (stop - start))
             with in_block():
-                self._places.append(blocks.write(self._sink, lines.slice(start, stop - start)))
+                accounts = tuple(rows["account"][at].as_py().hex() for at in (start, stop - 1))
+                some = lines.slice(start, stop - start)
+                self._places.append(blocks.write(self._sink, some, accounts=accounts))
         self._parquet.write_table(_typed(rows.append_column("block", pa.array(numbers)), self._schema))
 
 

@@ -66,6 +66,16 @@ def rewritten_pack_key(prefix: str, *, unique: str) -> str:
     return f"{prefix}{_REWRITTEN}{unique}"
 
 
+def execution_key(prefix: str, mark: str) -> str:
+    """Return the key of an empty object that says that an execution of a piece has begun."""
+    return f"{prefix}execution-{mark}begun"
+
+
+def rows_key(prefix: str, unique: str) -> str:
+    """Return the key of an object with the rows of an execution of a piece."""
+    return f"{prefix}rows-{unique}.msgpack"
+
+
 def seal_manifest_key(prefix: str, mark: str) -> str:
     """Return the key of the manifest of a seal."""
     return f"{prefix}seal-{mark}{_MANIFEST}"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dayfile.files.soundness import accounts_in, damaged_blocks, reason_of
 from dayfile.files.storage import Storage
+from dayfile.files.workplace import Workplace
 from dayfile.model.account import AccountSid
 from dayfile.sealing.local_inputs import file_of, read_former
 from dayfile.sealing.piece import FormerFile, Piece, SegmentInput, own_folder
@@ -53,13 +54,13 @@ class Unsound:
         )
 
 
-def examine(piece: Piece, *, storage: Storage, scratch: Path) -> Unsound:
+def examine(piece: Piece, *, at: Workplace) -> Unsound:
     """Read all segments and former files of a piece, and return which are damaged.
 
     Raises StorageUnavailable if the storage is unavailable.
     """
-    segments = [segment_damage(segment, storage=storage, scratch=scratch) for segment in piece.segments]
-    files = [_file(former, storage) for former in piece.formers]
+    segments = [segment_damage(segment, storage=at.storage, scratch=at.scratch) for segment in piece.segments]
+    files = [_file(former, at.storage) for former in piece.formers]
     return Unsound(
         segments=tuple(one for one in segments if one is not None), files=tuple(one for one in files if one is not None)
     )

@@ -96,6 +96,7 @@ class Inputs:
             key=standing_in.key if standing_in else None,
             place=standing_in.place if standing_in else None,
             size_bytes=standing_in.size_bytes if standing_in else 0,
+            plain_bytes=standing_in.plain_bytes if standing_in else 0,
             revision=sealed.revision,
             plain_sha256=standing_in.plain_sha256 if standing_in else "",
             is_lost=is_lost,
@@ -111,6 +112,8 @@ def sound_parts(segments: Iterable[Segment], unsound: Unsound) -> tuple[SegmentI
             id=segment.id,
             key=_key(segment),
             checksum=segment.checksum,
+            records=segment.records,
+            plain_bytes=segment.plain_bytes,
             blocks=damaged[segment.id].sound_blocks if segment.id in damaged else segment.blocks,
         )
         for segment in segments

@@ -10,6 +10,7 @@ from typing import Final
 
 from dayfile.errors import Corrupt
 from dayfile.files import disk, gzip, segments
+from dayfile.files.segment_copy import Accounts, copy_some, copy_whole
 from dayfile.files.storage import Storage
 from dayfile.model.export import FilePlace
 from dayfile.model.resource import ResourceType
@@ -36,15 +37,18 @@ class FormerText:
         return storage.read(self.place.object_key, start=self.place.start, stop=stop)
 
 
-def file_of(key: str, *, storage: Storage, copy: Path) -> Path:
-    """Return a local file with the object's bytes; an object in remote storage is copied to `copy`. Raises NotFound."""
+def file_of(key: str, *, storage: Storage, copy: Path, accounts: Accounts | None = None) -> Path:
+    """Return a local file with the object's bytes; an object in remote storage is copied to `copy`. Raises NotFound.
+
+    Of a segment, the copy may lack blocks without lines of these accounts.
+    """
     path = storage.path(key)
     if path is not None:
         return path
-    blocks = storage.read(key)
-    with copy.open("xb", buffering=0) as file:
-        for block in blocks:
-            disk.write(file, block, "write to the scratch folder")
+    if accounts is None:
+        copy_whole(key, storage, copy)
+    else:
+        copy_some(key, storage, copy, accounts=accounts)
     return copy
 
 

@@ -6,7 +6,6 @@ twice at once, or die half way, and its files count for nothing until their rows
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -19,6 +18,7 @@ from dayfile.files import disk
 from dayfile.files.arrow import allocate_small_pages
 from dayfile.files.soundness import compare
 from dayfile.files.storage import Storage
+from dayfile.files.workplace import Workplace
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
 from dayfile.model.export import FilePlace, NewSealedDay
@@ -34,6 +34,11 @@ _HELD_SHARES: Final = 6
 flight: being read, spilled, poured, compressed, stored."""
 
 
+_COPIED_AT_ONCE: Final = 8  # segments, from a storage that is far away
+_LOWEST: Final = AccountSid("AC" + "0" * 32)
+_HIGHEST: Final = AccountSid("AC" + "f" * 32)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentInput:
     """A Parquet segment in the object storage; inline segments have been compacted into one before."""
@@ -41,6 +46,8 @@ class SegmentInput:
     id: int
     key: str
     checksum: int | None = None  # as in its row
+    records: int = 0  # the same
+    plain_bytes: int = 0  # the same
     blocks: tuple[int, ...] | None = None  # to be read; None: all
 
 
@@ -55,6 +62,7 @@ class FormerFile:
     key: str | None
     place: FilePlace | None  # of the file with the key
     size_bytes: int  # the same
+    plain_bytes: int  # of the text, the same
     revision: int  # of the current file
     plain_sha256: str  # of the text of the file with the key
     is_lost: bool = False  # then a next one is always made, and is incomplete
@@ -84,21 +92,18 @@ class Piece:
     bereft: frozenset[AccountSid] = frozenset()  # without a former file, and with lost lines
 
 
-def seal_piece(
-    piece: Piece, *, storage: Storage, scratch: Path, memory_bytes: int, threads: int | None = None
-) -> list[NewSealedDay]:
+def seal_piece(piece: Piece, *, at: Workplace) -> list[NewSealedDay]:
     """Store a new file for each account whose text has changed, and return their manifests. The files are durable.
 
     Accounts with unchanged text are left out, except those with lost records, whose new files may be empty.
-    `memory_bytes` bounds the memory for records; the process needs some 300 MB more. `threads` defaults to the number
-    of processors that this process may use.
+    The workplace bounds the memory for records; the process needs some 300 MB more.
 
     Raises NotFound if an object is gone, Corrupt if one is damaged (`examine` finds out which), StorageUnavailable if
     the storage or the scratch folder fails, Unusable if the memory does not suffice.
     """
     allocate_small_pages()
-    threads = threads or len(os.sched_getaffinity(0))
-    with own_folder(scratch) as folder, ThreadPoolExecutor(threads) as pool:
+    storage = at.storage
+    with own_folder(at.scratch) as folder, ThreadPoolExecutor(at.threads) as pool:
         segments = _waiting(piece, storage=storage, scratch=folder)
         sealed: list[NewSealedDay] = []
         if segments:
@@ -107,11 +112,11 @@ def seal_piece(
                 piece.resource_type,
                 accounts=Accounts(first=piece.first_account, last=piece.last_account, without=piece.left_out),
                 scratch=folder,
-                memory_bytes=memory_bytes,
-                threads=threads,
+                memory_bytes=at.memory_bytes,
+                threads=at.threads,
             ) as newest:
                 paths = [segment.path for segment in segments]
-                held_bytes = memory_bytes // _HELD_SHARES
+                held_bytes = at.memory_bytes // _HELD_SHARES
                 text = ordered_text(newest, paths, scratch=folder, memory_bytes=held_bytes, pool=pool)
                 with closing(text):
                     packing = Packing(
@@ -144,15 +149,26 @@ def own_folder(scratch: Path) -> Iterator[Path]:
 
 def _waiting(piece: Piece, *, storage: Storage, scratch: Path) -> list[Waiting]:
     """Return the inputs of the piece, waiting segments and former files, as local segments."""
-    waiting = []
-    for segment in piece.segments:
-        path = file_of(segment.key, storage=storage, copy=scratch / f"segment-{segment.id}")
+
+    def local(segment: SegmentInput) -> Waiting:
+        copy = scratch / f"segment-{segment.id}"
+        path = file_of(segment.key, storage=storage, copy=copy, accounts=_range(piece))
         compare(path, checksum=segment.checksum)
-        waiting.append(Waiting(id=segment.id, path=path, blocks=segment.blocks))
+        return Waiting(id=segment.id, path=path, blocks=segment.blocks)
+
+    with ThreadPoolExecutor(_COPIED_AT_ONCE if storage.is_remote else 1) as pool:
+        waiting = list(pool.map(local, piece.segments))
     formers = (text for former in piece.formers if (text := former.text) is not None)
     paths = segments_of(formers, piece.resource_type, storage=storage, scratch=scratch)
     # Negative ids: a waiting segment, whose id is positive, arrived later than any sealed line.
     return waiting + [Waiting(id=-number, path=path) for number, path in enumerate(paths, start=1)]
+
+
+def _range(piece: Piece) -> tuple[str, str] | None:
+    """Return the digits of the first and the last account that a piece may have; None if it has all."""
+    if piece.first_account is None and piece.last_account is None:
+        return None
+    return (piece.first_account or _LOWEST)[2:], (piece.last_account or _HIGHEST)[2:]
 
 
 def _of_range(piece: Piece) -> str:

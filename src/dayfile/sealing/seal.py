@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from dayfile.clock import Clock
-from dayfile.errors import Corrupt, DatabaseUnavailable, LostClaim, Unusable
+from dayfile.errors import Corrupt, DatabaseUnavailable, EngineUnavailable, LostClaim, Unusable
 from dayfile.files import segments as segment_files
 from dayfile.files.soundness import compare_inline, is_of_one_object, reason_of
-from dayfile.files.storage import Storage
+from dayfile.files.workplace import Engine, Workplace
 from dayfile.model.damage import inline_key
 from dayfile.model.day import Day
 from dayfile.model.export import NewSealedDay
@@ -27,10 +25,11 @@ from dayfile.model.segment import UNKNOWN_KIND, NewSegment, Segment, SegmentKind
 from dayfile.objects.layout import sealed_prefix, segment_key
 from dayfile.objects.seal_manifests import SealManifests
 from dayfile.objects.writer import ObjectWriter
-from dayfile.sealing.examine import Unsound, UnsoundSegment, examine
+from dayfile.sealing.examine import Unsound, UnsoundSegment
 from dayfile.sealing.held import HeldLines, Holding, damages_of
 from dayfile.sealing.inputs import Inputs, read_inputs
-from dayfile.sealing.piece import Piece, seal_piece
+from dayfile.sealing.piece import Piece
+from dayfile.sealing.pieces import Made, Pieces
 from dayfile.store.database import Database
 from dayfile.store.seals import SealClaim
 from dayfile.store.transaction import Transaction
@@ -59,33 +58,29 @@ class Sealing:
     def __init__(
         self,
         database: Database,
-        storage: Storage,
+        here: Workplace,
         *,
         clock: Clock,
         randomness: Randomness,
-        executor: Executor,
-        scratch: Path,
-        memory_bytes: int,
-        threads: int,
+        engine: Engine,
+        cut_bytes: int | None,
         lease: timedelta,
         sweep_delay: timedelta,
         pack_below: int,
     ) -> None:
-        """Take the parts; a piece uses `memory_bytes` and `threads` at most, and spills to the `scratch` folder.
+        """Take the parts; the engine does the heavy work, with `cut_bytes` on other machines, a piece each.
 
         Files of fewer than `pack_below` bytes share packs; with 0, none does.
         """
+        storage = here.storage
         self._database = database
         self._storage = storage
+        self._pieces = Pieces(engine, here, cut_bytes=cut_bytes)
         self._objects = ObjectWriter(database, storage, clock=clock)
         self._manifests = SealManifests(database, storage, clock=clock, randomness=randomness)
         self._holding = Holding(self._objects, storage, randomness=randomness)
         self._clock = clock
         self._randomness = randomness
-        self._executor = executor
-        self._scratch = scratch
-        self._memory_bytes = memory_bytes
-        self._threads = threads
         self._lease = lease
         self._sweep_delay = sweep_delay
         self._pack_below = pack_below
@@ -121,13 +116,14 @@ class Sealing:
     def seal(self, claim: SealClaim) -> SealOutcome:
         """Seal the claimed day and commit; raises LostClaim if another worker has claimed it meanwhile."""
         inputs, unsound = self._inputs(claim)
-        sealed, unsound = self._sealed(inputs, unsound)
+        made, unsound = self._made(inputs, unsound)
+        sealed = made.sealed
         with self._holding.written(inputs, unsound) as held:
             packs, sealed_at = _sizes(sealed), self._clock.now()
             for start in range(0, len(sealed), _ROWS_AT_ONCE):
                 self._record(claim, sealed[start : start + _ROWS_AT_ONCE], packs, sealed_at=sealed_at)
             self._manifests.write(claim, sealed, sealed_at=sealed_at)
-            self._commit(inputs, unsound, held)
+            self._commit(inputs, unsound, held, made)
         damaged = {one.key for one in inputs.damages if one.is_open} | {one.key for one in damages_of(inputs, unsound)}
         return SealOutcome(
             resource_type=claim.resource_type,
@@ -180,45 +176,36 @@ class Sealing:
                 seal_id=claim.id,
             )
 
-    def _sealed(self, inputs: Inputs, unsound: Unsound) -> tuple[Sequence[NewSealedDay], Unsound]:
+    def _made(self, inputs: Inputs, unsound: Unsound) -> tuple[Made, Unsound]:
         """Make the files, if need be without damaged inputs; return the manifests and the damaged inputs."""
+        lost: tuple[str, ...] = ()
         for attempt in range(_EXAMINATIONS):
             piece = inputs.piece(unsound, unique=_unique(inputs.claim, attempt), pack_below=self._pack_below)
             try:
-                sealed = self._run(piece)
-                found = _unlisted(inputs, piece, sealed)
+                made = self._run(piece)
+                found = _unlisted(inputs, piece, made.sealed)
                 if not found:
-                    return sealed, unsound
-            except (DatabaseUnavailable, LostClaim, Unusable):
+                    return replace(made, lost=made.lost + lost), unsound
+            except (DatabaseUnavailable, EngineUnavailable, LostClaim, Unusable):
                 raise
             except Exception as error:
-                found = self._examine(piece) if is_of_one_object(error) else Unsound()
+                found = self._pieces.examine(piece) if is_of_one_object(error) else Unsound()
                 if not found:
                     raise
             self._forget(piece)
+            lost += self._pieces.given_up(piece)
             unsound += found
         raise Corrupt(f"{inputs.claim.resource_type} of {inputs.claim.day}: more and more of it cannot be read")
 
-    def _run(self, piece: Piece) -> Sequence[NewSealedDay]:
+    def _run(self, piece: Piece) -> Made:
         if not piece.segments and not piece.bereft and not any(former.is_lost for former in piece.formers):
-            return []
-        making = self._executor.submit(
-            seal_piece,
-            piece,
-            storage=self._storage,
-            scratch=self._scratch,
-            memory_bytes=self._memory_bytes,
-            threads=self._threads,
-        )
-        return making.result()
+            return Made()
+        return self._pieces.seal(piece)
 
     def _forget(self, piece: Piece) -> None:
         """Delete what an attempt has stored: nothing will refer to it, and the ledger's entry will be live."""
         prefix = sealed_prefix(piece.resource_type, piece.day)
         self._storage.delete([key for key in self._storage.scan(prefix) if piece.unique in key])
-
-    def _examine(self, piece: Piece) -> Unsound:
-        return self._executor.submit(examine, piece, storage=self._storage, scratch=self._scratch).result()
 
     def _record(
         self, claim: SealClaim, sealed: Sequence[NewSealedDay], packs: Mapping[str, int], *, sealed_at: datetime
@@ -230,7 +217,7 @@ class Sealing:
 
         self._database.run(record)
 
-    def _commit(self, inputs: Inputs, unsound: Unsound, held: Sequence[HeldLines]) -> None:
+    def _commit(self, inputs: Inputs, unsound: Unsound, held: Sequence[HeldLines], made: Made) -> None:
         claim = inputs.claim
 
         def commit(tx: Transaction) -> None:
@@ -243,6 +230,9 @@ class Sealing:
             _hold(tx, inputs, unsound, held=held, now=now)
             unused = tx.segments.remove_of_seal(claim.id)
             tx.uploads.discard(unused, now=now, delete_after=now + self._sweep_delay)
+            tx.uploads.condemn_marked(sealed_prefix(claim.resource_type, claim.day), made.lost, now=now)
+            # Not at once: an execution that begins late must find its number taken.
+            tx.uploads.condemn(made.spent, now=now, delete_after=now + self._sweep_delay)
 
         self._database.run(commit)
 

@@ -99,6 +99,16 @@ class Uploads:
             if rows:
                 self._connection.execute(insert(table), rows)
 
+    def condemn_marked(self, prefix: str, marks: Collection[str], *, now: datetime) -> None:
+        """Mark as garbage whatever is, or ever will be, under the prefix and has one of these texts in its key.
+
+        Writers that nobody can reach may still be at it, and no row will ever refer to what they write.
+        """
+        if marks:
+            Instance(self._connection).check_version()
+            garbage = {"state": GARBAGE, "changed_at": now, "delete_after": now}
+            self._connection.execute(insert(table), [{"prefix": prefix, "mark": mark, **garbage} for mark in marks])
+
     def forget_empty(self, upload_ids: Collection[int]) -> None:
         """Drop live entries whose objects are all gone, or condemned on their own."""
         for batch in in_batches(upload_ids):

@@ -12,7 +12,8 @@ import pytest
 
 from dayfile.model.account import AccountSid
 from dayfile.model.export import NewSealedDay
-from dayfile.sealing.piece import Piece, seal_piece
+from dayfile.sealing.execution import Executed, execute_piece
+from dayfile.sealing.piece import Piece
 from tests.support.damaged_day import noise
 from tests.support.records import Sent
 from tests.support.state import an_account
@@ -33,7 +34,7 @@ class Cutting(Executor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         [piece] = args
-        assert fn is seal_piece
+        assert fn is execute_piece
         assert isinstance(piece, Piece)
         halves = (
             replace(
@@ -47,10 +48,10 @@ class Cutting(Executor):
                 formers=tuple(one for one in piece.formers if one.account >= self._first_of_second),
             ),
         )
-        made = [seal_piece(half, **kwargs) for half in halves]
+        made = [list(execute_piece(half, **kwargs).sealed) for half in halves]
         self.pieces += made
         done: Future[Any] = Future()
-        done.set_result([one for half in made for one in half])
+        done.set_result(Executed(sealed=tuple(one for half in made for one in half)))
         return done
 
 

@@ -1,0 +1,101 @@
+"""Seals on a cluster that has bad luck: whatever becomes of tasks, the files are those of one machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dayfile.model.account import AccountSid
+from dayfile.model.job import Status
+from dayfile.work.worker import AWAY_DELAY
+from tests.support.bad_luck import BadLuck, Fate
+from tests.support.cut_day import CUT_BYTES, DAY, sealed_twice, sweep_all, texts, until_sealed
+from tests.support.records import Sent
+from tests.support.state import a_job_request, an_account
+from tests.support.world import World
+
+Texts = dict[AccountSid, tuple[int, str]]
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> Texts:
+    """The texts that this process makes of the day, by itself."""
+    world = World(tmp_path_factory.mktemp("local"))
+    try:
+        return sealed_twice(world)
+    finally:
+        world.close()
+
+
+def _on_cluster(folder: Path, luck: BadLuck, monkeypatch: pytest.MonkeyPatch) -> World:
+    """An instance whose cluster knows nothing but where the objects are."""
+    (folder / "instance" / "objects").mkdir(parents=True)
+    monkeypatch.setenv("DAYFILE_STORAGE_URL", f"file://{folder / 'instance' / 'objects'}")
+    monkeypatch.setenv("DAYFILE_DATA_DIR", str(folder / "worker"))
+    return World(folder / "instance", cluster=luck, cut_bytes=CUT_BYTES)
+
+
+@pytest.mark.parametrize("fate", Fate)
+def test_nothing_of_what_becomes_of_tasks_can_be_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expected: Texts, fate: Fate
+) -> None:
+    """One of the pieces of each seal has this fate: no record is lost or doubled, and no object is left over."""
+    luck = BadLuck([Fate.DONE, fate])
+    world = _on_cluster(tmp_path, luck, monkeypatch)
+    assert sealed_twice(world, seal=until_sealed) == expected
+    assert luck.submitted >= 4, "the day is cut"
+    assert world.findings() == []
+    luck.wake_up()
+    sweep_all(world)
+    assert world.stored_keys() == world.referred_keys()
+    assert texts(world) == expected
+    assert world.findings() == []
+    world.close()
+
+
+@pytest.mark.slow
+@settings(max_examples=12)
+@given(fates=st.lists(st.sampled_from(Fate), min_size=1, max_size=12), wakes=st.booleans())
+def test_no_course_of_events_shows(
+    tmp_path_factory: pytest.TempPathFactory, expected: Texts, fates: list[Fate], wakes: bool
+) -> None:
+    """Several of them at once, one after the other, and machines that wake up between the two seals."""
+    luck = BadLuck(fates)
+
+    def seal(world: World) -> None:
+        until_sealed(world)
+        if wakes:
+            luck.wake_up()
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        world = _on_cluster(tmp_path_factory.mktemp("course"), luck, monkeypatch)
+        assert sealed_twice(world, seal=seal) == expected
+        luck.wake_up()
+        sweep_all(world)
+        assert world.stored_keys() == world.referred_keys()
+        assert world.findings() == []
+        world.close()
+
+
+def test_a_job_waits_for_the_cluster_and_is_not_blamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The day is given back with its claim: a scheduler that was restarted costs the customer half a minute."""
+    world = _on_cluster(tmp_path, BadLuck([Fate.LOST]), monkeypatch)
+    account = an_account(world.database)
+    at = f"{DAY}T10:00:00Z"
+    world.accept([Sent(account=account.sid, name="m", created=at, updated=at, body="m")])
+    job = world.jobs.submit(a_job_request(account, DAY, DAY))
+
+    def tick() -> tuple[Status, int]:
+        assert world.worker.jobs_tick()
+        with world.database.snapshot() as tx:
+            [job_day] = tx.jobs.days([job.sid])[job.sid]
+        return job_day.status, job_day.attempt
+
+    assert tick() == (Status.SUBMITTED, 0)
+    world.clock.pass_by(AWAY_DELAY)
+    assert tick() == (Status.COMPLETED, 1)
+    assert world.findings() == []
+    world.close()
