@@ -16,16 +16,19 @@ from distributed.security import Security
 from dayfile.errors import EngineUnavailable, Unusable
 from dayfile.work.engine_url import EngineUrl
 
-_ANSWER_SECONDS: Final = 10.0
+ANSWER_SECONDS: Final = 10.0
+"""The time within which a scheduler answers."""
+
 _CLOSE_SECONDS: Final = 2.0
 
 
 class DaskCluster:
     """The connection of this process to one scheduler."""
 
-    def __init__(self, url: EngineUrl) -> None:
+    def __init__(self, url: EngineUrl, *, answer_seconds: float = ANSWER_SECONDS) -> None:
         """Take the URL of the scheduler, and look for certificates; raises Unusable if there are none."""
         self._url = url
+        self._answer_seconds = answer_seconds
         self._security = _security() if url.is_encrypted else None
         self._lock = threading.Lock()
         self._client: Any = None
@@ -37,7 +40,7 @@ class DaskCluster:
     def trouble(self) -> str | None:
         try:
             client = self._connected()
-            found = client.sync(client.scheduler.identity, callback_timeout=_ANSWER_SECONDS)
+            found = client.sync(client.scheduler.identity, callback_timeout=self._answer_seconds)
         except EngineUnavailable as error:
             return str(error)
         except Exception as error:  # noqa: BLE001 - Dask raises what the network does
@@ -58,7 +61,7 @@ class DaskCluster:
             _close(self._client)
             try:
                 self._client = Client(  # type: ignore[no-untyped-call]
-                    self._url.address, security=self._security, timeout=_ANSWER_SECONDS, set_as_default=False
+                    self._url.address, security=self._security, timeout=self._answer_seconds, set_as_default=False
                 )
             except Exception as error:
                 self._client = None
