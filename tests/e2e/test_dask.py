@@ -7,9 +7,11 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import dask
 import pytest
+import trustme
 
-from dayfile.errors import EngineUnavailable
+from dayfile.errors import EngineUnavailable, Unusable
 from dayfile.model.account import AccountSid
 from dayfile.work.dask_cluster import DaskCluster
 from dayfile.work.engine_url import EngineUrl
@@ -70,17 +72,145 @@ class Seal(threading.Thread):
 
 def test_a_cluster_makes_the_texts_of_one_machine(tmp_path: Path, two_workers: DaskProcesses) -> None:
     """Where a day is sealed must not show, and the check reads everything on the cluster, too."""
-    local = World(tmp_path / "local") if (tmp_path / "local").mkdir() is None else None
-    assert local is not None
+    (tmp_path / "local").mkdir()
+    local = World(tmp_path / "local")
     expected = sealed_twice(local)
     local.close()
-    world = World(
-        tmp_path,
-        storage=f"file://{two_workers.folder / 'objects'}",
-        engine_url=two_workers.url,
-        cut_bytes=CUT_BYTES,
-        process=2,
-    )
+    storage = f"file://{two_workers.folder / 'objects'}"
+    world = World(tmp_path, storage=storage, engine_url=two_workers.url, cut_bytes=CUT_BYTES, process=2)
     assert sealed_twice(world) == expected
-    assert [one for one in world.findings() if "left over" not in one] == []
+    assert world.findings() == []
+    damaged = next(iter(expected))
+    path = world.objects.path(_current_key(world, damaged))
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    assert [found.account for found in world.check()] == [damaged]
     world.close()
+
+
+def _current_key(world: World, account: AccountSid) -> str:
+    sealed = world.sealed(account, DAY)
+    assert sealed is not None
+    return sealed.place.object_key
+
+
+@pytest.fixture
+def fragile(tmp_path: Path) -> Iterator[tuple[DaskProcesses, World]]:
+    """A cluster without workers that the test may harm, and an instance with a record that waits."""
+    (tmp_path / "dask").mkdir()
+    with dask_processes(tmp_path / "dask") as cluster:
+        world = _world(tmp_path / "instance", cluster, process=1)
+        _account_with_a_record(world)
+        yield cluster, world
+        world.close()
+
+
+def _is_whole(world: World) -> None:
+    """Assert that the day is sealed, and that nothing is wrong or left over in the end."""
+    [account] = _accounts(world)
+    assert [one["body"] for one in world.records(account, DAY)] == ["m"]
+    assert world.findings() == []
+    sweep_all(world)
+    assert world.stored_keys() == world.referred_keys()
+
+
+def _accounts(world: World) -> list[AccountSid]:
+    with world.database.snapshot() as tx:
+        return [one.sid for one in tx.accounts.listed(after=None, limit=10)]
+
+
+@pytest.mark.parametrize("trap", ["SIGKILL", "SIGSTOP"])
+def test_the_work_of_a_lost_worker_is_done_by_another(fragile: tuple[DaskProcesses, World], trap: str) -> None:
+    """Killed, or frozen for longer than the cluster waits: the seal goes on, and what was half done is swept.
+
+    The frozen one wakes up when all is over, and what it writes then is nobody's.
+    """
+    cluster, world = fragile
+    lost = cluster.start_worker(trap=trap)
+    seal = Seal(world)
+    if trap == "SIGKILL":
+        lost.wait()
+    else:
+        await_stop(lost)
+    cluster.start_worker()
+    seal.join()
+    assert seal.error is None
+    if trap == "SIGSTOP":
+        lost.send_signal(signal.SIGCONT)
+        lost.wait()  # it finds that nobody knows it any more
+    _is_whole(world)
+
+
+def test_a_seal_whose_scheduler_is_killed_is_given_up_and_taken_up_again(fragile: tuple[DaskProcesses, World]) -> None:
+    """All futures end at once; the claim is released, so that nobody waits for its lease."""
+    cluster, world = fragile
+    frozen = cluster.start_worker(trap="SIGSTOP")
+    seal = Seal(world)
+    await_stop(frozen)
+    cluster.kill_scheduler()
+    seal.join()
+    assert isinstance(seal.error, EngineUnavailable)
+    assert "its scheduler has ended" in str(seal.error)
+    [found] = world.check(deep=False)
+    assert "does not answer" in found.detail
+    assert cluster.url in found.detail
+
+    cluster.start_scheduler()
+    [found] = world.check(deep=False)
+    assert "has no workers: start `dask worker`" in found.detail
+    cluster.start_worker()
+    world.seal(DAY)
+    _is_whole(world)
+
+
+def test_a_worker_with_another_storage_seals_nothing(fragile: tuple[DaskProcesses, World], tmp_path: Path) -> None:
+    """It finds no segment, which is not damage: the objects are there, and the message says what to look at."""
+    cluster, world = fragile
+    (tmp_path / "other").mkdir()
+    cluster.start_worker(storage=tmp_path / "other")
+    with pytest.raises(EngineUnavailable, match=r"does DAYFILE_STORAGE_URL name the same storage .* of all workers"):
+        world.seal(DAY)
+    with world.database.snapshot() as tx:
+        assert tx.damages.count() == 0
+    cluster.stop_worker()
+    cluster.start_worker()
+    world.seal(DAY)
+    _is_whole(world)
+
+
+def test_a_cluster_with_certificates_works_for_those_who_have_one(tmp_path: Path) -> None:
+    """A scheduler executes anybody's code, so it must know by whom it is asked."""
+    authority, other = trustme.CA(), trustme.CA()
+    own = _certificates(authority, tmp_path / "own")
+    (tmp_path / "dask").mkdir()
+    with dask_processes(tmp_path / "dask", protocol="tls", **own) as cluster, dask.config.set(_configured(own)):
+        cluster.start_worker()
+        world = _world(tmp_path / "instance", cluster, process=1)
+        _account_with_a_record(world)
+        world.seal(DAY)
+        _is_whole(world)
+        world.close()
+        with dask.config.set(_configured(_certificates(other, tmp_path / "other"))):
+            stranger = DaskCluster(EngineUrl.parse(cluster.url), answer_seconds=1)
+        with pytest.raises(EngineUnavailable, match="a certificate of the same authority"):
+            stranger.executor()
+    with pytest.raises(Unusable, match="DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT"):
+        DaskCluster(EngineUrl.parse("dask+tls://127.0.0.1:1"))
+
+
+_ROLES = ("SCHEDULER", "WORKER", "CLIENT")
+
+
+def _certificates(authority: trustme.CA, folder: Path) -> dict[str, str]:
+    """The variables with which all of a cluster show certificates of this authority."""
+    folder.mkdir()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(folder / "own.pem")
+    of_roles = {f"DASK_DISTRIBUTED__COMM__TLS__{role}__CERT": str(folder / "own.pem") for role in _ROLES}
+    return {"DASK_DISTRIBUTED__COMM__TLS__CA_FILE": str(folder / "ca.pem"), **of_roles}
+
+
+def _configured(variables: dict[str, str]) -> dict[str, str]:
+    """The same as Dask reads them in this process."""
+    return {
+        name.removeprefix("DASK_").lower().replace("__", ".").replace("_", "-"): to for name, to in variables.items()
+    }

@@ -84,7 +84,9 @@ class DaskProcesses:
         for line in process.stderr:
             said.append(line)
             if until in line:
-                threading.Thread(target=process.stderr.read, daemon=True).start()  # else it would stop when that is full
+                threading.Thread(
+                    target=process.stderr.read, daemon=True
+                ).start()  # else it would stop when that is full
                 return process, line
         pytest.fail(f"the {role} of Dask ended: {''.join(said)}")
 

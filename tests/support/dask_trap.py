@@ -1,23 +1,28 @@
-"""What a worker of Dask loads first in some tests: its second put to the storage is the last thing that it does."""
+"""A worker of Dask loads this first in some tests: its second put to the storage is the last thing that it does."""
 
 from __future__ import annotations
 
 import itertools
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from dayfile.files.storage import Bytes, LocalStorage
 
-_puts = itertools.count(1)
-_put = LocalStorage.put
+Put = Callable[[LocalStorage, str, Iterable[Bytes]], int]
 
 
-def _trapped(self: LocalStorage, key: str, chunks: Iterable[Bytes]) -> int:
-    size = _put(self, key, chunks)
-    if next(_puts) == 2:
-        os.kill(os.getpid(), signal.Signals[os.environ["TRAP_SIGNAL"]])
-    return size
+def _trapped(put: Put) -> Put:
+    puts = itertools.count(1)
+
+    def put_with_trap(self: LocalStorage, key: str, chunks: Iterable[Bytes]) -> int:
+        size = put(self, key, chunks)
+        if next(puts) == 2:
+            os.kill(os.getpid(), signal.Signals[os.environ["TRAP_SIGNAL"]])
+        return size
+
+    return put_with_trap
 
 
-LocalStorage.put = _trapped  # type: ignore[method-assign]
+if LocalStorage.put.__name__ == "put":  # Dask loads what it preloads twice
+    LocalStorage.put = _trapped(LocalStorage.put)  # type: ignore[method-assign]

@@ -45,6 +45,9 @@ _NAMES: Final = {kind.work: name for name, kind in _KINDS.items()}
 _ERRORS: Final = {kind.__name__: kind for kind in (Corrupt, EngineUnavailable, NotFound, StorageUnavailable, Unusable)}
 
 
+_NOTHING: Final = msgspec.Raw(msgspec.msgpack.encode(None))
+
+
 class Task(msgspec.Struct, frozen=True, kw_only=True):
     """A piece of work on its way."""
 
@@ -57,7 +60,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     refusal: str = ""  # the reason why nothing was tried
     host: str = ""
-    value: msgspec.Raw = msgspec.Raw()
+    value: msgspec.Raw = _NOTHING
     error: str = ""  # name of the type
     message: str = ""
     errno: int | None = None  # of the error of the system behind it
