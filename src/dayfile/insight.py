@@ -110,7 +110,6 @@ class Insight:
     def metrics(self) -> Metrics:
         """The metrics of the instance and of this process, or of those that count together with it."""
         from dayfile.web.metrics import Metrics
-    from dayfile.work.cluster import ClusterEngine
 
         return Metrics(self.counters, self.state_metrics)
 
