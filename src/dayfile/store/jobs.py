@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, bindparam, case, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import Column, Connection, Row, and_, bindparam, case, delete, func, insert, or_, select, tuple_, update
 
 from dayfile.errors import NotFound
 from dayfile.model.account import AccountSid
@@ -253,12 +253,19 @@ _NEWEST_FIRST: Final = _PAGE.order_by(table.c.submit_number.desc())
 _PAGE_FIRST: Final = Prepared(_NEWEST_FIRST)
 _PAGE_BEFORE: Final = Prepared(_NEWEST_FIRST.where(table.c.submit_number < bindparam("number")))
 _PAGE_AFTER: Final = Prepared(_PAGE.where(table.c.submit_number > bindparam("number")).order_by(table.c.submit_number))
+_SHOWN_DAY: Final[Sequence[Column[Any]]] = (
+    job_day.c.job_sid,
+    job_day.c.day,
+    job_day.c.status,
+    job_day.c.attempt,
+    job_day.c.error,
+)
 _DAYS: Final = (
-    select(job_day)
+    select(*_SHOWN_DAY)  # a list of jobs may have thousands, and each column takes its time
     .where(job_day.c.job_sid.in_(bindparam("sids", expanding=True)))
     .order_by(job_day.c.job_sid, job_day.c.day)
 )
-_DAYS_OF_ONE: Final = Prepared(select(job_day).where(job_day.c.job_sid == bindparam("sid")).order_by(job_day.c.day))
+_DAYS_OF_ONE: Final = Prepared(select(*_SHOWN_DAY).where(job_day.c.job_sid == bindparam("sid")).order_by(job_day.c.day))
 _AHEAD: Final = Prepared(
     select(func.count().label("jobs"), func.coalesce(func.sum(table.c.unfinished_days), 0).label("days")).where(
         table.c.over_at.is_(None), table.c.submit_number < bindparam("first")
