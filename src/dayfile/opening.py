@@ -6,10 +6,11 @@ Every login and every secret in the database depends on the key with which the i
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from dayfile.errors import Absent, DatabaseUnavailable, Unusable
+from dayfile.errors import Absent, DatabaseUnavailable, NotFound, StorageUnavailable, Unusable
 from dayfile.files import key_file
 from dayfile.files.private import Closed, Exposed
 from dayfile.files.storage import Storage
@@ -21,7 +22,9 @@ from dayfile.store.database import Database
 from dayfile.store.database_url import file_of
 from dayfile.store.opening import find_database, find_database_to_read, make_database
 
-_ABSENT = "there is no instance in {}: `dayfile init` makes one there. If yours is elsewhere, set {}"
+_STORAGE: Final = "storage"  # the fact that says where the objects are
+_OBJECTS_TRIED: Final = 5
+_ABSENT: Final = "there is no instance in {}: `dayfile init` makes one there. If yours is elsewhere, set {}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +39,8 @@ class Opened:
 def make_instance(settings: Settings, *, randomness: Randomness) -> Opened:
     """Open the instance that the settings describe, creating it on first start.
 
-    Raises Unusable, with what to do, for a folder that cannot be used, a data folder of a newer version, or a key
-    that is missing or is not the one this instance was made with.
+    Raises Unusable, with what to do, for a folder that cannot be used, a data folder of a newer version, a key
+    that is missing or is not the one this instance was made with, or an object storage without its objects.
     """
     folders = settings.own_folders(file_of(settings.database))
     folders.make()
@@ -47,6 +50,7 @@ def make_instance(settings: Settings, *, randomness: Randomness) -> Opened:
         with _closed_on_failure(database):
             key = _make_key(settings, database, randomness=randomness)
             _settle_key(database, key, is_shared=settings.is_shared)
+            _note_storage(settings, database)
     return Opened(database=database, key=key, permissions=permissions)
 
 
@@ -173,3 +177,41 @@ def _settle_key(database: Database, key: InstanceKey, *, is_shared: bool) -> Non
             "the secret key is not the one this instance was made with: every login would fail. "
             f"Set DAYFILE_SECRET_KEY to that key{way_out}"
         )
+
+
+def _note_storage(settings: Settings, database: Database) -> None:
+    """Note where the objects are; raises Unusable if they were elsewhere before, and are not here.
+
+    New objects would lie beside none of the old ones, and each host would have a folder of its own. A storage that is
+    away is asked at the next start.
+    """
+    place = settings.storage.text
+    with database.snapshot() as tx:
+        noted = tx.instance.find(_STORAGE)
+        keys = {sealed.place.object_key for sealed in tx.sealed_days.after(0, limit=_OBJECTS_TRIED)}
+    is_own_folder = settings.is_shared and settings.storage.folder is not None  # another host has one of the same name
+    if noted == place and not is_own_folder:
+        return
+    try:
+        is_there = not keys or noted is None or _has_any(storage_of(settings, makes_folder=False), keys)
+    except StorageUnavailable:
+        return
+    if not is_there:
+        raise Unusable(
+            f"none of the objects that the database names is in {place}; at the last start they were in {noted}. "
+            "Set DAYFILE_STORAGE_URL to where they are, or copy them first. Several hosts need an object store, since "
+            "each has folders of its own"
+        )
+    if noted != place:
+        with database.transaction() as tx:
+            tx.instance.replace(_STORAGE, place)
+
+
+def _has_any(storage: Storage, keys: Iterable[str]) -> bool:
+    for key in keys:
+        try:
+            storage.size(key)
+        except NotFound:
+            continue
+        return True
+    return False

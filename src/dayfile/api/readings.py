@@ -20,10 +20,9 @@ MOST_READINGS: Final = 8
 """Limit of readings in a micro-batch: the first of them waits until the last is done."""
 
 THREADS: Final = 2
-"""Threads for readings that only compute, since the database is on this machine."""
-
-THREADS_THAT_WAIT: Final = 16
-"""Threads for readings that mostly wait for a database elsewhere."""
+"""Threads for readings that only compute, since the database is on this machine. Those that wait for one elsewhere have
+half of the connections to it: what is written needs some, too.
+"""
 
 T = TypeVar("T")
 
@@ -35,7 +34,7 @@ Readings = MicroBatches[Reading, Response]
 
 def make_readings(context: Context) -> Readings:
     """Return the queue of readings of one app."""
-    threads = THREADS_THAT_WAIT if context.database.file is None else THREADS
+    threads = max(THREADS, context.database.connections // 2) if context.database.file is None else THREADS
     return MicroBatches(_answers, name="reading", most=MOST_READINGS, threads=threads)
 
 

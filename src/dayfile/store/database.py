@@ -46,8 +46,11 @@ _log = structlog.get_logger()
 class Database:
     """One state database. Safe to share between threads; close it once at the end."""
 
-    def __init__(self, engine: Engine, *, file: Path | None, is_immutable: bool = False) -> None:
+    def __init__(
+        self, engine: Engine, *, file: Path | None, is_immutable: bool = False, connections: int = CONNECTIONS
+    ) -> None:
         self.engine = engine
+        self.connections = connections  # the most that there are to PostgreSQL
         self._file = file  # of SQLite
         self._is_immutable = is_immutable
         self._damage: str | None = None  # damage that was found
@@ -75,7 +78,7 @@ class Database:
         parsed = parse_url(url)
         file = file_in(parsed)
         if file is None:
-            return cls(postgres_engine(parsed, connections=connections), file=None)
+            return cls(postgres_engine(parsed, connections=connections), file=None, connections=connections)
         return cls(sqlite_engine(parsed), file=file)
 
     @classmethod

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Connection, select
 
 from dayfile.errors import Outdated
-from dayfile.store.dialect import insert_missing
+from dayfile.store.dialect import insert_missing, upsert
 from dayfile.store.tables.instance import instance as table
 
 SCHEMA: Final = "0014"
@@ -34,6 +34,10 @@ class Instance:
         """Set the fact if it is not set yet, and return the value that is valid from now on."""
         insert_missing(self._connection, table, [{"name": name, "value": value}])
         return str(self._connection.execute(select(table.c.value).where(table.c.name == name)).scalar_one())
+
+    def replace(self, name: str, value: str) -> None:
+        """Set the fact to another value, for those few that are not settled for good."""
+        upsert(self._connection, table, [{"name": name, "value": value}])
 
     def check_version(self, *, is_locked: bool = True) -> None:
         """Raise Outdated if the database has been upgraded and this process would now do harm.

@@ -1,0 +1,68 @@
+"""The opening of an instance: its objects are where they were, or have come along."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from dayfile.errors import Unusable
+from dayfile.model.account import AccountSid
+from dayfile.service import Service
+from dayfile.settings import Settings
+from tests.support.postgres import a_postgres_url
+from tests.support.records import Sent
+from tests.support.state import KEY_TEXT, a_sid, an_account
+from tests.support.world import World
+
+ACME = AccountSid(a_sid("AC", "acme"))
+DAY = "2026-11-01"
+
+
+def _sealed(folder: Path, database: str | None = None) -> str:
+    """An instance with a sealed day, which is closed; the URL of its database."""
+    world = World(folder, database=database)
+    an_account(world.database, "acme")
+    world.accept([Sent(account=ACME, name="m", created=f"{DAY}T10:00:00Z", updated=f"{DAY}T10:00:00Z")])
+    world.seal(DAY)
+    world.close()
+    return world.settings.database
+
+
+def _open(folder: Path, database: str, storage: Path | None = None) -> None:
+    url = storage and f"file://{storage}"
+    settings = Settings.read(
+        _env_file=None, data_dir=folder, database_url=database, storage_url=url, secret_key=KEY_TEXT
+    )
+    Service.open(settings).close()
+
+
+def test_another_storage_without_the_objects_is_refused_and_one_with_them_is_taken(tmp_path: Path) -> None:
+    """New days would be sealed beside none of the old ones, and old files would be missing for all who ask."""
+    database, other = _sealed(tmp_path), tmp_path / "other"
+    with pytest.raises(Unusable, match=f"none of the objects .* is in file://{other}; .*/objects"):
+        _open(tmp_path, database, other)
+    assert not other.exists()
+    _open(tmp_path, database)
+    shutil.copytree(tmp_path / "objects", other)
+    _open(tmp_path, database, other)
+    shutil.rmtree(tmp_path / "objects")
+    with pytest.raises(Unusable, match=f"they were in file://{other}"):
+        _open(tmp_path, database)
+
+
+def test_a_second_host_with_a_folder_of_its_own_is_refused(tmp_path: Path) -> None:
+    """Both folders have the same name, and each would have half of the files."""
+    folder = tmp_path / "data"
+    database = _sealed(folder, a_postgres_url())
+    _open(folder, database)
+    (folder / "objects").rename(tmp_path / "on the first host")
+    with pytest.raises(Unusable, match="Several hosts need an object store"):
+        _open(folder, database)
+
+
+def test_an_instance_without_objects_may_go_anywhere(tmp_path: Path) -> None:
+    """Nothing is lost by it."""
+    World(tmp_path).close()
+    _open(tmp_path, f"sqlite:///{tmp_path}/dayfile.sqlite", tmp_path / "other")
