@@ -23,6 +23,8 @@ METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 NO_ROUTE: Final = "none"
 """The route of requests that no operation and no page answers: addresses are chosen by strangers."""
 
+# In memory, whatever the environment says: another program's folder is none of ours.
+values.ValueClass = values.MutexValue
 # They would be a series more for each, which nothing here needs.
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]  # by the library
 
@@ -33,7 +35,8 @@ class Counters:
     def __init__(self, *, folder: Path | None = None, member: str = "") -> None:
         """Count in memory, or in files of a folder under a name that no other running process has.
 
-        A process that takes the place of another one goes on with its name and its counts.
+        A process that takes the place of another one goes on with its name and its counts, and has them once: a second
+        one of the same name would write over the counts of the first.
         """
         if folder is not None:
             # The library takes the folder from nowhere else.

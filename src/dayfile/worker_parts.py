@@ -104,7 +104,7 @@ class WorkerParts:
     @cached_property
     def presence(self) -> Presence:
         """The presence of the worker, as other processes see it."""
-        return Presence(self.name, database=self._database, clock=self._clock)
+        return Presence(self.name, database=self._database, clock=self._clock, counters=self._counters)
 
     @cached_property
     def sealing(self) -> Sealing:

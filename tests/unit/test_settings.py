@@ -10,6 +10,7 @@ import trustme
 
 from dayfile.delivery.relay import Encryption, Login, Relay, Sender
 from dayfile.errors import Unusable
+from dayfile.setting_rules import split_listener
 from dayfile.settings import Settings
 
 
@@ -40,6 +41,28 @@ def test_networks_are_given_with_commas(set_to: pytest.MonkeyPatch) -> None:
     allowed = read(set_to, WEBHOOK_ALLOW="10.1.0.0/16, fd00:1::/32,192.0.2.7").webhook_allow
     trusted = read(set_to, TRUSTED_PROXIES="10.1.0.0/16, fd00:1::/32,192.0.2.7").trusted_proxies
     assert allowed == trusted == tuple(map(ip_network, ("10.1.0.0/16", "fd00:1::/32", "192.0.2.7/32")))
+
+
+@pytest.mark.parametrize(
+    ("given", "place"),
+    [
+        ("127.0.0.1:9464", ("127.0.0.1", 9464)),
+        ("localhost:0", ("localhost", 0)),
+        ("[::1]:9464", ("::1", 9464)),
+    ],
+)
+def test_a_listener_is_an_address_and_a_port(set_to: pytest.MonkeyPatch, given: str, place: tuple[str, int]) -> None:
+    """As every other program has it."""
+    listen = read(set_to, METRICS_LISTEN=given).metrics_listen
+    assert listen is not None
+    assert split_listener(listen) == place
+
+
+@pytest.mark.parametrize("given", ["9464", ":9464", "127.0.0.1", "::1:9464", "127.0.0.1:70000", "http://here:9464"])
+def test_what_is_no_listener_is_named(set_to: pytest.MonkeyPatch, given: str) -> None:
+    """At the start, and not when Prometheus finds nobody there."""
+    with pytest.raises(Unusable, match=r"DAYFILE_METRICS_LISTEN.*127\.0\.0\.1:9464"):
+        read(set_to, METRICS_LISTEN=given)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Final
 
 from dayfile import __version__
 from dayfile.clock import Clock
+from dayfile.counters import Counters
 from dayfile.errors import Transient
 from dayfile.model.seen_worker import SAID_EVERY, SeenWorker
 from dayfile.store.database import Database
@@ -20,11 +21,11 @@ FORGOTTEN_AFTER: Final = timedelta(days=1)
 class Presence:
     """The presence of one worker, kept in a thread of its own: its work may take hours, and it runs all the same."""
 
-    def __init__(self, worker: str, *, database: Database, clock: Clock) -> None:
+    def __init__(self, worker: str, *, database: Database, clock: Clock, counters: Counters | None = None) -> None:
         self._worker = worker
         self._database = database
         self._clock = clock
-        self._loop = Loop("presence", {"presence": self.step}, clock=clock)
+        self._loop = Loop("presence", {"presence": self.step}, clock=clock, counters=counters)
         self._started_at: datetime | None = None
         self._said_at = float("-inf")  # on the monotonic clock
 
