@@ -44,6 +44,7 @@ class Counters:
             values.ValueClass = values.MultiProcessValue(lambda: member)  # type: ignore[no-untyped-call]  # by the library
         self._registry = CollectorRegistry()
         self._folder = folder
+        self._of_request: dict[tuple[str, str, int | None], tuple[Counter, Histogram]] = {}
         self._make_counters()
 
     def _make_counters(self) -> None:
@@ -93,9 +94,21 @@ class Counters:
 
     def answered(self, *, method: str, route: str, status: int | None, seconds: float) -> None:
         """Count a request at its end; without a status, its client went away before it was answered."""
-        method = method if method in METHODS else "other"
-        self._requests.labels(method, route, "none" if status is None else str(status)).inc()
-        self._request_seconds.labels(method, route).observe(seconds)
+        of = method, route, status
+        counted, timed = self._of_request.get(of) or self._counters_of(*of)
+        counted.inc()
+        timed.observe(seconds)
+
+    def _counters_of(self, method: str, route: str, status: int | None) -> tuple[Counter, Histogram]:
+        """Return the counters of such requests; kept, since to find them by their labels takes longer than to count."""
+        named = method if method in METHODS else "other"
+        found = (
+            self._requests.labels(named, route, "none" if status is None else str(status)),
+            self._request_seconds.labels(named, route),
+        )
+        if named == method:  # strangers think of any number of others
+            self._of_request[method, route, status] = found
+        return found
 
     def login_failed(self) -> None:
         """Count a request with wrong credentials."""

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from dayfile.api.context import Context
 from dayfile.api.failed_logins import Crowded, FailedLogins
@@ -83,12 +83,13 @@ class Edge:
             return
         exchange = _Exchange(scope, receive, send, context=self._context, failed_logins=self._failed_logins)
         # Whatever is logged meanwhile, also in threads that work for this request alone, has its id.
-        with bound_contextvars(request_id=exchange.request_id):
-            try:
-                await self._serve(exchange)
-            finally:
-                concurrency_of(scope).leave(scope)
-                exchange.end()
+        before = bind_contextvars(request_id=exchange.request_id)
+        try:
+            await self._serve(exchange)
+        finally:
+            concurrency_of(scope).leave(scope)
+            exchange.end()
+            reset_contextvars(**before)
 
     async def _serve(self, exchange: _Exchange) -> None:
         scope = exchange.scope

@@ -11,7 +11,7 @@ from typing import Final, TypeVar, cast
 
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from dayfile.api.context import Context, context_of
 from dayfile.api.micro_batches import MicroBatches
@@ -48,11 +48,13 @@ def outcome(request: Request, work: Callable[[], T]) -> T | Exception:
 
     What the work logs has the id of that request, whose context the thread does not have.
     """
+    before = bind_contextvars(request_id=request.state.request_id)
     try:
-        with bound_contextvars(request_id=request.state.request_id):
-            return work()
+        return work()
     except Exception as error:  # noqa: BLE001 - it concerns that request only
         return error
+    finally:
+        reset_contextvars(**before)
 
 
 def _answers(readings: Sequence[Reading]) -> list[Response | Exception]:
