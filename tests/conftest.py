@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 from tests.support import world
+from tests.support.compiled import share_compiled
 from tests.support.databases import DATABASES, a_new_database
 from tests.support.face import Face, Login, served_face
 from tests.support.swift import Bucket, a_bucket
@@ -54,6 +55,8 @@ _ALWAYS = settings(
 settings.register_profile("quick", _ALWAYS, max_examples=60)
 settings.register_profile("thorough", _ALWAYS, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+share_compiled()
 
 
 class BeyondThisMachine(AssertionError):
