@@ -39,10 +39,10 @@ $(VENV)/.run: pyproject.toml $(LOCKS)/run.txt | $(BIN)/python
 	@$(INSTALL_CHECKOUT)
 	@touch $@
 
-$(VENV)/.dev: $(LOCKS)/dev.txt $(LOCKS)/cloud.txt $(LOCKS)/postgresql.txt $(VENV)/.run
+$(VENV)/.dev: $(LOCKS)/dev.txt $(LOCKS)/cloud.txt $(LOCKS)/postgresql.txt $(LOCKS)/dask.txt $(VENV)/.run
 	@echo "Installing what it is tested and checked with ($(LOCKS)/dev.txt): $(call COUNT,$(LOCKS)/dev.txt) packages," \
 		"about 85 MB to download the first time, one to three minutes."
-	@$(INSTALL) -r $(LOCKS)/dev.txt -r $(LOCKS)/cloud.txt -r $(LOCKS)/postgresql.txt
+	@$(INSTALL) -r $(LOCKS)/dev.txt -r $(LOCKS)/cloud.txt -r $(LOCKS)/postgresql.txt -r $(LOCKS)/dask.txt
 	@touch $@
 
 # Twilio's own clients, as tests/compat/*/ lock them. Those from npm only where there is npm: their tests are skipped

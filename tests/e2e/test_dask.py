@@ -81,7 +81,7 @@ def test_a_cluster_makes_the_texts_of_one_machine(tmp_path: Path, two_workers: D
     assert sealed_twice(world) == expected
     assert world.findings() == []
     damaged = next(iter(expected))
-    path = world.objects.path(_current_key(world, damaged))
+    path = world.objects.root / _current_key(world, damaged)
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     assert [found.account for found in world.check()] == [damaged]
     world.close()

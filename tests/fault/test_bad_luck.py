@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dayfile.files import segment_copy
 from dayfile.model.account import AccountSid
 from dayfile.model.job import Status
 from dayfile.work.worker import AWAY_DELAY
@@ -15,6 +16,7 @@ from tests.support.bad_luck import BadLuck, Fate
 from tests.support.cut_day import CUT_BYTES, DAY, sealed_twice, sweep_all, texts, until_sealed
 from tests.support.records import Sent
 from tests.support.state import a_job_request, an_account
+from tests.support.swift import Bucket
 from tests.support.world import World
 
 Texts = dict[AccountSid, tuple[int, str]]
@@ -78,6 +80,26 @@ def test_no_course_of_events_shows(
         assert world.stored_keys() == world.referred_keys()
         assert world.findings() == []
         world.close()
+
+
+@pytest.mark.slow
+def test_a_cluster_seals_what_is_in_a_bucket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expected: Texts, bucket: Bucket
+) -> None:
+    """Workers have no folder in common with anybody, and fetch of each segment what their accounts need."""
+    monkeypatch.setattr(segment_copy, "WHOLE_BELOW", 0)
+    for name, value in {**bucket.environment(), "DAYFILE_STORAGE_URL": bucket.url}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("DAYFILE_DATA_DIR", str(tmp_path / "worker"))
+    (tmp_path / "instance").mkdir()
+    luck = BadLuck([Fate.TWICE, Fate.LATE])
+    world = World(tmp_path / "instance", storage=bucket.url, cluster=luck, cut_bytes=CUT_BYTES)
+    assert sealed_twice(world, seal=until_sealed) == expected
+    luck.wake_up()
+    assert world.findings() == []
+    sweep_all(world)
+    assert world.stored_keys() == world.referred_keys()
+    world.close()
 
 
 def test_a_job_waits_for_the_cluster_and_is_not_blamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

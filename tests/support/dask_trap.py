@@ -25,4 +25,4 @@ def _trapped(put: Put) -> Put:
 
 
 if LocalStorage.put.__name__ == "put":  # Dask loads what it preloads twice
-    LocalStorage.put = _trapped(LocalStorage.put)  # type: ignore[method-assign]
+    LocalStorage.put = _trapped(LocalStorage.put)  # type: ignore[assignment, method-assign]

@@ -20,7 +20,7 @@ from dayfile.files.storage import Storage
 WHOLE_BELOW: Final = 16 * 1024 * 1024
 """The size of a segment below which it is copied whole: requests take longer than what they would save."""
 
-_TAIL: Final = 512 * 1024  # of a segment: its footer is in it, unless it has more than some thousand blocks
+_TAIL: Final = 64 * 1024  # of a segment: its footer is in it, unless it has many hundreds of blocks
 _MAGIC_BYTES: Final = 8  # the length of the metadata, and PAR1
 _DOING: Final = "write to the scratch folder"
 

@@ -67,7 +67,7 @@ def rewritten_pack_key(prefix: str, *, unique: str) -> str:
 
 
 def execution_key(prefix: str, mark: str) -> str:
-    """Return the key of an empty object that says that an execution of a piece has begun."""
+    """Return the key of an object that says that an execution of a piece has begun."""
     return f"{prefix}execution-{mark}begun"
 
 

@@ -42,7 +42,7 @@ def execute_piece(piece: Piece, *, at: Workplace) -> Executed:
     """Seal a piece; raises what `seal_piece` does, and EngineUnavailable if it was begun too often."""
     if at.shared is None:
         return Executed(sealed=tuple(seal_piece(piece, at=at)))
-    number = _take_number(piece, at.storage)
+    number = _take_number(piece, at.storage, own=at.shared.hex(_UNIQUE_DIGITS))
     # Where a storage cannot refuse a key that is taken, two have one number, and still no key in common.
     unique = execution_mark(piece.unique, number) + at.shared.hex(_UNIQUE_DIGITS)
     sealed = seal_piece(replace(piece, unique=unique), at=at)
@@ -74,10 +74,11 @@ def number_key(piece: Piece, number: int) -> str:
     return execution_key(sealed_prefix(piece.resource_type, piece.day), execution_mark(piece.unique, number))
 
 
-def _take_number(piece: Piece, storage: Storage) -> int:
+def _take_number(piece: Piece, storage: Storage, *, own: str) -> int:
+    """Take the lowest number that is free; `own` is unlike that of any other, else a store would take two for one."""
     for number in range(1, MOST_EXECUTIONS + 1):
         try:
-            storage.put(number_key(piece, number), [])
+            storage.put(number_key(piece, number), [own.encode()])
         except FileExistsError:
             continue
         return number

@@ -1,18 +1,20 @@
 """Tasks: the forms in which heavy work travels to another machine and its outcome comes back.
 
 A task names objects, accounts and sizes; no path, no credential and no code. It is read by a process of the same
-version only, which the outcome says in words that any version can read.
+version only; another one refuses it in words that every version can read. An outcome holds values only, so that no
+worker gets anything executed where it is awaited.
 """
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
-from dayfile.checks.object_reading import ObjectBatch, read_objects
+from dayfile.checks.object_reading import read_objects
 from dayfile.errors import (
     Corrupt,
     DayfileError,
@@ -22,37 +24,26 @@ from dayfile.errors import (
     Unusable,
 )
 from dayfile.files.workplace import Workplace
-from dayfile.model.day import Day
-from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.sealing.examine import Unsound, examine
 from dayfile.sealing.execution import Executed, execute_piece
-from dayfile.sealing.piece import Piece
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kind:
     work: Callable[..., Any]
-    of: Any  # type of its value
     gives: Any  # type of its outcome
 
 
 _KINDS: Final = {
-    "seal": _Kind(work=execute_piece, of=Piece, gives=Executed),
-    "examine": _Kind(work=examine, of=Piece, gives=Unsound),
-    "read": _Kind(work=read_objects, of=ObjectBatch, gives=list[int]),
+    "seal": _Kind(work=execute_piece, gives=Executed),
+    "examine": _Kind(work=examine, gives=Unsound),
+    "read": _Kind(work=read_objects, gives=list[int]),
 }
 _NAMES: Final = {kind.work: name for name, kind in _KINDS.items()}
 _ERRORS: Final = {kind.__name__: kind for kind in (Corrupt, EngineUnavailable, NotFound, StorageUnavailable, Unusable)}
 
 
 _NOTHING: Final = msgspec.Raw(msgspec.msgpack.encode(None))
-
-
-class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """A piece of work on its way."""
-
-    kind: str
-    value: msgspec.Raw
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,16 +59,15 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 def pack(work: Callable[..., Any], value: object) -> bytes:
     """Return a task as bytes."""
-    return msgspec.msgpack.encode(Task(kind=_NAMES[work], value=_encoded(value)))
+    return pickle.dumps((_NAMES[work], value))
 
 
 def perform(data: bytes, *, at: Workplace, host: str) -> bytes:
     """Do the work of a task, whatever becomes of it, and return its outcome as bytes."""
     try:
-        task = msgspec.msgpack.decode(data, type=Task)
-        kind = _KINDS[task.kind]
-        value = kind.work(_decoded(task.value, kind.of), at=at)
-        outcome = Outcome(host=host, value=_encoded(value))
+        name, value = pickle.loads(data)  # noqa: S301 - who may send tasks may send code: a scheduler executes it
+        done = msgspec.msgpack.encode(_KINDS[name].work(value, at=at))
+        outcome = Outcome(host=host, value=msgspec.Raw(done))
     except Exception as error:  # noqa: BLE001 - it travels, and is raised where somebody waits
         outcome = _failure(error, host)
     return msgspec.msgpack.encode(outcome)
@@ -101,13 +91,13 @@ def unpack(data: bytes, work: Callable[..., Any]) -> Any:
             raise EngineUnavailable(outcome.refusal)
         if outcome.error:
             raise _raised(outcome)
-        return _decoded(outcome.value, _KINDS[_NAMES[work]].gives)
+        return msgspec.msgpack.decode(outcome.value, type=_KINDS[_NAMES[work]].gives)
     except (msgspec.MsgspecError, TypeError) as error:
         raise EngineUnavailable(f"a worker has answered what this version cannot read: {error}") from error
 
 
 def _failure(error: Exception, host: str) -> Outcome:
-    cause = error if isinstance(error, OSError) else error.__cause__
+    cause = error.__cause__ if isinstance(error, DayfileError) else error
     return Outcome(
         host=host,
         error=next((name for name, kind in _ERRORS.items() if isinstance(error, kind)), type(error).__name__),
@@ -125,25 +115,3 @@ def _raised(outcome: Outcome) -> Exception:
     error: DayfileError = _ERRORS[outcome.error](message)
     error.__cause__ = system
     return error
-
-
-def _encoded(value: object) -> msgspec.Raw:
-    return msgspec.Raw(msgspec.msgpack.encode(value, enc_hook=_plain))
-
-
-def _decoded(data: msgspec.Raw, kind: Any) -> Any:
-    return msgspec.msgpack.decode(data, type=kind, dec_hook=_rich)
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, ResourceType | Day):
-        return str(value)
-    raise TypeError(f"a {type(value).__name__} does not travel")
-
-
-def _rich(kind: type, value: Any) -> Any:
-    if kind is ResourceType:
-        return parse_resource_type(value)
-    if kind is Day:
-        return Day.parse(value)
-    raise TypeError(f"a {kind.__name__} does not travel")
