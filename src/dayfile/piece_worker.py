@@ -1,4 +1,4 @@
-"""What a machine of a cluster does with a task, put together from its own environment.
+"""The work of a machine of a cluster on a task, put together from its own environment.
 
 Apart, because it is the composition root of another process than the service's.
 """

@@ -35,7 +35,7 @@ from dayfile.sealing.seal import Sealing
 from dayfile.settings import Settings
 from dayfile.store.database import Database
 from dayfile.work.clock_watch import ClockWatch
-from dayfile.work.engine import SEALS_AT_ONCE, LocalEngine
+from dayfile.work.engine import LocalEngine
 from dayfile.work.pending_accounts import PendingAccounts
 from dayfile.work.presence import Presence
 from dayfile.work.worker import Worker
@@ -96,7 +96,6 @@ class WorkerParts:
             dispatcher=self.dispatcher,
             retention=self.retention,
             rule=self._settings.sealing_rule,
-            seals_at_once=1 if self._cluster() is None else SEALS_AT_ONCE,
             lease=self._settings.lease,
             counters=self._counters,
         )

@@ -19,7 +19,7 @@ from tests.support.cut_day import CUT_BYTES, DAY, sealed_twice, sweep_all
 from tests.support.dask_cluster import DaskProcesses, await_stop, dask_processes
 from tests.support.records import Sent
 from tests.support.state import an_account
-from tests.support.world import World
+from tests.support.world import Elsewhere, World
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def _world(folder: Path, cluster: DaskProcesses, process: int) -> World:
     folder.mkdir(exist_ok=True)
     impatient = DaskCluster(EngineUrl.parse(cluster.url), answer_seconds=2)
     storage = f"file://{cluster.folder / 'objects'}"
-    return World(folder, storage=storage, cluster=impatient, cut_bytes=CUT_BYTES, process=process)
+    return World(folder, storage=storage, elsewhere=Elsewhere(cluster=impatient, cut_bytes=CUT_BYTES), process=process)
 
 
 def _account_with_a_record(world: World) -> AccountSid:
@@ -77,7 +77,7 @@ def test_a_cluster_makes_the_texts_of_one_machine(tmp_path: Path, two_workers: D
     expected = sealed_twice(local)
     local.close()
     storage = f"file://{two_workers.folder / 'objects'}"
-    world = World(tmp_path, storage=storage, engine_url=two_workers.url, cut_bytes=CUT_BYTES, process=2)
+    world = World(tmp_path, storage=storage, elsewhere=Elsewhere(url=two_workers.url, cut_bytes=CUT_BYTES), process=2)
     assert sealed_twice(world) == expected
     assert world.findings() == []
     damaged = next(iter(expected))

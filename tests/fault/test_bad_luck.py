@@ -17,7 +17,7 @@ from tests.support.cut_day import CUT_BYTES, DAY, sealed_twice, sweep_all, texts
 from tests.support.records import Sent
 from tests.support.state import a_job_request, an_account
 from tests.support.swift import Bucket
-from tests.support.world import World
+from tests.support.world import Elsewhere, World
 
 Texts = dict[AccountSid, tuple[int, str]]
 
@@ -37,7 +37,7 @@ def _on_cluster(folder: Path, luck: BadLuck, monkeypatch: pytest.MonkeyPatch) ->
     (folder / "instance" / "objects").mkdir(parents=True)
     monkeypatch.setenv("DAYFILE_STORAGE_URL", f"file://{folder / 'instance' / 'objects'}")
     monkeypatch.setenv("DAYFILE_DATA_DIR", str(folder / "worker"))
-    return World(folder / "instance", cluster=luck, cut_bytes=CUT_BYTES)
+    return World(folder / "instance", elsewhere=Elsewhere(cluster=luck, cut_bytes=CUT_BYTES))
 
 
 @pytest.mark.parametrize("fate", Fate)
@@ -93,7 +93,7 @@ def test_a_cluster_seals_what_is_in_a_bucket(
     monkeypatch.setenv("DAYFILE_DATA_DIR", str(tmp_path / "worker"))
     (tmp_path / "instance").mkdir()
     luck = BadLuck([Fate.TWICE, Fate.LATE])
-    world = World(tmp_path / "instance", storage=bucket.url, cluster=luck, cut_bytes=CUT_BYTES)
+    world = World(tmp_path / "instance", storage=bucket.url, elsewhere=Elsewhere(cluster=luck, cut_bytes=CUT_BYTES))
     assert sealed_twice(world, seal=until_sealed) == expected
     luck.wake_up()
     assert world.findings() == []

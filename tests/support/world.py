@@ -9,6 +9,7 @@ import gzip
 import json
 import threading
 from concurrent.futures import Executor, Future
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -66,6 +67,18 @@ class QuickSettings(Settings):
         return SCRUB_BYTES
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """Where heavy work is done: a cluster of this process, or one by its URL, and how large its pieces are."""
+
+    cluster: Cluster | None = None
+    url: str = "local"
+    cut_bytes: int = CUT_BYTES
+
+
+HERE = Elsewhere()
+
+
 class World:
     """One process's view of one instance in a folder, whose database may be elsewhere."""
 
@@ -80,9 +93,7 @@ class World:
         process: int = 1,
         transport: Transport | None = None,
         engine: Executor | None = None,
-        cluster: Cluster | None = None,
-        engine_url: str = "local",
-        cut_bytes: int = CUT_BYTES,
+        elsewhere: Elsewhere = HERE,
         attempts: int = 1000,
         start_mails: bool = True,
         scrub_days: int = 0,
@@ -92,12 +103,9 @@ class World:
 
         Nothing is read again unless `scrub_days` says so: that writes now and then.
         """
-        self.folder = folder
-        self.clock = clock or FakeClock()
-        self.steps = steps or Steps()
-        self.transport = transport or RecordingTransport()
-        self._cluster, self._cut_bytes = cluster, cut_bytes
-        self._engine, self._process, self._attempts = engine, process, attempts  # the last: of a job day
+        self.folder, self.clock = folder, clock or FakeClock()
+        self.steps, self.transport = steps or Steps(), transport or RecordingTransport()
+        self._elsewhere, self._engine, self._process, self._attempts = elsewhere, engine, process, attempts
         self.settings = QuickSettings.read(
             _env_file=None,
             data_dir=folder,
@@ -106,7 +114,7 @@ class World:
             secret_key=KEY_TEXT,
             quota_days=0,
             seal_memory_mb=200,
-            engine=engine_url,
+            engine=self._elsewhere.url,
             start_mails=start_mails,
             scrub_days=scrub_days,
             pack_below_bytes=PACK_BELOW if pack_below is None else pack_below,
@@ -123,7 +131,7 @@ class World:
             storage=self._stepping_storage,
             transports=dict.fromkeys(Channel, self.transport),
             engine=self._engine,
-            cluster=self._cluster,
+            cluster=self._elsewhere.cluster,
             attempts=AtOnce(),
             limits=Limits(
                 compaction=CompactionRule(least_segments=2),
@@ -132,7 +140,7 @@ class World:
                 look_again_after=LOOK_AGAIN_AFTER,
                 accounts_per_commit=2,
                 seal_threads=1,
-                cut_bytes=self._cut_bytes,
+                cut_bytes=self._elsewhere.cut_bytes,
             ),
         )
 

@@ -37,6 +37,7 @@ from dayfile.store.transaction import Transaction
 _MARK_DIGITS = 16
 _ATTEMPT_DIGITS = 2
 _ROWS_AT_ONCE = 2000
+_DAYS_ELSEWHERE = 4  # one of each resource type comes due with every midnight
 _EXAMINATIONS = 3  # of a day: an object may be sound when it is examined and damaged when it is read again
 
 
@@ -76,6 +77,8 @@ class Sealing:
         self._database = database
         self._storage = storage
         self._pieces = Pieces(engine, here, cut_bytes=cut_bytes)
+        self.days_at_once = 1 if cut_bytes is None else _DAYS_ELSEWHERE
+        """Number of days that may be sealed at once without harm to this machine."""
         self._objects = ObjectWriter(database, storage, clock=clock)
         self._manifests = SealManifests(database, storage, clock=clock, randomness=randomness)
         self._holding = Holding(self._objects, storage, randomness=randomness)

@@ -23,9 +23,6 @@ T = TypeVar("T")
 CUT_BYTES: Final = 1_000_000_000
 """The text of a piece for another machine: a minute's work or so, and all that is lost with the machine."""
 
-SEALS_AT_ONCE: Final = 4
-"""The days that one worker seals at once on other machines: one of each resource type comes due with every midnight."""
-
 
 class LocalEngine:
     """Threads of this process, since the native code in the work releases the GIL.

@@ -77,14 +77,12 @@ class Worker:
         dispatcher: Dispatcher,
         retention: Retention,
         rule: SealingRule,
-        seals_at_once: int,
         lease: timedelta,
         counters: Counters,
     ) -> None:
         self.name, self._rule, self._lease, self._database = name, rule, lease, database
         self._clock, self._counters = clock, counters
         self._sealing, self._job_queue, self._publishing, self._dispatcher = sealing, job_queue, publishing, dispatcher
-        self._seals_at_once = seals_at_once
         self._clock_steps, self._daily_steps = {"clock": clock_watch.step}, {"daily exports": daily.step}
         self._notices_steps, self._scrub_steps = {"notices": dispatcher.step}, {"scrub": scrub.step}
         self._days_steps: Steps = {
@@ -287,10 +285,11 @@ class Worker:
             due = (due_days if is_trusted else days_with_records_due)(tx, self._rule, now=reading.now)
         at = self._clock.monotonic()
         rested = [key for key in due if self._resting.get(key, at) <= at]
-        if self._seals_at_once == 1:
+        at_once = self._sealing.days_at_once
+        if at_once == 1:
             return any(self._seal_or_rest(*one) for one in rested)
-        with ThreadPoolExecutor(self._seals_at_once, thread_name_prefix="seal") as pool:  # they wait for other machines
-            return any(list(pool.map(lambda one: self._seal_or_rest(*one), rested[: self._seals_at_once])))
+        with ThreadPoolExecutor(at_once, thread_name_prefix="seal") as pool:  # they wait for other machines
+            return any(list(pool.map(lambda one: self._seal_or_rest(*one), rested[:at_once])))
 
     def _seal_or_rest(self, resource_type: ResourceType, day: Day) -> bool:
         """Seal a day; a day that fails pauses for a while, so that it does not block the others."""
