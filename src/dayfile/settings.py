@@ -76,7 +76,10 @@ class Settings(BaseSettings):
     database_url: Annotated[
         str | None,
         AfterValidator(setting_rules.database),
-        Field(description="URL of the state database, sqlite:/// or postgresql://; default SQLite in the data folder"),
+        Field(
+            repr=False,  # there may be a password in it
+            description="URL of the state database, sqlite:/// or postgresql://; default SQLite in the data folder",
+        ),
     ] = None
     database_connections: Annotated[
         int, Field(ge=1, le=100, description="Connections of one process to PostgreSQL, at most; one more listens")
@@ -84,7 +87,10 @@ class Settings(BaseSettings):
     database_listen_url: Annotated[
         str | None,
         AfterValidator(setting_rules.database),
-        Field(description="URL of the same database past any pooler, to be woken by; default DAYFILE_DATABASE_URL"),
+        Field(
+            repr=False,
+            description="URL of the same database past any pooler, to be woken by; default DAYFILE_DATABASE_URL",
+        ),
     ] = None
     storage_url: Annotated[
         str | None,

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from dayfile.errors import DatabaseUnavailable, Unusable
+from dayfile.errors import DatabaseUnavailable, DatabaseUnwritable, Unusable
 from dayfile.opening import find_instance
 from dayfile.service import Service
 from dayfile.settings import Settings
@@ -40,6 +40,7 @@ def test_a_start_makes_the_instance_in_an_empty_database_and_finds_it_again(
     settings = _settings(tmp_path, server.a_database())
     Service.open(settings).close()
     assert settings.place.startswith(f"postgresql://{ROLE}:***@/dayfile_")
+    assert PASSWORD not in repr(settings)
     with closing(find_instance(settings, to_read=True).database) as database, database.snapshot() as tx:
         assert tx.accounts.count() == 0
     assert not settings.key_file.exists()
@@ -144,3 +145,20 @@ def test_a_server_without_free_connections_is_waited_for_and_then_named(
         held.close()
         with database.transaction():
             pass
+
+
+def test_a_server_that_has_become_read_only_is_connected_to_anew(server: PostgresServer) -> None:
+    """After a failover the old server answers what reads; sessions with it would be kept, and refuse every write."""
+    url = server.a_database()
+    name = make_url(url).database
+    server.run(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    with closing(Database.connect(url)) as database:
+
+        def write() -> None:
+            with database.transaction() as tx:
+                tx._connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS written (it int)")
+
+        with pytest.raises(DatabaseUnwritable, match="name the primary server"):
+            write()
+        server.run(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+        write()

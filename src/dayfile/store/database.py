@@ -250,6 +250,11 @@ class Database:
         except DatabaseDamaged as damaged:
             self._damage = damaged.found
             raise
+        except DatabaseUnwritable:
+            if self._file is None:
+                # A server that another one has succeeded still answers what reads: connect anew, perhaps to that one.
+                self.engine.dispose()
+            raise
 
     @contextlib.contextmanager
     def _connection(self, **options: Any) -> Iterator[Connection]:
