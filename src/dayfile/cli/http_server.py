@@ -125,10 +125,16 @@ def _pages(service: Service) -> list[Route]:
 
 
 class HttpServer:
-    """An HTTP server in a thread of its own, which tells `stop` when it ends."""
+    """An HTTP server in a thread of its own. With `stop`, the process ends with it, as it would be of no use."""
 
     def __init__(
-        self, app: ASGIApp, listening: socket.socket, *, limits: Limits, proxies: TrustedProxies | None, stop: Stop
+        self,
+        app: ASGIApp,
+        listening: socket.socket,
+        *,
+        limits: Limits,
+        proxies: TrustedProxies | None,
+        stop: Stop | None,
     ) -> None:
         config = uvicorn.Config(
             app,
@@ -169,4 +175,5 @@ class HttpServer:
         except BaseException as failure:  # noqa: BLE001 - it is raised again by join
             self._failure = failure
         finally:
-            self._stop.tell()  # also after a failure: without its server the process is useless
+            if self._stop is not None:
+                self._stop.tell()  # also after a failure

@@ -13,7 +13,6 @@ from typing import Final
 import structlog
 
 from dayfile.cli.http_server import Chosen, HttpServer, listen
-from dayfile.cli.signals import Stop
 from dayfile.service import Service
 from dayfile.setting_rules import split_listener
 from dayfile.settings import Settings
@@ -38,14 +37,17 @@ def metrics_socket(settings: Settings) -> socket.socket | nullcontext[None]:
 
 
 @contextmanager
-def metrics_served(service: Service, listening: socket.socket | None, *, stop: Stop) -> Iterator[None]:
-    """Answer on the socket while the block runs; without a socket, do nothing."""
+def metrics_served(service: Service, listening: socket.socket | None) -> Iterator[None]:
+    """Answer on the socket while the block runs; without a socket, do nothing.
+
+    If the listener fails, what the process is there for goes on, and Prometheus tells that it does not answer.
+    """
     if listening is None:
         yield
         return
     host, port = listening.getsockname()[:2]
     _log.info("metrics.listening", host=host, port=port)
-    server = HttpServer(service.insight.metrics.app(), listening, limits=_LIMITS, proxies=None, stop=stop)
+    server = HttpServer(service.insight.metrics.app(), listening, limits=_LIMITS, proxies=None, stop=None)
     server.start()
     try:
         yield

@@ -47,7 +47,7 @@ class Processes:
 
         Answers on the socket for metrics what all of them have counted.
         """
-        with counters_folder() as counters, self._metrics_served(for_metrics, counters, stop=stop):
+        with counters_folder() as counters, self._metrics_served(for_metrics, counters):
             members = self._members(counters)
             for member in members:
                 member.start()
@@ -74,13 +74,13 @@ class Processes:
         return members
 
     @contextmanager
-    def _metrics_served(self, listening: socket.socket | None, counters: Path, *, stop: Stop) -> Iterator[None]:
+    def _metrics_served(self, listening: socket.socket | None, counters: Path) -> Iterator[None]:
         if listening is None:
             yield
             return
         with Service.find(self._settings) as service:
             service.insight.metrics = Metrics(CountersOfOthers(counters), service.insight.state_metrics)
-            with metrics_served(service, listening, stop=stop):
+            with metrics_served(service, listening):
                 yield
 
     def _all_started(self, members: list[_Member], stop: Stop) -> bool:

@@ -112,7 +112,7 @@ def serve(
         with Service.open(settings) as service:
             _begin(screen_of(ctx), service, "server")
             if processes == 1:
-                with metrics_served(service, for_metrics, stop=stop):
+                with metrics_served(service, for_metrics):
                     answer(service, listening, stop=stop, with_worker=not no_worker, on_ready=on_ready)
                 return
         # The instance was created and checked above; each process opens it for itself.
@@ -145,7 +145,7 @@ def work(ctx: typer.Context) -> None:
     with told_by_signals() as stop, metrics_socket(settings) as for_metrics, Service.open(settings) as service:
         _begin(screen_of(ctx), service, "worker")
         screen_of(ctx).line(f"Dayfile {__version__} works on {settings.place}")
-        with metrics_served(service, for_metrics, stop=stop):
+        with metrics_served(service, for_metrics):
             http_server.work(service, stop=stop)
 
 

@@ -40,7 +40,7 @@ def status(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
     else:
         _show(screen, condition, measures)
     if condition.status != "ok":
-        screen.problem(f"{_needs(condition)}: see docs/operations.md, “When something is wrong”")
+        screen.problem(f"{_needs(condition)}: see docs/operations.md, “Alerts”")
         raise typer.Exit(Outcome.FAILED)
 
 
