@@ -118,7 +118,7 @@ def _accounts(world: World) -> list[AccountSid]:
         return [one.sid for one in tx.accounts.listed(after=None, limit=10)]
 
 
-@pytest.mark.parametrize("trap", ["SIGKILL", "SIGSTOP"])
+@pytest.mark.parametrize("trap", ["SIGKILL", pytest.param("SIGSTOP", marks=pytest.mark.slow)])
 def test_the_work_of_a_lost_worker_is_done_by_another(fragile: tuple[DaskProcesses, World], trap: str) -> None:
     """Killed, or frozen for longer than the cluster waits: the seal goes on, and what was half done is swept.
 
@@ -140,6 +140,7 @@ def test_the_work_of_a_lost_worker_is_done_by_another(fragile: tuple[DaskProcess
     _is_whole(world)
 
 
+@pytest.mark.slow
 def test_a_seal_whose_scheduler_is_killed_is_given_up_and_taken_up_again(fragile: tuple[DaskProcesses, World]) -> None:
     """All futures end at once; the claim is released, so that nobody waits for its lease."""
     cluster, world = fragile
@@ -162,6 +163,7 @@ def test_a_seal_whose_scheduler_is_killed_is_given_up_and_taken_up_again(fragile
     _is_whole(world)
 
 
+@pytest.mark.slow
 def test_a_worker_with_another_storage_seals_nothing(fragile: tuple[DaskProcesses, World], tmp_path: Path) -> None:
     """It finds no segment, which is not damage: the objects are there, and the message says what to look at."""
     cluster, world = fragile

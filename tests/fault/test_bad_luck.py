@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,13 +16,14 @@ from hypothesis import strategies as st
 from dayfile.files import segment_copy
 from dayfile.model.account import AccountSid
 from dayfile.model.job import Status
+from dayfile.sealing import execution
 from dayfile.work.worker import AWAY_DELAY
 from tests.support.bad_luck import BadLuck, Fate
 from tests.support.cut_day import CUT_BYTES, DAY, sealed_twice, sweep_all, texts, until_sealed
 from tests.support.records import Sent
 from tests.support.state import a_job_request, an_account
 from tests.support.swift import Bucket
-from tests.support.world import Elsewhere, World
+from tests.support.world import SWEEP_DELAY, Elsewhere, World
 
 Texts = dict[AccountSid, tuple[int, str]]
 
@@ -80,6 +86,52 @@ def test_no_course_of_events_shows(
         assert world.stored_keys() == world.referred_keys()
         assert world.findings() == []
         world.close()
+
+
+def test_more_rows_than_a_task_returns_come_back_as_an_object(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expected: Texts
+) -> None:
+    """A scheduler is no place for the rows of a million accounts; the object is announced, and swept."""
+    monkeypatch.setattr(execution, "MOST_ROWS", 1)
+    luck = BadLuck([Fate.TWICE])
+    world = _on_cluster(tmp_path, luck, monkeypatch)
+    assert sealed_twice(world, seal=until_sealed) == expected
+    assert any("/rows-" in key for key in world.stored_keys())
+    assert world.findings() == []
+    world.clock.pass_by(SWEEP_DELAY)
+    sweep_all(world)
+    assert world.stored_keys() == world.referred_keys()
+    world.close()
+
+
+class Together(BadLuck):
+    """A cluster that begins no task before there are two of different days."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._machines = ThreadPoolExecutor(2)
+        self._both = threading.Barrier(2, timeout=20)
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        def do() -> Any:
+            self._both.wait()
+            return fn(*args, **kwargs)
+
+        return self._machines.submit(do)
+
+
+def test_days_are_sealed_at_once_so_that_no_machine_is_idle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small day has one piece: one after the other, a cluster would be as fast as one machine."""
+    world = _on_cluster(tmp_path, Together(), monkeypatch)
+    account = an_account(world.database).sid
+    days = (DAY, "2026-11-02")
+    for day in days:
+        at = f"{day}T10:00:00Z"
+        world.accept([Sent(account=account, name=day, created=at, updated=at, body=day)])
+    world.clock.pass_by(timedelta(hours=7))
+    world.worker.days_tick()
+    assert [[one["body"] for one in world.records(account, day)] for day in days] == [[DAY], ["2026-11-02"]]
+    world.close()
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import Final
 
-from dayfile.errors import EngineUnavailable, NotFound
+from dayfile.errors import Corrupt, EngineUnavailable, NotFound
 from dayfile.files.storage import Storage
 from dayfile.files.workplace import Engine, Workplace
 from dayfile.model.export import NewSealedDay
@@ -29,6 +29,7 @@ from dayfile.sealing.execution import (
 from dayfile.sealing.piece import Piece
 
 _ASKED_AT_ONCE: Final = 16
+_SAME_STORAGE: Final = "does DAYFILE_STORAGE_URL name the same storage in the environment of all workers?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +70,19 @@ class Pieces:
         """Return the texts in the keys of all that executions of a failed piece have made, or are still making."""
         return () if self._cut_bytes is None else (f"{piece.unique}p",)
 
-    def examine(self, piece: Piece) -> Unsound:
-        """Return the damaged inputs of a piece; raises StorageUnavailable, EngineUnavailable."""
+    def examine(self, piece: Piece, *, after: Exception) -> Unsound:
+        """Return the damaged inputs of a piece that has failed with an error.
+
+        Raises StorageUnavailable, and EngineUnavailable if the error, or the damage, is one of another machine only.
+        """
         found: Unsound = self._engine.submit(examine, piece).result()
-        return found if self._cut_bytes is None or not found else self._confirmed(piece, found)
+        if self._cut_bytes is None:
+            return found
+        if found:
+            return self._confirmed(piece, found)
+        if isinstance(after, Corrupt | NotFound):
+            raise EngineUnavailable(f"{after}; and all that is to be sealed is whole: {_SAME_STORAGE}") from after
+        return found
 
     def _executed(self, pieces: Sequence[Piece]) -> list[Executed]:
         running: list[Future[Executed]] = []
@@ -112,8 +122,7 @@ class Pieces:
                 f"{one.key}: {one.reason}" for one in found.files
             ]
             raise EngineUnavailable(
-                f"a worker says of objects that are whole here that they are damaged ({said[0]}): does "
-                "DAYFILE_STORAGE_URL name the same storage in the environment of all workers?"
+                f"a worker says of objects that are whole here that they are damaged ({said[0]}): {_SAME_STORAGE}"
             )
         return confirmed
 
@@ -135,5 +144,5 @@ def _look_for(sealed: Sequence[NewSealedDay], storage: Storage) -> None:
             if not is_there:
                 raise EngineUnavailable(
                     f"a worker says that it has stored {key}, and it is not in this storage, or not with this size: "
-                    "does DAYFILE_STORAGE_URL name the same storage in the environment of all workers?"
+                    f"{_SAME_STORAGE}"
                 )

@@ -192,7 +192,7 @@ class Sealing:
             except (DatabaseUnavailable, EngineUnavailable, LostClaim, Unusable):
                 raise
             except Exception as error:
-                found = self._pieces.examine(piece) if is_of_one_object(error) else Unsound()
+                found = self._pieces.examine(piece, after=error) if is_of_one_object(error) else Unsound()
                 if not found:
                     raise
             self._forget(piece)
