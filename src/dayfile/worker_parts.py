@@ -22,7 +22,7 @@ from dayfile.exports.retention import Retention
 from dayfile.files.scratch import scratch_folder
 from dayfile.files.storage import Storage
 from dayfile.files.workplace import Workplace
-from dayfile.intake.compaction import Compaction
+from dayfile.intake.compaction import LARGE_BYTES, Compaction, CompactionRule
 from dayfile.intake.pipeline import Intake
 from dayfile.model.notice import Channel
 from dayfile.model.secret import InstanceKey, Randomness
@@ -185,7 +185,7 @@ class WorkerParts:
             clock=self._clock,
             randomness=self._randomness,
             sweep_delay=self._settings.sweep_delay,
-            rule=self._limits.compaction,
+            rule=self._limits.compaction or CompactionRule(large_bytes=LARGE_BYTES if self._cluster() else 0),
         )
 
     @cached_property

@@ -87,7 +87,9 @@ class Place:
         finally:
             intake.close()
 
-    def compaction(self, *, storage: Storage | None = None, least_segments: int = 2) -> Compaction:
+    def compaction(
+        self, *, storage: Storage | None = None, least_segments: int = 2, large_bytes: int = 0
+    ) -> Compaction:
         """Compaction that finds it worth while early."""
         self._processes += 1
         return Compaction(
@@ -96,7 +98,7 @@ class Place:
             clock=self.clock,
             randomness=SeededRandomness(f"process {self._processes}"),
             sweep_delay=SWEEP_DELAY,
-            rule=CompactionRule(least_segments=least_segments),
+            rule=CompactionRule(least_segments=least_segments, large_bytes=large_bytes),
         )
 
     def segments(self, day: str, resource_type: ResourceType = MESSAGES) -> list[Segment]:

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import accumulate
 from pathlib import Path
 
 import structlog
@@ -42,6 +43,9 @@ MOST_SEGMENTS = 4096
 MOST_BYTES = 256 * 1024 * 1024
 """The most segments and stored bytes that one compaction takes: other work of the loop waits for it."""
 
+LARGE_BYTES = 128 * 1024 * 1024
+"""The size of segments that many machines read in part: each request costs the same, and below 16 MiB all is read."""
+
 _STEPS = tuple(INLINE_LIMIT_BYTES * 16**step for step in range(3))  # 32 KiB, 512 KiB, 8 MiB: above that, large enough
 _READ_AT_ONCE = 64
 
@@ -53,6 +57,8 @@ class CompactionRule:
     least_segments: int = LEAST_SEGMENTS
     most_segments: int = MOST_SEGMENTS
     most_bytes: int = MOST_BYTES
+    large_bytes: int = 0
+    """The size that segments beyond the last step are brought to, however few there are; 0: they are large enough."""
 
 
 class Compaction:
@@ -88,7 +94,7 @@ class Compaction:
             waiting = tx.segments.waiting()
         self._forget_days_that_are_gone(waiting)
         for day in sorted(waiting, key=_segments, reverse=True):
-            if day.segments < self._rule.least_segments:
+            if day.segments < (2 if self._rule.large_bytes else self._rule.least_segments):
                 return False
             if self._looked_at.get((day.resource_type, day.day)) != day:
                 group = self._largest_group(day.resource_type, day.day)
@@ -151,13 +157,23 @@ class Compaction:
         with self._database.snapshot() as tx:
             found = [one for one in tx.segments.foldable(resource_type, day) if one.id not in left_out]
         groups: dict[int, list[Segment]] = {limit: [] for limit in _STEPS}
+        beyond: list[Segment] = []
         for segment in found:
             limit = next((limit for limit in _STEPS if segment.stored_bytes <= limit), None)
             # Marks that erase are not lines, and few.
             if limit is not None and segment.kind is SegmentKind.FULL:
                 groups[limit].append(segment)
+            elif segment.kind is SegmentKind.FULL and segment.stored_bytes < self._rule.large_bytes:
+                beyond.append(segment)
         group = self._bounded(max(groups.values(), key=len))
-        return group if len(group) >= self._rule.least_segments else []
+        return group if len(group) >= self._rule.least_segments else self._large_group(beyond)
+
+    def _large_group(self, beyond: Sequence[Segment]) -> list[Segment]:
+        """Return as many segments as make a large one; empty if all of them do not."""
+        for count, size in enumerate(accumulate(segment.stored_bytes for segment in beyond), start=1):
+            if size >= self._rule.large_bytes:
+                return list(beyond[:count])
+        return []
 
     def _bounded(self, group: Sequence[Segment]) -> list[Segment]:
         bounded: list[Segment] = []

@@ -98,6 +98,21 @@ def test_segments_are_folded_with_others_of_their_size(place: Place, intake: Int
     assert _bodies(place) == ["large", "a", "b"]
 
 
+def test_large_segments_become_larger_where_many_machines_read_them(
+    place: Place, intake: Intake, acme: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of many pieces of a day asks for each of its segments; on one machine it would be for nothing."""
+    monkeypatch.setattr("dayfile.intake.compaction._STEPS", (1000,))
+    _send(intake, acme, "abc", filler=3000)
+    size = place.segments(DAY)[0].stored_bytes
+    assert not place.compaction(least_segments=9).step()
+    larger = place.compaction(least_segments=9, large_bytes=size + size // 2)
+    assert larger.step()
+    assert not larger.step(), "one is large, and the other waits for more"
+    assert sorted(segment.records for segment in place.segments(DAY)) == [1, 2]
+    assert _bodies(place) == list("abc")
+
+
 def test_objects_that_were_folded_rest_before_they_are_swept(place: Place, intake: Intake, acme: Account) -> None:
     """An older copy of the state database, restored, still finds them."""
     _send(intake, acme, ["a", "b"], filler=3000)
