@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -17,6 +18,7 @@ from dayfile.model.job import JobSid
 from dayfile.model.session import SESSION_LIFETIME
 from tests.support.console_server import BROWSER
 from tests.support.customer_console import (
+    FEW_DAYS,
     TRICKY,
     Customer,
     CustomerConsole,
@@ -25,6 +27,7 @@ from tests.support.customer_console import (
     sign_in,
 )
 
+HTMX_SHA256 = "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130"
 FORMS = {
     "/console/jobs/new": {
         "ResourceType": "Messages",
@@ -259,7 +262,7 @@ def test_wrong_credentials_do_not_say_what_was_wrong(console: CustomerConsole, a
 def test_names_records_and_answers_are_text(console: CustomerConsole, acme: Customer) -> None:
     """Whatever a customer calls a job, a sender writes, or a receiver answers."""
     script = b'{"sid":"SM%s","status":"<script>alert(3)</script>","from":"\\"><img src=x onerror=alert(4)>"}\n'
-    other = console.customer(TRICKY)
+    other = console.customer(TRICKY, days=FEW_DAYS)
     console.seal(other.login, "2026-09-01", script % (b"e" * 32))
     console.face.publish(other.login, "2026-09-01", name=TRICKY)
     with console.signed_in(other.login) as browser:
@@ -299,6 +302,7 @@ def test_the_library_is_the_one_script_file(console: CustomerConsole) -> None:
     answer = httpx2.get(f"{console.url}/console/assets/htmx-4.0.1.min.js")
     assert answer.headers["content-type"].startswith("text/javascript")
     assert "immutable" in answer.headers["cache-control"]
+    assert hashlib.sha256(answer.content).hexdigest() == HTMX_SHA256, "as its authors publish it"
     for path in ("/console/assets/htmx-LICENSE.txt", "/console/assets/..%2Fcustomer.py", "/console/assets/"):
         assert httpx2.get(f"{console.url}{path}").status_code == 404, path
 

@@ -19,7 +19,14 @@ from dayfile.model.credential import Permission
 from dayfile.model.day import Day, DayRange
 from dayfile.model.resource import MESSAGES
 from dayfile.store.audit import AuditLine
-from tests.support.customer_console import Customer, CustomerConsole, console_for_customers, form_token, sign_in
+from tests.support.customer_console import (
+    FEW_DAYS,
+    Customer,
+    CustomerConsole,
+    console_for_customers,
+    form_token,
+    sign_in,
+)
 from tests.support.face import Login
 from tests.support.receiver import answers, receiving
 
@@ -234,7 +241,7 @@ def test_a_job_is_made_followed_and_run_again(console: CustomerConsole) -> None:
         assert "335 days" in browser.get("/console/jobs/new").text
         console.face.work()
         over = browser.get(made.headers["location"])
-        assert "Done" in over.text
+        assert ">Done</h2>" in over.text
         assert "hx-trigger" not in over.text, "nobody asks again once it is over"
         again = browser.get(re.findall(r'href="(/console/jobs/new\?again=\w+)"', over.text)[0])
         assert 'value="2026-10-01"' in again.text
@@ -326,7 +333,7 @@ def test_a_webhook_is_tried_before_it_is_saved(console: CustomerConsole) -> None
 
 def test_a_notice_shows_its_attempts_and_is_replayed(console: CustomerConsole) -> None:
     """Also one that waits for its next attempt: it is made now."""
-    acme = console.customer("Initech")
+    acme = console.customer("Initech", days=FEW_DAYS)
     with console.signed_in(acme.login) as browser:
         assert acme.notice in browser.get("/console/notices?state=pending").text
         page = browser.get(f"/console/notices/{acme.notice}")

@@ -13,7 +13,7 @@ import queue
 import re
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -140,6 +140,12 @@ class Tab:
         """Run a script that sends a form, and wait for the page that follows."""
         self._browser.forget_events()
         self.run(script)
+        self._browser.wait_for("Page.loadEventFired")
+
+    def wait_to_be_led(self, by: Callable[[], object]) -> None:
+        """Do something by which the page leads elsewhere by itself, and wait for the page that follows."""
+        self._browser.forget_events()
+        by()
         self._browser.wait_for("Page.loadEventFired")
 
     def _ask(self, method: str, **parameters: Any) -> dict[str, Any]:

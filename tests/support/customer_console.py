@@ -53,6 +53,10 @@ class Customer:
         return self.login.sid
 
 
+FEW_DAYS = DayRange(first=Day(date(2026, 11, 9)), last=Day(date(2026, 11, 12)))
+"""Days for an account that need not look as one of years."""
+
+
 class CustomerConsole:
     """A running server without a worker; the test does what a worker would do."""
 
@@ -89,10 +93,10 @@ class CustomerConsole:
             assert sign_in(browser, *login.basic).status_code == 303
             yield browser
 
-    def customer(self, name: str = "Acme") -> Customer:
-        """An account with records, files, jobs and notices."""
+    def customer(self, name: str = "Acme", *, days: DayRange = DAYS) -> Customer:
+        """An account with records of these days, files, jobs and notices."""
         login = self.account(name)
-        self._records(login)
+        self._records(login, days)
         self.face.publish(login, "2026-10-05", "2026-11-18", name=TRICKY)
         self.face.seal(login, "2026-11-10", _line(login.sid, "2026-11-10"))  # records that came in late
         self.face.publish(login, "2026-11-02", "2026-11-06", resource_type=CALLS, name="Calls of the week")
@@ -100,12 +104,12 @@ class CustomerConsole:
         configuring = self.face.service.context.configuring
         configuring.change(login.sid, MESSAGES, change, actor=Actor(name=login.sid))
         with self.signed_in(login) as browser:
-            over = self._make_job(browser, "2026-11-01", "2026-11-07", "Week 45")
+            over = self.make_job(browser, "2026-11-01", "2026-11-07", "Week 45")
             self.face.work()
             notice = self._failing_notice(login)
-            failed = self._make_job(browser, "2026-10-01", "2026-10-04", "Broken")
+            failed = self.make_job(browser, "2026-10-01", "2026-10-04", "Broken")
             self._fail(failed)
-            waiting = self._make_job(browser, "2026-10-01", "2026-11-21", TRICKY)
+            waiting = self.make_job(browser, "2026-10-01", "2026-11-21", TRICKY)
             self._delay(waiting)
         return Customer(login=login, job=over, waiting_job=waiting, failed_job=failed, notice=notice)
 
@@ -113,16 +117,21 @@ class CustomerConsole:
         """Seal a day of an account."""
         self.face.seal(login, day, text, resource_type=kind)
 
-    def _records(self, login: Login) -> None:
+    def _records(self, login: Login, days: DayRange) -> None:
+        """Seal records: messages of all these days, calls of the last ones, and nothing of the other types."""
         texts: dict[tuple[ResourceType, Day], bytes] = {}
         traffic = Traffic(seed="console", accounts=[login.sid], days=DAYS, records=2500)
         newest = {(one.resource_type, one.day, one.key): one.line for one in traffic.on_time()}
         for (kind, day, _), line in newest.items():
             texts[kind, day] = texts.get((kind, day), b"") + line
+        since = {MESSAGES: days.first, CALLS: DAYS.last - 20}
         for (kind, day), text in texts.items():
+            if kind not in since or day not in days or day < since[kind]:
+                continue
             self.face.seal(login, str(day), text, resource_type=kind)
 
-    def _make_job(self, browser: httpx2.Client, start: str, end: str, name: str) -> str:
+    def make_job(self, browser: httpx2.Client, start: str, end: str, name: str) -> str:
+        """Make a job of Messages with the form, and return its sid."""
         page = browser.get("/console/jobs/new")
         fields = {
             "form_token": form_token(page),

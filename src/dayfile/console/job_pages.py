@@ -15,7 +15,7 @@ from dayfile.console.account_days import DayState
 from dayfile.console.calendar import Mark, months_of
 from dayfile.console.sheets import show
 from dayfile.console.status import STATUS_WORDS, ShownJob
-from dayfile.console.visit import CONSOLE_PATH, CustomerRoutes, Visit, lead_to
+from dayfile.console.visit import CONSOLE_PATH, NO_STORE, CustomerRoutes, Visit, lead_to
 from dayfile.console.words import place_text
 from dayfile.errors import Invalid, NotFound
 from dayfile.model.credential import Permission
@@ -152,7 +152,12 @@ def _create(visit: Visit) -> Response:
 
 
 def _job(visit: Visit) -> Response:
-    job, days = _find(visit, visit.request.path_params["sid"])
+    try:
+        job, days = _find(visit, visit.request.path_params["sid"])
+    except NotFound:
+        if "hx-request" in visit.request.headers:  # it was cancelled while somebody watched it
+            return Response(headers={**NO_STORE, "HX-Redirect": f"{CONSOLE_PATH}/jobs"})
+        raise
     with visit.instance.database.snapshot() as tx:
         place = QueuePlaces.of([job], tx, now=visit.now).place(job)
     of_day = {one.day: one for one in days}

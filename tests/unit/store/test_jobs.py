@@ -181,6 +181,16 @@ def test_the_quota_is_exact_under_concurrency(database: Database) -> None:
     assert set(answers) == {None, 5}
 
 
+def test_the_drawn_quota_is_that_of_the_day(database: Database) -> None:
+    """Whoever is about to ask sees what is left; a new day begins with nothing drawn."""
+    account, today = an_account(database), Day.of(NOON)
+    with database.transaction() as tx:
+        assert tx.jobs.drawn_quota(account.sid, today=today) == 0
+        tx.jobs.draw_quota(account.sid, today=today, days=10, limit=75)
+        assert tx.jobs.drawn_quota(account.sid, today=today) == 10
+        assert tx.jobs.drawn_quota(account.sid, today=today + 1) == 0
+
+
 def test_submit_numbers_follow_the_order_of_commits(database: Database) -> None:
     """Positions are counted by them: two jobs never share one, none is skipped over."""
     account = an_account(database)
