@@ -179,6 +179,42 @@ def test_the_first_records_are_shown_and_that_is_noted(
     assert all(re.search(rb'"sid":"(\w+)"', line)[1].decode() in chosen.text for line in lines[:50])  # type: ignore[index]
 
 
+def test_records_that_are_odd_are_shown_too(console: CustomerConsole) -> None:
+    """Half a character, a number of thousands of digits, and more depth than a parser takes: all of it is JSON."""
+    account, sid = console.account(), "SM" + "a" * 32
+    odd = (
+        b'"body":"\\ud83d"',
+        b'"price":' + b"9" * 5000,
+        b'"extra":' + b"[" * 100_000 + b"]" * 100_000,
+        b'"to":{"a":1}',
+    )
+    console.seal(account, "2026-11-01", b"".join(b'{"sid":"%s",%s}\n' % (sid.encode(), one) for one in odd))
+    console.face.publish(account, "2026-11-01")
+    with console.signed_in(account) as browser:
+        columns = {"column": ["sid", "body", "price", "to"]}
+        page = browser.get("/console/files/Messages/2026-11-01/records", params=columns)
+    assert page.status_code == 200
+    cells = re.findall(r"<td>(.*?)</td>", page.text)
+    assert cells == [
+        sid,
+        "?",
+        "",
+        "",
+        sid,
+        "",
+        "9" * 80 + "…",
+        "",
+        "",
+        "",
+        "",
+        "",
+        sid,
+        "",
+        "",
+        "{&#34;a&#34;: &#34;1&#34;}",
+    ]
+
+
 def test_several_files_come_as_one_archive(browser: httpx2.Client, console: CustomerConsole, acme: Customer) -> None:
     """Each as a link would give it, and their hashes as a file that sha256sum reads; an empty day is a file, too."""
     days = ["2026-11-11", EMPTY_DAY]

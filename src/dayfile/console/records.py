@@ -46,7 +46,7 @@ def first_records(reader: FileReader, sealed: SealedDay) -> list[dict[str, str]]
     """
     found: list[dict[str, str]] = []
     for line in _lines(reader, sealed):
-        found.append({str(name): _shown(value) for name, value in json.loads(line).items()})
+        found.append({name: _shown(value) for name, value in _members(line).items()})
         if len(found) == SHOWN_RECORDS:
             break
     return found
@@ -65,8 +65,18 @@ def _lines(reader: FileReader, sealed: SealedDay) -> Iterator[bytes]:
             return
 
 
+def _members(line: bytes) -> dict[str, object]:
+    """Return the members of a record; numbers stay as they are written, however long they are."""
+    try:
+        members: dict[str, object] = json.loads(line, parse_int=str, parse_float=str)
+    except RecursionError:  # a field that is not documented may hold anything
+        return {}
+    return members
+
+
 def _shown(value: object) -> str:
     if value is None:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = text.encode(errors="replace").decode()  # half a character, which JSON can spell, has no place on a page
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
