@@ -19,9 +19,11 @@ from dayfile.model.resource import ResourceType
 
 if TYPE_CHECKING:
     from dayfile.intake.file import FileReceipt
+    from dayfile.intake.reading_pool import ReadingPool
     from dayfile.model.receipt import Refusal
 
 _SHOWN_REFUSALS = 10
+_MOST_PROCESSES = 6  # that read: the one that cuts a file into lines and commits what is read keeps up with no more
 
 
 def _check_files(files: list[str]) -> list[str]:
@@ -65,21 +67,35 @@ def intake(
 def _take_in(screen: Screen, resource_type: ResourceType, files: Sequence[str]) -> list[tuple[str, FileReceipt]]:
     """Return the names of the files with their receipts; end the command at the first file that fails."""
     receipts = []
-    with instance.opened(screen) as service, screen.transfer("Taking in", total_bytes(files)) as bar:
+    with instance.opened(screen) as service, screen.intake("Taking in", total_bytes(files)) as bar:
         from dayfile.intake.file import FileIntake
 
-        taking = FileIntake(service.intake)
+        taking = FileIntake(service.intake, new_pool=_new_pool)
         for name in files:
             bar.describe(name)
             try:
                 with opened(name) as stream:
-                    receipt = taking.run(stream, resource_type, source=source_of(name), on_progress=bar.from_here())
+                    receipt = taking.run(
+                        stream,
+                        resource_type,
+                        source=source_of(name),
+                        on_progress=bar.from_here(),
+                        on_records=bar.records_from_here(),
+                    )
             except DayfileError as error:
                 screen.problem(f"{source_of(name)}: {error}")
                 screen.note(_what_is_kept(error))
                 raise typer.Exit(outcome_of(error)) from error
             receipts.append((source_of(name), receipt))
     return receipts
+
+
+def _new_pool() -> ReadingPool:
+    """Return a pool of as many processes as there are cores; of none on a single one, where they would only cost."""
+    from dayfile.intake.reading_pool import ReadingPool
+    from dayfile.work.engine import cores
+
+    return ReadingPool(min(cores(), _MOST_PROCESSES) if cores() > 1 else 0)
 
 
 def _what_is_kept(error: DayfileError) -> str:

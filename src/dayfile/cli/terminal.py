@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.live import Live
@@ -58,6 +59,11 @@ class Bar:
         """Return a function that sets the progress, counted from its present state."""
         start = int(self.progress.tasks[0].completed)
         return lambda amount: self.progress.update(self.task, completed=start + amount)
+
+    def records_from_here(self) -> Callable[[int], None]:
+        """Return a function that sets the number of records, counted from its present state."""
+        start = int(self.progress.tasks[0].fields["records"])
+        return lambda records: self.progress.update(self.task, records=start + records)
 
     def reach(self, amount: int, total: int | None) -> None:
         """Set the progress to `amount` of `total`; None if the total is unknown."""
@@ -163,6 +169,15 @@ class Screen:
             yield bar
 
     @contextmanager
+    def intake(self, text: str, total: int | None) -> Iterator[Bar]:
+        """Provide a progress bar that counts bytes and records, shown while the block runs."""
+        records = TextColumn("{task.fields[records]:,} records", markup=False)
+        with self._bar(
+            text, total, DownloadColumn(), records, TransferSpeedColumn(), TimeRemainingColumn(), records=0
+        ) as bar:
+            yield bar
+
+    @contextmanager
     def live(self, drawing: RenderableType) -> Iterator[Live | None]:
         """Provide a drawing that can be updated while the block runs; None unless standard error is a terminal."""
         if not self.err.is_terminal:
@@ -177,7 +192,7 @@ class Screen:
         self.err.print(told, soft_wrap=not self.err.is_terminal)
 
     @contextmanager
-    def _bar(self, text: str, total: int | None, *columns: ProgressColumn) -> Iterator[Bar]:
+    def _bar(self, text: str, total: int | None, *columns: ProgressColumn, **fields: Any) -> Iterator[Bar]:
         progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -188,7 +203,7 @@ class Screen:
             refresh_per_second=_REFRESHES_PER_SECOND,
         )
         with progress:
-            yield Bar(progress, progress.add_task(plain(text), total=total))
+            yield Bar(progress, progress.add_task(plain(text), total=total, **fields))
 
 
 def new_table(columns: Sequence[Column]) -> Table:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from dayfile.clock import Clock
-from dayfile.intake.authorization import Gate
+from dayfile.intake.authorization import Gate, Refused
 from dayfile.intake.batch import Batch, DayLines, PendingSegment, Sorting, without_value
+from dayfile.intake.chunk_reading import ReadChunk, UnreadChunk
 from dayfile.intake.idempotency import KeyedBody, stored
 from dayfile.intake.lines import Lines
 from dayfile.intake.rejections import RejectionWriter, are_few
 from dayfile.intake.segment_writer import SegmentWriter
+from dayfile.model.account import AccountSid
 from dayfile.model.block_reader import BlockReader
-from dayfile.model.receipt import Receipt, Refusal
+from dayfile.model.receipt import LISTED_REJECTIONS, Receipt, Refusal
 from dayfile.model.resource import ResourceType
 from dayfile.model.secret import Randomness
 from dayfile.store.database import Database
@@ -83,6 +85,50 @@ class BatchReader:
         taken = _Taken(self._sorting(resource_type, gate, checks_type=False), source="")
         deque(taken.sorting.add(lines), maxlen=0)
         return self._batch(taken, taken.sorting.drain(), sid="RC" + self._randomness.hex(_SID_DIGITS), keyed=None)
+
+    def unread(
+        self, lines: Sequence[Lines], resource_type: ResourceType, *, refused: Mapping[AccountSid, Refused]
+    ) -> UnreadChunk:
+        """Return lines as another process can read them, with verdicts on accounts; raises DatabaseUnavailable."""
+        return UnreadChunk(
+            resource_type=resource_type,
+            lines=lines,
+            now=self._latest.time(),
+            keep_dropped=self._keep_dropped,
+            refused=refused,
+        )
+
+    def take_read(self, read: ReadChunk, resource_type: ResourceType, *, source: str, keyed: KeyedBody) -> Batch:
+        """Return the batch of a chunk that was read elsewhere, as `read` makes it; its accounts were judged.
+
+        Raises StorageUnavailable and DatabaseUnavailable.
+        """
+        segments: list[PendingSegment] = []
+        refused_upload: int | None = None
+        try:
+            segments += self._writer.put(read.days)
+            if not are_few(read.refusals):
+                refused_upload = self._rejections.write(read.refusals, resource_type, source, upload_id=None)
+        except BaseException:
+            self._writer.give_up(segments)
+            raise
+        receipt = Receipt(
+            sid="RC" + self._randomness.hex(_SID_DIGITS),
+            accepted=read.accepted,
+            rejected=len(read.refusals),
+            refusals=tuple(map(_as_answered, read.refusals[:LISTED_REJECTIONS])),
+        )
+        return Batch(
+            receipt=receipt,
+            resource_type=resource_type,
+            source=source,
+            days=(),
+            segments=tuple(segments),
+            refusals=read.refusals if refused_upload is None else (),
+            stored=stored(receipt, keyed),
+            retried=(),
+            refused_upload=refused_upload,
+        )
 
     def _sorting(self, resource_type: ResourceType, gate: Gate, *, checks_type: bool) -> Sorting:
         reader = BlockReader(resource_type, keep_dropped=self._keep_dropped, now=self._latest.time())

@@ -16,9 +16,11 @@ from itertools import accumulate, chain
 from typing import BinaryIO
 
 from dayfile.intake.body import find_compression, read_lines
+from dayfile.intake.file_reading import ChunkReadings
 from dayfile.intake.idempotency import Fingerprint
 from dayfile.intake.lines import Lines
 from dayfile.intake.pipeline import Chunk, Intake
+from dayfile.intake.reading_pool import ReadingPool
 from dayfile.model.receipt import LISTED_REJECTIONS, Receipt, Refusal
 from dayfile.model.resource import ResourceType
 
@@ -26,6 +28,11 @@ CHUNK_BYTES = 16 * 1024 * 1024
 """The bytes of lines that complete a chunk. Another size makes other chunks, which are not recognised."""
 
 _BLOCK_BYTES = 1024 * 1024
+
+
+def no_processes() -> ReadingPool:
+    """Return a pool that reads nothing."""
+    return ReadingPool(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +47,19 @@ class FileReceipt:
 
 
 class FileIntake:
-    """The intake of files for the operator. Memory is bounded by two chunks, however long a file is."""
+    """The intake of files for the operator. Memory is bounded by a few chunks, however long a file is."""
 
-    def __init__(self, intake: Intake, *, chunk_bytes: int = CHUNK_BYTES) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        *,
+        chunk_bytes: int = CHUNK_BYTES,
+        new_pool: Callable[[], ReadingPool] = no_processes,
+    ) -> None:
+        """Have the chunks of a file after its first one read by a new pool of processes, if that has any."""
         self._intake = intake
         self._chunk_bytes = chunk_bytes
+        self._new_pool = new_pool
 
     def run(
         self,
@@ -53,29 +68,35 @@ class FileIntake:
         *,
         source: str,
         on_progress: Callable[[int], None] = lambda _: None,
+        on_records: Callable[[int], None] = lambda _: None,
     ) -> FileReceipt:
         """Take in a stream, plain, gzip or zstd, to its end; rejections are filed under `source`.
 
-        `on_progress` is told how many bytes of the stream were read. Raises InvalidBody, TooLarge, Transient, and what
-        the stream raises; then the chunks before are taken in, and recognised when it is run again.
+        `on_progress` is told how many bytes of the stream were read, `on_records` how many lines are accepted or
+        refused for good. Raises InvalidBody, TooLarge, Transient, and what the stream raises; then the chunks before
+        are taken in, and recognised when it is run again.
         """
         blocks = _blocks(stream, on_progress)
         start = next(blocks, b"")
         lines = read_lines(chain((start,), blocks), compression=find_compression(start), max_bytes=None)
-        summary = _Summary()
+        summary = _Summary(on_records)
         underway: Future[Receipt] | None = None
-        for chunk in self._chunks(lines, resource_type, source):
-            known = self._intake.find_chunk(chunk.digest)
-            # While one chunk is being committed, the next one is read.
-            answer = self._intake.submit_chunk(chunk, after=underway) if known is None else None
+        with self._new_pool() as pool:
+            readings = ChunkReadings(self._intake, pool)
+            for chunk, known in readings.ahead(self._chunks(lines, resource_type, source)):
+                # While one chunk is being committed, the next one is read.
+                answer = self._submit(chunk, readings, after=underway) if known is None else None
+                if underway is not None:
+                    summary.add(underway.result())
+                if known is not None:
+                    summary.add(known, is_repeated=True)
+                underway = answer
             if underway is not None:
                 summary.add(underway.result())
-            if known is not None:
-                summary.add(known, is_repeated=True)
-            underway = answer
-        if underway is not None:
-            summary.add(underway.result())
         return summary.receipt()
+
+    def _submit(self, chunk: Chunk, readings: ChunkReadings, *, after: Future[Receipt] | None) -> Future[Receipt]:
+        return self._intake.submit_chunk(chunk, read=readings.take(chunk), after=after)
 
     def _chunks(self, lines: Iterable[Lines], resource_type: ResourceType, source: str) -> Iterator[Chunk]:
         fingerprint = Fingerprint(resource_type)
@@ -89,7 +110,8 @@ class FileIntake:
 class _Summary:
     """The sum of the receipts of a file's chunks."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_records: Callable[[int], None]) -> None:
+        self._on_records = on_records
         self._accepted = self._rejected = self._chunks = self._repeated = 0
         self._refusals: list[Refusal] = []
 
@@ -99,6 +121,7 @@ class _Summary:
         self._refusals += receipt.refusals[: LISTED_REJECTIONS - len(self._refusals)]
         self._chunks += 1
         self._repeated += is_repeated
+        self._on_records(self._accepted + self._rejected)
 
     def receipt(self) -> FileReceipt:
         return FileReceipt(

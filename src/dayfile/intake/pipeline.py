@@ -15,17 +15,18 @@ pending in the ledger, and one commit makes them all count.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
 from dayfile.clock import Clock
 from dayfile.counters import Counters
 from dayfile.files.storage import Storage
-from dayfile.intake.authorization import Authorization, Gate
+from dayfile.intake.authorization import Authorization, Gate, Refused
 from dayfile.intake.batch import Batch
 from dayfile.intake.batch_reader import PART_BYTES, BatchReader, LatestTime
 from dayfile.intake.body import Compression, read_lines
+from dayfile.intake.chunk_reading import ReadChunk, UnreadChunk
 from dayfile.intake.group_commit import BatchCommit, BatchQueue, Commit
 from dayfile.intake.idempotency import Fingerprint, IdempotencyKey, IdempotencyKeys, KeyedBody, repeated
 from dayfile.intake.lines import Lines
@@ -132,20 +133,39 @@ class Intake:
         kept = self._keys.find(_chunk_key(digest))
         return None if kept is None else repeated(kept, body_sha256=digest)
 
-    def submit_chunk(self, chunk: Chunk, *, after: Future[Receipt] | None) -> Future[Receipt]:
+    def unread(self, chunk: Chunk, *, refused: Mapping[AccountSid, Refused]) -> UnreadChunk:
+        """Return a chunk as another process can read it, with verdicts on accounts; raises DatabaseUnavailable."""
+        return self._reader.unread(chunk.lines, chunk.resource_type, refused=refused)
+
+    def verdicts(self, read: ReadChunk) -> Mapping[AccountSid, Refused]:
+        """Return the verdicts on the accounts of a chunk that was read elsewhere, as they are now.
+
+        It may be submitted if they are those that it was read with. Raises DatabaseUnavailable.
+        """
+        gate = self._authorization.operators_gate()
+        asked = (read.accounts - gate.known) | read.refused.keys()
+        return gate.judge(asked) if asked else {}
+
+    def submit_chunk(
+        self, chunk: Chunk, *, read: ReadChunk | None = None, after: Future[Receipt] | None
+    ) -> Future[Receipt]:
         """Submit a chunk of a file that the operator takes in, once the chunk `after` is durable.
 
-        If that chunk failed, this raises its error: lines of a file never overtake one another.
+        It is read here, unless it was `read` before. If the chunk `after` failed, this raises its error: lines of a
+        file never overtake one another.
         """
         keyed = KeyedBody(key=_chunk_key(chunk.digest), digest=lambda: chunk.digest)
-        batch = self._reader.read(
-            chunk.lines,
-            chunk.resource_type,
-            self._authorization.operators_gate(),
-            source=chunk.source,
-            keyed=keyed,
-            checks_type=chunk.is_first,
-        )
+        if read is None:
+            batch = self._reader.read(
+                chunk.lines,
+                chunk.resource_type,
+                self._authorization.operators_gate(),
+                source=chunk.source,
+                keyed=keyed,
+                checks_type=chunk.is_first,
+            )
+        else:
+            batch = self._reader.take_read(read, chunk.resource_type, source=chunk.source, keyed=keyed)
         if after is not None:
             after.result()
         return self._queue.submit(batch)

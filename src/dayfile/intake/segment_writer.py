@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from dayfile.files import segments
 from dayfile.intake.batch import DayLines, PendingSegment
 from dayfile.model.account import pack_accounts
+from dayfile.model.day import Day
+from dayfile.model.resource import ResourceType
 from dayfile.model.secret import Randomness
 from dayfile.model.segment import INLINE_LIMIT_BYTES, NewSegment, SegmentKind
 from dayfile.objects.layout import UNIQUE_DIGITS, segment_key
@@ -17,9 +19,33 @@ _LIKELY_RATIO = 8  # records are seldom compressed to less than an eighth: inlin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Draft:
-    segment: NewSegment
-    content: bytes | None  # of the future object; None when inline
+class PackedDay:
+    """The lines of one resource type and day as their segment keeps them."""
+
+    resource_type: ResourceType
+    day: Day
+    content: bytes
+    is_inline: bool  # so small that the state database keeps it
+    checksum: int
+    records: int
+    plain_bytes: int
+    accounts: bytes  # packed
+
+
+def packed(day: DayLines) -> PackedDay:
+    """Return lines as their segment keeps them."""
+    inline = _inline(day)
+    content = segments.encode(day.text, day.resource_type) if inline is None else inline
+    return PackedDay(
+        resource_type=day.resource_type,
+        day=day.day,
+        content=content,
+        is_inline=inline is not None,
+        checksum=segments.checksum(content),
+        records=day.records,
+        plain_bytes=len(day.text),
+        accounts=pack_accounts(day.accounts),
+    )
 
 
 class SegmentWriter:
@@ -34,38 +60,39 @@ class SegmentWriter:
 
         Raises StorageUnavailable or DatabaseUnavailable; then everything written here is given up.
         """
-        drafts = [self._draft(day) for day in days]
-        objects = {draft.segment.key: draft.content for draft in drafts if draft.segment.key and draft.content}
+        return self.put([packed(day) for day in days])
+
+    def put(self, days: Iterable[PackedDay]) -> list[PendingSegment]:
+        """Return a segment for each day that is packed already, as `write` does; raises what `write` raises."""
+        keyed = [(day, None if day.is_inline else self._new_key(day)) for day in days]
+        objects = {key: day.content for day, key in keyed if key is not None}
         upload_ids = self._objects.put_many(objects) if objects else {}
         return [
-            PendingSegment(
-                segment=draft.segment, upload_id=upload_ids[draft.segment.key] if draft.segment.key else None
-            )
-            for draft in drafts
+            PendingSegment(segment=_segment(day, key), upload_id=None if key is None else upload_ids[key])
+            for day, key in keyed
         ]
 
     def give_up(self, pending: Sequence[PendingSegment]) -> None:
         """Leave the objects of segments that will not be committed to the sweep."""
         self._objects.give_up([segment.upload_id for segment in pending if segment.upload_id is not None])
 
-    def _draft(self, day: DayLines) -> _Draft:
-        inline = _inline(day)
-        content = None if inline is not None else segments.encode(day.text, day.resource_type)
-        segment = NewSegment(
-            resource_type=day.resource_type,
-            day=day.day,
-            kind=SegmentKind.FULL,
-            key=None
-            if content is None
-            else segment_key(day.resource_type, day.day, self._randomness.hex(UNIQUE_DIGITS)),
-            inline=inline,
-            records=day.records,
-            plain_bytes=len(day.text),
-            stored_bytes=len(inline or content or b""),
-            accounts=pack_accounts(day.accounts),
-            checksum=segments.checksum(inline or content or b""),
-        )
-        return _Draft(segment=segment, content=content)
+    def _new_key(self, day: PackedDay) -> str:
+        return segment_key(day.resource_type, day.day, self._randomness.hex(UNIQUE_DIGITS))
+
+
+def _segment(day: PackedDay, key: str | None) -> NewSegment:
+    return NewSegment(
+        resource_type=day.resource_type,
+        day=day.day,
+        kind=SegmentKind.FULL,
+        key=key,
+        inline=day.content if key is None else None,
+        records=day.records,
+        plain_bytes=day.plain_bytes,
+        stored_bytes=len(day.content),
+        accounts=day.accounts,
+        checksum=day.checksum,
+    )
 
 
 def _inline(day: DayLines) -> bytes | None:

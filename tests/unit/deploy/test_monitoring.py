@@ -92,7 +92,7 @@ def test_prometheus_takes_the_rules_and_tells_what_it_should(tmp_path: Path) -> 
     for file in (RULES, CASES):
         shutil.copy(file, tmp_path)
     with Service.open(Settings.read(_env_file=None, data_dir=tmp_path / "new")) as service:
-        text = bytes(service.metrics.answer().body).decode()
+        text = bytes(service.insight.metrics.answer().body).decode()
     for command in (("check", "metrics"), ("check", "rules", RULES.name), ("test", "rules", CASES.name)):
         done = subprocess.run(
             [promtool, *command], cwd=tmp_path, input=text, capture_output=True, text=True, check=False

@@ -1,0 +1,92 @@
+"""Reading of a file's chunks ahead of their commits, in the order of the file."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Final
+
+from dayfile.intake.authorization import Refused
+from dayfile.intake.chunk_reading import ReadChunk
+from dayfile.intake.pipeline import Chunk, Intake
+from dayfile.intake.reading_pool import Reading, ReadingPool
+from dayfile.model.account import AccountSid
+from dayfile.model.receipt import Receipt
+
+# Records have over 150 bytes each: only rubbish has as many lines in a chunk, or in as many chunks as processes read.
+_MOST_LINES_AT_ONCE: Final = 200_000
+_MOST_LINES: Final = 1_000_000
+_MOST_VERDICTS = 10_000  # that go with every chunk; lines of further unknown accounts are read by the parent
+
+_Waiting = tuple[Chunk, Receipt | None]
+
+
+class ChunkReadings:
+    """The chunks of one file that are read by a pool, or wait for it."""
+
+    def __init__(self, intake: Intake, pool: ReadingPool) -> None:
+        self._intake = intake
+        self._pool = pool
+        self._readings: dict[str, Reading] = {}  # by the digests of their chunks
+        self._refused: dict[AccountSid, Refused] = {}  # as the last chunks had them
+
+    def ahead(self, chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, Receipt | None]]:
+        """Yield chunks with the receipts of those that were taken in before; the others are read meanwhile.
+
+        If `chunks` raises, that is raised once all chunks before have been yielded. Raises DatabaseUnavailable.
+        """
+        waiting: deque[_Waiting] = deque()
+        try:
+            for chunk in chunks:
+                known = self._intake.find_chunk(chunk.digest)
+                if known is None and self._is_for_pool(chunk):
+                    self._begin(chunk)
+                waiting.append((chunk, known))
+                while self._is_time_for(waiting):
+                    yield waiting.popleft()
+        except Exception:
+            yield from waiting  # a file that is cut off is taken in up to there
+            raise
+        yield from waiting
+
+    def take(self, chunk: Chunk) -> ReadChunk | None:
+        """Return what the pool has read of a chunk; None if it is to be read here. Raises DatabaseUnavailable."""
+        reading = self._readings.pop(chunk.digest, None)
+        read = None if reading is None else self._pool.finish(reading)
+        if read is None:
+            return None
+        verdicts = self._intake.verdicts(read)
+        if verdicts == read.refused:
+            return read
+        for account in read.refused.keys() - verdicts.keys():
+            self._refused.pop(account, None)
+        for account, verdict in verdicts.items():
+            if len(self._refused) < _MOST_VERDICTS:
+                self._refused[account] = verdict
+        return None
+
+    def _is_for_pool(self, chunk: Chunk) -> bool:
+        # The first chunk tells of which type the lines are. Of a short file there is no other.
+        return self._pool.processes > 0 and not chunk.is_first and _count(chunk) <= _MOST_LINES_AT_ONCE
+
+    def _begin(self, chunk: Chunk) -> None:
+        unread = self._intake.unread(chunk, refused=dict(self._refused))
+        self._readings[chunk.digest] = self._pool.begin(unread)
+
+    def _is_time_for(self, waiting: deque[_Waiting]) -> bool:
+        """Return True if the first chunk is not to wait until more of them are there."""
+        if not waiting:
+            return False
+        if len(waiting) > self._pool.processes + 1 or sum(_count(chunk) for chunk, _ in waiting) > _MOST_LINES:
+            return True
+        chunk, known = waiting[0]
+        if known is not None or self._pool.processes == 0:
+            return True
+        self._pool.attend()
+        reading = self._readings.get(chunk.digest)
+        # The processes start with the second chunk, so that they do while the first is read here.
+        return len(waiting) > 1 if reading is None else reading.is_done
+
+
+def _count(chunk: Chunk) -> int:
+    return sum(len(lines.texts) for lines in chunk.lines)

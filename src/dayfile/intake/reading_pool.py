@@ -1,0 +1,210 @@
+"""Processes that read the chunks of a file beside the one that commits them: reading is most of the work.
+
+Each has a pipe of its own, and one chunk at a time. The parent waits for the pipes and for the ends of the processes
+together, so one that is killed is noticed whatever it was doing: its chunk is read by another one, or by the parent.
+Nothing is lost or doubled by that, since a process only reads; what it has read counts once the parent commits it.
+
+They are spawned. A fork would copy locks that threads of the parent hold; children of a fork server would not be the
+parent's own, and it could not see by which signal they ended.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Final, Self
+
+import structlog
+
+from dayfile.intake.chunk_reading import ReadChunk, UnreadChunk, read_chunk
+
+log = structlog.get_logger()
+
+_SPAWN: Final = multiprocessing.get_context("spawn")
+_READY: Final = "ready"  # what a process says first
+_MOST_TRIES = 2  # of a chunk whose process ended: it may be the reason
+
+
+@dataclass(slots=True, eq=False)
+class Reading:
+    """One chunk that processes read."""
+
+    chunk: UnreadChunk | None  # None once it is done
+    result: ReadChunk | None = None  # None if it has to be read by the parent
+    tries: int = 0
+
+    @property
+    def is_done(self) -> bool:
+        """True if there is a result, or will be none."""
+        return self.chunk is None
+
+    def end(self, result: ReadChunk | None) -> None:
+        """Set the result, and forget the lines."""
+        self.chunk, self.result = None, result
+
+
+class ReadingPool:
+    """A pool of processes, which start when the first chunk is given to them, and end with the block of the pool."""
+
+    def __init__(self, processes: int, *, serve: Callable[[Connection], None] | None = None) -> None:
+        """Let each process run `serve` on its end of a pipe."""
+        self.processes = processes
+        self._serve = serve or serve_reading
+        self._members: list[_Member] = []
+        self._is_started = False
+        self._waiting: deque[Reading] = deque()  # those that no process has yet
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for member in self._members:
+            member.end()
+        self._members = []
+
+    def begin(self, chunk: UnreadChunk) -> Reading:
+        """Have a chunk read, in its turn; `finish` takes the result."""
+        if not self._is_started:
+            self._start()
+        reading = Reading(chunk)
+        self._waiting.append(reading)
+        self.attend()
+        return reading
+
+    def finish(self, reading: Reading) -> ReadChunk | None:
+        """Wait until a chunk is read; return None if the parent has to read it, and see its errors."""
+        self.attend()
+        while not reading.is_done:
+            self._hear(timeout=None)
+            self._hand_out()
+        return reading.result
+
+    def attend(self) -> None:
+        """Take what the processes have read by now, and give them more, without waiting for them."""
+        self._hear(timeout=0)
+        self._hand_out()
+
+    def _start(self) -> None:
+        self._is_started = True
+        try:
+            with _without_interrupts():
+                for _ in range(self.processes):
+                    self._members.append(_Member(self._serve))
+        except OSError as error:  # no memory, or no more processes for this user: so many do, or none
+            log.warning("intake.reader_not_started", running=len(self._members), error=str(error))
+
+    def _hear(self, *, timeout: float | None) -> None:
+        """Take an answer of each process that has one, or has ended."""
+        sources = [source for member in self._members for source in member.sources]
+        ready = wait(sources, timeout) if sources else []
+        for member in [member for member in self._members if not set(member.sources).isdisjoint(ready)]:
+            try:
+                member.hear()
+            except (EOFError, OSError):
+                self._lose(member)
+
+    def _hand_out(self) -> None:
+        while self._waiting and (idle := next((member for member in self._members if member.is_idle), None)):
+            try:
+                idle.give(self._waiting.popleft())
+            except OSError:
+                self._lose(idle)
+        if not self._members:
+            for reading in self._waiting:
+                reading.end(None)
+            self._waiting.clear()
+
+    def _lose(self, member: _Member) -> None:
+        """Do without a process that has ended; another one takes its chunk first of all."""
+        self._members.remove(member)
+        exit_code = member.end()
+        log.warning("intake.reader_ended", exit_code=exit_code, left=len(self._members))
+        reading = member.reading
+        if reading is None:
+            return
+        if reading.tries < _MOST_TRIES:
+            self._waiting.appendleft(reading)
+        else:
+            reading.end(None)
+
+
+class _Member:
+    """One process, and the parent's end of its pipe."""
+
+    def __init__(self, serve: Callable[[Connection], None]) -> None:
+        """Start the process; raises OSError."""
+        self.is_idle = False  # it has to say that it is ready
+        self.reading: Reading | None = None
+        self._connection, theirs = _SPAWN.Pipe()
+        self._process: BaseProcess = _SPAWN.Process(target=serve, args=(theirs,), name="reader", daemon=True)
+        try:
+            self._process.start()
+        except BaseException:
+            self._connection.close()
+            raise
+        finally:
+            theirs.close()  # the process has the only one, so its end ends the pipe
+
+    @property
+    def sources(self) -> tuple[Connection, int]:
+        """What becomes ready when there is an answer, or the process has ended."""
+        return self._connection, self._process.sentinel
+
+    def give(self, reading: Reading) -> None:
+        """Send a chunk to the process, which is idle and takes it at once; raises OSError if it has ended."""
+        self.is_idle, self.reading = False, reading
+        reading.tries += 1
+        self._connection.send(reading.chunk)
+
+    def hear(self) -> None:
+        """Take an answer; raises EOFError or OSError if the process has ended without one."""
+        if not self._connection.poll():
+            raise EOFError
+        answer = self._connection.recv()
+        if self.reading is not None:
+            self.reading.end(answer)
+        self.is_idle, self.reading = True, None
+
+    def end(self) -> int | None:
+        """End the process, if it has not ended; return its exit code, a signal's number as a negative one."""
+        self._connection.close()
+        self._process.kill()
+        self._process.join()
+        exit_code = self._process.exitcode
+        self._process.close()
+        return exit_code
+
+
+def serve_reading(connection: Connection) -> None:
+    """Read chunks that come through a pipe, one after the other, until its other end is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to the parent as well, which ends this one
+    with suppress(EOFError, OSError):  # the parent is gone, however it ended
+        connection.send(_READY)
+        while True:
+            chunk = connection.recv()
+            answer = _answer(chunk)
+            del chunk
+            connection.send(answer)
+
+
+def _answer(chunk: UnreadChunk) -> ReadChunk | None:
+    """Return what is read; None for whatever fails, which fails again where its error is told."""
+    with suppress(Exception):
+        return read_chunk(chunk)
+    return None
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Hold back Ctrl-C in this thread, and in processes that it starts, until they ignore it."""
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
