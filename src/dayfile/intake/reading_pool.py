@@ -15,7 +15,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Final, Self
@@ -31,13 +31,13 @@ _READY: Final = "ready"  # what a process says first
 _MOST_TRIES = 2  # of a chunk whose process ended: it may be the reason
 
 
-@dataclass(slots=True, eq=False)
 class Reading:
     """One chunk that processes read."""
 
-    chunk: UnreadChunk | None  # None once it is done
-    result: ReadChunk | None = None  # None if it has to be read by the parent
-    tries: int = 0
+    def __init__(self, chunk: UnreadChunk) -> None:
+        self.chunk: UnreadChunk | None = chunk  # None once it is done
+        self.result: ReadChunk | None = None  # None if it has to be read by the parent
+        self.tries = 0
 
     @property
     def is_done(self) -> bool:
@@ -153,7 +153,7 @@ class _Member:
 
     @property
     def sources(self) -> tuple[Connection, int]:
-        """What becomes ready when there is an answer, or the process has ended."""
+        """The sources that become ready when there is an answer, or the process has ended."""
         return self._connection, self._process.sentinel
 
     def give(self, reading: Reading) -> None:
@@ -203,6 +203,7 @@ def _answer(chunk: UnreadChunk) -> ReadChunk | None:
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
     """Hold back Ctrl-C in this thread, and in processes that it starts, until they ignore it."""
+    resource_tracker.ensure_running()  # it comes with the first process, and its start would let Ctrl-C through again
     former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

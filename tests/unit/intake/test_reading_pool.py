@@ -1,0 +1,227 @@
+"""Files read by several processes: the same records and refusals, whatever happens to the processes."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dayfile.errors import InvalidBody, StorageUnavailable
+from dayfile.intake.file import FileIntake, no_processes
+from dayfile.intake.pipeline import Intake
+from dayfile.intake.reading_pool import ReadingPool
+from dayfile.model.account import Account
+from dayfile.model.resource import MESSAGES
+from tests.support import reading_faults
+from tests.support.intake import Place
+from tests.support.records import Sent, body_of
+from tests.support.state import a_sid, an_account
+from tests.support.steps import SteppingStorage, Steps
+
+CHUNK = 4000  # twenty lines or so
+
+
+def _a_pool(processes: int = 2, serve: Callable[[Connection], None] | None = None) -> Callable[[], ReadingPool]:
+    return partial(ReadingPool, processes, serve=serve)
+
+
+def _mixed_lines(accounts: list[str], *, count: int, seed: int) -> list[bytes]:
+    """Records of several days, accounts and versions, and among them lines of every kind that is refused or skipped."""
+    rng = random.Random(seed)  # noqa: TID251 - seeded
+    lines = []
+    for _ in range(count):
+        at = f"2026-11-0{rng.choice('1112')}T{rng.randrange(24):02}:00:00Z"
+        one = Sent(account=rng.choice(accounts), name=f"{rng.randrange(count)}", created=at, updated=at, body="ü\\n")
+        line = one.line()
+        kinds: list[bytes] = [
+            line,
+            line.replace(b'"sid"', b'"sid": "x", "sid"'),
+            line.replace(b'"body"', b'"further": [1, {}], "body"'),
+            b" " + line + b"\r",
+            b"",
+            b"broken",
+            b'{"sid": 1}',
+        ]
+        lines.append(rng.choices(kinds, weights=[20, 1, 3, 2, 1, 1, 1])[0])
+    return lines
+
+
+def _outcome(folder: Path, body: bytes, new_pool: Callable[[], ReadingPool]) -> dict[str, Any]:
+    """Everything that a new instance has after a file, and what it answers."""
+    folder.mkdir()
+    place = Place(folder)
+    an_account(place.database, "acme")
+    an_account(place.database, "globex")
+    with place.process() as intake:
+        files = FileIntake(intake, chunk_bytes=CHUNK, new_pool=new_pool)
+        receipt = files.run(io.BytesIO(body), MESSAGES, source="dump")
+        again = files.run(io.BytesIO(body), MESSAGES, source="dump")
+    with place.database.snapshot() as tx:
+        kept = [(one.source, one.refusal) for one in tx.rejections.listed(limit=10_000)]
+    outcome = {"receipt": receipt, "again": again.repeated, "waiting": place.waiting(), "kept": kept}
+    assert place.pending() == 0
+    place.database.close()
+    return outcome
+
+
+@pytest.fixture
+def body(tmp_path: Path) -> bytes:
+    """A file of some chunks."""
+    sids = [a_sid("AC", name) for name in ("acme", "globex", "unknown")]
+    return b"\n".join(_mixed_lines(sids, count=200, seed=7))
+
+
+@pytest.mark.parametrize("form", ["rows", "array"])
+def test_a_file_has_the_same_outcome_whichever_process_reads_it(tmp_path: Path, form: str) -> None:
+    """More cores make a file faster to take in, and change no record, no refusal, no digest and no order."""
+    sids = [a_sid("AC", name) for name in ("acme", "globex", "unknown")]
+    lines = _mixed_lines(sids, count=400, seed=len(form))
+    bodies = {
+        "rows": b"\n".join(lines),
+        "array": b"[" + b",\n".join(line.replace(b", ", b",\n") for line in lines if line.startswith(b"{")) + b"]",
+    }
+    one = _outcome(tmp_path / "one", bodies[form], no_processes)
+    many = _outcome(tmp_path / "many", bodies[form], _a_pool())
+    assert many == one
+    assert one["receipt"].chunks > 10
+    assert one["again"] == one["receipt"].chunks
+    assert one["receipt"].rejected > 20
+
+
+@pytest.mark.parametrize("serve", reading_faults.FAULTS)
+def test_a_chunk_is_read_though_its_process_ends_at_any_step(
+    tmp_path: Path, body: bytes, serve: Callable[[Connection], None]
+) -> None:
+    """A machine that runs out of memory ends some process, and it may be one of these."""
+    one = _outcome(tmp_path / "one", body, no_processes)
+    many = _outcome(tmp_path / "many", body, _a_pool(1, serve))
+    assert many == one
+
+
+def test_what_one_process_had_is_read_by_another(tmp_path: Path, body: bytes) -> None:
+    """One that is killed costs its share of the time, not all of it."""
+    fallen: list[int] = []
+
+    def kill_one(_: int) -> None:
+        for child in multiprocessing.active_children()[: 1 - len(fallen)]:
+            fallen.append(child.pid or 0)
+            child.kill()
+
+    place = Place(tmp_path)
+    an_account(place.database, "acme")
+    an_account(place.database, "globex")
+    with place.process() as intake:
+        files = FileIntake(intake, chunk_bytes=CHUNK, new_pool=_a_pool())
+        receipt = files.run(io.BytesIO(body), MESSAGES, source="dump", on_records=kill_one)
+    assert len(fallen) == 1
+    assert receipt.accepted == sum(map(len, place.waiting().values()))
+    assert receipt.accepted + receipt.rejected == sum(1 for line in body.split(b"\n") if line.strip())
+    place.database.close()
+
+
+def test_a_short_file_starts_no_process(place: Place, intake: Intake, acme: Account) -> None:
+    """Most files are short, and a process takes longer to start than they to be read."""
+    sent = Sent(account=acme.sid, name="x", created="2026-11-01T10:00:00Z", updated="2026-11-01T10:00:00Z")
+    files = FileIntake(intake, new_pool=_a_pool(2, reading_faults.must_not_start))
+    assert files.run(io.BytesIO(body_of([sent] * 100)), MESSAGES, source="dump").accepted == 100
+    assert multiprocessing.active_children() == []
+
+
+def test_a_file_that_is_cut_off_is_taken_in_up_to_its_last_whole_chunk(
+    place: Place, intake: Intake, acme: Account
+) -> None:
+    """The operator is told, and the whole file can follow: what is in already is recognised."""
+    at = "2026-11-01T10:00:00Z"
+    sent = [Sent(account=acme.sid, name=f"{n}", created=at, updated=at, body="x" * 9000) for n in range(200)]
+    packed = gzip.compress(body_of(sent))
+    files = FileIntake(intake, chunk_bytes=200_000, new_pool=_a_pool(1))
+    with pytest.raises(InvalidBody, match="cut off"):
+        files.run(io.BytesIO(packed[:-9]), MESSAGES, source="dump")
+    assert multiprocessing.active_children() == []
+    receipt = files.run(io.BytesIO(packed), MESSAGES, source="dump")
+    assert receipt.accepted == 200
+    assert receipt.repeated > 3
+    assert [json.loads(line)["sid"] for line in place.waiting()["2026-11-01"]] == [one.sid for one in sent]
+
+
+def test_an_account_that_comes_to_be_meanwhile_is_let_in(place: Place, intake: Intake, acme: Account) -> None:
+    """A chunk is read with the verdicts of its time, and judged again when it is committed."""
+    at, late = "2026-11-01T10:00:00Z", a_sid("AC", "late")
+    sent = [Sent(account=late if n % 5 else acme.sid, name=f"{n}", created=at, updated=at) for n in range(200)]
+
+    def create(taken: int) -> None:
+        if 60 < taken <= 80:
+            an_account(place.database, "late")
+
+    files = FileIntake(intake, chunk_bytes=CHUNK, new_pool=_a_pool(1))
+    receipt = files.run(io.BytesIO(body_of(sent)), MESSAGES, source="dump", on_records=create)
+    last_refused = max(number for _, number, _ in place.rejected())
+    assert receipt.accepted + receipt.rejected == 200
+    assert last_refused < 160
+    assert receipt.rejected == sum(1 for n in range(last_refused) if n % 5)
+
+
+def test_a_chunk_that_cannot_be_written_leaves_nothing_behind(place: Place, acme: Account) -> None:
+    """Its objects are given up for the sweep, and the same command goes on there."""
+    at = "2026-11-01T10:00:00Z"
+    large = "".join(a_sid("", f"{n}") for n in range(4000))
+    sent = [Sent(account=acme.sid, name=f"{n}", created=at, updated=at, body=large) for n in range(6)]
+    storage = SteppingStorage(place.storage, Steps(at=8, recovers=True))
+    with place.process(storage=storage) as intake:
+        files = FileIntake(intake, chunk_bytes=CHUNK, new_pool=_a_pool(1))
+        with pytest.raises(StorageUnavailable):
+            files.run(io.BytesIO(body_of(sent)), MESSAGES, source="dump")
+        assert place.pending() == 0
+        assert files.run(io.BytesIO(body_of(sent)), MESSAGES, source="dump").accepted == 6
+    assert [json.loads(line)["sid"] for line in place.waiting()["2026-11-01"]] == [one.sid for one in sent]
+    assert place.pending() == 0
+
+
+def _children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+
+
+@pytest.fixture
+def reading(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+    """A command whose processes have read a part, and wait for more; with their ids."""
+    program = [sys.executable, "-m", "tests.support.reading_command", str(tmp_path)]
+    pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    root = Path(__file__).parents[3]
+    with subprocess.Popen(program, cwd=root, text=True, start_new_session=True, **pipes) as process:
+        assert process.stdout is not None
+        children = [int(word) for word in process.stdout.readline().split()]
+        assert len(children) == 2, process.communicate()
+        try:
+            yield process, children
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_processes_end_with_the_command(reading: tuple[subprocess.Popen[str], list[int]], number: int) -> None:
+    """Whoever stops a command has stopped all of it: what is left over would hold memory, and the terminal."""
+    process, children = reading
+    watches = [os.pidfd_open(child) for child in children]
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)  # as the terminal sends Ctrl-C: to all
+    else:
+        process.send_signal(number)
+    _, told = process.communicate(timeout=60)
+    for watch in watches:
+        multiprocessing.connection.wait([watch])
+        os.close(watch)
+    assert process.returncode in {-number, 128 + number, 1}
+    assert told.count("Traceback") == (number == signal.SIGINT), "of the command itself, and of none of its processes"
