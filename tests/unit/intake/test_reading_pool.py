@@ -40,7 +40,7 @@ def _a_pool(processes: int = 2, serve: Callable[[Connection], None] | None = Non
 
 def _mixed_lines(accounts: list[str], *, count: int, seed: int) -> list[bytes]:
     """Records of several days, accounts and versions, and among them lines of every kind that is refused or skipped."""
-    rng = random.Random(seed)  # noqa: TID251 - seeded
+    rng = random.Random(seed)
     lines = []
     for _ in range(count):
         at = f"2026-11-0{rng.choice('1112')}T{rng.randrange(24):02}:00:00Z"
