@@ -7,15 +7,19 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
+from dayfile.counters import Counters
 from dayfile.errors import DatabaseUnavailable
 from dayfile.work.loop import Loop, run_all
 from tests.support.clock import FakeClock
+from tests.support.scraped import Scraped
 
 
-@pytest.mark.parametrize("error", [ValueError("a bug"), DatabaseUnavailable("away")])
-def test_a_step_that_fails_is_logged_and_rests_while_the_others_go_on(error: Exception) -> None:
+@pytest.mark.parametrize(
+    ("error", "cause"), [(ValueError("a bug"), "other"), (DatabaseUnavailable("away"), "database")]
+)
+def test_a_step_that_fails_is_logged_and_rests_while_the_others_go_on(error: Exception, cause: str) -> None:
     """One broken step of a worker kept all others from their work, for as long as it was broken."""
-    clock, ran = FakeClock(), []
+    clock, counters, ran = FakeClock(), Counters(), []
 
     def fail() -> bool:
         ran.append("failing")
@@ -25,7 +29,7 @@ def test_a_step_that_fails_is_logged_and_rests_while_the_others_go_on(error: Exc
         ran.append("working")
         return True
 
-    loop = Loop("days", {"failing": fail, "working": work}, clock=clock)
+    loop = Loop("days", {"failing": fail, "working": work}, clock=clock, counters=counters)
     with capture_logs() as log:
         assert loop.tick()
         assert loop.tick()
@@ -33,6 +37,9 @@ def test_a_step_that_fails_is_logged_and_rests_while_the_others_go_on(error: Exc
         assert loop.tick()
     assert ran == ["failing", "working", "working", "failing", "working"]
     assert [line["step"] for line in log] == ["failing", "failing"]
+    scraped = Scraped(counters.collect())
+    assert scraped.value("errors_total", cause=cause) == 2
+    assert scraped.value("worker_steps_total", step="working") == 3
 
 
 def test_all_steps_run_before_the_first_failure_is_raised() -> None:
