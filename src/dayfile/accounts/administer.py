@@ -103,7 +103,8 @@ class Administration:
         token that it `replaces`, raises Conflict if that was replaced before: a form that is sent twice rotates once.
         """
         token, now = self._tokens.new(), self._clock.now()
-        with self._database.transaction() as tx:
+
+        def rotate(tx: Transaction) -> None:
             if replaces is not None:
                 tx.accounts.known([sid], lock=True)
                 if _token_mark(tx, sid) != replaces:
@@ -111,6 +112,8 @@ class Administration:
             until = now + keep_old_for if keep_old_for else None
             tx.accounts.set_token(sid, self._tokens.stored(sid, token), former_until=until)
             tx.audit.add(actor=self._actor, action="account.rotated", subject=sid, now=now)
+
+        self._database.run(rotate)
         return token
 
     def webhook_secrets(self, sid: AccountSid) -> tuple[bytes, ...]:
@@ -123,11 +126,14 @@ class Administration:
 
         Raises NotFound.
         """
-        with self._database.transaction() as tx:
+
+        def rotate(tx: Transaction) -> tuple[bytes, ...]:
             now = self._clock.now()
             tx.accounts.rotate_webhook_secret(sid, former_until=now + OVERLAP)
             tx.audit.add(actor=self._actor, action="account.webhook_secret_rotated", subject=sid, now=now)
             return self._webhook_secrets(tx, sid, now=now)
+
+        return self._database.run(rotate)
 
     def end_former_token(self, sid: AccountSid) -> None:
         """Invalidate the former token now: only the current one works. Raises NotFound."""
@@ -148,7 +154,8 @@ class Administration:
 
         Raises NotFound, and Conflict while it has subaccounts that are not closed. Closing twice is fine.
         """
-        with self._database.transaction() as tx:
+
+        def close(tx: Transaction) -> None:
             now = self._clock.now()
             # Locked, so that no subaccount is created meanwhile.
             if sid not in tx.accounts.known([sid], lock=True):
@@ -161,6 +168,8 @@ class Administration:
             tx.accounts.end_former_token(sid)
             tx.keys.revoke_all(sid, now=now)
             tx.audit.add(actor=self._actor, action="account.closed", subject=sid, now=now)
+
+        self._database.run(close)
 
     def create_key(
         self,
@@ -188,11 +197,14 @@ class Administration:
             created_at=self._clock.now(),
             revoked_at=None,
         )
-        with self._database.transaction() as tx:
+
+        def create(tx: Transaction) -> None:
             if account is not None:
                 _check_open(tx.accounts.get(account))
             tx.keys.add(key, secret_hash=self._tokens.hash(key.sid, secret))
             tx.audit.add(actor=self._actor, action="key.created", subject=key.sid, now=key.created_at)
+
+        self._database.run(create)
         return NewKey(key=key, secret=secret)
 
     def revoke_key(self, sid: str, *, account: AccountSid | None = None) -> None:
@@ -200,22 +212,27 @@ class Administration:
 
         Revoking twice is fine: the second time changes nothing.
         """
-        with self._database.transaction() as tx:
+
+        def revoke(tx: Transaction) -> None:
             now = self._clock.now()
             if tx.keys.revoke(sid, account=account, now=now):
                 tx.audit.add(actor=self._actor, action="key.revoked", subject=sid, now=now)
+
+        self._database.run(revoke)
 
     def _webhook_secrets(self, tx: Transaction, sid: AccountSid, *, now: datetime) -> tuple[bytes, ...]:
         return webhook_secrets(self._key, account=sid, generation=tx.accounts.webhook_secret(sid), now=now)
 
     def _set_state(self, sid: AccountSid, state: AccountState, *, action: str) -> None:
-        with self._database.transaction() as tx:
+        def set_state(tx: Transaction) -> None:
             known = tx.accounts.known([sid], lock=True).get(sid)
             if known is None:
                 raise NotFound(f"there is no account {sid}")
             _check_open(known.account)
             tx.accounts.set_state(sid, state)
             tx.audit.add(actor=self._actor, action=action, subject=sid, now=self._clock.now())
+
+        self._database.run(set_state)
 
 
 def _token_mark(tx: Transaction, sid: AccountSid) -> str:

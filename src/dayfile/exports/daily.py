@@ -83,28 +83,34 @@ class DailyExports:
             return False
 
     def _advance(self, run: DailyRun) -> bool:
-        with self._database.transaction() as tx:
-            locked = tx.daily_runs.lock(run)
-            if locked is None:
-                return False
-            now = self._clock.now()
-            configurations = tx.configurations.covering(
-                locked.resource_type, locked.day, after=locked.cursor, limit=self._accounts_per_commit
-            )
-            sealed = self._current(tx, locked, configurations)
-            blocked = _blocked(tx, locked, configurations, sealed)
-            tx.daily_runs.withhold(locked, blocked)
-            published = [one for one in configurations if one.account not in blocked]
-            self._publish(tx, locked, published, sealed, now=now)
-            if configurations:
-                tx.daily_runs.advance(locked, cursor=configurations[-1].account, published=len(published))
-            if is_last := len(configurations) < self._accounts_per_commit:
-                tx.daily_runs.finish(locked, now=now)
+        advanced = self._database.run(lambda tx: self._advanced(tx, run))
+        if advanced is None:
+            return False
         self._outbox.wake()
+        files, is_last = advanced
         if is_last:
-            files = locked.published + len(published)
             log.info("daily_run.finished", resource_type=run.resource_type.name, day=str(run.day), files=files)
         return True
+
+    def _advanced(self, tx: Transaction, run: DailyRun) -> tuple[int, bool] | None:
+        """Publish the next files of a run; return how many it has now, and whether it is finished; None if it was."""
+        locked = tx.daily_runs.lock(run)
+        if locked is None:
+            return None
+        now = self._clock.now()
+        configurations = tx.configurations.covering(
+            locked.resource_type, locked.day, after=locked.cursor, limit=self._accounts_per_commit
+        )
+        sealed = self._current(tx, locked, configurations)
+        blocked = _blocked(tx, locked, configurations, sealed)
+        tx.daily_runs.withhold(locked, blocked)
+        published = [one for one in configurations if one.account not in blocked]
+        self._publish(tx, locked, published, sealed, now=now)
+        if configurations:
+            tx.daily_runs.advance(locked, cursor=configurations[-1].account, published=len(published))
+        if is_last := len(configurations) < self._accounts_per_commit:
+            tx.daily_runs.finish(locked, now=now)
+        return locked.published + len(published), is_last
 
     def _publish_withheld(self) -> bool:
         """Publish some of the withheld files, of accounts whose damage is settled by now."""
