@@ -19,6 +19,7 @@ from tests.support.cut_day import CUT_BYTES, DAY, sealed_twice, sweep_all
 from tests.support.dask_cluster import DaskProcesses, await_stop, dask_processes
 from tests.support.records import Sent
 from tests.support.state import an_account
+from tests.support.swift import Bucket
 from tests.support.world import Elsewhere, World
 
 
@@ -94,10 +95,12 @@ def _current_key(world: World, account: AccountSid) -> str:
 
 
 @pytest.fixture
-def fragile(tmp_path: Path) -> Iterator[tuple[DaskProcesses, World]]:
+def fragile(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[DaskProcesses, World]]:
     """A cluster without workers that the test may harm, and an instance with a record that waits."""
     (tmp_path / "dask").mkdir()
-    with dask_processes(tmp_path / "dask") as cluster:
+    # So long it takes to find out that a worker is frozen; a busy machine must not take others for it.
+    worker_ttl = "8s" if "a_lost_worker" in request.node.name else "60s"
+    with dask_processes(tmp_path / "dask", worker_ttl=worker_ttl) as cluster:
         world = _world(tmp_path / "instance", cluster, process=1)
         _account_with_a_record(world)
         yield cluster, world
@@ -177,6 +180,28 @@ def test_a_worker_with_another_storage_seals_nothing(fragile: tuple[DaskProcesse
     cluster.start_worker()
     world.seal(DAY)
     _is_whole(world)
+
+
+@pytest.mark.slow
+def test_machines_that_have_nothing_in_common_but_a_bucket_seal_a_day(
+    tmp_path: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key of the store comes from the environment of each; no path of one is known to another."""
+    environment = {**bucket.environment(), "DAYFILE_STORAGE_URL": bucket.url}
+    for name, value in bucket.environment().items():
+        monkeypatch.setenv(name, value)
+    for name in ("dask", "instance", "local"):
+        (tmp_path / name).mkdir()
+    local = World(tmp_path / "local")
+    expected = sealed_twice(local)
+    local.close()
+    with dask_processes(tmp_path / "dask", **environment) as cluster:
+        cluster.start_worker()
+        elsewhere = Elsewhere(url=cluster.url, cut_bytes=CUT_BYTES)
+        world = World(tmp_path / "instance", storage=bucket.url, elsewhere=elsewhere)
+        assert sealed_twice(world) == expected
+        assert world.findings() == []
+        world.close()
 
 
 def test_a_cluster_with_certificates_works_for_those_who_have_one(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-_TTL = {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "3s"}
 _TRAP = Path(__file__).with_name("dask_trap.py")
 
 
@@ -46,7 +45,8 @@ class DaskProcesses:
         """Start a worker of one thread; returns when it is registered. With a trap, a signal ends its second put."""
         more = {} if storage is None else {"DAYFILE_STORAGE_URL": f"file://{storage}"}
         listens = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", f"{self.protocol}://127.0.0.1"]
-        preload = ["--preload", str(_TRAP)] if trap else []
+        # Else it would load Dayfile with its first task and, on a busy machine, be silent for seconds.
+        preload = ["--preload", "dayfile.piece_worker", *(["--preload", str(_TRAP)] if trap else [])]
         worker, _ = self._started(
             "worker", self.address, *listens, *preload, until="Registered to:", TRAP_SIGNAL=trap, **more
         )
@@ -70,7 +70,7 @@ class DaskProcesses:
 
     def _started(self, role: str, *arguments: str, until: str, **more: str) -> tuple[subprocess.Popen[str], str]:
         """Start a process and read what it logs until a line has this text; the process and the line."""
-        environment = {**os.environ, **_TTL, **self.environment, **more}
+        environment = {**os.environ, **self.environment, **more}
         process = subprocess.Popen(
             [sys.executable, "-m", "distributed.cli.dask_" + role, *arguments],
             stderr=subprocess.PIPE,
@@ -92,10 +92,13 @@ class DaskProcesses:
 
 
 @contextmanager
-def dask_processes(folder: Path, *, protocol: str = "tcp", **environment: str) -> Iterator[DaskProcesses]:
+def dask_processes(
+    folder: Path, *, protocol: str = "tcp", worker_ttl: str = "60s", **environment: str
+) -> Iterator[DaskProcesses]:
     """Provide a scheduler without workers, whose workers have the objects in the folder `objects`."""
     (folder / "objects").mkdir()
     own = {"DAYFILE_STORAGE_URL": f"file://{folder / 'objects'}", "DAYFILE_DATA_DIR": str(folder / "worker")}
+    own["DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL"] = worker_ttl
     processes = DaskProcesses(folder=folder, environment={**own, **environment}, protocol=protocol)
     try:
         processes.start_scheduler()

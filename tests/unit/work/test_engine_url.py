@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from dayfile.errors import Unusable
 from dayfile.settings import Settings
+from dayfile.work.engine import open_cluster
 from dayfile.work.engine_url import EngineUrl
+from tests.support.clock import FakeClock
 
 
 @pytest.mark.parametrize(
@@ -60,3 +64,12 @@ def test_the_setting_is_refused_by_name() -> None:
     with pytest.raises(Unusable, match="DAYFILE_ENGINE: must be dask\\+tls"):
         Settings.read(_env_file=None, engine="dask://10.0.0.7:8786")
     assert Settings.read(_env_file=None).engine_url.address is None
+
+
+def test_an_installation_without_the_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most have one machine, and none of Dask's packages."""
+    monkeypatch.setitem(sys.modules, "dayfile.work.dask_cluster", None)
+    url = EngineUrl.parse("dask://127.0.0.1:8786")
+    with pytest.raises(Unusable, match=r"run `pip install 'dayfile\[dask\]'`"):
+        open_cluster(url, None, execute=lambda *_: b"", clock=FakeClock())
+    assert open_cluster(EngineUrl.parse("local"), None, execute=lambda *_: b"", clock=FakeClock()) is None
