@@ -370,3 +370,12 @@ def test_a_time_of_another_form_among_others_is_read_as_by_itself(usual: str, od
     ]
     one = RecordReader(MESSAGES, now=NOW)
     assert _outcomes(BlockReader(MESSAGES, now=NOW), lines) == [_outcome(one, line) for line in lines]
+
+
+def test_a_refusal_keeps_nothing_but_its_words() -> None:
+    """What an error was raised through is kept with it: of many refused lines, several times their own bytes."""
+    lines = [b'{"sid": 1}', b"broken", b"\xff", b'{"sid": "CA%s"}' % (b"0" * 32)] * 20
+    [part] = BlockReader(MESSAGES, now=NOW).read(lines)
+    assert len(part.refused) == len(lines)
+    kept = {(error.__traceback__, error.__cause__, error.__context__) for _, error in part.refused}
+    assert kept == {(None, None, None)}

@@ -123,6 +123,8 @@ class BlockReader:
         try:
             record = self._one.parse(line)
         except InvalidRecord as invalid:
+            # Its traceback would keep everything that its reader knew of the line.
+            invalid.__traceback__ = invalid.__cause__ = invalid.__context__ = None
             part.refused.append((part.stop, invalid))
         else:
             part.texts.append(record.line)

@@ -49,18 +49,22 @@ def sid_reader(prefixes: tuple[str, ...]) -> Read:
 
 def of_another_type(invalid: InvalidRecord, members: Mapping[str, Value], own: ResourceType) -> InvalidRecord:
     """Return the refusal of a record's sid, with a hint if the record has the sids of another type."""
-    if all(key.name != invalid.field for key in own.key_fields):
+    if invalid.field not in [key.name for key in own.key_fields]:
         return invalid
     for other in RESOURCE_TYPES:
-        if other is not own and all(_begins(members.get(key.name), key.prefixes) for key in other.key_fields):
+        if other is not own and _has_sids_of(other, members):
             rule, got, value = invalid.reason.partition("; got ")
             hint = f"{_sids_of(other, members)} for {other}: send it as one of them"
             return InvalidRecord(invalid.field, f"{rule}; {hint}{got}{value}", of_type=other.name)
     return invalid
 
 
-def _begins(value: Value, prefixes: tuple[str, ...]) -> bool:
-    return isinstance(value, str) and value.startswith(prefixes)
+def _has_sids_of(resource_type: ResourceType, members: Mapping[str, Value]) -> bool:
+    for key in resource_type.key_fields:  # a generator would take most of the time of a refusal
+        value = members.get(key.name)
+        if not (isinstance(value, str) and value.startswith(key.prefixes)):
+            return False
+    return True
 
 
 def _sids_of(resource_type: ResourceType, members: Mapping[str, Value]) -> str:

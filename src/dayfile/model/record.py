@@ -66,7 +66,10 @@ class RecordReader:
             try:
                 fields[name] = read(name, fields[name])
             except InvalidRecord as invalid:
-                raise of_another_type(invalid, fields, self._resource_type) from invalid
+                told = of_another_type(invalid, fields, self._resource_type)
+                if told is invalid:
+                    raise  # an error that is its own cause is a cycle, which takes long to be found
+                raise told from invalid
         for name, final, read in self._codec.optional:
             value = fields[name]
             if value is not None and type(value) is not final:
