@@ -158,6 +158,10 @@ lock: $(BIN)/python ## Compile requirements/ anew from pyproject.toml, with rele
 build: $(VENV)/.run ## Build the wheel into dist/
 	@$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
 
+.PHONY: release
+release: $(VENV)/.run ## Build wheel and source archive into dist/, look into them, and try the wheel in an empty environment
+	@$(BIN)/python tools/release.py $(ARGS)
+
 .PHONY: clean
 clean: ## Remove what the other targets made: .venv, dist, caches; never data
 	@rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis .import_linter_cache
