@@ -25,6 +25,7 @@ from tests.support.compiled import share_compiled
 from tests.support.databases import DATABASES, a_new_database
 from tests.support.face import Face, Login, served_face
 from tests.support.swift import Bucket, a_bucket
+from tests.support.temporary import use_memory
 
 ROOT = Path(__file__).parents[1]
 
@@ -57,6 +58,7 @@ settings.register_profile("thorough", _ALWAYS, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 share_compiled()
+use_memory()
 
 
 class BeyondThisMachine(AssertionError):

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, create_engine, make_url
 from dayfile.store import schema
 from dayfile.store.database import Database
 from tests.support.postgres_watch import watch
+from tests.support.temporary import ON_DISK
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it complains where XDG_RUNTIME_DIR is not set
@@ -28,7 +29,7 @@ _FAST = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
 
 @functools.cache
 def _server_uri() -> str:
-    folder = Path(tempfile.mkdtemp(prefix="dayfile-postgres-"))
+    folder = Path(tempfile.mkdtemp(prefix="dayfile-postgres-", dir=ON_DISK))
     watch(folder)  # before there is a server: this process may be killed at any moment
     server = get_server(folder, cleanup_mode="delete")
     return str(server.get_uri()).replace("postgresql://", "postgresql+psycopg://")
