@@ -29,10 +29,10 @@ pytestmark = [
     pytest.mark.usefixtures("packed_files"),
 ]
 
-LANES = 4
+LANES = 8
 """The steps are dealt out to so many tests, which can run side by side.
 
-A transaction has three steps, and four is no multiple of three: so every lane dies before commits, within and after
+A transaction has three steps, and eight is no multiple of three: so every lane dies before commits, within and after
 them, and in every chapter. One lane runs every time, all of them with `make test-all`.
 """
 
