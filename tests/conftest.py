@@ -23,6 +23,7 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 from tests.support import world
 from tests.support.compiled import share_compiled
 from tests.support.databases import DATABASES, a_new_database
+from tests.support.deployment import CHOICES, Deployment, Place
 from tests.support.face import Face, Login, served_face
 from tests.support.swift import Bucket, a_bucket
 from tests.support.temporary import use_memory
@@ -79,6 +80,36 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     """The URL of a new database for a whole instance: a test that asks for it runs on each kind."""
     with a_new_database(request.param, tmp_path) as url:
         yield url
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Have the command line choose how what tests of a whole instance is deployed."""
+    told = "deployment of whole instances: local (SQLite, folder), cluster (PostgreSQL, object store) or both"
+    parser.addoption("--deployment", choices=list(CHOICES), default="both", help=told)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that asks for a deployment, or for a place of one, on each that was chosen."""
+    if "deployment" in metafunc.fixturenames:
+        metafunc.parametrize("deployment", CHOICES[metafunc.config.getoption("--deployment")], indirect=True)
+
+
+@pytest.fixture
+def deployment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
+    """A way in which Dayfile is run, in which whole instances find a place: a test that asks for it runs on each."""
+    deployment = Deployment(kind=request.param)
+    if deployment.is_remote:
+        deployment.bucket = request.getfixturevalue("bucket")
+        for name, value in deployment.bucket.environment().items():
+            monkeypatch.setenv(name, value)
+    yield deployment
+    deployment.close()
+
+
+@pytest.fixture
+def place(deployment: Deployment, tmp_path: Path) -> Place:
+    """The place of an instance whose folder is `tmp_path`."""
+    return deployment.place(tmp_path)
 
 
 @pytest.fixture

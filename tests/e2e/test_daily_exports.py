@@ -10,6 +10,7 @@ import pytest
 
 from dayfile.model.account import AccountSid, AccountState
 from dayfile.model.day import Day
+from tests.support.deployment import Place
 from tests.support.records import Sent
 from tests.support.state import a_job_request, a_sid, an_account
 from tests.support.world import World
@@ -21,9 +22,9 @@ ACME = AccountSid(a_sid("AC", "acme"))
 
 
 @pytest.fixture
-def world(tmp_path: Path, database_url: str) -> Iterator[World]:
+def world(tmp_path: Path, place: Place) -> Iterator[World]:
     """An instance that was started at noon of the 23rd, with one account."""
-    world = World(tmp_path, database=database_url)
+    world = World(tmp_path, database=place.database, storage=place.storage)
     an_account(world.database, "acme")
     world.work()
     yield world
@@ -237,14 +238,14 @@ def test_a_job_and_a_long_seal_hold_up_no_daily_export(world: World) -> None:
     assert [after.position(job) for job in waiting] == [before.position(job) for job in waiting] == [1, 2, 3]
 
 
-def test_two_workers_publish_every_file_once(tmp_path: Path, database_url: str) -> None:
+def test_two_workers_publish_every_file_once(tmp_path: Path, place: Place) -> None:
     """However their ticks fall: each account has one file, of its first generation."""
-    first = World(tmp_path, database=database_url)
+    first = World(tmp_path, database=place.database, storage=place.storage)
     accounts = [an_account(first.database, f"account {number}").sid for number in range(7)]
     first.work()
     for account in accounts:
         first.enable(account)
-    second = World(tmp_path, database=database_url, clock=first.clock, process=2)
+    second = World(tmp_path, database=place.database, storage=place.storage, clock=first.clock, process=2)
     first.clock.pass_until(MIDNIGHT + GRACE)
     first.worker.days_tick()
     while first.worker.days_tick() | first.daily.step() | second.daily.step():

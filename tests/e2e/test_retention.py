@@ -19,7 +19,7 @@ from dayfile.store.tables.accounts import session
 from dayfile.store.tables.exports import daily_run, day_file, job, job_day, quota_day
 from dayfile.store.tables.records import receipt, upload
 from dayfile.store.tables.sealing import seal, sealed_day
-from tests.support.databases import a_new_database
+from tests.support.deployment import Place
 from tests.support.records import Sent
 from tests.support.state import a_job_request, a_sid, an_account
 from tests.support.world import World
@@ -32,18 +32,10 @@ MICROSECOND = timedelta(microseconds=1)
 SIGNER = LinkSigner(b"k" * 32)
 
 
-# What the sample of `make test` needs of PostgreSQL is in test_whole_life.py.
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a new database."""
-    with a_new_database(request.param, tmp_path) as url:
-        yield url
-
-
 @pytest.fixture
-def world(tmp_path: Path, database_url: str) -> Iterator[World]:
+def world(tmp_path: Path, place: Place) -> Iterator[World]:
     """An instance with one account and a sealed day."""
-    world = World(tmp_path, database=database_url)
+    world = World(tmp_path, database=place.database, storage=place.storage)
     an_account(world.database, "acme")
     revise(world, "first")
     yield world
@@ -79,7 +71,7 @@ def rows(world: World, table: Table) -> int:
 
 def objects(world: World) -> int:
     """How many sealed files are in the storage, whatever refers to them."""
-    return sum("/account=" in key for key in world.objects.scan("sealed/"))
+    return sum("/account=" in key for key in world.kept.scan("sealed/"))
 
 
 def a_link(world: World, file: DayFile, *, lifetime: timedelta = LONGEST_LINK) -> tuple[str, str]:

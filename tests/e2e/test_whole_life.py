@@ -9,6 +9,7 @@ from pathlib import Path
 from dayfile.model.account import AccountSid
 from dayfile.model.job import Status
 from dayfile.model.notice import NoticeState
+from tests.support.deployment import Place
 from tests.support.notices import RecordingTransport
 from tests.support.records import Sent
 from tests.support.state import a_job_request, an_account
@@ -23,10 +24,10 @@ def _sent(account: AccountSid, name: str, *, second: int, body: str) -> Sent:
     return Sent(account=account, name=name, created=at, updated=f"{at[:-3]}{second:02}Z", body=body)
 
 
-def test_what_is_accepted_is_sealed_published_told_and_forgotten(tmp_path: Path, database_url: str) -> None:
+def test_what_is_accepted_is_sealed_published_told_and_forgotten(tmp_path: Path, place: Place) -> None:
     """Each step in a process of its own: what one has committed is all that the next one knows."""
     transport = RecordingTransport()
-    world = World(tmp_path, database=database_url, transport=transport)
+    world = World(tmp_path, database=place.database, storage=place.storage, transport=transport)
     acme = an_account(world.database, "acme", email=MAIL)
     first = [_sent(acme.sid, name, second=1, body=name) for name in ("m", "n")]
     receipt = world.accept(first, idempotency_key="k")

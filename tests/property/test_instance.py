@@ -22,7 +22,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from dayfile.errors import LostClaim, NotFound
 from dayfile.model.account import Account
 from dayfile.model.job import Claim, Job, JobSid, Status
-from tests.support.databases import DATABASES, a_database_url, drop_database
+from tests.support.deployment import Deployment, Place
 from tests.support.effort import cases
 from tests.support.records import Sent, newest
 from tests.support.state import a_job_request, an_account
@@ -48,7 +48,7 @@ def _sent(accounts: dict[str, Account], drawn: tuple[str, str, int, int], *, bod
 class Instance(RuleBasedStateMachine):
     """An instance, and what everybody was told by it."""
 
-    database: str  # its kind
+    deployment: Deployment
     jobs = Bundle("jobs")
     claims = Bundle("claims")
     pack_below: int  # the bound of packs
@@ -56,8 +56,8 @@ class Instance(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="dayfile-"))
-        self.url = a_database_url(self.database, self.folder)
-        self.world = World(self.folder, database=self.url, pack_below=self.pack_below)
+        self.place = place = self.deployment.place(self.folder)
+        self.world = World(self.folder, database=place.database, storage=place.storage, pack_below=self.pack_below)
         self.accounts = {name: an_account(self.world.database, name) for name in NAMES}
         self.acknowledged: list[Sent] = []
         self.positions: dict[JobSid, int] = {}
@@ -155,7 +155,7 @@ class Instance(RuleBasedStateMachine):
             self._check()
         finally:
             self.world.close()
-            drop_database(self.url)
+            self.deployment.give_up(self.place)
             shutil.rmtree(self.folder)
 
     def _come_to_rest(self) -> None:
@@ -186,10 +186,9 @@ class Instance(RuleBasedStateMachine):
 
 @pytest.mark.timeout(cases(300, thorough=7200))
 @pytest.mark.parametrize("pack_below", [ALL_PACKED, pytest.param(0, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("database", DATABASES)
-def test_whatever_is_done_in_whatever_order_its_promises_hold(database: str, pack_below: int) -> None:
-    """The machine above, on each kind of database, with all files in packs and with none."""
-    machine = type("Instance", (Instance,), {"database": database, "pack_below": pack_below})
+def test_whatever_is_done_in_whatever_order_its_promises_hold(deployment: Deployment, pack_below: int) -> None:
+    """The machine above, on each deployment, with all files in packs and with none."""
+    machine = type("Instance", (Instance,), {"deployment": deployment, "pack_below": pack_below})
     run_state_machine_as_test(
         machine,
         settings=settings(
@@ -202,7 +201,6 @@ def test_whatever_is_done_in_whatever_order_its_promises_hold(database: str, pac
 
 
 @pytest.mark.timeout(cases(300, thorough=7200))
-@pytest.mark.parametrize("database", DATABASES)
 @given(
     sent=st.lists(MESSAGES_SENT, min_size=1, max_size=40, unique_by=lambda one: (one[0], one[1], one[2], one[3])),
     data=st.data(),
@@ -210,7 +208,7 @@ def test_whatever_is_done_in_whatever_order_its_promises_hold(database: str, pac
 @settings(max_examples=cases(6, thorough=200), deadline=None, suppress_health_check=list(HealthCheck))
 @pytest.mark.compat(53)
 def test_the_same_records_give_the_same_text_however_they_came(
-    database: str, sent: list[tuple[str, str, int, int]], data: st.DataObject
+    deployment: Deployment, sent: list[tuple[str, str, int, int]], data: st.DataObject
 ) -> None:
     """In other batches, another order, some of them twice, sealed in between or not: one SHA-256 for each day."""
     hashes = []
@@ -219,16 +217,16 @@ def test_the_same_records_give_the_same_text_however_they_came(
         repeated = data.draw(st.lists(st.sampled_from(sent), max_size=5))
         cuts = sorted(data.draw(st.lists(st.integers(0, len(order)), max_size=4)))
         seals = data.draw(st.sets(st.integers(0, 4)))
-        hashes.append(_hashes_after([*order, *repeated], cuts, seals, database=database))
+        hashes.append(_hashes_after([*order, *repeated], cuts, seals, deployment=deployment))
     assert hashes[0] == hashes[1]
 
 
 def _hashes_after(
-    arrivals: list[tuple[str, str, int, int]], cuts: list[int], seals: set[int], *, database: str
+    arrivals: list[tuple[str, str, int, int]], cuts: list[int], seals: set[int], *, deployment: Deployment
 ) -> dict[tuple[str, str], str]:
     with tempfile.TemporaryDirectory(prefix="dayfile-") as folder:
-        url = a_database_url(database, Path(folder))
-        world = World(Path(folder), database=url)
+        place = deployment.place(Path(folder))
+        world = World(Path(folder), database=place.database, storage=place.storage)
         accounts = {name: an_account(world.database, name) for name in NAMES}
         for number, (start, stop) in enumerate(itertools.pairwise([0, *cuts, len(arrivals)])):
             # The body tells the version, not the arrival: the same version always says the same.
@@ -251,16 +249,16 @@ def _hashes_after(
             text = b"".join(line + b"\n" for line in world.lines(sealed))
             assert hashlib.sha256(text).hexdigest() == digest
         world.close()
-        drop_database(url)
+        deployment.give_up(place)
         return found
 
 
 @pytest.mark.parametrize("is_sealed_between", [False, True])
 def test_of_versions_of_the_same_second_the_later_arrival_wins(
-    tmp_path: Path, database_url: str, *, is_sealed_between: bool
+    tmp_path: Path, place: Place, *, is_sealed_between: bool
 ) -> None:
     """Prices arrive in the second in which a message was updated: the record that came later has them."""
-    world = World(tmp_path, database=database_url)
+    world = World(tmp_path, database=place.database, storage=place.storage)
     account = an_account(world.database)
     for body in ("first", "second", "third"):
         same = Sent(
