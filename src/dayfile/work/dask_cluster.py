@@ -70,9 +70,10 @@ class DaskCluster:
 
     def _away(self, error: Exception) -> str:
         reason = f": {error}" if str(error) else ""
+        shown = ", and does it show a certificate of the same authority" if self._url.is_encrypted else ""
         return (
             f"the scheduler of {self._url.text} does not answer ({type(error).__name__}{reason}). Is `dask scheduler` "
-            "running there, and does it show a certificate of the same authority?"
+            f"running there{shown}?"
         )
 
 
