@@ -19,7 +19,6 @@ from dayfile.model.resource import ResourceType
 
 if TYPE_CHECKING:
     from dayfile.intake.file import FileReceipt
-    from dayfile.intake.reading_pool import ReadingPool
     from dayfile.model.receipt import Refusal
 
 _SHOWN_REFUSALS = 10
@@ -67,10 +66,16 @@ def intake(
 def _take_in(screen: Screen, resource_type: ResourceType, files: Sequence[str]) -> list[tuple[str, FileReceipt]]:
     """Return the names of the files with their receipts; end the command at the first file that fails."""
     receipts = []
-    with instance.opened(screen) as service, screen.intake("Taking in", total_bytes(files)) as bar:
+    from dayfile.intake.reader_pool import ReaderPool
+
+    with (
+        instance.opened(screen) as service,
+        ReaderPool(_processes()) as pool,
+        screen.intake("Taking in", total_bytes(files)) as bar,
+    ):
         from dayfile.intake.file import FileIntake
 
-        taking = FileIntake(service.intake, new_pool=_new_pool)
+        taking = FileIntake(service.intake, pool=pool)
         for name in files:
             bar.describe(name)
             try:
@@ -90,12 +95,11 @@ def _take_in(screen: Screen, resource_type: ResourceType, files: Sequence[str]) 
     return receipts
 
 
-def _new_pool() -> ReadingPool:
-    """Return a pool of as many processes as there are cores; of none on a single one, where they would only cost."""
-    from dayfile.intake.reading_pool import ReadingPool
+def _processes() -> int:
+    """Return the number of processes that read: one for each core, none on a single one, where they only cost."""
     from dayfile.work.engine import cores
 
-    return ReadingPool(min(cores(), _MOST_PROCESSES) if cores() > 1 else 0)
+    return min(cores(), _MOST_PROCESSES) if cores() > 1 else 0
 
 
 def _what_is_kept(error: DayfileError) -> str:

@@ -16,11 +16,11 @@ from itertools import accumulate, chain
 from typing import BinaryIO
 
 from dayfile.intake.body import find_compression, read_lines
-from dayfile.intake.file_reading import ChunkReadings
+from dayfile.intake.chunks_ahead import ChunksAhead
 from dayfile.intake.idempotency import Fingerprint
 from dayfile.intake.lines import Lines
 from dayfile.intake.pipeline import Chunk, Intake
-from dayfile.intake.reading_pool import ReadingPool
+from dayfile.intake.reader_pool import ReaderPool
 from dayfile.model.receipt import LISTED_REJECTIONS, Receipt, Refusal
 from dayfile.model.resource import ResourceType
 
@@ -28,11 +28,6 @@ CHUNK_BYTES = 16 * 1024 * 1024
 """The bytes of lines that complete a chunk. Another size makes other chunks, which are not recognised."""
 
 _BLOCK_BYTES = 1024 * 1024
-
-
-def no_processes() -> ReadingPool:
-    """Return a pool that reads nothing."""
-    return ReadingPool(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +49,12 @@ class FileIntake:
         intake: Intake,
         *,
         chunk_bytes: int = CHUNK_BYTES,
-        new_pool: Callable[[], ReadingPool] = no_processes,
+        pool: ReaderPool | None = None,
     ) -> None:
-        """Have the chunks of a file after its first one read by a new pool of processes, if that has any."""
+        """Have the chunks of longer files read by a pool of processes, if there is one."""
         self._intake = intake
         self._chunk_bytes = chunk_bytes
-        self._new_pool = new_pool
+        self._pool = pool or ReaderPool(0)
 
     def run(
         self,
@@ -81,22 +76,21 @@ class FileIntake:
         lines = read_lines(chain((start,), blocks), compression=find_compression(start), max_bytes=None)
         summary = _Summary(on_records)
         underway: Future[Receipt] | None = None
-        with self._new_pool() as pool:
-            readings = ChunkReadings(self._intake, pool)
-            for chunk, known in readings.ahead(self._chunks(lines, resource_type, source)):
-                # While one chunk is being committed, the next one is read.
-                answer = self._submit(chunk, readings, after=underway) if known is None else None
-                if underway is not None:
-                    summary.add(underway.result())
-                if known is not None:
-                    summary.add(known, is_repeated=True)
-                underway = answer
+        upcoming = ChunksAhead(self._intake, self._pool)
+        for chunk, known in upcoming.follow(self._chunks(lines, resource_type, source)):
+            # While one chunk is being committed, the next one is read.
+            answer = self._submit(chunk, upcoming, after=underway) if known is None else None
             if underway is not None:
                 summary.add(underway.result())
+            if known is not None:
+                summary.add(known, is_repeated=True)
+            underway = answer
+        if underway is not None:
+            summary.add(underway.result())
         return summary.receipt()
 
-    def _submit(self, chunk: Chunk, readings: ChunkReadings, *, after: Future[Receipt] | None) -> Future[Receipt]:
-        return self._intake.submit_chunk(chunk, read=readings.take(chunk), after=after)
+    def _submit(self, chunk: Chunk, upcoming: ChunksAhead, *, after: Future[Receipt] | None) -> Future[Receipt]:
+        return self._intake.submit_chunk(chunk, read=upcoming.take(chunk), after=after)
 
     def _chunks(self, lines: Iterable[Lines], resource_type: ResourceType, source: str) -> Iterator[Chunk]:
         fingerprint = Fingerprint(resource_type)

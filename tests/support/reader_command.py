@@ -1,6 +1,6 @@
 """A program that takes in a file with two processes, and says their ids while they wait for the rest of it.
 
-python -m tests.support.reading_command FOLDER
+python -m tests.support.reader_command FOLDER
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ import io
 import multiprocessing
 import os
 import sys
-from functools import partial
 from pathlib import Path
 
 from dayfile.intake.file import FileIntake
-from dayfile.intake.reading_pool import ReadingPool
+from dayfile.intake.reader_pool import ReaderPool
 from dayfile.model.resource import MESSAGES
 from tests.support.intake import Place
 from tests.support.records import Sent, body_of
@@ -47,8 +46,9 @@ def main() -> None:
             said.update(children)
             print(*children, flush=True)  # noqa: T201 - it is what the test waits for
 
-    with place.process() as intake:
-        files = FileIntake(intake, chunk_bytes=len(line) * 100, new_pool=partial(ReadingPool, 2))
+    with place.process() as intake, ReaderPool(2) as pool:
+        pool.start()
+        files = FileIntake(intake, chunk_bytes=len(line) * 100, pool=pool)
         body = line * (_BODY_BYTES // len(line))
         files.run(_Waiting(body), MESSAGES, source="dump", on_records=say)  # type: ignore[arg-type]
 

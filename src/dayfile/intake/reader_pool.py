@@ -1,4 +1,4 @@
-"""Processes that read the chunks of a file beside the one that commits them: reading is most of the work.
+"""Processes that read the chunks of a file beside the one that commits them: pending is most of the work.
 
 Each has a pipe of its own, and one chunk at a time. The parent waits for the pipes and for the ends of the processes
 together, so one that is killed is noticed whatever it was doing: its chunk is read by another one, or by the parent.
@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Final, Self
 
 import structlog
@@ -28,10 +29,11 @@ log = structlog.get_logger()
 
 _SPAWN: Final = multiprocessing.get_context("spawn")
 _READY: Final = "ready"  # what a process says first
+_OOM_SCORE: Final = "500"  # of 1000, as the first to be ended
 _MOST_TRIES = 2  # of a chunk whose process ended: it may be the reason
 
 
-class Reading:
+class PendingChunk:
     """One chunk that processes read."""
 
     def __init__(self, chunk: UnreadChunk) -> None:
@@ -49,16 +51,16 @@ class Reading:
         self.chunk, self.result = None, result
 
 
-class ReadingPool:
-    """A pool of processes, which start when the first chunk is given to them, and end with the block of the pool."""
+class ReaderPool:
+    """A pool of processes, which start with the first chunk if not before, and end with the block of the pool."""
 
     def __init__(self, processes: int, *, serve: Callable[[Connection], None] | None = None) -> None:
         """Let each process run `serve` on its end of a pipe."""
         self.processes = processes
-        self._serve = serve or serve_reading
+        self.is_started = False
+        self._serve = serve or serve_reader
         self._members: list[_Member] = []
-        self._is_started = False
-        self._waiting: deque[Reading] = deque()  # those that no process has yet
+        self._waiting: deque[PendingChunk] = deque()  # those that no process has yet
 
     def __enter__(self) -> Self:
         return self
@@ -68,22 +70,39 @@ class ReadingPool:
             member.end()
         self._members = []
 
-    def begin(self, chunk: UnreadChunk) -> Reading:
-        """Have a chunk read, in its turn; `finish` takes the result."""
-        if not self._is_started:
-            self._start()
-        reading = Reading(chunk)
-        self._waiting.append(reading)
-        self.attend()
-        return reading
+    @property
+    def is_ready(self) -> bool:
+        """True once there is a process that can read."""
+        return any(member.is_ready for member in self._members)
 
-    def finish(self, reading: Reading) -> ReadChunk | None:
-        """Wait until a chunk is read; return None if the parent has to read it, and see its errors."""
+    def start(self) -> None:
+        """Start the processes and wait until each of them can read, or has ended."""
+        self._start()
+        while not all(member.is_ready for member in self._members):
+            self._hear(timeout=None)
+
+    def begin(self, chunk: UnreadChunk) -> PendingChunk:
+        """Have a chunk read, in its turn; `finish` takes the result."""
+        if not self.is_started:
+            self._start()
+        pending = PendingChunk(chunk)
+        self._waiting.append(pending)
         self.attend()
-        while not reading.is_done:
+        return pending
+
+    def finish(self, pending: PendingChunk) -> ReadChunk | None:
+        """Wait until a chunk is read; return None if the parent has to read it, and see its errors.
+
+        While the processes start, it has to.
+        """
+        self.attend()
+        if not self.is_ready and pending in self._waiting:
+            self._waiting.remove(pending)
+            pending.end(None)
+        while not pending.is_done:
             self._hear(timeout=None)
             self._hand_out()
-        return reading.result
+        return pending.result
 
     def attend(self) -> None:
         """Take what the processes have read by now, and give them more, without waiting for them."""
@@ -91,7 +110,7 @@ class ReadingPool:
         self._hand_out()
 
     def _start(self) -> None:
-        self._is_started = True
+        self.is_started = True
         try:
             with _without_interrupts():
                 for _ in range(self.processes):
@@ -116,8 +135,8 @@ class ReadingPool:
             except OSError:
                 self._lose(idle)
         if not self._members:
-            for reading in self._waiting:
-                reading.end(None)
+            for pending in self._waiting:
+                pending.end(None)
             self._waiting.clear()
 
     def _lose(self, member: _Member) -> None:
@@ -125,13 +144,13 @@ class ReadingPool:
         self._members.remove(member)
         exit_code = member.end()
         log.warning("intake.reader_ended", exit_code=exit_code, left=len(self._members))
-        reading = member.reading
-        if reading is None:
+        pending = member.pending
+        if pending is None:
             return
-        if reading.tries < _MOST_TRIES:
-            self._waiting.appendleft(reading)
+        if pending.tries < _MOST_TRIES:
+            self._waiting.appendleft(pending)
         else:
-            reading.end(None)
+            pending.end(None)
 
 
 class _Member:
@@ -139,8 +158,8 @@ class _Member:
 
     def __init__(self, serve: Callable[[Connection], None]) -> None:
         """Start the process; raises OSError."""
-        self.is_idle = False  # it has to say that it is ready
-        self.reading: Reading | None = None
+        self.is_ready = self.is_idle = False  # it says when it is
+        self.pending: PendingChunk | None = None
         self._connection, theirs = _SPAWN.Pipe()
         self._process: BaseProcess = _SPAWN.Process(target=serve, args=(theirs,), name="reader", daemon=True)
         try:
@@ -156,20 +175,21 @@ class _Member:
         """The sources that become ready when there is an answer, or the process has ended."""
         return self._connection, self._process.sentinel
 
-    def give(self, reading: Reading) -> None:
+    def give(self, pending: PendingChunk) -> None:
         """Send a chunk to the process, which is idle and takes it at once; raises OSError if it has ended."""
-        self.is_idle, self.reading = False, reading
-        reading.tries += 1
-        self._connection.send(reading.chunk)
+        self.is_idle, self.pending = False, pending
+        pending.tries += 1
+        self._connection.send(pending.chunk)
 
     def hear(self) -> None:
         """Take an answer; raises EOFError or OSError if the process has ended without one."""
         if not self._connection.poll():
             raise EOFError
         answer = self._connection.recv()
-        if self.reading is not None:
-            self.reading.end(answer)
-        self.is_idle, self.reading = True, None
+        if self.pending is not None:
+            self.pending.end(answer)
+        self.is_ready = self.is_idle = True
+        self.pending = None
 
     def end(self) -> int | None:
         """End the process, if it has not ended; return its exit code, a signal's number as a negative one."""
@@ -181,9 +201,11 @@ class _Member:
         return exit_code
 
 
-def serve_reading(connection: Connection) -> None:
+def serve_reader(connection: Connection) -> None:
     """Read chunks that come through a pipe, one after the other, until its other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to the parent as well, which ends this one
+    with suppress(OSError):  # if there is too little memory, the parent is to live
+        Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE, encoding="ascii")
     with suppress(EOFError, OSError):  # the parent is gone, however it ended
         connection.send(_READY)
         while True:

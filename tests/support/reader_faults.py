@@ -1,4 +1,4 @@
-"""Processes of a reading pool that end where a test wants it: what `serve_reading` does, up to a step."""
+"""Processes of a reading pool that end where a test wants it: what `serve_reader` does, up to a step."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import struct
 from multiprocessing.connection import Connection
 
 from dayfile.intake.chunk_reading import read_chunk
-from dayfile.intake.reading_pool import serve_reading
+from dayfile.intake.reader_pool import serve_reader
 
 
 def ends_at_once(connection: Connection) -> None:
@@ -56,12 +56,17 @@ def ends_after_its_answer(connection: Connection) -> None:
 def has_no_memory(connection: Connection) -> None:
     """When there is no memory for what it does, if not before."""
     resource.setrlimit(resource.RLIMIT_AS, (1, 1))
-    serve_reading(connection)
+    serve_reader(connection)
 
 
 def must_not_start(connection: Connection) -> None:
     """Not at all: it is a mistake that there is one."""
     raise NotImplementedError
+
+
+def never_starts(connection: Connection) -> None:
+    """Not before the parent ends it; it does not say that it is ready."""
+    signal.pause()
 
 
 FAULTS = (
