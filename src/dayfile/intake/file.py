@@ -3,6 +3,9 @@
 A chunk is known by the digest of everything in the file up to its end. So when a file is taken in again within a day,
 after a failure or with more lines at its end, the chunks that were accepted before are recognised and skipped; later
 than that they are accepted once more, which changes no export.
+
+Chunks are committed one after the other, and lines never overtake one another. They are read ahead of that
+(`chunks_ahead.py`), by processes (`reader_pool.py`) that each do the same for a chunk (`chunk_reading.py`).
 """
 
 from __future__ import annotations

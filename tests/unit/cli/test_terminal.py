@@ -33,6 +33,8 @@ def everything_shown(text: str, *, on_terminal: bool) -> str:
     with screen.transfer(text, 100) as bar, screen.live(Text(text)):
         bar.describe(text)
         bar.advance(1)
+    with screen.intake(text, 100) as bar:
+        bar.describe(text)
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.getvalue()) if on_terminal else shown.getvalue()
 
 
@@ -123,3 +125,27 @@ def test_colours_can_be_turned_off(color: bool, monkeypatch: pytest.MonkeyPatch)
     screen.err.file = shown = io.StringIO()
     screen.problem("wrong")
     assert ("\x1b[1;31m" in shown.getvalue()) is color
+
+
+@pytest.mark.parametrize("total", [4_000_000, None])
+def test_a_file_shows_its_bytes_its_records_and_what_is_left(
+    total: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a pipe nobody knows how long it is: no time is better than a wrong one."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    screen, shown = Screen(color=False), io.StringIO()
+    screen.err.file = shown
+    screen.err.width = 100
+    with screen.intake("Taking in", total) as bar:
+        taken, records = bar.from_here(), bar.records_from_here()
+        for megabytes in range(1, 4):
+            taken(megabytes * 1_000_000)
+            records(megabytes * 2345)
+        again = bar.records_from_here()
+        again(1)
+        bar.progress.refresh()
+    text = shown.getvalue()
+    assert "7,036 records" in text
+    assert "3.0" in text
+    assert ("0:00:" in text) is (total is not None)

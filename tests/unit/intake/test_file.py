@@ -135,6 +135,20 @@ def test_progress_is_told_in_bytes_of_the_file(intake: Intake, sent: list[Sent])
     assert told[-1] == len(packed)
 
 
+def test_records_are_told_once_they_are_durable(place: Place, intake: Intake, sent: list[Sent]) -> None:
+    """What the operator sees of a file is not lost if the machine stops in that moment."""
+    told: list[tuple[int, int]] = []
+
+    def tell(records: int) -> None:
+        told.append((records, sum(map(len, place.waiting().values())) + len(place.rejected())))
+
+    body = body_of(sent[:11]) + b"broken\n" + body_of(sent[11:])
+    FileIntake(intake, chunk_bytes=CHUNK).run(io.BytesIO(body), MESSAGES, source="dump", on_records=tell)
+    assert len(told) > 3
+    assert all(records <= durable for records, durable in told)
+    assert told[-1] == (24, 24)
+
+
 class _Endless(io.RawIOBase):
     """A stream that makes its lines as they are read, and measures the memory that is held meanwhile."""
 
