@@ -51,12 +51,15 @@ def is_of_a_service(name: str, value: str) -> bool:
 
 def read_file(path: Path | None) -> dict[str, str]:
     """Read the settings in a file such as `.env`; none if it is not there. Raises Unusable if it cannot be read."""
-    if path is None or not path.is_file():
-        return {}
     try:
+        if path is None or not path.is_file():
+            return {}
         found = dotenv_values(path, encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise Unusable(f"the file {path.absolute()} cannot be read as settings: {error}") from error
+        raise Unusable(
+            f"the file {path} of the folder {Path.cwd()} cannot be read as settings: {error}. Make it readable for "
+            "this user, or run the command in another folder"
+        ) from error
     return {name.upper(): value or "" for name, value in found.items() if name.upper().startswith(PREFIX)}
 
 

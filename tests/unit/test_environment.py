@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dayfile.environment import is_of_a_service
+from dayfile.environment import is_of_a_service, read_file
 from dayfile.errors import Unusable
 from dayfile.settings import Settings
 
@@ -131,5 +131,11 @@ def test_a_file_that_cannot_be_read_is_named(content: bytes | None, folder: Path
         Settings.read()
         return
     (folder / ".env").write_bytes(content)
-    with pytest.raises(Unusable, match=r"\.env cannot be read as settings"):
+    with pytest.raises(Unusable, match=r"\.env of the folder .* cannot be read as settings"):
         Settings.read()
+
+
+def test_a_file_that_cannot_even_be_looked_for_is_named_with_its_folder(folder: Path) -> None:
+    """The user of the service in a folder of root's: it was told of `.env`, and not where or what to do."""
+    with pytest.raises(Unusable, match=f"of the folder {folder} cannot be read .* run the command in another folder"):
+        read_file(Path("x" * 300))  # no system allows such a name; permissions would not stop root
