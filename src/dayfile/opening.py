@@ -8,12 +8,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from dayfile.errors import Absent, DatabaseUnavailable, NotFound, StorageUnavailable, Unusable
 from dayfile.files import key_file
 from dayfile.files.private import Closed, Exposed
 from dayfile.files.storage import Storage
+from dayfile.files.storage_url import StorageUrl
 from dayfile.files.storages import open_storage
 from dayfile.model.secret import KEY_BYTES, InstanceKey, Randomness
 from dayfile.objects.layout import SEALED, download_headers
@@ -96,6 +98,55 @@ def check_sealed_files(settings: Settings) -> None:
             f"there are no sealed files in {place}, which is the object storage by these settings: if yours is "
             "elsewhere, set DAYFILE_STORAGE_URL, or DAYFILE_DATA_DIR to the folder with `objects` in it"
         )
+
+
+def storage_at(place: str, settings: Settings, *, makes_folder: bool) -> Storage:
+    """Return the storage of a folder, or of a URL, that is not the one of the settings.
+
+    Raises Unusable, also for one that shares a folder with the instance.
+    """
+    url = StorageUrl.parse(place) if "://" in place else StorageUrl(scheme="file", folder=Path(place).absolute())
+    folder = url.folder and url.folder.resolve()
+    for own in (settings.data_dir.resolve(), settings.storage.folder and settings.storage.folder.resolve()):
+        if folder and own and (folder.is_relative_to(own) or own.is_relative_to(folder)):
+            raise Unusable(f"{folder} shares a folder with the instance ({own}): choose one apart, on another disk")
+    if folder is None and (url.bucket, url.prefix) == (settings.storage.bucket, settings.storage.prefix):
+        raise Unusable(f"{url.text} is the object storage of the instance: choose another bucket or prefix")
+    return open_storage(
+        url, ca_file=settings.ca_file, public_url=None, headers_of=_no_headers, makes_folder=makes_folder
+    )
+
+
+def key_text(settings: Settings) -> str | None:
+    """Return the key of the instance as settings or data folder have it; None if they have none. Raises Unusable."""
+    if settings.secret_key is not None:
+        return settings.secret_key.get_secret_value()
+    return key_file.find(settings.key_file)
+
+
+def place_key(settings: Settings, *, check_value: str, kept: str | None, randomness: Randomness) -> None:
+    """Have an instance that is restored find its key, which settings, data folder or its backup (`kept`) have.
+
+    Raises Unusable, with what to do, for none and for another one.
+    """
+    text = key_text(settings) or kept
+    if text is None:
+        raise Unusable(
+            "the key of the instance is not part of this backup, and every secret in it depends on that key: set "
+            f"DAYFILE_SECRET_KEY to it, or put its secret.key file to {settings.key_file}"
+        )
+    if InstanceKey.parse(text).check_value() != check_value:
+        raise Unusable(
+            "the secret key is not the one of the instance in this backup: every login would fail. Set "
+            "DAYFILE_SECRET_KEY to that one, or put its secret.key file into the data folder"
+        )
+    if settings.secret_key is None:
+        settings.own_folders(None).make()
+        key_file.read_or_make(settings.key_file, new=text, draft=randomness.hex(16))
+
+
+def _no_headers(_: str) -> dict[str, str]:
+    return {}
 
 
 @contextlib.contextmanager

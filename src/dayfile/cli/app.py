@@ -13,6 +13,7 @@ from dayfile import __version__
 from dayfile.cli import (
     accounts,
     audit,
+    backup,
     check,
     clock,
     configuration,
@@ -118,6 +119,8 @@ app.add_typer(damage.app, name="damage", rich_help_panel=OPERATOR_PANEL)
 app.add_typer(storage.app, name="storage", rich_help_panel=OPERATOR_PANEL)
 app.command("status", rich_help_panel=OPERATOR_PANEL)(status.status)
 app.command("check", rich_help_panel=OPERATOR_PANEL)(check.check)
+app.command("backup", rich_help_panel=OPERATOR_PANEL)(backup.backup)
+app.command("restore", rich_help_panel=OPERATOR_PANEL)(backup.restore)
 app.command("rebuild", rich_help_panel=OPERATOR_PANEL)(rebuild.rebuild)
 app.command("demo", rich_help_panel=OPERATOR_PANEL)(demo.demo)
 app.add_typer(jobs.app, name="jobs", rich_help_panel=CUSTOMER_PANEL)

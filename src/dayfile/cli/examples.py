@@ -11,6 +11,11 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "work": ("dayfile work",),
     "intake": ("dayfile intake Messages october.json.gz", "dayfile intake Calls - < calls.json"),
     "seal": ("dayfile seal", "dayfile seal Messages 2026-10-01"),
+    "backup": ("dayfile backup /mnt/backup/dayfile", "dayfile backup s3://backups/dayfile --json"),
+    "restore": (
+        "dayfile restore /mnt/backup/dayfile",
+        "dayfile restore s3://backups/dayfile --json",
+    ),
     "rebuild": ("dayfile rebuild", "dayfile rebuild --json"),
     "status": ("dayfile status", "dayfile status --json"),
     "check": ("dayfile check", "dayfile check --deep --json"),

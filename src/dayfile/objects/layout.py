@@ -28,6 +28,7 @@ UNIQUE_DIGITS: Final = 32
 """The number of hexadecimal digits that make a key unlike any other."""
 
 _OF_A_SEAL: Final = re.compile(r"sealed/type=\w+/day=[0-9]{4}-[0-9]{2}-[0-9]{2}/", re.ASCII)
+_OF_A_DAY: Final = re.compile(r"(?:sealed|segments)/type=(\w+)/day=([0-9]{4}-[0-9]{2}-[0-9]{2})/", re.ASCII)
 _MANIFEST: Final = ".jsonl.gz"
 _REWRITTEN: Final = "pack-0000-"
 _COMMITTED: Final = ".committed"
@@ -38,7 +39,12 @@ _SEALED: Final = re.compile(r"sealed/type=(\w+)/day=([0-9]{4}-[0-9]{2}-[0-9]{2})
 
 def segment_key(resource_type: ResourceType, day: Day, unique: str) -> str:
     """Return the key of a segment; `unique` is hexadecimal digits that no other key has."""
-    return f"segments/type={resource_type.name}/day={day}/{unique}.parquet"
+    return f"{segments_prefix(resource_type, day)}{unique}.parquet"
+
+
+def segments_prefix(resource_type: ResourceType, day: Day) -> str:
+    """Return the prefix of the keys of all segments of a day."""
+    return f"{SEGMENTS}type={resource_type.name}/day={day}/"
 
 
 def probe_key(unique: str) -> str:
@@ -127,6 +133,12 @@ def download_headers(key: str) -> dict[str, str]:
         "Content-Type": "application/gzip",
         "Content-Disposition": f'attachment; filename="{saved_as(*place)}"',
     }
+
+
+def day_of_key(key: str) -> tuple[str, str] | None:
+    """Return resource type and day, as they are in a key of one of the families; None for another key."""
+    found = _OF_A_DAY.match(key)
+    return (found[1], found[2]) if found else None
 
 
 def announced_prefix(key: str) -> str:

@@ -56,7 +56,7 @@ class Sweep:
         """Delete the objects of some due ledger entries and, once a day, partial files that have no entry.
 
         One that cannot be deleted is put off, and holds up no other. The clock tells which entries are due: while it is
-        not trusted, none is. False when there was nothing to do.
+        not trusted, none is. None is deleted while a backup runs. False when there was nothing to do.
         Raises what the first that failed raised, when all have had their turn; DatabaseUnavailable.
         """
         failures: list[Exception] = []
@@ -83,7 +83,9 @@ class Sweep:
             with self._database.transaction() as tx:
                 tx.uploads.condemn_stale(before=now - self._stale_after, now=now)
         with self._database.snapshot() as tx:
-            due = tx.uploads.due(now=now, limit=_AT_ONCE)
+            # Backups copy what a database of a moment ago refers to, and take their claim before they copy that: what
+            # this snapshot finds due without a claim, none of them needs.
+            due = [] if tx.backups.is_running(now=now) else tx.uploads.due(now=now, limit=_AT_ONCE)
         done, failures = self._swept(due)
         if due:
             failed = [upload.id for upload in due if upload not in done]

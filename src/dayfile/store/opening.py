@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from typing import Final
 
-from dayfile.errors import DatabaseDamaged, DatabaseUnavailable, DatabaseUnwritable, Unusable
+from dayfile.errors import Conflict, DatabaseDamaged, DatabaseUnavailable, DatabaseUnwritable, Unusable
 from dayfile.store import schema
 from dayfile.store.database import Database
 from dayfile.store.database_url import file_of
 from dayfile.store.postgres_engine import CONNECTIONS
+
+_OF_A_FILE: Final = ("", "-wal", "-journal")
 
 
 def make_database(url: str, *, connections: int = CONNECTIONS) -> Database:
@@ -42,6 +45,28 @@ def find_database_to_read(url: str, *, connections: int = CONNECTIONS) -> Databa
             with _closed_on_failure(database):
                 schema.check_version(database)
             return database
+
+
+def check_absent(url: str) -> None:
+    """Raise Conflict if there is something in the place of a database, of Dayfile or not; and DatabaseUnavailable.
+
+    The log of a SQLite file that is gone would be applied to another one.
+    """
+    file = file_of(url)
+    if file is not None:
+        for found in (file.with_name(file.name + name) for name in _OF_A_FILE):
+            if found.exists():
+                raise Conflict(
+                    f"there is {found} already, and it is left as it is: move it away, or have DAYFILE_DATA_DIR or "
+                    "DAYFILE_DATABASE_URL name a place without an instance"
+                )
+    else:
+        with closing(Database.connect(url)) as database, database.looked_into() as connection:
+            if schema.version(connection) is not None:
+                raise Conflict(
+                    "there is an instance in that database already, and it is left as it is: have "
+                    "DAYFILE_DATABASE_URL name an empty database"
+                )
 
 
 def _is_there(url: str) -> bool:

@@ -25,7 +25,27 @@ def migrate(database: Database) -> None:
     """
     with database.exclusively() as connection:
         if version(connection) != newest():
-            _upgrade(connection)
+            make(connection)
+
+
+def make(connection: Connection) -> None:
+    """Make this version's schema, or migrate to it, in the transaction of a connection; raises as `migrate` does."""
+    # Imported only here: it would take a third of every command's start, and nearly all find nothing to migrate.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util.exc import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise Unusable(
+            "the state database was made by a newer version of Dayfile than this one: "
+            "install that version again, or restore the backup taken before it"
+        ) from error
 
 
 def is_there(database: Database) -> bool:
@@ -55,22 +75,3 @@ def version(connection: Connection) -> str | None:
 def newest() -> str:
     """Return the schema version of this Dayfile: that of its last migration, whose file name begins with it."""
     return max(path.name.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
-
-
-def _upgrade(connection: Connection) -> None:
-    # Imported only here: it would take a third of every command's start, and nearly all find nothing to migrate.
-    from alembic import command
-    from alembic.config import Config
-    from alembic.util.exc import CommandError
-
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    try:
-        command.upgrade(config, "head")
-    except CommandError as error:
-        raise Unusable(
-            "the state database was made by a newer version of Dayfile than this one: "
-            "install that version again, or restore the backup taken before it"
-        ) from error

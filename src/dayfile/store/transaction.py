@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from dayfile.store.accounts import Accounts
 from dayfile.store.audit import Audit
+from dayfile.store.backups import Backups
 from dayfile.store.clock_marks import ClockMarks
 from dayfile.store.configurations import Configurations
 from dayfile.store.daily_runs import DailyRuns
@@ -23,6 +24,7 @@ from dayfile.store.notices import Notices
 from dayfile.store.packs import Packs
 from dayfile.store.read_objects import ReadObjects
 from dayfile.store.receipts import Receipts
+from dayfile.store.referred import ReferredObjects
 from dayfile.store.rejections import Rejections
 from dayfile.store.sealed_days import SealedDays
 from dayfile.store.seals import Seals
@@ -134,6 +136,14 @@ class Transaction:
     @cached_property
     def audit(self) -> Audit:
         return Audit(self._connection)
+
+    @cached_property
+    def backups(self) -> Backups:
+        return Backups(self._connection)
+
+    @cached_property
+    def referred(self) -> ReferredObjects:
+        return ReferredObjects(self._connection)
 
     @cached_property
     def clock_marks(self) -> ClockMarks:

@@ -1,4 +1,4 @@
-"""Tables of the instance as a whole: its facts, its counters, its clock mark, and the audit log.
+"""Tables of the instance as a whole: its facts, its counters, its clock mark, its backup that runs, and the audit log.
 
 What a row means is said here; what may happen to it, in the file of its family in the store.
 """
@@ -13,7 +13,7 @@ from dayfile.store.tables.metadata import metadata
 instance = Table(
     "instance",
     metadata,
-    Column("name", key_text(64), primary_key=True),  # key_check, minimum_version
+    Column("name", key_text(64), primary_key=True),  # key_check, minimum_version, id
     Column("value", Text, nullable=False),
 )
 
@@ -47,6 +47,14 @@ worker = Table(
     Column("started_at", Moment, nullable=False),
     Column("seen_at", Moment, nullable=False),
     Column("schema_version", String(32)),  # that it was made for; a trigger refuses older ones, which give none
+)
+
+backup = Table(
+    "backup",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # one row while a backup runs: 1
+    Column("token", Text, nullable=False),  # of the backup that runs; nothing is deleted meanwhile
+    Column("leased_until", Moment, nullable=False),
 )
 
 audit = Table(

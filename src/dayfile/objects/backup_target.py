@@ -1,0 +1,127 @@
+"""The place of an instance's backups: a storage of its own, in which a backup counts once its manifest is there."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from dayfile.errors import Conflict, Corrupt, NotFound, StorageUnavailable
+from dayfile.files import disk
+from dayfile.files.backup_manifest import (
+    BACKUPS,
+    FORMAT,
+    BackupManifest,
+    StoredPart,
+    is_manifest,
+    manifest_key,
+    number_of,
+)
+from dayfile.files.storage import BLOCK_BYTES, Bytes, Storage, is_there
+from dayfile.objects import layout
+
+_OWNER: Final = f"{BACKUPS}of-"
+
+
+class BackupTarget:
+    """The backups in a storage. Apart from what `drop_others` says, nothing in it is ever deleted or changed."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+
+    def take(self, instance: str) -> None:
+        """Make the storage the place of an instance's backups; raises Conflict for one that is of something else.
+
+        Objects of another instance would be taken for what is left of an earlier backup, and deleted.
+        """
+        owners = {key.removeprefix(_OWNER) for key in self.storage.scan(_OWNER)}
+        if owners - {instance}:
+            raise Conflict(
+                "the backups there are of another instance, or of one that was made anew: choose another place, "
+                "so that none replaces the other"
+            )
+        if not owners:
+            for family in (*layout.FAMILIES, BACKUPS):
+                key = next(iter(self.storage.scan(family)), None)
+                if key is not None:
+                    raise Conflict(f"there is {key} in that place, which no backup of this instance has put there")
+            self.storage.put(_OWNER + instance, [])
+
+    def next_folder(self, mark: str) -> str:
+        """Return the folder of keys of a new backup, which follows all others."""
+        last = max((number for number, _ in self._numbered()), default=0)
+        return f"{BACKUPS}{last + 1:06}-{mark}"
+
+    def newest(self) -> BackupManifest | None:
+        """Return the manifest of the last whole backup; None if there is none. Raises Corrupt for one of another form.
+
+        One that was not finished does not count.
+        """
+        manifests = [key for key in self.storage.scan(BACKUPS) if is_manifest(key)]
+        if not manifests:
+            return None
+        found = BackupManifest.decode(b"".join(self.storage.read(max(manifests, key=_number))))
+        if found.format != FORMAT:
+            raise Corrupt(f"the backup has the form {found.format}, and this Dayfile reads the form {FORMAT}")
+        return found
+
+    def unfinished(self) -> list[str]:
+        """Return the folders of keys of backups that were begun after the last whole one and never finished."""
+        whole = max((_number(key) for key in self.storage.scan(BACKUPS) if is_manifest(key)), default=0)
+        return sorted({folder for number, folder in self._numbered() if number > whole})
+
+    def put(self, key: str, chunks: Iterable[Bytes]) -> StoredPart:
+        """Store a part of a backup; raises StorageUnavailable."""
+        hashed = hashlib.sha256()
+        size = self.storage.put(key, _watched(chunks, hashed.update))
+        return StoredPart(key=key, size_bytes=size, sha256=hashed.hexdigest())
+
+    def put_file(self, key: str, file: Path) -> StoredPart:
+        """Store a file as a part of a backup; raises StorageUnavailable."""
+        with file.open("rb") as opened:
+            return self.put(key, iter(lambda: opened.read(BLOCK_BYTES), b""))
+
+    def finish(self, folder: str, manifest: BackupManifest) -> None:
+        """Make a backup count; raises StorageUnavailable if the place is not the one that `take` took any more."""
+        needed = (_OWNER + manifest.instance, manifest.database.key, manifest.listed.key)
+        if not all(is_there(self.storage, key) for key in needed):
+            raise StorageUnavailable("the place of the backup has vanished: is its disk still mounted?")
+        self.storage.put(manifest_key(folder), [manifest.encoded()])
+
+    def drop_others(self, folder: str) -> None:
+        """Delete all backups but one, their manifests first: none that lacks a part looks whole."""
+        others = [key for key in self.storage.scan(BACKUPS) if (of := number_of(key)) and of[1] != folder]
+        self.storage.delete([key for key in others if is_manifest(key)])
+        self.storage.delete([key for key in others if not is_manifest(key)])
+
+    def fetch(self, part: StoredPart, file: Path) -> None:
+        """Copy a part of a backup into a new file; raises Corrupt unless it is what the manifest says."""
+        hashed = hashlib.sha256()
+        try:
+            with disk.reported("write to the scratch folder"), file.open("xb") as into:
+                for block in self.storage.read(part.key):
+                    hashed.update(block)
+                    into.write(block)
+        except NotFound as error:
+            raise Corrupt(f"the backup is not whole: {part.key} is missing") from error
+        if hashed.hexdigest() != part.sha256:
+            raise Corrupt(f"the backup is damaged: {part.key} is not what its manifest says")
+
+    def key_text(self, manifest: BackupManifest) -> str | None:
+        """Return the key of the instance that a backup has with it; None if it has none."""
+        return None if manifest.key is None else b"".join(self.storage.read(manifest.key.key)).decode()
+
+    def _numbered(self) -> Iterator[tuple[int, str]]:
+        return (found for key in self.storage.scan(BACKUPS) if (found := number_of(key)))
+
+
+def _number(key: str) -> int:
+    found = number_of(key)
+    return found[0] if found else 0
+
+
+def _watched(chunks: Iterable[Bytes], look: Callable[[Bytes], None]) -> Iterator[Bytes]:
+    for chunk in chunks:
+        look(chunk)
+        yield chunk

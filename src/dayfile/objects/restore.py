@@ -1,0 +1,165 @@
+"""A restore: the objects of a backup first, and its database last, which makes an instance of them.
+
+Who dies before that has made nothing that starts; run again, it goes on where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from dayfile.errors import Conflict, Corrupt, NotFound, Unusable
+from dayfile.files import disk, private
+from dayfile.files.backup_manifest import BackedUpObject, BackupManifest, ListedObjects, read_list
+from dayfile.files.object_copy import copy_object
+from dayfile.files.storage import Storage
+from dayfile.objects import layout
+from dayfile.objects.backup_target import BackupTarget
+from dayfile.store.database import Database
+from dayfile.store.database_copy import fill, migrate_file
+from dayfile.store.database_url import file_of
+from dayfile.store.instance import SCHEMA
+from dayfile.store.opening import check_absent
+
+_COPIED: Final = "copied"
+_KEPT: Final = "kept"
+_DAMAGED: Final = "damaged"
+
+OnStep = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """Counts of what was restored, and the keys of what the backup has damaged or not at all."""
+
+    objects: int
+    size_bytes: int
+    copied: int
+    damaged: tuple[str, ...]
+
+
+class Restore:
+    """The restoring of the last whole backup of a target into a place without an instance."""
+
+    def __init__(self, target: BackupTarget, storage: Storage, database_url: str) -> None:
+        self._target = target
+        self._storage = storage
+        self._url = database_url
+
+    def manifest(self) -> BackupManifest:
+        """Return the manifest of the backup to restore; raises Unusable if there is none, Corrupt.
+
+        Raises Conflict for a place in which there is a database, and DatabaseUnavailable.
+        """
+        check_absent(self._url)
+        found, begun = self._target.newest(), self._target.unfinished()
+        if found is None and begun:
+            raise Unusable(
+                f"there is only a backup that was never finished ({begun[-1]}): it lacks its manifest, and nobody "
+                "knows what else. Restore another one, or run `dayfile backup` to its end if the instance is there"
+            )
+        if found is None:
+            raise Unusable(
+                "there is no backup in that place: name the folder, or the URL, that `dayfile backup` was given"
+            )
+        if found.schema > SCHEMA:
+            raise Unusable(
+                f"the backup was made by Dayfile {found.version}, which is newer than this one: install that version"
+            )
+        return found
+
+    def check_place(self, manifest: BackupManifest) -> None:
+        """Raise Conflict for a storage with objects that the backup does not have: they are another instance's."""
+        for family in layout.FAMILIES:
+            known = ListedObjects(self._target.storage, manifest.listed)
+            for key in self._storage.scan(family):
+                if key not in known.of(layout.day_of_key(key) or ("", "")):
+                    raise Conflict(
+                        f"the object storage has {key}, which is not in the backup: it belongs to another instance, or "
+                        "came after the backup. Have DAYFILE_STORAGE_URL name an empty place; to restore beside what "
+                        "is there, which stays as it is, give --beside-other-objects"
+                    )
+
+    def run(self, manifest: BackupManifest, scratch: Path, *, despite_damage: bool, on_step: OnStep) -> Restored:
+        """Restore it. Raises Corrupt for a damaged backup, before there is an instance, unless `despite_damage`."""
+        file = scratch / "database.sqlite"
+        self._target.fetch(manifest.database, file)
+        copied, damaged = 0, list(manifest.missing)
+        for at, one in enumerate(read_list(self._target.storage, manifest.listed)):
+            on_step("Copying objects", at, manifest.objects)
+            verdict = self._bring(one, scratch)
+            copied += verdict is _COPIED
+            damaged += [one.key] if verdict is _DAMAGED or one.is_damaged else []
+        unknown = sorted({*damaged} - {*manifest.missing, *manifest.damaged})
+        if unknown and not despite_damage:
+            raise Corrupt(
+                f"the backup is damaged: {len(unknown)} of its objects are missing or not what they were, such as "
+                f"{unknown[0]}. There is no instance yet: repair the backup and run this again, which goes on where it "
+                "was; or do without them (--despite-damage)"
+            )
+        migrate_file(file)
+        self._make_database(file, on_step)
+        return Restored(objects=manifest.objects, size_bytes=manifest.size_bytes, copied=copied, damaged=tuple(damaged))
+
+    def _bring(self, one: BackedUpObject, scratch: Path) -> str:
+        """Copy an object unless it is there; say what has become of it."""
+        there = _hash_of(self._storage, one.key)
+        if there == one.sha256:
+            return _KEPT
+        if there is not None:
+            # It is replaced only by what is known to be right.
+            if one.is_damaged or _hash_of(self._target.storage, one.key) != one.sha256:
+                return _DAMAGED
+            self._storage.delete([one.key])
+        try:
+            compared = partial(_compared, one=one)
+            copy_object(self._target.storage, self._storage, one.key, scratch=scratch, watch=compared)
+        except (NotFound, Corrupt):
+            return _DAMAGED
+        return _COPIED
+
+    def _make_database(self, file: Path, on_step: OnStep) -> None:
+        place = file_of(self._url)
+        if place is None:
+            with closing(Database.connect(self._url)) as database:
+                fill(database, file, on_step=lambda done, whole: on_step("Filling the database", done, whole))
+            return
+        check_absent(self._url)
+        private.make_folder(place.parent)
+        draft = place.with_name(f".{place.name}.restoring")
+        draft.unlink(missing_ok=True)
+        with disk.reported(f"write {draft}"):
+            made, _ = disk.create(draft)
+            with made, file.open("rb") as source:
+                os.fchmod(made.fileno(), 0o600)
+                while block := source.read(1 << 20):
+                    disk.write(made, block, f"write {draft}")
+                os.fsync(made.fileno())
+            disk.publish(draft, place)
+            disk.sync_folder(place.parent)
+
+
+def _hash_of(storage: Storage, key: str) -> str | None:
+    hashed = hashlib.sha256()
+    try:
+        for block in storage.read(key):
+            hashed.update(block)
+    except NotFound:
+        return None
+    return hashed.hexdigest()
+
+
+def _compared(blocks: Iterator[bytes], one: BackedUpObject) -> Iterator[bytes]:
+    """Yield the bytes of an object of a backup; raise Corrupt at their end, within the put, if they are others."""
+    hashed = hashlib.sha256()
+    for block in blocks:
+        hashed.update(block)
+        yield block
+    if hashed.hexdigest() != one.sha256:
+        raise Corrupt(f"{one.key} of the backup is not what its list says")
