@@ -14,6 +14,7 @@ from sqlalchemy import text
 from dayfile.store.database import Database
 from dayfile.store.opening import make_database
 from tests.e2e.test_whole_life import test_what_is_accepted_is_sealed_published_told_and_forgotten as whole_life
+from tests.support.deployment import Place
 from tests.support.pgbouncer import SESSIONS, pgbouncer_before
 from tests.support.postgres_server import PostgresServer
 
@@ -35,7 +36,7 @@ def test_the_whole_life_of_records_passes_through_it(
     And with one connection: work that needed two at once would wait for itself when all are taken.
     """
     monkeypatch.setenv("DAYFILE_DATABASE_CONNECTIONS", "1")
-    whole_life(tmp_path, pooled[0])
+    whole_life(tmp_path, Place(database=pooled[0], storage=None))
 
 
 def test_nothing_of_a_transaction_is_left_to_the_next_client(pooled: tuple[str, PostgresServer]) -> None:
