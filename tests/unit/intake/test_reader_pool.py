@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from dayfile.errors import InvalidBody, StorageUnavailable
+from dayfile.errors import InvalidBody, StorageUnavailable, Transient
 from dayfile.intake.file import FileIntake
 from dayfile.intake.pipeline import Intake
 from dayfile.intake.reader_pool import ReaderPool
@@ -28,7 +28,7 @@ from tests.support import reader_faults
 from tests.support.intake import Place
 from tests.support.records import Sent, body_of
 from tests.support.state import a_sid, an_account
-from tests.support.steps import SteppingStorage, Steps
+from tests.support.steps import SteppingDatabase, SteppingStorage, Steps
 
 CHUNK = 4000  # twenty lines or so
 
@@ -214,8 +214,22 @@ def test_a_chunk_that_cannot_be_written_leaves_nothing_behind(place: Place, acme
     assert place.pending() == 0
 
 
-def _children_of(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+@pytest.mark.parametrize("at", range(3, 27, 5))
+def test_a_file_goes_on_whichever_step_of_the_database_fails(
+    tmp_path: Path, place: Place, pool: ReaderPool, *, body: bytes, at: int
+) -> None:
+    """Chunks that were read ahead are no more than read: only what is durable is recognised, and only once."""
+    an_account(place.database, "acme")
+    an_account(place.database, "globex")
+    with place.process(database=SteppingDatabase.of(place.database, Steps(at=at, recovers=True))) as intake:
+        files = FileIntake(intake, chunk_bytes=CHUNK, pool=pool)
+        with pytest.raises(Transient):
+            files.run(io.BytesIO(body), MESSAGES, source="dump")
+        receipt = files.run(io.BytesIO(body), MESSAGES, source="dump")
+    expected = _outcome(tmp_path / "one", body, None)
+    assert place.waiting() == expected["waiting"]
+    assert [number for _, number, _ in place.rejected()] == [one.line_number for _, one in expected["kept"]]
+    assert (receipt.accepted, receipt.refusals) == (expected["receipt"].accepted, expected["receipt"].refusals)
 
 
 @pytest.fixture
