@@ -89,9 +89,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that asks for a deployment, or for a place of one, on each that was chosen."""
+    """Run a test that asks for a deployment, or for a place of one, on each that was chosen.
+
+    A module names those that take too long for `make test` in SLOW_DEPLOYMENTS.
+    """
     if "deployment" in metafunc.fixturenames:
-        metafunc.parametrize("deployment", CHOICES[metafunc.config.getoption("--deployment")], indirect=True)
+        slow = getattr(metafunc.module, "SLOW_DEPLOYMENTS", ())
+        chosen = CHOICES[metafunc.config.getoption("--deployment")]
+        kinds = [pytest.param(kind, marks=[pytest.mark.slow] if kind in slow else []) for kind in chosen]
+        metafunc.parametrize("deployment", kinds, indirect=True)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from dayfile.store.tables.accounts import session
 from dayfile.store.tables.exports import daily_run, day_file, job, job_day, quota_day
 from dayfile.store.tables.records import receipt, upload
 from dayfile.store.tables.sealing import seal, sealed_day
-from tests.support.deployment import Place
+from tests.support.deployment import CLUSTER, Place
 from tests.support.records import Sent
 from tests.support.state import a_job_request, a_sid, an_account
 from tests.support.world import World
@@ -30,6 +30,7 @@ WEEK = timedelta(days=7)
 LATE = timedelta(minutes=11)  # after which late records are sealed
 MICROSECOND = timedelta(microseconds=1)
 SIGNER = LinkSigner(b"k" * 32)
+SLOW_DEPLOYMENTS = (CLUSTER,)  # what a sample of it needs is in test_whole_life.py
 
 
 @pytest.fixture

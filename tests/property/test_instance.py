@@ -192,7 +192,7 @@ def test_whatever_is_done_in_whatever_order_its_promises_hold(deployment: Deploy
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=cases(10, thorough=200),
+            max_examples=cases(5 if deployment.is_remote else 10, thorough=200),  # each takes longer over the network
             stateful_step_count=cases(25, thorough=50),
             deadline=None,
             suppress_health_check=list(HealthCheck),
