@@ -11,6 +11,7 @@ import pytest
 
 from dayfile.cli.exit_codes import Outcome
 from dayfile.errors import Conflict, Corrupt, InFlight, LostClaim, StorageUnavailable, Unusable
+from dayfile.files.names import draft_of
 from dayfile.files.storage import LocalStorage
 from dayfile.objects.backup_target import BackupTarget
 from dayfile.store.backups import LEASE
@@ -50,6 +51,13 @@ def _goes_on(world: World, extend: Callable[[], None]) -> None:
         extend()
         world.clock.pass_by(LEASE * 0.9)
         world.work()
+
+
+def _leave_partial(storage: LocalStorage, key: str) -> None:
+    """Leave what a put of an object leaves that was killed."""
+    draft = draft_of(storage.root / key)
+    draft.parent.mkdir(parents=True, exist_ok=True)
+    draft.touch()
 
 
 def test_a_backup_under_load_has_all_that_was_accepted_before(tmp_path: Path, database_url: str) -> None:
@@ -127,10 +135,12 @@ def test_whenever_a_backup_is_killed_the_last_whole_one_can_be_restored(tmp_path
             back_up(world, SteppingStorage(target, steps), tmp_path)
         except Died:
             assert unlike(target) == []
+            _leave_partial(target, min(world.referred_keys()))
             at += 1
             continue
         break
     assert at > 10
+    assert list(target.scan_partial("")) == []
     assert {key for key in target.scan("") if not key.startswith("backups/")} == world.referred_keys()
     assert BackupTarget(target).unfinished() == []
     world.close()
@@ -148,6 +158,7 @@ def test_a_restore_that_was_killed_has_made_nothing_that_starts_and_goes_on(tmp_
             restored = restore(target, new, storage=SteppingStorage(objects, Steps(at=at)))
         except Died:
             assert not (new / "dayfile.sqlite").exists()
+            _leave_partial(objects, max(world.referred_keys()))
             at += 5
             continue
         break

@@ -117,6 +117,7 @@ class Backup:
         """
         instance, key_check = self._identity()
         self._target.take(instance)
+        self._target.drop_unfinished()
         former = self._target.newest()
         folder = self._target.next_folder(self._token)
         made_at = self._clock.now()

@@ -25,7 +25,7 @@ _OWNER: Final = f"{BACKUPS}of-"
 
 
 class BackupTarget:
-    """The backups in a storage. Apart from what `drop_others` says, nothing in it is ever deleted or changed."""
+    """The backups in a storage. Apart from what the two `drop_...` say, nothing in it is ever deleted or changed."""
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
@@ -70,6 +70,13 @@ class BackupTarget:
         """Return the folders of keys of backups that were begun after the last whole one and never finished."""
         whole = max((_number(key) for key in self.storage.scan(BACKUPS) if is_manifest(key)), default=0)
         return sorted({folder for number, folder in self._numbered() if number > whole})
+
+    def drop_unfinished(self) -> None:
+        """Delete what backups that were not finished have left beside objects, so that it does not pile up."""
+        self.storage.remove_partial(list(self.storage.scan_partial("")))
+        unfinished = set(self.unfinished())
+        parts = [key for key in self.storage.scan(BACKUPS) if (of := number_of(key)) and of[1] in unfinished]
+        self.storage.delete(parts)
 
     def put(self, key: str, chunks: Iterable[Bytes]) -> StoredPart:
         """Store a part of a backup; raises StorageUnavailable."""

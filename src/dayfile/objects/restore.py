@@ -90,6 +90,8 @@ class Restore:
         """Restore it. Raises Corrupt for a damaged backup, before there is an instance, unless `despite_damage`."""
         file = scratch / "database.sqlite"
         self._target.fetch(manifest.database, file)
+        for family in layout.FAMILIES:  # of a restore that was killed
+            self._storage.remove_partial(list(self._storage.scan_partial(family)))
         copied, damaged = 0, list(manifest.missing)
         for at, one in enumerate(read_list(self._target.storage, manifest.listed)):
             on_step("Copying objects", at, manifest.objects)
