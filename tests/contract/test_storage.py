@@ -9,6 +9,7 @@ import pytest
 
 from dayfile.errors import NotFound
 from dayfile.files import disk
+from dayfile.files.cloud_storage import PART_BYTES
 from dayfile.files.storage import Bytes, LocalStorage, Storage
 from tests.support.cloud import cloud_storage
 from tests.support.memory_storage import MemoryStorage
@@ -128,6 +129,14 @@ def test_an_object_is_whole_or_absent(storage: Storage) -> None:
 
 class EndedEarly(Exception):
     """The error of a source that cannot go on."""
+
+
+def test_an_object_is_put_while_another_is_read_from_the_same_storage(storage: Storage) -> None:
+    """A rewritten pack is made of the files that it had, and is no more in memory than those are."""
+    data = bytes(range(256)) * (PART_BYTES // 256) + b"the end"
+    storage.put("former", [data])
+    assert storage.put("new", storage.read("former")) == len(data)
+    assert contents(storage, "new") == data
 
 
 def test_keys_are_listed_in_order_by_how_they_begin(storage: Storage) -> None:

@@ -311,7 +311,7 @@ class _Source:
         """Yield the bytes that were taken, and all others; keep what the chunks raise."""
         yield first
         try:
-            for chunk in self._chunks:
+            for chunk in self._in_a_thread():
                 data = bytes(chunk)
                 self.size_bytes += len(data)
                 if data:
@@ -319,6 +319,12 @@ class _Source:
         except BaseException as error:
             self.error = error
             raise
+
+    def _in_a_thread(self) -> Iterator[Bytes]:
+        """Take the chunks in a thread of their own: in the one that puts, obstore cannot read an object for them."""
+        with ThreadPoolExecutor(1, thread_name_prefix="chunks") as taking:
+            while (chunk := taking.submit(next, self._chunks, None).result()) is not None:
+                yield chunk
 
 
 def _check(key: str) -> str:
