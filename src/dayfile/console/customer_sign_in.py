@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from dayfile.accounts.sessions import Begun
 from dayfile.console.instance import Instance
-from dayfile.console.sign_in import OPERATOR_PATH
+from dayfile.console.sign_in import OPERATOR_PATH, address_of, end_session
 from dayfile.console.visit import CONSOLE_PATH, NO_STORE, SIGN_IN_PATH, lead_to
 from dayfile.errors import Forbidden, Unauthorized
 from dayfile.web.basic import note_failed_login
@@ -85,9 +85,8 @@ class CustomerSignIn:
             return self._form(to=to, username=shown, problem=_WRONG, status=401)
         except Forbidden as known:  # the secret is right: what is wrong may be told
             return self._form(to=to, username=shown, problem=f"{str(known)[:1].upper()}{str(known)[1:]}.", status=403)
-        former = self._cookie.read(request)
-        if former is not None:
-            self._instance.sessions.end(former, address=_address(request))
+        if (former := self._cookie.read(request)) is not None:
+            self._instance.sessions.end(former, address=address_of(request))
         request.state.caller = username  # for the line in the log
         answer = lead_to(_page_of(begun, to))
         self._cookie.give(answer, begun.token)
@@ -97,14 +96,10 @@ class CustomerSignIn:
         # Text that cannot be a sid is never looked up: the database may not even be able to hold it.
         if not _SID.fullmatch(username):
             raise Unauthorized("Authenticate")
-        return self._instance.sessions.begin(username, password, address=_address(request))
+        return self._instance.sessions.begin(username, password, address=address_of(request))
 
     def _end(self, request: Request, form_token: str) -> Response:
-        token = self._cookie.read(request)
-        if token is not None:
-            if not self._instance.sessions.is_form_of(token, form_token):
-                raise Forbidden("this form is not of the session that this browser has: load the page again")
-            self._instance.sessions.end(token, address=_address(request))
+        end_session(self._instance, self._cookie.read(request), form_token, address=address_of(request))
         answer = lead_to(SIGN_IN_PATH)
         self._cookie.take(answer)
         return answer
@@ -119,8 +114,3 @@ def _page_of(begun: Begun, to: str) -> str:
     """Return the page that was asked for, or the first one if it is not for whom the session is."""
     first = OPERATOR_PATH if begun.caller.account is None else CONSOLE_PATH
     return to if to.startswith(first) else first
-
-
-def _address(request: Request) -> str | None:
-    """Return the client's address, for the audit log."""
-    return request.state.client or None

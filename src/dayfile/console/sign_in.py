@@ -72,9 +72,8 @@ class SignIn:
             shown = key_sid[:_SHOWN_CHARACTERS]
             note_failed_login(request.scope, shown)
             return self.form(request, key_sid=shown, problem=_WRONG)
-        former = self._cookie.read(request)
-        if former is not None:
-            self._instance.sessions.end(former, address=_address(request))
+        if (former := self._cookie.read(request)) is not None:
+            self._instance.sessions.end(former, address=address_of(request))
         request.state.caller = key_sid  # for the line in the log
         answer = _lead_to_page()
         self._cookie.give(answer, token)
@@ -85,22 +84,27 @@ class SignIn:
         if not _KEY_SID.fullmatch(key_sid):
             return None
         try:
-            return self._instance.sessions.begin_for_operator(key_sid, secret, address=_address(request))
+            return self._instance.sessions.begin_for_operator(key_sid, secret, address=address_of(request))
         except Unauthorized:
             return None
 
     def _end(self, request: Request, form_token: str) -> Response:
-        token = self._cookie.read(request)
-        if token is not None:
-            if not self._instance.sessions.is_form_of(token, form_token):
-                raise Forbidden("this form is not of the session that this browser has: load the page again")
-            self._instance.sessions.end(token, address=_address(request))
+        end_session(self._instance, self._cookie.read(request), form_token, address=address_of(request))
         answer = _lead_to_page()
         self._cookie.take(answer)
         return answer
 
 
-def _address(request: Request) -> str | None:
+def end_session(instance: Instance, token: str | None, form_token: str, *, address: str | None) -> None:
+    """End the session of a browser that signs out, if it has one; raises Forbidden for a form of another session."""
+    if token is None:
+        return
+    if not instance.sessions.is_form_of(token, form_token):
+        raise Forbidden("this form is not of the session that this browser has: load the page again")
+    instance.sessions.end(token, address=address)
+
+
+def address_of(request: Request) -> str | None:
     """Return the client's address, for the audit log."""
     return request.state.client or None
 
