@@ -123,7 +123,7 @@ def test_a_second_backup_copies_what_is_new_and_drops_what_only_the_first_needed
 
 
 def test_whenever_a_backup_is_killed_the_last_whole_one_can_be_restored(tmp_path: Path) -> None:
-    """And the next one takes over what it has brought."""
+    """The next backup takes over the objects that the killed one has copied."""
     world = _a_world(tmp_path / "old")
     target = LocalStorage.open(tmp_path / "backup")
     at = 1
@@ -209,7 +209,7 @@ def test_half_a_backup_is_refused_and_named(tmp_path: Path) -> None:
 
 
 def test_a_damaged_backup_makes_no_instance_unless_that_is_wanted(tmp_path: Path) -> None:
-    """What is damaged is named, and the check of the instance names it, too."""
+    """The restore names each damaged object, and so does the check of the instance."""
     world = _a_world(tmp_path / "old")
     target = LocalStorage.open(tmp_path / "backup")
     back_up(world, target, tmp_path)

@@ -68,7 +68,7 @@ def filled(path: str, acme: Customer) -> str:
 
 
 def everything(console: CustomerConsole, acme: Customer) -> list[object]:
-    """What the account has that a form could change."""
+    """Everything of the account that a form could change."""
     with console.face.database.snapshot() as tx:
         sids = [JobSid(acme.job), JobSid(acme.waiting_job)]
         audit = [line for line in tx.audit.newest(subject=acme.sid, limit=1000) if "session" not in line.deed.action]
@@ -91,7 +91,7 @@ def test_the_lists_above_have_every_route(console: CustomerConsole) -> None:
 
 
 def test_without_a_session_nothing_is_shown_or_done(console: CustomerConsole, acme: Customer) -> None:
-    """Whatever the cookie is; Basic credentials open no page of the console either."""
+    """No made-up cookie opens a page of the console, and Basic credentials do not, either."""
     before = everything(console, acme)
     for cookie in ("", "f" * 64, "x", '"; DROP'):
         headers = {**BROWSER, "Cookie": f"dayfile_session={cookie}"}
@@ -136,7 +136,7 @@ def test_a_form_without_the_token_of_its_session_does_nothing(
 def test_a_page_of_another_site_writes_nothing(
     console: CustomerConsole, acme: Customer, headers: dict[str, str]
 ) -> None:
-    """Even with the cookie and the token of a form; nor can it sign anybody in."""
+    """The cookie and the token of a form are not enough for it, and it can sign nobody in."""
     with console.signed_in(acme.login) as browser:
         token = form_token(browser.get("/console"))
         before = everything(console, acme)
@@ -150,7 +150,7 @@ def test_a_page_of_another_site_writes_nothing(
 
 
 def test_what_belongs_to_another_account_is_not_there(console: CustomerConsole, acme: Customer) -> None:
-    """In every address and every form: the same answer as for what does not exist."""
+    """Each address and each form gets the same answer as for something that does not exist."""
     with console.signed_in(console.account("Mallory")) as browser:
         token, before = form_token(browser.get("/console")), everything(console, acme)
         for path in PAGES:
@@ -232,7 +232,7 @@ def test_time_and_a_new_secret_end_a_session(tmp_path: Path) -> None:
     ],
 )
 def test_sign_in_leads_to_no_other_site(console: CustomerConsole, acme: Customer, to: str) -> None:
-    """Who follows a link of a stranger and signs in must not end up with the stranger."""
+    """A stranger's link to the sign-in must not lead to the stranger's site afterwards."""
     with console.browser() as browser:
         form = browser.get("/console/sign-in", params={"to": to})
         assert re.findall(r'name="to" value="([^"]*)"', form.text) == ["/console"]
@@ -240,7 +240,7 @@ def test_sign_in_leads_to_no_other_site(console: CustomerConsole, acme: Customer
 
 
 def test_wrong_credentials_do_not_say_what_was_wrong(console: CustomerConsole, acme: Customer) -> None:
-    """And are noted for whoever slows guesses down, as at every other door."""
+    """Each guess is noted for the slowing down of guesses, as at every other door."""
     answers = set()
     for username, password in (
         (acme.sid, "wrong"),
@@ -260,7 +260,7 @@ def test_wrong_credentials_do_not_say_what_was_wrong(console: CustomerConsole, a
 
 
 def test_names_records_and_answers_are_text(console: CustomerConsole, acme: Customer) -> None:
-    """Whatever a customer calls a job, a sender writes, or a receiver answers."""
+    """No name of a job, no record and no answer of a receiver becomes markup of a page."""
     script = b'{"sid":"SM%s","status":"<script>alert(3)</script>","from":"\\"><img src=x onerror=alert(4)>"}\n'
     other = console.customer(TRICKY, days=FEW_DAYS)
     console.seal(other.login, "2026-09-01", script % (b"e" * 32))

@@ -1,4 +1,4 @@
-"""What customers take away from the console: files by links, records on a page, and archives."""
+"""Downloads from the console: files by links, records on a page, and archives."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_records_that_are_odd_are_shown_too(console: CustomerConsole) -> None:
 
 
 def test_several_files_come_as_one_archive(browser: httpx2.Client, console: CustomerConsole, acme: Customer) -> None:
-    """Each as a link would give it, and their hashes as a file that sha256sum reads; an empty day is a file, too."""
+    """Each file is as a link gives it, and a list of hashes is there for sha256sum; an empty day is a file, too."""
     days = ["2026-11-11", EMPTY_DAY]
     answer = browser.get("/console/files/zip", params={"type": "Messages", "day": days})
     assert answer.headers["content-type"] == "application/zip"

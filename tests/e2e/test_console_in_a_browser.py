@@ -68,7 +68,7 @@ def barriers(tab: Tab, url: str) -> list[object]:
 
 
 def test_the_pages_of_every_day_have_no_barrier(console: CustomerConsole, acme: Customer, tab: Tab) -> None:
-    """Those that are changed most often; the next test looks at all of them."""
+    """These pages are changed most often; the next test looks at all of them."""
     often = ("/console", "/console/files", "/console/jobs/new", f"/console/jobs/{acme.waiting_job}")
     found = [one for path in often for one in barriers(tab, console.url + path)]
     assert found == [], "\n".join(map(str, found))
@@ -76,7 +76,7 @@ def test_the_pages_of_every_day_have_no_barrier(console: CustomerConsole, acme: 
 
 @pytest.mark.slow
 def test_no_page_has_a_barrier(console: CustomerConsole, acme: Customer, tab: Tab) -> None:
-    """Whoever cannot see, or uses no mouse, gets their files as everybody does."""
+    """Customers who cannot see, or use no mouse, get their files as everybody does."""
     found = [one for path in pages(acme) for one in barriers(tab, console.url + path)]
     assert found == [], "\n".join(map(str, found))
 
@@ -84,7 +84,7 @@ def test_no_page_has_a_barrier(console: CustomerConsole, acme: Customer, tab: Ta
 def test_no_page_of_the_operator_has_a_barrier(
     console: CustomerConsole, acme: Customer, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Nor asks for anything elsewhere, nor is wider than a phone."""
+    """No page asks for anything elsewhere, and none is wider than a phone."""
     accounts = "/operator/accounts"
     with a_tab(tmp_path_factory.mktemp("browser")) as tab:
         tab.watch()
@@ -118,7 +118,7 @@ def test_pages_ask_for_nothing_else_and_break_no_rule(console: CustomerConsole, 
 
 
 def test_progress_is_shown_by_itself(console: CustomerConsole, tab: Tab, acme: Customer) -> None:
-    """Whoever waits for a job sees it end without doing anything, and then nobody asks any more."""
+    """A customer who waits for a job sees it end without doing anything; then the page stops asking."""
     console.face.work()  # what waited before
     with console.signed_in(acme.login) as browser:
         form = {"form_token": form_token(browser.get("/console")), "ResourceType": "Messages", "FriendlyName": "live"}
@@ -138,7 +138,7 @@ def test_progress_is_shown_by_itself(console: CustomerConsole, tab: Tab, acme: C
 def test_a_server_that_is_away_for_a_moment_does_not_end_the_progress(
     console: CustomerConsole, acme: Customer, tab: Tab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is shown stays until there is something newer; whoever watches need not load the page again."""
+    """The page stays as it is until there is something newer; nobody has to load it again."""
 
     def away(self: Database) -> None:
         raise DatabaseUnavailable("the state database does not answer")

@@ -75,7 +75,7 @@ def test_any_credential_signs_in(console: CustomerConsole) -> None:
 
 
 def test_sign_in_leads_back_to_the_page_that_was_asked_for(console: CustomerConsole, acme: Customer) -> None:
-    """A link in a mail works also for who is not signed in yet."""
+    """A link in a mail works for a customer who is not signed in yet, too."""
     wanted = f"/console/files?type=Calls&from={DAY}"
     with console.browser() as browser:
         asked = browser.get(wanted)
@@ -87,7 +87,7 @@ def test_sign_in_leads_back_to_the_page_that_was_asked_for(console: CustomerCons
 
 
 def test_signing_out_ends_the_session(console: CustomerConsole) -> None:
-    """In this browser, and for whoever has copied the cookie."""
+    """The session ends in this browser, and for anybody who has copied the cookie."""
     with console.signed_in(console.account()) as browser:
         kept = dict(browser.cookies)
         out = browser.post("/console/sign-out", data={"form_token": form_token(browser.get("/console"))})
@@ -115,7 +115,7 @@ def test_the_calendar_tells_every_state_of_a_day(browser: httpx2.Client) -> None
 def test_a_file_that_has_expired_is_told_from_one_that_never_was(
     console: CustomerConsole, acme: Customer, tmp_path: Path
 ) -> None:
-    """What was there last week is asked about first."""
+    """A file that was there last week is the first that customers ask about."""
     with console_for_customers(tmp_path, file_lifetime_days=1, concurrent_requests=0) as other:
         account = other.account()
         other.face.publish(account, "2026-11-01")
@@ -129,7 +129,7 @@ def test_a_file_that_has_expired_is_told_from_one_that_never_was(
 def test_a_day_shows_its_manifest_and_its_revisions(
     browser: httpx2.Client, console: CustomerConsole, acme: Customer
 ) -> None:
-    """Whoever gets the file from somebody else can tell whether it is whole."""
+    """Anybody who gets the file from somebody else can tell whether it is whole."""
     page = browser.get(f"/console/files/Messages/{DAY}")
     with console.face.database.snapshot() as tx:
         file = tx.day_files.find(acme.sid, MESSAGES, Day.parse(DAY), now=console.face.clock.now())
@@ -146,7 +146,7 @@ def test_a_day_shows_its_manifest_and_its_revisions(
 
 
 def test_a_job_is_made_followed_and_run_again(console: CustomerConsole) -> None:
-    """By the stage of the API: with its quota, its place in the queue and its line in the audit log."""
+    """The stage of the API makes it: with its quota, its place in the queue and its line in the audit log."""
     account = console.account()
     with console.signed_in(account) as browser:
         page = browser.get("/console/jobs/new")
@@ -187,7 +187,7 @@ def test_a_job_is_made_followed_and_run_again(console: CustomerConsole) -> None:
 def test_a_form_that_breaks_a_rule_comes_back_with_it(
     browser: httpx2.Client, changed: dict[str, str], rule: str
 ) -> None:
-    """With what was typed: nobody types a form twice."""
+    """The form keeps what was typed: nobody types a form twice."""
     answer = _make_job(browser, **changed)
     assert answer.status_code == 400
     [said] = re.findall(r'<p class="problem" role="alert">(.*?)</p>', answer.text)
@@ -217,7 +217,7 @@ def test_a_failed_day_has_a_way_out_and_tells_no_secrets(browser: httpx2.Client,
 
 
 def test_daily_exports_are_switched_and_told(console: CustomerConsole) -> None:
-    """By the stage of the API: the webhook stays when the export is turned off."""
+    """The stage of the API does it: the webhook stays when the export is turned off."""
     account = console.account()
     with console.signed_in(account) as browser, receiving(answers(200)) as hook:
         token = form_token(browser.get("/console/daily/Calls"))
@@ -255,7 +255,7 @@ def test_a_webhook_is_tried_before_it_is_saved(console: CustomerConsole) -> None
 
 
 def test_a_notice_shows_its_attempts_and_is_replayed(console: CustomerConsole) -> None:
-    """Also one that waits for its next attempt: it is made now."""
+    """A notice that waits for its next attempt can be replayed, too: the attempt is made now."""
     acme = console.customer("Initech", days=FEW_DAYS)
     with console.signed_in(acme.login) as browser:
         assert acme.notice in browser.get("/console/notices?state=pending").text

@@ -72,7 +72,7 @@ class Seal(threading.Thread):
 
 
 def test_a_cluster_makes_the_texts_of_one_machine(tmp_path: Path, two_workers: DaskProcesses) -> None:
-    """Where a day is sealed must not show, and the check reads everything on the cluster, too."""
+    """The place where a day is sealed must not show, and the check reads everything on the cluster, too."""
     (tmp_path / "local").mkdir()
     local = World(tmp_path / "local")
     expected = sealed_twice(local)
@@ -123,7 +123,7 @@ def _accounts(world: World) -> list[AccountSid]:
 
 @pytest.mark.parametrize("trap", ["SIGKILL", pytest.param("SIGSTOP", marks=pytest.mark.slow)])
 def test_the_work_of_a_lost_worker_is_done_by_another(fragile: tuple[DaskProcesses, World], trap: str) -> None:
-    """Killed, or frozen for longer than the cluster waits: the seal goes on, and what was half done is swept.
+    """A worker is killed, or frozen for longer than the cluster waits: the seal goes on, half-done work is swept.
 
     The frozen one wakes up when all is over, and what it writes then is nobody's.
     """

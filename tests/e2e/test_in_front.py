@@ -57,7 +57,7 @@ def proxied(
 
 
 def test_a_large_batch_goes_in(behind: Face, acme: Login, proxied: httpx2.Client) -> None:
-    """Of 5 MB, compressed, of unknown length: five times what nginx takes as a rule."""
+    """A body of 5 MB, compressed, of unknown length: five times what nginx takes as a rule."""
     key = behind.administration.create_key(account=None, scopes=[Scope.INTAKE])
     rows = body_of(
         Sent(account=acme.sid, name=str(n), created=f"{DAY}T10:00:00Z", updated=f"{DAY}T10:00:00Z", body=line.decode())

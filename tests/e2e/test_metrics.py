@@ -46,7 +46,7 @@ def read(face: Face, login: tuple[str, str]) -> Scraped:
 
 
 def test_only_a_key_of_the_operator_reads_them(face: Face, operator: tuple[str, str]) -> None:
-    """How much a platform sends and which of its parts fail is nobody else's business."""
+    """The amount that a platform sends, and the parts of it that fail, are nobody else's business."""
     acme = face.account()
     answers = [httpx2.get(f"{face.url}/metrics", auth=login, trust_env=False) for login in (None, acme.basic, operator)]
     assert [answer.status_code for answer in answers] == [401, 403, 200]

@@ -54,7 +54,7 @@ def state_of(console: CustomerConsole, account: Login) -> AccountState:
 
 
 def works(console: CustomerConsole, sid: str, secret: str) -> bool:
-    """Whether somebody is let in with these."""
+    """Return True if these let somebody in."""
     with console.browser() as browser:
         return sign_in(browser, sid, secret).status_code == 303
 
@@ -122,7 +122,7 @@ def test_a_token_is_rotated(console: CustomerConsole, operator: httpx2.Client, a
 
 
 def test_keys_are_created_and_revoked(console: CustomerConsole, operator: httpx2.Client) -> None:
-    """A restricted one with what is marked; without any mark the rule is told."""
+    """A restricted key may do what is marked; without any mark the rule is told."""
     account = console.account()
     path = f"/operator/accounts/{account.sid}"
     form = {"form_token": form_token(operator.get(path)), "kind": "restricted", "friendly_name": TRICKY}
@@ -139,7 +139,7 @@ def test_keys_are_created_and_revoked(console: CustomerConsole, operator: httpx2
 
 
 def test_the_instance_tells_what_is_wrong_with_it(console: CustomerConsole, operator: httpx2.Client) -> None:
-    """Without a worker nothing goes on; rejections go by their reason, without a record."""
+    """A missing worker is named, as nothing goes on without one; rejections go by their reason, without a record."""
     with console.face.database.transaction() as tx:
         refusal = Refusal(
             line_number=1, field="to", reason=f"must be text; got {TRICKY}", line=b"{secret}", account=None
@@ -156,7 +156,7 @@ def test_the_instance_tells_what_is_wrong_with_it(console: CustomerConsole, oper
 def test_rejections_are_tried_again_and_dropped_by_their_reason(
     console: CustomerConsole, operator: httpx2.Client
 ) -> None:
-    """Those of the page and no later ones; dropping asks for a mark, and who did it is in the audit log."""
+    """Later rejections than the page's stay; dropping asks for a mark, and the audit log says who did it."""
     reasons, now = ["must be A", "must be B", "must be B"], console.face.clock.now()
     refusals = [Refusal(line_number=1, field="status", reason=one, line=b"{}", account=None) for one in reasons]
     with console.face.database.transaction() as tx:
@@ -219,7 +219,7 @@ def test_nobody_else_gets_in(console: CustomerConsole) -> None:
 
 
 def test_sign_in_leads_back_to_the_operator_s_page(console: CustomerConsole) -> None:
-    """As for customers; a customer who follows such a link is led to their own first page."""
+    """Operators are led back as customers are; a customer with such a link is led to their own first page."""
     wanted = "/operator/audit?actor=operator"
     with console.browser() as browser:
         assert browser.get(wanted).headers["location"].startswith("/console/sign-in?to=%2Foperator%2Faudit")

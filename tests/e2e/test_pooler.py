@@ -31,9 +31,9 @@ def pooled() -> Iterator[tuple[str, PostgresServer]]:
 def test_the_whole_life_of_records_passes_through_it(
     pooled: tuple[str, PostgresServer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From the first start with its migrations to the day when everything is forgotten.
+    """Everything works, from the first start with its migrations to the day when everything is forgotten.
 
-    And with one connection: work that needed two at once would wait for itself when all are taken.
+    One connection is enough: work that needed two at once would wait for itself when all are taken.
     """
     monkeypatch.setenv("DAYFILE_DATABASE_CONNECTIONS", "1")
     whole_life(tmp_path, Place(database=pooled[0], storage=None))

@@ -37,7 +37,7 @@ def _batches() -> list[list[Sent]]:
 
 
 def _hashes(deployment: Deployment, folder: Path) -> dict[tuple[str, str, int], tuple[str, str]]:
-    """Of each revision of each day of each account: the hash of its text, and that of its file."""
+    """The hashes of text and file of each revision of each day of each account."""
     folder.mkdir()
     place = deployment.place(folder)
     world = World(folder, database=place.database, storage=place.storage)

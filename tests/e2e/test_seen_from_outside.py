@@ -93,7 +93,7 @@ def test_a_day_that_is_overdue(seen: Seen) -> None:
 
 
 def test_a_job_that_nobody_takes_up_and_records_that_wait(seen: Seen) -> None:
-    """How much, and for how long: what an operator plots."""
+    """The metrics have how much waits and for how long: an operator plots both."""
     acme = an_account(seen.world.database, "acme").sid
     when = "2026-11-20T10:00:00Z"
     seen.world.accept([Sent(account=acme, name="one", created=when, updated=when)])
@@ -111,7 +111,7 @@ def test_a_job_that_nobody_takes_up_and_records_that_wait(seen: Seen) -> None:
 
 
 def test_notices_that_fail(seen: Seen) -> None:
-    """For a quarter of an hour, and with none that arrives: that is more than one customer's server."""
+    """Notices that fail for a quarter of an hour, while none arrives, are more than one customer's server."""
     acme = an_account(seen.world.database, "acme").sid
     told(seen.world.database, a_notice(acme), now=seen.world.clock.now())
     assert seen.value("notices_pending") == 1
@@ -154,7 +154,7 @@ def test_a_storage_that_is_away(seen: Seen) -> None:
 
 
 def test_a_database_that_is_damaged(seen: Seen) -> None:
-    """What needs it is left out everywhere, and what does not is still told."""
+    """Figures that need the database are left out everywhere, and all others are still told."""
     seen.world.database.close()
     with (seen.world.folder / "dayfile.sqlite").open("r+b") as file:
         file.write(bytes(1 << 16))
@@ -166,7 +166,7 @@ def test_a_database_that_is_damaged(seen: Seen) -> None:
 
 
 def test_a_clock_that_jumped(seen: Seen) -> None:
-    """What cannot be undone waits, for hours."""
+    """Deletion waits for hours where it cannot be undone."""
     seen.world.clock_watch.step()
     seen.world.clock.set(seen.world.clock.now() + timedelta(hours=5))
     seen.world.clock_watch.step()
@@ -180,7 +180,7 @@ def test_a_clock_that_jumped(seen: Seen) -> None:
 
 
 def test_a_file_that_is_damaged(seen: Seen) -> None:
-    """Found by the scrub, before a customer asks for it."""
+    """The scrub finds it before a customer asks for it."""
     acme = an_account(seen.world.database, "acme").sid
     when = "2026-11-20T10:00:00Z"
     seen.world.accept([Sent(account=acme, name="one", created=when, updated=when)])
@@ -196,7 +196,7 @@ def test_a_file_that_is_damaged(seen: Seen) -> None:
 
 
 def test_a_disk_that_is_nearly_full(tmp_path: Path, seen_in: Callable[[Path], AbstractContextManager[Seen]]) -> None:
-    """Told while there is room left to do something about it."""
+    """Operators are told while there is room left to do something about it."""
     with small_disk(tmp_path / "disk", megabytes=64) as disk, seen_in(disk) as seen:
         assert seen.agreed() == OK
         filler = fill(disk, but=4_000_000)

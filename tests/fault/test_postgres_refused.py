@@ -83,7 +83,7 @@ def test_a_start_says_what_is_wrong_and_what_to_do(kind: str, server: PostgresSe
 
 
 def test_an_old_server_is_refused_by_its_version(server: PostgresServer) -> None:
-    """What its developers no longer mend, and nobody here has tried, is not where records should be."""
+    """Records do not belong on a server that its developers no longer mend and nobody here has tried."""
     with closing(Database.connect(server.a_database())) as database, database.looked_into() as connection:
         check_server(connection)
         connection.dialect.server_version_info = (OLDEST - 1, 9)
@@ -148,7 +148,7 @@ def test_a_server_without_free_connections_is_waited_for_and_then_named(
 
 
 def test_a_server_that_has_become_read_only_is_connected_to_anew(server: PostgresServer) -> None:
-    """After a failover the old server answers what reads; sessions with it would be kept, and refuse every write."""
+    """The old server still reads after a failover; sessions with it would be kept, and refuse every write."""
     url = server.a_database()
     name = make_url(url).database
     server.run(f"ALTER DATABASE {name} SET default_transaction_read_only = on")

@@ -89,7 +89,7 @@ def test_what_was_cut_off_before_its_commit_runs_again(database: Database) -> No
 
 
 def test_what_is_undone_again_and_again_is_told(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An end, and one from which the caller knows that nothing was done."""
+    """The tries have an end, and its error tells the caller that nothing was done."""
     monkeypatch.setattr(module, "PAUSES", (0.0, 0.0))
     tries: list[int] = []
 

@@ -373,7 +373,7 @@ def test_a_time_of_another_form_among_others_is_read_as_by_itself(usual: str, od
 
 
 def test_a_refusal_keeps_nothing_but_its_words() -> None:
-    """What an error was raised through is kept with it: of many refused lines, several times their own bytes."""
+    """An error keeps its traceback: for many refused lines, that would be several times their own bytes."""
     lines = [b'{"sid": 1}', b"broken", b"\xff", b'{"sid": "CA%s"}' % (b"0" * 32)] * 20
     [part] = BlockReader(MESSAGES, now=NOW).read(lines)
     assert len(part.refused) == len(lines)

@@ -15,7 +15,7 @@ from dayfile.errors import EngineUnavailable
 
 
 class Fate(Enum):
-    """What becomes of a task."""
+    """The fate of a task."""
 
     DONE = "done"
     TWICE = "done by two, and the second is heard"

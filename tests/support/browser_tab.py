@@ -68,7 +68,7 @@ class Tab:
             self._ask(f"{domain}.enable")
 
     def complaints(self) -> list[str]:
-        """What the browser has complained of since it is watched: errors of scripts, violations of a policy."""
+        """The browser's complaints since it is watched: errors of scripts, violations of a policy."""
         return [json.dumps(one["params"]) for one in self._watched() if one["method"] != "Network.requestWillBeSent"]
 
     def requests(self) -> list[str]:
@@ -83,7 +83,7 @@ class Tab:
         self._ask("Emulation.setEmulatedMedia", features=[scheme])
 
     def picture(self, kind: str = "png") -> bytes:
-        """What is seen in the window, as PNG, or as WebP, which is smaller."""
+        """A picture of the window, as PNG, or as WebP, which is smaller."""
         return base64.b64decode(self._ask("Page.captureScreenshot", format=kind, quality=70)["data"])
 
     def press(self, key: str) -> None:
@@ -94,7 +94,7 @@ class Tab:
             )
 
     def text(self) -> str:
-        """What is written on the page, also where its scripts do not run."""
+        """The text of the page, also where its scripts do not run."""
         return html.unescape(re.sub(r"<[^>]*>", " ", self._html()))
 
     def type_into(self, selector: str, text: str) -> None:

@@ -177,7 +177,7 @@ class CustomerConsole:
 
 
 def form_token(page: httpx2.Response) -> str:
-    """What the forms of a page carry."""
+    """The token that the forms of a page carry."""
     found = re.search(r'name="form_token" value="([0-9a-f]{64})"', page.text)
     assert found, page.text
     return found[1]

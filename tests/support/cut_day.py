@@ -17,7 +17,7 @@ from tests.support.world import STALE_AFTER, World
 DAY = "2026-11-01"
 NAMES = ("acme", "other", "third", "fourth")
 CUT_BYTES = 1_000_000
-"""What makes several pieces of the day."""
+"""A size of pieces that makes several of the day."""
 
 _RECORDS = 250
 

@@ -19,7 +19,7 @@ CLUSTER: Final = "cluster"
 DEPLOYMENTS: Final = (LOCAL, CLUSTER)
 
 CHOICES: Final = {LOCAL: (LOCAL,), CLUSTER: (CLUSTER,), "both": DEPLOYMENTS}
-"""What --deployment may say, and what it means."""
+"""The values of --deployment, and what each means."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Deployment:
 
     @property
     def is_remote(self) -> bool:
-        """Whether everything is on servers."""
+        """True if everything is on servers."""
         return self.kind == CLUSTER
 
     def place(self, folder: Path) -> Place:

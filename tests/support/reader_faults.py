@@ -14,32 +14,32 @@ from dayfile.intake.reader_pool import serve_reader
 
 
 def ends_at_once(connection: Connection) -> None:
-    """Before it says that it is ready."""
+    """End before it says that it is ready."""
     _kill_itself()
 
 
 def ends_when_ready(connection: Connection) -> None:
-    """After it says that it is ready, without a chunk."""
+    """End after it says that it is ready, without a chunk."""
     connection.send("ready")
     _kill_itself()
 
 
 def ends_while_it_receives(connection: Connection) -> None:
-    """With the beginning of a chunk received, while the rest is being sent."""
+    """End with the beginning of a chunk received, while the rest is being sent."""
     connection.send("ready")
     os.read(connection.fileno(), 1)
     _kill_itself()
 
 
 def ends_while_it_reads(connection: Connection) -> None:
-    """With a chunk received and nothing sent."""
+    """End with a chunk received and nothing sent."""
     connection.send("ready")
     connection.recv()
     _kill_itself()
 
 
 def ends_while_it_answers(connection: Connection) -> None:
-    """In the middle of its answer."""
+    """End in the middle of its answer."""
     connection.send("ready")
     answer = pickle.dumps(read_chunk(connection.recv()))
     os.write(connection.fileno(), struct.pack("!i", len(answer)) + answer[: len(answer) // 2])
@@ -47,25 +47,25 @@ def ends_while_it_answers(connection: Connection) -> None:
 
 
 def ends_after_its_answer(connection: Connection) -> None:
-    """When its first chunk is answered."""
+    """End when its first chunk is answered."""
     connection.send("ready")
     connection.send(read_chunk(connection.recv()))
     _kill_itself()
 
 
 def has_no_memory(connection: Connection) -> None:
-    """When there is no memory for what it does, if not before."""
+    """End when there is no memory for what it does, if not before."""
     resource.setrlimit(resource.RLIMIT_AS, (1, 1))
     serve_reader(connection)
 
 
 def must_not_start(connection: Connection) -> None:
-    """Not at all: it is a mistake that there is one."""
+    """Fail: it is a mistake that there is such a process."""
     raise NotImplementedError
 
 
 def never_starts(connection: Connection) -> None:
-    """Not before the parent ends it; it does not say that it is ready."""
+    """Wait until the parent ends it; it never says that it is ready."""
     signal.pause()
 
 

@@ -15,7 +15,7 @@ _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - what is made there has random 
 _ENOUGH_BYTES: Final = 4 << 30
 
 ON_DISK: Final = os.environ.setdefault("TESTS_ON_DISK", tempfile.gettempdir())
-"""Where temporary files are otherwise, for what is large and is not synced; other processes of a run are told."""
+"""The usual folder of temporary files, for large ones that are not synced; other processes of a run are told."""
 
 
 def use_memory() -> None:

@@ -69,7 +69,7 @@ class QuickSettings(Settings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Elsewhere:
-    """Where heavy work is done: a cluster of this process, or one by its URL, and how large its pieces are."""
+    """The place of heavy work: a cluster of this process, or one by its URL, and how large its pieces are."""
 
     cluster: Cluster | None = None
     url: str = "local"

@@ -56,7 +56,7 @@ def test_time_passes_as_this_machine_counts_it_and_not_as_its_clock_says() -> No
     ],
 )
 def test_a_slow_answer_does_not_move_the_clock_back(said: datetime, took: timedelta, now: datetime) -> None:
-    """What was said is as old as the answer took, at most; what is counted is kept where both may be right."""
+    """An answer is at most as old as the time it took; the counted time stays where both may be right."""
     machine, clock = _host()
     machine.pass_by(10 * SECOND)
 

@@ -51,7 +51,7 @@ def test_strangers_make_no_series() -> None:
 
 
 def test_counts_of_two_instances_in_one_process_are_apart() -> None:
-    """As those of tests are, and of a demo."""
+    """Tests and a demo have several instances in one process."""
     one, other = Counters(), Counters()
     one.sealed(CALLS, lines=7, seconds=2.0)
     assert Scraped(one.collect()).value("sealed_lines_total", resource_type="Calls") == 7

@@ -136,6 +136,6 @@ def test_a_file_that_cannot_be_read_is_named(content: bytes | None, folder: Path
 
 
 def test_a_file_that_cannot_even_be_looked_for_is_named_with_its_folder(folder: Path) -> None:
-    """The user of the service in a folder of root's: it was told of `.env`, and not where or what to do."""
+    """The service's user, in a folder of root's, was told of `.env`, but not where it is or what to do."""
     with pytest.raises(Unusable, match=f"of the folder {folder} cannot be read .* run the command in another folder"):
         read_file(Path("x" * 300))  # no system allows such a name; permissions would not stop root

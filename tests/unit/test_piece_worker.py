@@ -1,4 +1,4 @@
-"""What a worker of a cluster refuses before it does anything."""
+"""A worker of a cluster: what it refuses before it does anything, and how work and errors arrive."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _place(folder: Path) -> Workplace:
 
 
 def test_a_piece_arrives_as_it_was_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is in it: a former file, accounts, blocks. No path of any machine is."""
+    """Everything in it arrives: a former file, accounts, blocks. No path of any machine is in it."""
     former = FormerFile(
         account=AccountSid(a_sid("AC", "a")),
         key=None,
@@ -113,7 +113,7 @@ ERRORS = [
 def test_an_error_arrives_with_what_is_asked_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, errno: int | None
 ) -> None:
-    """Whether it is damage, or a storage that is away, decides what becomes of the day."""
+    """Damage and a storage that is away mean different things for the day."""
     if errno is not None:
         error.__cause__ = OSError(errno, "of the system")
 

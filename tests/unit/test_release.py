@@ -34,7 +34,7 @@ def test_a_release_has_what_runs_and_nothing_else(built: tuple[Path, Path]) -> N
 
 
 def test_the_same_files_give_the_same_bytes(built: tuple[Path, Path], tmp_path: Path) -> None:
-    """Whoever does not trust a release can build it: from copies with other times and rights, somewhere else."""
+    """Anybody who does not trust a release can build it: from copies with other times and rights, somewhere else."""
     copy = tmp_path / "copy"
     for name in FOLDERS_OF_ARCHIVE:
         shutil.copytree(

@@ -52,7 +52,7 @@ def test_networks_are_given_with_commas(set_to: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_listener_is_an_address_and_a_port(set_to: pytest.MonkeyPatch, given: str, place: tuple[str, int]) -> None:
-    """As every other program has it."""
+    """Operators write it as for every other program."""
     listen = read(set_to, METRICS_LISTEN=given).metrics_listen
     assert listen is not None
     assert split_listener(listen) == place
@@ -60,7 +60,7 @@ def test_a_listener_is_an_address_and_a_port(set_to: pytest.MonkeyPatch, given: 
 
 @pytest.mark.parametrize("given", ["9464", ":9464", "127.0.0.1", "::1:9464", "127.0.0.1:70000", "http://here:9464"])
 def test_what_is_no_listener_is_named(set_to: pytest.MonkeyPatch, given: str) -> None:
-    """At the start, and not when Prometheus finds nobody there."""
+    """Operators learn it at the start, and not when Prometheus finds nobody there."""
     with pytest.raises(Unusable, match=r"DAYFILE_METRICS_LISTEN.*127\.0\.0\.1:9464"):
         read(set_to, METRICS_LISTEN=given)
 

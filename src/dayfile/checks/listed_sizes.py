@@ -11,7 +11,7 @@ from dayfile.errors import StorageUnavailable
 from dayfile.files.storage import Storage
 
 _WORTH_A_LIST: Final = 12
-"""As many questions for single objects cost at a store what a list costs."""
+"""Number of questions for single objects that cost at a store as much as one list."""
 
 _IN_A_LIST: Final = 1_000
 

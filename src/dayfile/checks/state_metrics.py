@@ -26,10 +26,10 @@ from dayfile.errors import Transient
 from dayfile.model.notice import Channel
 
 FRESH_FOR_SECONDS: Final = 10.0
-"""For so long a look is kept, however many ask."""
+"""Time for which a look is kept, however many ask."""
 
 PATIENCE_SECONDS: Final = 2.0
-"""For so long a look is waited for: there are two, and Prometheus waits for ten seconds at most."""
+"""Time for which a look is waited for: there are two, and Prometheus waits for ten seconds at most."""
 
 T = TypeVar("T")
 

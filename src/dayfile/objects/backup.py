@@ -41,7 +41,7 @@ from dayfile.store.referred import DayOfType
 _MARK_DIGITS: Final = 16
 
 OnStep = Callable[[str, int, int], None]
-"""What is called as a backup goes on: with what it does, how much of it is done, and the whole."""
+"""A function that is called as a backup goes on: with what it does, how much of it is done, and the whole."""
 
 
 class _Tally:

@@ -16,7 +16,7 @@ from dayfile.store.instance import Instance
 from dayfile.store.tables.instance import backup as table
 
 LEASE: Final = timedelta(minutes=10)
-"""How long a claim holds that is not extended: deletion waits so long for a backup that has died."""
+"""Time for which a claim holds that is not extended: deletion waits so long for a backup that has died."""
 
 _ONLY: Final = 1
 

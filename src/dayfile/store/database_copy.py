@@ -28,7 +28,7 @@ _OF_PROCESSES: Final = (backup, worker)
 """Tables of processes that run: none of them has anything to do with a copy."""
 
 OnStep = Callable[[int, int], None]
-"""What is called as the copy goes on: with what is copied, and the whole."""
+"""A function that is called as the copy goes on: with what is copied, and the whole."""
 
 
 def copy_to_file(source: Database, file: Path, *, on_step: OnStep) -> None:

@@ -40,7 +40,7 @@ def measured(database: Database, *, after: timedelta = timedelta()) -> Measures:
 
 
 def test_where_nothing_waits_all_is_zero(database: Database) -> None:
-    """And none is missing: a gap in a graph would look like an outage."""
+    """No figure is missing: a gap in a graph would look like an outage."""
     found = measured(database)
     assert (found.unfinished_jobs, found.oldest_job_waits_for, found.due_notice_waits_for) == (
         0,

@@ -51,7 +51,7 @@ class Looks:
         return self.measures()
 
     def scraped(self) -> Scraped:
-        """What is read now."""
+        """The metrics as they are read now."""
         return Scraped(self.metrics.collect())
 
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("made")
 
 
 def test_something_that_needs_a_hand_is_named_with_what_to_do(run: Any) -> None:
-    """Without a worker all answers, and nothing is done: a script that only looked at an address would be content."""
+    """An instance without a worker answers and does nothing: a script that only asked an address would be content."""
     done = run("status")
     assert done.exit_code == Outcome.FAILED
     assert "Start `dayfile work`" in " ".join(done.stdout.split())
@@ -23,7 +23,7 @@ def test_something_that_needs_a_hand_is_named_with_what_to_do(run: Any) -> None:
 
 
 def test_an_instance_that_is_well_is_said_to_be(run: Any) -> None:
-    """For people, and sign by sign for scripts."""
+    """People read it in a sentence, and scripts sign by sign."""
     with Service.open(Settings.read(_env_file=None)) as service:
         service.presence.step()
         done = run("status")

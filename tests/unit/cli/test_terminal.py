@@ -131,7 +131,7 @@ def test_colours_can_be_turned_off(color: bool, monkeypatch: pytest.MonkeyPatch)
 def test_a_file_shows_its_bytes_its_records_and_what_is_left(
     total: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a pipe nobody knows how long it is: no time is better than a wrong one."""
+    """The length of a pipe is unknown: no time is better than a wrong one."""
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm-256color")
     screen, shown = Screen(color=False), io.StringIO()

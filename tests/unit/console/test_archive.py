@@ -67,7 +67,7 @@ def blocks_of(sealed: SealedDay) -> Iterator[bytes]:
 
 
 def test_an_archive_has_each_file_as_it_is() -> None:
-    """And the sums by which sha256sum knows them."""
+    """The archive has the sums, too, by which sha256sum knows the files."""
     files = [a_day_file("2026-11-01", 100_000), a_day_file("2026-11-02", None), a_day_file("2026-11-03", 1)]
     with zipfile.ZipFile(io.BytesIO(b"".join(archive(files, blocks_of)))) as found:
         assert found.testzip() is None
@@ -98,7 +98,7 @@ def test_sizes_have_eight_bytes() -> None:
 
 
 def test_an_archive_that_fails_has_no_end() -> None:
-    """At whichever file: what has been sent by then is no archive for any program."""
+    """No program takes the part that was sent for an archive, whichever file has failed."""
 
     def read(sealed: SealedDay) -> Iterator[bytes]:
         yield b"x"

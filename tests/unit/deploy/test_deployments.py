@@ -44,7 +44,7 @@ def test_every_setting_that_is_named_exists(file: Path) -> None:
 
 
 def test_the_settings_for_systemd_can_be_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """As they are, and with what stands behind `#` in them."""
+    """Settings behind `#` are tried along with the others: an operator only removes the mark."""
     text = (DEPLOY / "systemd" / "dayfile.env").read_text(encoding="utf-8")
     (tmp_path / "all").write_text(re.sub(r"^#(?=[A-Z_]+=)", "", text, flags=re.MULTILINE))
     given = {name: value or "" for name, value in dotenv_values(tmp_path / "all").items()}
@@ -75,7 +75,7 @@ def environment(container: dict[str, Any]) -> dict[str, str]:
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda one: str(one["metadata"]["name"]))
 def test_a_pod_can_do_no_more_than_it_needs(deployment: dict[str, Any]) -> None:
-    """And Kubernetes puts nothing into its environment that looks like a setting."""
+    """Kubernetes puts nothing into its environment that looks like a setting, either."""
     pod = deployment["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     assert pod["enableServiceLinks"] is False

@@ -59,7 +59,7 @@ def test_an_alert_asks_for_what_there_is(rule: dict[str, Any], metrics: dict[str
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: str(rule["alert"]))
 def test_an_alert_leads_to_what_to_do(rule: dict[str, Any]) -> None:
-    """Whoever is woken by it reads that first, in the middle of the night."""
+    """An operator who is woken by it reads that first, in the middle of the night."""
     document, _, anchor = rule["annotations"]["runbook"].partition("#")
     assert ROOT / document == OPERATIONS
     headings = re.findall(r"^#+ (.+)$", OPERATIONS.read_text(encoding="utf-8"), flags=re.MULTILINE)
@@ -78,7 +78,7 @@ def test_the_dashboard_asks_for_what_there_is(metrics: dict[str, set[str]]) -> N
 
 
 def test_every_alert_is_tried_both_ways() -> None:
-    """That it is silent while all is well, and that it is told when its cause lasts."""
+    """An alert must be silent while all is well, and fire when its cause lasts."""
     cases = yaml.safe_load(CASES.read_text(encoding="utf-8"))["tests"]
     tried = {(one["alertname"], bool(one.get("exp_alerts"))) for case in cases for one in case["alert_rule_test"]}
     assert {(rule["alert"], fires) for rule in rules() for fires in (True, False)} <= tried

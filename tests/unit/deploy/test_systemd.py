@@ -58,7 +58,7 @@ def test_a_unit_gives_the_processes_time_to_end(unit: Path) -> None:
 
 
 def test_a_command_of_the_operator_has_the_settings_of_the_service(tmp_path: Path) -> None:
-    """Without them it would look for an instance in the folder of whoever types it."""
+    """A command without them would look for an instance in the folder where it is typed."""
     settings = tmp_path / "dayfile.env"
     settings.write_text("DAYFILE_PORT=8081\nDAYFILE_DATABASE_URL='postgresql://h/d?a=b&c=d'\n")
     for name, script in {"id": "echo dayfile", "dayfile": 'env | grep "^DAYFILE_" | sort; echo "$@"'}.items():

@@ -136,7 +136,7 @@ def test_progress_is_told_in_bytes_of_the_file(intake: Intake, sent: list[Sent])
 
 
 def test_records_are_told_once_they_are_durable(place: Place, intake: Intake, sent: list[Sent]) -> None:
-    """What the operator sees of a file is not lost if the machine stops in that moment."""
+    """The records that the operator sees counted are not lost if the machine stops in that moment."""
     told: list[tuple[int, int]] = []
 
     def tell(records: int) -> None:

@@ -250,7 +250,7 @@ def reading(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]]
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_processes_end_with_the_command(reading: tuple[subprocess.Popen[str], list[int]], number: int) -> None:
-    """Whoever stops a command has stopped all of it: what is left over would hold memory, and the terminal."""
+    """A stopped command leaves no process behind, which would hold memory, and the terminal."""
     process, children = reading
     watches = [os.pidfd_open(child) for child in children]
     if number == signal.SIGINT:

@@ -1,4 +1,4 @@
-"""Where a day is cut, and what a piece copies of its segments."""
+"""The cuts of a day, and what a piece copies of its segments."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def a_file(account: AccountSid, day: Day, *, kind: ResourceType = MESSAGES) -> D
 
 
 def test_a_range_has_the_files_of_its_days_and_no_others(database: Database) -> None:
-    """Of the account and the type, as long as they have not expired; in the order of the days."""
+    """Files of the account and the type, as long as they have not expired, in the order of the days."""
     acme, other = an_account(database).sid, an_account(database, "other").sid
     files = [a_file(acme, day) for day in (DAYS.last, DAYS.first, DAYS.first - 1, DAYS.last + 1)]
     files += [a_file(other, DAYS.first + 1), a_file(acme, DAYS.first + 1, kind=CALLS)]

@@ -182,7 +182,7 @@ def test_the_quota_is_exact_under_concurrency(database: Database) -> None:
 
 
 def test_the_drawn_quota_is_that_of_the_day(database: Database) -> None:
-    """Whoever is about to ask sees what is left; a new day begins with nothing drawn."""
+    """Customers see how many days they may still ask for; a new day begins with nothing drawn."""
     account, today = an_account(database), Day.of(NOON)
     with database.transaction() as tx:
         assert tx.jobs.drawn_quota(account.sid, today=today) == 0

@@ -1,4 +1,4 @@
-"""What many rows take: on PostgreSQL as many statements as one row, since each is a round trip to another machine.
+"""Statements for many rows: on PostgreSQL as many as for one, since each is a round trip to another machine.
 
 On SQLite a statement costs little, and ids in order are given row by row.
 """
@@ -27,7 +27,7 @@ MANY = 20
 
 @contextmanager
 def _statements(database: Database) -> Iterator[list[str]]:
-    """What is asked of the database meanwhile."""
+    """Collect the statements that the database is given meanwhile."""
     asked: list[str] = []
 
     def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
@@ -39,7 +39,7 @@ def _statements(database: Database) -> Iterator[list[str]]:
 
 
 def test_many_segments_take_as_many_statements_as_one_and_arrive_in_their_order(database: Database) -> None:
-    """Of two equal versions the later accepted counts, and ids say which that is."""
+    """Ids say which of two equal versions was accepted later, and that one counts."""
     account = AccountSid(a_sid("AC", "acme"))
     new = [
         replace(
@@ -86,7 +86,7 @@ def test_many_notices_take_as_many_statements_as_one_and_stay_in_their_lanes(dat
 
 
 def test_many_uploads_are_announced_at_once(database: Database) -> None:
-    """In the order in which they are asked for: each id belongs to its key."""
+    """Ids come in the order in which they are asked for: each belongs to its key."""
     keys = [f"segments/{n}" for n in range(MANY)]
     with _statements(database) as one, database.transaction() as tx:
         tx.uploads.begin_each(["first"], now=NOON)

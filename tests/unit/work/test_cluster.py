@@ -1,4 +1,4 @@
-"""How long somebody waits for a cluster that does nothing."""
+"""The wait for a cluster that does nothing: it has an end."""
 
 from __future__ import annotations
 

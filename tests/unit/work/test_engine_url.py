@@ -1,4 +1,4 @@
-"""Which engines there are, and which clusters are refused."""
+"""URLs of engines: the forms that there are, and the clusters that are refused."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_url_names_this_process_or_a_scheduler(text: str, address: str | None)
 
 @pytest.mark.parametrize("host", ["10.0.0.7", "scheduler", "localhost.example.com", "[2001:db8::1]", "0.0.0.0"])  # noqa: S104 - refused
 def test_a_scheduler_beyond_this_machine_needs_tls(host: str) -> None:
-    """Whoever reaches its port would have their code executed beside the records of everybody."""
+    """Anybody who reaches its port would have their code executed beside the records of everybody."""
     with pytest.raises(Unusable, match="executes the code of anybody who reaches its port"):
         EngineUrl.parse(f"dask://{host}:8786")
 
@@ -54,7 +54,7 @@ def test_a_scheduler_beyond_this_machine_needs_tls(host: str) -> None:
     ],
 )
 def test_anything_else_is_refused_with_the_forms(text: str) -> None:
-    """What a person mistypes is said at the start, and not at the first seal of the night."""
+    """A typing error is told at the start, and not at the first seal of the night."""
     with pytest.raises(Unusable, match=r"must be local or dask\+tls://HOST:PORT"):
         EngineUrl.parse(text)
 

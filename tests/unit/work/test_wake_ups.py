@@ -56,7 +56,7 @@ def test_a_process_wakes_another_one(url: str) -> None:
 
 
 def test_a_session_that_broke_listens_again_and_has_missed_nothing(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was told meanwhile is not told again: so it wakes its own loops."""
+    """Wake-ups that were missed are not repeated: so the process wakes its own loops."""
     monkeypatch.setattr(module, "_AGAIN_SECONDS", 0.0)
     with _process(url, "worker") as (worker, woken), recorded_log() as log:
         _awaken(worker, woken)
