@@ -104,12 +104,10 @@ def _files(modules: list[str]) -> Iterator[Path]:
 
 
 def docstrings(path: Path) -> Iterator[str]:
-    """Return the docstrings of a file, its classes and its functions."""
+    """Return the docstrings of a file, its classes and its functions, and those below a name."""
     for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            docstring = ast.get_docstring(node)
-            if docstring:
-                yield docstring
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            yield node.value.value.strip()
 
 
 def first_word(docstring: str) -> str:
