@@ -12,9 +12,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
-from dayfile.store.audit import AuditLine
-from tests.support.customer_console import Customer, CustomerConsole, console_for_customers
-from tests.support.face import Login
+from tests.support.customer_console import Customer, CustomerConsole, console_for_customers, newest_deed
 
 EMPTY_DAY = "2026-10-27"
 NEW_DAY = "2026-11-21"  # sealed, not exported
@@ -39,12 +37,6 @@ def browser(console: CustomerConsole, acme: Customer) -> Iterator[httpx2.Client]
     """Its browser."""
     with console.signed_in(acme.login) as browser:
         yield browser
-
-
-def newest_deed(console: CustomerConsole, account: Login) -> AuditLine:
-    """The newest line of the audit log about an account."""
-    with console.face.database.snapshot() as tx:
-        return tx.audit.newest(subject=account.sid, limit=1)[0]
 
 
 def test_a_download_goes_through_a_link(browser: httpx2.Client, console: CustomerConsole, acme: Customer) -> None:

@@ -14,16 +14,15 @@ from dayfile.delivery.trial import TRIAL_NAME
 from dayfile.model.credential import Permission
 from dayfile.model.day import Day, DayRange
 from dayfile.model.resource import MESSAGES
-from dayfile.store.audit import AuditLine
 from tests.support.customer_console import (
     FEW_DAYS,
     Customer,
     CustomerConsole,
     console_for_customers,
     form_token,
+    newest_deed,
     sign_in,
 )
-from tests.support.face import Login
 from tests.support.receiver import answers, receiving
 
 DAY = "2026-11-10"  # has records that came in after it was exported
@@ -50,12 +49,6 @@ def browser(console: CustomerConsole, acme: Customer) -> Iterator[httpx2.Client]
     """Its browser."""
     with console.signed_in(acme.login) as browser:
         yield browser
-
-
-def newest_deed(console: CustomerConsole, account: Login) -> AuditLine:
-    """The newest line of the audit log about an account."""
-    with console.face.database.snapshot() as tx:
-        return tx.audit.newest(subject=account.sid, limit=1)[0]
 
 
 def test_any_credential_signs_in(console: CustomerConsole) -> None:

@@ -25,6 +25,7 @@ from dayfile.model.export import ConfigurationChange
 from dayfile.model.job import Event
 from dayfile.model.notice import Outcome, Result
 from dayfile.model.resource import CALLS, MESSAGES, ResourceType
+from dayfile.store.audit import AuditLine
 from tests.support.console_server import BROWSER
 from tests.support.face import NO_DELAYS, Face, Login
 from tests.support.lanes import claimed, concluded
@@ -174,6 +175,12 @@ class CustomerConsole:
             tx.job_days.report(claim, dict.fromkeys(days[:2], Event.GIVE_UP), now=now, error=TRICKY)
             queue.settle(tx, job, now=now)
         self.face.publishing.publish(claim, days[2:])
+
+
+def newest_deed(console: CustomerConsole, account: Login) -> AuditLine:
+    """The newest line of the audit log about an account."""
+    with console.face.database.snapshot() as tx:
+        return tx.audit.newest(subject=account.sid, limit=1)[0]
 
 
 def form_token(page: httpx2.Response) -> str:
