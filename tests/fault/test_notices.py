@@ -63,6 +63,9 @@ def beginning(tmp_path_factory: pytest.TempPathFactory) -> Path:
     world = World(folder)
     account = an_account(world.database, now=world.clock.now())
     sealed_days(world.database, account.sid, list(a_job_request(account).days)[:1], now=world.clock.now())
+    with world.database.snapshot() as tx:
+        [sealed] = tx.sealed_days.after(0, limit=2)
+    world.storage.put(sealed.place.object_key, [b"looked for when the folder is another one"])
     world.worker.open_days()
     world.close()
     return folder

@@ -73,10 +73,10 @@ def environment(container: dict[str, Any]) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda one: str(one["metadata"]["name"]))
-def test_a_pod_can_do_no_more_than_it_needs(deployment: dict[str, Any]) -> None:
+@pytest.mark.parametrize("workload", DEPLOYMENTS, ids=lambda one: str(one["metadata"]["name"]))
+def test_a_pod_can_do_no_more_than_it_needs(workload: dict[str, Any]) -> None:
     """Kubernetes puts nothing into its environment that looks like a setting, either."""
-    pod = deployment["spec"]["template"]["spec"]
+    pod = workload["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     assert pod["enableServiceLinks"] is False
     assert pod["automountServiceAccountToken"] is False
@@ -92,12 +92,12 @@ def test_a_pod_can_do_no_more_than_it_needs(deployment: dict[str, Any]) -> None:
     assert of_image()["DAYFILE_DATA_DIR"] in mounted
 
 
-@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda one: str(one["metadata"]["name"]))
-def test_a_pod_is_found_by_its_selector_and_asked_at_ports_that_it_has(deployment: dict[str, Any]) -> None:
+@pytest.mark.parametrize("workload", DEPLOYMENTS, ids=lambda one: str(one["metadata"]["name"]))
+def test_a_pod_is_found_by_its_selector_and_asked_at_ports_that_it_has(workload: dict[str, Any]) -> None:
     """A name that differs by a letter is a Service without pods."""
-    labels = deployment["spec"]["template"]["metadata"]["labels"]
-    assert deployment["spec"]["selector"]["matchLabels"] == labels
-    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    labels = workload["spec"]["template"]["metadata"]["labels"]
+    assert workload["spec"]["selector"]["matchLabels"] == labels
+    (container,) = workload["spec"]["template"]["spec"]["containers"]
     ports = {port["name"]: port["containerPort"] for port in container.get("ports", [])}
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         for how, asked in container.get(probe, {}).items():
@@ -113,12 +113,12 @@ def test_a_pod_is_found_by_its_selector_and_asked_at_ports_that_it_has(deploymen
     }
 
 
-@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda one: str(one["metadata"]["name"]))
+@pytest.mark.parametrize("workload", DEPLOYMENTS, ids=lambda one: str(one["metadata"]["name"]))
 def test_the_settings_of_a_pod_can_be_used(
-    deployment: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    workload: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """All of them together, as the process reads them."""
-    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    (container,) = workload["spec"]["template"]["spec"]["containers"]
     given = of_image() | environment(container)
     settings = check({name: text for name, text in given.items() if name.startswith("DAYFILE_")}, monkeypatch, tmp_path)
     if "engine" in str(container["envFrom"]):
