@@ -6,11 +6,14 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.cli_instance import Instance
+from tests.support.postgres_server import PostgresServer
+from tests.support.swift import Bucket
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +28,15 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
 def test_the_demo_proves_what_it_shows(shown: tuple[str, Path]) -> None:
     """Everything that Dayfile does, through a real server; one claim that does not hold makes it fail."""
     text, _ = shown
-    rows = re.findall(r"^(.+?) {2,}(\S.*?) {2,}(\S.*?)  +(yes|NO)$", text, flags=re.MULTILINE)
+    rows = _proofs(text)
     assert len(rows) >= 10
     assert [row for row in rows if row[3] != "yes" or row[1] != row[2]] == []
     assert "366 days in" in text
+
+
+def _proofs(text: str) -> list[tuple[str, ...]]:
+    """The rows of the table of proofs: claim, expected, found, and if it holds."""
+    return re.findall(r"^(.+?) {2,}(\S.*?) {2,}(\S.*?)  +(yes|NO)$", text, flags=re.MULTILINE)
 
 
 def test_the_demo_begins_with_its_address(shown: tuple[str, Path]) -> None:
@@ -41,6 +49,21 @@ def test_the_demo_touches_nothing_but_its_own_folder(shown: tuple[str, Path]) ->
     _, folder = shown
     assert sorted(path.name for path in folder.iterdir()) == [".env", "own"]
     assert {"dayfile.sqlite", "objects", "downloads"} <= {path.name for path in (folder / "own").iterdir()}
+
+
+@pytest.mark.slow
+def test_the_demo_proves_the_same_on_postgresql_and_an_object_store(tmp_path: Path, bucket: Bucket) -> None:
+    """URLs are all it takes; and where something is already, nothing is touched."""
+    server = PostgresServer(Path(tempfile.mkdtemp(prefix="dayfile-")))
+    urls = ["--database-url", server.a_database(), "--storage-url", bucket.url]
+    instance = Instance(tmp_path)
+    instance.variables |= bucket.environment()
+    rows = _proofs(instance.run("demo", "--exit", "--records", "300", *urls).stdout)
+    assert len(rows) >= 10
+    assert [row for row in rows if row[3] != "yes" or row[1] != row[2]] == []
+    assert "name a database without one" in instance.run("demo", "--exit", *urls, expect=1).stderr
+    assert "name an empty bucket" in instance.run("demo", "--exit", *urls[2:], expect=1).stderr
+    server.stop()
 
 
 def test_the_demo_stays_until_ctrl_c_and_leaves_nothing_behind(tmp_path: Path) -> None:

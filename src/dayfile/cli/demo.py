@@ -48,6 +48,18 @@ DataOption = Annotated[
     ),
 ]
 PortOption = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port of its server; 0 picks a free one.")]
+DatabaseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--database-url", metavar="URL", help="Keep its database there, postgresql://..., which must have no instance."
+    ),
+]
+StorageOption = Annotated[
+    str | None,
+    typer.Option(
+        "--storage-url", metavar="URL", help="Keep its objects there, s3://BUCKET/PREFIX, which must be empty."
+    ),
+]
 RecordsOption = Annotated[
     int, typer.Option("--records", metavar="N", min=100, max=10_000_000, help="Approximate number of records.")
 ]
@@ -60,13 +72,16 @@ def demo(
     data_dir: DataOption = None,
     port: PortOption = 0,
     records: RecordsOption = _RECORDS,
+    database_url: DatabaseOption = None,
+    storage_url: StorageOption = None,
 ) -> None:
     """Show what Dayfile does on made-up records, prove the results, then leave the server running for you to try.
 
-    It uses a folder and a server of its own and touches nothing else. Exit code 1 if a proof fails.
+    It uses a folder and a server of its own and touches nothing else, but for a database and a storage that are named
+    here: what it makes there stays. Exit code 1 if a proof fails.
     """
     from dayfile.cli.logs import log_trouble
-    from dayfile.demo.instance import make_cast, serving
+    from dayfile.demo.instance import demo_settings, make_cast, serving
 
     log_trouble()
     screen = screen_of(ctx)
@@ -74,8 +89,9 @@ def demo(
     last = last_custom_day(clock.now())
     days = DayRange(first=last - (_DAYS - 1), last=last)
     with _folder(data_dir) as folder:
-        cast = make_cast(folder, records=records // _DAYS)
-        with serving(folder, port=port) as server:
+        settings = demo_settings(folder, database_url=database_url, storage_url=storage_url)
+        cast = make_cast(settings, records=records // _DAYS)
+        with serving(settings, port=port) as server:
             screen.line(f"A server of the demo's own is ready: {server.url} (data in {folder})")
             proofs = _play(screen, server.url, cast, days, folder=folder, records=records, clock=clock)
             _show_proofs(screen, proofs)

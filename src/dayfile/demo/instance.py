@@ -32,13 +32,16 @@ from dayfile.model.credential import Actor, Caller, Scope
 from dayfile.model.day import Day, DayRange
 from dayfile.model.export import ConfigurationChange
 from dayfile.model.resource import MESSAGES
+from dayfile.opening import storage_of
 from dayfile.overrides import Overrides
-from dayfile.service import Service
+from dayfile.service import Service, SystemRandomness
 from dayfile.settings import Settings
+from dayfile.store.opening import has_tables
 
 _READY = re.compile(r"is ready: (http\S+)")
 _STOP_SECONDS = 40
 _LOG_LINES = 20
+_KEY_DIGITS = 64
 
 # No quota: a year-long job on top of the others exceeds it. No grace: yesterday is exported even if it is just over.
 _OWN: dict[str, Any] = {"host": "127.0.0.1", "quota_days": 0, "accounts_may_write": True, "day_grace_minutes": 0}
@@ -71,11 +74,25 @@ class Cast:
         return self.parent, *self.subaccounts
 
 
-def make_cast(folder: Path, *, records: int) -> Cast:
-    """Create the instance in the folder, with accounts, a key and about `records` records, under yesterday's clock."""
+def demo_settings(folder: Path, *, database_url: str | None, storage_url: str | None) -> Settings:
+    """Return the settings of a demo in a folder, or with its database and objects elsewhere.
+
+    Raises Unusable if something is there already.
+    """
     # Only the defaults: neither the environment nor a .env file may lead the demo to a real instance.
     defaults = {name: known.default for name, known in Settings.model_fields.items()}
-    settings = Settings.read(_env_file=None, **defaults | _OWN | {"data_dir": folder})
+    where = {"data_dir": folder, "database_url": database_url, "storage_url": storage_url}
+    key = {"secret_key": SystemRandomness().hex(_KEY_DIGITS)} if database_url else {}
+    settings = Settings.read(_env_file=None, **defaults | _OWN | where | key)
+    if database_url and has_tables(settings.database):
+        raise Unusable(f"there is an instance in {settings.place}: name a database without one, the demo makes its own")
+    if storage_url and any(storage_of(settings, makes_folder=False).scan("")):
+        raise Unusable(f"there are objects in {storage_url}: name an empty bucket, or another prefix in it")
+    return settings
+
+
+def make_cast(settings: Settings, *, records: int) -> Cast:
+    """Create the instance, with accounts, a key and about `records` records, under yesterday's clock."""
     with Service.open(settings, Overrides(clock=_DayAgo())) as service:
         parent = service.administration.create_account(friendly_name="Acme")
         made = [
@@ -146,14 +163,15 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, *, port: int) -> Iterator[Server]:
-    """Run a server on the folder while the block runs; raises Unusable, with its log, if it does not start."""
+def serving(settings: Settings, *, port: int) -> Iterator[Server]:
+    """Run a server while the block runs; raises Unusable, with its log, if it does not start."""
+    folder = settings.data_dir
     log = folder / "server.log"
     with log.open("wb") as file, _ending_in_order():
         process = subprocess.Popen(
             [sys.executable, "-m", "dayfile", "serve", "--port", str(port)],
             cwd=folder,  # which has no .env
-            env=_environment(folder),
+            env=_environment(settings),
             stdout=subprocess.PIPE,
             stderr=file,
             text=True,
@@ -166,13 +184,15 @@ def serving(folder: Path, *, port: int) -> Iterator[Server]:
             process.wait(_STOP_SECONDS)
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def _environment(settings: Settings) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("DAYFILE_")}
     if "PYTHONPATH" in kept:
         entries = kept["PYTHONPATH"].split(os.pathsep)
         kept["PYTHONPATH"] = os.pathsep.join(str(Path(entry).absolute()) for entry in entries)
-    own = {f"DAYFILE_{name.upper()}": str(value) for name, value in _OWN.items()}
-    return kept | own | {"DAYFILE_DATA_DIR": str(folder)}
+    where: dict[str, Any] = {"data_dir": settings.data_dir, "storage_url": settings.storage_url}
+    if settings.secret_key is not None:
+        where |= {"database_url": settings.database_url, "secret_key": settings.secret_key.get_secret_value()}
+    return kept | {f"DAYFILE_{name.upper()}": str(value) for name, value in (_OWN | where).items() if value is not None}
 
 
 def _address(process: subprocess.Popen[str], log: Path) -> str:

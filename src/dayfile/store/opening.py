@@ -69,6 +69,15 @@ def check_absent(url: str) -> None:
                 )
 
 
+def has_tables(url: str) -> bool:
+    """Return True if a database has tables of Dayfile, and change nothing; raises Unusable with what to do."""
+    file = file_of(url)
+    if file is not None and not file.exists():
+        return False
+    with _as_unusable(), closing(Database.connect_to_read(url)) as database:
+        return schema.is_there(database)
+
+
 def _is_there(url: str) -> bool:
     """Return True if there is a database with tables of Dayfile, or one that only opening can tell about."""
     file = file_of(url)
