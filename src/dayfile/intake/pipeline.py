@@ -101,6 +101,7 @@ class Intake:
             writer.give_up(batch.segments)
             rejections.give_up(batch.refused_upload)
 
+        self._give_up = give_up
         commit = _counted(BatchCommit(database, writer=writer, clock=clock).commit, counters or Counters())
         self._queue = BatchQueue(commit, keys=self._keys, give_up=give_up)
         self._retries = Retries(database, self._authorization.operators_gate, self._reader, commit=self._queue.submit)
@@ -166,8 +167,12 @@ class Intake:
             )
         else:
             batch = self._reader.take_read(read, chunk.resource_type, source=chunk.source, keyed=keyed)
-        if after is not None:
-            after.result()
+        try:
+            if after is not None:
+                after.result()
+        except BaseException:
+            self._give_up(batch)
+            raise
         return self._queue.submit(batch)
 
     def retry(self, rejection_ids: Collection[int]) -> Retried:
