@@ -59,7 +59,9 @@ def test_a_bucket_that_does_all_is_good_and_left_as_it_was(tmp_path: Path, bucke
 
 def test_a_folder_is_tried_too(tmp_path: Path) -> None:
     """One command tells of any storage whether it works."""
-    found = results(Instance(tmp_path))
+    instance = Instance(tmp_path)
+    instance.run("init")
+    found = results(instance)
     assert [verdict for verdict, _ in found.values()] == ["ok"] * len(TRIED)
     assert list((tmp_path / "data" / "objects").rglob("*.*")) == []
 

@@ -1,4 +1,4 @@
-"""The operator's command that tries the storage of the settings, before or beside an instance."""
+"""The operator's command that tries the storage of the settings: a bucket before there is an instance, too."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dayfile.cli.exit_codes import Outcome
 from dayfile.cli.options import JsonOption, screen_of
 from dayfile.cli.terminal import Column
 from dayfile.clock import SystemClock
-from dayfile.errors import StorageUnavailable
+from dayfile.errors import Absent, StorageUnavailable
 
 if TYPE_CHECKING:
     from dayfile.settings import Settings
@@ -28,8 +28,8 @@ _SECONDS = 30.0
 def try_storage(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
     """Try everything that Dayfile needs of the object storage, on objects of its own, and say what is missing.
 
-    It also warns of how a bucket is set up, as far as its store tells. There need be no instance. Exit code 1 if
-    something is missing.
+    It also warns of how a bucket is set up, as far as its store tells. A bucket can be tried before there is an
+    instance. Exit code 1 if something is missing.
     """
     from dayfile.checks.bucket_setup import setup_of
     from dayfile.checks.storage_trial import StorageTrial, Verdict
@@ -39,11 +39,17 @@ def try_storage(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
 
     screen = screen_of(ctx)
     settings = instance.read_settings(screen)
+    folder = settings.storage.folder
+    if folder is not None and not folder.is_dir():
+        raise Absent(
+            f"there is no instance in {settings.place}, and no folder {folder} to try: `dayfile init` makes both. If "
+            "yours is elsewhere, set DAYFILE_DATA_DIR, and DAYFILE_STORAGE_URL if its objects are apart"
+        )
     fetch = _fetch_of(settings)
     unique = SystemRandomness().hex(UNIQUE_DIGITS)
-    results = list(StorageTrial(storage_of(settings, makes_folder=True), unique=unique, fetch=fetch).run())
+    results = list(StorageTrial(storage_of(settings, makes_folder=False), unique=unique, fetch=fetch).run())
     is_missing = any(result.verdict is Verdict.MISSING for result in results)
-    if settings.storage.folder is None and not is_missing:
+    if folder is None and not is_missing:
         results += setup_of(_asks_of(settings, os.environ, fetch))
     if as_json:
         shown = [{"name": one.name, "verdict": one.verdict.value, "text": one.text} for one in results]
