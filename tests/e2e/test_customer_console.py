@@ -188,6 +188,14 @@ def test_a_form_that_breaks_a_rule_comes_back_with_it(
     assert f'value="{changed.get("EndDay", "2026-11-02")}"' in answer.text
 
 
+def test_a_form_that_lacks_fields_comes_back_too(browser: httpx2.Client) -> None:
+    """A program may send any part of the form; the first rule that it breaks is told."""
+    form = {"form_token": form_token(browser.get("/console/jobs/new")), "ResourceType": "Messages"}
+    answer = browser.post("/console/jobs/new", data={**form, "WebhookMethod": "POST"})
+    assert answer.status_code == 400
+    assert '<p class="problem" role="alert">' in answer.text
+
+
 def test_a_job_is_cancelled(console: CustomerConsole) -> None:
     """It is off the list, and what it has published stays."""
     account = console.account()

@@ -141,7 +141,7 @@ def _create(visit: Visit) -> Response:
         kind = parse_resource_type(visit.form.get("ResourceType", ""))
         # Without a URL its method says nothing: a form always sends one.
         form = {
-            name: value for name, value in visit.form.items() if name != "WebhookMethod" or visit.form["WebhookUrl"]
+            name: value for name, value in visit.form.items() if name != "WebhookMethod" or visit.form.get("WebhookUrl")
         }
         asked = parse_job_request(form, visit.account, kind, now=visit.now)
         check_receiver(asked.webhook_url, visit.instance.destinations)
