@@ -226,6 +226,8 @@ def test_daily_exports_are_switched_and_told(console: CustomerConsole) -> None:
         saved = browser.post("/console/daily/Calls", data=form)
         assert saved.headers["location"] == "/console/daily/Calls?saved=yes"
         assert "On since" in browser.get(saved.headers["location"]).text
+        for day in ("0001-01-01", "9999-12-30", "9999-12-31"):
+            assert browser.get(f"/console/files/Calls/{day}").status_code == 200, "the calendar's ends are days, too"
         off = browser.post("/console/daily/Calls/switch", data={"form_token": token, "Enabled": "false"})
         assert off.headers["location"] == "/console"
         page = browser.get("/console/daily/Calls").text

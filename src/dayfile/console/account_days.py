@@ -128,8 +128,10 @@ def _state(day: Day, facts: _Facts, visit: Visit) -> DayState:
 
 def _has_expired(day: Day, configuration: ExportConfiguration, visit: Visit) -> bool:
     """Return True for a day that was exported by itself so long ago that its file is gone."""
+    # A day that is not over is looked at no further: the last ones of the calendar have no end.
+    is_past = day < Day.of(visit.now)
     lifetime = visit.instance.file_lifetime
-    return configuration.covers(day) and day.end + lifetime < visit.now - (day.end - day.start)
+    return is_past and configuration.covers(day) and day.end + lifetime < visit.now - (day.end - day.start)
 
 
 def _published_by_jobs(tx: Transaction, visit: Visit, resource_type: ResourceType) -> frozenset[Day]:
