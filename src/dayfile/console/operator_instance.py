@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -105,6 +105,7 @@ def _chosen(visit: OperatorVisit) -> tuple[RejectionFilter, int]:
 def _audit(visit: OperatorVisit) -> Response:
     problem, asked = "", {name: visit.asked(name).strip()[:_LONGEST] for name in ("actor", "subject", "since", "until")}
     try:
+        _check_search(asked)
         with visit.instance.database.snapshot() as tx:
             lines = tx.audit.newest(
                 before=visit.asked_number("before"),
@@ -128,5 +129,16 @@ def _audit(visit: OperatorVisit) -> Response:
     )
 
 
+def _check_search(asked: Mapping[str, str]) -> None:
+    """Raise Invalid for a search that the database may not even be able to take."""
+    if any("\0" in text for text in asked.values()):
+        raise Invalid("A search must not contain the character NUL")
+
+
 def _moment(text: str, of: Callable[[Day], datetime]) -> datetime | None:
-    return of(Day.parse(text, name="A day")) if text else None
+    if not text:
+        return None
+    try:
+        return of(Day.parse(text, name="A day"))
+    except OverflowError:  # the end of the last day of the calendar: nothing is later
+        return None
