@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -47,19 +46,6 @@ PAGES = (
     *("/console/jobs/new", "/console/jobs/{job}", "/console/daily/Messages", "/console/notices"),
     "/console/notices/{notice}",
 )
-
-
-@pytest.fixture(scope="module")
-def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CustomerConsole]:
-    """One for all tests."""
-    with console_for_customers(tmp_path_factory.mktemp("console")) as console:
-        yield console
-
-
-@pytest.fixture(scope="module")
-def acme(console: CustomerConsole) -> Customer:
-    """The account that is attacked; no attack changes it."""
-    return console.customer()
 
 
 def filled(path: str, acme: Customer) -> str:

@@ -7,36 +7,11 @@ import hashlib
 import io
 import re
 import zipfile
-from collections.abc import Iterator
 
 import httpx2
 import pytest
 
-from tests.support.customer_console import Customer, CustomerConsole, console_for_customers, newest_deed
-
-EMPTY_DAY = "2026-10-27"
-NEW_DAY = "2026-11-21"  # sealed, not exported
-
-
-@pytest.fixture(scope="module")
-def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CustomerConsole]:
-    """One for all tests: each makes an account of its own if it changes anything."""
-    folder = tmp_path_factory.mktemp("console")
-    with console_for_customers(folder, webhook_allow="127.0.0.0/8") as console:
-        yield console
-
-
-@pytest.fixture(scope="module")
-def acme(console: CustomerConsole) -> Customer:
-    """An account with something of everything, which no test changes."""
-    return console.customer()
-
-
-@pytest.fixture
-def browser(console: CustomerConsole, acme: Customer) -> Iterator[httpx2.Client]:
-    """Its browser."""
-    with console.signed_in(acme.login) as browser:
-        yield browser
+from tests.support.customer_console import EMPTY_DAY, NEW_DAY, Customer, CustomerConsole, newest_deed
 
 
 def test_a_download_goes_through_a_link(browser: httpx2.Client, console: CustomerConsole, acme: Customer) -> None:

@@ -11,22 +11,9 @@ from dayfile.errors import DatabaseUnavailable
 from dayfile.store.database import Database
 from tests.conftest import ROOT
 from tests.support.browser_tab import Tab, a_tab
-from tests.support.customer_console import Customer, CustomerConsole, console_for_customers, form_token, sign_in
+from tests.support.customer_console import Customer, CustomerConsole, form_token, sign_in
 
 AXE = ROOT / ".venv" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
-
-
-@pytest.fixture(scope="module")
-def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CustomerConsole]:
-    """One for all tests."""
-    with console_for_customers(tmp_path_factory.mktemp("console")) as console:
-        yield console
-
-
-@pytest.fixture(scope="module")
-def acme(console: CustomerConsole) -> Customer:
-    """An account with something of everything."""
-    return console.customer()
 
 
 @pytest.fixture(scope="module")

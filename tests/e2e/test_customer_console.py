@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,7 +14,10 @@ from dayfile.model.credential import Permission
 from dayfile.model.day import Day, DayRange
 from dayfile.model.resource import MESSAGES
 from tests.support.customer_console import (
+    EMPTY_DAY,
     FEW_DAYS,
+    LATE_DAY,
+    NEW_DAY,
     Customer,
     CustomerConsole,
     console_for_customers,
@@ -24,31 +26,6 @@ from tests.support.customer_console import (
     sign_in,
 )
 from tests.support.receiver import answers, receiving
-
-DAY = "2026-11-10"  # has records that came in after it was exported
-EMPTY_DAY = "2026-10-27"
-NEW_DAY = "2026-11-21"  # sealed, not exported
-
-
-@pytest.fixture(scope="module")
-def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CustomerConsole]:
-    """One for all tests: each makes an account of its own if it changes anything."""
-    folder = tmp_path_factory.mktemp("console")
-    with console_for_customers(folder, webhook_allow="127.0.0.0/8") as console:
-        yield console
-
-
-@pytest.fixture(scope="module")
-def acme(console: CustomerConsole) -> Customer:
-    """An account with something of everything, which no test changes."""
-    return console.customer()
-
-
-@pytest.fixture
-def browser(console: CustomerConsole, acme: Customer) -> Iterator[httpx2.Client]:
-    """Its browser."""
-    with console.signed_in(acme.login) as browser:
-        yield browser
 
 
 def test_any_credential_signs_in(console: CustomerConsole) -> None:
@@ -69,7 +46,7 @@ def test_any_credential_signs_in(console: CustomerConsole) -> None:
 
 def test_sign_in_leads_back_to_the_page_that_was_asked_for(console: CustomerConsole, acme: Customer) -> None:
     """A link in a mail works for a customer who is not signed in yet, too."""
-    wanted = f"/console/files?type=Calls&from={DAY}"
+    wanted = f"/console/files?type=Calls&from={LATE_DAY}"
     with console.browser() as browser:
         asked = browser.get(wanted)
         assert asked.status_code == 303
@@ -100,7 +77,7 @@ def test_the_calendar_tells_every_state_of_a_day(browser: httpx2.Client) -> None
     assert "records. There is a file" in marks["2026-11-11"][1]
     assert marks[EMPTY_DAY][0] == "empty"
     assert marks[NEW_DAY] == ("missing", "Not exported")
-    assert marks[DAY][0] == "newer"
+    assert marks[LATE_DAY][0] == "newer"
     assert marks["2026-11-22"][0] == "ahead"
     assert "Export 2026-11-19 to 2026-11-21" in page.text, "one step from what is missing to a job"
 
@@ -123,18 +100,20 @@ def test_a_day_shows_its_manifest_and_its_revisions(
     browser: httpx2.Client, console: CustomerConsole, acme: Customer
 ) -> None:
     """Anybody who gets the file from somebody else can tell whether it is whole."""
-    page = browser.get(f"/console/files/Messages/{DAY}")
+    page = browser.get(f"/console/files/Messages/{LATE_DAY}")
     with console.face.database.snapshot() as tx:
-        file = tx.day_files.find(acme.sid, MESSAGES, Day.parse(DAY), now=console.face.clock.now())
-        newest = tx.sealed_days.current(acme.sid, MESSAGES, DayRange(first=Day.parse(DAY), last=Day.parse(DAY)))
+        file = tx.day_files.find(acme.sid, MESSAGES, Day.parse(LATE_DAY), now=console.face.clock.now())
+        newest = tx.sealed_days.current(
+            acme.sid, MESSAGES, DayRange(first=Day.parse(LATE_DAY), last=Day.parse(LATE_DAY))
+        )
     assert file is not None
     assert file.sealed is not None
     assert file.sealed.sha256 in page.text
     assert file.sealed.plain_sha256 in page.text
     assert f"{file.sealed.size_bytes:,} bytes" in page.text
-    assert (file.sealed.revision, newest[Day.parse(DAY)].revision) == (1, 2)
+    assert (file.sealed.revision, newest[Day.parse(LATE_DAY)].revision) == (1, 2)
     assert "the newest is 2" in page.text
-    assert f"/v1/Exports/Messages/Days/{DAY}" in page.text
+    assert f"/v1/Exports/Messages/Days/{LATE_DAY}" in page.text
     assert acme.login.password not in page.text
 
 
@@ -282,8 +261,8 @@ def test_pages_are_small(browser: httpx2.Client, acme: Customer) -> None:
         ),
         *(
             "/console/notices",
-            f"/console/files/Messages/{DAY}",
-            f"/console/files/Messages/{DAY}/records",
+            f"/console/files/Messages/{LATE_DAY}",
+            f"/console/files/Messages/{LATE_DAY}/records",
             "/console/daily/Calls",
         ),
         *(f"/console/jobs/{acme.waiting_job}", f"/console/notices/{acme.notice}", "/console/jobs/new"),

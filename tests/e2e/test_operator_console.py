@@ -13,7 +13,7 @@ from dayfile.model.account import AccountState
 from dayfile.model.credential import Scope
 from dayfile.model.receipt import Refusal
 from dayfile.model.resource import MESSAGES
-from tests.support.customer_console import TRICKY, CustomerConsole, console_for_customers, form_token, sign_in
+from tests.support.customer_console import TRICKY, CustomerConsole, form_token, sign_in
 from tests.support.face import Login
 
 ACCOUNT = "AC" + "0" * 32
@@ -30,13 +30,6 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "/operator/rejections/retry": {"type": "Messages", "reason": "x", "up_to": "9"},
     "/operator/rejections/drop": {"type": "Messages", "reason": "x", "up_to": "9", "for_good": "yes"},
 }
-
-
-@pytest.fixture(scope="module")
-def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CustomerConsole]:
-    """One for all tests."""
-    with console_for_customers(tmp_path_factory.mktemp("console")) as console:
-        yield console
 
 
 @pytest.fixture

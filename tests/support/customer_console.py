@@ -38,6 +38,15 @@ TRICKY = """<img src=x onerror="alert(1)"> & "Q4" '; </script><script>alert(2)</
 DAYS = DayRange(first=Day(date(2026, 10, 1)), last=Day(date(2026, 11, 21)))
 """The days with records; one in the middle has none."""
 
+EMPTY_DAY = "2026-10-27"
+"""The day without records, which is exported."""
+
+LATE_DAY = "2026-11-10"
+"""A day with records that came in after it was exported."""
+
+NEW_DAY = "2026-11-21"
+"""A day that is sealed, and not exported."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Customer:
@@ -99,7 +108,7 @@ class CustomerConsole:
         login = self.account(name)
         self._records(login, days)
         self.face.publish(login, "2026-10-05", "2026-11-18", name=TRICKY)
-        self.face.seal(login, "2026-11-10", _line(login.sid, "2026-11-10"))  # records that came in late
+        self.face.seal(login, LATE_DAY, _line(login.sid, LATE_DAY))  # records that came in late
         self.face.publish(login, "2026-11-02", "2026-11-06", resource_type=CALLS, name="Calls of the week")
         change = ConfigurationChange(enabled=True, webhook_url="https://hooks.example/day", webhook_method="POST")
         configuring = self.face.service.context.configuring
