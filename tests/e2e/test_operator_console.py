@@ -126,6 +126,7 @@ def test_keys_are_created_and_revoked(console: CustomerConsole, operator: httpx2
     path = f"/operator/accounts/{account.sid}"
     form = {"form_token": form_token(operator.get(path)), "kind": "restricted", "friendly_name": TRICKY}
     assert "opens nothing" in operator.post(f"{path}/keys", data=form).text
+    assert "standard, main or restricted" in operator.post(f"{path}/keys", data={**form, "kind": "other"}).text
     page = operator.post(f"{path}/keys", data={**form, "exports:read": "yes"})
     secret = secret_in(page)
     [sid] = re.findall(r"The secret of the key (SK\w+)", page.text)

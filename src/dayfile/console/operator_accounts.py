@@ -129,8 +129,10 @@ def _close(visit: OperatorVisit) -> Response:
 
 def _create_key(visit: OperatorVisit) -> Response:
     sid, name = _sid(visit), visit.form.get("friendly_name", "").strip()
+    kind = next((one for one in _KINDS if one.value == visit.form.get("kind", KeyKind.STANDARD.value)), None)
+    if kind is None:
+        return _show(visit, sid, problem="A key is standard, main or restricted")
     try:
-        kind = next(kind for kind in _KINDS if kind.value == visit.form.get("kind", KeyKind.STANDARD.value))
         new = _administration(visit).create_key(
             account=sid,
             kind=kind,
@@ -139,8 +141,6 @@ def _create_key(visit: OperatorVisit) -> Response:
         )
     except (Invalid, Conflict) as wrong:
         return _show(visit, sid, problem=str(wrong))
-    except StopIteration:
-        return _show(visit, sid, problem="A key is standard, main or restricted")
     return _show(visit, sid, secret=new.secret, of=f"The secret of the key {new.key.sid}")
 
 
