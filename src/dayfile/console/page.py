@@ -1,4 +1,4 @@
-"""The one page for browsers: the health of the instance, its figures, and what to do next.
+"""The first page for browsers: the health of the instance, its figures, and what to do next.
 
 It changes nothing but sessions. How much it shows depends on the visitor (`audience.py`).
 """
@@ -17,16 +17,10 @@ from dayfile.checks.condition import Condition, condition_of
 from dayfile.checks.vitals import Level
 from dayfile.console.instance import Instance
 from dayfile.console.sign_in import OPERATOR_PATH, SignIn
-from dayfile.console.status import (
-    code_marked,
-    damages_of,
-    figures_of,
-    recent_jobs_of,
-    verdict_of,
-)
+from dayfile.console.status import damages_of, figures_of, recent_jobs_of, verdict_of
+from dayfile.console.words import FILTERS
 from dayfile.errors import DatabaseUnavailable
 from dayfile.model.day import last_custom_day
-from dayfile.model.quantity import duration_text
 from dayfile.web.audience import Audience, Visitor, stranger, visitor_of
 from dayfile.web.sheet import Sheet
 
@@ -116,10 +110,5 @@ def _sheet(*, has_forms: bool) -> Sheet:
         scripts=("copy.js", "page.js"),
         asks_again=True,
         has_forms=has_forms,
-        filters={
-            "count": "{:,}".format,
-            "moment": "{:%Y-%m-%d %H:%M} UTC".format,
-            "duration": duration_text,
-            "code_marked": code_marked,
-        },
+        filters=FILTERS,
     )

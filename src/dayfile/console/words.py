@@ -20,7 +20,7 @@ FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     "duration": duration_text,
     "code_marked": code_marked,
 }
-"""The filters of all templates of customers' pages."""
+"""The filters of the templates of all pages."""
 
 
 def place_text(place: QueuePlace, *, now: datetime) -> str:
@@ -30,11 +30,6 @@ def place_text(place: QueuePlace, *, now: datetime) -> str:
     ahead = place.position - 1
     first = "It is the next in the queue" if ahead == 0 else f"{count_text(ahead, 'job')} {_be(ahead)} ahead of it"
     return f"{first}; by the present speed it is done in {_about(place.done_at - now)}."
-
-
-def left_text(until: datetime, *, now: datetime) -> str:
-    """Return how long something lasts, in words."""
-    return f"{duration_text(until - now)} left" if until > now else "expired"
 
 
 def _be(count: int) -> str:
