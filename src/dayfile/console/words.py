@@ -29,7 +29,7 @@ def place_text(place: QueuePlace, *, now: datetime) -> str:
         return "It is over."
     ahead = place.position - 1
     first = "It is the next in the queue" if ahead == 0 else f"{count_text(ahead, 'job')} {_be(ahead)} ahead of it"
-    return f"{first}; by the present speed it is done in {_about(place.done_at - now)}."
+    return f"{first}; at the present speed it is done in {_about(place.done_at - now)}."
 
 
 def _be(count: int) -> str:
