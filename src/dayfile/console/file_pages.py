@@ -105,6 +105,7 @@ def _day(visit: Visit) -> Response:
         told=STATES[one.state],
         former=former,
         shown_records=SHOWN_RECORDS,
+        oldest=FIRST_DAY,
         may_be_asked_for=FIRST_DAY <= one.day <= last_custom_day(visit.now),
         may_download=visit.may(Permission.DOWNLOADS_READ),
         public_url=visit.instance.public_url,
