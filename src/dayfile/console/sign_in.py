@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from dayfile.accounts.sessions import Sessions
 from dayfile.console.instance import Instance
 from dayfile.errors import Forbidden, Unauthorized
 from dayfile.web.basic import note_failed_login
@@ -99,9 +100,14 @@ def end_session(instance: Instance, token: str | None, form_token: str, *, addre
     """End the session of a browser that signs out, if it has one; raises Forbidden for a form of another session."""
     if token is None:
         return
-    if not instance.sessions.is_form_of(token, form_token):
-        raise Forbidden("this form is not of the session that this browser has: load the page again")
+    check_form(instance.sessions, token, form_token)
     instance.sessions.end(token, address=address)
+
+
+def check_form(sessions: Sessions, token: str, form_token: str) -> None:
+    """Raise Forbidden for a form of another session than the one with this token."""
+    if not sessions.is_form_of(token, form_token):
+        raise Forbidden("this form is not of the session that this browser has: load the page again")
 
 
 def address_of(request: Request) -> str | None:

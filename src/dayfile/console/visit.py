@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from dayfile.accounts.sessions import SignedIn
 from dayfile.console.instance import CustomerInstance, Instance, OperatorInstance
-from dayfile.console.sign_in import OPERATOR_PATH
+from dayfile.console.sign_in import OPERATOR_PATH, address_of, check_form
 from dayfile.errors import Forbidden, InvalidBody
 from dayfile.model.account import Account
 from dayfile.model.credential import Actor, Caller, Permission, Scope
@@ -44,7 +44,7 @@ class SignedInVisit:
     @property
     def actor(self) -> Actor:
         """The actor for the audit log."""
-        return Actor(name=self.caller.credential, address=self.request.state.client or None)
+        return Actor(name=self.caller.credential, address=address_of(self.request))
 
     def asked(self, name: str, default: str = "") -> str:
         """Return a parameter of the query."""
@@ -120,8 +120,7 @@ class SignedInRoutes(ABC, Generic[V, Need]):
         token, signed_in = self._cookie.read(request), self._find(request)
         if token is None or signed_in is None:
             return self._sign_in_first(request)
-        if not self._sessions.is_form_of(token, form.get("form_token", "")):
-            raise Forbidden("this form is not of the session that this browser has: load the page again")
+        check_form(self._sessions, token, form.get("form_token", ""))
         visit = self._visit(request, signed_in, need, form=form)
         return visit if isinstance(visit, Response) else page(visit)
 
