@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
@@ -15,6 +16,7 @@ from dayfile.model.job import Job, JobDay, JobSid, Status
 from dayfile.model.resource import MESSAGES
 from dayfile.web.queue_places import QueuePlace
 from dayfile.web.urls import Urls
+from tests.support.day_file import a_day_file
 
 NOW = datetime(2026, 11, 23, 23, 59, 59, 999_999, tzinfo=UTC)
 ACCOUNT = AccountSid("AC" + "0a" * 16)
@@ -43,18 +45,9 @@ def a_sealed_day(*, size_bytes: int = 100) -> SealedDay:
     )
 
 
-def a_day_file(sealed: SealedDay | None) -> DayFile:
+def a_late_day_file(sealed: SealedDay | None) -> DayFile:
     """A day that was published at the very end of another."""
-    return DayFile(
-        account=ACCOUNT,
-        resource_type=MESSAGES,
-        day=FIRST,
-        friendly_name="november",
-        created_at=NOW,
-        generation=1,
-        sealed=sealed,
-        expires_at=NOW + timedelta(days=7),
-    )
+    return replace(a_day_file(ACCOUNT, FIRST, sealed=sealed), friendly_name="november", created_at=NOW)
 
 
 def a_listed_day(size_bytes: int) -> ListedDay:
@@ -93,7 +86,7 @@ def a_job() -> Job:
 @pytest.mark.compat(34)
 def test_a_size_beyond_32_bits_is_shown_as_the_largest(size_bytes: int, shown: int) -> None:
     """Java and C# clients fail to read a larger one; the manifest has the true size."""
-    day_file = a_day_file(a_sealed_day(size_bytes=size_bytes))
+    day_file = a_late_day_file(a_sealed_day(size_bytes=size_bytes))
     assert DayBody.of(a_listed_day(size_bytes)).size == shown
     assert ManifestBody.of(URLS, day_file).size_bytes == size_bytes
 

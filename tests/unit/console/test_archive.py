@@ -7,7 +7,6 @@ import io
 import tracemalloc
 import zipfile
 from collections.abc import Iterator
-from datetime import timedelta
 
 import pytest
 
@@ -19,12 +18,13 @@ from dayfile.model.empty import EMPTY_FILE
 from dayfile.model.export import DayFile, SealedDay
 from dayfile.model.resource import MESSAGES
 from tests.support.clock import NOON
+from tests.support.day_file import a_day_file
 
 ACCOUNT = AccountSid("AC" + "1" * 32)
 BLOCK = b"0123456789abcdef" * 4096
 
 
-def a_day_file(day: str, size_bytes: int | None) -> DayFile:
+def a_file(day: str, size_bytes: int | None) -> DayFile:
     """A published file of this size; None for a day without records."""
     of = Day.parse(day)
     sealed = (
@@ -48,16 +48,7 @@ def a_day_file(day: str, size_bytes: int | None) -> DayFile:
             sealed_at=NOON,
         )
     )
-    return DayFile(
-        account=ACCOUNT,
-        resource_type=MESSAGES,
-        day=of,
-        friendly_name="x",
-        created_at=NOON,
-        generation=1,
-        sealed=sealed,
-        expires_at=NOON + timedelta(days=7),
-    )
+    return a_day_file(ACCOUNT, of, sealed=sealed)
 
 
 def blocks_of(sealed: SealedDay) -> Iterator[bytes]:
@@ -68,7 +59,7 @@ def blocks_of(sealed: SealedDay) -> Iterator[bytes]:
 
 def test_an_archive_has_each_file_as_it_is() -> None:
     """The archive has the sums, too, by which sha256sum knows the files."""
-    files = [a_day_file("2026-11-01", 100_000), a_day_file("2026-11-02", None), a_day_file("2026-11-03", 1)]
+    files = [a_file("2026-11-01", 100_000), a_file("2026-11-02", None), a_file("2026-11-03", 1)]
     with zipfile.ZipFile(io.BytesIO(b"".join(archive(files, blocks_of)))) as found:
         assert found.testzip() is None
         *names, sums = found.namelist()
@@ -82,7 +73,7 @@ def test_an_archive_has_each_file_as_it_is() -> None:
 def test_memory_is_that_of_a_block() -> None:
     """A year of large days is sent by a server that has other things to remember."""
     tracemalloc.start()
-    size = sum(map(len, archive([a_day_file("2026-11-01", 64 * 1024 * 1024)], blocks_of)))
+    size = sum(map(len, archive([a_file("2026-11-01", 64 * 1024 * 1024)], blocks_of)))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert size > 64 * 1024 * 1024
@@ -91,7 +82,7 @@ def test_memory_is_that_of_a_block() -> None:
 
 def test_sizes_have_eight_bytes() -> None:
     """Zip64: a day may have more than four gigabytes, and nobody knows before it was read."""
-    (first, *_) = archive([a_day_file("2026-11-01", 1)], blocks_of)
+    (first, *_) = archive([a_file("2026-11-01", 1)], blocks_of)
     version_needed = int.from_bytes(first[4:6], "little")
     assert first[:4] == b"PK\x03\x04"
     assert version_needed == 45
@@ -106,7 +97,7 @@ def test_an_archive_that_fails_has_no_end() -> None:
             raise DamagedFile("Messages", sealed.key)
 
     got = bytearray()
-    blocks = archive([a_day_file("2026-11-01", 1), a_day_file("2026-11-02", 1)], read)
+    blocks = archive([a_file("2026-11-01", 1), a_file("2026-11-02", 1)], read)
     with pytest.raises(DamagedFile):
         _gather(blocks, into=got)
     assert got

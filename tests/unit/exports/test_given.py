@@ -3,7 +3,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,9 @@ from dayfile.model.account import AccountSid
 from dayfile.model.credential import Actor
 from dayfile.model.day import Day
 from dayfile.model.export import DayFile
-from dayfile.model.resource import MESSAGES
 from dayfile.store.database import Database
 from tests.support.clock import NOON
+from tests.support.day_file import a_day_file
 from tests.support.held import HeldDatabase
 from tests.support.state import a_database, a_sid
 
@@ -33,16 +32,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 def _day_file(number: int) -> DayFile:
-    return DayFile(
-        account=ACME,
-        resource_type=MESSAGES,
-        day=FIRST + number,
-        friendly_name="a job",
-        created_at=NOON,
-        generation=number,
-        sealed=None,
-        expires_at=NOON + timedelta(days=7),
-    )
+    return a_day_file(ACME, FIRST + number)
 
 
 def _recorded(database: Database) -> list[str]:
