@@ -16,12 +16,11 @@ from dayfile.api.export_bodies import DayLinkBody
 from dayfile.api.micro_batches import MicroBatches
 from dayfile.api.readings import outcome
 from dayfile.api.responses import json_response
-from dayfile.errors import DamagedFile, NotFound
 from dayfile.model.credential import Permission
 from dayfile.model.day import Day
 from dayfile.model.export import DayFile
 from dayfile.model.resource import parse_resource_type
-from dayfile.web.day_link import make_day_link
+from dayfile.web.day_link import check_published, make_day_link
 
 MOST_LINKS: Final = 64
 """Limit of links that are looked up together."""
@@ -51,11 +50,7 @@ def published_day(request: Request, *, permission: Permission) -> DayFile:
     wanted = Day.parse(request.path_params["Day"])
     with context.database.snapshot() as tx:
         found = tx.day_files.find(account.sid, kind, wanted, now=context.clock.now())
-    if found is None:
-        raise NotFound(f"no file of {kind} for {wanted} is published, or it has expired: create a job for that day")
-    if not found.is_of_its_owner:
-        raise DamagedFile(str(kind), str(wanted))  # a row that was edited, or went bad: `check` names it
-    return found
+    return check_published(found, kind, wanted)
 
 
 def _give_all(requests: Sequence[Request]) -> list[Response | Exception]:

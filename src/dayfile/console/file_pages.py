@@ -17,14 +17,14 @@ from dayfile.console.calendar import months_of
 from dayfile.console.records import SHOWN_RECORDS, columns_of, first_records, usual_columns
 from dayfile.console.sheets import show
 from dayfile.console.visit import NO_STORE, CustomerRoutes, Visit
-from dayfile.errors import DamagedFile, Invalid, NotFound
+from dayfile.errors import Invalid, NotFound
 from dayfile.exports.given import RECORDS_SHOWN
 from dayfile.model.credential import Permission
 from dayfile.model.day import FIRST_DAY, Day, DayRange, last_custom_day
 from dayfile.model.export import DayFile
 from dayfile.model.resource import RESOURCE_TYPES, ResourceType, parse_resource_type
 from dayfile.objects.file_reader import FileReader
-from dayfile.web.day_link import make_day_link
+from dayfile.web.day_link import check_published, make_day_link
 from dayfile.web.file_answer import FileAnswer
 
 _SECTION: Final = "Files"
@@ -162,16 +162,11 @@ def _chosen_files(visit: Visit, kind: ResourceType) -> list[DayFile]:
     days = DayRange(first=min(chosen), last=max(chosen)) if chosen else _range(visit)
     with visit.instance.database.snapshot() as tx:
         found = tx.day_files.of_days(visit.account.sid, kind, days, now=visit.now)
-    files = [found[day] for day in sorted(set(chosen)) if day in found] if chosen else list(found.values())
-    absent = [day for day in sorted(set(chosen)) if day not in found]
-    if absent:
-        raise NotFound(f"no file of {kind} for {absent[0]} is published, or it has expired: create a job for that day")
+    files = [check_published(found.get(day), kind, day) for day in sorted(set(chosen) or found)]
     if not files:
         raise NotFound(f"no file of {kind} from {days.first} to {days.last} is published: create a job for these days")
     if len(files) > _MOST_FILES:
         raise Invalid(f"An archive has at most {_MOST_FILES} files, and these are {len(files)}: choose fewer days")
-    for one in files:
-        _check_owner(one)
     return files
 
 
@@ -185,15 +180,7 @@ def _published(visit: Visit) -> DayFile:
     kind, day = _kind_and_day(visit.request)
     with visit.instance.database.snapshot() as tx:
         found = tx.day_files.find(visit.account.sid, kind, day, now=visit.now)
-    if found is None:
-        raise NotFound(f"no file of {kind} for {day} is published, or it has expired: create a job for that day")
-    _check_owner(found)
-    return found
-
-
-def _check_owner(day_file: DayFile) -> None:
-    if not day_file.is_of_its_owner:
-        raise DamagedFile(str(day_file.resource_type), str(day_file.day))  # a row that was edited, or went bad
+    return check_published(found, kind, day)
 
 
 def _kind_and_day(request: Request) -> tuple[ResourceType, Day]:

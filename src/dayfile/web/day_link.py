@@ -7,9 +7,12 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from dayfile.clock import Clock
+from dayfile.errors import DamagedFile, NotFound
 from dayfile.files.links import Link, LinkSigner
 from dayfile.files.storage import Storage
+from dayfile.model.day import Day
 from dayfile.model.export import DayFile
+from dayfile.model.resource import ResourceType
 from dayfile.objects.file_reader import FileReader
 from dayfile.store.database import Database
 from dayfile.web.urls import Urls
@@ -60,6 +63,20 @@ class DayLink:
 
     link: Link
     address: str
+
+
+def check_published(found: DayFile | None, resource_type: ResourceType, day: Day) -> DayFile:
+    """Return the day file that was found of a day.
+
+    Raises NotFound if there is none, or it has expired, and DamagedFile if its row names another file.
+    """
+    if found is None:
+        raise NotFound(
+            f"no file of {resource_type} for {day} is published, or it has expired: create a job for that day"
+        )
+    if not found.is_of_its_owner:
+        raise DamagedFile(str(resource_type), str(day))  # a row that was edited, or went bad: `check` names it
+    return found
 
 
 def make_day_link(source: LinkSource, day_file: DayFile, *, now: datetime) -> DayLink:
