@@ -1,4 +1,4 @@
-"""Processes that read the chunks of a file beside the one that commits them: pending is most of the work.
+"""Processes that read the chunks of a file beside the one that commits them: reading is most of the work.
 
 Each has a pipe of its own, and one chunk at a time. The parent waits for the pipes and for the ends of the processes
 together, so one that is killed is noticed whatever it was doing: its chunk is read by another one, or by the parent.
