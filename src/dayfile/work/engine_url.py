@@ -29,13 +29,13 @@ class EngineUrl:
         """Return the place that a URL names; raises Unusable with the rule."""
         if text == _LOCAL:
             return cls(text=text, address=None)
-        parts = urlsplit(text)
-        if parts.scheme not in _SCHEMES:
-            raise Unusable(f"must be {_FORMS}")
         try:
+            parts = urlsplit(text)
             host, port = parts.hostname, parts.port
         except ValueError as error:
             raise Unusable(f"must be {_FORMS}: {error}") from error
+        if parts.scheme not in _SCHEMES:
+            raise Unusable(f"must be {_FORMS}")
         if not host or not port or "@" in parts.netloc or parts.path or parts.query or parts.fragment:
             raise Unusable(f"must be {_FORMS}, with the port of the scheduler and nothing behind it")
         if parts.scheme == "dask" and not _is_loopback(host):

@@ -51,6 +51,7 @@ def test_a_scheduler_beyond_this_machine_needs_tls(host: str) -> None:
         "dask+tls://host:99999",
         "tls://host:8786",
         "dask+tls://host:8786?a=b",
+        "dask+tls://[2001:db8::1:8786",
     ],
 )
 def test_anything_else_is_refused_with_the_forms(text: str) -> None:
