@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from dayfile.errors import Absent, DatabaseUnavailable, NotFound, StorageUnavailable, Unusable
+from dayfile.errors import Absent, DatabaseUnavailable, StorageUnavailable, Unusable
 from dayfile.files import key_file
 from dayfile.files.private import Closed, Exposed
-from dayfile.files.storage import Storage
+from dayfile.files.storage import Storage, is_there
 from dayfile.files.storage_url import StorageUrl
 from dayfile.files.storages import open_storage
 from dayfile.model.secret import KEY_BYTES, InstanceKey, Randomness
@@ -244,10 +244,10 @@ def _note_storage(settings: Settings, database: Database) -> None:
     if noted == place and not is_own_folder:
         return
     try:
-        is_there = not keys or noted is None or _has_any(storage_of(settings, makes_folder=False), keys)
+        are_here = not keys or noted is None or _has_any(storage_of(settings, makes_folder=False), keys)
     except StorageUnavailable:
         return
-    if not is_there:
+    if not are_here:
         raise Unusable(
             f"none of the objects that the database names is in {place}; at the last start they were in {noted}. "
             "Set DAYFILE_STORAGE_URL to where they are, or copy them first. Several hosts need an object store, since "
@@ -259,10 +259,4 @@ def _note_storage(settings: Settings, database: Database) -> None:
 
 
 def _has_any(storage: Storage, keys: Iterable[str]) -> bool:
-    for key in keys:
-        try:
-            storage.size(key)
-        except NotFound:
-            continue
-        return True
-    return False
+    return any(is_there(storage, key) for key in keys)
