@@ -49,7 +49,10 @@ class Notices:
         keyed = [(LaneKey.of(new.account, new.channel, new.receiver), new) for new in notices]
         if keyed:
             lanes = self._wake_lanes({key for key, _ in keyed}, now=now)
-            rows = [_values(new, lane_id=lanes[key], now=now) for key, new in sorted(keyed, key=_order)]
+            rows = [
+                _values(new, lane_id=lanes[key], now=now)
+                for key, new in sorted(keyed, key=lambda pair: _order(pair[0]))
+            ]
             self._connection.execute(insert(self._connection, table).on_conflict_do_nothing(), rows)
 
     def get(self, sid: EventSid) -> Notice:
@@ -162,7 +165,7 @@ class Notices:
         # Lanes are locked in one order: two commits that tell the same receivers would deadlock on PostgreSQL.
         rows = [
             {"account": key.account, "channel": key.channel.value, "host": key.host, **new}
-            for key in sorted(keys, key=lambda key: (key.account, key.channel.value, key.host))
+            for key in sorted(keys, key=_order)
         ]
         statement = insert(self._connection, lane)
         start: ColumnElement[datetime] = case(
@@ -177,8 +180,7 @@ class Notices:
         }
 
 
-def _order(keyed: tuple[LaneKey, NewNotice]) -> tuple[str, str, str]:
-    key, _ = keyed
+def _order(key: LaneKey) -> tuple[str, str, str]:
     return key.account, key.channel.value, key.host
 
 
