@@ -18,6 +18,9 @@ from dayfile.store.tables.instance import backup as table
 LEASE: Final = timedelta(minutes=10)
 """Time for which a claim holds that is not extended: deletion waits so long for a backup that has died."""
 
+_BELIEVED: Final = 2 * LEASE
+"""Time from now up to which the end of a claim is believed: others may have read the clock a moment later than this."""
+
 _ONLY: Final = 1
 
 
@@ -32,7 +35,7 @@ class Backups:
         Instance(self._connection).check_version()
         until = now + LEASE
         insert_missing(self._connection, table, [{"id": _ONLY, "token": token, "leased_until": until}])
-        is_free = (table.c.token == token) | (table.c.leased_until < now) | (table.c.leased_until > until)
+        is_free = (table.c.token == token) | (table.c.leased_until < now) | (table.c.leased_until > now + _BELIEVED)
         statement = update(table).where(table.c.id == _ONLY, is_free).values(token=token, leased_until=until)
         if self._connection.execute(statement).rowcount != 1:
             raise InFlight(
@@ -52,6 +55,6 @@ class Backups:
         self._connection.execute(delete(table).where(table.c.id == _ONLY, table.c.token == token))
 
     def is_running(self, *, now: datetime) -> bool:
-        """Return True while a claim holds; one beyond a whole lease is of a clock that was ahead, and does not."""
-        query = select(table.c.id).where(table.c.leased_until >= now, table.c.leased_until <= now + LEASE)
+        """Return True while a claim holds; one that ends too late is of a clock that was ahead, and does not."""
+        query = select(table.c.id).where(table.c.leased_until >= now, table.c.leased_until <= now + _BELIEVED)
         return self._connection.execute(query).first() is not None
