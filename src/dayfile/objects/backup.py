@@ -25,7 +25,6 @@ from dayfile.files.backup_manifest import (
     StoredPart,
     encoded_list,
 )
-from dayfile.files.object_copy import copy_object
 from dayfile.files.storage import ListedObject, Storage
 from dayfile.model.credential import Actor
 from dayfile.model.resource import parse_resource_type
@@ -211,7 +210,7 @@ class Backup:
     def _copied(self, of: DayOfType, one: ReferredObject) -> BackedUpObject | None:
         look = _Look(of, one)
         try:
-            size = copy_object(self._storage, self._target.storage, one.key, scratch=self._scratch, watch=look.watch)
+            size = self._target.storage.put(one.key, look.watch(self._storage.read(one.key)))
         except NotFound:
             return None
         except FileExistsError:  # the list lagged behind

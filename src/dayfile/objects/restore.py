@@ -10,14 +10,12 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final
 
 from dayfile.errors import Conflict, Corrupt, NotFound, Unusable
 from dayfile.files import disk, private
 from dayfile.files.backup_manifest import BackedUpObject, BackupManifest, ListedObjects, read_list
-from dayfile.files.object_copy import copy_object
 from dayfile.files.storage import Storage
 from dayfile.objects import layout
 from dayfile.objects.backup_target import BackupTarget
@@ -95,7 +93,7 @@ class Restore:
         copied, damaged = 0, list(manifest.missing)
         for at, one in enumerate(read_list(self._target.storage, manifest.listed)):
             on_step("Copying objects", at, manifest.objects)
-            verdict = self._bring(one, scratch)
+            verdict = self._bring(one)
             copied += verdict is _COPIED
             damaged += [one.key] if verdict is _DAMAGED or one.is_damaged else []
         unknown = sorted({*damaged} - {*manifest.missing, *manifest.damaged})
@@ -109,7 +107,7 @@ class Restore:
         self._make_database(file, on_step)
         return Restored(objects=manifest.objects, size_bytes=manifest.size_bytes, copied=copied, damaged=tuple(damaged))
 
-    def _bring(self, one: BackedUpObject, scratch: Path) -> str:
+    def _bring(self, one: BackedUpObject) -> str:
         """Copy an object unless it is there; say what has become of it."""
         there = _hash_of(self._storage, one.key)
         if there == one.sha256:
@@ -120,8 +118,7 @@ class Restore:
                 return _DAMAGED
             self._storage.delete([one.key])
         try:
-            compared = partial(_compared, one=one)
-            copy_object(self._target.storage, self._storage, one.key, scratch=scratch, watch=compared)
+            self._storage.put(one.key, _compared(self._target.storage.read(one.key), one))
         except (NotFound, Corrupt):
             return _DAMAGED
         return _COPIED
