@@ -6,7 +6,7 @@ Every login and every secret in the database depends on the key with which the i
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -124,12 +124,13 @@ def key_text(settings: Settings) -> str | None:
     return key_file.find(settings.key_file)
 
 
-def place_key(settings: Settings, *, check_value: str, kept: str | None, randomness: Randomness) -> None:
-    """Have an instance that is restored find its key, which settings, data folder or its backup (`kept`) have.
+def place_key(settings: Settings, *, check_value: str, kept: Callable[[], str | None], randomness: Randomness) -> None:
+    """Have an instance that is restored find its key, which settings, data folder or its backup have.
 
-    Raises Unusable, with what to do, for none and for another one.
+    The backup is asked, by `kept`, if the others have none. Raises Unusable, with what to do, for none and for another
+    one, and what `kept` raises.
     """
-    text = key_text(settings) or kept
+    text = key_text(settings) or kept()
     if text is None:
         raise Unusable(
             "the key of the instance is not part of this backup, and every secret in it depends on that key: set "

@@ -301,6 +301,11 @@ def test_the_commands_back_up_and_restore_an_instance(tmp_path: Path) -> None:
     other = Instance(tmp_path, {"DAYFILE_DATA_DIR": str(tmp_path / "new"), "DAYFILE_SECRET_KEY": "ab" * 32})
     assert "not the one" in other.run("restore", to, expect=Outcome.FAILED).stderr
     assert old.json("backup", to, "--with-key")["has_key"] is True
+    (key,) = (tmp_path / "backup" / "backups").glob("*/secret.key")
+    text = key.read_text()
+    key.write_text("ab" * 32)
+    assert "the backup is damaged" in new.run("restore", to, expect=Outcome.FAILED).stderr
+    key.write_text(text)
     assert "Next: run `dayfile check --deep`" in new.run("restore", to).stderr
     assert "All is well" in new.run("check", "--deep").stdout
     assert [one["account_sid"] for one in new.json("accounts", "list")] == [account["account_sid"]]

@@ -120,7 +120,7 @@ def restore(
     if not beside_other_objects:
         one.check_place(manifest)
     randomness = SystemRandomness()
-    place_key(settings, check_value=manifest.key_check, kept=target.key_text(manifest), randomness=randomness)
+    place_key(settings, check_value=manifest.key_check, kept=lambda: target.key_text(manifest), randomness=randomness)
     with scratch_folder(settings.scratch, randomness.hex(32)) as scratch, screen.counting("Restoring", None) as bar:
         restored = one.run(manifest, scratch, despite_damage=despite_damage, on_step=_steps_on(bar))
     if as_json:

@@ -104,20 +104,24 @@ class BackupTarget:
 
     def fetch(self, part: StoredPart, file: Path) -> None:
         """Copy a part of a backup into a new file; raises Corrupt unless it is what the manifest says."""
+        with disk.reported("write to the scratch folder"), file.open("xb") as into:
+            into.writelines(self._read(part))
+
+    def key_text(self, manifest: BackupManifest) -> str | None:
+        """Return the key of the instance that a backup has with it; None if it has none. Raises Corrupt as `fetch`."""
+        return None if manifest.key is None else b"".join(self._read(manifest.key)).decode()
+
+    def _read(self, part: StoredPart) -> Iterator[bytes]:
+        """Yield the bytes of a part; raises Corrupt, at their end, unless they are what the manifest says."""
         hashed = hashlib.sha256()
         try:
-            with disk.reported("write to the scratch folder"), file.open("xb") as into:
-                for block in self.storage.read(part.key):
-                    hashed.update(block)
-                    into.write(block)
+            for block in self.storage.read(part.key):
+                hashed.update(block)
+                yield block
         except NotFound as error:
             raise Corrupt(f"the backup is not whole: {part.key} is missing") from error
         if hashed.hexdigest() != part.sha256:
             raise Corrupt(f"the backup is damaged: {part.key} is not what its manifest says")
-
-    def key_text(self, manifest: BackupManifest) -> str | None:
-        """Return the key of the instance that a backup has with it; None if it has none."""
-        return None if manifest.key is None else b"".join(self.storage.read(manifest.key.key)).decode()
 
     def _numbered(self) -> Iterator[tuple[int, str]]:
         return (found for key in self.storage.scan(BACKUPS) if (found := number_of(key)))
