@@ -77,6 +77,7 @@ def test_a_process_that_does_not_hear_itself_says_so(url: str, monkeypatch: pyte
     with _process(url, "worker", listens_at=elsewhere) as (worker, woken), recorded_log() as log:
         _awaken(worker, woken)
         assert "did not arrive" in log.next("wake_ups.unheard")["reason"]
+        monkeypatch.setattr(module, "HEARD_WITHIN_SECONDS", 0.3)  # in no time nothing would be heard anywhere
         assert not worker.are_heard()
         worker.stop()
     with _process(url, "worker") as (worker, _):
