@@ -7,7 +7,7 @@ written once, so those that an earlier backup has brought are not read again.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import groupby
@@ -30,7 +30,7 @@ from dayfile.model.credential import Actor
 from dayfile.model.resource import parse_resource_type
 from dayfile.model.secret import Randomness
 from dayfile.objects import layout
-from dayfile.objects.backup_target import BackupTarget
+from dayfile.objects.backup_target import BackupTarget, OnStep
 from dayfile.objects.referred_objects import ReferredObject, WholeParts, days_of, lost_of, objects_of
 from dayfile.store.database import Database
 from dayfile.store.database_copy import copy_to_file
@@ -38,9 +38,6 @@ from dayfile.store.instance import SCHEMA
 from dayfile.store.referred import DayOfType
 
 _MARK_DIGITS: Final = 16
-
-OnStep = Callable[[str, int, int], None]
-"""A function that is called as a backup goes on: with what it does, how much of it is done, and the whole."""
 
 
 class _Tally:

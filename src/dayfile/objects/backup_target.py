@@ -23,6 +23,9 @@ from dayfile.objects import layout
 
 _OWNER: Final = f"{BACKUPS}of-"
 
+OnStep = Callable[[str, int, int], None]
+"""A function that is called as a backup or a restore goes on: with what it does, how much is done, and the whole."""
+
 
 class BackupTarget:
     """The backups in a storage. Apart from what the two `drop_...` say, nothing in it is ever deleted or changed."""

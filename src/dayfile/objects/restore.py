@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from dayfile.files import disk, private
 from dayfile.files.backup_manifest import BackedUpObject, BackupManifest, ListedObjects, read_list
 from dayfile.files.storage import Storage
 from dayfile.objects import layout
-from dayfile.objects.backup_target import BackupTarget
+from dayfile.objects.backup_target import BackupTarget, OnStep
 from dayfile.store.database import Database
 from dayfile.store.database_copy import fill, migrate_file
 from dayfile.store.database_url import file_of
@@ -28,8 +28,6 @@ from dayfile.store.opening import check_absent
 _COPIED: Final = "copied"
 _KEPT: Final = "kept"
 _DAMAGED: Final = "damaged"
-
-OnStep = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
