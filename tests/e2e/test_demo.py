@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from dayfile.cli.exit_codes import Outcome
 from tests.e2e.cli_instance import Instance
 from tests.support.postgres_server import PostgresServer
 from tests.support.swift import Bucket
@@ -49,6 +50,15 @@ def test_the_demo_touches_nothing_but_its_own_folder(shown: tuple[str, Path]) ->
     _, folder = shown
     assert sorted(path.name for path in folder.iterdir()) == [".env", "own"]
     assert {"dayfile.sqlite", "objects", "downloads"} <= {path.name for path in (folder / "own").iterdir()}
+
+
+def test_the_demo_leaves_an_instance_in_its_folder_alone(tmp_path: Path) -> None:
+    """Made-up accounts and records in a real instance could not be told from real ones."""
+    instance = Instance(tmp_path)
+    instance.run("init")
+    said = instance.run("demo", "--exit", "--data-dir", "data", expect=Outcome.FAILED).stderr
+    assert "name a folder without one" in said
+    assert instance.json("accounts", "list") == []
 
 
 @pytest.mark.slow

@@ -84,8 +84,9 @@ def demo_settings(folder: Path, *, database_url: str | None, storage_url: str | 
     where = {"data_dir": folder, "database_url": database_url, "storage_url": storage_url}
     key = {"secret_key": SystemRandomness().hex(_KEY_DIGITS)} if database_url else {}
     settings = Settings.read(_env_file=None, **defaults | _OWN | where | key)
-    if database_url and has_tables(settings.database):
-        raise Unusable(f"there is an instance in {settings.place}: name a database without one, the demo makes its own")
+    if has_tables(settings.database):
+        what = "database" if database_url else "folder"
+        raise Unusable(f"there is an instance in {settings.place}: name a {what} without one, the demo makes its own")
     if storage_url and any(storage_of(settings, makes_folder=False).scan("")):
         raise Unusable(f"there are objects in {storage_url}: name an empty bucket, or another prefix in it")
     return settings
