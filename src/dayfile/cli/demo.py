@@ -38,6 +38,10 @@ _RECORDS = 8_000
 _SEED = "dayfile"
 _GOOD: Final = ("yes", "green")
 _BAD: Final = ("NO", "bold red")
+_END: Final = "Its data is deleted then, unless you chose a --data-dir."
+_END_ELSEWHERE: Final = (
+    "What is in its folder is deleted then, unless you chose a --data-dir; what you named by URL stays."
+)
 
 
 LeaveOption = Annotated[bool, typer.Option("--exit", help="Exit after the proofs, for scripts.")]
@@ -98,6 +102,8 @@ def demo(
             if not leave:
                 with suppress(KeyboardInterrupt):  # the regular end
                     _show_what_to_try(screen, server.url, cast, days, folder=folder)
+                    screen.note("\nThe server runs until you press Ctrl-C.")
+                    screen.note(_END_ELSEWHERE if database_url or storage_url else _END)
                     server.wait()
     if not all(proof.holds for proof in proofs):
         screen.problem("a proof failed: see NO in the table above")
@@ -174,7 +180,6 @@ def _show_what_to_try(screen: Screen, url: str, cast: Cast, days: DayRange, *, f
     screen.line(Text(_python_snippet(url, cast, folder=folder)))
     screen.heading(f"in a browser: {url} or, as the operator, {url}/operator")
     screen.line(Text(f"the operator is: user {cast.key_sid}, password {cast.key_secret}"))
-    screen.note("\nThe server runs until you press Ctrl-C. Its data is deleted then, unless you chose a --data-dir.")
 
 
 def _shell_snippet(url: str, cast: Cast, days: DayRange) -> str:
