@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dayfile.cli.terminal import Bar
     from dayfile.files.storage import Storage
     from dayfile.objects.backup import MadeBackup
+    from dayfile.objects.restore import Restored
     from dayfile.service import Service
     from dayfile.settings import Settings
 
@@ -115,19 +116,19 @@ def restore(
     screen = screen_of(ctx)
     settings = instance.read_settings(screen)
     target = BackupTarget(_storage_at(source, settings, makes_folder=False))
-    one = Restore(target, storage_of(settings, makes_folder=True), settings.database)
+    one = Restore(target, storage_of(settings, makes_folder=False), settings.database)
     manifest = one.manifest()
     if not beside_other_objects:
         one.check_place(manifest)
     randomness = SystemRandomness()
     place_key(settings, check_value=manifest.key_check, kept=lambda: target.key_text(manifest), randomness=randomness)
+    storage_of(settings, makes_folder=True)  # not before: what is refused makes nothing
     with scratch_folder(settings.scratch, randomness.hex(32)) as scratch, screen.counting("Restoring", None) as bar:
         restored = one.run(manifest, scratch, despite_damage=despite_damage, on_step=_steps_on(bar))
     if as_json:
         screen.json({"made_at": manifest.made_at, "place": settings.place, **asdict(restored)})
     else:
-        whole = f"{count_text(restored.objects, 'object')}, {size_text(restored.size_bytes)}"
-        screen.line(f"Restored the backup of {manifest.made_at} to {settings.place}: the database and {whole}.")
+        screen.line(f"Restored the backup of {manifest.made_at} to {settings.place}: {_whole(restored)}.")
     _name(screen, restored.damaged, "is damaged, or missing, in the backup")
     screen.note(_NEXT.format(manifest.made_at))
     if restored.damaged:
@@ -162,6 +163,10 @@ def _make(screen: Screen, service: Service, storage: Storage, *, with_key: bool)
                 return one.run(key_text=key, actor=operator_here(), on_step=_steps_on(bar))
         finally:
             one.end()
+
+
+def _whole(restored: Restored) -> str:
+    return f"the database and {count_text(restored.objects, 'object')}, {size_text(restored.size_bytes)}"
 
 
 def _as_json(made: MadeBackup) -> dict[str, object]:
