@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from dayfile.errors import Absent, DatabaseUnavailable, StorageUnavailable, Unusable
-from dayfile.files import key_file
+from dayfile.files import key_file, private
 from dayfile.files.private import Closed, Exposed
 from dayfile.files.storage import Storage, is_there
 from dayfile.files.storage_url import StorageUrl
@@ -110,6 +110,11 @@ def storage_at(place: str, settings: Settings, *, makes_folder: bool) -> Storage
     for own in (settings.data_dir.resolve(), settings.storage.folder and settings.storage.folder.resolve()):
         if folder and own and (folder.is_relative_to(own) or own.is_relative_to(folder)):
             raise Unusable(f"{folder} shares a folder with the instance ({own}): choose one apart, on another disk")
+    if url.folder is not None and makes_folder:
+        try:
+            private.make_folder(url.folder)
+        except OSError as error:
+            raise Unusable(f"{error.strerror}. Make it writable for this user, or choose another folder") from error
     if folder is None and (url.bucket, url.prefix) == (settings.storage.bucket, settings.storage.prefix):
         raise Unusable(f"{url.text} is the object storage of the instance: choose another bucket or prefix")
     return open_storage(

@@ -29,7 +29,7 @@ def open_storage(
         from dayfile.files.cloud_storage import CloudPlace, CloudStorage
     except ImportError as error:
         raise Unusable(
-            f"DAYFILE_STORAGE_URL is {url.text}, and this installation lacks what object stores need: "
+            f"{url.text} is in an object store, and this installation lacks what object stores need: "
             "run `pip install 'dayfile[cloud]'`"
         ) from error
     return CloudStorage(CloudPlace(url=url, ca_file=ca_file, public_url=public_url, headers_of=headers_of))
