@@ -294,6 +294,7 @@ def test_the_commands_back_up_and_restore_an_instance(tmp_path: Path) -> None:
     old.run("intake", "Messages", "records.json", expect=None)
     to = str(tmp_path / "backup")
     assert "choose one apart" in old.run("backup", "data/inside", expect=Outcome.FAILED).stderr
+    assert "is empty" in old.run("backup", "", expect=Outcome.FAILED).stderr
     assert "choose another folder" in old.run("backup", "records.json/inside", expect=Outcome.FAILED).stderr
     said = old.run("backup", to)
     assert "is whole" in said.stdout

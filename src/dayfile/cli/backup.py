@@ -189,6 +189,8 @@ def _as_json(made: MadeBackup) -> dict[str, object]:
 def _storage_at(place: str, settings: Settings, *, makes_folder: bool) -> Storage:
     from dayfile.opening import storage_at
 
+    if not place.strip():  # it would be the working folder
+        raise Unusable("the place of the backup is empty: name a folder or a bucket, such as s3://BUCKET/PREFIX")
     try:
         return storage_at(place, settings, makes_folder=makes_folder)
     except Unusable as error:
