@@ -49,7 +49,9 @@ class InstanceKey:
         try:
             secret = bytes.fromhex(text.strip())
         except ValueError as error:
-            raise Unusable("the secret key must be hexadecimal digits: make one with `openssl rand -hex 32`") from error
+            raise Unusable(
+                "the secret key must be hexadecimal digits, two for each byte: make one with `openssl rand -hex 32`"
+            ) from error
         if len(secret) < KEY_BYTES:
             raise Unusable(f"the secret key must have at least {2 * KEY_BYTES} hexadecimal digits (32 bytes)")
         return cls(secret)
