@@ -74,10 +74,12 @@ class Sessions:
         would be over before its first page.
         """
         caller = self._authenticator.authenticate(username, password)
-        token = self._begin(username, password, address)
-        if self.find(token) is None:
+        with self._database.snapshot() as tx:
+            stored = tx.logins.find(username)
+        given = login_hash(self._key, sid=username, secret=password)
+        if stored is None or not hmac.compare_digest(given, stored.secret_hash):
             raise Forbidden("this auth token was replaced by a new one: sign in with that")
-        return Begun(token=token, caller=caller)
+        return Begun(token=self._begin(username, password, address), caller=caller)
 
     def find(self, token: str) -> SignedIn | None:
         """Return the caller of the session with this token; None if it is over, however it ended, or never existed."""

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from dayfile.accounts.administer import NewKey
 from dayfile.accounts.sessions import Sessions
-from dayfile.errors import Unauthorized
+from dayfile.errors import Forbidden, Unauthorized
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import Scope
 from dayfile.model.secret import login_hash
@@ -76,6 +76,17 @@ def test_another_secret_ends_the_sessions_of_the_one_before(office: Office, sess
     with pytest.raises(Unauthorized):
         signed_in(sessions, key)
     assert sessions.find(sessions.begin_for_operator(key.key.sid, "another secret")) is not None
+
+
+def test_a_token_that_was_replaced_begins_no_session(office: Office, sessions: Sessions) -> None:
+    """The audit log must not tell of a session that nobody had."""
+    new = office.administration.create_account()
+    office.administration.rotate_token(new.account.sid)
+    with pytest.raises(Forbidden, match="was replaced"):
+        sessions.begin(new.account.sid, new.auth_token)
+    with office.database.exclusively() as connection:
+        assert connection.execute(select(session)).all() == []
+        assert "session.began" not in connection.execute(select(audit.c.action)).scalars().all()
 
 
 def test_scopes_are_those_of_now(office: Office, sessions: Sessions) -> None:
