@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from dayfile.client.client import Client
     from dayfile.demo.instance import Cast
     from dayfile.demo.story import Proof
+    from dayfile.settings import Settings
 
 _DAYS = 10
 _RECORDS = 8_000
@@ -98,7 +99,7 @@ def demo(
         with serving(settings, port=port) as server:
             screen.line(f"A server of the demo's own is ready: {server.url} (data in {folder})")
             proofs = _play(screen, server.url, cast, days, folder=folder, records=records, clock=clock)
-            _show_proofs(screen, proofs)
+            _show_proofs(screen, proofs, settings)
             if not leave:
                 with suppress(KeyboardInterrupt):  # the regular end
                     _show_what_to_try(screen, server.url, cast, days, folder=folder)
@@ -160,7 +161,7 @@ class _OnScreen:
         return self._screen.counting(text, total)
 
 
-def _show_proofs(screen: Screen, proofs: list[Proof]) -> None:
+def _show_proofs(screen: Screen, proofs: list[Proof], settings: Settings) -> None:
     columns = (
         Column("WHAT", wraps=True),
         Column("EXPECTED", right=True),
@@ -171,6 +172,9 @@ def _show_proofs(screen: Screen, proofs: list[Proof]) -> None:
     for proof in proofs:
         table.add_row(proof.claim, proof.expected, proof.found, Text(*(_GOOD if proof.holds else _BAD)))
     screen.draw_table(table)
+    if settings.secret_key is not None:  # made for this demo, and kept nowhere else
+        key = settings.secret_key.get_secret_value()
+        screen.note(f"What is in {settings.place} opens with DAYFILE_SECRET_KEY={key}")
 
 
 def _show_what_to_try(screen: Screen, url: str, cast: Cast, days: DayRange, *, folder: Path) -> None:
