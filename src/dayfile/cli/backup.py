@@ -69,7 +69,9 @@ def backup(ctx: typer.Context, to: ToArgument, *, with_key: WithKeyOption = Fals
         try:
             made = _make(screen, service, storage, with_key=with_key)
         except DayfileError as error:
-            error.add_note(f"The backup in {to} is not whole: the last whole one there, if any, is as it was.")
+            error.add_note(
+                f"The last whole backup in {to}, if there is one, can be restored. Run the command again to go on."
+            )
             raise
     manifest = made.manifest
     size_bytes = manifest.size_bytes + manifest.database.size_bytes

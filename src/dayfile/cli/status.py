@@ -28,8 +28,8 @@ _COLUMNS: Final = (Column("SIGN"), Column("STATE"), Column("WHAT", wraps=True))
 def status(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
     """Show how the instance is: what works, what waits, what fails, and what to do.
 
-    It changes nothing, and looks at what `/readyz?verbose` and the page show. Exit code 0 if all is well, 1 if
-    something needs a hand.
+    It shows what `/readyz?verbose` and the page show, and changes nothing; whether a storage folder takes objects is
+    tried with one that is deleted at once. Exit code 0 if all is well, 1 if something needs a hand.
     """
     screen = screen_of(ctx)
     with instance.opened(screen, to_read=True) as service:
