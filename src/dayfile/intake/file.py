@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, chain
@@ -78,19 +78,27 @@ class FileIntake:
         start = next(blocks, b"")
         lines = read_lines(chain((start,), blocks), compression=find_compression(start), max_bytes=None)
         summary = _Summary(on_records)
+        self._take_in(self._chunks(lines, resource_type, source), summary)
+        return summary.receipt()
+
+    def _take_in(self, chunks: Iterator[Chunk], summary: _Summary) -> None:
+        """Commit chunks one after the other; while one is being committed, the next one is read."""
         underway: Future[Receipt] | None = None
         upcoming = ChunksAhead(self._intake, self._pool)
-        for chunk, known in upcoming.follow(self._chunks(lines, resource_type, source)):
-            # While one chunk is being committed, the next one is read.
-            answer = self._submit(chunk, upcoming, after=underway) if known is None else None
+        try:
+            for chunk, known in upcoming.follow(chunks):
+                answer = self._submit(chunk, upcoming, after=underway) if known is None else None
+                if underway is not None:
+                    summary.add(underway.result())
+                if known is not None:
+                    summary.add(known, is_repeated=True)
+                underway = answer
+        finally:
+            # Also if the next chunk cannot be read: the one before is taken in, and nothing goes on behind the error.
             if underway is not None:
-                summary.add(underway.result())
-            if known is not None:
-                summary.add(known, is_repeated=True)
-            underway = answer
+                wait([underway])
         if underway is not None:
             summary.add(underway.result())
-        return summary.receipt()
 
     def _submit(self, chunk: Chunk, upcoming: ChunksAhead, *, after: Future[Receipt] | None) -> Future[Receipt]:
         return self._intake.submit_chunk(chunk, read=upcoming.take(chunk), after=after)

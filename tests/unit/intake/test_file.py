@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import json
+import threading
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -14,15 +17,16 @@ import pytest
 from dayfile.errors import InvalidBody, StorageUnavailable, Transient
 from dayfile.files import zstd
 from dayfile.files.storage import LocalStorage
+from dayfile.intake.chunk_reading import ReadChunk
 from dayfile.intake.file import FileIntake
-from dayfile.intake.pipeline import Intake
+from dayfile.intake.pipeline import Chunk, Intake
 from dayfile.model.account import Account
-from dayfile.model.receipt import LISTED_REJECTIONS
+from dayfile.model.receipt import LISTED_REJECTIONS, Receipt
 from dayfile.model.resource import CALLS, MESSAGES
 from tests.support.intake import Place
 from tests.support.records import Sent, body_of
 from tests.support.state import a_sid
-from tests.support.steps import SteppingDatabase, Steps
+from tests.support.steps import SteppingDatabase, SteppingStorage, Steps
 
 DAY = "2026-11-01"
 CHUNK = 1000  # five lines or so
@@ -104,6 +108,55 @@ def test_a_file_that_is_cut_off_is_taken_in_up_to_its_last_whole_chunk(
         files.run(io.BytesIO(packed[:-9]), MESSAGES, source="dump")
     assert files.run(io.BytesIO(packed), MESSAGES, source="dump").accepted == 23
     assert _bodies(place) == [f"{n}" for n in range(23)]
+
+
+class _BrokenDisk(io.BytesIO):
+    """A file with a disk that fails at its end."""
+
+    def __init__(self, content: bytes, *, on_failure: Callable[[], None]) -> None:
+        super().__init__(content)
+        self._on_failure = on_failure
+
+    def read(self, size: int | None = -1) -> bytes:
+        if block := super().read(size):
+            return block
+        self._on_failure()
+        raise OSError(errno.EIO, "the disk fails on purpose")
+
+
+class _WatchedIntake:
+    """An intake whose receipts of chunks are known to the test."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+        self.find_chunk = intake.find_chunk
+        self.receipts: list[Future[Receipt]] = []
+
+    def submit_chunk(self, chunk: Chunk, *, read: ReadChunk | None, after: Future[Receipt] | None) -> Future[Receipt]:
+        self.receipts.append(self._intake.submit_chunk(chunk, read=read, after=after))
+        return self.receipts[-1]
+
+
+def test_a_file_that_cannot_be_read_on_ends_once_the_chunk_before_is_durable(place: Place, acme: Account) -> None:
+    """Nothing goes on behind the error: the operator who looks then finds all that was taken in."""
+    at = f"{DAY}T10:00:00Z"
+    large = "".join(a_sid("", f"{n}") for n in range(4000))
+    sent = [Sent(account=acme.sid, name=f"{n}", created=at, updated=at, body=large) for n in range(20)]
+    has_failed = threading.Event()
+    storage = SteppingStorage(place.storage, Steps())
+
+    def hold() -> None:
+        has_failed.wait()  # the first commit takes until the disk fails
+
+    storage.after_put = hold
+    with place.process(storage=storage) as intake:
+        watched = _WatchedIntake(intake)
+        with pytest.raises(OSError, match="on purpose"):
+            FileIntake(watched, chunk_bytes=1_500_000).run(  # type: ignore[arg-type]
+                _BrokenDisk(body_of(sent), on_failure=has_failed.set), MESSAGES, source="dump"
+            )
+        assert [receipt.done() for receipt in watched.receipts] == [True]
+    assert [json.loads(line)["sid"] for line in place.waiting()[DAY]] == [one.sid for one in sent[:12]]
 
 
 def test_rejections_are_filed_under_the_file_with_its_line_numbers(
