@@ -67,7 +67,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
-    """What was measured while attackers tormented one of the two servers."""
+    """Measurements of one of the two servers while attackers tormented it."""
 
     tormented: str
     rates: Rates

@@ -50,7 +50,7 @@ class Kind:
 
 @dataclass(slots=True)
 class Fate:
-    """What became of the connections of a kind."""
+    """Fates of the connections of a kind, counted."""
 
     opened: int = 0
     refused: int = 0  # not even opened

@@ -13,7 +13,7 @@ from servers import cpu_seconds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What one process of clients sends."""
+    """Orders for one process of clients."""
 
     url: str
     headers: dict[str, str]
@@ -25,7 +25,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """What came of it."""
+    """Results of one process of clients."""
 
     times: list[tuple[float, float]]  # when each request began and how long it took
     server_cores: float  # that the server kept busy meanwhile

@@ -1,4 +1,4 @@
-"""What records could be sent to instead: two servers as somebody might write them in an afternoon, on the same stack.
+"""Two peers of the intake, as somebody might write them in an afternoon on the same stack.
 
 `file` unpacks a body, appends it to a file and syncs it. Nothing is read, so it is the most that this HTTP server, this
 disk and gzip allow. `sqlite` parses every line and inserts it by its sid, one commit a request: what the records need

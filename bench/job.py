@@ -50,7 +50,7 @@ class Customer:
     template_day: bytes
 
     def text(self, day: Day) -> bytes:
-        """What its file of a day holds."""
+        """Return the text of its file of a day."""
         return self.template.replace(self.template_day, str(day).encode())
 
 
@@ -119,7 +119,7 @@ def seal(service: Service, customers: Sequence[Customer], day: Day, pool: Execut
 
 
 def manifest(customer: Customer, key: str, member: Member, day: Day) -> NewSealedDay:
-    """What is known of a file that is written."""
+    """Return the record of a file that is written."""
     return NewSealedDay(
         account=customer.sid,
         revision=1,

@@ -1,4 +1,4 @@
-"""What a day's file could be written with instead: the usual tools, given the work that Dayfile does half done.
+"""Peers of the sealing: the usual tools, given the work that Dayfile does half done.
 
 Each begins with a clean table of the newest records and writes one file of gzip JSON lines: no older versions to drop,
 no order, no file for each account, no hashes.

@@ -68,14 +68,14 @@ def main() -> None:
 
 
 def places(database: Database, *, first: int, last: int) -> None:
-    """What an answer about jobs needs of the queue."""
+    """Read the part of the queue that an answer about jobs needs."""
     with database.snapshot() as tx:
         tx.jobs.queue(first=first, last=last)
         tx.jobs.worked(since=NOW - RATE_WINDOW, limit=RATE_DAYS)
 
 
 def page(database: Database, account: AccountSid) -> None:
-    """What the first page of a list needs."""
+    """Read the part of the queue that the first page of a list needs."""
     with database.snapshot() as tx:
         jobs = tx.jobs.page(account, MESSAGES, limit=50, over_since=NOW)
         tx.jobs.days([job.sid for job in jobs])
@@ -84,7 +84,7 @@ def page(database: Database, account: AccountSid) -> None:
 
 
 def claim(database: Database) -> None:
-    """What a worker does for every job."""
+    """Claim as a worker does for every job."""
     with database.transaction() as tx:
         tx.job_days.claim(worker="bench", leased_until=NOW + timedelta(minutes=1), limit=400, now=NOW)
 

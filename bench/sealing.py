@@ -50,7 +50,7 @@ Run = Callable[[Path], tuple[int, int]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What one run took and gave."""
+    """Costs and results of one run."""
 
     seconds: float
     cpu_seconds: float
@@ -134,7 +134,7 @@ def sealing(day: MadeUpDay, segments: Path) -> Run:
 
 
 def writing(table: Path) -> dict[str, Run]:
-    """What writes the clean table, by the name of the tool."""
+    """Return the runs that write the clean table, by the names of their tools."""
     return {name: partial(_write, peer, table) for name, peer in PEERS.items()}
 
 

@@ -39,7 +39,7 @@ def started(
 
 
 def cpu_seconds(pid: int) -> float:
-    """What a process and its children have used of the processors so far (Linux)."""
+    """Return the processor time of a process and its children so far (Linux)."""
     total = 0.0
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split():
         total += cpu_seconds(int(child))

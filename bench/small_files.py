@@ -54,7 +54,7 @@ PACKED, APART, ALONE = "Dayfile, packs", "Dayfile, an object each", "compress, h
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What one run took."""
+    """Costs of one run."""
 
     seconds: float
     cpu_seconds: float

@@ -1,4 +1,4 @@
-"""What was set out to be reached, said beside what was measured."""
+"""Targets, said beside the figures that were measured."""
 
 from __future__ import annotations
 

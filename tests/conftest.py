@@ -1,4 +1,4 @@
-"""What holds for every test: no setting and no folder of the developer, no network beyond this machine.
+"""Rules for every test: no setting and no folder of the developer, no network beyond this machine.
 
 And what many ask for: Twilio's face, an account, its client. Who needs another face makes one of the same name.
 """

@@ -90,7 +90,7 @@ def _leaves(command: Any, *before: str) -> Iterator[tuple[str, ...]]:
 
 
 def _mentions(words: tuple[str, ...]) -> bool:
-    """Whether the tables of commands have a row for it: `dayfile serve ...` or `dayfile jobs create`, `list`, ..."""
+    """Return True if the tables of commands have it: `dayfile serve ...` or `dayfile jobs create`, `list`, ..."""
     group, *rest = words
     rows = re.findall(rf"^\| (`dayfile {group}\b.*?) \|", OPERATIONS, flags=re.MULTILINE)
     return any(not rest or re.search(rf"[ `]{rest[0]}\b", row.removeprefix(f"`dayfile {group}")) for row in rows)

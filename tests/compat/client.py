@@ -44,7 +44,7 @@ class ApiClient(Protocol):
     """One version of one client."""
 
     def call(self, place: Place, login: Login, operation: str, *words: str, **options: Any) -> Any:
-        """What the client gives for an operation; raises Refused for an error of the API."""
+        """Return the client's answer to an operation; raises Refused for an error of the API."""
         ...
 
     def version(self) -> str:
@@ -57,7 +57,7 @@ class ApiClient(Protocol):
 
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """What a client finds set: nothing of the developer's that would lead it elsewhere."""
+    """Return the environment of a client: nothing of the developer's that would lead it elsewhere."""
     kept = {name: value for name, value in os.environ.items() if name.upper() not in _PROXIES}
     return kept | dict(variables)
 

@@ -35,7 +35,7 @@ def test_numbers_are_kept_and_never_given_twice() -> None:
 
 
 def test_every_entry_says_how_it_relates_to_twilio_and_how_we_know() -> None:
-    """What somebody once saw and what somebody decided are not worth the same to a reader who builds on it."""
+    """A difference that was seen and one that was decided are not worth the same to a reader who builds on it."""
     told = re.findall(r"^- \*\*compat-(\d+)\*\* \*(\w+):\s+(.*?)\.\*\s", DOCUMENT, flags=re.MULTILINE | re.DOTALL)
     assert [int(number) for number, _, _ in told] == ENTRIES
     assert {relation for _, relation, _ in told} <= set(RELATIONS)

@@ -1,4 +1,4 @@
-"""What twilio-node makes of the host that it is told, which is why `dayfile serve` warns of some."""
+"""Host names that twilio-node mangles, which is why `dayfile serve` warns of some."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def sixty(face: Face) -> Login:
 
 @pytest.fixture
 def acme(sixty: Login) -> Login:
-    """What the customer has, unless a test says otherwise."""
+    """Log in as a customer with sixty jobs, unless a test asks for something else."""
     return sixty
 
 

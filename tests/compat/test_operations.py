@@ -37,7 +37,7 @@ def fetch_configuration(customer: Customer, face: Face) -> None:
 
 
 def update_configuration(customer: Customer, face: Face) -> None:
-    """What is given changes, what is not stays, in the answer and from then on."""
+    """A field that is given changes, one that is not stays, in the answer and from then on."""
     webhook = {"webhook_url": "https://example.com/hook?a=1&b=%20", "webhook_method": "GET"}
     first = customer("update_configuration", "Calls", enabled=True, **webhook)
     assert {name: first[name] for name in ("enabled", *webhook)} == {"enabled": True, **webhook}
@@ -163,6 +163,6 @@ def test_newer_node_libraries_give_a_day_as_it_came(customer: Customer, face: Fa
 
 @pytest.mark.parametrize("client_name", each_client())
 def test_a_client_is_the_version_that_the_table_says(customer: Customer, client_name: str) -> None:
-    """What is tested is what is claimed; curl may be any."""
+    """The versions that are tested are those that are claimed; curl may be any."""
     name, _, version = client_name.partition(" ")
     assert name == "curl" or customer.client.version() == version

@@ -1,4 +1,4 @@
-"""What every customer comes for, through each of Twilio's clients: from records that were sent to lines that are read.
+"""The story of every customer through each of Twilio's clients: from records that were sent to lines that are read.
 
 A real `dayfile serve` with its worker, in processes of their own; nothing here moves its clock or does its work.
 """

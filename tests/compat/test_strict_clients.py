@@ -1,4 +1,4 @@
-"""What the libraries that are not run here bind answers to, as their source shows: Java, C#, Go, Ruby and PHP.
+"""The types that Java, C#, Go, Ruby and PHP bind answers to, as their libraries' sources show; none is run here.
 
 Each type below is the strictest of theirs for that body. A value that does not fit it makes one of them fail.
 """

@@ -98,7 +98,7 @@ ATTACKED = [
 
 
 def told_of(answer: httpx2.Response, names: dict[str, str]) -> tuple[int, str]:
-    """What an answer tells, whatever the things are called that were asked for."""
+    """Return status and code of an answer, whatever the names in it are."""
     text = answer.text
     for name, value in names.items():
         text = text.replace(value, name)

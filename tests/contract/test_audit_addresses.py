@@ -35,7 +35,7 @@ def before(face: Face, acme: Login) -> int:
 
 
 def deeds_since(face: Face, before: int) -> list[Deed]:
-    """What was done since, oldest first."""
+    """Return the deeds since, oldest first."""
     with face.database.snapshot() as tx:
         return [line.deed for line in tx.audit.newest(limit=100) if line.number > before][::-1]
 
@@ -51,7 +51,7 @@ def a_notice_that_ended(face: Face, account: Login) -> str:
 
 
 def test_what_a_customer_does_has_their_address(face: Face, acme: Login, before: int) -> None:
-    """Whoever took the files, changed the webhook or made themselves a key: from where is the next question."""
+    """After files were taken, a webhook changed or a key made, somebody will ask from which address."""
     face.publish(acme, "2026-11-01")
     keys = f"/v1/Accounts/{acme.sid}/Keys"
     with httpx2.Client(base_url=face.url, auth=acme.basic, headers=HEADERS) as client:

@@ -42,7 +42,7 @@ UNREADABLE = {
     "Messages%00": "must not contain the character NUL",
     "%00": "must not contain the character NUL",
 }
-"""What is no text at all, and what is said of it."""
+"""Paths that are no text at all, with the rule that the refusal names."""
 
 CLIMBING = ("..", "%2e%2e", "..%2f..%2fetc%2fpasswd", "%2e%2e%2f%2e%2e%2fetc%2fpasswd", "%2fetc%2fpasswd", "..%5c..")
 """Ways out of a folder, if this were one."""

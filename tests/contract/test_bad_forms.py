@@ -219,7 +219,7 @@ def test_other_texts_of_a_job_have_their_rules(server: Server, parameter: str, v
 
 @pytest.mark.parametrize("value", ["", "yes", "1", "0", "on", "truetrue", " true", "null", "true" * 900])
 def test_enabled_is_yes_or_no(server: Server, value: str) -> None:
-    """What is neither is not taken for no: somebody would wait for files that never come."""
+    """Anything else is not taken for no: somebody would wait for files that never come."""
     answer = send(server, "UpdateExportConfiguration", urlencode({"Enabled": value}).encode())
     assert (answer.status, answer.code) == (400, 20001)
     assert answer.message.startswith("Enabled must be true or false; got '")

@@ -139,5 +139,5 @@ def test_nothing_of_a_foreign_batch_is_waited_for(server: Server) -> None:
 
 
 def test_the_explanation_names_the_cause() -> None:
-    """Whoever follows more_info must find it."""
+    """A reader who follows more_info must find it."""
     assert "page of another site" in BY_CODE[20403].happened

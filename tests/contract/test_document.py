@@ -68,7 +68,7 @@ def test_names_of_operations_and_what_links_to_them_agree() -> None:
 
 
 def test_everything_has_words() -> None:
-    """What is only named is guessed at."""
+    """A thing that is only named is guessed at."""
     silent = [operation.name for operation in OPERATIONS if not operation.summary or not operation.description]
     silent += [str(node) for node in nodes(DOCUMENT) if "in" in node and "schema" in node and not node["description"]]
     silent += [

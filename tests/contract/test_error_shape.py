@@ -75,7 +75,7 @@ def check_shape(answer: httpx2.Response, status: int, code: int) -> str:
 
 
 def test_a_form_that_is_sent_without_its_length_is_bounded_too(client: httpx2.Client) -> None:
-    """Whoever sends in chunks announces nothing."""
+    """A sender of chunks announces no length."""
     chunks = (b"a" * 10_000 for _ in range(20))
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     check_shape(client.post(JOBS, content=chunks, headers=headers), 413, 20413)

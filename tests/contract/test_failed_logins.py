@@ -50,7 +50,7 @@ def quick(tmp_path: Path) -> Iterator[Face]:
 
 @pytest.fixture
 def log() -> Iterator[RecordedLog]:
-    """What is logged during the test."""
+    """Return the log during the test."""
     with recorded_log() as log:
         yield log
 

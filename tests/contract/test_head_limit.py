@@ -30,7 +30,7 @@ def test_a_head_without_an_end_is_not_remembered(face: Face, connection: socket.
 
 
 def test_a_client_with_a_head_that_is_too_large_is_told_so(face: Face) -> None:
-    """Whoever sends large cookies by mistake must learn what is wrong."""
+    """A sender of too large cookies, by mistake, must learn what is wrong."""
     assert send_head_without_end(face.url).startswith(b"HTTP/1.1 431 ")
 
 

@@ -139,7 +139,7 @@ def good_of_accounts(server: Server, operation: Operation) -> Asked:
 
 
 def spoiling_accounts(server: Server, asked: Asked, status: int) -> Mapping[str, Any]:
-    """What to change of such a request so that it gets a status."""
+    """Return changes of such a request that earn it the status."""
     name, administration, sid = asked.operation.name, server.service.administration, asked.values["AccountSid"]
     if status == 409 and name == "CloseAccount":
         administration.create_account(parent=AccountSid(sid))

@@ -88,7 +88,7 @@ class Specification:
                 yield path, method, item[method]
 
     def resolve(self, node: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What a node is: itself, or what it refers to."""
+        """Return a node itself, or the one that it refers to."""
         if "$ref" not in node:
             return node
         found: Any = self.document
@@ -137,7 +137,7 @@ def test_parameters_and_members_are_the_same(published: Specification) -> None:
 
 
 def test_statuses_and_bodies_are_the_same(published: Specification) -> None:
-    """What they answer when all is well, we answer; errors, which they do not describe, come on top."""
+    """Good answers are theirs to the letter; errors, which they do not describe, come on top."""
     for path, method, theirs in published.operations:
         here = ours(path, method)["responses"]
         assert {status for status in here if status < "4"} == set(theirs["responses"]), path
@@ -181,7 +181,7 @@ def differences(published: Specification) -> Iterator[Difference]:
 
 
 def within(published: Specification, theirs: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[Difference]:
-    """Those of the members of a body, however deep."""
+    """Yield the differences in the members of a body, however deep."""
     theirs, here = published.resolve(theirs), READING.resolve(here)
     for name, member in theirs.get("properties", {}).items():
         mine = READING.resolve(here["properties"][name])
@@ -192,7 +192,7 @@ def within(published: Specification, theirs: Mapping[str, Any], here: Mapping[st
 
 
 def compared(name: str, theirs: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[Difference]:
-    """Those of one parameter or member."""
+    """Yield the differences in one parameter or member."""
     for rule in RULES:
         them, mine = theirs.get(rule), here.get(rule)
         if rule == "type" and isinstance(mine, list):

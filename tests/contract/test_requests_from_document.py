@@ -62,7 +62,7 @@ LINKS = sum(
 
 
 class Run(NamedTuple):
-    """What Schemathesis did and found."""
+    """Result of a run of Schemathesis."""
 
     code: int
     output: str

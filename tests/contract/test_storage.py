@@ -209,7 +209,7 @@ def test_a_place_to_read_from_holds_the_object(storage: Storage) -> None:
 
 
 def test_nothing_partial_is_left_by_what_went_well(storage: Storage) -> None:
-    """What is removed as left over must never be an object."""
+    """A name that is removed as left over must never be an object's."""
     one_by_one(storage, [("a", b"x")])
     among_many(storage, [("b", b"x")])
     assert list(storage.scan_partial("")) == []

@@ -51,7 +51,7 @@ def test_no_other_header_is_read(behind: Face, name: str) -> None:
 
 
 def test_a_request_that_is_refused_early_has_its_address_too(behind: Face) -> None:
-    """Those that no route has seen are the ones that somebody looks for."""
+    """Requests that no route has seen are the ones that somebody looks for."""
     with recorded_log() as log:
         for method, path in (("GET", "/%00"), ("OPTIONS", "/v1/Exports/Messages"), ("GET", "/nothing")):
             answer = httpx2.request(method, behind.url + path, headers={"X-Forwarded-For": CLIENT})

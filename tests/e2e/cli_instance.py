@@ -43,7 +43,7 @@ class Instance:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a command finds set."""
+        """Return the environment of a command."""
         return {**os.environ, "DAYFILE_DATA_DIR": str(self.folder / "data"), **self.variables}
 
     def run(self, *words: str, text: str = "", expect: int | None = 0) -> subprocess.CompletedProcess[str]:
@@ -68,7 +68,7 @@ class Instance:
         )
 
     def json(self, *words: str) -> Any:
-        """What a command prints with --json."""
+        """Return the output of a command with --json."""
         return json.loads(self.run(*words, "--json").stdout)
 
     def start(self, *words: str, doomed_at: str = "") -> Process:
@@ -94,7 +94,7 @@ class Instance:
             )
 
     def logged(self) -> Iterator[dict[str, Any]]:
-        """What the processes that stay have logged and go on to log, event by event, for as long as it is asked for."""
+        """Yield the events of the processes that stay, old and new, for as long as it is asked for."""
         command = ["tail", "-n", "+1", "-F", str(self.folder / "log")]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as tail:
             assert tail.stdout is not None
@@ -106,7 +106,7 @@ class Instance:
                 tail.kill()
 
     def log(self) -> str:
-        """What the processes that stay have logged."""
+        """Return the log of the processes that stay."""
         return (self.folder / "log").read_text()
 
 

@@ -48,7 +48,7 @@ def operator(face: Face) -> Iterator[httpx2.Client]:
 
 
 def works(face: Face, sid: str, token: str) -> int:
-    """What the credentials get when they ask for jobs."""
+    """Return the status that the credentials get when they ask for jobs."""
     return httpx2.get(face.url + JOBS, auth=(sid, token)).status_code
 
 

@@ -24,7 +24,7 @@ SEALED_AT = datetime(2026, 11, 24, 1, tzinfo=UTC)
 def test_a_type_that_an_upgrade_adds_is_exported_from_its_first_day_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever enables it on the day of the upgrade was promised that day."""
+    """A customer who enables it on the day of the upgrade was promised that day."""
     with monkeypatch.context() as older:
         older.setattr(schedule, "RESOURCE_TYPES", (MESSAGES, CALLS))
         world = World(tmp_path)

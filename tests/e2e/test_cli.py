@@ -226,7 +226,7 @@ def test_several_processes_answer_on_one_port_and_one_works(instance: Instance) 
 
 
 def test_a_process_that_dies_is_replaced(instance: Instance) -> None:
-    """Whoever connects meanwhile only waits: the socket outlives those who answer on it."""
+    """A client that connects meanwhile only waits: the socket outlives those who answer on it."""
     if not Path("/proc/self/task").exists():
         pytest.skip("this system has no /proc to find the processes in")
     with serving(instance, "--processes", "2") as running:

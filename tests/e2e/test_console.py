@@ -61,7 +61,7 @@ class Page:
 
     @property
     def secrets(self) -> Collection[str]:
-        """What belongs to an account, and is nobody else's business."""
+        """Return the texts that belong to an account, and are nobody else's business."""
         return self.account.account.sid, self.job_sid, "October"
 
 

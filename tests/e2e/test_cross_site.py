@@ -151,7 +151,7 @@ PLACES = {
 
 
 class Attack(NamedTuple):
-    """What a page sends."""
+    """A request that a hostile page sends."""
 
     path: str
     fields: Mapping[str, str]  # of a form
@@ -172,7 +172,7 @@ def as_json(**members: object) -> dict[str, str]:
 
 
 def by_operator(victim: Victim) -> list[Attack]:
-    """What an operator's key may write."""
+    """Return the writes that an operator's key may do."""
     record = as_json(
         sid="SM" + "f" * 32, account_sid=victim.sid, date_created=f"{DAY}T10:00:00Z", date_updated=f"{DAY}T10:00:03Z"
     )
@@ -184,7 +184,7 @@ def by_operator(victim: Victim) -> list[Attack]:
 
 
 def by_account(victim: Victim) -> list[Attack]:
-    """What an account's auth token may write."""
+    """Return the writes that an account's auth token may do."""
     webhook = {"Enabled": "true", "WebhookUrl": "https://1.1.1.1/", "WebhookMethod": "POST"}
     return [
         Attack("/v1/Exports/Messages/Configuration", webhook, ENCODED),

@@ -43,12 +43,12 @@ def at(world: World, moment: datetime) -> None:
 
 
 def days(world: World, account: AccountSid = ACME) -> list[str]:
-    """What is on the account's list, in its order."""
+    """Return the days on the account's list, in its order."""
     return [str(file.day) for file in world.listed(account)]
 
 
 def bodies(world: World, account: AccountSid = ACME) -> list[list[str]]:
-    """What is in each of the files on the list."""
+    """Return the bodies in each of the files on the list."""
     sealed = [file.sealed for file in world.listed(account)]
     lines = [world.records_of(one) if one else [] for one in sealed]
     return [sorted(str(record["body"]) for record in of_day) for of_day in lines]
@@ -258,7 +258,7 @@ def test_two_workers_publish_every_file_once(tmp_path: Path, place: Place) -> No
 
 
 def test_a_run_that_fails_holds_up_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is wrong with one day must not end the exports of all that follow; it is tried again."""
+    """A fault in one day must not end the exports of all that follow; it is tried again."""
     world.enable(ACME)
     world.clock.pass_until(MIDNIGHT + timedelta(days=1) + GRACE)
     real = type(world.daily)._publish

@@ -19,7 +19,7 @@ from tests.support.swift import Bucket
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """What the demo shows, run in a folder whose environment and .env lead to somebody's real instance."""
+    """Run the demo beside an environment and .env of a real instance; return its output and folder."""
     instance = Instance(tmp_path_factory.mktemp("demo"))
     instance.variables["DAYFILE_DATABASE_URL"] = f"sqlite:///{instance.folder / 'real.sqlite'}"
     (instance.folder / ".env").write_text(f"DAYFILE_STORAGE_URL=file://{instance.folder / 'real'}\nDAYFILE_PORT=1\n")
@@ -46,7 +46,7 @@ def test_the_demo_begins_with_its_address(shown: tuple[str, Path]) -> None:
 
 
 def test_the_demo_touches_nothing_but_its_own_folder(shown: tuple[str, Path]) -> None:
-    """Whoever has a real instance, or a .env that leads to one, must be able to try the demo beside it."""
+    """A user with a real instance, or a .env that leads to one, must be able to try the demo beside it."""
     _, folder = shown
     assert sorted(path.name for path in folder.iterdir()) == [".env", "own"]
     assert {"dayfile.sqlite", "objects", "downloads"} <= {path.name for path in (folder / "own").iterdir()}

@@ -53,7 +53,7 @@ def link(face: Face, login: Login, day: str) -> str:
 
 
 def get(url: str, **headers: str) -> httpx2.Response:
-    """What a link gives, byte for byte."""
+    """Return the answer to a link, byte for byte."""
     return httpx2.get(url, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
 

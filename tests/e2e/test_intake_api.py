@@ -50,7 +50,7 @@ def test_a_batch_is_answered_with_its_receipt(server: Server, acme: str) -> None
 @pytest.mark.parametrize("encoding", ["", "gzip", "GZIP", "x-gzip", "zstd", "ZSTD", "identity"])
 @pytest.mark.parametrize("form", ["rows", "array"])
 def test_bodies_are_taken_in_every_form(server: Server, acme: str, encoding: str, form: str) -> None:
-    """What a platform has at hand is what it sends."""
+    """A platform sends the form that it has at hand."""
     sent = _messages(acme, "a", "b")
     body = body_of(sent) if form == "rows" else b"[" + b",".join(one.line() for one in sent) + b"]"
     packed = body

@@ -1,4 +1,4 @@
-"""What Dayfile keeps is for its own user's eyes, whatever the umask: proven with real processes and a real user."""
+"""Privacy of an instance's files from other users, whatever the umask: proven with real processes and a real user."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _read_by_nobody(folder: Path) -> list[str]:
 
 
 def _reachable(folder: Path) -> list[str]:
-    """What others can read by the permissions of all folders that lead to it and its own."""
+    """Return the names that others can read, by the permissions of the folder and of all that lead to it."""
     if _mode(folder) & 0o007 == 0:
         return []
     return sorted(

@@ -82,7 +82,7 @@ def a_link(world: World, file: DayFile, *, lifetime: timedelta = LONGEST_LINK) -
 
 
 def linked(world: World, link: tuple[str, str]) -> list[object]:
-    """What a link gives now."""
+    """Return the answer to a link, as it is now."""
     found = SIGNER.check(*link, now=world.clock.now())
     with world.database.snapshot() as tx:
         sealed = tx.sealed_days.get(found.sealed_day_id)

@@ -1,4 +1,4 @@
-"""What `dayfile serve` adds to the app: proven on the real process, since tests of the app bring their own server."""
+"""Additions of `dayfile serve` to the app, proven on the real process: tests of the app bring their own server."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def plenty_of_files() -> Iterator[None]:
 
 @pytest.mark.compat(57)
 def test_a_host_name_that_some_clients_mangle_is_warned_of(tmp_path: Path) -> None:
-    """Whoever chose it learns so before the first customer does."""
+    """The operator who chose it learns so before the first customer does."""
     instance = Instance(tmp_path, {"DAYFILE_PUBLIC_URL": "https://example.com"})
     with serving(instance):
         pass

@@ -31,7 +31,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleServer]:
 
 
 def sees_the_page(browser: httpx2.Client, path: str = "/operator") -> bool:
-    """Whether the operator's page is shown."""
+    """Return True if the operator's page is shown."""
     page = browser.get(path)
     assert (page.status_code == 200) is (FIGURES in page.text) or path == "/"
     return FIGURES in page.text
@@ -173,7 +173,7 @@ def test_a_cookie_opens_nothing_of_the_api(server: ConsoleServer) -> None:
 
 
 def test_programs_are_asked_for_basic_credentials_and_browsers_are_not(server: ConsoleServer) -> None:
-    """What a browser keeps it sends along with whatever any page sends."""
+    """Credentials that a browser keeps go along with whatever any page sends."""
     program: Mapping[str, str] = {}
     page, script = {"Accept": BROWSER["Accept"]}, {"Sec-Fetch-Mode": "cors"}
     for path in ("/operator", "/v1/Exports/Messages", "/v1/Accounts", "/v1/Notices"):

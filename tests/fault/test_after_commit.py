@@ -105,7 +105,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def _prepare(service: Service) -> dict[str, Any]:
-    """What the operations are about."""
+    """Make the things that the operations are about."""
     administration = service.administration
     operator = administration.create_key(account=None, scopes=[Scope.INTAKE, Scope.ACCOUNTS])
     account, other = administration.create_account(), administration.create_account()

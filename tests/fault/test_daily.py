@@ -55,7 +55,7 @@ def _begin(beginning: Path, folder: Path, steps: Steps) -> World:
 
 
 def _work(world: World) -> None:
-    """What the worker does for this one day and type: seal it, and publish what follows from that."""
+    """Work as the worker does on this one day and type: seal it, and publish what follows from that."""
     world.seal(DAY)
     while world.daily.step():
         pass

@@ -89,7 +89,7 @@ def test_a_server_that_meets_damage_says_so_and_is_not_ready(tmp_path: Path, acc
 
 
 def test_damage_is_found_by_reading_the_whole_file(tmp_path: Path, account: tuple[str, str]) -> None:
-    """What no request has met yet would be in every backup that is still to be made."""
+    """Damage that no request has met yet would be in every backup that is still to be made."""
     folder = tmp_path / "data"
     file = folder / "dayfile.sqlite"
     assert _run(folder, "check", "--deep").exit_code == Outcome.DONE

@@ -52,7 +52,7 @@ class Customers:
         return statuses
 
     def check(self) -> None:
-        """What was acknowledged is there, and nothing else."""
+        """Assert that everything acknowledged is there, and nothing else."""
         taken = {name for name, status in self.records.items() if status == 200}
         assert sorted(self.server.waiting(self.server.account[0])) == sorted(taken)
         made = {answer.json()["job_sid"] for answer in self.jobs if answer.status_code == 201}

@@ -62,7 +62,7 @@ class Sender:
 
     @property
     def unanswered(self) -> list[Batch]:
-        """What a sender sends again after trouble: all that it has no receipt for."""
+        """Return the batches that a sender sends again after trouble: all that it has no receipt for."""
         return [batch for batch in self.batches if batch.number not in self.acknowledged]
 
     def check(self, found: dict[str, str], *, is_complete: bool) -> None:

@@ -33,7 +33,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("times", [FEW, pytest.param(MANY, marks=pytest.mark.slow)])
 def test_a_job_that_two_workers_end_is_told_of_once(database: Database, times: int) -> None:
-    """Whether its days were published or given up, and in whichever order."""
+    """Its days may have been published or given up, in whichever order."""
     account = an_account(database)
     desks = [a_desk(database, f"desk {number}") for number in range(2)]
     endings = itertools.cycle(itertools.product((publish, give_up), repeat=2))

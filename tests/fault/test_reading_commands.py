@@ -102,7 +102,7 @@ def _make_read_only(disk: Path) -> None:
 def test_commands_that_read_say_on_a_bad_disk_what_they_say_on_a_good_one(
     disk: Path, before: str, trouble: Callable[[Path], None], request: pytest.FixtureRequest
 ) -> None:
-    """What is there, what waits and whether all is well is asked on a bad night, with the server running or not."""
+    """On a bad night it is asked what is there, what waits and whether all is well, with the server running or not."""
     folder = disk / "data"
     _, commands = _instance(folder)
     if before == "crashed":
@@ -120,7 +120,7 @@ def test_commands_that_read_say_on_a_bad_disk_what_they_say_on_a_good_one(
 
 
 def _copied(disk: Path, *words: str) -> str:
-    """What a command says of a copy on a disk that is well."""
+    """Return the output of a command on a copy of a disk that is well."""
     copy = disk.parent / "copy"
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(disk, copy)

@@ -58,7 +58,7 @@ def beginning(small_files: None, tmp_path_factory: pytest.TempPathFactory) -> Wo
 
 
 def _forget(world: World) -> None:
-    """What the worker does for retention, until there is nothing left to do, and once more when objects have rested."""
+    """Work as the worker does for retention, until nothing is left to do, and once more when objects have rested."""
     for _ in range(2):
         while world.retention.step() | world.pack_rewrite.step() | world.sweep.step():
             pass

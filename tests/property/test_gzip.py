@@ -74,7 +74,7 @@ def test_reading_back_is_the_inverse(text: bytes, size: int) -> None:
 @pytest.mark.skipif(shutil.which("gzip") is None, reason="there is no gzip program here")
 @given(chunks=cut_texts(), encoder=st.sampled_from(ENCODERS))
 def test_the_gzip_program_accepts_it(chunks: list[memoryview], encoder: Encoder) -> None:
-    """What most customers unpack with has its own ideas of what is valid."""
+    """The program that most customers unpack with has its own ideas of what is valid."""
     data = member(chunks, threads=2, encoder=encoder)
     done = subprocess.run(["gzip", "-t"], input=data, capture_output=True, check=False)  # noqa: S607 - whichever it is
     assert (done.returncode, done.stderr) == (0, b"")

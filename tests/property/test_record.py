@@ -26,7 +26,7 @@ def test_a_content_gives_one_line_however_it_is_sent(given: tuple[ResourceType, 
 
 @given(types_and_contents)
 def test_a_line_gives_itself(given: tuple[ResourceType, dict[str, Any]]) -> None:
-    """What was exported can be taken in again and is the same record."""
+    """A line that was exported can be taken in again and is the same record."""
     resource_type, content = given
     line = f"{line_text(content)}\n".encode()
     for keep_dropped in (False, True):

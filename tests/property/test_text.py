@@ -54,7 +54,7 @@ def line_of(sent: Sent) -> bytes:
 
 
 def text_of(arrivals: Iterable[Sent]) -> bytes:
-    """What the day files must say, one after the other."""
+    """Return the text that the day files must have, one after the other."""
     newest_versions = records.newest(arrivals).values()
     return b"".join(map(line_of, sorted(newest_versions, key=lambda one: (one.account, one.created, one.sid))))
 

@@ -16,7 +16,7 @@ _OPTIONS = (
 
 
 class Seen(NamedTuple):
-    """What a browser made of a page."""
+    """A page as a browser shows it."""
 
     document: str  # after its scripts have run
     log: str  # what it complained of

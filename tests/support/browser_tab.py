@@ -52,7 +52,7 @@ def a_tab(folder: Path, *, names: str = "", has_scripts: bool = True) -> Iterato
 
 
 class Tab:
-    """What a person sees and does."""
+    """A tab, as a person sees and uses it."""
 
     def __init__(self, browser: _Browser, *, has_scripts: bool = True) -> None:
         self._browser = browser
@@ -131,7 +131,7 @@ class Tab:
         self._browser.wait_for("Page.loadEventFired")
 
     def run(self, script: str) -> Any:
-        """What a script on the page comes to; a promise is waited for."""
+        """Return the result of a script on the page; a promise is waited for."""
         answer = self._ask("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")

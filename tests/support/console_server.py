@@ -85,7 +85,7 @@ def sign_in(browser: httpx2.Client, sid: str, secret: str, **headers: str) -> ht
 
 
 def form_token(page: httpx2.Response) -> str:
-    """What the forms of a page carry."""
+    """Return the token that the forms of a page carry."""
     found = re.search(r'name="form_token" value="([0-9a-f]{64})"', page.text)
     assert found, page.text
     return found[1]

@@ -22,7 +22,7 @@ READING = Reading(DOCUMENT)
 
 
 class Promise(NamedTuple):
-    """What the document says of one operation."""
+    """The document's promise about one operation."""
 
     operation: Operation
     address: re.Pattern[str]
@@ -76,7 +76,7 @@ def check(answer: httpx2.Response) -> None:
 
 
 def complaints(schema: Node, value: Any) -> list[str]:
-    """What a schema of the document has against a value."""
+    """Return a schema's complaints about a value."""
     return [error.message for error in _validator(json.dumps(schema)).iter_errors(value)]
 
 

@@ -33,7 +33,7 @@ class Front:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What Python, Node and curl read."""
+        """Return the variables that Python, Node and curl read."""
         ca = str(self.ca_file)
         return {
             "HTTP_PROXY": self.proxy,  # Twilio's Node library and command line go by this one, for HTTPS too

@@ -34,7 +34,7 @@ def claimed(
 
 
 def conclusion(turn: Turn, outcome: Outcome, *, took: timedelta = QUICK, now: datetime = NOON) -> Conclusion:
-    """What follows from an outcome, without jitter."""
+    """Return the conclusion from an outcome, without jitter."""
     return Conclusion(
         outcome=outcome,
         took=took,

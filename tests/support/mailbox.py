@@ -21,7 +21,7 @@ PASSWORD = "p@ss/word"
 
 @dataclass
 class Mailbox:
-    """What came, and how to answer: a line for each step that shall not go well."""
+    """The mail that came, and the answers to give: a line for each step that shall not go well."""
 
     answers: dict[str, str] = field(default_factory=dict)  # of MAIL, RCPT, DATA
     came: list[bytes] = field(default_factory=list)

@@ -37,7 +37,7 @@ def an_outbox(randomness: Randomness | None = None, *, start_mails: bool = True)
 
 
 def an_outcome(result: Result = Result.DELIVERED, *, status: int | None = 200) -> Outcome:
-    """What an attempt may come to."""
+    """Return an outcome that an attempt may have."""
     error = "it answered 500" if result is Result.FAILED else None
     return Outcome(result=result, status=status, error=error, answer=b"", retry_after=None)
 

@@ -23,7 +23,7 @@ class Received:
 
     @property
     def query(self) -> str:
-        """What follows the question mark."""
+        """Return the text after the question mark."""
         return self.target.partition("?")[2]
 
     @property

@@ -13,7 +13,7 @@ from structlog.typing import EventDict
 
 
 class RecordedLog:
-    """What is logged, in whichever thread; it may be logged after the answer has arrived."""
+    """The log of all threads; an event may come after the answer has arrived."""
 
     def __init__(self) -> None:
         self._events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()

@@ -26,7 +26,7 @@ class Sent:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What makes two versions the same record: account, day and sid."""
+        """Return account, day and sid, which make two versions the same record."""
         return self.account, self.created[:10], self.sid
 
     def line(self) -> bytes:

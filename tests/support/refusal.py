@@ -26,7 +26,7 @@ class Refusal(NamedTuple):
 
     @property
     def code(self) -> int:
-        """What is wrong."""
+        """Return the code of the error."""
         return int(self.body["code"])
 
     @property

@@ -1,4 +1,4 @@
-"""What is left on disk when the processes of an instance are dead, looked at when their leases have run out."""
+"""The disk of an instance whose processes are dead, looked at when their leases have run out."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Remains:
         assert receipt.accepted == len(sent)
 
     def rejected(self) -> list[tuple[str, int]]:
-        """What was not accepted: source and line number."""
+        """Return source and line number of each rejection."""
         with self._service.database.snapshot() as tx:
             return [(one.source, one.refusal.line_number) for one in tx.rejections.listed(limit=1000)]
 
@@ -62,7 +62,7 @@ class Remains:
         return {account: self._lines(one) for account, one in sealed.items()}
 
     def findings(self) -> list[str]:
-        """What `dayfile check --deep` finds wrong."""
+        """Return the findings of `dayfile check --deep`."""
         return [str(finding) for finding in self._service.insight.check.run(deep=True)]
 
     def _lines(self, sealed: SealedDay) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What Schemathesis needs to be told before it makes requests from the document; it loads this module by itself.
+"""Instructions for Schemathesis, which makes requests from the document and loads this module by itself.
 
 A document cannot say everything that the code checks. Where a request is good by the document and is refused all the
 same, the refusal must be one of REFUSALS, each of which has its reason; any other is a failure.

@@ -78,7 +78,7 @@ def an_account(
 def a_job_request(
     account: Account, first: str = "2026-11-01", last: str = "2026-11-03", *, resource_type: ResourceType = MESSAGES
 ) -> JobRequest:
-    """What a customer might ask for."""
+    """Return a request that a customer might make."""
     return JobRequest(
         account=account.sid,
         root_account=account.root,

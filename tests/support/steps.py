@@ -34,7 +34,7 @@ class Steps:
 
     @property
     def was_reached(self) -> bool:
-        """Whether the fault has happened."""
+        """Return True if the fault has happened."""
         return self._at is not None and self.taken >= self._at
 
     def on_death(self, callback: Callable[[], None]) -> None:
@@ -47,7 +47,7 @@ class Steps:
 
     @property
     def is_dead(self) -> bool:
-        """Whether the process was killed."""
+        """Return True if the process was killed."""
         return self.was_reached and not self._recovers
 
     def step(self, failure: type[Exception]) -> None:

@@ -215,7 +215,7 @@ class World:
         Configuring(self.database, clock=self.clock).change(account, MESSAGES, change, actor=Actor(name="test"))
 
     def listed(self, account: AccountSid) -> list[DayFile]:
-        """What an account finds on its Days list of Messages."""
+        """Return the files on an account's Days list of Messages."""
         with self._real_database.snapshot() as tx:
             now = self.clock.now()
             listed = tx.day_files.page(account, MESSAGES, limit=1000, now=now)
@@ -233,7 +233,7 @@ class World:
             return tx.sealed_days.of_day(MESSAGES, one).get(account)
 
     def lines(self, sealed: SealedDay) -> list[bytes]:
-        """What is in a sealed file, line by line."""
+        """Return the lines of a sealed file."""
         return gzip.decompress(self.bytes_of(sealed)).splitlines()
 
     def bytes_of(self, sealed: SealedDay) -> bytes:
@@ -251,7 +251,7 @@ class World:
         return [] if sealed is None else self.records_of(sealed)
 
     def findings(self, *, deep: bool = True) -> list[str]:
-        """What `dayfile check --deep` finds wrong."""
+        """Return the findings of `dayfile check`, with --deep unless told otherwise."""
         return [f"{finding.invariant}: {finding.subject}: {finding.detail}" for finding in self.check(deep=deep)]
 
     def check(self, *, deep: bool = True) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""What the tests of accounts begin with: a real database, SQLite and PostgreSQL, and a clock that the test moves."""
+"""Fixtures for tests of accounts: a real database, SQLite and PostgreSQL, and a clock that the test moves."""
 
 from __future__ import annotations
 

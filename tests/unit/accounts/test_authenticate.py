@@ -49,7 +49,7 @@ def test_after_a_rotation_both_tokens_work_to_the_second(office: Office) -> None
 
 
 def test_a_rotation_that_keeps_nothing_ends_the_old_token_at_once(office: Office) -> None:
-    """What is done about a leak."""
+    """An operator does it after a leak."""
     new = office.administration.create_account()
     first = office.administration.rotate_token(new.account.sid)
     second = office.administration.rotate_token(new.account.sid, keep_old_for=timedelta(0))

@@ -152,7 +152,7 @@ def test_only_an_operator_s_right_credentials_begin_a_session(office: Office, se
 
 
 def test_the_database_does_not_know_the_token(office: Office, sessions: Sessions) -> None:
-    """Whoever reads a backup cannot go on with a session of somebody else."""
+    """A reader of a backup cannot go on with a session of somebody else."""
     token = signed_in(sessions, an_operator(office))
     assert len(bytes.fromhex(token)) == 32
     with office.database.exclusively() as connection:
@@ -163,7 +163,7 @@ def test_the_database_does_not_know_the_token(office: Office, sessions: Sessions
 
 
 def test_a_form_is_of_one_session(office: Office, sessions: Sessions) -> None:
-    """What a page of another session carries, or nothing, does not pass."""
+    """A token from a page of another session does not pass, nor does none."""
     key = an_operator(office)
     one, other = signed_in(sessions, key), signed_in(sessions, key)
     found = sessions.find(one)

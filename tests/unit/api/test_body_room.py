@@ -28,7 +28,7 @@ def a_customer(name: str, parent: str | None = None) -> Caller:
 
 
 def refused(share: Share, size: int) -> bool:
-    """Whether there is no room for so many bytes more."""
+    """Return True if there is no room for so many bytes more."""
     try:
         share.hold(size)
     except TooManyRequests as error:

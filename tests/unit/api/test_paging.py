@@ -46,7 +46,7 @@ class Numbers:
 
 
 def parse(query: str) -> PageRequest:
-    """What a query asks for."""
+    """Return the page that a query asks for."""
     return parse_page_request(query.encode(), TOKENS, of=OF)
 
 

@@ -10,7 +10,7 @@ ETAG = '"' + "0a" * 32 + '"'
 
 
 def part(header: str | None, if_range: str | None = None, *, size_bytes: int = 100) -> Part | None:
-    """What is sent of a file of a hundred bytes."""
+    """Return the part that is sent of a file of a hundred bytes."""
     return requested_part(header, if_range, etag=ETAG, size_bytes=size_bytes)
 
 

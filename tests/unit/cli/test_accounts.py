@@ -16,7 +16,7 @@ def made(run: Any, *options: str) -> dict[str, Any]:
 
 
 def shown(run: Any, account: str) -> dict[str, Any]:
-    """What there is to say about it."""
+    """Return the account as `accounts show` has it."""
     return json.loads(run("accounts", "show", account, "--json").stdout)  # type: ignore[no-any-return]
 
 
@@ -83,7 +83,7 @@ def test_an_email_that_is_none_is_refused(run: Any) -> None:
 
 
 def test_keys_of_accounts_have_kinds(run: Any) -> None:
-    """What a key may do is on the list, for whoever looks for the one that may too much."""
+    """The list tells what a key may do, for an operator who looks for the one that may too much."""
     sid = made(run)["account_sid"]
     for options in (("--kind", "main"), (), ("--permission", "jobs:write", "--permission", "exports:read")):
         assert run("keys", "create", "--account", sid, *options).exit_code == Outcome.DONE

@@ -42,7 +42,7 @@ def test_the_help_names_what_to_write_and_no_type_of_python(words: str, usage: s
 
 
 def test_the_help_waits_for_nothing_that_it_does_not_need() -> None:
-    """Whoever looks up an option, or presses Tab, waits for every import."""
+    """A user who looks up an option, or presses Tab, waits for every import."""
     slow = {"duckdb", "pyarrow", "sqlalchemy", "starlette"}
     asked = f"import sys, dayfile.cli.app; print(sorted({slow} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
@@ -143,7 +143,7 @@ def test_a_wrong_setting_is_told_and_not_traced(run: Any) -> None:
 
 
 def test_a_command_loads_only_what_it_needs() -> None:
-    """Whoever types a command waits for every library that it loads: what only the server needs takes a second."""
+    """A user who types a command waits for every library that it loads: what only the server needs takes a second."""
     heavy = {"alembic", "duckdb", "httpcore2", "httpx2", "jinja2", "pyarrow", "starlette", "uvicorn"}
     program = "import sys, dayfile.cli.app, dayfile.service; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

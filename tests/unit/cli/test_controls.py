@@ -36,7 +36,7 @@ values = st.recursive(
 
 
 def is_obeyed(character: str) -> bool:
-    """Whether a terminal acts on the character, or shows nothing of it, or cannot be sent it."""
+    """Return True if a terminal acts on the character, shows nothing of it, or cannot be sent it."""
     return unicodedata.category(character) in OBEYED and character not in SHOWN
 
 

@@ -96,7 +96,7 @@ def server() -> Iterator[dict[str, str]]:
 def test_no_answer_reaches_the_terminal_s_controls(
     server: dict[str, str], words: str, color: str, *, run: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever looks at the jobs of another server trusts it with records, and not with the screen."""
+    """A user who looks at the jobs of another server trusts it with records, and not with the screen."""
     monkeypatch.chdir(tmp_path)
     done = run(*words.split(), **server, NO_COLOR="1", FORCE_COLOR=color)
     assert isinstance(done.exception, SystemExit | None)
@@ -111,5 +111,5 @@ def test_no_answer_reaches_the_terminal_s_controls(
     [("jobs list Messages", [JOB]), ("jobs show good", JOB), ("days list Messages", [DAY])],
 )
 def test_json_is_the_answer_as_it_came(server: dict[str, str], words: str, answer: object, run: Any) -> None:
-    """What is escaped for the terminal is the same value for the program that reads it."""
+    """A value that is escaped for the terminal is the same for the program that reads it."""
     assert json.loads(run(*words.split(), "--json", **server).stdout) == answer

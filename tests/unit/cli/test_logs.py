@@ -92,7 +92,7 @@ def test_no_text_of_others_reaches_the_terminal_of_who_looks_at_the_log(text: st
 
 
 def test_what_a_library_logs_is_a_fact_like_all_others() -> None:
-    """Whoever reads the log with a program must not stumble over lines of another form; strangers can cause some."""
+    """A program that reads the log must not stumble over lines of another form; strangers can cause some."""
     stderr = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.stderr", stderr)

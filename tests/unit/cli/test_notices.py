@@ -64,7 +64,7 @@ def test_notices_are_listed_by_account_and_state(run: Any, account: AccountSid, 
 
 
 def test_a_notice_is_shown_with_every_attempt(run: Any, sids: list[str]) -> None:
-    """What the receiver answered is what the operator is asked about."""
+    """The receiver's answer is what the operator is asked about."""
     shown = run("notices", "show", sids[0]).stdout
     assert "it answered 500" in shown
     body = json.loads(run("notices", "show", sids[0], "--json").stdout)

@@ -108,7 +108,7 @@ def test_a_file_whose_name_is_no_text_is_taken_in(run: Any, tmp_path: Path) -> N
 
 
 def test_a_new_instance_is_well_and_has_nothing_to_seal(run: Any) -> None:
-    """What an operator runs first."""
+    """An operator runs `check` before anything else."""
     assert run("check", "--deep", "--json").stdout == "[]\n"
     assert "All is well" in run("check").stdout
     assert json.loads(run("seal", "--json").stdout) == []

@@ -11,7 +11,7 @@ from dayfile.cli.signals import Stop, told_by_signals
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_is_heard_and_leaves_what_was_there_before(number: signal.Signals) -> None:
-    """What runs is finished; whoever runs the command in their process gets their handlers back."""
+    """Work that runs is finished; a process that runs the command gets its own handlers back."""
     before = signal.getsignal(number)
     with told_by_signals() as stop:
         assert not stop.wait(0)

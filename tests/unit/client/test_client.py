@@ -106,7 +106,7 @@ def test_an_error_answer_says_what_to_do_about_it(status: int, kind: type[Dayfil
 
 @pytest.mark.parametrize("body", [b"", b"<html>Bad Gateway</html>", b"[1]", b'{"detail":"x"}'])
 def test_an_error_answer_of_any_other_form_is_told_in_a_line(body: bytes) -> None:
-    """What stands in front of a server answers in its own way."""
+    """A proxy in front of a server answers in its own way."""
     with pytest.raises(NotFound, match=r"exports\.example\.com answered 404"):
         asked(saying(httpx2.Response(404, content=body))).job("JS1")
 
@@ -138,7 +138,7 @@ def test_it_gives_up_in_the_end() -> None:
 
 
 def test_a_job_is_never_submitted_twice() -> None:
-    """Whether the first one arrived, nobody knows: days count against a quota."""
+    """Nobody knows if the first one arrived: days count against a quota."""
     asked_for = []
 
     def answer(request: httpx2.Request) -> httpx2.Response:

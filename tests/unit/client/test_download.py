@@ -28,7 +28,7 @@ def download(server: OtherServer, folder: Path, *, username: str = "AC1") -> Dow
 
 
 def names(folder: Path) -> list[str]:
-    """What is in the folder."""
+    """Return the names in the folder."""
     return sorted(path.name for path in folder.iterdir())
 
 

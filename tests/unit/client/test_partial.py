@@ -57,7 +57,7 @@ def test_a_flipped_bit_never_changes_the_text_unnoticed(
 
 
 def test_a_partial_file_has_its_name_only_when_it_is_finished(tmp_path: Path) -> None:
-    """Whoever looks into the folder sees whole files."""
+    """A program that looks into the folder sees whole files."""
     path = tmp_path / "day.json.gz"
     partial = Partial(path)
     partial.begin('"one"')

@@ -1,4 +1,4 @@
-"""What receivers do that mean harm, or are broken: each has its outcome, and none holds an attempt beyond its limit.
+"""Receivers that mean harm, or are broken: each has its outcome, and none holds an attempt beyond its limit.
 
 A test that hangs shows that a limit does not hold.
 """
@@ -22,7 +22,7 @@ OK_HEAD = "HTTP/1.1 200 OK\r\n"
 
 @pytest.fixture
 def canary() -> Iterator[Receiver]:
-    """What must not be reached."""
+    """Start a receiver that must not be reached."""
     with receiving() as receiver:
         yield receiver
 

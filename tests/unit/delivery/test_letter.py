@@ -1,4 +1,4 @@
-"""What e-mail says, and what nobody can make it say."""
+"""The text of e-mail, and texts that nobody can make it say."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def body(message: EmailMessage, kind: str) -> str:
 
 @pytest.mark.parametrize("kind", ["plain", "html"])
 def test_a_finished_job_is_told_with_its_days_and_how_to_fetch_them(kind: str) -> None:
-    """Whoever reads it weeks later can still use it: there is no link in it that dies in the inbox."""
+    """A reader who finds it weeks later can still use it: there is no link in it that dies in the inbox."""
     message = read(a_mail(friendly_name="october", days_failed=0))
     text = body(message, kind)
     for told in ("complete", "october", JOB, ACCOUNT, "2026-10-01 to 2026-10-31", "28 with records", "2 without any"):

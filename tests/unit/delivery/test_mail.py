@@ -35,7 +35,7 @@ def a_mail() -> Notice:
 
 
 def server_side(certificate: trustme.LeafCert) -> ssl.SSLContext:
-    """What a relay with this certificate speaks TLS with."""
+    """Return the TLS context of a relay with this certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     certificate.configure_cert(context)
     return context
@@ -102,7 +102,7 @@ def test_nothing_is_sent_in_the_clear_that_should_be_encrypted() -> None:
 
 @pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls"])
 def test_a_relay_with_another_name_gets_nothing(scheme: str) -> None:
-    """Whoever sits between would read the password."""
+    """A stranger in between would read the password."""
     other = server_side(CA.issue_cert("other.example"))
     with mail_server(**{"tls" if scheme == "smtps" else "starttls": other}, login=True) as mailbox:  # type: ignore[arg-type]
         outcome = send(f"{scheme}://{LOGIN}relay.example:{mailbox.port}")

@@ -149,7 +149,7 @@ def test_no_spelling_of_an_address_is_a_way_in(host: str) -> None:
     ],
 )
 def test_what_is_refused_is_refused_with_its_rule(url: str, rule: str) -> None:
-    """Whoever made a mistake reads which one."""
+    """A customer who made a mistake reads which one."""
     with pytest.raises(RefusedDestination, match=rule):
         parse_destination(url)
 
@@ -177,7 +177,7 @@ def test_a_url_is_signed_as_the_receiver_puts_it_together_again(url: str, as_sen
 
 @given(st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=60))
 def test_a_url_that_passes_means_the_same_when_it_is_read_again(rest: str) -> None:
-    """What is checked is what is called: a text that two readings understand differently must not pass."""
+    """The URL that is checked is the one that is called: one that two readings understand differently must not pass."""
     try:
         destination = parse_destination(f"http://{rest}")
     except RefusedDestination:

@@ -82,7 +82,7 @@ def test_the_standards_own_example_is_signed_as_it_says() -> None:
 
 
 def test_every_request_names_its_event() -> None:
-    """What receivers drop duplicates by, under the two names that their libraries look for."""
+    """Receivers drop duplicates by its id, under the two names that their libraries look for."""
     _, request = received("/hook", "POST")
     assert request.headers["i-twilio-idempotency-token"] == request.headers["webhook-id"] == EVENT
     assert request.form["EventSid"] == EVENT

@@ -26,7 +26,7 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 @pytest.fixture
 def ca_file(tmp_path: Path) -> Path:
-    """What an operator gives in DAYFILE_CA_FILE."""
+    """Return the file that an operator gives in DAYFILE_CA_FILE."""
     path = tmp_path / "ca.pem"
     CA.cert_pem.write_to_path(str(path))
     return path

@@ -193,7 +193,7 @@ def test_nobody_is_told_of_a_start_where_that_is_turned_off(tmp_path: Path) -> N
 
 
 def test_check_finds_a_job_whose_notice_is_missing(world: World) -> None:
-    """What one commit writes cannot come apart; if it does, this is how it is found out."""
+    """Rows of one commit cannot come apart; if they do, this is how it is found out."""
     _submit(world, mail=False)
     claim = _claim(world)
     world.publishing.publish(claim, claim.job.days)

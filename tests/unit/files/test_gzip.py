@@ -51,7 +51,7 @@ def test_both_encoders_give_the_same_text(pool: Executor) -> None:
 
 
 def test_the_name_of_an_encoder_says_on_what_its_bytes_depend() -> None:
-    """Whoever wants the same bytes again needs library, version, level and kind of processor."""
+    """An operator who wants the same bytes again needs library, version, level and kind of processor."""
     deflate = zlib.compressobj(1, zlib.DEFLATED, -15)
     assert ZLIB.deflate(TEXT) == deflate.compress(TEXT) + deflate.flush(zlib.Z_FULL_FLUSH)
     assert ZLIB.name == f"zlib {zlib.ZLIB_RUNTIME_VERSION} level 1 {platform.machine()}"

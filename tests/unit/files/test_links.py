@@ -192,7 +192,7 @@ def test_no_text_at_all_makes_it_fail_in_another_way(path: str, query: str) -> N
     ],
 )
 def test_a_link_to_something_that_cannot_be_is_forged(part: str, instead: str) -> None:
-    """What has the right shape and no meaning must not reach the store, nor fail as a bug."""
+    """A link with the right shape and no meaning must not reach the store, nor fail as a bug."""
     good = SIGNER.sign(a_link())
     assert part in good
     with pytest.raises(ForgedLink):

@@ -54,7 +54,7 @@ def open_files() -> int:
 
 
 def calls(monkeypatch: pytest.MonkeyPatch, storage: LocalStorage) -> list[tuple[str, bool]]:
-    """What is synced from now on, as the system sees it, and whether the object was visible by then."""
+    """Record syncs from now on, as the system sees them, and whether the object was visible by then."""
     seen: list[tuple[str, bool]] = []
     fsync, syncfs = os.fsync, disk._syncfs()
     assert syncfs is not None

@@ -1,4 +1,4 @@
-"""What the tests of intake begin with."""
+"""Fixtures for tests of intake."""
 
 from __future__ import annotations
 

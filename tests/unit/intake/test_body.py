@@ -97,7 +97,7 @@ def test_an_array_gives_its_elements_with_their_numbers(body: bytes, lines: list
 
 @pytest.mark.parametrize("comma", [b",", b" ,\n "])
 def test_elements_come_as_they_are_written_whatever_they_are(comma: bytes) -> None:
-    """What is wrong inside of an element costs this element only: the reader refuses it, and takes the others."""
+    """A fault inside of an element costs this element only: the reader refuses it, and takes the others."""
     elements = [
         *(b'{"a":[{"b":1},{"c":{}}]}', b'{"d":"]},{\\"["}', b"null", b"-1.5e3", b'"a,\\"b\\\\"', b"[[],[{},{}]]"),
         *(b'{"a":NaN}', b"{b}", b'{"c":"\n"}', b'{"\xff":01}', b"{}", b"{}"),

@@ -76,7 +76,7 @@ def test_without_a_key_a_repeated_batch_is_another_batch(place: Place, intake: I
 
 
 def test_a_request_that_failed_may_be_sent_again_under_its_key(intake: Intake, body: bytes) -> None:
-    """What was not taken has no receipt: its key stands for nothing yet."""
+    """A body that was not taken in has no receipt: its key stands for nothing yet."""
     with pytest.raises(InvalidBody):
         intake.submit(a_delivery(gzip.compress(body)[:-4], compression=Compression.GZIP, key="k"))
     assert intake.accept(a_delivery(body, key="k")).accepted == 2

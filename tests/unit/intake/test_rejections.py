@@ -85,7 +85,7 @@ def few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("bad", [b"x\n", b"{}\n", b'{"a":' * 2_000 + b"\n"])
 def test_no_transaction_grows_with_what_a_sender_sends(place: Place, bad: bytes) -> None:
-    """Whoever writes after it waits for all of it."""
+    """The next writer waits for all of it."""
     watched = WatchedDatabase.of(place.database)
     with place.process(database=watched) as intake:
         receipt = intake.accept(a_delivery(bad * 5_000))

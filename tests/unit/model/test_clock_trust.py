@@ -62,7 +62,7 @@ def test_a_doubted_clock_has_to_agree_with_itself_for_a_while(gap: timedelta, wa
 
 
 def test_a_kept_doubt_holds_until_the_mark_is_written() -> None:
-    """What has to be set right is set right before anybody goes on."""
+    """A clock that has to be set right is set right before anybody goes on."""
     doubted = look(MARK, _reading(50 * HOUR, HOUR))
     assert trust(doubted, _reading(timedelta(0), HOUR)) == trust(doubted, _reading(50 * HOUR, HOUR))
     assert not trust(doubted, _reading(timedelta(0), HOUR)).is_given

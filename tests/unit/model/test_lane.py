@@ -40,7 +40,7 @@ def _outcome(result: Result, *, retry_after: timedelta | None = None) -> Outcome
     ],
 )
 def test_a_lane_is_for_a_host_whatever_the_path(channel: Channel, receiver: str, host: str) -> None:
-    """What is down is a host: an address of its own for each job must not make each of them the first to find out."""
+    """A host is down: an address of its own for each job must not make each of them the first to find out."""
     assert LaneKey.of(ACME, channel, receiver) == LaneKey(account=ACME, channel=channel, host=host)
 
 

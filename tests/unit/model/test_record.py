@@ -1,4 +1,4 @@
-"""What a record must be, what it may be, and what its line looks like then."""
+"""Rules of a record, and the line that is made of it."""
 
 import json
 import sys
@@ -183,7 +183,7 @@ def test_a_record_was_created_between_2010_and_this_time_tomorrow(
 
 @pytest.mark.compat(52)
 def test_unknown_fields_follow_in_the_order_given_with_their_digits() -> None:
-    """What a platform adds is evidence too: nothing of it is rounded, sorted or dropped."""
+    """Fields that a platform adds are evidence too: nothing of them is rounded, sorted or dropped."""
     extra = b'"zeta":1.10,"alpha" : {"n":[ 1E+2 ,\n-0 , 12345678901234567890.0]\t,"t":"\\u00e9\\/"},"none":null,"":true'
     line = parse(MESSAGES, line_with(extra)).line
     assert line.endswith(
@@ -204,7 +204,7 @@ def test_dropped_fields_go_or_stand_last(resource_type: ResourceType) -> None:
 
 
 def test_a_line_has_at_most_one_mebibyte_as_it_comes_and_as_it_is_kept() -> None:
-    """Whoever reads a day file line by line can do so with a buffer of that size."""
+    """A program that reads a day file line by line can do so with a buffer of that size."""
     empty = parse(MESSAGES, a_record(MESSAGES, body="")).line
     room = MAX_LINE_BYTES - len(empty)
     largest = parse(MESSAGES, empty.replace(b'"body":""', b'"body":"' + b"x" * room + b'"'))

@@ -50,5 +50,5 @@ def test_a_key_never_shows_itself() -> None:
 
 
 def test_purposes_have_keys_of_their_own() -> None:
-    """Whoever learns one subkey learns nothing of another."""
+    """A thief of one subkey learns nothing of another."""
     assert len({KEY.subkey("links"), KEY.subkey("login"), KEY.secret, OTHER.subkey("links")}) == 4

@@ -1,4 +1,4 @@
-"""What is one sound JSON object, and what two readers could understand differently."""
+"""Sound JSON objects, and texts that two readers could understand differently."""
 
 from typing import Any
 

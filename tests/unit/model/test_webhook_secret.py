@@ -19,7 +19,7 @@ SECOND = SecretGeneration(number=1, former_until=NOON + OVERLAP)
 
 
 def test_an_account_has_one_secret_that_is_its_own() -> None:
-    """Whoever knows one account's secret must not be able to sign in the name of another, or of another instance."""
+    """A thief of one account's secret must not be able to sign in the name of another, or of another instance."""
     (mine,) = webhook_secrets(KEY, account=ACCOUNT, generation=FIRST, now=NOON)
     (others,) = webhook_secrets(KEY, account=OTHER, generation=FIRST, now=NOON)
     (elsewhere,) = webhook_secrets(InstanceKey(bytes(32)), account=ACCOUNT, generation=FIRST, now=NOON)

@@ -26,7 +26,7 @@ print(draws_progress(Path(sys.argv[1])))
 
 
 def draws_progress(scratch: Path) -> bool:
-    """Whether a query that takes long draws a bar."""
+    """Return True if a query that takes long draws a bar."""
     moment = "2026-10-01T10:00:00Z"
     sent = Sent(account=a_sid("AC", "a"), name="m", created=moment, updated=moment)
     record = RecordReader(MESSAGES, now=datetime(2026, 10, 2, tzinfo=UTC)).parse(sent.line())
@@ -45,7 +45,7 @@ def draws_progress(scratch: Path) -> bool:
 
 
 def test_a_long_query_draws_nothing_on_the_output(tmp_path: Path) -> None:
-    """What a server prints is read by programs; after two seconds DuckDB would show there how far it is."""
+    """A server's output is read by programs; after two seconds DuckDB would show there how far it is."""
     # Where it takes somebody to be typing: in a process without a main file, as the spawned ones of a pool are.
     command = [sys.executable, "-c", IN_ANOTHER_PROCESS, str(tmp_path)]
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)

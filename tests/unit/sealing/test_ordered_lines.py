@@ -1,4 +1,4 @@
-"""What is read ahead while the text of the day files is made."""
+"""Lines that are read ahead while the text of the day files is made."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def test_the_oldest_day_comes_first(database: Database) -> None:
 
 
 def test_a_run_that_rests_is_not_due(database: Database) -> None:
-    """What failed must not be tried in a tight loop."""
+    """A run that failed must not be tried in a tight loop."""
     _start(database, YESTERDAY)
     with database.snapshot() as tx:
         run, other = tx.daily_runs.due(now=NOON, limit=10)

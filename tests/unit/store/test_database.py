@@ -39,7 +39,7 @@ def _noted(database: Database) -> list[str]:
 
 
 def test_a_log_that_has_grown_is_small_again_after_the_next_commits(tmp_path: Path) -> None:
-    """What one large commit, or a reader that stayed, made of it would otherwise be lost to the disk for good."""
+    """Space that one large commit, or a reader that stayed, made of it would otherwise be lost to the disk for good."""
     with closing(a_database(tmp_path)) as database:
         grow_log(database, megabytes=20)
         assert log_bytes(tmp_path) >= DUE_AT_BYTES
@@ -78,7 +78,7 @@ def test_a_commit_whose_checkpoint_finds_no_room_is_a_commit(disk: Path) -> None
 
 
 def test_a_checkpoint_whose_lock_cannot_be_made_is_no_error(tmp_path: Path) -> None:
-    """What follows a commit is never the sender's trouble, whatever is wrong with it."""
+    """Trouble after a commit is never the sender's."""
     with closing(a_database(tmp_path)) as database, recorded_log() as log:
         (tmp_path / "dayfile.sqlite.checkpoint-lock").mkdir()
         grow_log(database, megabytes=18)
@@ -102,7 +102,7 @@ def test_a_full_disk_is_told_and_nothing_is_half_there(disk: Path) -> None:
 
 
 def test_more_work_than_connections_is_busy_and_no_bug(tmp_path: Path) -> None:
-    """Whoever comes then is to try again."""
+    """A caller who comes then is to try again."""
     with closing(a_database(tmp_path)) as database, ExitStack() as held:
         pool = database.engine.pool
         pool._timeout = 0  # type: ignore[attr-defined]

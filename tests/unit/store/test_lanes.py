@@ -126,7 +126,7 @@ def test_a_lane_rests_when_its_host_is_down(database: Database) -> None:
 
 
 def test_a_host_that_is_back_hears_everything_at_once(database: Database) -> None:
-    """What was to wait for hours goes out in the order in which it happened."""
+    """Notices that were to wait for hours go out in the order in which things happened."""
     acme = an_account(database).sid
     news, now, failures = _names(database, acme, 20), NOON, 0
     while rest(failures) < LONGEST_REST:

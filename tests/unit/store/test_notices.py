@@ -36,7 +36,7 @@ def _find(database: Database, new: NewNotice) -> Notice:
 
 
 def test_a_notice_is_read_as_it_was_written(database: Database) -> None:
-    """What happened is told as it was then, whatever has become of the job."""
+    """An event is told as it was then, whatever has become of the job."""
     new = a_notice(an_account(database).sid)
     told(database, new)
     found = _find(database, new)

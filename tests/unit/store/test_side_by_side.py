@@ -150,7 +150,7 @@ def test_two_last_days_that_finish_side_by_side_end_their_job(
 
 
 def test_without_the_lock_of_the_job_nobody_is_told(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the tests of the lock prove, they prove only if the job is lost without it."""
+    """The tests of the lock prove something only if the job is lost without it."""
     job, claims = a_job_for_two(database, an_account(database), "job")
     monkeypatch.setattr(Jobs, "lock", Jobs.get)
     _while_held(

@@ -47,7 +47,7 @@ def test_without_trusted_proxies_the_peer_asks(peer: object, lines: list[str]) -
 
 @given(proxy=trusted, chain=st.lists(trusted, min_size=1, max_size=5), garbage=st.sampled_from(["unknown", "", "_x"]))
 def test_an_entry_that_is_no_address_ends_the_search(proxy: object, chain: list[object], garbage: str) -> None:
-    """What is left of it came from somebody unknown: the last address that is known is that of a proxy."""
+    """The rest of it came from somebody unknown: the last address that is known is that of a proxy."""
     assert PROXIES.client_of(str(proxy), [f"203.0.113.9, {garbage}", *map(str, chain)]) == str(chain[0])
     assert PROXIES.client_of(str(proxy), [f"203.0.113.9, {garbage}"]) == str(proxy)
 

@@ -16,7 +16,7 @@ from tests.support.waiting_app import GET, PATIENT, App, get, server
 
 @pytest.fixture
 def log() -> Iterator[RecordedLog]:
-    """What is logged."""
+    """Return the log during the test."""
     with recorded_log() as log:
         yield log
 
@@ -94,7 +94,7 @@ def test_waiting_connections_make_room_for_new_ones(log: RecordedLog) -> None:
 
 
 def test_a_connection_that_is_being_answered_is_not_closed_for_others() -> None:
-    """Those who wait are closed; work that is under way is not lost to a flood."""
+    """Idle connections are closed; work that is under way is not lost to a flood."""
     app = App()
     with server(replace(PATIENT, connections=3), app) as url, raw(url) as working:
         working.send(GET % b"/wait")

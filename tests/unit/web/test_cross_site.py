@@ -19,7 +19,7 @@ places = st.tuples(st.sampled_from(NAMES), ports)
 
 
 def passes(method: str = "POST", *, public_url: str = PUBLIC, **headers: str | list[str]) -> bool:
-    """Whether a request with these headers goes on; underscores in names are hyphens, a list is given several times."""
+    """Return True if these headers pass; underscores in names are hyphens, a list is given several times."""
     sent = [
         (name.replace("_", "-").encode(), value.encode("latin-1"))
         for name, values in headers.items()
@@ -125,7 +125,7 @@ def test_what_is_said_twice_is_refused() -> None:
 
 
 def test_plain_http_does_not_pass_for_the_page_behind_https() -> None:
-    """Whoever is on the way to port 80 of the public name can put any page there."""
+    """A stranger on the way to port 80 of the public name can put any page there."""
     assert not passes(origin="http://exports.example.com", host="exports.example.com")
     assert passes(origin="https://exports.example.com", host="exports.example.com")
     assert passes(origin="https://exports.example.com", host="inside:8080")

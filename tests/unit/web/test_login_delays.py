@@ -30,7 +30,7 @@ def seconds_of(delays: LoginDelays, *clients: str, username: str = SID, now: flo
 
 
 def test_the_first_failures_are_free_and_each_further_one_doubles_the_delay() -> None:
-    """Whoever mistypes a password notices nothing; whoever goes on needs hours for what took seconds."""
+    """A user who mistypes a password notices nothing; one who goes on needs hours for what took seconds."""
     assert seconds_of(some_delays(), *[ATTACKER] * 11) == [0, 0, 0, 0.25, 0.5, 1, 2, 4, 8, 8, 8]
 
 
@@ -69,7 +69,7 @@ def test_a_near_peer_counts_by_address_only_where_proxies_are_known(peer: str) -
 
 
 def test_a_minute_of_quiet_halves_what_was_counted() -> None:
-    """Whoever was delayed in the morning starts afresh after lunch."""
+    """A user who was delayed in the morning starts afresh after lunch."""
     delays = some_delays()
     seconds_of(delays, *[ATTACKER] * 8)
     assert delays.fail(SID, client=ATTACKER, now=60).failures == 5

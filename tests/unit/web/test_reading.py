@@ -12,7 +12,7 @@ from tests.support.waiting_app import GET, PATIENT, App, get, server
 
 @pytest.fixture
 def log() -> Iterator[RecordedLog]:
-    """What is logged."""
+    """Return the log during the test."""
     with recorded_log() as log:
         yield log
 
@@ -66,7 +66,7 @@ def test_blank_lines_without_end_are_no_request() -> None:
 
 
 def test_no_more_of_a_body_is_read_than_its_start(log: RecordedLog) -> None:
-    """What the server does not read stays with its sender, who is not known yet."""
+    """Bytes that the server does not read stay with their sender, who is not known yet."""
     with server(replace(PATIENT, body_for=0.3)) as url, raw(url) as stranger, raw(url) as known:
         body = bytes(60_000)
         stranger.send(b"POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n" + body)
@@ -129,7 +129,7 @@ def test_a_body_in_tiny_chunks_is_no_head() -> None:
 
 
 def test_many_small_chunks_do_not_make_room_for_trailers() -> None:
-    """What chunks did not need of their framing is not saved up for something else."""
+    """Bytes that chunks did not need for their framing are not saved up for something else."""
     with server(PATIENT) as url, raw(url) as client:
         client.send(b"POST /read/on HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
         client.send(b"1\r\nx\r\n" * 60_000 + b"0\r\nX: " + b"x" * 600_000)
@@ -137,7 +137,7 @@ def test_many_small_chunks_do_not_make_room_for_trailers() -> None:
 
 
 def test_trailers_are_no_headers() -> None:
-    """What comes after a decision must not look as if it had been there before it."""
+    """A field that comes after a decision must not look as if it had been there before it."""
     with server(PATIENT) as url, raw(url) as client:
         client.send(b"POST /read HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
         client.send(b"1\r\nx\r\n0\r\nAuthorization: Basic x\r\n\r\n")
