@@ -31,7 +31,7 @@ Accounts = tuple[str, str]
 def copy_whole(key: str, storage: Storage, copy: Path) -> None:
     """Copy an object; raises NotFound."""
     found = storage.read(key)
-    with copy.open("xb", buffering=0) as file:
+    with disk.reported(_DOING), copy.open("xb", buffering=0) as file:
         for block in found:
             disk.write(file, block, _DOING)
 
