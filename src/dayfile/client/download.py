@@ -10,19 +10,16 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import httpx2
 
 from dayfile.client.answers import RemoteManifest
 from dayfile.client.partial import Examined, Partial, examine
+from dayfile.client.server import Server
 from dayfile.errors import Corrupt, Transient
 from dayfile.model.day import Day
 from dayfile.model.empty import EMPTY_FILE
 from dayfile.model.resource import ResourceType
-
-if TYPE_CHECKING:
-    from dayfile.client.client import Client
 
 _TRIES = 5
 _DELAY_SECONDS = 1.0
@@ -56,7 +53,7 @@ class Downloaded:
 class Downloader:
     """Downloads of one account's files to a folder that others may use: each file is named for its account."""
 
-    def __init__(self, server: Client, folder: Path) -> None:
+    def __init__(self, server: Server, folder: Path) -> None:
         self._server = server
         self._folder = folder
         self._owner: str | None = None  # the account, once it is known, if the login does not name it

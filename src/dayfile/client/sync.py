@@ -15,16 +15,14 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
+from dayfile.client.download import Downloaded, Downloader, Progress
+from dayfile.client.server import Server
 from dayfile.errors import Corrupt, Invalid, NotFound, Transient
 from dayfile.model.day import Day, DayRange
 from dayfile.model.job import Status
 from dayfile.model.resource import ResourceType
-
-if TYPE_CHECKING:
-    from dayfile.client.client import Client
-    from dayfile.client.download import Downloaded, Downloader, Progress
 
 _FIRST_WAIT_SECONDS: Final = 0.1
 _LONGEST_WAIT_SECONDS: Final = 10.0
@@ -87,7 +85,7 @@ class Silent:
 class Sync:
     """Download of a range of days of one account to a folder, with the jobs that it takes."""
 
-    def __init__(self, server: Client, downloader: Downloader, *, watcher: Watcher) -> None:
+    def __init__(self, server: Server, downloader: Downloader, *, watcher: Watcher) -> None:
         self._server = server
         self._downloader = downloader
         self._watcher = watcher
