@@ -19,9 +19,9 @@ from dayfile.model.day import Day, DayRange, last_custom_day
 from dayfile.model.export import DayFile, NewSealedDay, SealedDay
 from dayfile.model.job import JobRequest, JobSid
 from dayfile.model.resource import CALLS, MESSAGES, ResourceType
+from dayfile.model.seal import SealClaim
 from dayfile.service import Service
 from dayfile.settings import Settings
-from dayfile.store.seals import SealClaim
 
 LEASE: Final = timedelta(hours=1)
 LIFETIME: Final = timedelta(days=3000)

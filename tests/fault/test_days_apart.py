@@ -7,8 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from dayfile.errors import StorageUnavailable
+from dayfile.model.seal import SealClaim
 from dayfile.sealing.seal import Sealing, SealOutcome
-from dayfile.store.seals import SealClaim
 from tests.support.records import Sent
 from tests.support.state import an_account
 from tests.support.world import World

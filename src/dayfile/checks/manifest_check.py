@@ -10,10 +10,10 @@ from dayfile.checks.finding import Finding
 from dayfile.errors import Corrupt, NotFound, StorageUnavailable
 from dayfile.files.seal_manifest import read_manifest
 from dayfile.files.storage import Storage
+from dayfile.model.seal import KeptSeal
 from dayfile.objects.layout import manifest_mark, objects_of_pack, pack_of
 from dayfile.objects.seal_manifests import manifest_keys
 from dayfile.store.database import Database
-from dayfile.store.seals import KeptSeal
 from dayfile.store.transaction import Transaction
 
 _PAGE: Final = 500

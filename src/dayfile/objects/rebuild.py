@@ -19,9 +19,9 @@ from dayfile.files.seal_manifest import ManifestHeader, ManifestLine, read_manif
 from dayfile.files.storage import Storage
 from dayfile.model.export import FilePlace, NewSealedDay
 from dayfile.model.quantity import count_text
+from dayfile.model.seal import SealClaim
 from dayfile.objects import layout
 from dayfile.store.database import Database
-from dayfile.store.seals import SealClaim
 
 _ROWS_AT_ONCE: Final = 2000
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)

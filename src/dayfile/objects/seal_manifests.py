@@ -15,11 +15,11 @@ from dayfile.errors import LostClaim
 from dayfile.files.seal_manifest import ManifestHeader, manifest_line, write_manifest
 from dayfile.files.storage import Storage
 from dayfile.model.export import NewSealedDay
+from dayfile.model.seal import KeptSeal, SealClaim
 from dayfile.model.secret import Randomness
 from dayfile.objects.layout import UNIQUE_DIGITS, seal_manifest_key, seal_marker_key, sealed_prefix
 from dayfile.objects.writer import ObjectWriter
 from dayfile.store.database import Database
-from dayfile.store.seals import KeptSeal, SealClaim
 
 _AT_ONCE = 20
 

@@ -9,11 +9,11 @@ from dayfile.model.account import AccountSid, packed_holds, unite_packed
 from dayfile.model.damage import Damage, DamageKind, DamageState
 from dayfile.model.day import DayRange
 from dayfile.model.export import SealedDay
+from dayfile.model.seal import SealClaim
 from dayfile.model.segment import Segment
 from dayfile.objects.layout import sealed_place
 from dayfile.sealing.examine import Unsound, UnsoundFile
 from dayfile.sealing.piece import FormerFile, Piece, SegmentInput
-from dayfile.store.seals import SealClaim
 from dayfile.store.transaction import Transaction
 
 

@@ -20,6 +20,7 @@ from dayfile.model.damage import inline_key
 from dayfile.model.day import Day
 from dayfile.model.export import NewSealedDay
 from dayfile.model.resource import ResourceType
+from dayfile.model.seal import SealClaim
 from dayfile.model.secret import Randomness
 from dayfile.model.segment import UNKNOWN_KIND, NewSegment, Segment, SegmentKind, compacted_segment
 from dayfile.objects.layout import sealed_prefix, segment_key
@@ -31,7 +32,6 @@ from dayfile.sealing.inputs import Inputs, read_inputs
 from dayfile.sealing.piece import Piece
 from dayfile.sealing.pieces import Made, Pieces
 from dayfile.store.database import Database
-from dayfile.store.seals import SealClaim
 from dayfile.store.transaction import Transaction
 
 _MARK_DIGITS = 16

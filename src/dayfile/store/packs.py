@@ -10,20 +10,18 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, or_, select, update
 
 from dayfile.errors import LostClaim
 from dayfile.model.day import Day
 from dayfile.model.resource import ResourceType, parse_resource_type
+from dayfile.model.seal import SealClaim
 from dayfile.store.dialect import in_batches, insert, insert_missing
 from dayfile.store.instance import Instance
 from dayfile.store.tables.sealing import pack as table
 from dayfile.store.tables.sealing import sealed_day
-
-if TYPE_CHECKING:
-    from dayfile.store.seals import SealClaim
 
 NEW, LIVE = "new", "live"
 

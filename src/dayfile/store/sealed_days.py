@@ -16,11 +16,12 @@ from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
 from dayfile.model.export import FilePlace, NewSealedDay, SealedDay
 from dayfile.model.resource import ResourceType, parse_resource_type
+from dayfile.model.seal import SealClaim
 from dayfile.store.dialect import in_batches, insert_rows
 from dayfile.store.instance import Instance
 from dayfile.store.packs import Pack, Packs, Share
 from dayfile.store.prepared import Prepared
-from dayfile.store.seals import COMMITTED, SealClaim
+from dayfile.store.seals import COMMITTED
 from dayfile.store.tables.exports import day_file
 from dayfile.store.tables.sealing import damage, pack, seal
 from dayfile.store.tables.sealing import sealed_day as table

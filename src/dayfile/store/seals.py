@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +11,7 @@ from sqlalchemy import Column, Connection, Row, and_, delete, func, or_, select,
 from dayfile.errors import LostClaim
 from dayfile.model.day import Day
 from dayfile.model.resource import ResourceType, parse_resource_type
+from dayfile.model.seal import KeptSeal, SealClaim
 from dayfile.store import uploads
 from dayfile.store.dialect import in_batches, insert, insert_missing
 from dayfile.store.instance import Instance
@@ -20,30 +20,6 @@ from dayfile.store.tables.sealing import day_state, seal, sealed_day
 
 OPEN, SEALED, OLDER = "open", "sealed", "older"
 RUNNING, COMMITTED, ABANDONED = "running", "committed", "abandoned"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SealClaim:
-    """The right to seal one day, until the lease runs out. `id` is never given twice, so it guards every write."""
-
-    id: int
-    resource_type: ResourceType
-    day: Day
-    worker: str
-    upload_id: int
-    mark: str  # part of the key of every object that this seal writes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptSeal:
-    """A seal as it is kept, for as long as one of its revisions is."""
-
-    id: int
-    resource_type: ResourceType
-    day: Day
-    mark: str | None  # None: it was made before seals had manifests
-    is_committed: bool
-    marker_key: str | None
 
 
 class Seals:

@@ -14,8 +14,8 @@ from dayfile.errors import LostClaim
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
 from dayfile.model.resource import CALLS, MESSAGES
+from dayfile.model.seal import SealClaim
 from dayfile.store.database import Database
-from dayfile.store.seals import SealClaim
 from tests.support.clock import NOON
 from tests.support.state import a_database, a_segment, a_sid
 
