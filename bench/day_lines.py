@@ -76,7 +76,7 @@ def write_lines(day: LargeDay, target: BinaryIO, *, every: int | None = None) ->
     """Write a day; return the number of records of each account. Say how far it is, to standard error, if asked."""
     counts: Counter[int] = Counter()
     some: list[str] = []
-    for number, (account, line) in enumerate(_lines(day), start=1):
+    for number, (account, line) in enumerate(lines_of(day), start=1):
         counts[account] += 1
         some.append(line)
         if len(some) == 2000 or number == day.records:
@@ -88,7 +88,7 @@ def write_lines(day: LargeDay, target: BinaryIO, *, every: int | None = None) ->
     return counts
 
 
-def _lines(day: LargeDay) -> Iterator[tuple[int, str]]:
+def lines_of(day: LargeDay) -> Iterator[tuple[int, str]]:
     """Yield each record as the number of its account and its line."""
     rng = random.Random(f"{day.day} {day.records} {day.accounts}")
     senders = [_Sender(number, day.bodies) for number in range(day.accounts)]
