@@ -45,6 +45,7 @@ from dayfile.service import Service
 from dayfile.settings import Settings
 
 OPERATOR: Final = Caller(credential="bench", account=None, scopes=frozenset(Scope), permissions=frozenset())
+LATE_ACCOUNTS: Final = 1000
 _CHUNK_BYTES: Final = 1 << 20
 
 
@@ -184,6 +185,10 @@ def measure(service: Service, costs: Costs, options: argparse.Namespace) -> None
     costs.of("a commit of the daily exports", parts.daily.step, most=1000)
     costs.of("a late record", lambda: accept(service, changed(lines[0])))
     costs.of("the seal after it", lambda: service.worker.seal(MESSAGES, day))
+    once = {line[62:96]: line for line in lines}  # by account
+    some = b"".join(changed(line) for line in list(once.values())[1 : LATE_ACCOUNTS + 1])
+    costs.of("late records of 1,000 accounts", lambda: accept(service, some))
+    costs.of("the seal after them", lambda: service.worker.seal(MESSAGES, day))
     costs.of("a look of a worker at all it may do", lambda: service.worker.tick() or True, most=20)
 
 
