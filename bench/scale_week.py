@@ -23,6 +23,7 @@ from dayfile.work.engine import CUT_BYTES
 MINUTE: Final = 60.0
 LATE_FOR: Final = 6 * 3600.0
 SETTINGS: Final = Settings(_env_file=None)
+LIMITS: Final = (*rules._STEPS, rules.LARGE_BYTES, 1 << 60)  # noqa: SLF001 - the real sizes
 ROWS_AT_ONCE: Final = 2000  # of a seal, in one transaction
 COPIED_AT_ONCE: Final = 8  # segments, by a piece
 RANGE_REQUESTS: Final = 5  # for a part of a segment: its size, its footer, and what is before, in and behind its blocks
@@ -43,10 +44,36 @@ class DayWork:
     """The state of one day."""
 
     records: float = 0.0  # sealed by now
-    segments: list[Segment] = field(default_factory=list)
+    sizes: dict[int, list[Segment]] = field(default_factory=lambda: {limit: [] for limit in LIMITS})
     is_sealed: bool = False
     is_claimed: bool = False
     first_late: float | None = None
+
+    def add(self, segment: Segment, times: int = 1) -> None:
+        """Add a segment, or several like it, to those of its size."""
+        self.sizes[next(limit for limit in LIMITS if segment.size <= limit)] += [
+            segment if one == 0 else Segment(segment.size, segment.records) for one in range(times)
+        ]
+
+    @property
+    def segments(self) -> list[Segment]:
+        """All that wait."""
+        return [one for some in self.sizes.values() for one in some]
+
+    def count(self) -> int:
+        """Count them."""
+        return sum(map(len, self.sizes.values()))
+
+    def drop(self, gone: Sequence[Segment]) -> None:
+        """Let go of segments."""
+        for one in gone:
+            one.is_gone = True
+        limits = {limit for limit in LIMITS if any(one.size <= limit for one in gone)}
+        for limit, some in self.sizes.items():
+            if limit in limits and some[: len(gone)] == gone:
+                del some[: len(gone)]
+            elif limit in limits:
+                self.sizes[limit] = [one for one in some if not one.is_gone]
 
 
 @dataclass(slots=True, eq=False)
@@ -158,24 +185,24 @@ class Week:
         if size > INLINE_LIMIT_BYTES:
             puts, gets = put_requests(size)
             self.store(puts * segments, gets * segments)
-        day.segments += [Segment(size, records / segments) for _ in range(segments)]
+        day.add(Segment(size, records / segments), segments)
         self.result.sums["segments"] += segments
-        self.result.reach("segments that wait", sum(len(one.segments) for one in self._days.values()))
+        self.result.reach("segments that wait", sum(one.count() for one in self._days.values()))
 
     # --- Workers ---
 
     def _work(self, host: Host) -> None:
         """Have an idle worker begin what there is, in the order of its loop: a seal, or else a compaction."""
-        if not host.is_up or host.is_busy:
+        if not host.is_up or host.is_busy or host.number >= self.plan.workers:
             return
         for number, day in self._days.items():
             if not day.is_claimed and self._is_due(number, day):
                 self._seal(host, number, day)
                 return
-        for day in sorted(self._days.values(), key=lambda one: len(one.segments), reverse=True):
-            if len(day.segments) < (2 if self.plan.has_cluster else rules.LEAST_SEGMENTS):
-                return
-            if group := self._group([one for one in day.segments if not one.is_held]):
+        for day in sorted(self._days.values(), key=DayWork.count, reverse=True):
+            if day.is_claimed or day.count() < (2 if self.plan.has_cluster else rules.LEAST_SEGMENTS):
+                continue
+            if group := self._group(day):
                 self._compact(host, day, group)
                 return
 
@@ -193,16 +220,9 @@ class Week:
 
     # --- Compaction, as `Compaction._largest_group` chooses ---
 
-    def _group(self, found: Sequence[Segment]) -> list[Segment]:
-        groups: dict[int, list[Segment]] = {limit: [] for limit in rules._STEPS}  # noqa: SLF001 - the real sizes
-        beyond: list[Segment] = []
-        for segment in found:
-            limit = next((limit for limit in groups if segment.size <= limit), None)
-            if limit is not None:
-                groups[limit].append(segment)
-            elif segment.size < rules.LARGE_BYTES:
-                beyond.append(segment)
-        largest = max(groups.values(), key=len)
+    def _group(self, day: DayWork) -> list[Segment]:
+        *steps, beyond, _ = day.sizes.values()
+        largest = max(steps, key=len)
         if len(largest) >= rules.LEAST_SEGMENTS:
             return self._bounded(largest)
         return self._large(beyond) if self.plan.has_cluster else []
@@ -241,10 +261,8 @@ class Week:
             if any(one.is_gone or one.is_held for one in group):
                 self.result.sums["compactions that another worker was before"] += 1
                 return
-            for one in group:
-                one.is_gone = True
-            day.segments = [one for one in day.segments if not one.is_gone]
-            day.segments.append(merged)
+            day.drop(group)
+            day.add(merged)
             self.result.sums["bytes that then rest"] += merged.size
 
         self._busy(host, seconds, end)
@@ -283,9 +301,7 @@ class Week:
 
     def _sealed(self, number: int, day: DayWork, taken: Sequence[Segment], work: SealWork) -> None:
         is_first = not day.is_sealed
-        for one in taken:
-            one.is_gone = True
-        day.segments = [one for one in day.segments if not one.is_gone]
+        day.drop(taken)
         day.records += work.records
         day.is_sealed, day.is_claimed, day.first_late = True, False, None
         self.result.sums["seals"] += 1
@@ -328,22 +344,21 @@ class SealWork:
         self.records = sum(one.records for one in taken)
         self.files = accounts.among(self.records)
         self.formers = self.files if day.is_sealed else 0.0
-        again = accounts.share_among(self.records) * day.records if day.is_sealed else 0.0
-        self.lines = self.records + again
+        self.again = accounts.share_among(self.records) * day.records if day.is_sealed else 0.0
+        self.lines = self.records + self.again
         self.segments = taken
         text = self.lines * costs.text_bytes
         self.pieces = max(ceil(text / CUT_BYTES), 1) if plan.has_cluster else 1
-        self.row_memory = accounts.among(day.records + self.records) * costs.row_memory_bytes
-        self.row_memory += sum(PACKED_BYTES * accounts.among(one.records) for one in taken[:100]) * max(
-            len(taken) / 100, 1
-        )
+        self.row_bytes = accounts.among(day.records + self.records) * costs.row_memory_bytes
+        some = taken[:: max(len(taken) // 100, 1)]
+        self.set_bytes = sum(PACKED_BYTES * accounts.among(one.records) for one in some) * len(taken) / len(some)
         self.seconds = self._seconds()
 
     def _seconds(self) -> float:
         week, network = self._week, self._week.network
         plan, costs = week.plan, week.costs
         size = sum(one.size for one in self.segments)
-        cpu = self.lines * costs.seal_cpu + self.files * costs.seal_file_cpu + self.formers * costs.former_cpu
+        cpu = self.lines * costs.seal_cpu + self.files * costs.seal_file_cpu + self.again * costs.former_cpu
         # Former files are read one after the other.
         waiting = self.formers / self.pieces * network.request
         parts = [one for one in self.segments if one.size >= WHOLE_BELOW] if self.pieces > 1 else []
@@ -377,5 +392,6 @@ class SealWork:
         result.sums["pieces"] += self.pieces
         result.sums["bytes of segments read by seals"] += round(self.read)
         result.sums["bytes of files"] += round(stored)
-        result.reach("MB of rows in the process that seals", self.row_memory / 1e6)
+        result.reach("MB of rows of files in the process that seals", self.row_bytes / 1e6)
+        result.reach("MB of sets of accounts in the segments of a day", self.set_bytes / 1e6)
         result.reach("minutes of a first seal" if is_first else "minutes of a seal after it", self.seconds / 60)

@@ -38,7 +38,7 @@ class Costs:
     seal_threads: float = 1.8  # that two threads are worth: 3.87 s of processors in 2.16 s (docs/performance.md)
     seal_statements: float = 39.0  # of a seal, without the rows of its files (step)
     rows_statements: float = 4.0  # of 2,000 rows of files (step)
-    former_cpu: float = 500e-6  # of a former file that is read again for a late record (step)
+    former_cpu: float = 3.6e-6  # of a record in a former file, beside sealing it: 1 s for 279,000 (step)
     daily_cpu: float = 0.068  # of a commit of daily exports with 500 accounts: 0.41 s for 3,000 (step)
     daily_statements: float = 13.0  # the same (step)
 
@@ -60,6 +60,7 @@ class Plan:
     accounts: int
     records: float  # a day
     hosts: int
+    workers: int = 3  # of the hosts: those that work, and with a cluster give work to the others
     cores: int = 4  # of a host: half of them serve, half of them work
     days: int = 7
     batch_records: int = 5000
