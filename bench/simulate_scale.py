@@ -26,9 +26,9 @@ SMALL: Final = Plan(name="40 M", accounts=3000, records=40e6, hosts=3)
 PLANS: Final = (
     SMALL,
     Plan(name="400 M", accounts=30_000, records=400e6, hosts=6, days=3),
-    Plan(name="the same, Dask", accounts=30_000, records=400e6, hosts=6, days=3, has_cluster=True),
-    Plan(name="4,000 M, Dask", accounts=300_000, records=4e9, hosts=40, days=2, has_cluster=True),
-    Plan(name="10,000 M, Dask", accounts=1_000_000, records=10e9, hosts=100, days=2, has_cluster=True),
+    Plan(name="400 M, Dask", accounts=30_000, records=400e6, hosts=6, days=3, has_cluster=True),
+    Plan(name="1,000 M, Dask", accounts=100_000, records=1e9, hosts=20, days=3, has_cluster=True),
+    Plan(name="10,000 M, Dask", accounts=1_000_000, records=10e9, hosts=100, days=1, has_cluster=True),
 )
 A_DAY: Final = ("records", "segments", "compactions", "compactions that another worker was before", "files")
 A_DAY_TOO: Final = ("pieces", "former files read again", "PUT", "GET", "statements")
