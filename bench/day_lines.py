@@ -37,14 +37,14 @@ _TEMPLATES: Final = (
     "{name}, your {brand} ride arrives at {time}. Driver: {other}. Plate {token}. Share your code {code} with them.",
     "Bonjour {name}, votre colis {code} sera livré le {date} entre {time} et 18:00. STOP au 36111",
     "{brand} alert: a purchase of ${amount} on your card ending in {code} was approved. Not you? Reply NO.",
-    "Hallo {name}, Ihr Termin am {date} um {time} wurde bestätigt. Antworten Sie STOP zum Abbestellen. {brand}",
+    "Hallo {name}, dein Termin am {date} um {time} steht. Mit STOP bestellst du das ab. {brand}",
     "FLASH SALE! {name}, 25% off everything at {brand} until {time}: https://{brand}.example/s/{token} STOP to end",
     "{brand}: {name}さん、認証コードは{code}です。10分以内に入力してください。",
     "Thanks {name}! Your {brand} reservation for {date} at {time} is confirmed (ref {token}).",
     "Class at {brand} on {date} is moved to {time}. Questions? Call {other} at the front desk.",
 )
 _NAMES_IN_USE: Final = (
-    "Ada Björn Chen Dora Emeka Fatima Grace Hiro Ines Jack Kofi Lena Maria Noah Olga Priya Quinn Rosa Sam Tariq Uma"
+    "Ada Björn Chen Dora Emeka Fatima Grace Hiro Igor Jack Kofi Lena Maria Noah Olga Priya Quinn Rosa Sam Tariq Uma"
 )
 _WORDS_IN_USE: Final = (
     "the to you I and a is it for on me that in of we be have are at this my can will just not your so do if with but "

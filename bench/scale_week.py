@@ -335,7 +335,7 @@ class Week:
 
 
 class SealWork:
-    """What one seal has to do."""
+    """The work of one seal."""
 
     def __init__(self, week: Week, day: DayWork, taken: Sequence[Segment]) -> None:
         """Count it."""

@@ -17,7 +17,7 @@ DAY: Final = 86_400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
-    """What a step costs, as it was measured, and by which program: on 2 cores, in processor time.
+    """The costs of steps, as they were measured, and by which program: on 2 cores, in processor time.
 
     large_day: `python bench/large_day.py`; step: `python bench/step_costs.py`; small: `python bench/small_files.py`.
     """
@@ -45,7 +45,7 @@ class Costs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """What the network is assumed to be; nothing of it was measured."""
+    """The network, as it is assumed to be; nothing of it was measured."""
 
     request: float = 0.05  # seconds until an object store answers: Amazon says tens of milliseconds for small objects
     statement: float = 0.001  # seconds of a statement to PostgreSQL in the same zone

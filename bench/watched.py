@@ -17,7 +17,7 @@ _SAID_EVERY: Final = 15.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """What one command took."""
+    """The figures of one command."""
 
     seconds: float
     cpu_seconds: float  # of it and of the processes that it started
