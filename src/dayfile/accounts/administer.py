@@ -102,9 +102,10 @@ class Administration:
         The token before the old one, if it still worked, stops now: there are never more than two. With the mark of the
         token that it `replaces`, raises Conflict if that was replaced before: a form that is sent twice rotates once.
         """
-        token, now = self._tokens.new(), self._clock.now()
+        token = self._tokens.new()
 
         def rotate(tx: Transaction) -> None:
+            now = self._clock.now()  # of this try: one may come long after another
             if replaces is not None:
                 tx.accounts.known([sid], lock=True)
                 if _token_mark(tx, sid) != replaces:
