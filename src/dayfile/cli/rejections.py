@@ -24,9 +24,9 @@ from dayfile.model.sid import canonical_sid
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from dayfile.intake.rejection_deeds import RejectionDeeds
     from dayfile.model.receipt import Rejection, RejectionGroup
     from dayfile.service import Service
-    from dayfile.store.transaction import Transaction
 
 
 class GroupBy(StrEnum):
@@ -216,10 +216,8 @@ def retry(
     _check_choice(numbers, matching, everything=everything)
     screen = screen_of(ctx)
     with instance.opened(screen_of(ctx)) as service:
-        with service.database.transaction() as tx:  # before: what is accepted then is gone from here
-            _note(tx, service, "rejections.retried", _named(numbers, matching))
         if numbers:
-            tried = service.intake.retry(numbers)
+            tried = _deeds(service).retry(numbers, intake=service.intake)
             accepted, rejected = tried.accepted, tried.rejected
         else:
             accepted, rejected = _retry_all(service, screen, matching)
@@ -254,14 +252,7 @@ def drop(
         count = len(set(numbers)) if numbers else _extent(service, matching)[1]
         if count:
             confirm(screen, f"Drop {count_text(count, 'rejection')} for good", yes=yes, alone=bool(numbers))
-        if numbers:
-            with service.database.transaction() as tx:
-                for number in numbers:
-                    tx.rejections.get(number)
-                dropped = tx.rejections.drop(numbers)
-                _note(tx, service, "rejections.dropped", _named(numbers, matching))
-        else:
-            dropped = _drop_all(service, screen, matching)
+        dropped = _deeds(service).drop(numbers) if numbers else _drop_all(service, screen, matching)
         service.database.give_back_space()
     if as_json:
         screen.json({"dropped": dropped})
@@ -283,15 +274,10 @@ def _matching(
     return RejectionFilter(resource_type=resource_type, account=account, source=receipt or source, reason=reason)
 
 
-def _note(tx: Transaction, service: Service, action: str, which: str) -> None:
-    tx.audit.add(actor=operator_here(), action=action, subject=f"rejections/{which}", now=service.clock.now())
+def _deeds(service: Service) -> RejectionDeeds:
+    from dayfile.intake.rejection_deeds import RejectionDeeds
 
-
-def _named(numbers: list[int] | None, matching: RejectionFilter) -> str:
-    if not numbers:
-        return "all" if matching == ALL_REJECTIONS else "those that match"
-    shown = ",".join(map(str, numbers[:_SHOWN_IN_TABLE]))
-    return shown if len(numbers) <= _SHOWN_IN_TABLE else f"{shown} and {len(numbers) - _SHOWN_IN_TABLE:,} more"
+    return RejectionDeeds(service.database, clock=service.clock, actor=operator_here())
 
 
 def _check_choice(numbers: list[int] | None, matching: RejectionFilter, *, everything: bool) -> None:
@@ -302,35 +288,25 @@ def _check_choice(numbers: list[int] | None, matching: RejectionFilter, *, every
 
 
 def _retry_all(service: Service, screen: Screen, matching: RejectionFilter) -> tuple[int, int]:
-    """Retry all current rejections that match in batches; return the numbers of accepted and rejected lines."""
-    accepted = rejected = after = 0
+    """Retry all current rejections that match; return the numbers of accepted and rejected lines."""
+    accepted = rejected = 0
     newest, count = _extent(service, matching)
     with screen.counting("Trying again", count) as bar:
-        while True:
-            last, tried = service.intake.retry_following(after, up_to=newest, matching=matching)
-            if last == after:
-                return accepted, rejected
-            after = last
-            accepted += tried.accepted
-            rejected += tried.rejected
+        for tried in _deeds(service).retry_all(matching, up_to=newest, intake=service.intake):
+            accepted, rejected = accepted + tried.accepted, rejected + tried.rejected
             bar.advance(tried.accepted + tried.rejected)
+    return accepted, rejected
 
 
 def _drop_all(service: Service, screen: Screen, matching: RejectionFilter) -> int:
-    """Drop all current rejections that match in batches, so that others can write in between; return their number."""
-    from dayfile.intake.drop import Drops
-
-    dropped = after = 0
+    """Drop all current rejections that match; return their number."""
+    dropped = 0
     newest, count = _extent(service, matching)
-    drops = Drops(service.database, clock=service.clock)
     with screen.counting("Dropping", count) as bar:
-        while True:
-            last, some = drops.drop_following(after, up_to=newest, matching=matching, actor=operator_here())
-            if last == after:
-                return dropped
-            after = last
+        for some in _deeds(service).drop_all(matching, up_to=newest):
             dropped += some
             bar.advance(some)
+    return dropped
 
 
 def _extent(service: Service, matching: RejectionFilter) -> tuple[int, int]:

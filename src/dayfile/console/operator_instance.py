@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
 from starlette.responses import Response
@@ -13,7 +14,7 @@ from dayfile.checks.clock_state import clock_state
 from dayfile.console.sheets import show
 from dayfile.console.visit import OperatorRoutes, OperatorVisit
 from dayfile.errors import Invalid
-from dayfile.intake.drop import RETRIED, Drops
+from dayfile.intake.rejection_deeds import RejectionDeeds
 from dayfile.model.credential import Scope
 from dayfile.model.day import Day
 from dayfile.model.quantity import count_text
@@ -23,7 +24,7 @@ from dayfile.model.resource import parse_resource_type
 _ROWS: Final = 50
 _GROUPS: Final = 20
 _STARTS: Final = 5
-_ROUNDS: Final = 20  # of retries or drops in one answer: some thousand lines
+_STEPS: Final = 20  # of a retry or a drop in one answer: some thousand lines
 _LOOKED_AT: Final = 200  # lines of the operator, for the last starts
 _LONGEST: Final = 200  # characters of an actor or a subject
 
@@ -67,15 +68,9 @@ def _show(visit: OperatorVisit, *, done: str = "", problem: str = "") -> Respons
 def _retry(visit: OperatorVisit) -> Response:
     """Try some thousand rejections with one reason again, and say what came of it."""
     matching, up_to = _chosen(visit)
-    with visit.instance.database.transaction() as tx:
-        tx.audit.add(actor=visit.actor, action=RETRIED, subject="rejections/those that match", now=visit.now)
-    accepted = rejected = after = 0
-    for _ in range(_ROUNDS):
-        last, tried = visit.instance.intake.retry_following(after, up_to=up_to, matching=matching)
-        accepted, rejected = accepted + tried.accepted, rejected + tried.rejected
-        if last == after:
-            break
-        after = last
+    steps = _deeds(visit).retry_all(matching, up_to=up_to, intake=visit.instance.intake)
+    tried = list(islice(steps, _STEPS))
+    accepted, rejected = sum(one.accepted for one in tried), sum(one.rejected for one in tried)
     return _show(visit, done=f"{count_text(accepted, 'line')} accepted, {rejected:,} still rejected.")
 
 
@@ -84,13 +79,12 @@ def _drop(visit: OperatorVisit) -> Response:
     if visit.form.get("for_good") != "yes":
         return _show(visit, problem="Dropping is for good: mark that you know it")
     matching, up_to = _chosen(visit)
-    drops, dropped, after = Drops(visit.instance.database, clock=visit.instance.clock), 0, 0
-    for _ in range(_ROUNDS):
-        last, some = drops.drop_following(after, up_to=up_to, matching=matching, actor=visit.actor)
-        if last == after:
-            break
-        dropped, after = dropped + some, last
+    dropped = sum(islice(_deeds(visit).drop_all(matching, up_to=up_to), _STEPS))
     return _show(visit, done=f"{count_text(dropped, 'rejection')} dropped.")
+
+
+def _deeds(visit: OperatorVisit) -> RejectionDeeds:
+    return RejectionDeeds(visit.instance.database, clock=visit.instance.clock, actor=visit.actor)
 
 
 def _chosen(visit: OperatorVisit) -> tuple[RejectionFilter, int]:
