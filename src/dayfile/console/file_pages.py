@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Final
 from urllib.parse import urlencode
@@ -11,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from dayfile.console.account_days import STATES, AccountDay, DayState, account_days
+from dayfile.console.account_days import STATES, ShownDay, shown_days
 from dayfile.console.archive import archive, archive_name
 from dayfile.console.calendar import months_of
 from dayfile.console.records import SHOWN_RECORDS, columns_of, first_records, usual_columns
@@ -20,7 +19,7 @@ from dayfile.console.visit import NO_STORE, CustomerRoutes, Visit
 from dayfile.errors import Invalid, NotFound
 from dayfile.exports.given import RECORDS_SHOWN
 from dayfile.model.credential import Permission
-from dayfile.model.day import FIRST_DAY, Day, DayRange, last_custom_day
+from dayfile.model.day import FIRST_DAY, Day, DayRange, last_custom_day, stretches
 from dayfile.model.export import DayFile
 from dayfile.model.resource import RESOURCE_TYPES, ResourceType, parse_resource_type
 from dayfile.objects.file_reader import FileReader
@@ -52,10 +51,10 @@ def _calendar(visit: Visit) -> Response:
     except Invalid as invalid:
         days, problem = _usual_range(visit), str(invalid)
     with visit.instance.database.snapshot() as tx:
-        found = account_days(tx, visit, kind, days)
+        found = shown_days(tx, visit, kind, days)
     of_day = {one.day: one for one in found}
     with_file = [one for one in reversed(found) if one.file is not None]
-    missing = [one.day for one in found if one.state in {DayState.MISSING, DayState.EXPIRED, DayState.NEWER}]
+    missing = [one.day for one in found if one.state.is_worth_a_job]
     page = _page_number(visit, most=max(0, len(with_file) - 1) // _ROWS + 1)
     return show(
         visit,
@@ -82,17 +81,6 @@ def _calendar(visit: Visit) -> Response:
     )
 
 
-def stretches(days: Sequence[Day]) -> list[DayRange]:
-    """Return days that rise as ranges of days that follow each other, in their order."""
-    found: list[DayRange] = []
-    for day in days:
-        if found and found[-1].last + 1 == day:
-            found[-1] = DayRange(first=found[-1].first, last=day)
-        else:
-            found.append(DayRange(first=day, last=day))
-    return found
-
-
 def _day(visit: Visit) -> Response:
     one = _asked_day(visit)
     with visit.instance.database.snapshot() as tx:
@@ -106,6 +94,7 @@ def _day(visit: Visit) -> Response:
         former=former,
         shown_records=SHOWN_RECORDS,
         oldest=FIRST_DAY,
+        is_worth_a_job=one.state.is_worth_a_job,
         may_be_asked_for=FIRST_DAY <= one.day <= last_custom_day(visit.now),
         may_download=visit.may(Permission.DOWNLOADS_READ),
         public_url=visit.instance.public_url,
@@ -170,10 +159,10 @@ def _chosen_files(visit: Visit, kind: ResourceType) -> list[DayFile]:
     return files
 
 
-def _asked_day(visit: Visit) -> AccountDay:
+def _asked_day(visit: Visit) -> ShownDay:
     kind, day = _kind_and_day(visit.request)
     with visit.instance.database.snapshot() as tx:
-        return account_days(tx, visit, kind, DayRange(first=day, last=day))[0]
+        return shown_days(tx, visit, kind, DayRange(first=day, last=day))[0]
 
 
 def _published(visit: Visit) -> DayFile:

@@ -11,7 +11,6 @@ from typing import Final
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dayfile.console.account_days import DayState
 from dayfile.console.calendar import Mark, months_of
 from dayfile.console.sheets import show
 from dayfile.console.status import STATUS_WORDS, ShownJob
@@ -20,6 +19,7 @@ from dayfile.console.words import place_text
 from dayfile.errors import Invalid, NotFound
 from dayfile.model.credential import Permission
 from dayfile.model.day import FIRST_DAY, Day, DayRange, last_custom_day
+from dayfile.model.day_state import DayState
 from dayfile.model.job import Job, JobDay, Status, parse_job_sid
 from dayfile.model.resource import RESOURCE_TYPES, parse_resource_type
 from dayfile.web.export_forms import LONGEST_NAME, parse_job_request

@@ -6,7 +6,7 @@ Pure values. Every text that might be a day is parsed here and nowhere else.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import total_ordering
@@ -83,6 +83,17 @@ class DayRange:
 
     def __contains__(self, day: Day) -> bool:
         return self.first <= day <= self.last
+
+
+def stretches(days: Iterable[Day]) -> list[DayRange]:
+    """Return days that rise as ranges of days that follow each other, in their order: as few as there can be."""
+    found: list[DayRange] = []
+    for day in days:
+        if found and found[-1].last + 1 == day:
+            found[-1] = DayRange(first=found[-1].first, last=day)
+        else:
+            found.append(DayRange(first=day, last=day))
+    return found
 
 
 def last_custom_day(now: datetime) -> Day:

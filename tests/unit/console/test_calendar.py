@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dayfile.console.calendar import Mark, months_of
-from dayfile.console.file_pages import stretches
 from dayfile.console.job_pages import presets
-from dayfile.model.day import Day, DayRange
+from dayfile.model.day import Day, DayRange, stretches
 
 DAYS = st.dates(date(2010, 1, 1), date(2040, 12, 31)).map(Day)
 
