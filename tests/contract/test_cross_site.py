@@ -82,7 +82,7 @@ def test_all_that_may_write_is_looked_at(server: Server) -> None:
         if operation.method != "get"
     }
     assert documented < server.writing
-    assert server.writing - documented == {("POST", "/operator"), ("POST", "/operator/sign-out")}
+    assert server.writing - documented == {("POST", "/console/sign-in"), ("POST", "/console/sign-out")}
 
 
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)

@@ -189,7 +189,8 @@ def test_the_operator_sees_the_jobs_of_all_accounts(public: Page) -> None:
     """With a key of the operator, which a program is asked for, and a browser's user in a form."""
     asked = public.get("/operator")
     assert (asked.status_code, asked.headers["www-authenticate"].partition(" ")[0]) == (401, "Basic")
-    assert 'action="/operator"' in asked.text
+    assert 'action="/console/sign-in"' in asked.text
+    assert 'name="to" value="/operator"' in asked.text
     page = public.get("/operator", login=public.operator)
     assert page.status_code == 200
     assert [word for word in (*public.secrets, FIGURES, "5 waiting") if word not in page.text] == []

@@ -245,15 +245,15 @@ def test_a_page_of_another_site_does_nothing_with_a_session(
     page = f"http://{names.victim}:{victim.port}/operator"
     sid, secret = victim.operator
     forms = [
-        Attack("/operator", {"key_sid": sid, "key_secret": secret}, ENCODED),
-        Attack("/operator/sign-out", {"form_token": ""}, ENCODED),
+        Attack("/console/sign-in", {"username": sid, "password": secret}, ENCODED),
+        Attack("/console/sign-out", {"form_token": ""}, ENCODED),
     ]
     with a_tab(tmp_path, names=NAMES) as tab:
         tab.open(page)
         tab.submit(
-            f"key_sid.value = '{sid}'; key_secret.value = '{secret}'; document.querySelector('form button').click()"
+            f"username.value = '{sid}'; password.value = '{secret}'; document.querySelector('form button').click()"
         )
-        assert victim.next_of("POST", "/operator").status == 303
+        assert victim.next_of("POST", "/console/sign-in").status == 303
         with unchanged(victim):
             for one in [*by_operator(victim), *forms]:
                 answers = {way: attack(tab, evil, one, way=way, names=names, victim=victim) for way in WAYS}

@@ -66,7 +66,7 @@ def test_nothing_of_a_request_runs_in_the_browser(server: ConsoleServer) -> None
 def test_a_form_that_is_refused_is_refused_in_words(server: ConsoleServer) -> None:
     """A page that was open since before the last sign-in has a form of a session that is over."""
     with server.signed_in() as browser:
-        page = browser.post("/operator/sign-out", data={"form_token": "0" * 64})
+        page = browser.post("/console/sign-out", data={"form_token": "0" * 64})
     assert (page.status_code, "load the page again" in page.text) == (403, True)
     assert page.headers["content-type"].startswith("text/html")
 

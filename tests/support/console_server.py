@@ -80,8 +80,9 @@ def console_served(folder: Path, **settings: Any) -> Iterator[ConsoleServer]:
 
 
 def sign_in(browser: httpx2.Client, sid: str, secret: str, **headers: str) -> httpx2.Response:
-    """Send the form."""
-    return browser.post("/operator", data={"key_sid": sid, "key_secret": secret}, headers=headers)
+    """Send the form as the operator's page has it."""
+    fields = {"username": sid, "password": secret, "to": "/operator"}
+    return browser.post("/console/sign-in", data=fields, headers=headers)
 
 
 def form_token(page: httpx2.Response) -> str:
@@ -93,4 +94,4 @@ def form_token(page: httpx2.Response) -> str:
 
 def sign_out(browser: httpx2.Client, fields: Mapping[str, str]) -> httpx2.Response:
     """Send the other form."""
-    return browser.post("/operator/sign-out", data=dict(fields))
+    return browser.post("/console/sign-out", data=dict(fields))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from dayfile.accounts.authenticate import Authenticator, judge
 from dayfile.clock import Clock
-from dayfile.errors import Forbidden, Unauthorized
+from dayfile.errors import Forbidden
 from dayfile.model.credential import Actor, Caller
 from dayfile.model.secret import InstanceKey, Randomness, login_hash
 from dayfile.model.session import (
@@ -50,19 +50,6 @@ class Sessions:
         self._key = key
         self._randomness = randomness
         self._clock = clock
-
-    def begin_for_operator(self, username: str, password: str, *, address: str | None = None) -> str:
-        """Begin a session of an operator's key and return its token, which is always a new one.
-
-        `address` is the client's, for the audit log.
-
-        Raises Unauthorized if the credentials are not known here, without saying which half is wrong, or are an
-        account's.
-        """
-        outcome = self._authenticator.authenticate_all([(username, password)])[0]
-        if not isinstance(outcome, Caller) or outcome.account is not None:
-            raise Unauthorized("Authenticate")
-        return self._begin(username, password, address)
 
     def begin(self, username: str, password: str, *, address: str | None = None) -> Begun:
         """Begin a session of any credential that works here: an account's auth token, or a key.

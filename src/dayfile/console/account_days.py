@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from dayfile.console.calendar import Mark
-from dayfile.console.visit import CONSOLE_PATH, Visit
+from dayfile.console.paths import CONSOLE_PATH
+from dayfile.console.visit import Visit
 from dayfile.exports.account_days import AccountDay, AccountDays
 from dayfile.model.day import Day, DayRange
 from dayfile.model.day_state import DayState

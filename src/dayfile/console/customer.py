@@ -1,4 +1,4 @@
-"""The console: all pages of customers, under `/console`.
+"""The console: all pages of customers, under `/console`, but the sign-in.
 
 Apart, because it imports all of them, and none of them needs it.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from dayfile.console.customer_sign_in import CustomerSignIn
 from dayfile.console.daily_pages import daily_routes
 from dayfile.console.file_pages import file_routes
 from dayfile.console.instance import CustomerInstance
@@ -22,7 +21,6 @@ def customer_pages(instance: CustomerInstance) -> list[Route]:
     """Return the routes of the pages of customers."""
     routes = CustomerRoutes(instance)
     return [
-        *CustomerSignIn(instance).routes,
         *overview_routes(routes),
         *file_routes(routes),
         *job_routes(routes),

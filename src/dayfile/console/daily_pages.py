@@ -8,10 +8,12 @@ from typing import Final
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dayfile.console.paths import CONSOLE_PATH, lead_to
 from dayfile.console.sheets import show
-from dayfile.console.visit import CONSOLE_PATH, CustomerRoutes, Visit, lead_to
+from dayfile.console.visit import CustomerRoutes, Visit
 from dayfile.errors import Invalid, TooManyRequests
 from dayfile.model.credential import Permission
+from dayfile.model.lane import GIVE_UP_AFTER
 from dayfile.model.notice import Outcome
 from dayfile.model.resource import RESOURCE_TYPES, ResourceType, parse_resource_type
 from dayfile.web.export_forms import parse_configuration_change
@@ -93,6 +95,7 @@ def _show(
         form=saved if form is None else form,
         problem=problem,
         outcome=outcome,
+        told_for=GIVE_UP_AFTER,
         answer=outcome.answer.decode("utf-8", "replace") if outcome else "",
         is_saved=form is None and visit.asked("saved") == "yes",
         may_write=visit.may(Permission.CONFIGURATION_WRITE),

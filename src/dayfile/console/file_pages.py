@@ -13,9 +13,10 @@ from starlette.routing import Route
 from dayfile.console.account_days import STATES, ShownDay, shown_days
 from dayfile.console.archive import archive, archive_name
 from dayfile.console.calendar import months_of
+from dayfile.console.paths import NO_STORE
 from dayfile.console.records import SHOWN_RECORDS, columns_of, first_records, usual_columns
 from dayfile.console.sheets import show
-from dayfile.console.visit import NO_STORE, CustomerRoutes, Visit
+from dayfile.console.visit import CustomerRoutes, Visit
 from dayfile.errors import Invalid, NotFound
 from dayfile.exports.given import RECORDS_SHOWN
 from dayfile.model.credential import Permission

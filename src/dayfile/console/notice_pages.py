@@ -7,8 +7,9 @@ from typing import Final
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dayfile.console.paths import CONSOLE_PATH, lead_to
 from dayfile.console.sheets import show
-from dayfile.console.visit import CONSOLE_PATH, CustomerRoutes, Visit, lead_to
+from dayfile.console.visit import CustomerRoutes, Visit
 from dayfile.errors import NotFound
 from dayfile.model.credential import Permission
 from dayfile.model.notice import NoticeEvent, NoticeState, parse_event_sid

@@ -12,9 +12,9 @@ from starlette.routing import Route
 
 from dayfile.accounts.administer import Administration
 from dayfile.accounts.bring import EntriesRefused
+from dayfile.console.paths import OPERATOR_PATH, lead_to
 from dayfile.console.sheets import show
-from dayfile.console.sign_in import OPERATOR_PATH
-from dayfile.console.visit import OperatorRoutes, OperatorVisit, lead_to
+from dayfile.console.visit import OperatorRoutes, OperatorVisit
 from dayfile.errors import Conflict, Invalid, NotFound
 from dayfile.model.account import KEEP_OLD_FOR, AccountSid, parse_account_sid
 from dayfile.model.account_entry import LONGEST_NAME, AccountEntry, Action, parse_entry
@@ -179,6 +179,7 @@ def _show(visit: OperatorVisit, sid: AccountSid, *, problem: str = "", secret: s
         secret=secret,
         of=of,
         token_mark=visit.instance.administration.token_mark(sid),
+        keep_old_for=KEEP_OLD_FOR,
         kinds=[kind.value for kind in _KINDS],
         permissions=[one.value for one in Permission if one in GRANTABLE],
         longest_name=LONGEST_NAME,

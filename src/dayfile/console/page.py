@@ -16,7 +16,8 @@ from dayfile import __version__
 from dayfile.checks.condition import Condition, condition_of
 from dayfile.checks.vitals import Level
 from dayfile.console.instance import Instance
-from dayfile.console.sign_in import OPERATOR_PATH, SignIn
+from dayfile.console.paths import OPERATOR_PATH
+from dayfile.console.sign_in import SignIn
 from dayfile.console.status import damages_of, figures_of, recent_jobs_of, verdict_of
 from dayfile.console.words import FILTERS
 from dayfile.errors import DatabaseUnavailable
@@ -33,7 +34,7 @@ _TITLES: Final = {"workers": "Workers", "work": "Work", "space": "Disk", "notice
 
 
 def console_page(instance: Instance) -> list[Route]:
-    """Return the routes of the page: `/` for everybody, its icon, and `/operator`, which asks operators to sign in."""
+    """Return the routes of the page: `/` for everybody, its icon, `/operator` for operators, and the sign-in."""
     page, sign_in = _Page(instance), SignIn(instance)
 
     def front(request: Request) -> Response:
@@ -47,7 +48,9 @@ def console_page(instance: Instance) -> list[Route]:
 
     def operator(request: Request) -> Response:
         visitor = visitor_of(request, instance)
-        return page.answer(visitor) if visitor.audience is Audience.OPERATOR else sign_in.form(request)
+        if visitor.audience is Audience.OPERATOR:
+            return page.answer(visitor)
+        return sign_in.refusal(request, to=OPERATOR_PATH)
 
     return [
         Route("/", front, methods=_READ),

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from dayfile.console.visit import CONSOLE_PATH, NO_STORE, SignedInVisit
+from dayfile.console.paths import CONSOLE_PATH, NO_STORE
+from dayfile.console.visit import SignedInVisit
 from dayfile.console.words import FILTERS
 from dayfile.web.sheet import Sheet
 

@@ -11,22 +11,19 @@ from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from dayfile.accounts.sessions import SignedIn
 from dayfile.console.instance import CustomerInstance, Instance, OperatorInstance
-from dayfile.console.sign_in import OPERATOR_PATH, address_of, check_form
+from dayfile.console.paths import CONSOLE_PATH, NO_STORE, OPERATOR_PATH, SIGN_IN_PATH, lead_to
+from dayfile.console.sign_in import address_of, check_form
 from dayfile.errors import Forbidden, InvalidBody
 from dayfile.model.account import Account
 from dayfile.model.credential import Actor, Caller, Permission, Scope
 from dayfile.web.concurrency import concurrency_of
 from dayfile.web.form import read_page_form
 from dayfile.web.session_cookie import SessionCookie
-
-CONSOLE_PATH: Final = "/console"
-SIGN_IN_PATH: Final = "/console/sign-in"
-NO_STORE: Final = {"Cache-Control": "no-store"}
 
 _FORM_BYTES: Final = 16 * 1024  # a URL of 2,048 characters, percent-encoded, and the rest of a job
 
@@ -192,8 +189,3 @@ class OperatorRoutes(SignedInRoutes[OperatorVisit, Scope | None]):
             form=form,
             now=self._instance.clock.now(),
         )
-
-
-def lead_to(path: str) -> Response:
-    """Return the answer that leads to a page, which is asked for with GET: reloading it sends no form again."""
-    return RedirectResponse(path, status_code=303, headers=NO_STORE)

@@ -8,7 +8,7 @@ from typing import Final
 
 from dayfile.console.status import code_marked
 from dayfile.model.moment import moment_text
-from dayfile.model.quantity import count_text, duration_text, size_text
+from dayfile.model.quantity import count_text, duration_text, lifetime_text, size_text
 from dayfile.web.queue_places import QueuePlace
 
 FILTERS: Final[Mapping[str, Callable[..., object]]] = {
@@ -18,6 +18,7 @@ FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     "moment": "{:%Y-%m-%d %H:%M} UTC".format,
     "iso": moment_text,
     "duration": duration_text,
+    "lifetime": lifetime_text,
     "code_marked": code_marked,
 }
 """The filters of the templates of all pages."""

@@ -29,3 +29,12 @@ def duration_text(duration: timedelta) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min" if minutes else f"{seconds} s"
+
+
+def lifetime_text(duration: timedelta) -> str:
+    """Return a time that was decided, in whole units: 12 hours, 24 hours, 7 days."""
+    days, rest = divmod(duration, timedelta(days=1))
+    if days > 1 and not rest:
+        return count_text(days, "day")
+    hours, rest = divmod(duration, timedelta(hours=1))
+    return count_text(hours, "hour") if hours and not rest else duration_text(duration)

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from dayfile.accounts.administer import NewKey
 from dayfile.accounts.sessions import Sessions
-from dayfile.errors import Forbidden, Unauthorized
+from dayfile.errors import AccountSuspended, Forbidden, Unauthorized
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import Scope
 from dayfile.model.secret import login_hash
@@ -35,7 +35,7 @@ def an_operator(office: Office) -> NewKey:
 
 def signed_in(sessions: Sessions, key: NewKey) -> str:
     """The token of a new session."""
-    return sessions.begin_for_operator(key.key.sid, key.secret)
+    return sessions.begin(key.key.sid, key.secret).token
 
 
 def change_secret(office: Office, sid: str, secret: str) -> None:
@@ -75,7 +75,7 @@ def test_another_secret_ends_the_sessions_of_the_one_before(office: Office, sess
     assert sessions.find(token) is None
     with pytest.raises(Unauthorized):
         signed_in(sessions, key)
-    assert sessions.find(sessions.begin_for_operator(key.key.sid, "another secret")) is not None
+    assert sessions.find(sessions.begin(key.key.sid, "another secret").token) is not None
 
 
 def test_a_token_that_was_replaced_begins_no_session(office: Office, sessions: Sessions) -> None:
@@ -118,7 +118,7 @@ def test_beginning_and_end_are_in_the_audit_log(office: Office, sessions: Sessio
     for _ in range(2):
         sessions.end(token)
     with pytest.raises(Unauthorized):
-        sessions.begin_for_operator(key.key.sid, "wrong")
+        sessions.begin(key.key.sid, "wrong")
     with office.database.exclusively() as connection:
         deeds = connection.execute(select(audit.c.actor, audit.c.action).where(audit.c.subject == key.key.sid)).all()
     assert [tuple(deed) for deed in deeds] == [
@@ -128,12 +128,10 @@ def test_beginning_and_end_are_in_the_audit_log(office: Office, sessions: Sessio
     ]
 
 
-def test_only_an_operator_s_right_credentials_begin_a_session(office: Office, sessions: Sessions) -> None:
-    """And the refusal is the same for all others."""
+def test_only_right_credentials_begin_a_session(office: Office, sessions: Sessions) -> None:
+    """The refusal is the same for all others; who has the right ones of an account that is suspended is told so."""
     key, revoked = an_operator(office), an_operator(office)
     office.administration.revoke_key(revoked.key.sid)
-    account = office.administration.create_account()
-    accounts_key = office.administration.create_key(account=account.account.sid)
     suspended = office.administration.create_account()
     office.administration.suspend(suspended.account.sid)
     for username, password in (
@@ -141,12 +139,12 @@ def test_only_an_operator_s_right_credentials_begin_a_session(office: Office, se
         (key.key.sid, ""),
         ("SK" + 32 * "0", key.secret),
         (revoked.key.sid, revoked.secret),
-        (account.account.sid, account.auth_token),
-        (accounts_key.key.sid, accounts_key.secret),
-        (suspended.account.sid, suspended.auth_token),
+        (suspended.account.sid, key.secret),
     ):
         with pytest.raises(Unauthorized, match=r"^Authenticate$"):
-            sessions.begin_for_operator(username, password)
+            sessions.begin(username, password)
+    with pytest.raises(AccountSuspended):
+        sessions.begin(suspended.account.sid, suspended.auth_token)
     with office.database.exclusively() as connection:
         assert connection.execute(select(session)).all() == []
 

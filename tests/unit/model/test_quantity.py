@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from dayfile.model.quantity import count_text, size_text
+from dayfile.model.quantity import count_text, lifetime_text, size_text
 
 
 @pytest.mark.parametrize(
@@ -30,3 +32,13 @@ def test_one_of_a_thing_is_not_several() -> None:
         "0 days",
         "12,345 records",
     ]
+
+
+@pytest.mark.parametrize(
+    ("hours", "text"),
+    [(1, "1 hour"), (12, "12 hours"), (24, "24 hours"), (36, "36 hours"), (48, "2 days"), (168, "7 days")],
+)
+def test_what_was_decided_is_told_in_whole_units(hours: int, text: str) -> None:
+    """A page says of a token what the command says: 24 hours, and not one day and no hours."""
+    assert lifetime_text(timedelta(hours=hours)) == text
+    assert lifetime_text(timedelta(seconds=90)) == "1 min"
