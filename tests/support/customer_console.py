@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -118,7 +118,7 @@ class CustomerConsole:
             self.face.work()
             notice = self._failing_notice(login)
             failed = self.make_job(browser, "2026-10-01", "2026-10-04", "Broken")
-            self._fail(failed)
+            self.fail(failed)
             waiting = self.make_job(browser, "2026-10-01", "2026-11-21", TRICKY)
             self._delay(waiting)
         return Customer(login=login, job=over, waiting_job=waiting, failed_job=failed, notice=notice)
@@ -172,18 +172,19 @@ class CustomerConsole:
         assert claim.job.sid == sid
         self.face.job_queue.hand_back(claim, [one.day for one in claim.days], delay=timedelta(days=300))
 
-    def _fail(self, sid: str) -> None:
-        """Give up two days of a job, and publish the others."""
+    def fail(self, sid: str, *, which: Collection[int] = (0, 1)) -> None:
+        """Give up some days of a job that is the next to be worked on, and publish the others."""
         queue, now = self.face.job_queue, self.face.clock.now()
         claim = queue.claim(worker="test")
         assert claim is not None
         assert claim.job.sid == sid
         days = [one.day for one in claim.days]
+        failed = [days[number] for number in which]
         with self.face.database.transaction() as tx:
             job = tx.jobs.lock(claim.job.sid)
-            tx.job_days.report(claim, dict.fromkeys(days[:2], Event.GIVE_UP), now=now, error=TRICKY)
+            tx.job_days.report(claim, dict.fromkeys(failed, Event.GIVE_UP), now=now, error=TRICKY)
             queue.settle(tx, job, now=now)
-        self.face.publishing.publish(claim, days[2:])
+        self.face.publishing.publish(claim, [day for day in days if day not in failed])
 
 
 def newest_deed(console: CustomerConsole, account: Login) -> AuditLine:

@@ -12,13 +12,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dayfile.console.calendar import Mark, months_of
+from dayfile.console.paths import CONSOLE_PATH, NO_STORE, lead_to
 from dayfile.console.sheets import show
 from dayfile.console.status import STATUS_WORDS, ShownJob
-from dayfile.console.visit import CONSOLE_PATH, NO_STORE, CustomerRoutes, Visit, lead_to
+from dayfile.console.visit import CustomerRoutes, Visit
 from dayfile.console.words import place_text
 from dayfile.errors import Invalid, NotFound
 from dayfile.model.credential import Permission
-from dayfile.model.day import FIRST_DAY, Day, DayRange, last_custom_day
+from dayfile.model.day import FIRST_DAY, Day, DayRange, last_custom_day, stretches
 from dayfile.model.day_state import DayState
 from dayfile.model.job import Job, JobDay, Status, parse_job_sid
 from dayfile.model.resource import RESOURCE_TYPES, parse_resource_type
@@ -28,6 +29,7 @@ from dayfile.web.queue_places import QueuePlaces
 
 _SECTION: Final = "Jobs"
 _ROWS: Final = 25
+_AGAIN: Final = 5  # stretches of failed days that are offered one by one
 _FILES: Final[Mapping[Status, DayState]] = {
     Status.COMPLETED: DayState.FILE,
     Status.COMPLETED_EMPTY_RECORDS: DayState.EMPTY,
@@ -96,13 +98,11 @@ def _list(visit: Visit) -> Response:
 def _new(visit: Visit) -> Response:
     again = visit.asked("again")
     if again:
-        job, days = _find(visit, again)
-        failed = [one.day for one in days if one.status is Status.FAILED]
-        first, last = (min(failed), max(failed)) if failed else (job.days.first, job.days.last)
+        job, _ = _find(visit, again)
         given = {
             "ResourceType": job.resource_type.name,
-            "StartDay": str(first),
-            "EndDay": str(last),
+            "StartDay": visit.asked("start", str(job.days.first)),
+            "EndDay": visit.asked("end", str(job.days.last)),
             "FriendlyName": job.friendly_name,
             "WebhookUrl": job.webhook_url or "",
             "WebhookMethod": job.webhook_method or "",
@@ -162,6 +162,7 @@ def _job(visit: Visit) -> Response:
         place = QueuePlaces.of([job], tx, now=visit.now).place(job)
     of_day = {one.day: one for one in days}
     counts = Counter(one.status for one in days)
+    failed = [one for one in days if one.status is Status.FAILED]
     return show(
         visit,
         "job.html",
@@ -171,8 +172,10 @@ def _job(visit: Visit) -> Response:
         place=place_text(place, now=visit.now),
         months=months_of(job.days, lambda day: _mark(job, of_day.get(day))),
         states=[(status.value, _told(status, count)) for status in Status if (count := counts[status])],
-        failed=[one for one in days if one.status is Status.FAILED],
+        failed=failed,
+        again=stretches(one.day for one in failed),
         retried=[one for one in days if one.status is Status.ERROR_DURING_RUN],
+        most_again=_AGAIN,
         has_files=any(status in _FILES for status in counts),
         may_write=visit.may(Permission.JOBS_WRITE),
         may_download=visit.may(Permission.DOWNLOADS_READ),

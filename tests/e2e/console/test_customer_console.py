@@ -191,9 +191,32 @@ def test_a_failed_day_has_a_way_out_and_tells_no_secrets(browser: httpx2.Client,
     page = browser.get(f"/console/jobs/{acme.failed_job}")
     assert "2 days failed" in page.text
     assert "onerror" not in page.text
-    again = browser.get(f"/console/jobs/new?again={acme.failed_job}")
+    [path] = again_paths(page)
+    again = browser.get(path)
     assert 'name="StartDay" value="2026-10-01"' in again.text
     assert 'name="EndDay" value="2026-10-02"' in again.text
+
+
+def again_paths(page: httpx2.Response) -> list[str]:
+    """The forms to which a page leads for days that have failed."""
+    found = re.findall(r'href="(/console/jobs/new\?again=\w+&amp;start=[^"]+)"', page.text)
+    return [path.replace("&amp;", "&") for path in found]
+
+
+def test_only_the_days_that_failed_run_again(console: CustomerConsole) -> None:
+    """Days between them that went well cost no quota a second time; all days are offered, too, and say how many."""
+    account = console.account()
+    with console.signed_in(account) as browser:
+        console.face.work()
+        sid = console.make_job(browser, "2026-10-01", "2026-10-06", "Gaps")
+        console.fail(sid, which=(0, 1, 4))
+        page = browser.get(f"/console/jobs/{sid}")
+        ranges = [
+            re.findall(r'(?:Start|End)Day" value="([^"]+)"', browser.get(path).text) for path in again_paths(page)
+        ]
+        assert ranges == [["2026-10-01", "2026-10-02"], ["2026-10-05", "2026-10-05"]]
+        assert "Run 2026-10-01 to 2026-10-02 again" in page.text
+        assert "Run all 6 days again" in page.text
 
 
 def test_daily_exports_are_switched_and_told(console: CustomerConsole) -> None:
