@@ -307,6 +307,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
             concurrent_requests=self.settings.concurrent_requests,
             max_body_bytes=self.settings.max_body_bytes,
             vitals=self.insight.vitals,
+            repairs=lambda: self.repairs,
             counters=self.insight.counters,
             metrics=self.insight.metrics,
         )

@@ -13,7 +13,7 @@ from dayfile.clock import Clock
 from dayfile.errors import Conflict, NotFound
 from dayfile.model.account import KEEP_OLD_FOR, Account, AccountSid, AccountState
 from dayfile.model.account_entry import AccountEntry, Step
-from dayfile.model.credential import Actor, ApiKey, KeyKind, Permission, Scope, check_key
+from dayfile.model.credential import Actor, ApiKey, Caller, KeyKind, Permission, Scope, check_grant, check_key
 from dayfile.model.secret import InstanceKey, Randomness
 from dayfile.model.webhook_secret import OVERLAP, webhook_secrets
 from dayfile.store.database import Database
@@ -80,6 +80,10 @@ class Administration:
     def new_sid(self) -> AccountSid:
         """Return a sid that no account has."""
         return AccountSid("AC" + self._randomness.hex(_SID_DIGITS))
+
+    def new_key_sid(self) -> str:
+        """Return a sid that no key has."""
+        return "SK" + self._randomness.hex(_SID_DIGITS)
 
     def plan(self, entries: Sequence[AccountEntry]) -> tuple[Step, ...]:
         """Return the steps that `bring` would take; raises EntriesRefused."""
@@ -180,16 +184,18 @@ class Administration:
         scopes: Collection[Scope] = (),
         permissions: Collection[Permission] = (),
         friendly_name: str = "",
+        sid: str | None = None,
     ) -> NewKey:
         """Create a key: of an account, a standard one unless `kind` is given; without an account, of the operator.
 
-        Raises NotFound, and Invalid for a combination that is not allowed.
+        Raises NotFound, Invalid for a combination that is not allowed, and Conflict if there is a key with this `sid`:
+        a form that has one and is sent twice makes one key.
         """
         kind = kind or (KeyKind.OPERATOR if account is None else KeyKind.STANDARD)
         check_key(kind, of_account=account is not None, scopes=scopes, permissions=permissions)
         secret = self._tokens.new()
         key = ApiKey(
-            sid="SK" + self._randomness.hex(_SID_DIGITS),
+            sid=sid or self.new_key_sid(),
             account=account,
             kind=kind,
             scopes=frozenset(scopes),
@@ -202,11 +208,26 @@ class Administration:
         def create(tx: Transaction) -> None:
             if account is not None:
                 _check_open(tx.accounts.get(account))
-            tx.keys.add(key, secret_hash=self._tokens.hash(key.sid, secret))
+            if not tx.keys.add(key, secret_hash=self._tokens.hash(key.sid, secret)):
+                raise Conflict("this form was sent before; the secret of its key was shown then")
             tx.audit.add(actor=self._actor, action="key.created", subject=key.sid, now=key.created_at)
 
         self._database.run(create)
         return NewKey(key=key, secret=secret)
+
+    def grant_key(
+        self, granter: Caller, *, scopes: Collection[Scope], friendly_name: str = "", sid: str | None = None
+    ) -> NewKey:
+        """Create an operator's key by another one, which gives no scopes but its own. Raises Forbidden beyond them."""
+        check_grant(granter, scopes)
+        return self.create_key(account=None, scopes=scopes, friendly_name=friendly_name, sid=sid)
+
+    def revoke_operator_key(self, sid: str) -> None:
+        """Revoke a key of the operator now; raises NotFound, also for a key of an account."""
+        with self._database.snapshot() as tx:
+            if tx.keys.get(sid).account is not None:
+                raise NotFound(f"there is no key {sid} of the operator")
+        self.revoke_key(sid)
 
     def revoke_key(self, sid: str, *, account: AccountSid | None = None) -> None:
         """Revoke the key now; raises NotFound, with `account` also for a key of another one.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from starlette.requests import HTTPConnection
 
@@ -29,6 +30,9 @@ from dayfile.objects.storage_probe import StorageProbe
 from dayfile.store.database import Database
 from dayfile.web.client_address import TrustedProxies
 from dayfile.web.metrics import Metrics
+
+if TYPE_CHECKING:  # it loads the engine of seals, which answers do without
+    from dayfile.sealing.repairs import Repairs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +66,7 @@ class Context:
     concurrent_requests: int  # of one account in one process; 0: any number
     vitals: Vitals  # for the operator and this machine
     counters: Counters  # of this process
+    repairs: Callable[[], Repairs]  # for the console; made when first asked for, as it needs a scratch folder
     metrics: Metrics  # for operators' keys
     max_body_bytes: int  # of records, after decompression
 

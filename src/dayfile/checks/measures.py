@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dayfile.model.day import Day
+from dayfile.model.quantity import duration_text
 from dayfile.model.resource import RESOURCE_TYPES
 from dayfile.store.lanes import FailingLanes
 from dayfile.store.packs import PackTotals
@@ -40,6 +41,22 @@ class Measures:
     packs_to_rewrite: int
     damages: int
     running_workers: int
+
+
+def waiting_texts(measures: Measures) -> dict[str, str]:
+    """Return how much waits, in words, as `dayfile status` and the page have it."""
+    waiting = measures.waiting.values()
+    records = f"{sum(one.records for one in waiting):,} in {sum(one.segments for one in waiting):,} segments"
+    return {
+        "records to be sealed": records + _for(max((one.waits_for for one in waiting), default=timedelta())),
+        "jobs in the queue": f"{measures.unfinished_jobs:,}" + _for(measures.oldest_job_waits_for),
+        "notices to be told": f"{measures.pending_notices:,}" + _for(measures.due_notice_waits_for),
+        "packs to rewrite": f"{measures.packs_to_rewrite:,} of {measures.packs.packs:,}",
+    }
+
+
+def _for(waits_for: timedelta) -> str:
+    return f", the first for {duration_text(waits_for)}" if waits_for else ""
 
 
 def measure(tx: Transaction, *, now: datetime) -> Measures:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import typer
@@ -13,7 +12,6 @@ from dayfile.cli import instance
 from dayfile.cli.exit_codes import Outcome
 from dayfile.cli.options import JsonOption, screen_of
 from dayfile.cli.terminal import Column
-from dayfile.model.quantity import duration_text
 
 if TYPE_CHECKING:
     from dayfile.checks.condition import Condition
@@ -54,8 +52,10 @@ def _show(screen: Screen, condition: Condition, measures: Measures | None) -> No
     rows = ((sign.name, _WORDS[sign.status], sign.text) for sign in condition.all_signs)
     screen.table(_COLUMNS, rows, empty="")
     if measures is not None:
+        from dayfile.checks.measures import waiting_texts
+
         screen.line("")
-        screen.facts(_waiting(measures))
+        screen.facts(waiting_texts(measures))
     if condition.status == "ok":
         screen.line("")
         screen.line("All is well.")
@@ -64,21 +64,6 @@ def _show(screen: Screen, condition: Condition, measures: Measures | None) -> No
 def _needs(condition: Condition) -> str:
     needy = [sign.name for sign in condition.all_signs if sign.level]
     return f"not all is well ({', '.join(needy)})"
-
-
-def _waiting(measures: Measures) -> dict[str, str]:
-    waiting = measures.waiting.values()
-    records = f"{sum(one.records for one in waiting):,} in {sum(one.segments for one in waiting):,} segments"
-    return {
-        "records to be sealed": records + _for(max((one.waits_for for one in waiting), default=timedelta())),
-        "jobs in the queue": f"{measures.unfinished_jobs:,}" + _for(measures.oldest_job_waits_for),
-        "notices to be told": f"{measures.pending_notices:,}" + _for(measures.due_notice_waits_for),
-        "packs to rewrite": f"{measures.packs_to_rewrite:,} of {measures.packs.packs:,}",
-    }
-
-
-def _for(waits_for: timedelta) -> str:
-    return f", the first for {duration_text(waits_for)}" if waits_for else ""
 
 
 def _as_json(service: Service, condition: Condition, measures: Measures | None) -> dict[str, object]:

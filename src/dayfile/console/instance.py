@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from dayfile.accounts.administer import Administration
 from dayfile.checks.vitals import Vitals
@@ -19,6 +20,9 @@ from dayfile.objects.storage_probe import StorageProbe
 from dayfile.store.database import Database
 from dayfile.web.audience import Reception
 from dayfile.web.day_link import LinkSource
+
+if TYPE_CHECKING:
+    from dayfile.sealing.repairs import Repairs
 
 
 class Instance(Reception, Protocol):
@@ -100,4 +104,9 @@ class OperatorInstance(Instance, Protocol):
     @property
     def intake(self) -> Intake:
         """The stage of records, for rejections that are tried again."""
+        ...
+
+    @property
+    def repairs(self) -> Callable[[], Repairs]:
+        """The stage of damaged objects, made when first asked for."""
         ...

@@ -138,6 +138,7 @@ def _create_key(visit: OperatorVisit) -> Response:
             kind=kind,
             permissions=[one for one in GRANTABLE if visit.form.get(one.value) == "yes"],
             friendly_name=check_length("The name", name, longest=LONGEST_NAME) if name else "",
+            sid=parse_key_sid(visit.form.get("sid", "")),
         )
     except (Invalid, Conflict) as wrong:
         return _show(visit, sid, problem=str(wrong))
@@ -178,6 +179,7 @@ def _show(visit: OperatorVisit, sid: AccountSid, *, problem: str = "", secret: s
         problem=problem,
         secret=secret,
         of=of,
+        new_sid=visit.instance.administration.new_key_sid(),
         token_mark=visit.instance.administration.token_mark(sid),
         keep_old_for=KEEP_OLD_FOR,
         kinds=[kind.value for kind in _KINDS],

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dayfile.checks.clock_state import clock_state
+from dayfile.checks.measures import measure, waiting_texts
 from dayfile.console.sheets import show
 from dayfile.console.visit import OperatorRoutes, OperatorVisit
 from dayfile.errors import Invalid
@@ -23,6 +24,7 @@ from dayfile.model.resource import parse_resource_type
 
 _ROWS: Final = 50
 _GROUPS: Final = 20
+_CLAIMS: Final = 20  # of each kind
 _STARTS: Final = 5
 _STEPS: Final = 20  # of a retry or a drop in one answer: some thousand lines
 _LOOKED_AT: Final = 200  # lines of the operator, for the last starts
@@ -56,8 +58,10 @@ def _show(visit: OperatorVisit, *, done: str = "", problem: str = "") -> Respons
             newest=tx.rejections.newest(),
             may_write=visit.may(Scope.INTAKE),
             workers=tx.workers.all(),
-            seals=tx.seals.running(now=visit.now),
-            unfinished_jobs=tx.jobs.unfinished(),
+            seals=tx.seals.in_progress(limit=_CLAIMS),
+            held=tx.job_days.held(limit=_CLAIMS),
+            runs=tx.daily_runs.unfinished(limit=_CLAIMS),
+            waiting=waiting_texts(measure(tx, now=visit.now)),
             clock=clock_state(tx.clock_marks.find(), visit.instance.clock.reading()),
             rejections=tx.rejections.groups(by_reason=True, by_source=False, limit=_GROUPS),
             rejected=tx.rejections.count(),

@@ -25,7 +25,7 @@ class Scope(Enum):
 
     INTAKE = "intake"  # write records of every account
     ERASE = "erase"  # remove records; reserved until there is an operation that does, and not granted before
-    ACCOUNTS = "accounts"  # create and change accounts
+    ACCOUNTS = "accounts"  # create and change accounts; make operators' keys with scopes that the key itself has
 
 
 class Permission(Enum):
@@ -50,6 +50,9 @@ class KeyKind(Enum):
 
 EVERYTHING = frozenset(Permission)
 """The permissions of an auth token and of a main key."""
+
+GRANTABLE_SCOPES = frozenset(Scope) - {Scope.ERASE}
+"""Scopes that a key can get by now."""
 
 GRANTABLE = EVERYTHING - {Permission.KEYS_WRITE}
 """Permissions of a standard key, and all that a restricted one can get: a key that makes keys could add to its own."""
@@ -108,6 +111,17 @@ def parse_key_sid(text: str) -> str:
     return sid
 
 
+def check_grant(granter: Caller, scopes: Collection[Scope]) -> None:
+    """Raise Forbidden if an operator's key would make another one that may do more than itself."""
+    granter.require(Scope.ACCOUNTS)
+    for scope in scopes:
+        if scope not in granter.scopes:
+            raise Forbidden(
+                f"this key lacks the scope {scope.value!r}, and makes none that has it: use one that has it, or "
+                f"`dayfile keys create --operator --scope {scope.value}` on the machine of the server"
+            )
+
+
 def permissions_of(key: ApiKey | None) -> frozenset[Permission]:
     """Return the permissions of a key; None stands for the auth token itself."""
     if key is None or key.kind is KeyKind.MAIN:
@@ -131,7 +145,7 @@ def check_key(
         raise Invalid(f"permissions belong to restricted keys: a {kind.value} key has those of its kind")
     if kind is KeyKind.RESTRICTED and not permissions:
         raise Invalid("a restricted key without a permission opens nothing: name at least one")
-    if Scope.ERASE in scopes:
+    if not GRANTABLE_SCOPES.issuperset(scopes):
         raise Invalid("the scope 'erase' cannot be given yet: Dayfile has nothing that erases records")
     for permission in permissions:
         if permission not in GRANTABLE:

@@ -149,6 +149,19 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeldDays:
+    """Days of a job that a worker holds, without the days themselves."""
+
+    job: JobSid
+    account: AccountSid
+    resource_type: ResourceType
+    worker: str
+    days: int
+    claimed_at: datetime
+    leased_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusGroup:
     """The days of a job that have one status, as `details` shows them."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from dayfile.model.day import Day
 from dayfile.model.resource import ResourceType
@@ -18,6 +19,17 @@ class SealClaim:
     worker: str
     upload_id: int
     mark: str  # part of the key of every object that this seal writes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningSeal:
+    """A day that a worker is sealing."""
+
+    resource_type: ResourceType
+    day: Day
+    worker: str
+    started_at: datetime
+    leased_until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,6 +81,10 @@ class DailyRuns:
         )
         return self._connection.execute(statement).rowcount == 1
 
+    def unfinished(self, *, limit: int) -> list[DailyRun]:
+        """Return the runs that are under way or wait, oldest day first."""
+        return self._unfinished(select(table), limit=limit)
+
     def overdue(self, *, started_before: datetime, limit: int) -> list[DailyRun]:
         """Return runs that began so long ago and are not finished: there must be none."""
         return self._unfinished(select(table).where(table.c.started_at < started_before), limit=limit)

@@ -12,8 +12,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select, update
 
 from dayfile.errors import LostClaim
+from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
-from dayfile.model.job import Claim, Event, JobDay, JobSid, Status, after
+from dayfile.model.job import Claim, Event, HeldDays, JobDay, JobSid, Status, after
+from dayfile.model.resource import parse_resource_type
 from dayfile.store.dialect import next_number
 from dayfile.store.instance import Instance
 from dayfile.store.jobs import CLAIMABLE, Jobs, read_job_day
@@ -136,6 +138,35 @@ class JobDays:
             .limit(limit)
         )
         return [self._claim(*row) for row in self._connection.execute(query).all()]
+
+    def held(self, *, limit: int) -> list[HeldDays]:
+        """Return the claims of workers on days, the oldest first; those whose lease has run out, too."""
+        keys = (table.c.job_sid, table.c.worker, table.c.claim_token, job.c.account, job.c.resource_type)
+        query = (
+            select(
+                *keys,
+                func.count().label("days"),
+                func.min(table.c.claimed_at).label("claimed_at"),
+                func.min(table.c.leased_until).label("leased_until"),
+            )
+            .join(job, job.c.sid == table.c.job_sid)
+            .where(table.c.leased_until.is_not(None))
+            .group_by(*keys)
+            .order_by(table.c.claim_token)
+            .limit(limit)
+        )
+        return [
+            HeldDays(
+                job=JobSid(row.job_sid),
+                account=AccountSid(row.account),
+                resource_type=parse_resource_type(row.resource_type),
+                worker=row.worker,
+                days=row.days,
+                claimed_at=row.claimed_at,
+                leased_until=row.leased_until,
+            )
+            for row in self._connection.execute(query)
+        ]
 
     def is_expired(self, claim: Claim, *, now: datetime) -> bool:
         """Return True if all days left of a claim may be taken back."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from dayfile.errors import NotFound
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import ApiKey, KeyKind, Permission, Scope
+from dayfile.store.dialect import insert
 from dayfile.store.tables.accounts import api_key as table
 
 _COLUMNS = [column.name for column in table.columns]
@@ -22,8 +23,8 @@ class Keys:
         self._connection = connection
         self.has_changed = False  # a key that was there before
 
-    def add(self, key: ApiKey, *, secret_hash: bytes) -> None:
-        """Add a new key."""
+    def add(self, key: ApiKey, *, secret_hash: bytes) -> bool:
+        """Add a new key; False if there is one with this sid, which stays as it is."""
         values = {
             "sid": key.sid,
             "account": key.account,
@@ -35,7 +36,8 @@ class Keys:
             "created_at": key.created_at,
             "revoked_at": key.revoked_at,
         }
-        self._connection.execute(insert(table).values(values))
+        statement = insert(self._connection, table).values(values).on_conflict_do_nothing(index_elements=[table.c.sid])
+        return bool(self._connection.execute(statement).rowcount)
 
     def get(self, sid: str) -> ApiKey:
         """Return the key, revoked or not; raises NotFound."""
@@ -49,6 +51,11 @@ class Keys:
         query = select(table).order_by(table.c.created_at, table.c.sid)
         if account is not None:
             query = query.where(table.c.account == account)
+        return [read_key(row) for row in self._connection.execute(query)]
+
+    def of_operator(self) -> list[ApiKey]:
+        """Return all keys of the operator, the newest first; revoked ones too."""
+        query = select(table).where(table.c.account.is_(None)).order_by(table.c.created_at.desc(), table.c.sid)
         return [read_key(row) for row in self._connection.execute(query)]
 
     def revoke(self, sid: str, *, account: AccountSid | None = None, now: datetime) -> bool:

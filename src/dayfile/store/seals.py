@@ -11,7 +11,7 @@ from sqlalchemy import Column, Connection, Row, and_, delete, func, or_, select,
 from dayfile.errors import LostClaim
 from dayfile.model.day import Day
 from dayfile.model.resource import ResourceType, parse_resource_type
-from dayfile.model.seal import KeptSeal, SealClaim
+from dayfile.model.seal import KeptSeal, RunningSeal, SealClaim
 from dayfile.store import uploads
 from dayfile.store.dialect import in_batches, insert, insert_missing
 from dayfile.store.instance import Instance
@@ -205,6 +205,20 @@ class Seals:
         """Return the days that somebody is sealing under a lease that has not run out."""
         query = select(seal.c.resource_type, seal.c.day).where(seal.c.state == RUNNING, seal.c.leased_until > now)
         return [(parse_resource_type(row.resource_type), row.day) for row in self._connection.execute(query)]
+
+    def in_progress(self, *, limit: int) -> list[RunningSeal]:
+        """Return the seals that run, the oldest first; those whose lease has run out, too."""
+        query = select(seal).where(seal.c.state == RUNNING).order_by(seal.c.id).limit(limit)
+        return [
+            RunningSeal(
+                resource_type=parse_resource_type(row.resource_type),
+                day=row.day,
+                worker=row.worker,
+                started_at=row.started_at,
+                leased_until=row.leased_until,
+            )
+            for row in self._connection.execute(query)
+        ]
 
     def _among(self, column: Column[str], values: Collection[str]) -> set[str]:
         found: set[str] = set()

@@ -77,7 +77,8 @@ def test_no_page_of_the_operator_has_a_barrier(
         tab.watch()
         sign_in_with(tab, f"{console.url}/console", *console.operator)
         assert tab.run("location.pathname") == "/operator"
-        for path in ("/operator", accounts, f"{accounts}/{acme.sid}", "/operator/instance", "/operator/audit"):
+        others = ("/operator/keys", "/operator/damage", "/operator/instance", "/operator/audit")
+        for path in ("/operator", accounts, f"{accounts}/{acme.sid}", *others):
             found = barriers(tab, console.url + path)
             assert found == [], "\n".join(map(str, found))
             tab.show_as(width=360, height=700)

@@ -4,29 +4,41 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import httpx2
 import pytest
 
+from dayfile.checks.measures import measure, waiting_texts
 from dayfile.console.operator import operator_pages
 from dayfile.model.account import AccountState
 from dayfile.model.credential import Scope
+from dayfile.model.day import Day
 from dayfile.model.receipt import Refusal
-from dayfile.model.resource import MESSAGES
+from dayfile.model.resource import CALLS, MESSAGES
 from tests.support.customer_console import TRICKY, CustomerConsole, form_token, sign_in
+from tests.support.damage import flip
 from tests.support.face import Login
 
 ACCOUNT = "AC" + "0" * 32
 KEY = "SK" + "0" * 32
-PAGES = ("/operator/accounts", "/operator/accounts/{sid}", "/operator/instance", "/operator/audit")
+PAGES = (
+    *("/operator/accounts", "/operator/accounts/{sid}", "/operator/keys", "/operator/damage"),
+    *("/operator/instance", "/operator/audit"),
+)
+WITH_INTAKE = ("/operator/rejections", "/operator/damage")
 FORMS: Mapping[str, Mapping[str, str]] = {
     "/operator/accounts": {"sid": ACCOUNT, "friendly_name": "x"},
     "/operator/accounts/{sid}/rotate": {},
     "/operator/accounts/{sid}/suspend": {},
     "/operator/accounts/{sid}/activate": {},
     "/operator/accounts/{sid}/close": {"for_good": "yes"},
-    "/operator/accounts/{sid}/keys": {"kind": "main"},
+    "/operator/accounts/{sid}/keys": {"kind": "main", "sid": KEY},
     "/operator/accounts/{sid}/keys/{key}/revoke": {},
+    "/operator/keys": {"sid": KEY, "intake": "yes"},
+    "/operator/keys/{key}/revoke": {},
+    "/operator/damage/retry": {"object": "x"},
+    "/operator/damage/accept": {"object": "x", "for_good": "yes"},
     "/operator/rejections/retry": {"type": "Messages", "reason": "x", "up_to": "9"},
     "/operator/rejections/drop": {"type": "Messages", "reason": "x", "up_to": "9", "for_good": "yes"},
 }
@@ -124,7 +136,8 @@ def test_keys_are_created_and_revoked(console: CustomerConsole, operator: httpx2
     """A restricted key may do what is marked; without any mark the rule is told."""
     account = console.account()
     path = f"/operator/accounts/{account.sid}"
-    form = {"form_token": form_token(operator.get(path)), "kind": "restricted", "friendly_name": TRICKY}
+    page = operator.get(path)
+    form = {"form_token": form_token(page), "kind": "restricted", "friendly_name": TRICKY, "sid": new_sid(page)}
     assert "opens nothing" in operator.post(f"{path}/keys", data=form).text
     assert "standard, main or restricted" in operator.post(f"{path}/keys", data={**form, "kind": "other"}).text
     page = operator.post(f"{path}/keys", data={**form, "exports:read": "yes"})
@@ -132,10 +145,116 @@ def test_keys_are_created_and_revoked(console: CustomerConsole, operator: httpx2
     [sid] = re.findall(r"The secret of the key (SK\w+)", page.text)
     assert works(console, sid, secret)
     assert "<img" not in page.text
+    again = operator.post(f"{path}/keys", data={**form, "exports:read": "yes"})
+    assert (again.status_code, "was sent before" in again.text) == (400, True), "sent twice, it makes one key"
     assert operator.post(f"{path}/keys/{sid}/revoke", data=form).headers["location"] == path
     assert not works(console, sid, secret)
     other = f"/operator/accounts/{console.account().sid}/keys/{sid}/revoke"
     assert operator.post(other, data=form).status_code == 404
+
+
+def new_sid(page: httpx2.Response) -> str:
+    """The sid that a new key will have."""
+    [found] = re.findall(r'name="sid" value="(SK\w+)"', page.text)
+    return str(found)
+
+
+def test_keys_of_the_operator_are_created_once_and_revoked(console: CustomerConsole, operator: httpx2.Client) -> None:
+    """Their secret is on the page that answers the form, and on no other; who made and ended them is in the log."""
+    page = operator.get("/operator/keys")
+    form = {"form_token": form_token(page), "sid": new_sid(page), "friendly_name": TRICKY}
+    nothing = operator.post("/operator/keys", data=form)
+    assert (nothing.status_code, "name at least one scope" in nothing.text) == (400, True)
+    made = operator.post("/operator/keys", data={**form, "accounts": "yes"})
+    sid, secret = form["sid"], secret_in(made)
+    assert "<img" not in made.text
+    again = operator.post("/operator/keys", data={**form, "intake": "yes"})
+    assert (again.status_code, "was sent before" in again.text) == (400, True)
+    assert secret not in operator.get("/operator/keys").text
+    with console.browser() as browser:
+        sign_in(browser, sid, secret)
+        own = browser.get("/operator/keys")
+        assert 'name="accounts"' in own.text
+        assert 'name="intake"' not in own.text, "it has not got it, and gives it to nobody"
+        more = {"form_token": form_token(own), "sid": new_sid(own), "accounts": "yes", "intake": "yes"}
+        refused = browser.post("/operator/keys", data=more)
+        assert (refused.status_code, "lacks the scope &#39;intake&#39;" in refused.text) == (403, True)
+        erase = browser.post("/operator/keys", data={**more, "intake": "", "erase": "yes"})
+        assert erase.status_code == 403
+        revoked = operator.post(f"/operator/keys/{sid}/revoke", data={"form_token": form["form_token"]})
+        assert revoked.headers["location"] == "/operator/keys"
+        assert browser.get("/operator/keys").status_code == 303, "its session ends with it"
+    assert sid not in operator.get("/operator/keys").text
+    log = operator.get(f"/operator/audit?subject={sid}").text
+    assert [action in log for action in ("key.created", "key.revoked")] == [True, True]
+    of_account = console.face.administration.create_key(account=console.account().sid)
+    foreign = operator.post(f"/operator/keys/{of_account.key.sid}/revoke", data={"form_token": form["form_token"]})
+    assert foreign.status_code == 404
+
+
+def file_of(console: CustomerConsole, key: str) -> Path:
+    """The file of an object, which may be written."""
+    path = console.face.storage.path(key)
+    assert path is not None
+    path.chmod(0o600)
+    return path
+
+
+def test_damage_is_seen_and_has_a_way_out(console: CustomerConsole, operator: httpx2.Client) -> None:
+    """A file in which one byte has changed is found by its download; it is whole again, or given up for good."""
+    account, days = console.account(), ("2026-11-01", "2026-11-02")
+    keys = {day: console.face.seal(account, day, f"{day}\n".encode() * 10).key for day in days}
+    console.face.publish(account, *days)
+    path = file_of(console, keys["2026-11-02"])
+    was = [flip(file_of(console, key)) for key in keys.values()][1]
+    with console.signed_in(account) as browser:
+        for day in days:
+            link = browser.get(f"/console/files/Messages/{day}/download").headers["location"]
+            assert httpx2.get(link).status_code == 500
+    assert "2 are damaged" in operator.get("/operator").text
+    page = operator.get("/operator/damage")
+    assert "2 damaged objects" in page.text
+    assert all(key in page.text for key in keys.values())
+    form = {"form_token": form_token(page), "object": keys["2026-11-02"]}
+    still = operator.post("/operator/damage/retry", data=form)
+    assert (still.status_code, "is still damaged" in still.text) == (400, True)
+    path.write_bytes(was)
+    whole = operator.post("/operator/damage/retry", data=form)
+    assert "it is whole again, and nothing is lost" in whole.text
+    assert "1 damaged object<" in whole.text
+    lost = {**form, "object": keys["2026-11-01"]}
+    assert operator.post("/operator/damage/accept", data=lost).status_code == 400
+    given_up = operator.post("/operator/damage/accept", data={**lost, "for_good": "yes"})
+    assert "it is given up" in given_up.text
+    assert "waits for its seal" in given_up.text
+    with console.face.database.snapshot() as tx:
+        deeds = [tx.audit.newest(subject=key, limit=1)[0].deed for key in keys.values()]
+    assert [(deed.actor, deed.action) for deed in deeds] == [
+        (console.operator[0], "damage.accepted"),
+        (console.operator[0], "damage.repaired"),
+    ]
+    assert operator.post("/operator/damage/retry", data={**form, "object": "no/such"}).status_code == 404
+
+
+def test_the_instance_shows_who_holds_what_and_what_waits(console: CustomerConsole, operator: httpx2.Client) -> None:
+    """The figures are those of `dayfile status`; a day that is held names its worker and until when."""
+    account = console.account()
+    with console.signed_in(account) as browser:
+        console.face.work()
+        sid = console.make_job(browser, "2026-10-01", "2026-10-03", "held")
+    claim = console.face.job_queue.claim(worker="host-7/12")
+    assert claim is not None
+    with console.face.database.transaction() as tx:
+        tx.daily_runs.start(CALLS, Day.parse("2026-11-20"), now=console.face.clock.now())
+    page = operator.get("/operator/instance").text
+    assert sid in page
+    assert "host-7/12" in page
+    assert "Calls of 2026-11-20" in page
+    with console.face.database.snapshot() as tx:
+        told = waiting_texts(measure(tx, now=console.face.clock.now()))
+    assert all(text in page for text in told.values())
+    console.face.publishing.publish(claim, [one.day for one in claim.days])
+    assert "host-7/12" not in operator.get("/operator/instance").text
 
 
 def test_the_instance_tells_what_is_wrong_with_it(console: CustomerConsole, operator: httpx2.Client) -> None:
@@ -205,11 +324,10 @@ def test_nobody_else_gets_in(console: CustomerConsole) -> None:
         sign_in(browser, new.key.sid, new.secret)
         token = form_token(browser.get("/operator"))
         shown = {path for path in PAGES if browser.get(address(path)).status_code == 200}
-        assert shown == {"/operator/instance"}
+        assert shown == {"/operator/instance", "/operator/damage"}
         for fields in ({"form_token": token}, {"form_token": "x"}):
-            forms = {
-                path: form for path, form in FORMS.items() if "rejections" not in path or fields["form_token"] == "x"
-            }
+            is_forged = fields["form_token"] == "x"
+            forms = {path: form for path, form in FORMS.items() if is_forged or not path.startswith(WITH_INTAKE)}
             answers = [browser.post(address(path), data={**form, **fields}) for path, form in forms.items()]
             assert {answer.status_code for answer in answers} == {403}
     assert state_of(console, account) is before
