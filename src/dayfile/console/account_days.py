@@ -13,7 +13,7 @@ from dayfile.exports.account_days import AccountDay, AccountDays
 from dayfile.model.day import Day, DayRange
 from dayfile.model.day_state import DayState
 from dayfile.model.empty import EMPTY_FILE, EMPTY_SHA256
-from dayfile.model.export import DayFile, SealedDay
+from dayfile.model.export import DayFile, Revision
 from dayfile.model.quantity import count_text
 from dayfile.model.resource import ResourceType
 from dayfile.store.transaction import Transaction
@@ -29,12 +29,22 @@ STATES: Final[Mapping[DayState, str]] = {
 """The states in words."""
 
 
+_TOLD: Final[Mapping[DayState, str]] = {
+    DayState.EMPTY: "no records",
+    DayState.MISSING: "not exported",
+    DayState.EXPIRED: "was exported, and has expired",
+    DayState.AHEAD: "not over yet, or too new for a job",
+}
+# In a calendar, where the legend says the rest, and every word is there for each of hundreds of days.
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownDay:
-    """One day of one type, as its page and the calendar show it."""
+    """One day of one type, as its page and the list of files show it."""
 
     resource_type: ResourceType
     of: AccountDay
+    file: DayFile | None  # what is published
 
     @property
     def day(self) -> Day:
@@ -47,19 +57,14 @@ class ShownDay:
         return self.of.state
 
     @property
-    def file(self) -> DayFile | None:
-        """The file that is published."""
-        return self.of.file
-
-    @property
-    def newest(self) -> SealedDay | None:
+    def newest(self) -> Revision | None:
         """The revision that a job would publish now."""
         return self.of.newest
 
     @property
     def path(self) -> str:
         """The path of the page about the day."""
-        return f"{CONSOLE_PATH}/files/{self.resource_type}/{self.day}"
+        return day_path(self.resource_type, self.day)
 
     @property
     def records(self) -> int:
@@ -76,18 +81,23 @@ class ShownDay:
         """SHA-256 of the file."""
         return self.file.sealed.sha256 if self.file and self.file.sealed else EMPTY_SHA256
 
-    @property
-    def mark(self) -> Mark:
-        """The mark of the day in a calendar."""
-        told = STATES[self.state]
-        if self.state in {DayState.FILE, DayState.NEWER}:
-            told = f"{count_text(self.records, 'record')}. {told}"
-        link = None if self.state is DayState.AHEAD else self.path
-        return Mark(css=self.state.value, told=told, link=link)
 
-
-def shown_days(tx: Transaction, visit: Visit, resource_type: ResourceType, days: DayRange) -> list[ShownDay]:
+def account_days(tx: Transaction, visit: Visit, resource_type: ResourceType, days: DayRange) -> list[AccountDay]:
     """Return the days of a range, in order, all as of one moment."""
     lifetimes = {"job_lifetime": visit.instance.job_lifetime, "file_lifetime": visit.instance.file_lifetime}
-    of_account = AccountDays(visit.account.sid, resource_type, **lifetimes)
-    return [ShownDay(resource_type=resource_type, of=one) for one in of_account.read(tx, days, now=visit.now)]
+    return AccountDays(visit.account.sid, resource_type, **lifetimes).read(tx, days, now=visit.now)
+
+
+def day_path(resource_type: ResourceType, day: Day) -> str:
+    """Return the path of the page about a day."""
+    return f"{CONSOLE_PATH}/files/{resource_type.name}/{day}"
+
+
+def mark_of(one: AccountDay, resource_type: ResourceType) -> Mark:
+    """Return the mark of a day in a calendar."""
+    told = _TOLD.get(one.state)
+    if told is None and one.published is not None:
+        more = "; more came in later" if one.state is DayState.NEWER else ""
+        told = f"{count_text(one.published.records, 'record')}{more}"
+    link = None if one.state is DayState.AHEAD else day_path(resource_type, one.day)
+    return Mark(css=one.state.value, told=told or "", link=link)

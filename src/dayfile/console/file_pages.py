@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Final
 from urllib.parse import urlencode
@@ -10,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from dayfile.console.account_days import STATES, ShownDay, shown_days
+from dayfile.console.account_days import STATES, ShownDay, account_days, mark_of
 from dayfile.console.archive import archive, archive_name
 from dayfile.console.calendar import months_of
 from dayfile.console.paths import NO_STORE
@@ -18,12 +19,14 @@ from dayfile.console.records import SHOWN_RECORDS, columns_of, first_records, us
 from dayfile.console.sheets import show
 from dayfile.console.visit import CustomerRoutes, Visit
 from dayfile.errors import Invalid, NotFound
+from dayfile.exports.account_days import AccountDay
 from dayfile.exports.given import RECORDS_SHOWN
 from dayfile.model.credential import Permission
 from dayfile.model.day import FIRST_DAY, Day, DayRange, last_custom_day, stretches
 from dayfile.model.export import DayFile
 from dayfile.model.resource import RESOURCE_TYPES, ResourceType, parse_resource_type
 from dayfile.objects.file_reader import FileReader
+from dayfile.store.transaction import Transaction
 from dayfile.web.day_link import check_published, make_day_link
 from dayfile.web.file_answer import FileAnswer
 
@@ -52,11 +55,13 @@ def _calendar(visit: Visit) -> Response:
     except Invalid as invalid:
         days, problem = _usual_range(visit), str(invalid)
     with visit.instance.database.snapshot() as tx:
-        found = shown_days(tx, visit, kind, days)
+        found = account_days(tx, visit, kind, days)
+        with_file = [one for one in reversed(found) if one.published is not None]
+        page = _page_number(visit, most=max(0, len(with_file) - 1) // _ROWS + 1)
+        rows = _rows(tx, visit, kind, with_file[(page - 1) * _ROWS : page * _ROWS])
     of_day = {one.day: one for one in found}
-    with_file = [one for one in reversed(found) if one.file is not None]
+    published = [one.published for one in with_file if one.published is not None]
     missing = [one.day for one in found if one.state.is_worth_a_job]
-    page = _page_number(visit, most=max(0, len(with_file) - 1) // _ROWS + 1)
     return show(
         visit,
         "files.html",
@@ -67,12 +72,12 @@ def _calendar(visit: Visit) -> Response:
         kind=kind,
         days=days,
         newest=last_custom_day(visit.now),
-        months=months_of(days, lambda day: of_day[day].mark),
+        months=months_of(days, lambda day: mark_of(of_day[day], kind)),
         states=[(state.value, told) for state, told in STATES.items()],
-        rows=with_file[(page - 1) * _ROWS : page * _ROWS],
-        count=len(with_file),
-        records=sum(one.records for one in with_file),
-        size_bytes=sum(one.size_bytes for one in with_file),
+        rows=rows,
+        count=len(published),
+        records=sum(one.records for one in published),
+        size_bytes=sum(one.size_bytes for one in published),
         stretches=stretches(missing)[: -_STRETCHES - 1 : -1],
         missing_count=len(missing),
         page=page,
@@ -80,6 +85,15 @@ def _calendar(visit: Visit) -> Response:
         query=urlencode({"type": kind.name, "from": str(days.first), "to": str(days.last)}),
         may_download=visit.may(Permission.DOWNLOADS_READ),
     )
+
+
+def _rows(tx: Transaction, visit: Visit, kind: ResourceType, chosen: Sequence[AccountDay]) -> list[ShownDay]:
+    """Return days with all that the list shows of their files, in their order."""
+    if not chosen:
+        return []
+    days = DayRange(first=chosen[-1].day, last=chosen[0].day)
+    files = tx.day_files.of_days(visit.account.sid, kind, days, now=visit.now)
+    return [ShownDay(resource_type=kind, of=one, file=files[one.day]) for one in chosen]
 
 
 def _day(visit: Visit) -> Response:
@@ -163,7 +177,9 @@ def _chosen_files(visit: Visit, kind: ResourceType) -> list[DayFile]:
 def _asked_day(visit: Visit) -> ShownDay:
     kind, day = _kind_and_day(visit.request)
     with visit.instance.database.snapshot() as tx:
-        return shown_days(tx, visit, kind, DayRange(first=day, last=day))[0]
+        [one] = account_days(tx, visit, kind, DayRange(first=day, last=day))
+        file = tx.day_files.find(visit.account.sid, kind, day, now=visit.now)
+    return ShownDay(resource_type=kind, of=one, file=file)
 
 
 def _published(visit: Visit) -> DayFile:

@@ -20,7 +20,6 @@ _SECTION: Final = "Overview"
 _DAYS: Final = 30
 _HEIGHT: Final = 72  # of the highest bar
 _WIDTH: Final = 10  # of a bar with its gap
-_JOBS: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +86,8 @@ def _overview(visit: Visit) -> Response:
 
 def _type_overview(tx: Transaction, visit: Visit, kind: ResourceType, days: DayRange) -> TypeOverview:
     account = visit.account.sid
-    sealed = tx.sealed_days.current(account, kind, days)
+    sealed = tx.sealed_days.revisions(account, kind, days)
     most = max((one.records for one in sealed.values()), default=0)
-    jobs = tx.jobs.page(account, kind, limit=_JOBS, over_since=visit.now)
     return TypeOverview(
         resource_type=kind,
         configuration=tx.configurations.get(account, kind),
@@ -98,8 +96,8 @@ def _type_overview(tx: Transaction, visit: Visit, kind: ResourceType, days: DayR
             _bar(day, number, sealed[day].records if day in sealed else 0, most=most) for number, day in enumerate(days)
         ),
         waiting=tuple(sorted(tx.segments.days_waiting(account, kind, accepted_by=visit.now))),
-        published=len(tx.day_files.of_days(account, kind, days, now=visit.now)),
-        unfinished_jobs=sum(job.over_at is None for job in jobs),
+        published=tx.day_files.count(account, kind, days, now=visit.now),
+        unfinished_jobs=tx.jobs.unfinished_of(account, kind),
     )
 
 

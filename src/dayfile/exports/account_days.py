@@ -10,7 +10,7 @@ from typing import Final
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
 from dayfile.model.day_state import DayFacts, DayState, state_of
-from dayfile.model.export import DayFile, SealedDay
+from dayfile.model.export import Revision
 from dayfile.model.job import Status
 from dayfile.model.resource import ResourceType
 from dayfile.store.transaction import Transaction
@@ -25,8 +25,8 @@ class AccountDay:
 
     day: Day
     state: DayState
-    file: DayFile | None  # what is published
-    newest: SealedDay | None  # what a job would publish now
+    published: Revision | None  # what is on the list; its number is 0 for a day without records
+    newest: Revision | None  # what a job would publish now
 
 
 class AccountDays:
@@ -42,20 +42,20 @@ class AccountDays:
 
     def read(self, tx: Transaction, days: DayRange, *, now: datetime) -> list[AccountDay]:
         """Return the days of a range, in order, all as of one moment."""
-        files = tx.day_files.of_days(self._account, self._resource_type, days, now=now)
-        sealed = tx.sealed_days.current(self._account, self._resource_type, days)
+        published = tx.day_files.revisions(self._account, self._resource_type, days, now=now)
+        newest = tx.sealed_days.revisions(self._account, self._resource_type, days)
         by_jobs = self._published_by_jobs(tx, now=now)
         configuration = tx.configurations.get(self._account, self._resource_type)
         found = []
         for day in days:
             facts = DayFacts(
-                file=files.get(day),
-                newest=sealed.get(day),
+                published=published.get(day),
+                newest=newest.get(day),
                 was_published_by_job=day in by_jobs,
                 configuration=configuration,
             )
             state = state_of(day, facts, file_lifetime=self._file_lifetime, now=now)
-            found.append(AccountDay(day=day, state=state, file=facts.file, newest=facts.newest))
+            found.append(AccountDay(day=day, state=state, published=facts.published, newest=facts.newest))
         return found
 
     def _published_by_jobs(self, tx: Transaction, *, now: datetime) -> Collection[Day]:

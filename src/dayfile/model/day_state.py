@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from dayfile.model.day import Day, last_custom_day
-from dayfile.model.export import DayFile, ExportConfiguration, SealedDay
+from dayfile.model.export import ExportConfiguration, Revision
 
 
 class DayState(Enum):
@@ -30,19 +30,18 @@ class DayState(Enum):
 class DayFacts:
     """The facts from which the state of a day follows, all of one moment."""
 
-    file: DayFile | None  # that is published now
-    newest: SealedDay | None  # what a job would publish now
+    published: Revision | None  # that is on the list now; its number is 0 for a day without records
+    newest: Revision | None  # what a job would publish now
     was_published_by_job: bool  # one that is still listed
     configuration: ExportConfiguration
 
 
 def state_of(day: Day, facts: DayFacts, *, file_lifetime: timedelta, now: datetime) -> DayState:
     """Return the state of a day."""
-    if facts.file is not None:
-        shown = facts.file.sealed.revision if facts.file.sealed else 0
-        if facts.newest is not None and facts.newest.revision > shown:
+    if facts.published is not None:
+        if facts.newest is not None and facts.newest.number > facts.published.number:
             return DayState.NEWER
-        return DayState.FILE if facts.file.sealed else DayState.EMPTY
+        return DayState.FILE if facts.published.number else DayState.EMPTY
     if facts.was_published_by_job or _has_expired(day, facts.configuration, file_lifetime=file_lifetime, now=now):
         return DayState.EXPIRED
     return DayState.AHEAD if day > last_custom_day(now) else DayState.MISSING

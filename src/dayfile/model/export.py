@@ -83,6 +83,15 @@ class SealedDay:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """What a calendar shows of a revision, of which it has hundreds."""
+
+    number: int  # 0: the day has no records
+    records: int
+    size_bytes: int  # of the gzip file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DayFile:
     """The published file of one account, resource type and day; `sealed` is None for a day without records."""
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, select, update
-from sqlalchemy.sql import Select
+from sqlalchemy import Connection, Row, bindparam, select, update
 
 from dayfile.model.account import AccountSid, AccountState
 from dayfile.model.day import Day
 from dayfile.model.export import ExportConfiguration
 from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.store.dialect import insert_missing
+from dayfile.store.prepared import Prepared
 from dayfile.store.tables.accounts import account as account_table
 from dayfile.store.tables.exports import export_configuration as table
+
+_KEYED: Final = select(table).where(
+    table.c.account == bindparam("account"), table.c.resource_type == bindparam("resource_type")
+)
+_ONE: Final = Prepared(_KEYED)
 
 
 class Configurations:
@@ -25,7 +30,7 @@ class Configurations:
 
     def get(self, account: AccountSid, resource_type: ResourceType) -> ExportConfiguration:
         """Return the configuration, which always exists."""
-        row = self._connection.execute(_one(account, resource_type)).one_or_none()
+        row = _ONE.row(self._connection, account=account, resource_type=resource_type.name)
         return ExportConfiguration.initial(account, resource_type) if row is None else _configuration(row)
 
     def lock(self, account: AccountSid, resource_type: ResourceType, *, now: datetime) -> ExportConfiguration:
@@ -35,7 +40,8 @@ class Configurations:
         """
         initial = ExportConfiguration.initial(account, resource_type)
         insert_missing(self._connection, table, [_key(initial) | _values(initial, now)])
-        row = self._connection.execute(_one(account, resource_type).with_for_update()).one()
+        key = {"account": account, "resource_type": resource_type.name}
+        row = self._connection.execute(_KEYED.with_for_update(), key).one()
         return _configuration(row)
 
     def put(self, configuration: ExportConfiguration, *, now: datetime) -> None:
@@ -63,10 +69,6 @@ class Configurations:
             .limit(limit)
         )
         return [_configuration(row) for row in self._connection.execute(query)]
-
-
-def _one(account: AccountSid, resource_type: ResourceType) -> Select[Any]:
-    return select(table).where(table.c.account == account, table.c.resource_type == resource_type.name)
 
 
 def _key(configuration: ExportConfiguration) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from sqlalchemy.sql import Select
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
 from dayfile.model.empty import EMPTY_FILE
-from dayfile.model.export import DayFile, ListedDay
+from dayfile.model.export import DayFile, ListedDay, Revision
 from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.store.dialect import in_batches, upsert
 from dayfile.store.prepared import Prepared
@@ -61,6 +61,24 @@ class DayFiles:
         """Return the published files of the days, in their order; days without one are left out."""
         query = _OF_DAYS.rows(self._connection, first=days.first, last=days.last, **_list(account, resource_type, now))
         return {row.file_day: _day_file(row) for row in query}
+
+    def revisions(
+        self, account: AccountSid, resource_type: ResourceType, days: DayRange, *, now: datetime
+    ) -> dict[Day, Revision]:
+        """Return what a calendar shows of the published files of the days, in their order."""
+        asked = {"first": days.first, "last": days.last, **_list(account, resource_type, now)}
+        return {
+            row.day: _EMPTY
+            if row.revision is None
+            else Revision(number=row.revision, records=row.records, size_bytes=row.size_bytes)
+            for row in _REVISIONS.rows(self._connection, **asked)
+        }
+
+    def count(self, account: AccountSid, resource_type: ResourceType, days: DayRange, *, now: datetime) -> int:
+        """Return the number of published files of the days."""
+        asked = {"first": days.first, "last": days.last, **_list(account, resource_type, now)}
+        [row] = _COUNT.rows(self._connection, **asked)
+        return int(row.files)
 
     def page(
         self,
@@ -191,11 +209,19 @@ class _Pages:
 
 
 _FIND: Final = Prepared(_of_a_list(_with_sealed()).where(table.c.day == bindparam("day")))
-_OF_DAYS: Final = Prepared(
-    _of_a_list(_with_sealed())
-    .where(table.c.day >= bindparam("first"), table.c.day <= bindparam("last"))
+_IN_RANGE: Final = table.c.day.between(bindparam("first"), bindparam("last"))
+_OF_DAYS: Final = Prepared(_of_a_list(_with_sealed()).where(_IN_RANGE).order_by(table.c.day))
+_REVISIONS: Final = Prepared(
+    _of_a_list(
+        select(table.c.day, sealed_table.c.revision, sealed_table.c.records, sealed_table.c.size_bytes).select_from(
+            table.outerjoin(sealed_table, sealed_table.c.id == table.c.sealed_day_id)
+        )
+    )
+    .where(_IN_RANGE)
     .order_by(table.c.day)
 )
+_COUNT: Final = Prepared(_of_a_list(select(func.count().label("files"))).where(_IN_RANGE))
+_EMPTY: Final = Revision(number=0, records=0, size_bytes=len(EMPTY_FILE))
 _LISTED: Final = _Pages(
     _of_a_list(
         select(

@@ -147,6 +147,11 @@ class Jobs:
         query = select(func.count()).select_from(table).where(table.c.over_at.is_(None))
         return self._connection.execute(query).scalar_one()
 
+    def unfinished_of(self, account: AccountSid, resource_type: ResourceType) -> int:
+        """Return the number of an account's jobs of a type that are not over."""
+        [row] = _UNFINISHED_OF.rows(self._connection, account=account, resource_type=resource_type.name)
+        return int(row.jobs)
+
     def oldest_unfinished(self) -> datetime | None:
         """Return when the first job in the queue was submitted; None if there is none."""
         query = select(table.c.submitted_at).where(table.c.over_at.is_(None)).order_by(table.c.submit_number).limit(1)
@@ -248,6 +253,13 @@ _PAGE: Final = (
     .where(table.c.account == bindparam("account"), table.c.resource_type == bindparam("resource_type"), _IS_SHOWN)
     .offset(bindparam("offset"))
     .limit(bindparam("limit"))
+)
+_UNFINISHED_OF: Final = Prepared(
+    select(func.count().label("jobs")).where(
+        table.c.account == bindparam("account"),
+        table.c.resource_type == bindparam("resource_type"),
+        table.c.over_at.is_(None),
+    )
 )
 _NEWEST_FIRST: Final = _PAGE.order_by(table.c.submit_number.desc())
 _PAGE_FIRST: Final = Prepared(_NEWEST_FIRST)

@@ -14,7 +14,7 @@ from sqlalchemy.sql import Select
 from dayfile.errors import NotFound
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
-from dayfile.model.export import FilePlace, NewSealedDay, SealedDay
+from dayfile.model.export import FilePlace, NewSealedDay, Revision, SealedDay
 from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.model.seal import SealClaim
 from dayfile.store.dialect import in_batches, insert_rows
@@ -90,12 +90,15 @@ class SealedDays:
 
     def current(self, account: AccountSid, resource_type: ResourceType, days: DayRange) -> dict[Day, SealedDay]:
         """Return the newest revision of each of the days; days without records are left out."""
-        query = _committed().where(
-            table.c.account == account,
-            table.c.resource_type == resource_type.name,
-            table.c.day.between(days.first, days.last),
-        )
-        return {row.day: sealed_day(row) for row in self._connection.execute(query.order_by(table.c.revision))}
+        rows = _CURRENT.rows(self._connection, **_range(account, resource_type, days))
+        return {row.day: sealed_day(row) for row in rows}
+
+    def revisions(self, account: AccountSid, resource_type: ResourceType, days: DayRange) -> dict[Day, Revision]:
+        """Return what a calendar shows of the newest revision of each of the days; as `current` for the rest."""
+        return {
+            row.day: Revision(number=row.revision, records=row.records, size_bytes=row.size_bytes)
+            for row in _REVISIONS.rows(self._connection, **_range(account, resource_type, days))
+        }
 
     def of_day(self, resource_type: ResourceType, day: Day) -> dict[AccountSid, SealedDay]:
         """Return the newest revision of every account that has records on the day."""
@@ -314,4 +317,25 @@ def _committed() -> Select[Any]:
     )
 
 
+def _range(account: AccountSid, resource_type: ResourceType, days: DayRange) -> dict[str, Any]:
+    return {"account": account, "resource_type": resource_type.name, "first": days.first, "last": days.last}
+
+
+def _of_range(query: Select[Any]) -> Select[Any]:
+    """Return a query for the revisions of an account's days, the newest of each day last."""
+    return query.where(
+        table.c.account == bindparam("account"),
+        table.c.resource_type == bindparam("resource_type"),
+        table.c.day.between(bindparam("first"), bindparam("last")),
+    ).order_by(table.c.revision)
+
+
+_CURRENT: Final = Prepared(_of_range(_committed()))
+_REVISIONS: Final = Prepared(
+    _of_range(
+        select(table.c.day, table.c.revision, table.c.records, table.c.size_bytes)
+        .join(seal, seal.c.id == table.c.seal_id)
+        .where(seal.c.state == COMMITTED)
+    )
+)
 _OF_ID: Final = Prepared(_committed().where(table.c.id == bindparam("sealed_day_id")))

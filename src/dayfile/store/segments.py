@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, String, delete, func, insert, or_, select, type_coerce, update
+from sqlalchemy import Connection, Row, String, bindparam, delete, func, insert, or_, select, type_coerce, update
 from sqlalchemy.sql import Select
 
 from dayfile.errors import DayfileError, LostClaim
@@ -18,6 +18,7 @@ from dayfile.model.day import Day
 from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.model.segment import NewSegment, Segment, SegmentKind
 from dayfile.store.dialect import give_ids_beyond, in_batches
+from dayfile.store.prepared import Prepared
 from dayfile.store.tables.records import segment as table
 from dayfile.store.tables.records import segment_inline
 from dayfile.store.tables.sealing import seal
@@ -159,12 +160,8 @@ class Segments:
 
     def days_waiting(self, account: AccountSid, resource_type: ResourceType, *, accepted_by: datetime) -> set[Day]:
         """Return the days for which `waits_for` is true, in one read."""
-        query = select(table.c.day, table.c.accounts).where(
-            table.c.resource_type == resource_type.name,
-            table.c.accepted_at <= accepted_by,
-            table.c.held_for.is_(None),
-        )
-        return {row.day for row in self._connection.execute(query) if packed_holds(row.accounts, account)}
+        rows = _WAITING.rows(self._connection, resource_type=resource_type.name, accepted_by=accepted_by)
+        return {row.day for row in rows if packed_holds(row.accounts, account)}
 
     def take(self, seal_id: int, resource_type: ResourceType, day: Day) -> None:
         """Assign the segments that wait for a day right now to a seal; exactly these go when it is committed.
@@ -304,3 +301,12 @@ def _segment(row: Row[Any]) -> Segment:
         blocks=None if row.blocks is None else _BLOCKS_READ.decode(row.blocks),
         held_for=row.held_for,
     )
+
+
+_WAITING: Final = Prepared(
+    select(table.c.day, table.c.accounts).where(
+        table.c.resource_type == bindparam("resource_type"),
+        table.c.accepted_at <= bindparam("accepted_by"),
+        table.c.held_for.is_(None),
+    )
+)

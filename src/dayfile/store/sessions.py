@@ -6,11 +6,17 @@ Apart, because each table has a module of its own.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from dayfile.model.session import Session
+from dayfile.store.prepared import Prepared
 from dayfile.store.tables.accounts import session as table
+
+_FIND: Final = Prepared(
+    select(table).where(table.c.token_hash == bindparam("token_hash"), table.c.expires_at > bindparam("now"))
+)
 
 
 class Sessions:
@@ -32,8 +38,7 @@ class Sessions:
 
     def find(self, token_hash: bytes, *, now: datetime) -> Session | None:
         """Return the session with this token, unless there is none or it has expired."""
-        query = select(table).where(table.c.token_hash == token_hash, table.c.expires_at > now)
-        row = self._connection.execute(query).one_or_none()
+        row = _FIND.row(self._connection, token_hash=token_hash, now=now)
         if row is None:
             return None
         return Session(

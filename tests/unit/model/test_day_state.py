@@ -10,10 +10,9 @@ import pytest
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
 from dayfile.model.day_state import DayFacts, DayState, state_of
-from dayfile.model.export import ExportConfiguration, SealedDay
+from dayfile.model.export import ExportConfiguration, Revision
 from dayfile.model.resource import MESSAGES
 from tests.support.clock import NOON
-from tests.support.day_file import a_day_file
 
 ACCOUNT = AccountSid("AC" + "1" * 32)
 TODAY = Day.of(NOON)
@@ -23,25 +22,9 @@ OFF = ExportConfiguration.initial(ACCOUNT, MESSAGES)
 ON = replace(OFF, enabled_at=(TODAY - 60).start)
 
 
-def a_revision(number: int) -> SealedDay:
-    """A revision of the day."""
-    return SealedDay(
-        id=number,
-        account=ACCOUNT,
-        resource_type=MESSAGES,
-        day=LAST_WEEK,
-        revision=number,
-        key="x",
-        records=1,
-        size_bytes=1,
-        plain_bytes=1,
-        sha256="ab" * 32,
-        plain_sha256="cd" * 32,
-        encoder="test",
-        first_created_at=LAST_WEEK.start,
-        last_created_at=LAST_WEEK.start,
-        sealed_at=NOON,
-    )
+def a_revision(number: int | None) -> Revision | None:
+    """A revision of the day; None for None."""
+    return None if number is None else Revision(number=number, records=number, size_bytes=1)
 
 
 @pytest.mark.parametrize(
@@ -60,10 +43,9 @@ def test_what_is_published_is_compared_with_what_is_sealed(
     published: int | None, newest: int | None, state: DayState
 ) -> None:
     """Records that come late make a published file old, one of a day without records, too."""
-    shown = a_revision(published) if published else None
-    file = None if published is None else a_day_file(ACCOUNT, LAST_WEEK, sealed=shown)
-    revision = None if newest is None else a_revision(newest)
-    facts = DayFacts(file=file, newest=revision, was_published_by_job=False, configuration=OFF)
+    facts = DayFacts(
+        published=a_revision(published), newest=a_revision(newest), was_published_by_job=False, configuration=OFF
+    )
     assert state_of(LAST_WEEK, facts, file_lifetime=WEEK, now=NOON) is state
 
 
@@ -84,5 +66,5 @@ def test_a_day_without_a_file_was_never_exported_or_has_expired(
     day: Day, by_job: bool, configuration: ExportConfiguration, state: DayState
 ) -> None:
     """Customers ask first about the file that was there last week; the ends of the calendar are days, too."""
-    facts = DayFacts(file=None, newest=None, was_published_by_job=by_job, configuration=configuration)
+    facts = DayFacts(published=None, newest=None, was_published_by_job=by_job, configuration=configuration)
     assert state_of(day, facts, file_lifetime=WEEK, now=NOON) is state
