@@ -25,6 +25,7 @@ from tests.support.compiled import share_compiled
 from tests.support.databases import DATABASES, a_new_database
 from tests.support.deployment import CHOICES, Deployment, Place
 from tests.support.face import Face, Login, served_face
+from tests.support.steps import Lane
 from tests.support.swift import Bucket, a_bucket
 from tests.support.temporary import use_memory
 
@@ -91,13 +92,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that asks for a deployment, or for a place of one, on each that was chosen.
 
-    A module names those that take too long for `make test` in SLOW_DEPLOYMENTS.
+    A module names those that take too long for `make test` in SLOW_DEPLOYMENTS. One that asks for a lane runs on each
+    as often as LANES of its module says; one of these every time, and all with `make test-all`.
     """
-    if "deployment" in metafunc.fixturenames:
-        slow = getattr(metafunc.module, "SLOW_DEPLOYMENTS", ())
-        chosen = CHOICES[metafunc.config.getoption("--deployment")]
-        kinds = [pytest.param(kind, marks=[pytest.mark.slow] if kind in slow else []) for kind in chosen]
-        metafunc.parametrize("deployment", kinds, indirect=True)
+    if "deployment" not in metafunc.fixturenames:
+        return
+    chosen = CHOICES[metafunc.config.getoption("--deployment")]
+    if "lane" in metafunc.fixturenames:
+        lanes = [(kind, number) for kind in chosen for number in range(metafunc.module.LANES[kind])]
+        cases = [
+            pytest.param(
+                kind,
+                Lane(number=number, of=metafunc.module.LANES[kind]),
+                marks=[pytest.mark.slow] if number else [],
+                id=f"{kind}-{number}",
+            )
+            for kind, number in lanes
+        ]
+        metafunc.parametrize(("deployment", "lane"), cases, indirect=["deployment"])
+        return
+    slow = getattr(metafunc.module, "SLOW_DEPLOYMENTS", ())
+    kinds = [pytest.param(kind, marks=[pytest.mark.slow] if kind in slow else []) for kind in chosen]
+    metafunc.parametrize("deployment", kinds, indirect=True)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ there is nothing to do. Then nothing may be lost, doubled or half visible. This 
 from __future__ import annotations
 
 import itertools
-import shutil
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -18,9 +17,11 @@ from dayfile.errors import Transient
 from dayfile.model.account import AccountSid
 from dayfile.model.job import JobSid, Status
 from dayfile.model.resource import MESSAGES
+from tests.support.beginning import Beginning
+from tests.support.deployment import CLUSTER, LOCAL, Deployment
 from tests.support.records import Sent, newest
 from tests.support.state import a_job_request, a_sid, an_account
-from tests.support.steps import Died, Steps
+from tests.support.steps import Died, Lane, Steps
 from tests.support.world import World
 
 # The thread that commits dies with the process that these tests kill.
@@ -29,16 +30,7 @@ pytestmark = [
     pytest.mark.usefixtures("packed_files"),
 ]
 
-LANES = 8
-"""The steps are dealt out to so many tests, which can run side by side.
-
-A transaction has three steps, and eight is no multiple of three: so every lane dies before commits, within and after
-them, and in every chapter. One lane runs every time, all of them with `make test-all`.
-"""
-
-dealt_out = pytest.mark.parametrize(
-    "lane", [pytest.param(lane, marks=[pytest.mark.slow] if lane else []) for lane in range(LANES)]
-)
+LANES = {LOCAL: 8, CLUSTER: 40}
 
 LEAST_STEPS = 100
 """A story with fewer steps would have left a part of the house out."""
@@ -123,21 +115,14 @@ class Story:
                 pass
 
 
-@pytest.fixture(scope="module")
-def beginning(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a new instance with two accounts."""
-    folder = tmp_path_factory.mktemp("beginning")
-    world = World(folder)
+@pytest.fixture
+def beginning(deployment: Deployment, tmp_path: Path) -> Beginning:
+    """A new instance with two accounts."""
+    beginning = Beginning(deployment, tmp_path / "beginning")
     for name in ("acme", "other"):
-        an_account(world.database, name, now=world.clock.now())
-    world.worker.open_days()
-    world.close()
-    return folder
-
-
-def _begin(beginning: Path, folder: Path, steps: Steps) -> World:
-    shutil.copytree(beginning, folder)
-    return World(folder, steps=steps, process=2)
+        an_account(beginning.world.database, name, now=beginning.world.clock.now())
+    beginning.world.worker.open_days()
+    return beginning
 
 
 def _check(world: World, story: Story) -> None:
@@ -159,20 +144,19 @@ def _check(world: World, story: Story) -> None:
     assert world.stored_keys() == world.referred_keys(), "no object is missing, none is left over"
 
 
-def test_the_story_has_steps_in_every_part_of_the_house(beginning: Path, tmp_path: Path) -> None:
+def test_the_story_has_steps_in_every_part_of_the_house(beginning: Beginning, tmp_path: Path) -> None:
     """Else the tests below would prove less than they say."""
-    world, story = _begin(beginning, tmp_path / "world", Steps()), Story()
+    world, story = beginning.copy(tmp_path / "world"), Story()
     story.run(world)
     _check(world, story)
     assert world.steps.taken > LEAST_STEPS
-    world.close()
+    beginning.end(world)
 
 
-@dealt_out
-def test_dying_at_any_step_loses_and_doubles_nothing(beginning: Path, tmp_path: Path, lane: int) -> None:
+def test_dying_at_any_step_loses_and_doubles_nothing(beginning: Beginning, tmp_path: Path, lane: Lane) -> None:
     """Everything acknowledged is in its file once, in its newest version, whatever dies when."""
-    for step in itertools.count(1 + lane, LANES):
-        world, story = _begin(beginning, tmp_path / str(step), Steps(at=step)), Story()
+    for step in lane.steps():
+        world, story = beginning.copy(tmp_path / str(step), steps=Steps(at=step)), Story()
         try:
             story.run(world)
         except Died:
@@ -183,21 +167,20 @@ def test_dying_at_any_step_loses_and_doubles_nothing(beginning: Path, tmp_path: 
             assert step > LEAST_STEPS
             break
         _check(world, story)
-        world.close()
+        beginning.end(world)
 
 
-@dealt_out
-def test_failing_at_any_step_is_retried_to_the_end(beginning: Path, tmp_path: Path, lane: int) -> None:
+def test_failing_at_any_step_is_retried_to_the_end(beginning: Beginning, tmp_path: Path, lane: Lane) -> None:
     """A full disk or a busy database: the sender is told to try again, and the worker does by itself."""
-    for step in itertools.count(1 + lane, LANES):
-        world, story = _begin(beginning, tmp_path / str(step), Steps(at=step, recovers=True)), Story()
+    for step in lane.steps():
+        world, story = beginning.copy(tmp_path / str(step), steps=Steps(at=step, recovers=True)), Story()
         try:
             story.run(world)
         except Transient:
             world.clock.pass_by(timedelta(minutes=2))
             story.run(world)
         _check(world, story)
-        world.close()
+        beginning.end(world)
         if not world.steps.was_reached:
             assert step > LEAST_STEPS
             return

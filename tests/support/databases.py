@@ -11,13 +11,16 @@ from tests.support.state import a_sqlite_url
 DATABASES = ("sqlite", "postgresql")
 
 
-def a_database_url(kind: str, folder: Path) -> str:
-    """The URL of a database of this kind that nobody else uses: SQLite in the folder, or one of a PostgreSQL server."""
+def a_database_url(kind: str, folder: Path, *, like: str | None = None) -> str:
+    """The URL of a database of this kind that nobody else uses: SQLite in the folder, or one of a PostgreSQL server.
+
+    On PostgreSQL it is a copy of the one at the URL `like`, if there is one; the file of SQLite is copied as its folder is.
+    """
     if kind == "sqlite":
         return a_sqlite_url(folder)
     from tests.support.postgres import a_postgres_url  # noqa: PLC0415 - only tests that need it load it
 
-    return a_postgres_url()
+    return a_postgres_url(like=like) if like else a_postgres_url()
 
 
 def drop_database(url: str) -> None:

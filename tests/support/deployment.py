@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from dayfile.files.cloud_storage import CloudPlace, CloudStorage
+from dayfile.files.storage_url import StorageUrl
 from tests.support.databases import a_database_url, drop_database
 from tests.support.swift import Bucket
 
@@ -46,13 +48,15 @@ class Deployment:
 
     def place(self, folder: Path) -> Place:
         """Return a new place for an instance with this folder."""
-        if self.bucket is None:
-            place = Place(database=a_database_url("sqlite", folder), storage=None)
-        else:
-            storage = f"{self.bucket.url}/{next(self._numbers)}"
-            place = Place(database=a_database_url("postgresql", folder), storage=storage)
-        self.places.append(place)
-        return place
+        return self._place(folder)
+
+    def copy(self, place: Place, folder: Path) -> Place:
+        """Return the place of a copy of an instance that is closed, whose folder was copied to this one."""
+        copied = self._place(folder, like=place)
+        if place.storage and copied.storage:
+            there, here = (CloudStorage(CloudPlace(url=StorageUrl.parse(one))) for one in (place.storage, copied.storage))
+            here.put_many((key, b"".join(there.read(key))) for key in there.scan(""))
+        return copied
 
     def give_up(self, place: Place) -> None:
         """Give up a place whose instance is closed."""
@@ -63,3 +67,13 @@ class Deployment:
         """Give up all places."""
         for place in [*self.places]:
             self.give_up(place)
+
+    def _place(self, folder: Path, *, like: Place | None = None) -> Place:
+        if self.bucket is None:
+            place = Place(database=a_database_url("sqlite", folder), storage=None)
+        else:
+            storage = f"{self.bucket.url}/{next(self._numbers)}"
+            database = a_database_url("postgresql", folder, like=like and like.database)
+            place = Place(database=database, storage=storage)
+        self.places.append(place)
+        return place

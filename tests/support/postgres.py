@@ -54,11 +54,14 @@ def _url_of(name: str) -> str:
     return _server_uri().replace("/postgres?", f"/{name}?")
 
 
-def a_postgres_url() -> str:
-    """The URL of a new database with the newest schema, on a server of this test process."""
-    name = f"test_{next(_numbers)}"
+def a_postgres_url(*, like: str = _TEMPLATE) -> str:
+    """The URL of a new database with the newest schema, on a server of this test process.
+
+    Or of a copy of one of these that nobody uses: `like` is its name, or its URL.
+    """
+    name, template = f"test_{next(_numbers)}", make_url(like).database if "://" in like else like
     with _admin().connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} STRATEGY FILE_COPY")
+        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     return _url_of(name)
 
 

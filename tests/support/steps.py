@@ -7,8 +7,10 @@ milder: one step raises what a full disk or a busy database raises, and the next
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,6 +22,22 @@ from dayfile.store.transaction import Transaction
 
 class Died(BaseException):
     """The process was killed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """Some of the steps of a story: they are dealt out to so many tests, which can run side by side.
+
+    A module says in LANES how many there are in each deployment. A transaction has three steps; with a number that is no
+    multiple of three every lane dies before commits, within and after them, and in every chapter.
+    """
+
+    number: int
+    of: int
+
+    def steps(self) -> Iterator[int]:
+        """The numbers of its steps, without end: a story that came to its end has met none."""
+        return itertools.count(1 + self.number, self.of)
 
 
 class Steps:
