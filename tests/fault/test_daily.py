@@ -5,8 +5,6 @@ Accounts are published two a commit, so that a run has a middle.
 
 from __future__ import annotations
 
-import itertools
-import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,9 +12,11 @@ import pytest
 
 from dayfile.errors import Transient
 from dayfile.model.account import AccountSid
+from tests.support.beginning import Beginning
+from tests.support.deployment import CLUSTER, LOCAL, Deployment
 from tests.support.records import Sent
 from tests.support.state import a_sid, an_account
-from tests.support.steps import Died, Steps
+from tests.support.steps import Died, Lane, Steps
 from tests.support.world import World
 
 DUE = datetime(2026, 11, 24, 1, tzinfo=UTC)
@@ -25,13 +25,14 @@ NAMES = ("acme", "bravo", "charlie", "delta", "echo")
 ACCOUNTS = [AccountSid(a_sid("AC", name)) for name in NAMES]
 QUIET = ACCOUNTS[-1]  # it has no records
 LEAST_STEPS = 25
+LANES = {LOCAL: 1, CLUSTER: 20}
 
 
-@pytest.fixture(scope="module")
-def beginning(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def beginning(deployment: Deployment, tmp_path: Path) -> Beginning:
     """An instance at noon, with accounts that have enabled daily exports, and records of the day."""
-    folder = tmp_path_factory.mktemp("beginning")
-    world = World(folder)
+    beginning = Beginning(deployment, tmp_path / "beginning")
+    world = beginning.world
     world.work()
     for name in NAMES:
         world.enable(an_account(world.database, name).sid)
@@ -42,16 +43,7 @@ def beginning(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if account != QUIET
         ]
     )
-    world.clock.pass_until(DUE)
-    world.close()
-    return folder
-
-
-def _begin(beginning: Path, folder: Path, steps: Steps) -> World:
-    shutil.copytree(beginning, folder)
-    world = World(folder, steps=steps, process=2)
-    world.clock.pass_until(DUE)
-    return world
+    return beginning
 
 
 def _work(world: World) -> None:
@@ -74,12 +66,13 @@ def _check(world: World) -> None:
 
 @pytest.mark.parametrize("recovers", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_every_file_is_published_once_whatever_step_it_is_cut_off_at(
-    beginning: Path, tmp_path: Path, *, recovers: bool
+    beginning: Beginning, tmp_path: Path, *, lane: Lane, recovers: bool
 ) -> None:
     """Between the seal and its run, between two commits of a run, just before and just after each of them."""
-    for step in itertools.count(1):
+    for step in lane.steps():
         steps = Steps(at=step, recovers=recovers)
-        world = _begin(beginning, tmp_path / str(step), steps)
+        world = beginning.copy(tmp_path / str(step), steps=steps)
+        world.clock.pass_until(DUE)
         try:
             _work(world)
         except (Died, Transient):
@@ -87,8 +80,7 @@ def test_every_file_is_published_once_whatever_step_it_is_cut_off_at(
             world.clock.pass_by(timedelta(minutes=6))  # leases run out, what rests after trouble is tried again
             _work(world)
         _check(world)
-        world.close()
-        shutil.rmtree(tmp_path / str(step))
+        beginning.end(world)
         if not steps.was_reached:
             break
     assert step > LEAST_STEPS

@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.usefixtures("packed_files"),
 ]
 
-LANES = {LOCAL: 8, CLUSTER: 40}
+LANES = {LOCAL: 8, CLUSTER: 80}
 
 LEAST_STEPS = 100
 """A story with fewer steps would have left a part of the house out."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import shutil
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +16,9 @@ from dayfile.model.export import SealedDay
 from dayfile.model.resource import MESSAGES
 from dayfile.objects.file_reader import FileReader
 from tests.support import damage as harm
+from tests.support.beginning import Beginning
+from tests.support.clock import FakeClock
+from tests.support.deployment import CLUSTER, LOCAL, Deployment
 from tests.support.packed_day import (
     ACCOUNTS,
     DAY,
@@ -26,13 +28,14 @@ from tests.support.packed_day import (
     packs_of,
     revise,
     sweep,
-    taken_up,
+    with_a_pack,
 )
-from tests.support.steps import Died, Steps
+from tests.support.steps import Died, Lane, Steps
 from tests.support.stored_file import StoredFile
-from tests.support.world import World
+from tests.support.world import ALL_PACKED, World
 
 LEAST_STEPS = 15
+LANES = {LOCAL: 1, CLUSTER: 20}
 
 
 @pytest.fixture
@@ -223,18 +226,16 @@ def _rewrite(world: World) -> None:
 
 @pytest.mark.parametrize("recovers", [False, True])
 def test_a_rewrite_that_is_cut_off_at_any_step_ends_the_same(
-    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, *, recovers: bool
+    deployment: Deployment, tmp_path: Path, *, lane: Lane, recovers: bool
 ) -> None:
     """Every file is there with its bytes, the pack is smaller, and nothing is left over."""
-    begun = a_packed_world(tmp_path_factory.mktemp("begun"))
+    beginning = Beginning(deployment, tmp_path / "begun", pack_below=ALL_PACKED)
+    begun = with_a_pack(beginning.world)
     let_die(begun, ACCOUNTS[:3])
     content = {account: begun.bytes_of(sealed) for account, sealed in files_of(begun).items()}
-    begun.close()
-    for step in itertools.count(1):
-        folder = tmp_path / str(step)
-        shutil.copytree(begun.folder, folder)
-        steps = Steps(at=step, recovers=recovers)
-        world = taken_up(folder, at=begun, steps=steps)
+    for step in lane.steps():
+        steps, clock = Steps(at=step, recovers=recovers), FakeClock(begun.clock.now())
+        world = beginning.copy(tmp_path / str(step), clock=clock, steps=steps, pack_below=ALL_PACKED)
         try:
             _rewrite(world)
         except (Died, Transient):
@@ -245,8 +246,7 @@ def test_a_rewrite_that_is_cut_off_at_any_step_ends_the_same(
         assert {account: world.bytes_of(sealed) for account, sealed in files.items()} == content
         assert all(pack.live_bytes == pack.size_bytes for pack in packs_of(world).values())
         assert (world.findings(), world.stored_keys()) == ([], world.referred_keys())
-        world.close()
-        shutil.rmtree(folder)
+        beginning.end(world)
         if not steps.was_reached:
             break
     assert step > LEAST_STEPS

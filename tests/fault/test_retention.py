@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,10 +9,12 @@ import pytest
 
 from dayfile.errors import Transient
 from dayfile.model.account import AccountSid
+from tests.support.beginning import Beginning
 from tests.support.clock import FakeClock
+from tests.support.deployment import CLUSTER, LOCAL, Deployment
 from tests.support.records import Sent
 from tests.support.state import a_job_request, a_sid, an_account
-from tests.support.steps import Died, Steps
+from tests.support.steps import Died, Lane, Steps
 from tests.support.world import World
 
 DAY = "2026-11-01"
@@ -22,6 +22,7 @@ NAMES = ("acme", "bravo")
 ACCOUNTS = [AccountSid(a_sid("AC", name)) for name in NAMES]
 SWEPT_AFTER = timedelta(minutes=31)
 LEAST_STEPS = 15
+LANES = {LOCAL: 1, CLUSTER: 20}
 
 
 def _revise(world: World, version: int) -> None:
@@ -43,18 +44,17 @@ def _publish(world: World) -> None:
         pass
 
 
-@pytest.fixture(scope="module")
-def beginning(small_files: None, tmp_path_factory: pytest.TempPathFactory) -> World:
+@pytest.fixture
+def beginning(small_files: None, deployment: Deployment, tmp_path: Path) -> Beginning:
     """An instance in which much has had its time: a superseded revision that was published, day files, jobs."""
-    world = World(tmp_path_factory.mktemp("beginning"))
+    beginning = Beginning(deployment, tmp_path / "beginning")
     for name in NAMES:
-        an_account(world.database, name)
+        an_account(beginning.world.database, name)
     for version in (1, 2):
-        _revise(world, version)
-        _publish(world)
-    world.clock.pass_by(timedelta(days=8))
-    world.close()
-    return world
+        _revise(beginning.world, version)
+        _publish(beginning.world)
+    beginning.world.clock.pass_by(timedelta(days=8))
+    return beginning
 
 
 def _forget(world: World) -> None:
@@ -76,22 +76,20 @@ def _check(world: World) -> None:
 
 @pytest.mark.parametrize("recovers", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_retention_that_is_cut_off_at_any_step_ends_the_same(
-    beginning: World, tmp_path: Path, *, recovers: bool
+    beginning: Beginning, tmp_path: Path, *, lane: Lane, recovers: bool
 ) -> None:
     """An object without a row would stay for ever, a row without an object would be a lost file: neither may be."""
-    for step in itertools.count(1):
-        folder = tmp_path / str(step)
-        shutil.copytree(beginning.folder, folder)
+    for step in lane.steps():
         steps = Steps(at=step, recovers=recovers)
-        world = World(folder, clock=FakeClock(beginning.clock.now()), steps=steps, process=2)
+        clock = FakeClock(beginning.world.clock.now())
+        world = beginning.copy(tmp_path / str(step), clock=clock, steps=steps)
         try:
             _forget(world)
         except (Died, Transient):
             world = world.restarted()
             _forget(world)
         _check(world)
-        world.close()
-        shutil.rmtree(folder)
+        beginning.end(world)
         if not steps.was_reached:
             break
     assert step > LEAST_STEPS

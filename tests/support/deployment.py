@@ -54,7 +54,9 @@ class Deployment:
         """Return the place of a copy of an instance that is closed, whose folder was copied to this one."""
         copied = self._place(folder, like=place)
         if place.storage and copied.storage:
-            there, here = (CloudStorage(CloudPlace(url=StorageUrl.parse(one))) for one in (place.storage, copied.storage))
+            there, here = (
+                CloudStorage(CloudPlace(url=StorageUrl.parse(one))) for one in (place.storage, copied.storage)
+            )
             here.put_many((key, b"".join(there.read(key))) for key in there.scan(""))
         return copied
 

@@ -10,10 +10,8 @@ from dayfile.model.day import Day
 from dayfile.model.export import SealedDay
 from dayfile.model.resource import MESSAGES
 from dayfile.store.packs import Pack
-from tests.support.clock import FakeClock
 from tests.support.records import Sent
 from tests.support.state import a_sid, an_account
-from tests.support.steps import Steps
 from tests.support.world import ALL_PACKED, SWEEP_DELAY, World
 
 DAY = "2026-11-01"
@@ -30,7 +28,11 @@ def a_message(account: AccountSid, *, updated: int = 1, name: str = "m") -> Sent
 def a_packed_world(folder: Path, *, accounts: int = len(NAMES)) -> World:
     """An instance with one pack that has a file of each account."""
     folder.mkdir(exist_ok=True)
-    world = World(folder, pack_below=ALL_PACKED)
+    return with_a_pack(World(folder, pack_below=ALL_PACKED), accounts=accounts)
+
+
+def with_a_pack(world: World, *, accounts: int = len(NAMES)) -> World:
+    """The same of a new instance, wherever it is."""
     for name in NAMES:
         an_account(world.database, name)
     revise(world, ACCOUNTS[:accounts], updated=1)
@@ -69,8 +71,3 @@ def sweep(world: World) -> None:
         world.clock.pass_by(SWEEP_DELAY + timedelta(minutes=1))
         while world.sweep.step():
             pass
-
-
-def taken_up(folder: Path, *, at: World, steps: Steps | None = None) -> World:
-    """The instance in a copied folder, in another process."""
-    return World(folder, clock=FakeClock(at.clock.now()), steps=steps, process=2, pack_below=ALL_PACKED)
