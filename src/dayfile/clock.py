@@ -46,6 +46,10 @@ class Clock(Protocol):
         """Wait until the event is set or the seconds have passed; True if the event is set."""
         ...
 
+    def pause(self, seconds: float) -> None:
+        """Let the seconds pass."""
+        ...
+
 
 class SystemClock:
     """The clock of this machine."""
@@ -62,6 +66,9 @@ class SystemClock:
     def wait(self, event: threading.Event, seconds: float) -> bool:
         return event.wait(seconds)
 
+    def pause(self, seconds: float) -> None:
+        time.sleep(seconds)
+
 
 class DatabaseClock:
     """The clock of the database server, by which all hosts go: as it was told last, and counted on from there.
@@ -74,6 +81,8 @@ class DatabaseClock:
         """Take the clock of this machine, which counts."""
         self._own = own
         self._told: tuple[datetime, timedelta] | None = None  # a moment, and the uptime at it
+        self._asked = timedelta.min  # the uptime at which that was asked for
+        self._lock = threading.Lock()  # each transaction tells it, in whatever thread
 
     def now(self) -> datetime:
         return self._counted(self._own.reading().uptime) or self._own.now()
@@ -88,28 +97,36 @@ class DatabaseClock:
     def wait(self, event: threading.Event, seconds: float) -> bool:
         return self._own.wait(event, seconds)
 
+    def pause(self, seconds: float) -> None:
+        self._own.pause(seconds)
+
     def is_due(self) -> bool:
         """Return True if it was told long ago, or never."""
-        return self._told is None or self._own.reading().uptime - self._told[1] >= _TOLD_EVERY
+        told = self._told
+        return told is None or self._own.reading().uptime - told[1] >= _TOLD_EVERY
 
     def sample(self, ask: Callable[[], datetime]) -> None:
         """Ask the database for its time, now."""
         asked = self._own.reading().uptime
         said = ask().astimezone(UTC)
         answered = self._own.reading().uptime
-        # By now it is between what was said and as much later as the answer took. What was counted is kept if that may
-        # be right, so that slow answers do not make the clock go back.
-        counted = self._counted(answered) or said
-        self._told = min(max(counted, said), said + (answered - asked)), answered
+        with self._lock:
+            if asked < self._asked:
+                return  # another thread has asked since, and was answered sooner
+            # By now it is between what was said and as much later as the answer took. What was counted is kept if that
+            # may be right, so that slow answers do not make the clock go back.
+            counted = self._counted(answered) or said
+            self._told, self._asked = (min(max(counted, said), said + (answered - asked)), answered), asked
 
     def ahead(self) -> timedelta:
         """Return how far this machine's own clock is ahead of the database's; negative if it is behind."""
         return self._own.now() - self.now()
 
     def _counted(self, uptime: timedelta) -> datetime | None:
-        if self._told is None:
+        told = self._told
+        if told is None:
             return None
-        said, at = self._told
+        said, at = told
         return said + (uptime - at)
 
 

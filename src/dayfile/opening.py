@@ -23,6 +23,7 @@ from dayfile.settings import Settings
 from dayfile.store.database import Database
 from dayfile.store.database_url import file_of
 from dayfile.store.opening import find_database, find_database_to_read, make_database
+from dayfile.store.postgres_engine import Pause
 
 _STORAGE: Final = "storage"  # the fact that says where the objects are
 _OBJECTS_TRIED: Final = 5
@@ -38,7 +39,7 @@ class Opened:
     permissions: Sequence[Closed | Exposed]  # of files that other users could reach until now, or still can
 
 
-def make_instance(settings: Settings, *, randomness: Randomness) -> Opened:
+def make_instance(settings: Settings, *, randomness: Randomness, pause: Pause) -> Opened:
     """Open the instance that the settings describe, creating it on first start.
 
     Raises Unusable, with what to do, for a folder that cannot be used, a data folder of a newer version, a key
@@ -48,7 +49,7 @@ def make_instance(settings: Settings, *, randomness: Randomness) -> Opened:
     folders.make()
     permissions = folders.close()
     with _named_place(settings):
-        database = make_database(settings.database, connections=settings.database_connections)
+        database = make_database(settings.database, connections=settings.database_connections, pause=pause)
         with _closed_on_failure(database):
             key = _make_key(settings, database, randomness=randomness)
             _settle_key(database, key, is_shared=settings.is_shared)
@@ -56,14 +57,14 @@ def make_instance(settings: Settings, *, randomness: Randomness) -> Opened:
     return Opened(database=database, key=key, permissions=permissions)
 
 
-def find_instance(settings: Settings, *, to_read: bool) -> Opened:
+def find_instance(settings: Settings, *, to_read: bool, pause: Pause) -> Opened:
     """Open the instance that the settings describe, and make nothing; raises as `make_instance`, and Absent for none.
 
     With `to_read` its database is opened for reading only if it cannot be written.
     """
     with _named_place(settings):
         finding = find_database_to_read if to_read else find_database
-        database = finding(settings.database, connections=settings.database_connections)
+        database = finding(settings.database, connections=settings.database_connections, pause=pause)
         if database is None:
             raise Absent(_ABSENT.format(settings.place, _name_of_place(settings)))
         with _closed_on_failure(database):

@@ -8,7 +8,7 @@ import os
 import secrets
 import socket
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -97,7 +97,8 @@ class Service(contextlib.AbstractContextManager["Service"]):
     @classmethod
     def open(cls, settings: Settings, overrides: Overrides | None = None) -> Service:
         """Open the instance that the settings describe, creating it on first start; raises as `make_instance` does."""
-        return cls(settings, make_instance(settings, randomness=SystemRandomness()), overrides or Overrides())
+        overrides = overrides or Overrides()
+        return cls(settings, make_instance(settings, randomness=SystemRandomness(), pause=_pause(overrides)), overrides)
 
     @classmethod
     def find(cls, settings: Settings, overrides: Overrides | None = None, *, to_read: bool = False) -> Service:
@@ -105,7 +106,8 @@ class Service(contextlib.AbstractContextManager["Service"]):
 
         With `to_read` it is opened for reading only if its folder or disk cannot be written.
         """
-        service = cls(settings, find_instance(settings, to_read=to_read), overrides or Overrides())
+        overrides = overrides or Overrides()
+        service = cls(settings, find_instance(settings, to_read=to_read, pause=_pause(overrides)), overrides)
         if to_read:
             # Not created if it does not exist.
             service.storage = service.overrides.storage(storage_of(settings, makes_folder=False))
@@ -364,3 +366,8 @@ class Service(contextlib.AbstractContextManager["Service"]):
     def _wake_for_notices(self) -> None:
         if "worker" in vars(self):
             self.worker.wake_for_notices()
+
+
+def _pause(overrides: Overrides) -> Callable[[float], None]:
+    """Return how time is let pass for a database that is busy, before it is known whose clock counts."""
+    return (overrides.clock or SystemClock()).pause

@@ -16,7 +16,7 @@ from dayfile.opening import find_instance
 from dayfile.service import Service
 from dayfile.settings import Settings
 from dayfile.store.database import Database
-from dayfile.store.postgres_engine import OLDEST, check_server
+from dayfile.store.postgres_engine import OLDEST, at_once, check_server
 from tests.support.postgres_server import PASSWORD, ROLE, SLOTS, PostgresServer
 from tests.support.state import KEY_TEXT
 
@@ -41,7 +41,7 @@ def test_a_start_makes_the_instance_in_an_empty_database_and_finds_it_again(
     Service.open(settings).close()
     assert settings.place.startswith(f"postgresql://{ROLE}:***@/dayfile_")
     assert PASSWORD not in repr(settings)
-    with closing(find_instance(settings, to_read=True).database) as database, database.snapshot() as tx:
+    with closing(find_instance(settings, to_read=True, pause=at_once).database) as database, database.snapshot() as tx:
         assert tx.accounts.count() == 0
     assert not settings.key_file.exists()
 
@@ -80,6 +80,18 @@ def test_a_start_says_what_is_wrong_and_what_to_do(kind: str, server: PostgresSe
     assert f"(DAYFILE_DATABASE_URL is postgresql://{ROLE}:***@" in str(refused.value)
     assert PASSWORD not in str(refused.value)
     assert "hunter3" not in str(refused.value)
+
+
+def test_what_the_driver_says_in_several_lines_is_one_sentence_before_what_to_do(tmp_path: Path) -> None:
+    """Each address once, and not the driver's question in the middle of ours."""
+    settings = _settings(tmp_path, f"postgresql://{ROLE}:{PASSWORD}@/dayfile?host=127.0.0.1:1&host=127.0.0.1:2")
+    with pytest.raises(Unusable) as refused:
+        Service.open(settings)
+    told = [f'connection to server at "127.0.0.1", port {port} failed: Connection refused' for port in (2, 1)]
+    begins = (
+        f"the state database cannot be used right now: {', and '.join(told)}; start it, or have DAYFILE_DATABASE_URL"
+    )
+    assert str(refused.value).startswith(begins)
 
 
 def test_an_old_server_is_refused_by_its_version(server: PostgresServer) -> None:
@@ -132,16 +144,17 @@ def test_a_process_takes_no_more_connections_than_it_may_and_says_when_it_waits_
 
 
 def test_a_server_without_free_connections_is_waited_for_and_then_named(
-    server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+    server: PostgresServer,
 ) -> None:
     """Another process may give one back at any moment; if none does, the message says what to change."""
     url = server.a_database()
-    monkeypatch.setattr("dayfile.store.postgres_engine._PAUSES", (0.0, 0.0))
-    with closing(Database.connect(url)) as database, ExitStack() as held:
+    pauses: list[float] = []
+    with closing(Database.connect(url, pause=pauses.append)) as database, ExitStack() as held:
         for _ in range(SLOTS):
             held.enter_context(psycopg.connect(url))
         with pytest.raises(DatabaseUnavailable, match=r"no connection left, .*lower that"), database.transaction():
             pass
+        assert 10 < sum(pauses) < 20
         held.close()
         with database.transaction():
             pass

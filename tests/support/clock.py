@@ -34,6 +34,9 @@ class FakeClock:
         del seconds
         return event.wait()
 
+    def pause(self, seconds: float) -> None:
+        """Return at once: whoever pauses is alone, and no time passes unless the test says so."""
+
     def pass_by(self, duration: timedelta) -> None:
         """Let time pass."""
         self._now += duration

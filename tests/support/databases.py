@@ -14,7 +14,7 @@ DATABASES = ("sqlite", "postgresql")
 def a_database_url(kind: str, folder: Path, *, like: str | None = None) -> str:
     """The URL of a database of this kind that nobody else uses: SQLite in the folder, or one of a PostgreSQL server.
 
-    On PostgreSQL it is a copy of the one at the URL `like`, if there is one; the file of SQLite is copied as its folder is.
+    On PostgreSQL it is a copy of the one at the URL `like`, if there is one; SQLite's file is copied as its folder is.
     """
     if kind == "sqlite":
         return a_sqlite_url(folder)

@@ -75,7 +75,7 @@ class Deployment:
             place = Place(database=a_database_url("sqlite", folder), storage=None)
         else:
             storage = f"{self.bucket.url}/{next(self._numbers)}"
-            database = a_database_url("postgresql", folder, like=like and like.database)
+            database = a_database_url("postgresql", folder, like=like.database if like else None)
             place = Place(database=database, storage=storage)
         self.places.append(place)
         return place

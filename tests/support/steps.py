@@ -28,8 +28,8 @@ class Died(BaseException):
 class Lane:
     """Some of the steps of a story: they are dealt out to so many tests, which can run side by side.
 
-    A module says in LANES how many there are in each deployment. A transaction has three steps; with a number that is no
-    multiple of three every lane dies before commits, within and after them, and in every chapter.
+    A module says in LANES how many there are in each deployment. A transaction has three steps; with a number of lanes
+    that is no multiple of three every lane dies before commits, within and after them, and in every chapter.
     """
 
     number: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dayfile.checks.check import Check
-from dayfile.clock import DatabaseClock
+from dayfile.clock import DatabaseClock, SystemClock
 from dayfile.model.secret import InstanceKey
 from dayfile.store.database import Database
 from dayfile.work.clock_watch import SILENT_AFTER, ClockWatch
@@ -66,6 +67,45 @@ def test_a_slow_answer_does_not_move_the_clock_back(said: datetime, took: timede
 
     clock.sample(answer)
     assert clock.now() == now
+
+
+def test_an_answer_that_was_overtaken_does_not_count() -> None:
+    """Threads ask side by side: one is held up between its answer and telling it, while the server's clock is set."""
+    machine, clock = _host()
+
+    def held_up() -> datetime:
+        said = NOON + MINUTE
+        machine.pass_by(SECOND)
+        clock.sample(lambda: said + HOUR)
+        return said
+
+    machine.pass_by(MINUTE)
+    clock.sample(held_up)
+    assert clock.now() == NOON + HOUR + MINUTE
+
+
+def test_threads_that_are_told_the_time_side_by_side_never_see_it_go_back(postgres: Database) -> None:
+    """Each transaction of a process tells it, in whatever thread: a claim must not end before it was made."""
+    clock = DatabaseClock(SystemClock())
+    postgres.keep_time(clock)
+    went_back: list[datetime] = []
+
+    def ask() -> None:
+        for _ in range(50):
+            before = clock.now()
+            with postgres.transaction():
+                now = clock.now()
+            if now < before:
+                went_back.append(now)
+
+    with postgres.snapshot():
+        pass  # from here on it is the server's time
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert went_back == []
 
 
 def test_every_host_goes_by_the_server_s_time(postgres: Database) -> None:

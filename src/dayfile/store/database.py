@@ -26,7 +26,15 @@ from dayfile.store.driver_errors import is_cut_off, translated
 from dayfile.store.engines import WRITES, sqlite_engine, sqlite_reading_engine
 from dayfile.store.file_lock import locked
 from dayfile.store.listening import CHANNEL
-from dayfile.store.postgres_engine import CONNECTIONS, TimeKeeper, check_server, keep_time, postgres_engine
+from dayfile.store.postgres_engine import (
+    CONNECTIONS,
+    Pause,
+    TimeKeeper,
+    at_once,
+    check_server,
+    keep_time,
+    postgres_engine,
+)
 from dayfile.store.transaction import Transaction
 from dayfile.store.turns import Turns
 
@@ -47,9 +55,16 @@ class Database:
     """One state database. Safe to share between threads; close it once at the end."""
 
     def __init__(
-        self, engine: Engine, *, file: Path | None, is_immutable: bool = False, connections: int = CONNECTIONS
+        self,
+        engine: Engine,
+        *,
+        file: Path | None,
+        is_immutable: bool = False,
+        connections: int = CONNECTIONS,
+        pause: Pause = at_once,
     ) -> None:
         self.engine = engine
+        self._pause = pause
         self.connections = connections  # the most that there are to PostgreSQL
         self._file = file  # of SQLite
         self._is_immutable = is_immutable
@@ -70,19 +85,20 @@ class Database:
         return self._file
 
     @classmethod
-    def connect(cls, url: str, *, connections: int = CONNECTIONS) -> Self:
+    def connect(cls, url: str, *, connections: int = CONNECTIONS, pause: Pause = at_once) -> Self:
         """Open the database at a URL without touching its tables; raises Unusable for a bad URL.
 
-        `connections` are the most that there are to PostgreSQL.
+        `connections` are the most that there are to PostgreSQL; `pause` lets time pass before what is tried again.
         """
         parsed = parse_url(url)
         file = file_in(parsed)
         if file is None:
-            return cls(postgres_engine(parsed, connections=connections), file=None, connections=connections)
-        return cls(sqlite_engine(parsed), file=file)
+            engine = postgres_engine(parsed, connections=connections, pause=pause)
+            return cls(engine, file=None, connections=connections, pause=pause)
+        return cls(sqlite_engine(parsed), file=file, pause=pause)
 
     @classmethod
-    def connect_to_read(cls, url: str, *, connections: int = CONNECTIONS) -> Self:
+    def connect_to_read(cls, url: str, *, connections: int = CONNECTIONS, pause: Pause = at_once) -> Self:
         """Open a database that cannot be written, for snapshots only.
 
         Raises Unusable, with what to do, for a SQLite file whose write-ahead log cannot be read where it is, and
@@ -91,7 +107,7 @@ class Database:
         parsed = parse_url(url)
         file = file_in(parsed)
         if file is None:
-            return cls.connect(url, connections=connections)
+            return cls.connect(url, connections=connections, pause=pause)
         try:
             return cls._reading(file, is_immutable=False)
         except DatabaseUnwritable as error:
@@ -135,13 +151,13 @@ class Database:
         The function must have no other effects than in its transaction. It is not run again after an error of its
         commit, which may have happened. Raises as `transaction` does.
         """
-        for pause in PAUSES:
+        for seconds in PAUSES:
             try:
                 with self.transaction() as tx:
                     return decide(tx)
             except Undone as error:
                 _log.info("database.again", reason=str(error))
-                threading.Event().wait(pause)
+                self._pause(seconds)
         with self.transaction() as tx:
             return decide(tx)
 

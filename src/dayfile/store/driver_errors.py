@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -50,6 +51,9 @@ _POSTGRES_REFUSED: Final = {
     "shutting down": "it has to be started again",
 }
 
+_HEADING: Final = "Multiple connection attempts failed"
+_PREAMBLE: Final = re.compile(r"^(- host: .*?: (?=connection ))?(connection (failed|is bad): )?")
+
 
 def has_no_slots(message: str) -> bool:
     """Return True if a server, or a pooler, refused a connection because there are too many."""
@@ -97,17 +101,25 @@ def _meaning(error: DBAPIError) -> DatabaseUnavailable | None:
         return DatabaseDamaged("a text is not UTF-8")
     to_do = _SQLITE_UNWRITABLE.get(primary or 0) or _POSTGRES_UNWRITABLE.get(state or "")
     if to_do is not None:
-        return DatabaseUnwritable(f"the state database cannot be used right now: {driver_error}; {to_do}")
+        return DatabaseUnwritable(f"the state database cannot be used right now: {_said(driver_error)}; {to_do}")
     if state in _POSTGRES_UNDONE:
-        return Undone(f"the state database undid this for the sake of another transaction: {driver_error}")
+        return Undone(f"the state database undid this for the sake of another transaction: {_said(driver_error)}")
     if isinstance(error, OperationalError):
         to_do = next((words for told, words in _POSTGRES_REFUSED.items() if told in str(driver_error)), None)
         end = f"; {to_do}" if to_do and state is None and code is None else ""
-        return DatabaseUnavailable(f"the state database cannot be used right now: {_in_a_line(driver_error)}{end}")
+        return DatabaseUnavailable(f"the state database cannot be used right now: {_said(driver_error)}{end}")
     if error.connection_invalidated:
-        return DatabaseUnavailable(f"the state database went away: {_in_a_line(driver_error)}")
+        return DatabaseUnavailable(f"the state database went away: {_said(driver_error)}")
     return None
 
 
-def _in_a_line(error: BaseException | None) -> str:
-    return " ".join(str(error).split())  # libpq tells of several addresses in several lines
+def _said(error: BaseException | None) -> str:
+    """Return what a driver says, in one sentence: ours goes on after it.
+
+    libpq tells of each address in a line, with a hint in the next one, and of the last address twice; a server's errors
+    have a detail and a hint below.
+    """
+    primary = getattr(getattr(error, "diag", None), "message_primary", None)
+    lines = [str(primary)] if primary else [line for line in str(error).splitlines() if not line[:1].isspace()]
+    told = (_PREAMBLE.sub("", line).strip() for line in lines if not line.startswith(_HEADING))
+    return ", and ".join(dict.fromkeys(filter(None, told)))

@@ -10,27 +10,27 @@ from dayfile.errors import Conflict, DatabaseDamaged, DatabaseUnavailable, Datab
 from dayfile.store import schema
 from dayfile.store.database import Database
 from dayfile.store.database_url import file_of
-from dayfile.store.postgres_engine import CONNECTIONS
+from dayfile.store.postgres_engine import CONNECTIONS, Pause, at_once
 
 _OF_A_FILE: Final = ("", "-wal", "-journal")
 
 
-def make_database(url: str, *, connections: int = CONNECTIONS) -> Database:
+def make_database(url: str, *, connections: int = CONNECTIONS, pause: Pause = at_once) -> Database:
     """Open the database, creating and migrating it where need be; raises Unusable with what to do."""
     with _as_unusable():
-        return _open(url, connections)
+        return _open(url, connections, pause)
 
 
-def find_database(url: str, *, connections: int = CONNECTIONS) -> Database | None:
+def find_database(url: str, *, connections: int = CONNECTIONS, pause: Pause = at_once) -> Database | None:
     """Open the database, migrating it where need be; None, and nothing is changed, where there is none of Dayfile's.
 
     Raises Unusable with what to do.
     """
     with _as_unusable():
-        return _open(url, connections) if _is_there(url) else None
+        return _open(url, connections, pause) if _is_there(url) else None
 
 
-def find_database_to_read(url: str, *, connections: int = CONNECTIONS) -> Database | None:
+def find_database_to_read(url: str, *, connections: int = CONNECTIONS, pause: Pause = at_once) -> Database | None:
     """Open the database as `find_database` does or, where it cannot be written, for reading only.
 
     Raises Unusable with what to do.
@@ -39,9 +39,9 @@ def find_database_to_read(url: str, *, connections: int = CONNECTIONS) -> Databa
         if not _is_there(url):
             return None
         try:
-            return _open(url, connections)
+            return _open(url, connections, pause)
         except DatabaseUnwritable:
-            database = Database.connect_to_read(url, connections=connections)
+            database = Database.connect_to_read(url, connections=connections, pause=pause)
             with _closed_on_failure(database):
                 schema.check_version(database)
             return database
@@ -97,8 +97,8 @@ def _is_there(url: str) -> bool:
         return schema.is_there(database)
 
 
-def _open(url: str, connections: int) -> Database:
-    database = Database.connect(url, connections=connections)
+def _open(url: str, connections: int, pause: Pause) -> Database:
+    database = Database.connect(url, connections=connections, pause=pause)
     with _closed_on_failure(database):
         schema.migrate(database)
     return database

@@ -6,9 +6,9 @@ start. What a transaction needs is set within it.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, Protocol
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -45,6 +45,14 @@ _PAUSES: Final = (0.2, 0.4, 0.8, 1.6, 3.0, 3.0, 3.0, 3.0)
 """Seconds between the tries to connect to a server that has no connection left."""
 
 
+Pause = Callable[[float], None]
+"""A function that lets so many seconds pass."""
+
+
+def at_once(_: float) -> None:
+    """Let no time pass: for whoever does not wait for a database that is busy."""
+
+
 class TimeKeeper(Protocol):
     """A listener that is told the database's time as transactions begin."""
 
@@ -57,8 +65,11 @@ class TimeKeeper(Protocol):
         ...
 
 
-def postgres_engine(url: URL, *, connections: int) -> Engine:
-    """Return an engine with at most so many connections, and no others beside them."""
+def postgres_engine(url: URL, *, connections: int, pause: Pause) -> Engine:
+    """Return an engine with at most so many connections, and no others beside them.
+
+    It pauses between its tries to connect to a server that has none left.
+    """
     own = {name: value for name, value in NETWORK.items() if name not in url.query}
     engine = create_engine(
         url,
@@ -70,7 +81,7 @@ def postgres_engine(url: URL, *, connections: int) -> Engine:
         use_native_hstore=False,
         connect_args={"prepare_threshold": None, **own},
     )
-    event.listen(engine, "do_connect", _connect)
+    event.listen(engine, "do_connect", partial(_connect, pause))
     event.listen(engine, "begin", _begin)
     return engine
 
@@ -96,14 +107,14 @@ def check_server(connection: Connection) -> None:
         )
 
 
-def _connect(dialect: Any, record: Any, arguments: Any, options: Any) -> Any:  # noqa: ARG001 - SQLAlchemy's signature
-    for pause in _PAUSES:
+def _connect(pause: Pause, dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
+    for seconds in _PAUSES:
         try:
             return dialect.connect(*arguments, **options)
         except dialect.loaded_dbapi.OperationalError as error:
             if not has_no_slots(str(error)):
                 raise
-            threading.Event().wait(pause)
+            pause(seconds)
     return dialect.connect(*arguments, **options)
 
 
