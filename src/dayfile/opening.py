@@ -116,8 +116,12 @@ def storage_at(place: str, settings: Settings, *, makes_folder: bool) -> Storage
             private.make_folder(url.folder)
         except OSError as error:
             raise Unusable(f"{error.strerror}. Make it writable for this user, or choose another folder") from error
-    if folder is None and (url.bucket, url.prefix) == (settings.storage.bucket, settings.storage.prefix):
-        raise Unusable(f"{url.text} is the object storage of the instance: choose another bucket or prefix")
+    if folder is None and url == settings.storage:
+        raise Unusable(
+            f"{url.text} is the object storage of the instance, since a process asks one store of a kind: choose "
+            "another bucket or prefix. A bucket of the same name at another store can be filled from a backup in a "
+            "folder, with that store's own tool"
+        )
     return open_storage(
         url, ca_file=settings.ca_file, public_url=None, headers_of=_no_headers, makes_folder=makes_folder
     )
@@ -240,10 +244,10 @@ def _settle_key(database: Database, key: InstanceKey, *, is_shared: bool) -> Non
 def _note_storage(settings: Settings, database: Database) -> None:
     """Note where the objects are; raises Unusable if they were elsewhere before, and are not here.
 
-    New objects would lie beside none of the old ones, and each host would have a folder of its own. A storage that is
-    away is asked at the next start.
+    New objects would lie beside none of the old ones, and each host would have a folder of its own. A store that has
+    another address now is asked, too. A storage that is away is asked at the next start.
     """
-    place = settings.storage.text
+    place = settings.storage.whereabouts
     with database.snapshot() as tx:
         noted = tx.instance.find(_STORAGE)
         keys = {sealed.place.object_key for sealed in tx.sealed_days.after(0, limit=_OBJECTS_TRIED)}
@@ -257,8 +261,8 @@ def _note_storage(settings: Settings, database: Database) -> None:
     if not are_here:
         raise Unusable(
             f"none of the objects that the database names is in {place}; at the last start they were in {noted}. "
-            "Set DAYFILE_STORAGE_URL to where they are, or copy them first. Several hosts need an object store, since "
-            "each has folders of its own"
+            "Set DAYFILE_STORAGE_URL to where they are, and for a bucket AWS_ENDPOINT_URL to its store, or copy them "
+            "first. Several hosts need an object store, since each has folders of its own"
         )
     if noted != place:
         with database.transaction() as tx:

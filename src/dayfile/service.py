@@ -314,6 +314,12 @@ class Service(contextlib.AbstractContextManager["Service"]):
             metrics=self.insight.metrics,
         )
 
+    def check_host(self) -> None:
+        """Raise Unusable, with the way out, if this host may not work on the instance, or not beside another one."""
+        from dayfile.work.sole_host import check_host
+
+        check_host(socket.gethostname(), database=self.database, objects=self.settings.storage.folder, clock=self.clock)
+
     @cached_property
     def presence(self) -> Presence:
         """The presence of this process's worker, as the others see it."""

@@ -123,6 +123,7 @@ def serve(
 def _begin(screen: Screen, service: Service, what: str) -> None:
     from dayfile.cli.operator import note_start
 
+    service.check_host()
     instance.tell_closed(service)
     instance.warn_of_exposed(screen, service)
     note_start(service, what)

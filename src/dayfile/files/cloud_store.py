@@ -6,7 +6,6 @@ are in no setting, and go to no other process.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +15,7 @@ from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from dayfile.errors import Unusable
-from dayfile.files.storage_url import StorageUrl
+from dayfile.files.storage_url import StorageUrl, s3_endpoint
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
@@ -25,7 +24,6 @@ CloudStore = S3Store | GCSStore | AzureStore
 
 _CONNECT_WITHIN: Final = timedelta(seconds=10)
 _ALL_WITHIN: Final = timedelta(days=1)  # of one answer, which a slow reader takes as slowly as it likes
-_ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +59,7 @@ def connect(url: StorageUrl, *, ca_file: Path | None, patience: Patience, endpoi
     `endpoint` takes the place of the one in the environment.
     """
     prefix = url.prefix or None
-    client = _client(endpoint or _endpoint(), ca_file=ca_file, patience=patience)
+    client = _client(endpoint or s3_endpoint(), ca_file=ca_file, patience=patience)
     retry = patience.config
     try:
         if url.scheme == "gs":
@@ -74,10 +72,6 @@ def connect(url: StorageUrl, *, ca_file: Path | None, patience: Patience, endpoi
     except (BaseError, ValueError) as error:
         reason = str(error).partition("\n")[0]
         raise Unusable(f"the object store of DAYFILE_STORAGE_URL, {url.text}, cannot be used: {reason}") from error
-
-
-def _endpoint() -> str:
-    return next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), "")
 
 
 def _client(endpoint: str, *, ca_file: Path | None, patience: Patience) -> ClientConfig:

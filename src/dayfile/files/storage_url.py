@@ -5,6 +5,7 @@ Apart, because settings are checked where no storage is opened and none of its p
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,12 @@ _STORES: Final = {"s3": "an S3 bucket", "gs": "a bucket of Google Cloud Storage"
 _FORMS: Final = "file:///FOLDER, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX"
 _BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}", re.ASCII)
 _LONGEST_PREFIX: Final = 200
+_ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+
+
+def s3_endpoint() -> str:
+    """Return the address of the store that this process takes for S3's, by the names that the store's own tools use."""
+    return next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,3 +63,9 @@ class StorageUrl:
         if self.folder is not None:
             return f"file://{self.folder}"
         return f"{self.scheme}://{self.bucket}" + (f"/{self.prefix}" if self.prefix else "")
+
+    @property
+    def whereabouts(self) -> str:
+        """The URL and, of a bucket at an S3 store other than Amazon's, the store."""
+        store = urlsplit(s3_endpoint()).netloc.rpartition("@")[2] if self.scheme == "s3" else ""
+        return self.text + (f" at {store}" if store else "")

@@ -22,6 +22,11 @@ class SeenWorker:
     started_at: datetime
     seen_at: datetime
 
+    @property
+    def host(self) -> str:
+        """The name of the host that it runs on."""
+        return self.name.partition("/")[0]
+
     def is_running(self, now: datetime) -> bool:
         """Return whether it was seen within GONE_AFTER; what a wrong clock saw long after now does not count."""
         return abs(now - self.seen_at) <= GONE_AFTER
