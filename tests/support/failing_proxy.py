@@ -23,6 +23,7 @@ class Fault:
     pattern: str
     times: int = 1
     after: int = 0  # so many requests that it is for are passed on before
+    every: int = 1  # of those that it is for, it takes one in so many
     status: int | None = None  # answer with it, and ask nobody
     code: str = "SlowDown"  # the store's word for it
     unheard: bool = False  # hang up without asking anybody
@@ -67,6 +68,7 @@ class FailingProxy:
                     if fault.after:
                         fault.after -= 1
                         continue
+                    fault.after = fault.every - 1
                     fault.times -= 1
                     return fault
         return None

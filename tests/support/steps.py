@@ -94,6 +94,10 @@ class SteppingStorage:
     def is_remote(self) -> bool:
         return self._storage.is_remote
 
+    def become(self, storage: Storage) -> None:
+        """Go on with another one, which has the same objects."""
+        self._storage = storage
+
     def without_patience(self) -> Storage:
         return self._storage.without_patience()
 
