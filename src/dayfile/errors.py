@@ -21,7 +21,8 @@
     │       ├── DatabaseUnwritable  its disk is full or read-only; it may be readable
     │       ├── DatabaseDamaged     its file is damaged: the operator must restore it
     │       ├── Undone              it undid the transaction, for another's sake or as it went away: run it again
-    │       └── Outdated            it was upgraded since this process began: stop the process
+    │       ├── Outdated            it was upgraded since this process began: stop the process
+    │       └── Moved               its instance has moved to another place: stop the process
     ├── LostClaim               somebody else holds the work now: drop what you did
     ├── Corrupt                 stored bytes are not what their row says
     │   ├── DamagedObject       an object is missing, or is not what was written: the operator must restore it
@@ -163,6 +164,10 @@ class Outdated(DatabaseUnavailable):
             f"this process is made for the schema {made_for}, and the state database needs {needed} by now: "
             "stop it, and start the version of Dayfile that has upgraded the database"
         )
+
+
+class Moved(DatabaseUnavailable):
+    """A state database that is closed, since its instance moves or has moved: nothing is written there any more."""
 
 
 class LostClaim(DayfileError):

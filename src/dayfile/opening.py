@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 from typing import Final
 
@@ -18,14 +19,15 @@ from dayfile.files.storage import Storage, is_there
 from dayfile.files.storage_url import StorageUrl
 from dayfile.files.storages import open_storage
 from dayfile.model.secret import KEY_BYTES, InstanceKey, Randomness
+from dayfile.objects.destination import Destination
 from dayfile.objects.layout import SEALED, download_headers
 from dayfile.settings import Settings
 from dayfile.store.database import Database
-from dayfile.store.database_url import file_of
-from dayfile.store.opening import find_database, find_database_to_read, make_database
+from dayfile.store.database_url import file_of, full_url, shown_url
+from dayfile.store.instance import STORAGE
+from dayfile.store.opening import find_closed_database, find_database, find_database_to_read, make_database
 from dayfile.store.postgres_engine import Pause
 
-_STORAGE: Final = "storage"  # the fact that says where the objects are
 _OBJECTS_TRIED: Final = 5
 _ABSENT: Final = "there is no instance in {}: `dayfile init` makes one there. If yours is elsewhere, set {}"
 
@@ -57,13 +59,18 @@ def make_instance(settings: Settings, *, randomness: Randomness, pause: Pause) -
     return Opened(database=database, key=key, permissions=permissions)
 
 
-def find_instance(settings: Settings, *, to_read: bool, pause: Pause) -> Opened:
-    """Open the instance that the settings describe, and make nothing; raises as `make_instance`, and Absent for none.
+class Access(Enum):
+    """The ways in which a command opens the instance that there is."""
 
-    With `to_read` its database is opened for reading only if it cannot be written.
-    """
+    WRITE = auto()
+    READ = auto()  # only for reading, if its database cannot be written
+    MOVE = auto()  # also if it is closed, since it moves
+
+
+def find_instance(settings: Settings, access: Access, *, pause: Pause) -> Opened:
+    """Open the instance of the settings, and make nothing; raises as `make_instance`, and Absent for none."""
     with _named_place(settings):
-        finding = find_database_to_read if to_read else find_database
+        finding = _FINDING[access]
         database = finding(settings.database, connections=settings.database_connections, pause=pause)
         if database is None:
             raise Absent(_ABSENT.format(settings.place, _name_of_place(settings)))
@@ -72,6 +79,7 @@ def find_instance(settings: Settings, *, to_read: bool, pause: Pause) -> Opened:
             if key is None:
                 raise Absent(_ABSENT.format(settings.place, _name_of_place(settings)))
             _settle_key(database, key, is_shared=settings.is_shared)
+            _check_not_left(settings, database)
             permissions = settings.own_folders(database.file).close()
     return Opened(database=database, key=key, permissions=permissions)
 
@@ -106,17 +114,18 @@ def storage_at(place: str, settings: Settings, *, makes_folder: bool) -> Storage
 
     Raises Unusable, also for one that shares a folder with the instance.
     """
-    url = StorageUrl.parse(place) if "://" in place else StorageUrl(scheme="file", folder=Path(place).absolute())
-    folder = url.folder and url.folder.resolve()
-    for own in (settings.data_dir.resolve(), settings.storage.folder and settings.storage.folder.resolve()):
-        if folder and own and (folder.is_relative_to(own) or own.is_relative_to(folder)):
-            raise Unusable(f"{folder} shares a folder with the instance ({own}): choose one apart, on another disk")
+    url = _place_of(place)
+    for own in (settings.data_dir, settings.storage.folder):
+        if url.folder and own and _is_shared(url.folder, own):
+            raise Unusable(
+                f"{url.folder} shares a folder with the instance ({own.resolve()}): choose one apart, on another disk"
+            )
     if url.folder is not None and makes_folder:
         try:
             private.make_folder(url.folder)
         except OSError as error:
             raise Unusable(f"{error.strerror}. Make it writable for this user, or choose another folder") from error
-    if folder is None and url == settings.storage:
+    if url.folder is None and (url.bucket, url.prefix) == (settings.storage.bucket, settings.storage.prefix):
         raise Unusable(
             f"{url.text} is the object storage of the instance, since a process asks one store of a kind: choose "
             "another bucket or prefix. A bucket of the same name at another store can be filled from a backup in a "
@@ -154,6 +163,41 @@ def place_key(settings: Settings, *, check_value: str, kept: Callable[[], str | 
     if settings.secret_key is None:
         settings.own_folders(None).make()
         key_file.read_or_make(settings.key_file, new=text, draft=randomness.hex(16))
+
+
+def destination_of(settings: Settings, *, database: str | None, storage: str | None, makes_folder: bool) -> Destination:
+    """Return the place of these URLs, to which the instance of the settings moves; the storage may be a folder.
+
+    Raises Unusable for one that is no place, or that is where the instance is.
+    """
+    if not database and not storage:
+        raise Unusable("there is nothing to move: give --to-database, --to-storage or both")
+    url = None if not database else _absolute(full_url(database))
+    if url == _absolute(settings.database):
+        raise Unusable(f"the database is in {shown_url(settings.database)} already: leave --to-database out")
+    if not storage:
+        return Destination(database=url, storage=None, storage_url=None)
+    place, own = _place_of(storage), settings.storage.folder
+    if place == settings.storage or (place.folder and own and _is_shared(place.folder, own)):
+        raise Unusable(f"{place.text} is, or shares a folder with, the storage that the objects are in: name one apart")
+    there = settings.model_copy(update={"storage_url": place.text, "storage_public_url": None})
+    return Destination(database=url, storage=storage_of(there, makes_folder=makes_folder), storage_url=place.text)
+
+
+def _place_of(text: str) -> StorageUrl:
+    """Return the place of a storage that is given as a URL, or as a folder. Raises Unusable."""
+    return StorageUrl.parse(text) if "://" in text else StorageUrl(scheme="file", folder=Path(text).absolute())
+
+
+def _is_shared(folder: Path, other: Path) -> bool:
+    """Return True if one of two folders is the other one, or in it."""
+    one, two = folder.resolve(), other.resolve()
+    return one.is_relative_to(two) or two.is_relative_to(one)
+
+
+def _absolute(url: str) -> str:
+    file = file_of(url)
+    return url if file is None else f"sqlite:///{file.absolute()}"
 
 
 def _no_headers(_: str) -> dict[str, str]:
@@ -241,15 +285,27 @@ def _settle_key(database: Database, key: InstanceKey, *, is_shared: bool) -> Non
         )
 
 
+def _check_not_left(settings: Settings, database: Database) -> None:
+    """Raise Unusable for a storage that the instance has moved away from: no new objects are there."""
+    with database.snapshot() as tx:
+        noted, left = tx.instance.find(STORAGE), tx.instance.left_storages()
+    if settings.storage.text in left:
+        raise Unusable(
+            f"the objects of this instance have moved from {settings.storage.text} to {noted}: set "
+            f"DAYFILE_STORAGE_URL={noted}"
+        )
+
+
 def _note_storage(settings: Settings, database: Database) -> None:
     """Note where the objects are; raises Unusable if they were elsewhere before, and are not here.
 
     New objects would lie beside none of the old ones, and each host would have a folder of its own. A store that has
     another address now is asked, too. A storage that is away is asked at the next start.
     """
+    _check_not_left(settings, database)
     place = settings.storage.whereabouts
     with database.snapshot() as tx:
-        noted = tx.instance.find(_STORAGE)
+        noted = tx.instance.find(STORAGE)
         keys = {sealed.place.object_key for sealed in tx.sealed_days.after(0, limit=_OBJECTS_TRIED)}
     is_own_folder = settings.is_shared and settings.storage.folder is not None  # another host has one of the same name
     if noted == place and not is_own_folder:
@@ -266,8 +322,15 @@ def _note_storage(settings: Settings, database: Database) -> None:
         )
     if noted != place:
         with database.transaction() as tx:
-            tx.instance.replace(_STORAGE, place)
+            tx.instance.replace(STORAGE, place)
 
 
 def _has_any(storage: Storage, keys: Iterable[str]) -> bool:
     return any(is_there(storage, key) for key in keys)
+
+
+_FINDING: Final = {
+    Access.WRITE: find_database,
+    Access.READ: find_database_to_read,
+    Access.MOVE: find_closed_database,
+}

@@ -28,7 +28,7 @@ from dayfile.files.storage import Storage
 from dayfile.insight import Insight
 from dayfile.model.notice import Channel
 from dayfile.model.secret import Randomness
-from dayfile.opening import Opened, find_instance, make_instance, storage_of
+from dayfile.opening import Access, Opened, find_instance, make_instance, storage_of
 from dayfile.overrides import Overrides
 from dayfile.settings import Settings
 
@@ -101,14 +101,18 @@ class Service(contextlib.AbstractContextManager["Service"]):
         return cls(settings, make_instance(settings, randomness=SystemRandomness(), pause=_pause(overrides)), overrides)
 
     @classmethod
-    def find(cls, settings: Settings, overrides: Overrides | None = None, *, to_read: bool = False) -> Service:
+    def find(
+        cls, settings: Settings, overrides: Overrides | None = None, *, to_read: bool = False, to_move: bool = False
+    ) -> Service:
         """Open the instance that the settings describe, creating nothing; raises as `find_instance` does.
 
-        With `to_read` it is opened for reading only if its folder or disk cannot be written.
+        With `to_read` it is opened for reading only if its folder or disk cannot be written; with `to_move` also if it
+        is closed, since it moves or has moved.
         """
+        access = Access.READ if to_read else Access.MOVE if to_move else Access.WRITE
         overrides = overrides or Overrides()
-        service = cls(settings, find_instance(settings, to_read=to_read, pause=_pause(overrides)), overrides)
-        if to_read:
+        service = cls(settings, find_instance(settings, access, pause=_pause(overrides)), overrides)
+        if to_read or to_move:
             # Not created if it does not exist.
             service.storage = service.overrides.storage(storage_of(settings, makes_folder=False))
         return service

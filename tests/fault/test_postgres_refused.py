@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import make_url
 
 from dayfile.errors import DatabaseUnavailable, DatabaseUnwritable, Unusable
-from dayfile.opening import find_instance
+from dayfile.opening import Access, find_instance
 from dayfile.service import Service
 from dayfile.settings import Settings
 from dayfile.store.database import Database
@@ -41,7 +41,7 @@ def test_a_start_makes_the_instance_in_an_empty_database_and_finds_it_again(
     Service.open(settings).close()
     assert settings.place.startswith(f"postgresql://{ROLE}:***@/dayfile_")
     assert PASSWORD not in repr(settings)
-    with closing(find_instance(settings, to_read=True, pause=at_once).database) as database, database.snapshot() as tx:
+    with closing(find_instance(settings, Access.READ, pause=at_once).database) as database, database.snapshot() as tx:
         assert tx.accounts.count() == 0
     assert not settings.key_file.exists()
 

@@ -24,6 +24,7 @@ from dayfile.cli import (
     intake,
     jobs,
     keys,
+    move,
     notices,
     rebuild,
     rejections,
@@ -121,6 +122,7 @@ app.command("status", rich_help_panel=OPERATOR_PANEL)(status.status)
 app.command("check", rich_help_panel=OPERATOR_PANEL)(check.check)
 app.command("backup", rich_help_panel=OPERATOR_PANEL)(backup.backup)
 app.command("restore", rich_help_panel=OPERATOR_PANEL)(backup.restore)
+app.command("move", rich_help_panel=OPERATOR_PANEL)(move.move)
 app.command("rebuild", rich_help_panel=OPERATOR_PANEL)(rebuild.rebuild)
 app.command("demo", rich_help_panel=OPERATOR_PANEL)(demo.demo)
 app.add_typer(jobs.app, name="jobs", rich_help_panel=CUSTOMER_PANEL)

@@ -126,7 +126,7 @@ def restore(
     place_key(settings, check_value=manifest.key_check, kept=lambda: target.key_text(manifest), randomness=randomness)
     storage_of(settings, makes_folder=True)  # not before: what is refused makes nothing
     with scratch_folder(settings.scratch, randomness.hex(32)) as scratch, screen.counting("Restoring", None) as bar:
-        restored = one.run(manifest, scratch, despite_damage=despite_damage, on_step=_steps_on(bar))
+        restored = one.run(manifest, scratch, despite_damage=despite_damage, on_step=steps_on(bar))
     if as_json:
         screen.json({"made_at": manifest.made_at, "place": settings.place, **asdict(restored)})
     else:
@@ -162,7 +162,7 @@ def _make(screen: Screen, service: Service, storage: Storage, *, with_key: bool)
                 KeptLease(one.extend, lease=LEASE, clock=service.clock),
                 screen.counting("Backing up", None) as bar,
             ):
-                return one.run(key_text=key, actor=operator_here(), on_step=_steps_on(bar))
+                return one.run(key_text=key, actor=operator_here(), on_step=steps_on(bar))
         finally:
             one.end()
 
@@ -206,7 +206,9 @@ def _scratch_of(storage: Storage, settings: Settings) -> Path:
     return storage.root / ".scratch" if isinstance(storage, LocalStorage) else settings.scratch
 
 
-def _steps_on(bar: Bar) -> Callable[[str, int, int], None]:
+def steps_on(bar: Bar) -> Callable[[str, int, int], None]:
+    """Return the function that shows on a bar how far something is."""
+
     def show(text: str, done: int, whole: int) -> None:
         bar.describe(text)
         bar.reach(done, whole)

@@ -16,6 +16,11 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
         "dayfile restore /mnt/backup/dayfile",
         "dayfile restore s3://backups/dayfile --json",
     ),
+    "move": (
+        "dayfile move --to-database postgresql://dayfile@db.example.com/dayfile --to-storage s3://dayfile/main",
+        "dayfile move --to-storage file:///mnt/large/objects --yes --json",
+        "dayfile move --reopen",
+    ),
     "rebuild": ("dayfile rebuild", "dayfile rebuild --json"),
     "status": ("dayfile status", "dayfile status --json"),
     "check": ("dayfile check", "dayfile check --deep --json"),

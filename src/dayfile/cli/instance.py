@@ -20,13 +20,15 @@ def opened(
     screen: Screen,
     *,
     to_read: bool = False,
+    to_move: bool = False,
     make: bool = False,
     check: Callable[[Settings], None] | None = None,
 ) -> Iterator[Service]:
     """Provide the instance, open while the block runs; raises Unusable, which says what to do, also if there is none.
 
-    With `to_read`, for commands that only read, a full or read-only disk does not matter. With `make`, a missing
-    instance is created; `check` may raise before that. The place of the instance is shown on a terminal, and added to
+    With `to_read`, for commands that only read, a full or read-only disk does not matter. With `to_move` it may be
+    closed, since it moves, and has a single connection. With `make`, a missing instance is created; `check` may raise
+    before that. The place of the instance is shown on a terminal, and added to
     errors from the block.
     """
     # Imported late: it imports all of Dayfile, which --help does not need.
@@ -38,7 +40,10 @@ def opened(
     settings = read_settings(screen)
     if check is not None:
         check(settings)
-    with Service.open(settings) if make else Service.find(settings, to_read=to_read) as service:
+    if to_move:
+        settings = settings.model_copy(update={"database_connections": 1})
+    found = Service.open(settings) if make else Service.find(settings, to_read=to_read, to_move=to_move)
+    with found as service:
         if screen.err.is_terminal:
             screen.note(f"Instance: {settings.place}")
         tell_closed(service)

@@ -7,7 +7,6 @@ day, since it grows with the instance.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import zlib
 from collections.abc import Iterable, Iterator
@@ -18,6 +17,7 @@ from typing import Final, Self
 import msgspec
 
 from dayfile.errors import Corrupt, NotFound
+from dayfile.files.hashed import Hashed
 from dayfile.files.storage import Storage
 
 BACKUPS: Final = "backups/"
@@ -110,15 +110,14 @@ def encoded_list(objects: Iterable[BackedUpObject]) -> Iterator[bytes]:
 
 def read_list(storage: Storage, part: StoredPart) -> Iterator[BackedUpObject]:
     """Yield the objects of a list, which is compared with its hash when it was read; raises Corrupt, NotFound."""
-    unpacking, hashed, rest = zlib.decompressobj(wbits=31), hashlib.sha256(), b""
+    unpacking, hashed, rest = zlib.decompressobj(wbits=31), Hashed(storage.read(part.key)), b""
     try:
-        for block in storage.read(part.key):
-            hashed.update(block)
+        for block in hashed:
             *lines, rest = (rest + unpacking.decompress(block)).split(b"\n")
             yield from (msgspec.json.decode(line, type=BackedUpObject) for line in lines)
     except (zlib.error, msgspec.MsgspecError) as error:
         raise Corrupt(f"{part.key} of the backup is damaged: {error}") from error
-    if hashed.hexdigest() != part.sha256:
+    if hashed.sha256 != part.sha256:
         raise Corrupt(f"{part.key} of the backup is damaged: its SHA-256 is not that of the manifest")
 
 

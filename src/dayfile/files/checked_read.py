@@ -8,13 +8,13 @@ reader waiting; it is hashed as it is read, and its last block is given only if 
 from __future__ import annotations
 
 import errno
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from dayfile.errors import DamagedObject, NotFound, StorageUnavailable
+from dayfile.files.hashed import Hashed
 from dayfile.files.storage import Storage
 from dayfile.model.export import FilePlace
 
@@ -129,18 +129,15 @@ class CheckedRead:
 
     def _hashed(self) -> Iterator[bytes]:
         """Yield an empty block when the object is open, then its bytes."""
-        digest, left = hashlib.sha256(), self.size_bytes
         with as_damage(self.key, place=self.place):
-            blocks = read_file(self.storage, self.place, stop=self.size_bytes)
+            hashed = Hashed(read_file(self.storage, self.place, stop=self.size_bytes))
             yield b""
-            for block in blocks:
-                digest.update(block)
-                left -= len(block)
-                if not left and digest.hexdigest() != self.sha256:
-                    raise DamagedObject(self.key, self._wrong(digest.hexdigest()))
+            for block in hashed:
+                if hashed.size_bytes == self.size_bytes and hashed.sha256 != self.sha256:
+                    raise DamagedObject(self.key, self._wrong(hashed.sha256))
                 yield block
-        if left:
-            raise DamagedObject(self.key, f"it ended {left} bytes early")
+        if hashed.size_bytes < self.size_bytes:
+            raise DamagedObject(self.key, f"it ended {self.size_bytes - hashed.size_bytes} bytes early")
 
     def _wrong(self, sha256: str) -> str:
         within = f"in its pack {self.place.object_key} " if self.place.is_packed else ""

@@ -6,8 +6,7 @@ written once, so those that an earlier backup has brought are not read again.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import groupby
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from dayfile.clock import Clock
-from dayfile.errors import Corrupt, NotFound, Transient
+from dayfile.errors import Corrupt, Transient
 from dayfile.files import disk
 from dayfile.files.backup_manifest import (
     FORMAT,
@@ -25,13 +24,13 @@ from dayfile.files.backup_manifest import (
     StoredPart,
     encoded_list,
 )
-from dayfile.files.storage import ListedObject, Storage
+from dayfile.files.storage import Storage
 from dayfile.model.credential import Actor
-from dayfile.model.resource import parse_resource_type
 from dayfile.model.secret import Randomness
 from dayfile.objects import layout
 from dayfile.objects.backup_target import BackupTarget, OnStep
-from dayfile.objects.referred_objects import ReferredObject, WholeParts, days_of, lost_of, objects_of
+from dayfile.objects.object_copy import ObjectCopy, listed, read
+from dayfile.objects.referred_objects import ReferredObject, days_of, lost_of, objects_of
 from dayfile.store.database import Database
 from dayfile.store.database_copy import copy_to_file
 from dayfile.store.instance import SCHEMA
@@ -44,7 +43,7 @@ class _Tally:
     """Counts of a backup, as it goes on."""
 
     def __init__(self) -> None:
-        self.objects = self.size_bytes = self.copied = self.copied_bytes = 0
+        self.objects = self.size_bytes = 0
         self.damaged: list[str] = []
         self.missing: list[str] = []
 
@@ -82,8 +81,8 @@ class Backup:
     ) -> None:
         """Have a backup of a database and a storage in a target; `scratch` is a folder that nobody else uses."""
         self._database = database
-        self._storage = storage
         self._target = target
+        self._copy = ObjectCopy(storage, target.storage)
         self._clock = clock
         self._scratch = scratch
         self._version = version
@@ -152,12 +151,11 @@ class Backup:
         self._target.finish(folder, manifest)
 
     def _made(self, manifest: BackupManifest, *, is_first: bool, deleted: int) -> MadeBackup:
-        tally = self._tally
         return MadeBackup(
             manifest=manifest,
             is_first=is_first,
-            copied=tally.copied,
-            copied_bytes=tally.copied_bytes,
+            copied=self._copy.copied,
+            copied_bytes=self._copy.copied_bytes,
             deleted=deleted,
         )
 
@@ -171,7 +169,7 @@ class Backup:
         known = ListedObjects(self._target.storage, former.listed if former else None, forgives=True)
         for at, of in enumerate(days):
             on_step("Copying objects", at, len(days))
-            there = {one.key: one.size_bytes for one in _listed(self._target.storage, of)}
+            there = {one.key: one.size_bytes for one in listed(self._target.storage, of)}
             former_ones, lost = known.of((of[0], str(of[1]))), lost_of(copied, of)
             for one in objects_of(copied, of):
                 found = self._brought(of, one, there.get(one.key), former_ones.get(one.key))
@@ -194,27 +192,11 @@ class Backup:
             return former
         if there is not None:
             # A backup that was not finished has brought it, or it was damaged when it was copied.
-            kept = _read(self._target.storage, of, one)
-            if kept is not None and (not kept.is_damaged or not self._has_whole(of, one)):
+            kept = read(self._target.storage, of, one)
+            if kept is not None and (not kept.is_damaged or not self._copy.has_whole(of, one)):
                 return kept
             self._target.storage.delete([one.key])
-        return self._copied(of, one)
-
-    def _has_whole(self, of: DayOfType, one: ReferredObject) -> bool:
-        found = _read(self._storage, of, one)
-        return found is not None and not found.is_damaged
-
-    def _copied(self, of: DayOfType, one: ReferredObject) -> BackedUpObject | None:
-        look = _Look(of, one)
-        try:
-            size = self._target.storage.put(one.key, look.watch(self._storage.read(one.key)))
-        except NotFound:
-            return None
-        except FileExistsError:  # the list lagged behind
-            return _read(self._target.storage, of, one)
-        self._tally.copied += 1
-        self._tally.copied_bytes += size
-        return look.result()
+        return self._copy.copy(of, one)
 
     def _drop_former(self, folder: str, listed: StoredPart) -> int:
         """Delete the former backups, and objects that only they needed; return the number of those."""
@@ -229,48 +211,3 @@ class Backup:
                 storage.delete(unneeded)
                 deleted += len(unneeded)
         return deleted
-
-
-class _Look:
-    """A look at the bytes of an object as they go by."""
-
-    def __init__(self, of: DayOfType, one: ReferredObject) -> None:
-        self._of = of
-        self._one = one
-        self._hashed = hashlib.sha256()
-        self._parts = WholeParts(one.parts)
-        self._size_bytes = 0
-
-    def watch(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
-        for block in blocks:
-            self._hashed.update(block)
-            self._parts.update(block)
-            self._size_bytes += len(block)
-            yield block
-
-    def result(self) -> BackedUpObject:
-        is_whole = self._parts.are_whole() and self._one.size_bytes in {None, self._size_bytes}
-        return BackedUpObject(
-            resource_type=self._of[0],
-            day=str(self._of[1]),
-            key=self._one.key,
-            size_bytes=self._size_bytes,
-            sha256=self._hashed.hexdigest(),
-            is_damaged=not is_whole,
-        )
-
-
-def _read(storage: Storage, of: DayOfType, one: ReferredObject) -> BackedUpObject | None:
-    look = _Look(of, one)
-    try:
-        for _ in look.watch(storage.read(one.key)):
-            pass
-    except NotFound:
-        return None
-    return look.result()
-
-
-def _listed(storage: Storage, of: DayOfType) -> Iterator[ListedObject]:
-    resource_type = parse_resource_type(of[0])
-    for prefix in (layout.sealed_prefix(resource_type, of[1]), layout.segments_prefix(resource_type, of[1])):
-        yield from storage.listed(prefix)

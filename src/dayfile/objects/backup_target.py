@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -18,6 +17,7 @@ from dayfile.files.backup_manifest import (
     manifest_key,
     number_of,
 )
+from dayfile.files.hashed import Hashed
 from dayfile.files.storage import BLOCK_BYTES, Bytes, Storage, is_there
 from dayfile.objects import layout
 
@@ -83,9 +83,9 @@ class BackupTarget:
 
     def put(self, key: str, chunks: Iterable[Bytes]) -> StoredPart:
         """Store a part of a backup; raises StorageUnavailable."""
-        hashed = hashlib.sha256()
-        size = self.storage.put(key, _watched(chunks, hashed.update))
-        return StoredPart(key=key, size_bytes=size, sha256=hashed.hexdigest())
+        hashed = Hashed(chunks)
+        size = self.storage.put(key, hashed)
+        return StoredPart(key=key, size_bytes=size, sha256=hashed.sha256)
 
     def put_file(self, key: str, file: Path) -> StoredPart:
         """Store a file as a part of a backup; raises StorageUnavailable."""
@@ -116,14 +116,12 @@ class BackupTarget:
 
     def _read(self, part: StoredPart) -> Iterator[bytes]:
         """Yield the bytes of a part; raises Corrupt, at their end, unless they are what the manifest says."""
-        hashed = hashlib.sha256()
         try:
-            for block in self.storage.read(part.key):
-                hashed.update(block)
-                yield block
+            hashed = Hashed(self.storage.read(part.key))
+            yield from hashed
         except NotFound as error:
             raise Corrupt(f"the backup is not whole: {part.key} is missing") from error
-        if hashed.hexdigest() != part.sha256:
+        if hashed.sha256 != part.sha256:
             raise Corrupt(f"the backup is damaged: {part.key} is not what its manifest says")
 
     def _numbered(self) -> Iterator[tuple[int, str]]:
@@ -133,9 +131,3 @@ class BackupTarget:
 def _number(key: str) -> int:
     found = number_of(key)
     return found[0] if found else 0
-
-
-def _watched(chunks: Iterable[Bytes], look: Callable[[Bytes], None]) -> Iterator[Bytes]:
-    for chunk in chunks:
-        look(chunk)
-        yield chunk

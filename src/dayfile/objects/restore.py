@@ -5,29 +5,29 @@ Who dies before that has made nothing that starts; run again, it goes on where i
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
-from typing import Final
 
 from dayfile.errors import Conflict, Corrupt, NotFound, Unusable
-from dayfile.files import disk, private
 from dayfile.files.backup_manifest import BackedUpObject, BackupManifest, ListedObjects, read_list
+from dayfile.files.hashed import Hashed
 from dayfile.files.storage import Storage
 from dayfile.objects import layout
 from dayfile.objects.backup_target import BackupTarget, OnStep
-from dayfile.store.database import Database
-from dayfile.store.database_copy import fill, migrate_file
-from dayfile.store.database_url import file_of
+from dayfile.objects.database_place import put_in_place
+from dayfile.store.database_copy import migrate_file
 from dayfile.store.instance import SCHEMA
 from dayfile.store.opening import check_absent
 
-_COPIED: Final = "copied"
-_KEPT: Final = "kept"
-_DAMAGED: Final = "damaged"
+
+class _Fate(Enum):
+    """The end of an object that is to be restored."""
+
+    COPIED = auto()
+    KEPT = auto()
+    DAMAGED = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +91,9 @@ class Restore:
         copied, damaged = 0, list(manifest.missing)
         for at, one in enumerate(read_list(self._target.storage, manifest.listed)):
             on_step("Copying objects", at, manifest.objects)
-            verdict = self._bring(one)
-            copied += verdict is _COPIED
-            damaged += [one.key] if verdict is _DAMAGED or one.is_damaged else []
+            fate = self._bring(one)
+            copied += fate is _Fate.COPIED
+            damaged += [one.key] if fate is _Fate.DAMAGED or one.is_damaged else []
         unknown = sorted({*damaged} - {*manifest.missing, *manifest.damaged})
         if unknown and not despite_damage:
             raise Corrupt(
@@ -102,61 +102,36 @@ class Restore:
                 "was; or do without them (--despite-damage)"
             )
         migrate_file(file)
-        self._make_database(file, on_step)
+        put_in_place(file, self._url, on_step=on_step)
         return Restored(objects=manifest.objects, size_bytes=manifest.size_bytes, copied=copied, damaged=tuple(damaged))
 
-    def _bring(self, one: BackedUpObject) -> str:
+    def _bring(self, one: BackedUpObject) -> _Fate:
         """Copy an object unless it is there; say what has become of it."""
         there = _hash_of(self._storage, one.key)
         if there == one.sha256:
-            return _KEPT
+            return _Fate.KEPT
         if there is not None:
             # It is replaced only by what is known to be right.
             if one.is_damaged or _hash_of(self._target.storage, one.key) != one.sha256:
-                return _DAMAGED
+                return _Fate.DAMAGED
             self._storage.delete([one.key])
         try:
             self._storage.put(one.key, _compared(self._target.storage.read(one.key), one))
         except (NotFound, Corrupt):
-            return _DAMAGED
-        return _COPIED
-
-    def _make_database(self, file: Path, on_step: OnStep) -> None:
-        place = file_of(self._url)
-        if place is None:
-            with closing(Database.connect(self._url)) as database:
-                fill(database, file, on_step=lambda done, whole: on_step("Filling the database", done, whole))
-            return
-        check_absent(self._url)
-        private.make_folder(place.parent)
-        draft = place.with_name(f".{place.name}.restoring")
-        draft.unlink(missing_ok=True)
-        with disk.reported(f"write {draft}"):
-            made, _ = disk.create(draft)
-            with made, file.open("rb") as source:
-                os.fchmod(made.fileno(), 0o600)
-                while block := source.read(1 << 20):
-                    disk.write(made, block, f"write {draft}")
-                os.fsync(made.fileno())
-            disk.publish(draft, place)
-            disk.sync_folder(place.parent)
+            return _Fate.DAMAGED
+        return _Fate.COPIED
 
 
 def _hash_of(storage: Storage, key: str) -> str | None:
-    hashed = hashlib.sha256()
     try:
-        for block in storage.read(key):
-            hashed.update(block)
+        return Hashed(storage.read(key)).to_the_end()
     except NotFound:
         return None
-    return hashed.hexdigest()
 
 
 def _compared(blocks: Iterator[bytes], one: BackedUpObject) -> Iterator[bytes]:
     """Yield the bytes of an object of a backup; raise Corrupt at their end, within the put, if they are others."""
-    hashed = hashlib.sha256()
-    for block in blocks:
-        hashed.update(block)
-        yield block
-    if hashed.hexdigest() != one.sha256:
+    hashed = Hashed(blocks)
+    yield from hashed
+    if hashed.sha256 != one.sha256:
         raise Corrupt(f"{one.key} of the backup is not what its list says")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Final
 
 from dayfile.errors import Corrupt
 from dayfile.files import disk, gzip, segments
+from dayfile.files.hashed import Hashed
 from dayfile.files.segment_copy import Accounts, copy_some, copy_whole
 from dayfile.files.storage import Storage
 from dayfile.model.export import FilePlace
@@ -88,11 +88,10 @@ def _batches(formers: Iterable[FormerText], storage: Storage) -> Iterator[list[b
 
 def _lines(former: FormerText, storage: Storage) -> Iterator[list[bytes]]:
     """Yield the lines of a former file in batches; raises Corrupt if its text does not match the SHA-256."""
-    digest = hashlib.sha256()
     begun = b""
-    for block in gzip.plain(former.read(storage)):
-        digest.update(block)
+    hashed = Hashed(gzip.plain(former.read(storage)))
+    for block in hashed:
         whole, newline, begun = (begun + block).rpartition(b"\n")
         yield (whole + newline).splitlines(keepends=True)
-    if begun or digest.hexdigest() != former.plain_sha256:
+    if begun or hashed.sha256 != former.plain_sha256:
         raise Corrupt(f"{former.key} does not hold what its manifest says: restore it from a backup")

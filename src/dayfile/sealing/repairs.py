@@ -7,7 +7,6 @@ decide ties between equal versions wrongly.
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -16,6 +15,7 @@ import structlog
 
 from dayfile.clock import Clock
 from dayfile.errors import Conflict, Corrupt, InFlight, NotFound
+from dayfile.files.hashed import Hashed
 from dayfile.files.soundness import compare_inline, reason_of
 from dayfile.files.storage import Storage
 from dayfile.model.account import packed_holds, packed_members, unite_packed
@@ -220,11 +220,9 @@ def _read(sealed: SealedDay, storage: Storage) -> None:
     text = FormerText(
         key=sealed.key, place=sealed.place, size_bytes=sealed.size_bytes, plain_sha256=sealed.plain_sha256
     )
-    digest = hashlib.sha256()
-    for block in text.read(storage):
-        digest.update(block)
-    if digest.hexdigest() != sealed.sha256:
-        raise Corrupt(f"its SHA-256 is {digest.hexdigest()} and should be {sealed.sha256}")
+    sha256 = Hashed(text.read(storage)).to_the_end()
+    if sha256 != sealed.sha256:
+        raise Corrupt(f"its SHA-256 is {sha256} and should be {sealed.sha256}")
     read_former(text, storage)
 
 

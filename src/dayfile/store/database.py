@@ -22,6 +22,7 @@ from sqlalchemy import Connection, Engine
 from dayfile.errors import DatabaseDamaged, DatabaseUnavailable, DatabaseUnwritable, Undone, Unusable
 from dayfile.store.checkpoints import Checkpoints
 from dayfile.store.database_url import file_in, parse_url
+from dayfile.store.departure import moved
 from dayfile.store.driver_errors import is_cut_off, translated
 from dayfile.store.engines import WRITES, sqlite_engine, sqlite_reading_engine
 from dayfile.store.file_lock import locked
@@ -211,12 +212,16 @@ class Database:
     def probe(self) -> None:
         """Check that the database can be read and that its disk takes more.
 
-        Raises DatabaseUnavailable if not; DatabaseDamaged, once damage was met, for as long as this process lives.
+        Raises DatabaseUnavailable if not, and Moved for one that is closed; DatabaseDamaged, once damage was met, for
+        as long as this process lives.
         """
         if self._damage is not None:
             raise DatabaseDamaged(self._damage)
         with self.snapshot() as tx:
             tx.accounts.listed(after=None, limit=1)
+            is_closed = tx.departures.find() is not None
+        if is_closed:
+            raise moved()
         if self._file is not None:
             with _as_unwritable("written"), tempfile.TemporaryFile(dir=self._file.parent, buffering=0) as room:
                 if room.write(_ROOM) < len(_ROOM):

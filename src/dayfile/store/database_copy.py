@@ -7,7 +7,7 @@ where no server is, and moves an instance from the one to the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -17,22 +17,25 @@ from sqlalchemy import URL, Column, Connection, Table, create_engine, delete, fu
 from dayfile.errors import Conflict, DatabaseUnavailable
 from dayfile.store import schema
 from dayfile.store.database import Database
+from dayfile.store.departure import reopen
 from dayfile.store.dialect import BATCH, give_ids_beyond
 from dayfile.store.driver_errors import translated
-from dayfile.store.tables.instance import backup, worker
+from dayfile.store.instance import Instance
+from dayfile.store.table_digests import OF_PROCESSES, check_same
+from dayfile.store.tables.instance import worker
 from dayfile.store.tables.metadata import metadata
 
 _PAGES: Final = 2000
-
-_OF_PROCESSES: Final = (backup, worker)
-"""Tables of processes that run: none of them has anything to do with a copy."""
 
 OnStep = Callable[[int, int], None]
 """A function that is called as the copy goes on: with what is copied, and the whole."""
 
 
 def copy_to_file(source: Database, file: Path, *, on_step: OnStep) -> None:
-    """Copy a database, as of one moment, into a new SQLite file that stands alone; raises DatabaseUnavailable."""
+    """Copy a database, as of one moment, into a new SQLite file that stands alone; raises DatabaseUnavailable.
+
+    The copy is open, also if the database is closed.
+    """
     url = URL.create("sqlite", database=str(file))
     if source.file is not None:
         _copy_pages(source, url, on_step)
@@ -42,8 +45,9 @@ def copy_to_file(source: Database, file: Path, *, on_step: OnStep) -> None:
             schema.make(into)
             _copy_rows(rows, into, on_step)
     with _plain(url) as copied:
-        for table in _OF_PROCESSES:
+        for table in OF_PROCESSES:
             copied.execute(delete(table))
+        reopen(copied)
         copied.commit()
         copied.exec_driver_sql("PRAGMA journal_mode = DELETE")  # all of it is in the one file from here on
 
@@ -60,7 +64,7 @@ def migrate_file(file: Path) -> None:
 def fill(target: Database, file: Path, *, on_step: OnStep) -> None:
     """Make a database out of a copy of this version's schema, in one transaction: it has all of it, or nothing.
 
-    Raises Conflict for one with tables of Dayfile, DatabaseUnavailable.
+    Raises Conflict for one with tables of Dayfile, Corrupt if a row is another one there, DatabaseUnavailable.
     """
     source = Database.connect_to_read(URL.create("sqlite", database=str(file)).render_as_string())
     with closing(source), source.looked_into() as rows, target.exclusively() as into:
@@ -68,6 +72,23 @@ def fill(target: Database, file: Path, *, on_step: OnStep) -> None:
             raise Conflict("there is an instance in this database already, and it is left as it is")
         schema.make(into)
         _copy_rows(rows, into, on_step)
+        check_same(rows, into)
+
+
+def note_facts(file: Path, facts: Mapping[str, str]) -> None:
+    """Note facts in a copy in a file."""
+    url = URL.create("sqlite", database=str(file))
+    with _plain(url) as copied:
+        for name, value in facts.items():
+            Instance(copied).replace(name, value)
+        copied.commit()
+
+
+def compare(source: Database, file: Path) -> int:
+    """Compare a database with a copy of it in a file; return the number of rows. Raises Corrupt if they differ."""
+    url = URL.create("sqlite", database=str(file))
+    with source.looked_into() as rows, _plain(url) as copied:
+        return check_same(rows, copied)
 
 
 def _copy_pages(source: Database, url: URL, on_step: OnStep) -> None:
@@ -82,7 +103,7 @@ def _copy_pages(source: Database, url: URL, on_step: OnStep) -> None:
 
 
 def _copy_rows(source: Connection, target: Connection, on_step: OnStep) -> None:
-    tables = [table for table in metadata.sorted_tables if table not in _OF_PROCESSES]
+    tables = [table for table in metadata.sorted_tables if table not in OF_PROCESSES]
     if target.dialect.name == "sqlite":
         target.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
     for table in reversed(tables):  # a new schema has a few rows of its own

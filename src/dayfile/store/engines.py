@@ -9,6 +9,7 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from dayfile.store.checkpoints import KEPT_BYTES
+from dayfile.store.departure import name_refusals
 
 BUSY_TIMEOUT_MS: Final = 30_000
 
@@ -41,7 +42,11 @@ def sqlite_reading_engine(file: Path, *, is_immutable: bool) -> Engine:
 
 def _engine(url: URL) -> Engine:
     # Errors are logged, and parameters may be records and secrets.
-    return create_engine(url, hide_parameters=True, pool_size=16, max_overflow=64, pool_timeout=BUSY_TIMEOUT_MS / 1000)
+    engine = create_engine(
+        url, hide_parameters=True, pool_size=16, max_overflow=64, pool_timeout=BUSY_TIMEOUT_MS / 1000
+    )
+    name_refusals(engine)
+    return engine
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:  # noqa: ARG001 - SQLAlchemy's signature

@@ -5,9 +5,10 @@ Apart, because each table has a module of its own.
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from dayfile.errors import Outdated
 from dayfile.store.dialect import insert_missing, upsert
@@ -18,6 +19,15 @@ SCHEMA: Final = "0015"
 
 MINIMUM_VERSION: Final = "minimum_version"
 """The fact that says which schema a process must be made for at least, to claim, condemn or forget anything."""
+
+STORAGE: Final = "storage"
+"""The fact that says where the objects are."""
+
+LEFT_STORAGES: Final = "left_storages"
+"""The fact that says where they were before a move, a JSON array: what is there belongs to the instance no more."""
+
+ARRIVED: Final = "arrived"
+"""The fact of a database that a move has made: the id of that move."""
 
 
 class Instance:
@@ -38,6 +48,14 @@ class Instance:
     def replace(self, name: str, value: str) -> None:
         """Set the fact to another value, for those few that are not settled for good."""
         upsert(self._connection, table, [{"name": name, "value": value}])
+
+    def drop(self, name: str) -> None:
+        """Drop the fact; one that is not set is ignored."""
+        self._connection.execute(delete(table).where(table.c.name == name))
+
+    def left_storages(self) -> list[str]:
+        """Return the places of storages that the instance has moved away from, so that it uses none of them again."""
+        return list(json.loads(self.find(LEFT_STORAGES) or "[]"))
 
     def check_version(self, *, is_locked: bool = True) -> None:
         """Raise Outdated if the database has been upgraded and this process would now do harm.

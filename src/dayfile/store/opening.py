@@ -47,25 +47,58 @@ def find_database_to_read(url: str, *, connections: int = CONNECTIONS, pause: Pa
             return database
 
 
-def check_absent(url: str) -> None:
+def find_closed_database(url: str, *, connections: int = CONNECTIONS, pause: Pause = at_once) -> Database | None:
+    """Open the database of an instance that moves, closed or not, and change nothing; None where there is none.
+
+    Raises Unusable with what to do, also for one of another version: a move is ended by the version that began it.
+    """
+    with _as_unusable():
+        if not _is_there(url):
+            return None
+        database = Database.connect(url, connections=connections, pause=pause)
+        with _closed_on_failure(database):
+            with database.looked_into() as connection:
+                found, is_closed = schema.version(connection), schema.is_closed(connection)
+            if is_closed and found != schema.newest():
+                raise Unusable(
+                    f"this instance is being moved by another version of Dayfile, of the schema {found}: end the move "
+                    "with that version, and upgrade then"
+                )
+            if not is_closed:
+                schema.migrate(database)
+        return database
+
+
+def find_fact(url: str, name: str) -> str | None:
+    """Return a fact of the instance at a URL; None where there is no instance. Raises Unusable, DatabaseUnavailable."""
+    if not has_tables(url):
+        return None
+    with closing(Database.connect_to_read(url)) as database, database.snapshot() as tx:
+        return tx.instance.find(name)
+
+
+def check_absent(url: str, *, to_do: str | None = None) -> None:
     """Raise Conflict if there is something in the place of a database, of Dayfile or not; and DatabaseUnavailable.
 
-    The log of a SQLite file that is gone would be applied to another one.
+    The log of a SQLite file that is gone would be applied to another one. `to_do` is what helps, unless the place is
+    that of the settings. Raises Unusable for a server that Dayfile does not work with.
     """
     file = file_of(url)
     if file is not None:
         for found in (file.with_name(file.name + name) for name in _OF_A_FILE):
             if found.exists():
-                raise Conflict(
-                    f"there is {found} already, and it is left as it is: move it away, or have DAYFILE_DATA_DIR or "
-                    "DAYFILE_DATABASE_URL name a place without an instance"
+                way_out = (
+                    "move it away, or have DAYFILE_DATA_DIR or DAYFILE_DATABASE_URL name a place without an instance"
                 )
+                raise Conflict(f"there is {found} already, and it is left as it is: {to_do or way_out}")
     else:
-        with closing(Database.connect(url)) as database, database.looked_into() as connection:
-            if schema.version(connection) is not None:
+        with closing(Database.connect(url)) as database, database.exclusively() as connection:
+            version = schema.version(connection)
+            if version is not None:
+                newer = ", of a newer version of Dayfile" if version > schema.newest() else ""
+                way_out = "have DAYFILE_DATABASE_URL name an empty database"
                 raise Conflict(
-                    "there is an instance in that database already, and it is left as it is: have "
-                    "DAYFILE_DATABASE_URL name an empty database"
+                    f"there is an instance in that database already{newer}, and it is left as it is: {to_do or way_out}"
                 )
 
 

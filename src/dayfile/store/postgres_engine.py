@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from dayfile.errors import Unusable
+from dayfile.store.departure import name_refusals
 from dayfile.store.driver_errors import has_no_slots
 
 CONNECTIONS: Final = 7
@@ -83,6 +84,7 @@ def postgres_engine(url: URL, *, connections: int, pause: Pause) -> Engine:
     )
     event.listen(engine, "do_connect", partial(_connect, pause))
     event.listen(engine, "begin", _begin)
+    name_refusals(engine)
     return engine
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, sel
 
 from dayfile.errors import Unusable
 from dayfile.store.database import Database
+from dayfile.store.departure import Departures, check_open
 from dayfile.store.tables import accounts, exports, instance, notices, records, sealing
 
 FAMILIES = (accounts, exports, instance, notices, records, sealing)
@@ -21,10 +22,13 @@ _ALEMBICS: Final = Table("alembic_version", MetaData(), Column("version_num", St
 def migrate(database: Database) -> None:
     """Migrate the database to this version's schema, creating it if need be; safe to run from many processes.
 
-    Raises Unusable if the database was made by a newer Dayfile, since this one could only harm it.
+    Raises Unusable if the database was made by a newer Dayfile, since this one could only harm it, and if it is closed.
     """
     with database.exclusively() as connection:
-        if version(connection) != newest():
+        found = version(connection)
+        if found is not None:
+            check_open(connection)
+        if found != newest():
             make(connection)
 
 
@@ -54,10 +58,17 @@ def is_there(database: Database) -> bool:
         return version(connection) is not None and inspect(connection).has_table(instance.instance.name)
 
 
+def is_closed(connection: Connection) -> bool:
+    """Return True if the database, which has tables of Dayfile, is closed, since its instance moves."""
+    return Departures(connection).find() is not None
+
+
 def check_version(database: Database) -> None:
-    """Raise Unusable if the database, which is only read, does not have this version's schema."""
+    """Raise Unusable if the database, which is only read, does not have this version's schema, or is closed."""
     with database.looked_into() as connection:
         found = version(connection)
+        if found is not None:
+            check_open(connection)
     if found != newest():
         raise Unusable(
             "the state database has the schema of another version of Dayfile, and cannot be written: "

@@ -14,6 +14,7 @@ from dayfile.store.configurations import Configurations
 from dayfile.store.daily_runs import DailyRuns
 from dayfile.store.damages import Damages
 from dayfile.store.day_files import DayFiles
+from dayfile.store.departure import Departures
 from dayfile.store.instance import Instance
 from dayfile.store.job_days import JobDays
 from dayfile.store.jobs import Jobs
@@ -132,6 +133,10 @@ class Transaction:
     @cached_property
     def instance(self) -> Instance:
         return Instance(self._connection)
+
+    @cached_property
+    def departures(self) -> Departures:
+        return Departures(self._connection)
 
     @cached_property
     def audit(self) -> Audit:

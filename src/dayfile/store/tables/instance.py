@@ -13,7 +13,7 @@ from dayfile.store.tables.metadata import metadata
 instance = Table(
     "instance",
     metadata,
-    Column("name", key_text(64), primary_key=True),  # key_check, minimum_version, id
+    Column("name", key_text(64), primary_key=True),  # key_check, minimum_version, id, storage; others of a move
     Column("value", Text, nullable=False),
 )
 

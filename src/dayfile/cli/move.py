@@ -1,0 +1,175 @@
+"""The operator's command that moves an instance to another database, or another storage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dayfile.cli import instance
+from dayfile.cli.confirmation import YesOption, confirm
+from dayfile.cli.exit_codes import Outcome
+from dayfile.cli.operator import operator_here
+from dayfile.cli.options import JsonOption, screen_of
+from dayfile.cli.terminal import Screen
+from dayfile.errors import DayfileError
+from dayfile.model.quantity import count_text, size_text
+
+if TYPE_CHECKING:
+    from dayfile.objects.destination import Destination
+    from dayfile.objects.move import Move, Moved
+    from dayfile.service import Service
+    from dayfile.settings import Settings
+
+_SHOWN = 10
+
+DatabaseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--to-database",
+        metavar="URL",
+        help="An empty PostgreSQL database, or a SQLite file that is not there yet. Better set PGPASSWORD than have a "
+        "password in it: other users can see command lines.",
+    ),
+]
+StorageOption = Annotated[
+    str | None,
+    typer.Option("--to-storage", metavar="URL", help="An empty folder, or a bucket: s3://BUCKET/PREFIX."),
+]
+DamageOption = Annotated[
+    bool, typer.Option("--despite-damage", help="Move it although objects are damaged or missing that nobody knew of.")
+]
+ReopenOption = Annotated[
+    bool, typer.Option("--reopen", help="Give up a move that is not done, and open the instance again where it was.")
+]
+DespiteOption = Annotated[
+    bool,
+    typer.Option(
+        "--despite-new-place",
+        help="With --reopen: also if the instance is in the new place by now. What came there is not here.",
+    ),
+]
+
+
+def move(
+    ctx: typer.Context,
+    *,
+    to_database: DatabaseOption = None,
+    to_storage: StorageOption = None,
+    despite_damage: DamageOption = False,
+    reopen: ReopenOption = False,
+    despite_new_place: DespiteOption = False,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Move the instance to another database, another object storage, or both. Stop every process of it first.
+
+    The old place is closed: it stays whole, and nothing is written or started there any more. Objects are compared
+    with their hashes on their way, rows afterwards, and the new place is an instance from the last step on. Run it
+    again to go on with one that was interrupted. Exit code 1 if something is damaged there, as it was before.
+    """
+    from dayfile.objects.move import Move
+    from dayfile.opening import destination_of
+
+    screen = screen_of(ctx)
+    with instance.opened(screen, to_move=True) as service:
+        one = Move(
+            service.database,
+            service.storage,
+            service.settings.storage.text,
+            clock=service.clock,
+            randomness=service.randomness,
+        )
+        if reopen:
+            _reopen(screen, one, to_database, despite_new_place=despite_new_place, yes=yes)
+            return
+        settings = service.settings
+        to = destination_of(settings, database=to_database, storage=to_storage, makes_folder=False)
+        one.check_destination(to)
+        if one.departure() is None:
+            one.check_alone()
+            confirm(screen, f"The instance in {settings.place} moves to {_place(to)}, and is closed here", yes=yes)
+        to = destination_of(settings, database=to_database, storage=to_storage, makes_folder=True)
+        with _way_out():
+            moved = _run(screen, service, one, to, despite_damage=despite_damage)
+    _tell(screen, settings, to, moved, as_json=as_json)
+
+
+def _run(screen: Screen, service: Service, one: Move, to: Destination, *, despite_damage: bool) -> Moved | None:
+    from dayfile.cli.backup import steps_on
+    from dayfile.files.scratch import scratch_folder
+
+    one.begin(to, actor=operator_here())
+    scratch = scratch_folder(service.settings.scratch, service.randomness.hex(32))
+    with scratch as folder, screen.counting("Moving", None) as bar:
+        return one.run(to, folder, despite_damage=despite_damage, on_step=steps_on(bar))
+
+
+@contextmanager
+def _way_out() -> Iterator[None]:
+    try:
+        yield
+    except DayfileError as error:
+        error.add_note(
+            "The instance is closed here and is not in the new place yet. Nothing is lost: run the command again to go "
+            "on, or `dayfile move --reopen` to stay here."
+        )
+        raise
+
+
+def _reopen(screen: Screen, one: Move, to_database: str | None, *, despite_new_place: bool, yes: bool) -> None:
+    departure = one.departure()
+    if departure is None:
+        screen.line("This instance is open: it is not being moved.")
+        return
+    if despite_new_place:
+        confirm(screen, f"The instance is opened here again, without what came in {departure.where}", yes=yes)
+    one.reopen(to_database, despite_new_place=despite_new_place, actor=operator_here())
+    screen.line("The instance is open again where it was.")
+    screen.note(f"What was copied to {departure.where} stays there: delete it, or move there again.")
+
+
+def _tell(screen: Screen, settings: Settings, to: Destination, moved: Moved | None, *, as_json: bool) -> None:
+    named = {"DAYFILE_DATABASE_URL": to.shown_database, "DAYFILE_STORAGE_URL": to.storage_url}
+    left = [
+        *([settings.place if settings.is_shared else settings.database] if to.database else []),
+        *([settings.storage.text] if to.storage_url else []),
+    ]
+    if as_json:
+        counts = {} if moved is None else asdict(moved)
+        screen.json({"set": {name: url for name, url in named.items() if url}, "left": left, **counts})
+    elif moved is None:
+        screen.line(f"The instance has moved to {_place(to)} before.")
+    else:
+        rows = f"{count_text(moved.rows, 'row')} and " if to.database else ""
+        objects = f"{count_text(moved.objects, 'object')}, {size_text(moved.size_bytes)}"
+        screen.line(f"The instance is in {_place(to)} now: {rows}{objects}.")
+    for name, url in named.items():
+        if url:
+            screen.note(f"Set {name}={url}")
+    if to.database and not settings.secret_key:
+        screen.note(
+            f"Its key stays what it is: where {settings.key_file} is not, set DAYFILE_SECRET_KEY to what is in it."
+        )
+    screen.note("Then start it, and run `dayfile check --deep`.")
+    screen.note(f"What it left is closed and as it was, until you delete it: {', '.join(left)}")
+    if moved is not None:
+        _name(screen, moved)
+
+
+def _name(screen: Screen, moved: Moved) -> None:
+    found = [(key, "was moved as it is, damaged") for key in moved.damaged]
+    found += [(key, "is missing, in the old place and in the new one") for key in moved.missing]
+    for key, what in found[:_SHOWN]:
+        screen.warn(f"{key}: {what}")
+    if len(found) > _SHOWN:
+        screen.warn(f"and {len(found) - _SHOWN} more: `--json` lists them all")
+    if found:
+        raise typer.Exit(Outcome.FAILED)
+
+
+def _place(to: Destination) -> str:
+    return " and ".join(place for place in (to.shown_database, to.storage_url) if place)

@@ -1,0 +1,25 @@
+"""The place that an instance moves to.
+
+Apart, because settings are made a place of it where nothing of a move is loaded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dayfile.files.storage import Storage
+from dayfile.store.database_url import shown_url
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """The place that an instance moves to; None for what stays where it is."""
+
+    database: str | None  # its URL
+    storage: Storage | None
+    storage_url: str | None
+
+    @property
+    def shown_database(self) -> str | None:
+        """The URL of the database, without a password."""
+        return None if self.database is None else shown_url(self.database)

@@ -1,0 +1,160 @@
+"""The move of an instance to another place, as the database knows it that is left.
+
+A database that is left is closed: triggers of its own refuse every write, whichever process it is of, also one that
+began before, that nobody has seen or that is older. So what is copied from it is one moment, however long that takes,
+and no process goes on in the old place beside the new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, Engine, event, select
+
+from dayfile.errors import Moved, Unusable
+from dayfile.store.instance import Instance
+from dayfile.store.tables.instance import instance as facts
+from dayfile.store.tables.metadata import metadata
+
+DEPARTURE: Final = "departure"
+"""The fact of a database that is closed: where the instance goes, and how far it is."""
+
+_CLOSED: Final = "this state database is closed, since its instance moves to another place, or has moved there"
+_SQLSTATE: Final = "DF001"
+_SQLITE_TRIGGER: Final = 1811  # SQLITE_CONSTRAINT_TRIGGER
+_EVENTS: Final = ("INSERT", "UPDATE", "DELETE")
+_REFUSE: Final = "refuse_closed"
+
+
+class Stage(StrEnum):
+    """How far a move is: it ends in the first, or goes on to the last."""
+
+    OBJECTS = "objects"  # they are copied, and nothing exists in the new place
+    DATABASE = "database"  # all objects are there; the database may be
+    DONE = "done"  # the instance is in the new place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Departure:
+    """A move that has begun: where the instance goes, without passwords; None for what stays where it is."""
+
+    id: str
+    database: str | None
+    storage: str | None
+    begun_at: str
+    stage: Stage = Stage.OBJECTS
+
+    @property
+    def where(self) -> str:
+        """The new place, in words."""
+        return " and ".join(place for place in (self.database, self.storage) if place)
+
+    @property
+    def told(self) -> str:
+        """What is said to those who open what is closed."""
+        if self.stage is Stage.DONE:
+            named = {"DAYFILE_DATABASE_URL": self.database, "DAYFILE_STORAGE_URL": self.storage}
+            settings = " and ".join(f"{name}={place}" for name, place in named.items() if place)
+            return (
+                f"this instance has moved to {self.where}: set {settings}. What is here is closed, and is as it was "
+                "when the move began"
+            )
+        return (
+            f"this instance is on its way to {self.where} since {self.begun_at}, and nothing is written here: run "
+            "`dayfile move` again as before to go on, or `dayfile move --reopen` to stay here"
+        )
+
+
+class Departures:
+    """The departure of an instance, within one transaction; there is at most one."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def find(self) -> Departure | None:
+        """Return the departure of an instance that moves or has moved; None for one that is open."""
+        return _departure(self._connection)
+
+    def begin(self, departure: Departure) -> None:
+        """Close the database: from the commit on, nobody writes to any table but the one of facts."""
+        self.note(departure)
+        for statement in _closing(self._connection.dialect.name):
+            self._connection.exec_driver_sql(statement)
+
+    def note(self, departure: Departure) -> None:
+        """Note how far it is."""
+        Instance(self._connection).replace(DEPARTURE, msgspec.json.encode(asdict(departure)).decode())
+
+    def end(self) -> None:
+        """Open the database again; one that is open stays so."""
+        reopen(self._connection)
+
+
+def reopen(connection: Connection) -> None:
+    """Open a database again in the transaction of a connection; one that is open stays so."""
+    for statement in _opening(connection.dialect.name):
+        connection.exec_driver_sql(statement)
+    Instance(connection).drop(DEPARTURE)
+
+
+def check_open(connection: Connection) -> None:
+    """Raise Unusable, with the way out, for a database that is closed."""
+    departure = _departure(connection)
+    if departure is not None:
+        raise Unusable(departure.told)
+
+
+def name_refusals(engine: Engine) -> None:
+    """Have statements that a closed database refuses raise Moved, and not what a constraint raises."""
+    event.listen(engine, "handle_error", _name_refusal)
+
+
+def _name_refusal(context: Any) -> None:
+    error = context.original_exception
+    if getattr(error, "sqlstate", None) == _SQLSTATE or (
+        getattr(error, "sqlite_errorcode", None) == _SQLITE_TRIGGER and str(error) == _CLOSED
+    ):
+        raise moved() from error
+
+
+def moved() -> Moved:
+    """Return the error for processes that go on where nothing is written any more; it names no place to strangers."""
+    return Moved(f"{_CLOSED}: its processes are to be stopped, and `dayfile status` says where it is")
+
+
+def _departure(connection: Connection) -> Departure | None:
+    text = connection.execute(select(facts.c.value).where(facts.c.name == DEPARTURE)).scalar_one_or_none()
+    return None if text is None else msgspec.json.decode(text, type=Departure)
+
+
+def _closing(dialect: str) -> Iterator[str]:
+    tables = [table.name for table in metadata.sorted_tables if table is not facts]
+    if dialect == "postgresql":
+        yield from _opening(dialect)
+        raising = f"RAISE EXCEPTION USING MESSAGE = '{_CLOSED}', ERRCODE = '{_SQLSTATE}'"
+        yield f"CREATE FUNCTION {_REFUSE}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {raising}; END $$"
+        for table in tables:
+            yield (
+                f"CREATE TRIGGER closed BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON {table} "
+                f"FOR EACH STATEMENT EXECUTE FUNCTION {_REFUSE}()"
+            )
+        return
+    for table in tables:
+        for what in _EVENTS:
+            yield (
+                f"CREATE TRIGGER IF NOT EXISTS closed_{what.lower()}_{table} BEFORE {what} ON {table} "
+                f"BEGIN SELECT RAISE(ABORT, '{_CLOSED}'); END"
+            )
+
+
+def _opening(dialect: str) -> Iterator[str]:
+    if dialect == "postgresql":
+        yield f"DROP FUNCTION IF EXISTS {_REFUSE}() CASCADE"  # and all triggers with it
+        return
+    for table in metadata.sorted_tables:
+        for what in _EVENTS:
+            yield f"DROP TRIGGER IF EXISTS closed_{what.lower()}_{table.name}"
