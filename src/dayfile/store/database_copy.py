@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import URL, Column, Connection, Table, create_engine, delete, func, insert, select, text
+from sqlalchemy.exc import DataError
 
-from dayfile.errors import Conflict, DatabaseUnavailable
+from dayfile.errors import Conflict, Corrupt, DatabaseUnavailable
 from dayfile.store import schema
 from dayfile.store.database import Database
 from dayfile.store.departure import reopen
@@ -113,7 +114,10 @@ def _copy_rows(source: Connection, target: Connection, on_step: OnStep) -> None:
     for table in tables:
         into = insert(table)
         for rows in _batches(source, table):
-            target.execute(into, rows)
+            try:
+                target.execute(into, rows)
+            except DataError as error:
+                raise Corrupt(f"a row of the table {table.name} cannot be kept there: {error.orig}") from error
             done += len(rows)
             on_step(done, whole)
         numbered = table.autoincrement_column
@@ -125,8 +129,9 @@ def _batches(source: Connection, table: Table) -> Iterator[Sequence[dict[str, An
     # Rows that others of the table refer to come first.
     own = [key.parent for key in table.foreign_keys if key.column.table is table]
     query = select(table).order_by(*(column.is_not(None) for column in own), *table.primary_key)
-    for rows in source.execution_options(yield_per=BATCH).execute(query).mappings().partitions():
-        yield [dict(row) for row in rows]
+    keys = [column.key for column in table.columns]  # a row has the names of the columns, and an insert takes these
+    for rows in source.execution_options(yield_per=BATCH).execute(query).partitions():
+        yield [dict(zip(keys, row, strict=True)) for row in rows]
     source.execution_options(yield_per=None)
 
 
