@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from dayfile.cli.exit_codes import Outcome
 from dayfile.errors import Conflict, Corrupt, DatabaseUnavailable, InFlight, Moved, StorageUnavailable, Unusable
-from dayfile.files.storage import LocalStorage
 from dayfile.service import Service
 from dayfile.store.database import Database
+from tests.e2e.cli_instance import Instance
 from tests.support.backups import empty, started
-from tests.support.clock import FakeClock
 from tests.support.damage import flip
 from tests.support.databases import a_new_database
 from tests.support.full import fill
 from tests.support.mounts import small_disk
-from tests.support.moves import Mover, a_busy_world, bodies, broken, objects_in, kept_rows, moved, opens, reopen
+from tests.support.moves import ACTOR, Mover, a_busy_world, bodies, broken, kept_rows, moved, objects_in, opens, reopen
 from tests.support.packed_day import files_of
+from tests.support.state import an_account
 from tests.support.steps import Died, Steps
 from tests.support.swift import Bucket
 from tests.support.world import QuickSettings, World
@@ -75,7 +79,8 @@ def test_an_instance_moves_to_postgresql_and_a_bucket_and_back(
     new.close()
 
 
-def test_wherever_a_move_dies_one_place_is_the_instance_and_it_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", ["both", "storage"])
+def test_wherever_a_move_dies_one_place_is_the_instance_and_it_goes_on(tmp_path: Path, what: str) -> None:
     """At each step of the copying: what was begun is ended by the same command, and nothing is there twice or never."""
     world = a_busy_world(tmp_path / "first")
     needed = world.referred_keys()
@@ -84,19 +89,198 @@ def test_wherever_a_move_dies_one_place_is_the_instance_and_it_goes_on(tmp_path:
     was_reached, at = True, 0
     while was_reached:
         at += 1
-        folder = tmp_path / f"at {at}"
+        folder, steps = tmp_path / f"at {at}", Steps(at=at)
         shutil.copytree(tmp_path / "first", folder / "old")
-        old = _at(folder / "old", world, database=f"sqlite:///{folder}/old/dayfile.sqlite", storage=f"file://{folder}/old/objects")
-        to = {"database": f"sqlite:///{folder}/new/dayfile.sqlite", "storage": f"file://{folder}/new/objects"}
-        new, steps = _at(folder / "old", world, **to), Steps(at=at)
+        database = f"sqlite:///{folder}/old/dayfile.sqlite"
+        old = _at(folder / "old", world, database=database, storage=f"file://{folder}/old/objects")
+        to: dict[str, Any] = {"database": f"sqlite:///{folder}/new/dayfile.sqlite" if what == "both" else None}
+        to["storage"] = f"file://{folder}/new/objects"
+        new = _at(folder / "old", world, database=to["database"] or database, storage=to["storage"])
         try:
             moved(old, world.clock, **to, steps=steps)
         except Died:
-            assert not (opens(old) and opens(new))
-            moved(old, world.clock, **to)
+            was_open = opens(old)
+            assert not (was_open and what == "both" and opens(new))
+            if opens(new) and not was_open:
+                assert what == "storage" or moved(old, world.clock, **to) is None
+            else:
+                moved(old, world.clock, **to)
         was_reached = steps.was_reached
         assert (opens(old), opens(new)) == (False, True)
-        assert kept_rows(to["database"]) == rows
+        assert kept_rows(new.database) == rows
         assert objects_in(folder / "new" / "objects") == files
         shutil.rmtree(folder)
-    assert at > 30
+    assert at > 25
+
+
+def test_a_target_with_something_in_it_is_left_as_it_is(tmp_path: Path, empty_server: str) -> None:
+    """Another instance, one of a newer version, objects of anybody, or another move that was not ended."""
+    world, other = a_busy_world(tmp_path / "old"), a_busy_world(tmp_path / "other")
+    world.close()
+    other.close()
+    before = objects_in(tmp_path / "other")
+    with pytest.raises(Conflict, match=r"dayfile\.sqlite already, and it is left as it is: name an empty place"):
+        moved(world.settings, world.clock, database=other.settings.database)
+    with pytest.raises(Conflict, match="which belongs to another instance"):
+        moved(world.settings, world.clock, storage=f"{tmp_path}/other/objects")
+    with pytest.raises(Unusable, match="name one apart"):
+        moved(world.settings, world.clock, storage=f"{tmp_path}/old/objects/inside")
+    with pytest.raises(Unusable, match=r"already: leave --to-database out"):
+        moved(world.settings, world.clock, database=world.settings.database)
+    with closing(Database.connect(empty_server)) as newer, newer.exclusively() as connection:
+        connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+        connection.exec_driver_sql("INSERT INTO alembic_version VALUES ('9999')")
+    with pytest.raises(Conflict, match="of a newer version of Dayfile, and it is left"):
+        moved(world.settings, world.clock, database=empty_server)
+    assert opens(world.settings)
+    assert objects_in(tmp_path / "other") == before
+    elsewhere = f"{tmp_path}/elsewhere"
+    with pytest.raises(Died):
+        moved(other.settings, other.clock, storage=elsewhere, steps=Steps(at=12))
+    with pytest.raises(Conflict, match="another instance is on its way into that storage"):
+        moved(world.settings, world.clock, storage=elsewhere)
+    with pytest.raises(Conflict, match=r"on its way to file://.*No other place"):
+        moved(other.settings, other.clock, storage=f"{tmp_path}/third")
+
+
+def test_nobody_moves_what_is_in_use(tmp_path: Path) -> None:
+    """A worker, a server and a backup are named; whoever was not seen is cut off, and told."""
+    world = a_busy_world(tmp_path / "old")
+    to = f"sqlite:///{tmp_path}/new/dayfile.sqlite"
+    world.service.presence.start()
+    with pytest.raises(InFlight, match=r"in use: the worker .*Stop every process"):
+        moved(world.settings, world.clock, database=to)
+    world.service.presence.stop()
+    with pytest.raises(InFlight, match=r"another process has .*dayfile\.sqlite open"):
+        moved(world.settings, world.clock, database=to)
+    with closing(Mover(world.settings, world.clock)) as mover:
+        mover.move.begin(mover.destination(database=to), actor=ACTOR)
+    with pytest.raises(Moved, match="is closed, since its instance moves"):
+        an_account(world.database, "late")
+    with pytest.raises(Moved):
+        world.database.probe()
+    world.close()
+    moved(world.settings, world.clock, database=to)
+    with pytest.raises(Unusable, match="has moved to sqlite:"):
+        Service.open(world.settings)
+
+
+def test_damage_that_nobody_knew_of_stops_a_move(tmp_path: Path) -> None:
+    """It is named; the old place can be opened again and repaired, or moved as it is."""
+    world = a_busy_world(tmp_path / "old")
+    [pack, *_] = [key for key in world.referred_keys() if "pack-" in key and not key.endswith(".gz")]
+    world.close()
+    to: dict[str, Any] = {
+        "database": f"sqlite:///{tmp_path}/new/dayfile.sqlite",
+        "storage": f"file://{tmp_path}/new/objects",
+    }
+    flip(tmp_path / "old" / "objects" / pack)
+    with pytest.raises(Corrupt, match=r"pack-.*nobody knew.*--reopen.*--despite-damage"):
+        moved(world.settings, world.clock, **to)
+    assert not opens(world.settings)
+    reopen(world.settings, world.clock)
+    assert opens(world.settings)
+    flip(tmp_path / "old" / "objects" / pack)
+    assert moved(world.settings, world.clock, **to) is not None  # what the first one has brought is compared again
+    assert not (tmp_path / "new" / "objects" / "moves").exists()
+    new = _at(tmp_path / "old", world, **to)
+    flip(tmp_path / "new" / "objects" / pack)
+    there = moved(new, world.clock, storage=f"{tmp_path}/third", despite_damage=True)
+    assert there is not None
+    assert there.damaged == (pack,)
+
+
+def test_a_damaged_database_is_told_and_moves_nowhere(tmp_path: Path) -> None:
+    """A copy of it would be damaged as well, and nobody would know since when."""
+    world = a_busy_world(tmp_path / "old")
+    world.close()
+    file = tmp_path / "old" / "dayfile.sqlite"
+    with file.open("r+b") as opened:
+        opened.seek(8 * 4096)
+        opened.write(bytes(range(256)) * (file.stat().st_size // 256 - 2 * 8 * 16))
+    with pytest.raises((Corrupt, DatabaseUnavailable, Unusable), match=r"damaged|malformed|disk image"):
+        moved(world.settings, world.clock, database=f"sqlite:///{tmp_path}/new/dayfile.sqlite")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_target_that_is_full_is_told_and_the_move_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    """Nothing is lost meanwhile: the old place is whole, and can be opened again."""
+    world = a_busy_world(tmp_path / "old")
+    world.close()
+    with small_disk(tmp_path / "disk", megabytes=2) as disk:
+        to: dict[str, Any] = {"database": f"sqlite:///{disk}/dayfile.sqlite", "storage": f"file://{disk}/objects"}
+        filler = fill(disk, but=100_000)
+        with pytest.raises(StorageUnavailable, match="the disk is full"):
+            moved(world.settings, world.clock, **to)
+        assert not (disk / "dayfile.sqlite").exists()
+        reopen(world.settings, world.clock)
+        assert opens(world.settings)
+        filler.unlink()
+        assert moved(world.settings, world.clock, **to) is not None
+        assert opens(_at(tmp_path / "old", world, **to))
+
+
+def test_the_old_place_is_opened_again_only_if_the_new_one_is_no_instance(tmp_path: Path) -> None:
+    """Otherwise there were two, and each would have what the other one lacks."""
+    world = a_busy_world(tmp_path / "old")
+    world.close()
+    to = f"sqlite:///{tmp_path}/new/dayfile.sqlite"
+    reopen(world.settings, world.clock)  # an open one stays open
+    with closing(Mover(world.settings, world.clock)) as mover:
+        mover.move.begin(mover.destination(database=to), actor=ACTOR)
+    reopen(world.settings, world.clock)
+    assert moved(world.settings, world.clock, database=to) is not None
+    with pytest.raises(Conflict, match="--despite-new-place"):
+        reopen(world.settings, world.clock, database=to)
+    assert not opens(world.settings)
+    reopen(world.settings, world.clock, despite=True)
+    assert opens(world.settings)
+
+
+def test_the_command_moves_an_instance_though_it_is_killed_twice(tmp_path: Path) -> None:
+    """While it copies objects, and when the database is there; the end says what to set, and links still work."""
+    old = Instance(tmp_path)
+    old.run("init")
+    account, records = old.json("accounts", "create", "--name", "Acme"), tmp_path / "records.json"
+    at = "2026-10-01T10:00:00Z"
+    lines = (f"SM{n:032}" for n in range(3))
+    records.write_text(
+        "".join(
+            json.dumps({"sid": sid, "account_sid": account["account_sid"], "date_created": at, "date_updated": at})
+            + "\n"
+            for sid in lines
+        )
+    )
+    old.run("intake", "Messages", "records.json")
+    old.run("seal")
+    to = ["--to-database", f"sqlite:///{tmp_path}/new/dayfile.sqlite", "--to-storage", f"{tmp_path}/new/objects"]
+    assert "--yes" in old.run("move", *to, expect=Outcome.USAGE).stderr
+    for step in ("put:3", "commit:4"):
+        with old.start("move", *to, "--yes", doomed_at=step) as killed:
+            assert killed.wait() == -signal.SIGKILL
+        assert "dayfile move" in old.run("status", expect=Outcome.FAILED).stderr
+    said = old.run("move", *to, "--yes")
+    assert f"Set DAYFILE_DATABASE_URL=sqlite:///{tmp_path}/new/dayfile.sqlite" in said.stderr
+    assert "secret.key" in said.stderr
+    assert old.json("move", *to)["left"] == [
+        f"sqlite:///{tmp_path}/data/dayfile.sqlite",
+        f"file://{tmp_path}/data/objects",
+    ]
+    for words in (
+        ["serve", "--port", "0"],
+        ["work"],
+        ["backup", "b"],
+        ["status"],
+        ["intake", "Messages", "records.json"],
+    ):
+        assert "has moved to" in old.run(*words, expect=Outcome.FAILED).stderr
+    half = Instance(tmp_path, {"DAYFILE_DATABASE_URL": f"sqlite:///{tmp_path}/new/dayfile.sqlite"})
+    for words in (["serve", "--port", "0"], ["seal"]):
+        assert (
+            f"set DAYFILE_STORAGE_URL=file://{tmp_path}/new/objects" in half.run(*words, expect=Outcome.FAILED).stderr
+        )
+    new = Instance(tmp_path, {**half.variables, "DAYFILE_STORAGE_URL": f"file://{tmp_path}/new/objects"})
+    assert "All is well" in new.run("check", "--deep").stdout
+    assert [one["account_sid"] for one in new.json("accounts", "list")] == [account["account_sid"]]
+    assert "it is not being moved" in new.run("move", "--reopen").stdout
+    assert "nothing to move" in new.run("move", expect=Outcome.FAILED).stderr

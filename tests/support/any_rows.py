@@ -81,4 +81,6 @@ def _value(column: Column[Any], number: int) -> Any:
         case String():
             text = f'{number}é"\\{column.name}'
             return text[: column.type.length] if column.type.length else f"{text}\n"
+        case _:
+            pass
     return number << (40 if type(column.type) is BigInteger else 0)

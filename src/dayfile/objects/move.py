@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from dayfile.clock import Clock
-from dayfile.errors import Conflict, Corrupt, InFlight, NotFound, StorageUnavailable
+from dayfile.errors import Conflict, Corrupt, DatabaseUnavailable, InFlight, NotFound, StorageUnavailable, Unusable
 from dayfile.files.backup_manifest import BackedUpObject
 from dayfile.files.storage import Storage, is_there
 from dayfile.model.credential import Actor
@@ -130,7 +130,8 @@ class Move:
         departure = self.departure()
         if departure is None or departure.stage is Stage.DONE:
             return None
-        if destination.database is not None and self._has_arrived(departure, destination):
+        if self._has_arrived(departure, destination):
+            self._let_go(destination)
             self._note(departure, Stage.DONE)
             return None
         copying = _Objects(self._database, self._storage, destination.storage, on_step)
@@ -140,34 +141,39 @@ class Move:
                 copying.check_known()
         copying.look()
         departure = self._note(departure, Stage.DATABASE)
-        if destination.storage is not None:
-            destination.storage.delete([_OWNER + self._identity()])
         rows = self._move_database(departure, destination, scratch, on_step)
+        if destination.database is not None:
+            self._let_go(destination)
+            self._note(departure, Stage.DONE)
         return copying.result(rows)
 
     def reopen(self, destination_url: str | None, *, despite_new_place: bool, actor: Actor) -> None:
         """Open the old place again; raises Conflict if the instance is in the new place, unless `despite_new_place`.
 
-        `destination_url` is the database of the new place, which is asked whether it is an instance by now.
+        `destination_url` is the database of the new place, which is asked for that; its password may be needed.
         """
         departure = self.departure()
         if departure is None:
             return
-        if not despite_new_place and self._may_be_there(departure, destination_url):
+        if not despite_new_place and self._is_there(departure, destination_url):
             raise Conflict(
-                f"the instance is in {departure.where} by now, or may be, and what came there is not here. If it is to "
-                "be given up, delete it there, and give --despite-new-place"
+                f"the instance is in {departure.where} by now, and what came there is not here. If it is to be given "
+                "up, delete it there, and give --despite-new-place"
             )
         with self._database.transaction() as tx:
             tx.departures.end()
             tx.audit.add(actor=actor, action="instance.reopened", subject=departure.where, now=self._clock.now())
 
-    def _may_be_there(self, departure: Departure, url: str | None) -> bool:
-        if departure.stage is Stage.DONE:
-            return True
-        if departure.stage is Stage.OBJECTS or departure.database is None:
-            return False
-        return url is None or find_fact(url, ARRIVED) == departure.id
+    def _is_there(self, departure: Departure, url: str | None) -> bool:
+        if departure.stage is not Stage.DATABASE or departure.database is None:
+            return departure.stage is Stage.DONE
+        try:
+            return find_fact(url or departure.database, ARRIVED) == departure.id
+        except (Unusable, DatabaseUnavailable) as error:
+            raise Conflict(
+                f"nobody can tell whether the instance is in {departure.where} by now: {error}. Name its database with "
+                "--to-database, or give --despite-new-place if that place is lost"
+            ) from error
 
     def _has_arrived(self, departure: Departure, destination: Destination) -> bool:
         """Return True if the database of the new place was made by this move, which died before it noted that."""
@@ -201,6 +207,11 @@ class Move:
         if not is_there(target, key):
             target.put(key, [])
 
+    def _let_go(self, destination: Destination) -> None:
+        """Delete the mark of this move in the new storage, as what is there is the instance's."""
+        if destination.storage is not None:
+            destination.storage.delete([_OWNER + self._identity()])
+
     def _move_database(self, departure: Departure, to: Destination, scratch: Path, on_step: OnStep) -> int:
         with self._database.snapshot() as tx:
             left = [one for one in tx.instance.left_storages() if one != to.storage_url]
@@ -208,6 +219,7 @@ class Move:
         facts = {STORAGE: storage, LEFT_STORAGES: json.dumps([*left, self._place] if to.storage else left)}
         if to.database is None:
             self.check_alone()  # whoever came since then would go on with the storage that is left
+            self._let_go(to)  # nothing of this move is asked for again after the commit
             with self._database.transaction() as tx:
                 tx.departures.end()
                 for name, value in facts.items():
@@ -218,7 +230,6 @@ class Move:
         note_facts(file, {**facts, ARRIVED: departure.id})
         rows = compare(self._database, file)
         put_in_place(file, to.database, on_step=on_step)
-        self._note(departure, Stage.DONE)
         return rows
 
 
@@ -256,8 +267,8 @@ class _Objects:
         if self._unknown:
             raise Corrupt(
                 f"{count_text(len(self._unknown), 'object')} of the instance, such as {self._unknown[0]}, nobody knew "
-                "to be missing or damaged. There is no instance in the new place: open the old one again (`dayfile move "
-                "--reopen`) and repair it as `dayfile check --deep` says, or move it as it is (--despite-damage)"
+                "to be missing or damaged. There is no instance in the new place: open the old one again (`dayfile "
+                "move --reopen`) and repair it as `dayfile check --deep` says, or move it as it is (--despite-damage)"
             )
 
     def look(self) -> None:

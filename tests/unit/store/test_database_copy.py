@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+
 from dayfile.errors import Conflict, Corrupt
 from dayfile.store.database import Database
 from dayfile.store.database_copy import compare, copy_to_file, fill
@@ -79,7 +80,7 @@ def test_a_value_that_differs_is_noticed(full: tuple[Database, Callable[[], Path
     file = a_copy()
     with closing(Database.connect(f"sqlite:///{file}")) as copied, copied.exclusively() as connection:
         connection.execute(counter.update().values(value=counter.c.value + 1))
-    with pytest.raises(Corrupt, match="the table counter .* 2 rows of 2, or rows that differ"):
+    with pytest.raises(Corrupt, match=r"the table counter .* 2 rows of 2, or rows that differ"):
         compare(database, file)
 
 
