@@ -292,7 +292,7 @@ def _check_not_left(settings: Settings, database: Database) -> None:
     if settings.storage.text in left:
         raise Unusable(
             f"the objects of this instance have moved from {settings.storage.text} to {noted}: set "
-            f"DAYFILE_STORAGE_URL={noted}"
+            f"DAYFILE_STORAGE_URL={(noted or '').partition(' at ')[0]}"
         )
 
 
