@@ -111,7 +111,7 @@ def _new(visit: Visit) -> Response:
         return _form(visit, given)
     newest = str(last_custom_day(visit.now))
     start, end = visit.asked("start", newest), visit.asked("end", newest)
-    name = visit.asked("name") or f"{start} to {min(end, newest)}"
+    name = visit.asked("name") or (start if start == end else f"{start} to {min(end, newest)}")
     given = {"ResourceType": visit.asked("type"), "StartDay": start, "EndDay": min(end, newest), "FriendlyName": name}
     return _form(visit, given)
 
