@@ -15,7 +15,7 @@ from dayfile.console.account_days import STATES, ShownDay, account_days, mark_of
 from dayfile.console.archive import archive, archive_name
 from dayfile.console.calendar import months_of
 from dayfile.console.paths import NO_STORE
-from dayfile.console.records import SHOWN_RECORDS, columns_of, first_records, usual_columns
+from dayfile.console.records import SHOWN_RECORDS, columns_of, first_records, rows_of, usual_columns
 from dayfile.console.sheets import show
 from dayfile.console.visit import CustomerRoutes, Visit
 from dayfile.errors import Invalid, NotFound
@@ -141,7 +141,7 @@ def _records(visit: Visit) -> Response:
         count=day_file.sealed.records if day_file.sealed else 0,
         columns=known,
         chosen=chosen,
-        rows=[[record.get(name, "") for name in chosen] for record in found],
+        rows=rows_of(found, chosen),
     )
 
 

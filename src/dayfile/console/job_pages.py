@@ -29,6 +29,7 @@ from dayfile.web.queue_places import QueuePlaces
 
 _SECTION: Final = "Jobs"
 _ROWS: Final = 25
+_MOST_DAYS: Final = 366  # in the calendar of a job, which must stay small; without a quota a job may have thousands
 _AGAIN: Final = 5  # stretches of failed days that are offered one by one
 _FILES: Final[Mapping[Status, DayState]] = {
     Status.COMPLETED: DayState.FILE,
@@ -163,6 +164,7 @@ def _job(visit: Visit) -> Response:
     of_day = {one.day: one for one in days}
     counts = Counter(one.status for one in days)
     failed = [one for one in days if one.status is Status.FAILED]
+    shown = DayRange(first=max(job.days.first, job.days.last - (_MOST_DAYS - 1)), last=job.days.last)
     return show(
         visit,
         "job.html",
@@ -170,7 +172,8 @@ def _job(visit: Visit) -> Response:
         shown=ShownJob(job=job, days=days),
         job=job,
         place=place_text(place, now=visit.now),
-        months=months_of(job.days, lambda day: _mark(job, of_day.get(day))),
+        shown_days=shown,
+        months=months_of(shown, lambda day: _mark(job, of_day.get(day))),
         states=[(status.value, _told(status, count)) for status in Status if (count := counts[status])],
         failed=failed,
         again=stretches(one.day for one in failed),

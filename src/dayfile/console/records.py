@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
+
+from markupsafe import escape
 
 from dayfile.model.export import SealedDay
 from dayfile.model.resource import CALLS, CONFERENCES, MESSAGES, PARTICIPANTS, ResourceType
@@ -24,6 +26,8 @@ _USUAL_COLUMNS: Final[Mapping[ResourceType, list[str]]] = {
     PARTICIPANTS: ["date_created", "conference_sid", "call_sid", "status", "muted"],
 }
 _MOST_BYTES: Final = 8 * 1024 * 1024  # of plain text: eight lines of the longest
+_MOST_CHARACTERS: Final = 40_000  # of a table in HTML
+_CELL_CHARACTERS: Final = 20  # of the tags around a value
 _GZIP: Final = 31  # zlib's number for a gzip member
 _STEP_BYTES: Final = 64 * 1024
 
@@ -50,6 +54,19 @@ def first_records(reader: FileReader, sealed: SealedDay) -> list[dict[str, str]]
         if len(found) == SHOWN_RECORDS:
             break
     return found
+
+
+def rows_of(records: Sequence[Mapping[str, str]], columns: Sequence[str]) -> list[list[str]]:
+    """Return the rows of a table of these columns; fewer than there are records if they would make a page too large."""
+    rows: list[list[str]] = []
+    left = _MOST_CHARACTERS
+    for record in records:
+        row = [record.get(name, "") for name in columns]
+        left -= sum(len(escape(value)) + _CELL_CHARACTERS for value in row)
+        if rows and left < 0:
+            break
+        rows.append(row)
+    return rows
 
 
 def _lines(reader: FileReader, sealed: SealedDay) -> Iterator[bytes]:

@@ -26,6 +26,16 @@ def tab(console: CustomerConsole, acme: Customer, tmp_path_factory: pytest.TempP
         yield tab
 
 
+SHIFTS = """new Promise(done => {
+    let sum = 0;
+    const add = entries => entries.forEach(one => { sum += one.value; });
+    const observer = new PerformanceObserver(list => add(list.getEntries()));
+    observer.observe({type: 'layout-shift', buffered: true});
+    requestAnimationFrame(() => setTimeout(() => { add(observer.takeRecords()); done(sum); }));
+})"""
+"""How far the content of a page has jumped since it was opened, as browsers measure it."""
+
+
 def pages(acme: Customer) -> list[str]:
     """All pages that an account sees, those of everybody, and errors."""
     return [
@@ -100,6 +110,7 @@ def test_pages_ask_for_nothing_else_and_break_no_rule(console: CustomerConsole, 
         tab.show_as(width=360, height=700)
         tab.open(console.url + path)
         assert tab.run("document.documentElement.scrollWidth <= innerWidth"), path
+        assert tab.run(SHIFTS) == 0, f"{path}: what is being read moves away"
     elsewhere = [one for one in tab.requests() if not one.startswith((console.url, "data:", "about:"))]
     assert elsewhere == []
     assert [one for one in tab.complaints() if "/nothing-is-here" not in one and "503" not in one] == []
@@ -160,6 +171,35 @@ def test_the_keyboard_reaches_the_content_first(console: CustomerConsole, tab: T
     assert tab.run("document.activeElement.className") == "skip"
     assert tab.run("document.activeElement.getBoundingClientRect().left >= 0")
     assert tab.run("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+
+STOPS = """(() => {
+    const kinds = 'a[href], button:not([hidden]), input:not([type=hidden]), select, summary, [tabindex="0"]';
+    return [...document.querySelectorAll(kinds)].filter(one => one.checkVisibility({visibilityProperty: true})).length;
+})()"""
+FOCUSED = """(() => {
+    const one = document.activeElement, box = one.getBoundingClientRect();
+    const seen = getComputedStyle(one).outlineStyle !== 'none' && box.width > 0 && box.right > 0;
+    return one === document.body ? null : [seen, one.outerHTML.slice(0, 80)];
+})()"""
+
+
+@pytest.mark.parametrize("path", ["/console", "/console/jobs/new", "/console/daily/Messages"])
+def test_the_keyboard_reaches_everything(console: CustomerConsole, tab: Tab, path: str) -> None:
+    """Whoever uses no mouse comes by each link and field once, sees where they are, and is held nowhere."""
+    tab.show_as()
+    tab.open(console.url + path)
+    count, stops = tab.run(STOPS), []
+    for _ in range(3 * count):
+        tab.press("Tab")
+        if (stop := tab.run(FOCUSED)) is None:
+            break
+        stops.append(stop)
+    else:
+        pytest.fail(f"the focus does not leave the page: {stops[-3:]}")
+    assert [what for is_seen, what in stops if not is_seen] == []
+    assert len({what for _, what in stops}) > 0.8 * count
+    assert len(stops) >= count, "a date has several stops"
 
 
 def test_it_works_without_a_script(
