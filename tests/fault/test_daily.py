@@ -12,12 +12,14 @@ import pytest
 
 from dayfile.errors import Transient
 from dayfile.model.account import AccountSid
-from tests.support.beginning import Beginning
+from tests.support.beginning import SESSIONS_OF_THE_DEAD, Beginning
 from tests.support.deployment import CLUSTER, LOCAL, Deployment
 from tests.support.records import Sent
 from tests.support.state import a_sid, an_account
 from tests.support.steps import Died, Lane, Steps
 from tests.support.world import World
+
+pytestmark = pytest.mark.filterwarnings(SESSIONS_OF_THE_DEAD)
 
 DUE = datetime(2026, 11, 24, 1, tzinfo=UTC)
 DAY = "2026-11-23"

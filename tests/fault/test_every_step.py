@@ -17,7 +17,7 @@ from dayfile.errors import Transient
 from dayfile.model.account import AccountSid
 from dayfile.model.job import JobSid, Status
 from dayfile.model.resource import MESSAGES
-from tests.support.beginning import Beginning
+from tests.support.beginning import SESSIONS_OF_THE_DEAD, Beginning
 from tests.support.deployment import CLUSTER, LOCAL, Deployment
 from tests.support.records import Sent, newest
 from tests.support.state import a_job_request, a_sid, an_account
@@ -26,7 +26,7 @@ from tests.support.world import World
 
 # The thread that commits dies with the process that these tests kill.
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning", SESSIONS_OF_THE_DEAD),
     pytest.mark.usefixtures("packed_files"),
 ]
 

@@ -18,13 +18,15 @@ from dayfile.errors import DatabaseUnavailable, Transient
 from dayfile.model.account import AccountSid
 from dayfile.model.job import JobSid
 from dayfile.model.notice import Channel, NoticeState
-from tests.support.beginning import Beginning
+from tests.support.beginning import SESSIONS_OF_THE_DEAD, Beginning
 from tests.support.callee import Callee, PlainTransport
 from tests.support.deployment import CLUSTER, LOCAL, Deployment
 from tests.support.sealed import sealed_days
 from tests.support.state import a_job_request, a_sid, an_account
 from tests.support.steps import Died, Lane, Steps
 from tests.support.world import World
+
+pytestmark = pytest.mark.filterwarnings(SESSIONS_OF_THE_DEAD)
 
 ACME = AccountSid(a_sid("AC", "acme"))
 LEAST_STEPS = 15

@@ -16,7 +16,7 @@ from dayfile.model.export import SealedDay
 from dayfile.model.resource import MESSAGES
 from dayfile.objects.file_reader import FileReader
 from tests.support import damage as harm
-from tests.support.beginning import Beginning
+from tests.support.beginning import SESSIONS_OF_THE_DEAD, Beginning
 from tests.support.clock import FakeClock
 from tests.support.deployment import CLUSTER, LOCAL, Deployment
 from tests.support.packed_day import (
@@ -33,6 +33,8 @@ from tests.support.packed_day import (
 from tests.support.steps import Died, Lane, Steps
 from tests.support.stored_file import StoredFile
 from tests.support.world import ALL_PACKED, World
+
+pytestmark = pytest.mark.filterwarnings(SESSIONS_OF_THE_DEAD)
 
 LEAST_STEPS = 15
 LANES = {LOCAL: 1, CLUSTER: 20}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from pathlib import Path
 from typing import Any
 
 from tests.support.deployment import Deployment, Place
 from tests.support.world import World
+
+SESSIONS_OF_THE_DEAD = "ignore:<psycopg.Connection:ResourceWarning"
+"""The filter for what Python says of a session with PostgreSQL that a thread of a killed process has left open."""
 
 
 class Beginning:
@@ -34,3 +38,5 @@ class Beginning:
         world.close()
         self._deployment.give_up(self._copies.pop(world.folder))
         shutil.rmtree(world.folder)
+        if self._deployment.is_remote:
+            gc.collect()  # sessions that threads held as they died end here, where nobody is warned of them
