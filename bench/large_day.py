@@ -129,7 +129,7 @@ class Run:
         database, requests = self._database(), Counter(self._requests)
         database.subtract(before)
         requests.subtract(asked)
-        self.steps.append(Step(name=name, took=took, database=+database, requests=+requests))
+        self.steps.append(Step(name=name, took=took, database=dict(+database), requests=dict(+requests)))
         return json.loads(took.output)
 
     def _database(self) -> Counter[str]:
