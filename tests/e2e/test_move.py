@@ -139,7 +139,7 @@ def test_a_target_with_something_in_it_is_left_as_it_is(tmp_path: Path, empty_se
         moved(other.settings, other.clock, storage=elsewhere, steps=Steps(at=12))
     with pytest.raises(Conflict, match="another instance is on its way into that storage"):
         moved(world.settings, world.clock, storage=elsewhere)
-    with pytest.raises(Conflict, match=r"on its way to file://.*No other place"):
+    with pytest.raises(Conflict, match=r"on its way to file://.*Another place"):
         moved(other.settings, other.clock, storage=f"{tmp_path}/third")
 
 
@@ -237,50 +237,46 @@ def test_the_old_place_is_opened_again_only_if_the_new_one_is_no_instance(tmp_pa
     assert opens(world.settings)
 
 
-def test_the_command_moves_an_instance_though_it_is_killed_twice(tmp_path: Path) -> None:
-    """While it copies objects, and when the database is there; the end says what to set, and links still work."""
-    old = Instance(tmp_path)
+def _an_instance_with_records(folder: Path) -> tuple[Instance, str]:
+    """An instance with a sealed day and records that wait, and the sid of its account."""
+    old, at = Instance(folder), "2026-10-01T10:00:00Z"
     old.run("init")
-    account, records = old.json("accounts", "create", "--name", "Acme"), tmp_path / "records.json"
-    at = "2026-10-01T10:00:00Z"
-    lines = (f"SM{n:032}" for n in range(3))
-    records.write_text(
-        "".join(
-            json.dumps({"sid": sid, "account_sid": account["account_sid"], "date_created": at, "date_updated": at})
-            + "\n"
-            for sid in lines
-        )
-    )
-    old.run("intake", "Messages", "records.json")
+    account: str = old.json("accounts", "create", "--name", "Acme")["account_sid"]
+    dates = {"date_created": at, "date_updated": at}
+    for name in ("first", "late"):
+        lines = ({"sid": f"SM{n:032}", "account_sid": account, "body": name, **dates} for n in range(3))
+        (folder / name).write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    old.run("intake", "Messages", "first")
     old.run("seal")
-    to = ["--to-database", f"sqlite:///{tmp_path}/new/dayfile.sqlite", "--to-storage", f"{tmp_path}/new/objects"]
+    old.run("intake", "Messages", "late")
+    return old, account
+
+
+def test_the_command_moves_an_instance_though_it_is_killed_twice(tmp_path: Path) -> None:
+    """While it copies objects, and after that; the end says what to set, and neither half of the settings works."""
+    old, account = _an_instance_with_records(tmp_path)
+    database, storage = f"sqlite:///{tmp_path}/new/dayfile.sqlite", f"file://{tmp_path}/new/objects"
+    to = ["--to-database", database, "--to-storage", storage]
     assert "--yes" in old.run("move", *to, expect=Outcome.USAGE).stderr
     for step in ("put:3", "commit:4"):
         with old.start("move", *to, "--yes", doomed_at=step) as killed:
             assert killed.wait() == -signal.SIGKILL
-        assert "dayfile move" in old.run("status", expect=Outcome.FAILED).stderr
+        assert "`dayfile move` again" in old.run("status", expect=Outcome.FAILED).stderr
     said = old.run("move", *to, "--yes")
-    assert f"Set DAYFILE_DATABASE_URL=sqlite:///{tmp_path}/new/dayfile.sqlite" in said.stderr
+    assert f"Set DAYFILE_DATABASE_URL={database}" in said.stderr
     assert "secret.key" in said.stderr
     assert old.json("move", *to)["left"] == [
         f"sqlite:///{tmp_path}/data/dayfile.sqlite",
         f"file://{tmp_path}/data/objects",
     ]
-    for words in (
-        ["serve", "--port", "0"],
-        ["work"],
-        ["backup", "b"],
-        ["status"],
-        ["intake", "Messages", "records.json"],
-    ):
+    for words in (["serve", "--port", "0"], ["work"], ["backup", "b"], ["status"], ["intake", "Messages", "late"]):
         assert "has moved to" in old.run(*words, expect=Outcome.FAILED).stderr
-    half = Instance(tmp_path, {"DAYFILE_DATABASE_URL": f"sqlite:///{tmp_path}/new/dayfile.sqlite"})
+    half = Instance(tmp_path, {"DAYFILE_DATABASE_URL": database})
     for words in (["serve", "--port", "0"], ["seal"]):
-        assert (
-            f"set DAYFILE_STORAGE_URL=file://{tmp_path}/new/objects" in half.run(*words, expect=Outcome.FAILED).stderr
-        )
-    new = Instance(tmp_path, {**half.variables, "DAYFILE_STORAGE_URL": f"file://{tmp_path}/new/objects"})
+        assert f"set DAYFILE_STORAGE_URL={storage}" in half.run(*words, expect=Outcome.FAILED).stderr
+    new = Instance(tmp_path, {"DAYFILE_DATABASE_URL": database, "DAYFILE_STORAGE_URL": storage})
+    new.run("seal")
     assert "All is well" in new.run("check", "--deep").stdout
-    assert [one["account_sid"] for one in new.json("accounts", "list")] == [account["account_sid"]]
+    assert [one["account_sid"] for one in new.json("accounts", "list")] == [account]
     assert "it is not being moved" in new.run("move", "--reopen").stdout
     assert "nothing to move" in new.run("move", expect=Outcome.FAILED).stderr

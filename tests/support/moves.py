@@ -99,7 +99,7 @@ def reopen(settings: Settings, clock: FakeClock, *, database: str | None = None,
 
 
 def opens(settings: Settings) -> bool:
-    """Whether there is an instance that can be used, by these settings."""
+    """Say if there is an instance that can be used, by these settings."""
     try:
         Service.find(settings).close()
     except Unusable as error:
@@ -144,7 +144,7 @@ def a_busy_world(folder: Path, *, database: str | None = None, storage: str | No
 
 
 def broken(world: World) -> list[str]:
-    """What `dayfile check --deep` finds wrong, but for the clock, which jumps in tests."""
+    """The findings of `dayfile check --deep`, but for those of the clock, which jumps in tests."""
     return [found for found in world.findings() if not found.startswith("the clock")]
 
 

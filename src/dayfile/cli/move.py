@@ -71,31 +71,30 @@ def move(
     with their hashes on their way, rows afterwards, and the new place is an instance from the last step on. Run it
     again to go on with one that was interrupted. Exit code 1 if something is damaged there, as it was before.
     """
-    from dayfile.objects.move import Move
     from dayfile.opening import destination_of
 
     screen = screen_of(ctx)
     with instance.opened(screen, to_move=True) as service:
-        one = Move(
-            service.database,
-            service.storage,
-            service.settings.storage.text,
-            clock=service.clock,
-            randomness=service.randomness,
-        )
+        settings, one = service.settings, _move_of(service)
         if reopen:
             _reopen(screen, one, to_database, despite_new_place=despite_new_place, yes=yes)
             return
-        settings = service.settings
         to = destination_of(settings, database=to_database, storage=to_storage, makes_folder=False)
         one.check_destination(to)
         if one.departure() is None:
             one.check_alone()
-            confirm(screen, f"The instance in {settings.place} moves to {_place(to)}, and is closed here", yes=yes)
+            confirm(screen, f"The instance in {settings.place} moves to {to.where}, and is closed here", yes=yes)
         to = destination_of(settings, database=to_database, storage=to_storage, makes_folder=True)
         with _way_out():
             moved = _run(screen, service, one, to, despite_damage=despite_damage)
     _tell(screen, settings, to, moved, as_json=as_json)
+
+
+def _move_of(service: Service) -> Move:
+    from dayfile.objects.move import Move
+
+    place = service.settings.storage.text
+    return Move(service.database, service.storage, place, clock=service.clock, randomness=service.randomness)
 
 
 def _run(screen: Screen, service: Service, one: Move, to: Destination, *, despite_damage: bool) -> Moved | None:
@@ -142,11 +141,11 @@ def _tell(screen: Screen, settings: Settings, to: Destination, moved: Moved | No
         counts = {} if moved is None else asdict(moved)
         screen.json({"set": {name: url for name, url in named.items() if url}, "left": left, **counts})
     elif moved is None:
-        screen.line(f"The instance has moved to {_place(to)} before.")
+        screen.line(f"The instance has moved to {to.where} before.")
     else:
         rows = f"{count_text(moved.rows, 'row')} and " if to.database else ""
         objects = f"{count_text(moved.objects, 'object')}, {size_text(moved.size_bytes)}"
-        screen.line(f"The instance is in {_place(to)} now: {rows}{objects}.")
+        screen.line(f"The instance is in {to.where} now: {rows}{objects}.")
     for name, url in named.items():
         if url:
             screen.note(f"Set {name}={url}")
@@ -169,7 +168,3 @@ def _name(screen: Screen, moved: Moved) -> None:
         screen.warn(f"and {len(found) - _SHOWN} more: `--json` lists them all")
     if found:
         raise typer.Exit(Outcome.FAILED)
-
-
-def _place(to: Destination) -> str:
-    return " and ".join(place for place in (to.shown_database, to.storage_url) if place)

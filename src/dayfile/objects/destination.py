@@ -23,3 +23,8 @@ class Destination:
     def shown_database(self) -> str | None:
         """The URL of the database, without a password."""
         return None if self.database is None else shown_url(self.database)
+
+    @property
+    def where(self) -> str:
+        """The place in words."""
+        return " and ".join(place for place in (self.shown_database, self.storage_url) if place)

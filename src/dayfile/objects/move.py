@@ -78,7 +78,7 @@ class Move:
         departure = self.departure()
         if departure is not None:
             if (departure.database, departure.storage) != (destination.shown_database, destination.storage_url):
-                raise Conflict(f"{departure.told}. No other place can be named before that")
+                raise Conflict(f"{departure.told}. Another place cannot be named now")
             if departure.stage is Stage.DONE or self._has_arrived(departure, destination):
                 return
         if destination.database is not None:

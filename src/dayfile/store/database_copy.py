@@ -21,7 +21,7 @@ from dayfile.store.database import Database
 from dayfile.store.departure import reopen
 from dayfile.store.dialect import BATCH, give_ids_beyond
 from dayfile.store.driver_errors import translated
-from dayfile.store.instance import Instance
+from dayfile.store.instance import ARRIVED, LEFT_STORAGES, Instance
 from dayfile.store.table_digests import OF_PROCESSES, check_same
 from dayfile.store.tables.instance import worker
 from dayfile.store.tables.metadata import metadata
@@ -35,7 +35,7 @@ OnStep = Callable[[int, int], None]
 def copy_to_file(source: Database, file: Path, *, on_step: OnStep) -> None:
     """Copy a database, as of one moment, into a new SQLite file that stands alone; raises DatabaseUnavailable.
 
-    The copy is open, also if the database is closed.
+    The copy is open, also if the database is closed, and knows of no former moves.
     """
     url = URL.create("sqlite", database=str(file))
     if source.file is not None:
@@ -49,6 +49,8 @@ def copy_to_file(source: Database, file: Path, *, on_step: OnStep) -> None:
         for table in OF_PROCESSES:
             copied.execute(delete(table))
         reopen(copied)
+        for fact in (ARRIVED, LEFT_STORAGES):  # of the place that it is a copy of
+            Instance(copied).drop(fact)
         copied.commit()
         copied.exec_driver_sql("PRAGMA journal_mode = DELETE")  # all of it is in the one file from here on
 

@@ -31,7 +31,7 @@ _REFUSE: Final = "refuse_closed"
 
 
 class Stage(StrEnum):
-    """How far a move is: it ends in the first, or goes on to the last."""
+    """The stages of a move."""
 
     OBJECTS = "objects"  # they are copied, and nothing exists in the new place
     DATABASE = "database"  # all objects are there; the database may be
@@ -55,7 +55,7 @@ class Departure:
 
     @property
     def told(self) -> str:
-        """What is said to those who open what is closed."""
+        """The message to those who open what is closed."""
         if self.stage is Stage.DONE:
             named = {"DAYFILE_DATABASE_URL": self.database, "DAYFILE_STORAGE_URL": self.storage}
             settings = " and ".join(f"{name}={place}" for name, place in named.items() if place)

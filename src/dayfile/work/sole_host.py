@@ -17,7 +17,7 @@ from dayfile.model.seen_worker import GONE_AFTER, SeenWorker
 from dayfile.store.database import Database
 
 _SECOND: Final = timedelta(seconds=1)
-_MOVE: Final = "`dayfile backup` and `dayfile restore` move an instance"
+_MOVE: Final = "`dayfile move` brings an instance there"
 
 
 def check_host(host: str, *, database: Database, objects: Path | None, clock: Clock, mounts: Path = MOUNTS) -> None:

@@ -12,12 +12,15 @@ import pytest
 from dayfile.errors import Conflict, Corrupt
 from dayfile.store.database import Database
 from dayfile.store.database_copy import compare, copy_to_file, fill
+from dayfile.store.departure import Departure
+from dayfile.store.instance import ARRIVED, LEFT_STORAGES
 from dayfile.store.table_digests import OF_PROCESSES
 from dayfile.store.tables.instance import counter
 from dayfile.store.tables.metadata import metadata
 from tests.support.any_rows import add_row, fill_tables, rows_of, tables_with_numbers
 from tests.support.backups import empty
 from tests.support.databases import a_new_database
+from tests.support.state import an_account
 
 
 def _nothing(*_: object) -> None:
@@ -55,6 +58,19 @@ def test_every_row_of_every_table_is_copied_and_numbers_go_on(
     assert min(numbers.values()) > 40  # the last that was given, although its row is gone
     with pytest.raises(Conflict, match="left as it is"):
         fill(target, tmp_path / "copy", on_step=_nothing)
+
+
+def test_a_copy_is_open_and_may_be_restored_to_a_place_that_was_left(database: Database, tmp_path: Path) -> None:
+    """Facts of the place that it was copied from are not true of the next one."""
+    with database.transaction() as tx:
+        tx.instance.replace(LEFT_STORAGES, '["file:///old"]')
+        tx.instance.replace(ARRIVED, "1")
+        tx.departures.begin(Departure(id="2", database=None, storage="s3://new", begun_at="2026-11-01"))
+    copy_to_file(database, tmp_path / "copy", on_step=_nothing)
+    with closing(Database.connect(f"sqlite:///{tmp_path}/copy")) as copied, copied.snapshot() as tx:
+        assert (tx.departures.find(), tx.instance.left_storages(), tx.instance.find(ARRIVED)) == (None, [], None)
+    with closing(Database.connect(f"sqlite:///{tmp_path}/copy")) as copied:
+        an_account(copied)
 
 
 def test_a_row_that_is_missing_from_any_table_of_a_copy_is_noticed(
