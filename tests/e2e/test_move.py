@@ -231,7 +231,7 @@ def test_the_old_place_is_opened_again_only_if_the_new_one_is_no_instance(tmp_pa
     reopen(world.settings, world.clock)
     assert moved(world.settings, world.clock, database=to) is not None
     with pytest.raises(Conflict, match="--despite-new-place"):
-        reopen(world.settings, world.clock, database=to)
+        reopen(world.settings, world.clock)
     assert not opens(world.settings)
     reopen(world.settings, world.clock, despite=True)
     assert opens(world.settings)

@@ -59,8 +59,7 @@ class Mover:
         """Move it, or go on with that."""
         settings = self.service.settings
         self.move.check_destination(destination_of(settings, database=database, storage=storage, makes_folder=False))
-        if self.move.departure() is None:
-            self.move.check_alone()
+        self.move.check_alone()
         to = destination_of(settings, database=database, storage=storage, makes_folder=True)
         if to.storage is not None:
             to = replace(to, storage=SteppingStorage(to.storage, self._steps))

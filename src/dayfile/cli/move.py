@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dayfile.objects.move import Move, Moved
     from dayfile.service import Service
     from dayfile.settings import Settings
+    from dayfile.store.departure import Departure
 
 _SHOWN = 10
 
@@ -77,14 +78,16 @@ def move(
     with instance.opened(screen, to_move=True) as service:
         settings, one = service.settings, _move_of(service)
         if reopen:
-            _reopen(screen, one, to_database, despite_new_place=despite_new_place, yes=yes)
+            departure = _reopened(screen, one, to_database, despite_new_place=despite_new_place, yes=yes)
+            _tell_reopened(screen, departure, as_json=as_json)
             return
         to = destination_of(settings, database=to_database, storage=to_storage, makes_folder=False)
         one.check_destination(to)
+        one.check_alone()
         if one.departure() is None:
-            one.check_alone()
             confirm(screen, f"The instance in {settings.place} moves to {to.where}, and is closed here", yes=yes)
         to = destination_of(settings, database=to_database, storage=to_storage, makes_folder=True)
+        one.begin(to, actor=operator_here())
         with _way_out():
             moved = _run(screen, service, one, to, despite_damage=despite_damage)
     _tell(screen, settings, to, moved, as_json=as_json)
@@ -101,7 +104,6 @@ def _run(screen: Screen, service: Service, one: Move, to: Destination, *, despit
     from dayfile.cli.backup import steps_on
     from dayfile.files.scratch import scratch_folder
 
-    one.begin(to, actor=operator_here())
     scratch = scratch_folder(service.settings.scratch, service.randomness.hex(32))
     with scratch as folder, screen.counting("Moving", None) as bar:
         return one.run(to, folder, despite_damage=despite_damage, on_step=steps_on(bar))
@@ -113,22 +115,32 @@ def _way_out() -> Iterator[None]:
         yield
     except DayfileError as error:
         error.add_note(
-            "The instance is closed here and is not in the new place yet. Nothing is lost: run the command again to go "
-            "on, or `dayfile move --reopen` to stay here."
+            "The instance is closed here. Nothing is lost: run the command again to go on, or `dayfile move --reopen` to "
+            "stay here."
         )
         raise
 
 
-def _reopen(screen: Screen, one: Move, to_database: str | None, *, despite_new_place: bool, yes: bool) -> None:
+def _reopened(
+    screen: Screen, one: Move, to_database: str | None, *, despite_new_place: bool, yes: bool
+) -> Departure | None:
+    """Open the instance again; return the move that is given up, or None if there was none."""
     departure = one.departure()
-    if departure is None:
-        screen.line("This instance is open: it is not being moved.")
-        return
-    if despite_new_place:
+    if departure is not None and despite_new_place:
         confirm(screen, f"The instance is opened here again, without what came in {departure.where}", yes=yes)
     one.reopen(to_database, despite_new_place=despite_new_place, actor=operator_here())
-    screen.line("The instance is open again where it was.")
-    screen.note(f"What was copied to {departure.where} stays there: delete it, or move there again.")
+    return departure
+
+
+def _tell_reopened(screen: Screen, departure: Departure | None, *, as_json: bool) -> None:
+    if as_json:
+        screen.json({"reopened": departure is not None})
+    else:
+        screen.line(
+            "The instance is open where it was." if departure else "This instance is open: it is not being moved."
+        )
+    if departure is not None:
+        screen.note(f"What was copied to {departure.where} stays there: delete it, or move there again.")
 
 
 def _tell(screen: Screen, settings: Settings, to: Destination, moved: Moved | None, *, as_json: bool) -> None:

@@ -12,7 +12,7 @@ from dayfile.errors import Unusable
 from dayfile.files.private import Closed, Exposed, close_database, close_folder, is_open, make_folder
 
 _OWN: Final = frozenset(
-    {"objects", "scratch", "mail", "segments", "sealed", "probes", "downloads", "server.log", ".door"}
+    {"objects", "scratch", "mail", "segments", "sealed", "probes", "moves", "downloads", "server.log", ".door"}
 )
 _OWN_BEGINNINGS: Final = ("dayfile", "secret.key", ".secret.key.")
 _OWN_ENDINGS: Final = (".eml", ".partial")

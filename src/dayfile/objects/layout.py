@@ -24,6 +24,9 @@ PROBES: Final = "probes/"
 LASTING_PROBE: Final = f"{PROBES}lasting"
 """The key of the one probe that stays: what a remote storage is asked for."""
 
+MOVES: Final = "moves/"
+"""The beginning of keys of objects that say whose objects are on their way into a storage."""
+
 UNIQUE_DIGITS: Final = 32
 """The number of hexadecimal digits that make a key unlike any other."""
 

@@ -28,13 +28,14 @@ from dayfile.objects.object_copy import ObjectCopy, listed, read
 from dayfile.objects.referred_objects import ReferredObject, days_of, lost_of, objects_of
 from dayfile.store.database import Database
 from dayfile.store.database_copy import compare, copy_to_file, note_facts
+from dayfile.store.database_url import shown_url
 from dayfile.store.database_users import others_of
 from dayfile.store.departure import Departure, Stage
 from dayfile.store.instance import ARRIVED, LEFT_STORAGES, STORAGE
 from dayfile.store.opening import check_absent, find_fact
 from dayfile.store.referred import DayOfType
 
-_OWNER: Final = "moves/of-"
+_OWNER: Final = f"{layout.MOVES}of-"
 _ID_DIGITS: Final = 32
 _SHOWN: Final = 3
 
@@ -87,11 +88,14 @@ class Move:
             self._check_storage(destination.storage)
 
     def check_alone(self) -> None:
-        """Raise InFlight while another process uses the instance, as far as that can be seen."""
+        """Raise InFlight while another process uses the instance, as far as that can be seen, also to move it."""
         with self._database.snapshot() as tx:
             now = self._clock.now()
             workers = [worker.name for worker in tx.workers.all() if worker.is_running(now)]
+            departure = tx.departures.find()
             is_backed_up = tx.backups.is_running(now=now)
+        if departure is not None and departure.stage is Stage.DONE:
+            return
         users = [*(f"the worker {name}" for name in workers), *(["a backup"] if is_backed_up else [])]
         users = users or others_of(self._database)
         if users:
@@ -167,6 +171,8 @@ class Move:
     def _is_there(self, departure: Departure, url: str | None) -> bool:
         if departure.stage is not Stage.DATABASE or departure.database is None:
             return departure.stage is Stage.DONE
+        if url is not None and shown_url(url) != departure.database:
+            raise Conflict(f"the instance is on its way to {departure.database}, and not to {shown_url(url)}")
         try:
             return find_fact(url or departure.database, ARRIVED) == departure.id
         except (Unusable, DatabaseUnavailable) as error:
