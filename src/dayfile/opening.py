@@ -172,8 +172,8 @@ def destination_of(settings: Settings, *, database: str | None, storage: str | N
     """
     if not database and not storage:
         raise Unusable("there is nothing to move: give --to-database, --to-storage or both")
-    url = None if not database else _absolute(full_url(database))
-    if url == _absolute(settings.database):
+    url = database_at(database) if database else None
+    if url == database_at(settings.database):
         raise Unusable(f"the database is in {shown_url(settings.database)} already: leave --to-database out")
     if not storage:
         return Destination(database=url, storage=None, storage_url=None)
@@ -182,6 +182,13 @@ def destination_of(settings: Settings, *, database: str | None, storage: str | N
         raise Unusable(f"{place.text} is, or shares a folder with, the storage that the objects are in: name one apart")
     there = settings.model_copy(update={"storage_url": place.text, "storage_public_url": None})
     return Destination(database=url, storage=storage_of(there, makes_folder=makes_folder), storage_url=place.text)
+
+
+def database_at(text: str) -> str:
+    """Return the URL of a database as settings have it, whatever the working folder; raises Unusable as they do."""
+    url = full_url(text)
+    file = file_of(url)
+    return url if file is None else f"sqlite:///{file.absolute()}"
 
 
 def _place_of(text: str) -> StorageUrl:
@@ -193,11 +200,6 @@ def _is_shared(folder: Path, other: Path) -> bool:
     """Return True if one of two folders is the other one, or in it."""
     one, two = folder.resolve(), other.resolve()
     return one.is_relative_to(two) or two.is_relative_to(one)
-
-
-def _absolute(url: str) -> str:
-    file = file_of(url)
-    return url if file is None else f"sqlite:///{file.absolute()}"
 
 
 def _no_headers(_: str) -> dict[str, str]:

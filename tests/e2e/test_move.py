@@ -213,6 +213,8 @@ def test_a_target_that_is_full_is_told_and_the_move_goes_on_when_there_is_room(t
         with pytest.raises(StorageUnavailable, match="the disk is full"):
             moved(world.settings, world.clock, **to)
         assert not (disk / "dayfile.sqlite").exists()
+        with pytest.raises(Conflict, match=r"and not to sqlite:////elsewhere\.sqlite"):
+            reopen(world.settings, world.clock, database="sqlite:////elsewhere.sqlite")
         reopen(world.settings, world.clock)
         assert opens(world.settings)
         filler.unlink()

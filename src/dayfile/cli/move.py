@@ -115,8 +115,8 @@ def _way_out() -> Iterator[None]:
         yield
     except DayfileError as error:
         error.add_note(
-            "The instance is closed here. Nothing is lost: run the command again to go on, or `dayfile move --reopen` to "
-            "stay here."
+            "The instance is closed here. Nothing is lost: run the command again to go on, or `dayfile move --reopen` "
+            "to stay here."
         )
         raise
 
@@ -125,10 +125,12 @@ def _reopened(
     screen: Screen, one: Move, to_database: str | None, *, despite_new_place: bool, yes: bool
 ) -> Departure | None:
     """Open the instance again; return the move that is given up, or None if there was none."""
-    departure = one.departure()
+    from dayfile.opening import database_at
+
+    departure, new_place = one.departure(), database_at(to_database) if to_database else None
     if departure is not None and despite_new_place:
         confirm(screen, f"The instance is opened here again, without what came in {departure.where}", yes=yes)
-    one.reopen(to_database, despite_new_place=despite_new_place, actor=operator_here())
+    one.reopen(new_place, despite_new_place=despite_new_place, actor=operator_here())
     return departure
 
 
@@ -136,9 +138,7 @@ def _tell_reopened(screen: Screen, departure: Departure | None, *, as_json: bool
     if as_json:
         screen.json({"reopened": departure is not None})
     else:
-        screen.line(
-            "The instance is open where it was." if departure else "This instance is open: it is not being moved."
-        )
+        screen.line("The instance is open where it was." if departure else "It is open: it is not being moved.")
     if departure is not None:
         screen.note(f"What was copied to {departure.where} stays there: delete it, or move there again.")
 
