@@ -17,7 +17,7 @@ _STOP_SECONDS: Final = 60.0  # more than any server needs that still listens to 
 
 @contextlib.contextmanager
 def started(
-    arguments: Sequence[str], folder: Path, *, settings: Mapping[str, str] | None = None
+    arguments: Sequence[str], folder: Path, *, settings: Mapping[str, str] | None = None, python: str = sys.executable
 ) -> Iterator[tuple[str, int]]:
     """A Python program that serves, once it says that it is ready; its address and its process.
 
@@ -26,7 +26,7 @@ def started(
     folder.mkdir(exist_ok=True)
     environment = os.environ | {"DAYFILE_DATA_DIR": str(folder / "data")} | dict(settings or {})
     with (folder / "server.log").open("w") as log:
-        command = [sys.executable, *arguments]
+        command = [python, *arguments]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment) as process:
             try:
                 line = process.stdout.readline() if process.stdout else ""

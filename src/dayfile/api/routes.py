@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
@@ -10,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match, Route
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dayfile.api.openapi.operation import Operation
@@ -72,6 +73,7 @@ class Dispatch:
     def __init__(self, routes: Sequence[Route], *, others: ASGIApp) -> None:
         """Take the routes, in their order of matching; `others` serves what is no HTTP."""
         self._others = others
+        self._templates = {route.path: route.path.replace(_TAKES_SLASHES, "}") for route in routes}
         # Those that may match a path of a shape that no route has.
         self._of_any_shape = tuple(one for one in routes if _TAKES_SLASHES in one.path or one.path.startswith("/{"))
         self._by_shape: dict[tuple[str, int], tuple[Route, ...]] = {}
@@ -87,15 +89,21 @@ class Dispatch:
         path = scope["path"]
         is_known = False
         for route in self._by_shape.get(_shape(path), self._of_any_shape):
-            if not route.path_regex.match(path):
+            found = route.path_regex.match(path)
+            if found is None:
                 continue
-            match, found = route.matches(scope)
-            if match is Match.FULL:
-                scope.update(found, route=route.path.replace(_TAKES_SLASHES, "}"))
+            if scope["method"] in (route.methods or ()):
+                # As Starlette's own routing, which would match the path once more.
+                scope["endpoint"], scope["path_params"] = route.endpoint, _variables(route, found)
+                scope["route"] = self._templates[route.path]
                 await route.app(scope, receive, send)
                 return
             is_known = True
         raise HTTPException(405 if is_known else 404)
+
+
+def _variables(route: Route, found: re.Match[str]) -> dict[str, Any]:
+    return {name: route.param_convertors[name].convert(text) for name, text in found.groupdict().items()}
 
 
 def _shape(path: str) -> tuple[str, int]:

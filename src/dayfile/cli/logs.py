@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import logging
 import sys
 from contextlib import suppress
-from typing import TextIO
+from typing import Any, Final, TextIO
 
+import msgspec
 import structlog
 
 from dayfile.cli.controls import json_text, plain, plain_lines, writes_all
 
+_SIMPLE: Final = frozenset({str, int, float, bool, type(None)})
 _TOLD_ELSEWHERE = frozenset({"Invalid HTTP request received."})  # as request.refused, with the address
 
 
@@ -30,11 +33,9 @@ def _configure(level: int) -> None:
         # structlog's default traceback shows the local variables of every frame: records, tokens, links.
         [_spelled_out, structlog.dev.ConsoleRenderer(exception_formatter=_traceback)]
         if sys.stderr.isatty()
-        else [
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(json_text, ascii_only=not writes_all(sys.stderr)),
-        ]
+        else [structlog.processors.format_exc_info, _InJson(ascii_only=not writes_all(sys.stderr))]
     )
+    told = _Told()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -43,7 +44,7 @@ def _configure(level: int) -> None:
             *shown,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_: _Printed(sys.stderr),  # looked up at each event, since it may be replaced
+        logger_factory=lambda *_: told,
         cache_logger_on_first_use=False,
     )
     # Warnings of libraries, which have loggers of their own, end here.
@@ -66,14 +67,52 @@ def _traceback(log: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
     log.write(plain_lines(written.getvalue()))
 
 
-class _Printed(structlog.PrintLogger):
-    """A logger that ignores write errors: a log on a full disk must not fail the work that it describes."""
+class _InJson:
+    """The renderer of a line as JSON; most lines hold nothing but short texts and numbers, which msgspec is fast with."""
+
+    def __init__(self, *, ascii_only: bool) -> None:
+        self._others = structlog.processors.JSONRenderer(json_text, ascii_only=ascii_only)
+
+    def __call__(self, logger: Any, name: str, facts: structlog.typing.EventDict) -> str | bytes:
+        if _SIMPLE.issuperset(map(type, facts.values())):
+            with suppress(UnicodeEncodeError):  # half a surrogate pair
+                written = msgspec.json.format(msgspec.json.encode(facts), indent=0)
+                if written.isascii() and b"\x7f" not in written:
+                    return written.decode()
+        return self._others(logger, name, facts)
+
+
+class _Told(structlog.PrintLogger):
+    """A logger that ignores write errors: a log on a full disk must not fail the work that it describes.
+
+    What an event loop tells of requests that it serves at once is written together: a write lets other threads run, and
+    the loop would wait for its turn once for each line.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(sys.stderr)
+        self._waiting: list[str] = []  # of one loop, which alone adds to them
 
     def msg(self, message: str) -> None:
+        # The stream is looked up for each, since it may be replaced.
         with suppress(OSError):
-            super().msg(message)
+            print(message, file=sys.stderr, flush=True)
 
-    log = debug = info = warn = warning = fatal = failure = err = error = critical = exception = msg
+    def info(self, message: str) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.msg(message)
+            return
+        self._waiting.append(message)
+        if len(self._waiting) == 1:
+            loop.call_soon(self._tell)
+
+    def _tell(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        self.msg("\n".join(waiting))
+
+    log = debug = warn = warning = fatal = failure = err = error = critical = exception = msg
 
 
 class _OfLibraries(logging.Handler):

@@ -56,6 +56,8 @@ class TrustedProxies:
         found = _find_address(peer)
         if found is None:
             return peer
+        if not (self.networks and forwarded_for):
+            return _shown(peer)
         for entry in reversed(",".join(forwarded_for).rsplit(",", MOST_PROXIES)[-MOST_PROXIES:]):
             if not self._trusts(found) or (before := _find_address(entry)) is None:
                 break
@@ -96,6 +98,11 @@ def is_local(address: str) -> bool:
     """
     found = _find_address(address)
     return found is None or any(found in network for network in _LOCAL)
+
+
+@lru_cache(maxsize=4096)  # as below
+def _shown(peer: str) -> str:
+    return str(_find_address(peer))
 
 
 @lru_cache(maxsize=4096)  # a peer is asked for with each of its requests

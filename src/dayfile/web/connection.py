@@ -19,6 +19,7 @@ from dayfile.web.stage import Stage
 _NEVER = float("inf")
 _SOON = 0.0
 _PIECE_BYTES = 1024
+_HEAD_BYTES = 16 * 1024
 
 
 class Http(Protocol):
@@ -70,7 +71,8 @@ class Connection(asyncio.BufferedProtocol):
     __slots__ = (
         *("_connections", "_deadline", "_drained_bytes", "_heard_at", "_http", "_is_counted", "_is_ending"),
         *("_is_held_back", "_is_paused", "_limits", "_loop", "_make_http", "_running", "_stage", "_transport"),
-        *("_unparsed", "group", "held_bytes", "is_in_reserve", "look_after", "peer", "stalled_at", "unsent_bytes"),
+        *("_unparsed", "_unwritten", "group", "held_bytes", "is_in_reserve", "look_after", "peer", "stalled_at"),
+        "unsent_bytes",
     )
 
     def __init__(self, make_http: Callable[[Connection], Http], connections: Connections, *, running: set[Any]) -> None:
@@ -89,6 +91,7 @@ class Connection(asyncio.BufferedProtocol):
         self._is_counted = False
         self._is_ending = False
         self._unparsed = b""  # read, but not parsed until the request before it is answered
+        self._unwritten = b""  # sent as soon as there is more, or nothing else to do
         self._heard_at = 0.0
         self._stage = Stage.CLOSED
         self._deadline = _NEVER
@@ -167,9 +170,18 @@ class Connection(asyncio.BufferedProtocol):
         return self._transport.get_extra_info(name, default)
 
     def write(self, data: bytes) -> None:
-        """Send data. No-op if the connection is closing."""
-        if not self.is_closing():
+        """Send data. No-op if the connection is closing.
+
+        A head waits for its body, at most until the loop goes on, so that both are one packet.
+        """
+        if self.is_closing():
+            return
+        if self._unwritten or len(data) > _HEAD_BYTES:
+            data, self._unwritten = self._unwritten + data, b""
             self._transport.write(data)
+        elif data:
+            self._unwritten = data
+            self._loop.call_soon(self._flush)
 
     def is_closing(self) -> bool:
         """Return True if nothing more can be sent."""
@@ -194,6 +206,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._stage in _ENDING:
             return
         stage = self._http.stage
+        self._flush()
         may_send = stage is Stage.BODY or (stage is Stage.HEAD and self._http.held_bytes > 0)
         if may_send and not self._transport.is_closing():
             self._enter(Stage.LINGER)
@@ -254,6 +267,12 @@ class Connection(asyncio.BufferedProtocol):
         self._stage = Stage.CLOSING
         self._transport.abort()
 
+    def _flush(self) -> None:
+        """Send what waits."""
+        if self._unwritten:
+            data, self._unwritten = self._unwritten, b""
+            self._transport.write(data)
+
     def _speak(self) -> None:
         """Create the HTTP object, which takes the place of this connection in `running`."""
         self._http = self._make_http(self)
@@ -294,18 +313,10 @@ class Connection(asyncio.BufferedProtocol):
         self.look_after = _SOON if counts_silence else self._deadline
 
     def _time_for(self, stage: Stage) -> float:
-        limits = self._limits
-        match stage:
-            case Stage.HEAD:
-                return limits.reserve_head_for if self.is_in_reserve else limits.head_for
-            case Stage.BODY:
-                return limits.body_for
-            case Stage.IDLE:
-                return limits.idle_for
-            case Stage.LINGER:
-                return limits.drain_for
-            case _:
-                return _NEVER
+        if stage is Stage.HEAD and self.is_in_reserve:
+            return self._limits.reserve_head_for
+        limit = _LIMITS_OF.get(stage)
+        return _NEVER if limit is None else float(getattr(self._limits, limit))
 
     def _drop(self, size: int) -> None:
         """Count and drop bytes of a request that is answered already; beyond the limit they stay in the socket."""
@@ -314,9 +325,11 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.pause_reading()
 
     def _close(self) -> None:
+        self._flush()
         self._enter(Stage.CLOSING)
         self._transport.close()
 
 
+_LIMITS_OF = {Stage.HEAD: "head_for", Stage.BODY: "body_for", Stage.IDLE: "idle_for", Stage.LINGER: "drain_for"}
 _UNAUTHORIZED = frozenset({Stage.HEAD, Stage.BODY})
 _ENDING = frozenset({Stage.LINGER, Stage.CLOSING, Stage.CLOSED})

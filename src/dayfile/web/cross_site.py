@@ -17,6 +17,7 @@ READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing."""
 
 _SITE, _ORIGIN, _HOST = b"sec-fetch-site", b"origin", b"host"
+_ASKED: Final = frozenset({_SITE, _ORIGIN, _HOST})
 _FROM_HERE: Final = frozenset({b"same-origin", b"none"})  # a page of this server, or the user, as by typing the address
 _PORTS: Final = {"http": 80, "https": 443}
 _PLACE: Final = r"(?P<name>[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
@@ -35,7 +36,9 @@ def check_cross_site(method: str, headers: Iterable[tuple[bytes, bytes]], *, pub
     """
     if method in READS:
         return
-    told = [(name, value) for name, value in headers if name in {_SITE, _ORIGIN, _HOST}]
+    told = [(name, value) for name, value in headers if name in _ASKED]
+    if len(told) < 2 and not any(name != _HOST for name, _ in told):  # noqa: PLR2004 - no more than Host
+        return
     sites, origins, hosts = ([value for name, value in told if name == asked] for asked in (_SITE, _ORIGIN, _HOST))
     if len(sites) > 1 or len(origins) > 1:
         raise _forbidden("Sec-Fetch-Site and Origin must be given once at most", public_url)

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote
 
 import httptools
 import structlog
@@ -19,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from dayfile.web.client_address import TrustedProxies
 from dayfile.web.connection import Connection
 from dayfile.web.connections import Connections
+from dayfile.web.cycle import Cycle
 from dayfile.web.limits import Limits
 from dayfile.web.stage import Stage
 
@@ -62,7 +64,6 @@ class BoundedHttp(HttpToolsProtocol):
 
     def __init__(self, connection: Connection, limits: Limits, **of_server: Any) -> None:
         super().__init__(**of_server)
-        self.timeout_keep_alive = int(limits.idle_for)
         self._connection = connection
         self._limits = limits
         self._is_in_head = False
@@ -129,7 +130,6 @@ class BoundedHttp(HttpToolsProtocol):
             )
 
     def _parse(self, data: Any) -> None:
-        self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -214,11 +214,41 @@ class BoundedHttp(HttpToolsProtocol):
                 HTTPStatus.SERVICE_UNAVAILABLE, "This server has as many connections as it can have: try again soon."
             )
             return
-        super().on_headers_complete()
+        self._begin()
         # A response before the end of the body is the connection's last: the rest may be long, and a client that waits
         # for "100 Continue" may never send it.
         self._is_kept = self.cycle.keep_alive and not self._connection.is_in_reserve
         self.cycle.keep_alive = False
+
+    def _begin(self) -> None:
+        """Start the app, or queue the request behind the one that is being answered, as uvicorn does."""
+        before, version, place = self._cycle, self.parser.get_http_version(), httptools.parse_url(self.url)
+        path = place.path.decode("ascii")
+        self.scope |= {
+            "method": self.parser.get_method().decode("ascii"),
+            "http_version": version,
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": place.path,
+            "query_string": place.query or b"",
+        }
+        self.cycle = Cycle(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
 
     def on_body(self, body: bytes) -> None:
         """Count a part of the body and pass it on."""
@@ -240,8 +270,12 @@ class BoundedHttp(HttpToolsProtocol):
             self.cycle.keep_alive = self._is_kept
 
     def on_response_complete(self) -> None:
-        """Go on with the next request."""
-        super().on_response_complete()
+        """Go on with the next request. How long a connection may be idle is one of its own limits."""
+        self.server_state.total_requests += 1
+        if not self._connection.is_closing():
+            self.flow.resume_reading()
+            if self.pipeline:
+                self._start_asgi_task(*self.pipeline.pop())
         self._connection.settle()
 
     @property

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from enum import IntEnum, auto
 
 
-class Stage(Enum):
-    """The stage of a connection's current request."""
+class Stage(IntEnum):
+    """The stage of a connection's current request. A number, as one is looked up several times for each request."""
 
     HEAD = auto()  # no request yet, or a head that is not complete
     BODY = auto()  # a body that is not complete, of a sender who is not authorized
