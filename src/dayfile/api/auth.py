@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from starlette.requests import Request
 
@@ -35,17 +35,35 @@ def caller(request: Request) -> Caller:
 
 
 def callers(requests: Sequence[Request]) -> list[Caller | DayfileError]:
-    """Return the caller, or the error that `caller` would raise, for each of some requests; one query for all."""
-    logins = [_login_or_not(request) for request in requests]
-    known = [login for login in logins if isinstance(login, BasicLogin)]
-    owners = iter(context_of(requests[0]).authenticator.authenticate_all(known) if known else ())
-    found: list[Caller | DayfileError] = [next(owners) if isinstance(login, BasicLogin) else login for login in logins]
-    for request, login, owner in zip(requests, logins, found, strict=True):
-        if isinstance(owner, Caller):
-            request.state.caller = owner.credential  # for the line in the log
-        elif isinstance(owner, Unauthorized) and isinstance(login, BasicLogin):
-            note_failed_login(request.scope, login.username)
-    return found
+    """Return the caller, or the error that `caller` would raise, for each of some requests; one query for all.
+
+    What several have sent alike is read and judged once.
+    """
+    read: dict[str | None, BasicLogin | None] = {}
+    logins = [_read_once(request, read) for request in requests]
+    known = list({login for login in logins if login is not None and login.may_exist})
+    owners = context_of(requests[0]).authenticator.authenticate_all(known) if known else ()
+    outcomes = dict(zip(known, owners, strict=True))
+    return [_noted(request, login, outcomes) for request, login in zip(requests, logins, strict=True)]
+
+
+def _read_once(request: Request, read: dict[str | None, BasicLogin | None]) -> BasicLogin | None:
+    given = request.headers.get("authorization")
+    if given not in read:
+        read[given] = read_login(request.headers)
+    return read[given]
+
+
+def _noted(
+    request: Request, login: BasicLogin | None, outcomes: Mapping[BasicLogin, Caller | DayfileError]
+) -> Caller | DayfileError:
+    """Return what came of a login, and note it for the line in the log and for the delay of wrong ones."""
+    owner = Unauthorized("Authenticate") if login is None else outcomes.get(login, Unauthorized("Authenticate"))
+    if isinstance(owner, Caller):
+        request.state.caller = owner.credential
+    elif isinstance(owner, Unauthorized) and login is not None:
+        note_failed_login(request.scope, login.username)
+    return owner
 
 
 def admitted(request: Request) -> Caller:

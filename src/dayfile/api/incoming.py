@@ -21,7 +21,7 @@ LEAST_BYTES_PER_SECOND = 1024
 
 def expects_continue(request: Request) -> bool:
     """Return True if the client waits for "100 Continue", which it gets only when it is authorized."""
-    return any(value.lower() == "100-continue" for value in request.headers.getlist("expect"))
+    return any(name == b"expect" and value.lower() == b"100-continue" for name, value in request.scope["headers"])
 
 
 class IncomingBody:

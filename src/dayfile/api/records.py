@@ -11,7 +11,7 @@ import asyncio
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 from weakref import WeakValueDictionary
 
 from starlette.requests import Request
@@ -22,7 +22,8 @@ from dayfile.api.body_room import BodyRoom
 from dayfile.api.context import context_of
 from dayfile.api.incoming import IncomingBody
 from dayfile.api.micro_batches import MicroBatches
-from dayfile.api.openapi.operation import RECORDS, Answer, Operation, by_account, by_operator
+from dayfile.api.openapi import operation
+from dayfile.api.openapi.operation import RECORDS, Operation, by_account, by_operator
 from dayfile.api.openapi.parameters import RESOURCE_TYPE_IN_PATH, in_head
 from dayfile.api.openapi.schema import ref, schema_of, text
 from dayfile.api.receipts import ReceiptBody
@@ -31,7 +32,7 @@ from dayfile.api.responses import ErrorBody, json_response
 from dayfile.api.routes import Routes
 from dayfile.errors import DayfileError, InvalidBody, InvalidParameter, TooLarge, Unauthorized
 from dayfile.intake.body import Compression
-from dayfile.intake.pipeline import IncomingBatch
+from dayfile.intake.pipeline import Answer, IncomingBatch
 from dayfile.model.credential import Caller, Permission, Scope
 from dayfile.model.receipt import Receipt
 from dayfile.model.resource import parse_resource_type
@@ -109,8 +110,8 @@ routes = Routes()
             },
         },
         answers={
-            200: Answer(ReceiptBody, says="At least one line was accepted, or there was none."),
-            400: Answer(
+            200: operation.Answer(ReceiptBody, says="At least one line was accepted, or there was none."),
+            400: operation.Answer(
                 says="Every line was rejected, and the receipt says why; or the request or its body cannot be read, "
                 "and nothing of it was taken.",
                 content={"application/json": {"schema": {"anyOf": [schema_of(ReceiptBody), schema_of(ErrorBody)]}}},
@@ -121,10 +122,35 @@ routes = Routes()
 )
 async def accept_records(request: Request, _: str) -> Response:
     """Accept a batch of records of one resource type; answer with its receipt once the records are durable."""
-    check_batch_type(request)
-    _check_head(request)
-    receipt = await _door_of(request).receive(request)
+    head = _Head.of(request)
+    receipt = await _door_of(request).receive(request, head)
     return json_response(ReceiptBody.of(receipt), status=400 if receipt.is_refused else 200)
+
+
+class _Head(NamedTuple):
+    """The headers of a request for intake, looked at once."""
+
+    compression: Compression | None
+    idempotency_key: str | None  # as it was given
+    is_anonymous: bool
+
+    @classmethod
+    def of(cls, request: Request) -> _Head:
+        """Return the headers of a request.
+
+        Raises InvalidBody for an unknown Content-Encoding or a content type of forms, TooLarge for a plain body that
+        announces too many bytes.
+        """
+        headers = dict(reversed(request.scope["headers"]))  # of several of a name the first counts
+        if b"content-type" in headers:
+            check_batch_type(request)
+        encoding, length = headers.get(b"content-encoding", b""), headers.get(b"content-length", b"")
+        compression = _compression(encoding) if encoding else None
+        limit = context_of(request).max_body_bytes
+        if compression is None and length.isdigit() and int(length) > limit:
+            raise TooLarge(f"the body must have at most {limit} bytes: send smaller parts")
+        key = headers.get(b"idempotency-key")
+        return cls(compression, None if key is None else key.decode("latin-1"), b"authorization" not in headers)
 
 
 class _Door:
@@ -138,30 +164,28 @@ class _Door:
         self._micro_batches = MicroBatches(_submit_all, name="intake-micro-batch")
         self._room = BodyRoom(limit_bytes=HELD_BYTES_LIMIT, limit_streams=STREAMS_LIMIT)
 
-    async def receive(self, request: Request) -> Receipt:
+    async def receive(self, request: Request, head: _Head) -> Receipt:
         """Authorize the sender, read the body, and wait for the receipt."""
         body = IncomingBody(request)
         start = await body.start()
-        if "authorization" not in request.headers:
+        if head.is_anonymous:
             raise Unauthorized("Authenticate")  # before spending anything else on it
-        if body.is_whole and _fits_a_micro_batch(request, start):
-            return await self._micro_batches.ask((request, start))
+        if body.is_whole and head.compression is None and _fits_a_micro_batch(start):
+            return await self._micro_batches.ask((request, head, start))
         loop = asyncio.get_running_loop()
         sender = await loop.run_in_executor(self._asking_threads, _authorized, request)
         read_on(request.scope)
-        return await asyncio.wrap_future(await self._rest_of(request, sender, body, start))
+        return await asyncio.wrap_future(await self._rest_of(_Sent(request, head, sender), body, start))
 
-    async def _rest_of(
-        self, request: Request, sender: Caller, body: IncomingBody, start: list[bytes]
-    ) -> Future[Receipt]:
+    async def _rest_of(self, sent: _Sent, body: IncomingBody, start: list[bytes]) -> Future[Receipt]:
         """Read the rest of a body, whose sender is authorized by now, and submit it."""
-        with self._room.share(sender) as share:
+        with self._room.share(sent.sender) as share:
             share.hold(sum(map(len, start)))
             while not body.is_whole and body.size_bytes <= READ_WHOLE_BYTES:
                 start.append(block := await body.next())
                 share.hold(len(block))
             if body.is_whole:
-                return await self._submit(request, sender, start)
+                return await self._submit(sent, start)
             share.begin_stream()
             loop = asyncio.get_running_loop()
 
@@ -171,13 +195,35 @@ class _Door:
                 while block := asyncio.run_coroutine_threadsafe(body.next(), loop).result():
                     yield block
 
-            return await loop.run_in_executor(self._stream_threads, lambda: _submit(request, sender, blocks()))
+            return await loop.run_in_executor(self._stream_threads, lambda: sent.submit(blocks()))
 
-    async def _submit(self, request: Request, sender: Caller, body: Sequence[bytes]) -> Future[Receipt]:
-        turns = self._turns.setdefault(sender.credential, asyncio.Semaphore(_THREADS_OF_SENDER))
+    async def _submit(self, sent: _Sent, body: Sequence[bytes]) -> Future[Receipt]:
+        turns = self._turns.setdefault(sent.sender.credential, asyncio.Semaphore(_THREADS_OF_SENDER))
         async with turns:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, lambda: _submit(request, sender, iter(body)))
+            return await loop.run_in_executor(self._threads, lambda: sent.submit(iter(body)))
+
+
+class _Sent(NamedTuple):
+    """A request whose sender is known."""
+
+    request: Request
+    head: _Head
+    sender: Caller
+
+    def submit(self, blocks: Iterator[bytes]) -> Future[Receipt]:
+        """Submit the body."""
+        return context_of(self.request).intake.submit(self.incoming(blocks))
+
+    def incoming(self, blocks: Iterable[bytes]) -> IncomingBatch:
+        """Return the batch of the body; raises NotFound for its type, InvalidParameter for its idempotency key."""
+        return IncomingBatch(
+            caller=self.sender,
+            resource_type=parse_resource_type(self.request.path_params["ResourceType"]),
+            blocks=blocks,
+            compression=self.head.compression,
+            idempotency_key=_checked(self.head.idempotency_key),
+        )
 
 
 def _door_of(request: Request) -> _Door:
@@ -187,17 +233,19 @@ def _door_of(request: Request) -> _Door:
     return cast("_Door", state.records_door)
 
 
-def _fits_a_micro_batch(request: Request, body: Sequence[bytes]) -> bool:
-    """Return True if a body is plain, small and has few lines, so that it does not keep others waiting."""
-    if _compression(request) is not None or sum(map(len, body)) > MICRO_BATCH_BYTES:
+def _fits_a_micro_batch(body: Sequence[bytes]) -> bool:
+    """Return True if a plain body is small and has few lines, so that it does not keep others waiting."""
+    if sum(map(len, body)) > MICRO_BATCH_BYTES:
         return False
     return sum(block.count(b"\n") + block.count(b",") // _LEAST_COMMAS for block in body) <= MICRO_BATCH_LINES
 
 
-def _submit_all(asked: Sequence[tuple[Request, Sequence[bytes]]]) -> list[Receipt | Exception]:
+def _submit_all(asked: Sequence[tuple[Request, _Head, Sequence[bytes]]]) -> list[Receipt | Exception]:
     """Submit small bodies together; return, in order, the durable receipt of each or the error in its place."""
-    owners = callers([request for request, _ in asked])
-    incoming = [_batch_or_error(request, owner, body) for (request, body), owner in zip(asked, owners, strict=True)]
+    owners = callers([request for request, _, _ in asked])
+    incoming = [
+        _batch_or_error(request, head, owner, body) for (request, head, body), owner in zip(asked, owners, strict=True)
+    ]
     ready = [batch for batch in incoming if isinstance(batch, IncomingBatch)]
     answers = context_of(asked[0][0]).intake.submit_all(ready)
     # The last one is done last: by waiting for it first, this thread is woken only once.
@@ -206,15 +254,15 @@ def _submit_all(asked: Sequence[tuple[Request, Sequence[bytes]]]) -> list[Receip
 
 
 def _batch_or_error(
-    request: Request, owner: Caller | DayfileError, body: Sequence[bytes]
+    request: Request, head: _Head, owner: Caller | DayfileError, body: Sequence[bytes]
 ) -> IncomingBatch | DayfileError:
     try:
-        return _incoming(request, owner, body) if isinstance(owner, Caller) else owner
+        return _Sent(request, head, owner).incoming(body) if isinstance(owner, Caller) else owner
     except DayfileError as error:
         return error
 
 
-def _receipt_or_not(answer: Future[Receipt]) -> Receipt | Exception:
+def _receipt_or_not(answer: Answer) -> Receipt | Exception:
     try:
         return answer.result()
     except Exception as error:  # noqa: BLE001 - it is returned to the sender of the batch
@@ -227,37 +275,14 @@ def _authorized(request: Request) -> Caller:
     return counted(request, sender)
 
 
-def _submit(request: Request, sender: Caller, blocks: Iterator[bytes]) -> Future[Receipt]:
-    return context_of(request).intake.submit(_incoming(request, sender, blocks))
-
-
-def _incoming(request: Request, sender: Caller, blocks: Iterable[bytes]) -> IncomingBatch:
-    return IncomingBatch(
-        caller=sender,
-        resource_type=parse_resource_type(request.path_params["ResourceType"]),
-        blocks=blocks,
-        compression=_compression(request),
-        idempotency_key=_idempotency_key(request),
-    )
-
-
-def _check_head(request: Request) -> None:
-    """Raise TooLarge for a plain body that announces too many bytes, InvalidBody for an unknown Content-Encoding."""
-    length = request.headers.get("content-length", "")
-    compression, limit = _compression(request), context_of(request).max_body_bytes
-    if length.isdecimal() and compression is None and int(length) > limit:
-        raise TooLarge(f"the body must have at most {limit} bytes: send smaller parts")
-
-
-def _compression(request: Request) -> Compression | None:
-    encoding = request.headers.get("content-encoding", "").strip().lower()
+def _compression(given: bytes) -> Compression | None:
+    encoding = given.decode("latin-1").strip().lower()
     if encoding not in _COMPRESSIONS:
         raise InvalidBody(f"Content-Encoding must be gzip or zstd, or absent for a plain body; got {encoding[:40]!r}")
     return _COMPRESSIONS[encoding]
 
 
-def _idempotency_key(request: Request) -> str | None:
-    key = request.headers.get("idempotency-key")
+def _checked(key: str | None) -> str | None:
     if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
         raise InvalidParameter("Idempotency-Key", "must be 1 to 255 visible ASCII characters without spaces", key)
     return key

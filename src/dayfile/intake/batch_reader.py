@@ -48,6 +48,10 @@ class BatchReader:
         self._keep_dropped = keep_dropped
         self._part_bytes = part_bytes
 
+    def new_sid(self) -> str:
+        """Return the sid of another receipt."""
+        return "RC" + self._randomness.hex(_SID_DIGITS)
+
     def read(
         self,
         lines: Iterable[Lines],
@@ -64,7 +68,7 @@ class BatchReader:
         too many are refused, StorageUnavailable and DatabaseUnavailable; then nothing is left but ledger entries for
         the sweep.
         """
-        sid = "RC" + self._randomness.hex(_SID_DIGITS)
+        sid = self.new_sid()
         taken = _Taken(self._sorting(resource_type, gate, checks_type=checks_type), source=source or sid)
         try:
             for some in lines:
@@ -78,13 +82,13 @@ class BatchReader:
             raise
 
     def read_kept(self, lines: Lines, resource_type: ResourceType, gate: Gate) -> Batch:
-        """Read a few lines that are already kept as rejections, and write nothing; the batch has all refusals.
+        """Read a few lines of which others have the bodies, and write nothing; the batch has all refusals.
 
         Raises what `read` raises.
         """
         taken = _Taken(self._sorting(resource_type, gate, checks_type=False), source="")
         deque(taken.sorting.add(lines), maxlen=0)
-        return self._batch(taken, taken.sorting.drain(), sid="RC" + self._randomness.hex(_SID_DIGITS), keyed=None)
+        return self._batch(taken, taken.sorting.drain(), sid=self.new_sid(), keyed=None)
 
     def unread(
         self, lines: Sequence[Lines], resource_type: ResourceType, *, refused: Mapping[AccountSid, Refused]
@@ -113,7 +117,7 @@ class BatchReader:
             self._writer.give_up(segments)
             raise
         receipt = Receipt(
-            sid="RC" + self._randomness.hex(_SID_DIGITS),
+            sid=self.new_sid(),
             accepted=read.accepted,
             rejected=len(read.refusals),
             refusals=tuple(map(_as_answered, read.refusals[:LISTED_REJECTIONS])),

@@ -18,9 +18,11 @@ from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Protocol
 
 from dayfile.clock import Clock
 from dayfile.counters import Counters
+from dayfile.errors import DayfileError, Transient
 from dayfile.files.storage import Storage
 from dayfile.intake.authorization import Authorization, Gate, Refused
 from dayfile.intake.batch import Batch
@@ -33,6 +35,7 @@ from dayfile.intake.lines import Lines
 from dayfile.intake.rejections import RejectionWriter
 from dayfile.intake.retry import Retried, Retries
 from dayfile.intake.segment_writer import SegmentWriter
+from dayfile.intake.single_lines import SingleLines, single_lines
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import Caller
 from dayfile.model.receipt import ALL_REJECTIONS, Receipt, RejectionFilter
@@ -64,6 +67,14 @@ class Chunk:
     source: str  # the file's name: rejections are filed under it
     is_first: bool  # of its file
     digest: str  # SHA-256 of everything in the file up to their end, in hexadecimal
+
+
+class Answer(Protocol):
+    """The answer to a batch, once it is durable."""
+
+    def result(self) -> Receipt:
+        """Wait for the receipt; raises the error of the batch."""
+        ...
 
 
 class Intake:
@@ -122,12 +133,32 @@ class Intake:
         """
         return self._commit([self._read(batch)])[0]
 
-    def submit_all(self, incoming: Sequence[IncomingBatch]) -> list[Future[Receipt]]:
-        """Submit several batches for one commit. A failed batch raises from its own future; the others are unaffected.
+    def submit_all(self, incoming: Sequence[IncomingBatch]) -> list[Answer]:
+        """Submit several small batches, whose blocks may be read twice, for one commit.
 
-        Raises Transient if no more is accepted at all.
+        A failed batch raises from its own answer; the others are unaffected. Raises Transient if no more is accepted at
+        all. Batches of one sender that are a single good line each are read together: a batch has a cost of its own that
+        is many times that of a line.
         """
-        return self._commit([self._read_or_fail(batch) for batch in incoming])
+        answers: list[Answer | None] = [None] * len(incoming)
+        for lines in single_lines(incoming, max_bytes=self._max_body_bytes):
+            if (joint := self._read_joint(incoming[lines.places[0]], lines)) is not None:
+                whole = self._queue.submit(joint)
+                for place in lines.places:
+                    answers[place] = _Joint(self, incoming[place], whole, sid=self._reader.new_sid())
+        rest = [batch for batch, answer in zip(incoming, answers, strict=True) if answer is None]
+        others = iter(self._commit([self._read_or_fail(batch) for batch in rest]))
+        return [next(others) if answer is None else answer for answer in answers]
+
+    def _read_joint(self, first: IncomingBatch, lines: SingleLines) -> Batch | None:
+        """Return lines of one sender as one batch; None if any is refused, or all are: then each is read by itself."""
+        try:
+            gate = self._authorization.gate(first.caller)
+            self._queue.check_room()
+            batch = self._reader.read_kept(lines.lines, first.resource_type, gate)
+        except DayfileError:
+            return None
+        return None if batch.refusals else batch
 
     def find_chunk(self, digest: str) -> Receipt | None:
         """Return the receipt of a chunk of a file that was taken in before, or None."""
@@ -239,6 +270,25 @@ class Intake:
         batches = [batch for batch in read if isinstance(batch, Batch)]
         answers = iter(self._queue.submit_all(batches))
         return [next(answers) if isinstance(one, Batch) else one for one in read]
+
+
+class _Joint:
+    """The answer to a batch that is a single line, and was read and committed with others as one."""
+
+    def __init__(self, intake: Intake, batch: IncomingBatch, whole: Future[Receipt], *, sid: str) -> None:
+        self._intake = intake
+        self._batch = batch
+        self._whole = whole
+        self._sid = sid
+
+    def result(self) -> Receipt:
+        try:
+            self._whole.result()
+        except Transient:
+            raise
+        except Exception:  # noqa: BLE001 - of another line, or of this one: each is tried by itself
+            return self._intake.accept(self._batch)
+        return Receipt(sid=self._sid, accepted=1, rejected=0, refusals=())
 
 
 def _counted(commit: Commit, counters: Counters) -> Commit:
