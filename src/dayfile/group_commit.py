@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from operator import add, lt, sub
-from typing import Generic, NoReturn, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 from dayfile.errors import Transient
 
@@ -71,14 +71,14 @@ class GroupQueue(Generic[Item]):
             self._add(items)
             self._start_if_needed()
 
-    def put_here(self, item: Item) -> None:
-        """Add an item, and work on its group in this thread unless others are at work; raises Transient if closed.
+    def put_here(self, items: Sequence[Item]) -> None:
+        """Add items, and work on their group in this thread unless others are at work; raises Transient if closed.
 
-        So no thread is woken for an item that comes alone.
+        So no thread is woken for what comes alone.
         """
         with self._changed:
-            self._add([item])
-            if self._running == self._most_running:
+            self._add(items)
+            if self._running == self._most_running or not items:
                 return
             self._running += 1
             group = self._take()
@@ -149,6 +149,13 @@ class _Waiting(Generic[Item, Result]):
     answer: Future[Result] = field(default_factory=Future)
 
 
+def _waiting(items: Sequence[Item]) -> list[_Waiting[Item, Any]]:
+    group: list[_Waiting[Item, Any]] = [_Waiting(item) for item in items]
+    for waiting in group:
+        waiting.answer.set_running_or_notify_cancel()  # a sender that stops waiting does not stop the commit
+    return group
+
+
 def _raised(_: object, error: Exception) -> NoReturn:
     raise error
 
@@ -197,10 +204,14 @@ class GroupCommit(Generic[Item, Result]):
 
         Raises Transient if closed.
         """
-        group: list[_Waiting[Item, Result]] = [_Waiting(item) for item in items]
-        for waiting in group:
-            waiting.answer.set_running_or_notify_cancel()  # a sender that stops waiting does not stop the commit
+        group = _waiting(items)
         self._queue.put_all(group)
+        return [waiting.answer for waiting in group]
+
+    def submit_here(self, items: Sequence[Item]) -> list[Future[Result]]:
+        """Submit as `submit_all` does, and commit in this thread unless another commit is under way."""
+        group = _waiting(items)
+        self._queue.put_here(group)
         return [waiting.answer for waiting in group]
 
     def commit(self, item: Item) -> Result:
@@ -208,10 +219,7 @@ class GroupCommit(Generic[Item, Result]):
 
         Raises the item's error, and Transient if closed.
         """
-        waiting: _Waiting[Item, Result] = _Waiting(item)
-        waiting.answer.set_running_or_notify_cancel()
-        self._queue.put_here(waiting)
-        return waiting.answer.result()
+        return self.submit_here([item])[0].result()
 
     def close(self) -> None:
         """Accept no more, answer everything that waits, and return when that is done. Closing twice is fine."""

@@ -7,7 +7,7 @@ batch of records passes through it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import structlog
@@ -19,6 +19,7 @@ from dayfile.api.context import Context
 from dayfile.api.failed_logins import Crowded, FailedLogins
 from dayfile.counters import NO_ROUTE
 from dayfile.errors import Forbidden, Invalid
+from dayfile.model.secret import Randomness
 from dayfile.web.client_address import TrustedProxies
 from dayfile.web.concurrency import concurrency_of, concurrent_requests
 from dayfile.web.cross_site import check_cross_site
@@ -53,6 +54,7 @@ _ANNOUNCE_A_BODY = frozenset({b"content-length", b"transfer-encoding"})
 _FORWARDED = b"x-forwarded-for"
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")  # customers' content must not be sniffed as HTML
 _SERVER_ERROR = 500
+_ID_DIGITS, _IDS_AT_ONCE = 32, 64
 
 _log = structlog.get_logger()
 
@@ -77,13 +79,19 @@ class Edge:
         self._context = context
         self._answer = answer
         delays = LoginDelays(delay_rule, proxies=context.trusted_proxies)
+        self._request_ids = _request_ids(context.randomness)
         self._failed_logins = FailedLogins(delays, rule=delay_rule, clock=context.clock, counters=context.counters)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send, context=self._context, failed_logins=self._failed_logins)
+        exchange = _Exchange(
+            *(scope, receive, send),
+            request_id=next(self._request_ids),
+            context=self._context,
+            failed_logins=self._failed_logins,
+        )
         # Whatever is logged meanwhile, also in threads that work for this request alone, has its id.
         before = bind_contextvars(request_id=exchange.request_id)
         try:
@@ -133,6 +141,14 @@ class Edge:
         return self._app
 
 
+def _request_ids(randomness: Randomness) -> Iterator[str]:
+    """Yield ids of requests, for many of which the system is asked at once: it lets other threads go first."""
+    while True:
+        digits = randomness.hex(_ID_DIGITS * _IDS_AT_ONCE)
+        for at in range(0, len(digits), _ID_DIGITS):
+            yield "RQ" + digits[at : at + _ID_DIGITS]
+
+
 def _plain_path(path: str) -> str:
     """Return a path without the endings that clients may add: a slash, and the `.json` of Twilio's older API."""
     if path.startswith(API):
@@ -149,11 +165,18 @@ class _Exchange:
     )
 
     def __init__(
-        self, scope: Scope, receive: Receive, send: Send, *, context: Context, failed_logins: FailedLogins
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        *,
+        request_id: str,
+        context: Context,
+        failed_logins: FailedLogins,
     ) -> None:
         self._began = context.clock.monotonic()
         self._clock, self._counters = context.clock, context.counters
-        self.request_id = "RQ" + context.randomness.hex(32)
+        self.request_id = request_id
         self._path: str = scope["path"]
         self._failed_logins = failed_logins
         self._has_unread_body = not _ANNOUNCE_A_BODY.isdisjoint([name for name, _ in scope["headers"]])

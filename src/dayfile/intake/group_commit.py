@@ -77,10 +77,14 @@ class BatchQueue:
         """Submit a batch; its future gives the receipt once it is durable, or why nothing of it was accepted."""
         return self.submit_all([batch])[0]
 
-    def submit_all(self, batches: Sequence[Batch]) -> list[Future[Receipt]]:
-        """Submit several batches for the same commit; raises Transient if no more is accepted."""
+    def submit_all(self, batches: Sequence[Batch], *, waits: bool = False) -> list[Future[Receipt]]:
+        """Submit several batches for the same commit; raises Transient if no more is accepted.
+
+        With `waits` this thread has nothing else to do, and commits them unless another thread is committing.
+        """
+        submit = self._group_commit.submit_here if waits else self._group_commit.submit_all
         try:
-            return self._group_commit.submit_all(batches)
+            return submit(batches)
         except Transient as closed:
             for batch in batches:
                 self._give_up(batch)

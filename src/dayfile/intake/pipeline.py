@@ -140,15 +140,20 @@ class Intake:
         all. Batches of one sender that are a single good line each are read together: a batch has a cost of its own that
         is many times that of a line.
         """
-        answers: list[Answer | None] = [None] * len(incoming)
+        read: list[Batch | Future[Receipt]] = []
+        joint: list[tuple[SingleLines, Batch]] = []
         for lines in single_lines(incoming, max_bytes=self._max_body_bytes):
-            if (joint := self._read_joint(incoming[lines.places[0]], lines)) is not None:
-                whole = self._queue.submit(joint)
-                for place in lines.places:
-                    answers[place] = _Joint(self, incoming[place], whole, sid=self._reader.new_sid())
-        rest = [batch for batch, answer in zip(incoming, answers, strict=True) if answer is None]
-        others = iter(self._commit([self._read_or_fail(batch) for batch in rest]))
-        return [next(others) if answer is None else answer for answer in answers]
+            if (batch := self._read_joint(incoming[lines.places[0]], lines)) is not None:
+                joint.append((lines, batch))
+        places = {place for lines, _ in joint for place in lines.places}
+        read += [self._read_or_fail(batch) for place, batch in enumerate(incoming) if place not in places]
+        committed = self._commit([*(batch for _, batch in joint), *read], waits=True)
+        answers: dict[int, Answer] = {}
+        for (lines, _), whole in zip(joint, committed, strict=False):
+            sids = self._reader.new_sids(len(lines.places))
+            answers |= {at: _Joint(self, incoming[at], whole, sid=sid) for at, sid in zip(lines.places, sids, strict=True)}
+        others = iter(committed[len(joint) :])
+        return [answers[place] if place in answers else next(others) for place in range(len(incoming))]
 
     def _read_joint(self, first: IncomingBatch, lines: SingleLines) -> Batch | None:
         """Return lines of one sender as one batch; None if any is refused, or all are: then each is read by itself."""
@@ -265,10 +270,10 @@ class Intake:
         self._keys.end(key)
         return answer
 
-    def _commit(self, read: Sequence[Batch | Future[Receipt]]) -> list[Future[Receipt]]:
+    def _commit(self, read: Sequence[Batch | Future[Receipt]], *, waits: bool = False) -> list[Future[Receipt]]:
         """Return the futures of all, those that wait for the commit and those that were there before."""
         batches = [batch for batch in read if isinstance(batch, Batch)]
-        answers = iter(self._queue.submit_all(batches))
+        answers = iter(self._queue.submit_all(batches, waits=waits))
         return [next(answers) if isinstance(one, Batch) else one for one in read]
 
 
