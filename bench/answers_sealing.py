@@ -57,8 +57,10 @@ def _seal(service: Service, day: Day, paths: list[Path]) -> None:
     place = service.settings.data_dir.absolute() / "objects" / "segments" / f"type={MESSAGES}"
     place.mkdir(parents=True, exist_ok=True)
     (place / f"day={day}").symlink_to(paths[0].parent)
+    # Made before: it reads the files, and nobody else could write meanwhile.
+    segments = [new_segment(path, day) for path in paths]
     with service.database.transaction() as tx:
-        tx.segments.add([new_segment(path, day) for path in paths], now=service.clock.now())
+        tx.segments.add(segments, now=service.clock.now())
     claim = service.worker_parts.sealing.claim(MESSAGES, day, worker="bench")
     if claim is None:
         raise RuntimeError(f"somebody else seals {day}")
