@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from dayfile.exports.retention import Retention
 from dayfile.model.account import AccountSid
@@ -57,7 +58,7 @@ def _sealed(database: Database, number: int, *, revision: int, pack: str | None)
 
 def _file(account: AccountSid, mark: str, *, revision: int, pack: str | None, at: int) -> NewSealedDay:
     new = a_sealed_file(account, MESSAGES, DAY, revision=revision, mark=mark)
-    return new._replace(pack_key=pack, pack_offset=at * 100) if pack else new
+    return replace(new, pack_key=pack, pack_offset=at * 100) if pack else new
 
 
 def _by_retention(database: Database, one: Disused) -> None:

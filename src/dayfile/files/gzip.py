@@ -22,7 +22,9 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+import msgspec
 
 from dayfile.errors import Corrupt
 
@@ -61,7 +63,7 @@ class Encoder:
     deflate: Callable[[Bytes], bytes]  # one block to raw deflate that ends with a full flush
 
 
-class Digest(NamedTuple):
+class Digest(msgspec.Struct, frozen=True, kw_only=True):
     """The sizes and hashes of a gzip file."""
 
     size_bytes: int

@@ -14,6 +14,8 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
+import msgspec
+
 from dayfile.errors import Corrupt, Invalid
 from dayfile.files import gzip
 from dayfile.files.storage import Storage
@@ -39,9 +41,18 @@ class ManifestHeader:
     sealed_at: datetime | None  # None for a rewrite
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ManifestLine:
-    """One file of a seal manifest."""
+class ManifestLine(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    rename={
+        "object_key": "object",
+        "first_created_at": "first_date_created",
+        "last_created_at": "last_date_created",
+        "is_incomplete": "incomplete",
+    },
+):
+    """One file of a seal manifest, its fields in the order of the line. There may be millions of them."""
 
     account: AccountSid
     revision: int
@@ -59,26 +70,38 @@ class ManifestLine:
     is_incomplete: bool
 
 
-def manifest_line(sealed: NewSealedDay | SealedDay, object_key: str, offset: int) -> str:
-    """Return the line of a file at a place, put together by hand: there may be millions, and none needs an escape."""
-    return (
-        f'{{"account":"{sealed.account}","revision":{sealed.revision},"name":"{sealed.key}",'
-        f'"object":"{object_key}","offset":{offset},"size_bytes":{sealed.size_bytes},'
-        f'"sha256":"{sealed.sha256}","plain_bytes":{sealed.plain_bytes},"plain_sha256":"{sealed.plain_sha256}",'
-        f'"records":{sealed.records},"first_date_created":"{_seconds(sealed.first_created_at)}",'
-        f'"last_date_created":"{_seconds(sealed.last_created_at)}","encoder":"{sealed.encoder}",'
-        f'"incomplete":{"true" if sealed.is_incomplete else "false"}}}\n'
+_ENCODER: Final = msgspec.json.Encoder()
+_DECODER: Final = msgspec.json.Decoder(ManifestLine)
+
+
+def manifest_line(sealed: NewSealedDay | SealedDay, object_key: str, offset: int) -> ManifestLine:
+    """Return the line of a file at a place."""
+    return ManifestLine(
+        account=sealed.account,
+        revision=sealed.revision,
+        name=sealed.key,
+        object_key=object_key,
+        offset=offset,
+        size_bytes=sealed.size_bytes,
+        sha256=sealed.sha256,
+        plain_bytes=sealed.plain_bytes,
+        plain_sha256=sealed.plain_sha256,
+        records=sealed.records,
+        first_created_at=sealed.first_created_at,
+        last_created_at=sealed.last_created_at,
+        encoder=sealed.encoder,
+        is_incomplete=sealed.is_incomplete,
     )
 
 
-def write_manifest(storage: Storage, key: str, header: ManifestHeader, lines: Iterable[str]) -> int:
-    """Store a manifest with lines of `manifest_line` and return its size; it is durable. Raises StorageUnavailable."""
+def write_manifest(storage: Storage, key: str, header: ManifestHeader, lines: Iterable[ManifestLine]) -> int:
+    """Store a manifest and return its size; it is durable. Raises StorageUnavailable."""
     with ThreadPoolExecutor(1) as pool:
         return storage.put(key, manifest_chunks(header, lines, pool=pool))
 
 
-def manifest_chunks(header: ManifestHeader, lines: Iterable[str], *, pool: Executor) -> Iterable[bytes]:
-    """Return the bytes of a manifest with lines of `manifest_line`."""
+def manifest_chunks(header: ManifestHeader, lines: Iterable[ManifestLine], *, pool: Executor) -> Iterable[bytes]:
+    """Return the bytes of a manifest."""
     return gzip.Member(_text(header, lines), pool=pool)
 
 
@@ -92,7 +115,7 @@ def read_manifest(storage: Storage, key: str) -> tuple[ManifestHeader, Iterator[
     return header, _decoded(lines, key)
 
 
-def _text(header: ManifestHeader, lines: Iterable[str]) -> Iterator[bytes]:
+def _text(header: ManifestHeader, lines: Iterable[ManifestLine]) -> Iterator[bytes]:
     first = {
         "format": FORMAT,
         "resource_type": header.resource_type.name,
@@ -104,7 +127,7 @@ def _text(header: ManifestHeader, lines: Iterable[str]) -> Iterator[bytes]:
     yield json.dumps(first, separators=(",", ":")).encode() + b"\n"
     coming = iter(lines)
     while some := list(islice(coming, _LINES_AT_ONCE)):
-        yield "".join(some).encode()
+        yield _ENCODER.encode_lines(some)
 
 
 def _lines(storage: Storage, key: str) -> Iterator[bytes]:
@@ -131,26 +154,6 @@ def _header(first: dict[str, Any]) -> ManifestHeader:
 def _decoded(lines: Iterable[bytes], key: str) -> Iterator[ManifestLine]:
     for line in lines:
         try:
-            one = json.loads(line)
-            yield ManifestLine(
-                account=AccountSid(one["account"]),
-                revision=one["revision"],
-                name=one["name"],
-                object_key=one["object"],
-                offset=one["offset"],
-                size_bytes=one["size_bytes"],
-                sha256=one["sha256"],
-                plain_bytes=one["plain_bytes"],
-                plain_sha256=one["plain_sha256"],
-                records=one["records"],
-                first_created_at=datetime.fromisoformat(one["first_date_created"]),
-                last_created_at=datetime.fromisoformat(one["last_date_created"]),
-                encoder=one["encoder"],
-                is_incomplete=one["incomplete"],
-            )
-        except (KeyError, TypeError, ValueError) as error:
+            yield _DECODER.decode(line)
+        except msgspec.MsgspecError as error:
             raise Corrupt(f"{key} has a line that is none of a seal manifest") from error
-
-
-def _seconds(moment: datetime) -> str:
-    return f"{moment.isoformat()[:19]}Z"  # in UTC, as all moments are

@@ -17,7 +17,7 @@ import structlog
 from dayfile.clock import Clock
 from dayfile.errors import DamagedObject
 from dayfile.files.examination import read_of
-from dayfile.files.seal_manifest import ManifestHeader, manifest_chunks, manifest_line
+from dayfile.files.seal_manifest import ManifestHeader, ManifestLine, manifest_chunks, manifest_line
 from dayfile.files.storage import Storage
 from dayfile.model.export import SealedDay
 from dayfile.model.secret import Randomness
@@ -176,7 +176,7 @@ def _header(pack: Pack, unique: str) -> ManifestHeader:
     return ManifestHeader(resource_type=pack.resource_type, day=pack.day, mark=unique, former_mark=None, sealed_at=None)
 
 
-def _lines(files: Sequence[SealedDay], moves: Sequence[Move], key: str) -> Iterator[str]:
+def _lines(files: Sequence[SealedDay], moves: Sequence[Move], key: str) -> Iterator[ManifestLine]:
     offsets = {move.sealed_day_id: move.new_offset for move in moves}
     for sealed in files:
         if sealed.id in offsets:

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
+
+import msgspec
 
 from dayfile.files import gzip
 from dayfile.files.storage import Storage
@@ -31,7 +33,7 @@ _STORED_FILES: Final = 2000
 _STORING: Final = 3  # writes in flight: a disk that others write to is slow now and then
 
 
-class Target(NamedTuple):
+class Target(msgspec.Struct, frozen=True, kw_only=True):
     """Name and revision of one account's new file, and the SHA-256 of the text of its current file, if there is one."""
 
     key: str
@@ -40,8 +42,8 @@ class Target(NamedTuple):
     is_incomplete: bool = False
 
 
-class _Totals(NamedTuple):
-    """Counts, sizes and times (Unix time) of one account's lines. There may be millions: a tuple is made fastest."""
+class _Totals(msgspec.Struct, frozen=True):
+    """Counts, sizes and times (Unix time) of one account's lines, in the order of `NewestLines.totals`."""
 
     account: AccountSid
     records: int

@@ -6,7 +6,7 @@ twice at once, or die half way, and its files count for nothing until their rows
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -127,14 +127,16 @@ def seal_piece(piece: Piece, *, at: Workplace) -> list[NewSealedDay]:
                     sealed += store_day_files(
                         newest.totals(), text, _targets(piece), packing=packing, storage=storage, pool=pool
                     )
-        return sealed + list(_without_records(piece, {one.account for one in sealed}, storage=storage))
+        return sealed + list(_without_records(piece, sealed, storage=storage))
 
 
-def _without_records(piece: Piece, made: set[AccountSid], *, storage: Storage) -> Iterator[NewSealedDay]:
+def _without_records(piece: Piece, sealed: Iterable[NewSealedDay], *, storage: Storage) -> Iterator[NewSealedDay]:
     """Yield files without records, for accounts that must have a file and have no lines left."""
-    lost = {former.account for former in piece.formers if former.is_lost}
+    due = piece.bereft.union(former.account for former in piece.formers if former.is_lost)
+    if not due:
+        return
     target_of = _targets(piece)
-    for account in sorted((lost | piece.bereft) - made):
+    for account in sorted(due.difference(one.account for one in sealed)):
         yield store_empty(account, piece.day, target_of(account), storage=storage)
 
 

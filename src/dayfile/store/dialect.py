@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import islice, repeat
 from typing import Any, TypeVar
 
 from sqlalchemy import Column, ColumnElement, Connection, Table, case, func, select, update
@@ -22,32 +22,26 @@ def insert(connection: Connection, table: Table) -> Any:
     return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
 
 
-def insert_rows(
-    connection: Connection, table: Table, names: Sequence[str], rows: Iterable[Sequence[Any]], **same: Any
-) -> None:
-    """Insert rows given as tuples of the named columns, in a third of the time that SQLAlchemy's own INSERT takes.
+def insert_columns(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]], **same: Any) -> None:
+    """Insert rows given as equally long columns, in a quarter of the time that SQLAlchemy's own INSERT takes.
 
     `same` are values of further columns that all rows have in common.
     """
-    columns = [table.c[name] for name in (*names, *same)]
-    place = "%s" if connection.dialect.name == "postgresql" else "?"
-    into = ", ".join(f'"{column.name}"' for column in columns)
-    statement = f"INSERT INTO {table.name} ({into}) VALUES ({', '.join([place] * len(columns))})"  # noqa: S608 - names
-    stored = [column.type.dialect_impl(connection.dialect).bind_processor(connection.dialect) for column in columns]
-    changed = [(at, process) for at, process in enumerate(stored[: len(names)]) if process is not None]
-    end = [
-        process(value) if process else value for value, process in zip(same.values(), stored[len(names) :], strict=True)
-    ]
+    dialect = connection.dialect
+    names = [*columns, *same]
+    place = "%s" if dialect.name == "postgresql" else "?"
+    into = ", ".join(f'"{name}"' for name in names)
+    statement = f"INSERT INTO {table.name} ({into}) VALUES ({', '.join([place] * len(names))})"  # noqa: S608 - names
 
-    def as_stored(row: Sequence[Any]) -> list[Any]:
-        values = [*row, *end]
-        for at, process in changed:
-            values[at] = process(values[at])
-        return values
+    def stored(name: str, values: Sequence[Any]) -> Iterable[Any]:
+        process = table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
+        return values if process is None else map(process, values)
 
-    prepared = [tuple(as_stored(row)) for row in rows]
-    if prepared:
-        connection.exec_driver_sql(statement, prepared)
+    differing = [stored(name, values) for name, values in columns.items()]
+    shared = [repeat(one) for name, value in same.items() for one in stored(name, [value])]
+    rows = list(zip(*differing, *shared, strict=False))  # what is shared has no end
+    if rows:
+        connection.exec_driver_sql(statement, rows)
 
 
 def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from msgspec.structs import astuple
 from sqlalchemy import Connection, Row, bindparam, delete, func, or_, select, tuple_, update
 from sqlalchemy.sql import Select
 
@@ -17,7 +18,7 @@ from dayfile.model.day import Day, DayRange
 from dayfile.model.export import FilePlace, NewSealedDay, Revision, SealedDay
 from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.model.seal import SealClaim
-from dayfile.store.dialect import in_batches, insert_rows
+from dayfile.store.dialect import in_batches, insert_columns
 from dayfile.store.instance import Instance
 from dayfile.store.packs import Pack, Packs, Share
 from dayfile.store.prepared import Prepared
@@ -59,6 +60,8 @@ class SealedDays:
 
         `packs` has the size of each pack of the seal; with `is_adopted`, of packs that are there since long ago.
         """
+        if not new:
+            return
         of_packs = Packs(self._connection)
         ids = (of_packs.adopt if is_adopted else of_packs.fill)(claim, _shares(new), sizes=packs or {})
         for batch in in_batches(one.account for one in new if one.revision > 1):
@@ -70,11 +73,10 @@ class SealedDays:
                 ~select(seal.c.id).where(seal.c.id == table.c.superseded_by, seal.c.state == COMMITTED).exists(),
             )
             self._connection.execute(older.values(superseded_by=claim.id))
-        insert_rows(
+        insert_columns(
             self._connection,
             table,
-            _MANIFEST,
-            (_manifest(sealed, ids) for sealed in new),
+            _columns(new, ids),
             seal_id=claim.id,
             resource_type=claim.resource_type.name,
             day=claim.day,
@@ -249,41 +251,13 @@ def _shares(new: Iterable[NewSealedDay]) -> dict[str, Share]:
     return {key: Share(files=files[key], size_bytes=sizes[key]) for key in files}
 
 
-_MANIFEST: Final = (
-    "account",
-    "revision",
-    "file_key",
-    "records",
-    "size_bytes",
-    "plain_bytes",
-    "sha256",
-    "plain_sha256",
-    "encoder",
-    "first_created_at",
-    "last_created_at",
-    "is_incomplete",
-    "pack_id",
-    "pack_offset",
-)
-
-
-def _manifest(sealed: NewSealedDay, packs: Mapping[str, int]) -> tuple[Any, ...]:
-    return (
-        sealed.account,
-        sealed.revision,
-        sealed.key,
-        sealed.records,
-        sealed.size_bytes,
-        sealed.plain_bytes,
-        sealed.sha256,
-        sealed.plain_sha256,
-        sealed.encoder,
-        sealed.first_created_at,
-        sealed.last_created_at,
-        sealed.is_incomplete,
-        None if sealed.pack_key is None else packs[sealed.pack_key],
-        sealed.pack_offset,
-    )
+def _columns(new: Sequence[NewSealedDay], packs: Mapping[str, int]) -> dict[str, Sequence[Any]]:
+    """Return the values of manifests by the columns of the table; column by column takes a third of row by row."""
+    values = zip(*map(astuple, new), strict=True)
+    columns: dict[str, Sequence[Any]] = dict(zip(NewSealedDay.__struct_fields__, values, strict=True))
+    columns["file_key"] = columns.pop("key")
+    columns["pack_id"] = [None if key is None else packs[key] for key in columns.pop("pack_key")]
+    return columns
 
 
 def _disused(superseded_before: datetime, unpublished_before: datetime) -> Select[Any]:
