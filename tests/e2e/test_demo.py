@@ -16,6 +16,9 @@ from tests.e2e.cli_instance import Instance
 from tests.support.postgres_server import PostgresServer
 from tests.support.swift import Bucket
 
+ACCOUNTS = ["AC268a0a78", "AC94d38376", "ACb1b808d5"]
+"""The beginnings of the sids of its accounts, on every machine."""
+
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
@@ -33,6 +36,17 @@ def test_the_demo_proves_what_it_shows(shown: tuple[str, Path]) -> None:
     assert len(rows) >= 10
     assert [row for row in rows if row[3] != "yes" or row[1] != row[2]] == []
     assert "366 days in" in text
+
+
+def test_the_demo_ends_with_the_hash_of_all_its_texts(shown: tuple[str, Path]) -> None:
+    """Two who ran it on one day can compare one line; so every demo has the same accounts."""
+    text, folder = shown
+    last = text.splitlines()[-1]
+    assert re.fullmatch("[0-9a-f]{64}", last)
+    [row] = [row for row in _proofs(text) if "texts together" in row[0]]
+    assert last.startswith(row[2])
+    own = Instance(folder, {"DAYFILE_DATA_DIR": str(folder / "own")})
+    assert sorted(one["account_sid"][:10] for one in own.json("accounts", "list")) == ACCOUNTS
 
 
 def _proofs(text: str) -> list[tuple[str, ...]]:
@@ -62,14 +76,19 @@ def test_the_demo_leaves_an_instance_in_its_folder_alone(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-def test_the_demo_proves_the_same_on_postgresql_and_an_object_store(tmp_path: Path, bucket: Bucket) -> None:
+def test_the_demo_proves_the_same_on_postgresql_and_an_object_store(
+    tmp_path: Path, bucket: Bucket, shown: tuple[str, Path]
+) -> None:
     """URLs are all it takes; and where something is already, nothing is touched."""
     server = PostgresServer(Path(tempfile.mkdtemp(prefix="dayfile-")))
     urls = ["--database-url", server.a_database(), "--storage-url", bucket.url]
     instance = Instance(tmp_path)
     instance.variables |= bucket.environment()
-    rows = _proofs(instance.run("demo", "--exit", "--records", "300", *urls).stdout)
+    text = instance.run("demo", "--exit", "--records", "300", *urls).stdout
+    rows = _proofs(text)
     assert len(rows) >= 10
+    if re.findall("no records on .*", text) == re.findall("no records on .*", shown[0]):  # else it was midnight
+        assert text.splitlines()[-1] == shown[0].splitlines()[-1]
     assert [row for row in rows if row[3] != "yes" or row[1] != row[2]] == []
     assert "name a database without one" in instance.run("demo", "--exit", *urls, expect=1).stderr
     assert "name an empty bucket" in instance.run("demo", "--exit", *urls[2:], expect=1).stderr

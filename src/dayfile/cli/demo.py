@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dayfile.client.answers import RemoteJob
     from dayfile.client.client import Client
     from dayfile.demo.instance import Cast
-    from dayfile.demo.story import Proof
+    from dayfile.demo.story import Proof, Story
     from dayfile.settings import Settings
 
 _DAYS = 10
@@ -98,22 +98,21 @@ def demo(
         cast = make_cast(settings, records=records // _DAYS)
         with serving(settings, port=port) as server:
             screen.line(f"A server of the demo's own is ready: {server.url} (data in {folder})")
-            proofs = _play(screen, server.url, cast, days, folder=folder, records=records, clock=clock)
-            _show_proofs(screen, proofs, settings)
+            story = _play(screen, server.url, cast, days, folder=folder, records=records, clock=clock)
+            _show_proofs(screen, story.proofs, settings)
+            screen.line(f"SHA-256 of all texts, as in every demo of this day with --records {records}:\n{story.sha256}")
             if not leave:
                 with suppress(KeyboardInterrupt):  # the regular end
                     _show_what_to_try(screen, server.url, cast, days, folder=folder)
                     screen.note("\nThe server runs until you press Ctrl-C.")
                     screen.note(_END_ELSEWHERE if database_url or storage_url else _END)
                     server.wait()
-    if not all(proof.holds for proof in proofs):
+    if not all(proof.holds for proof in story.proofs):
         screen.problem("a proof failed: see NO in the table above")
         raise typer.Exit(Outcome.FAILED)
 
 
-def _play(
-    screen: Screen, url: str, cast: Cast, days: DayRange, *, folder: Path, records: int, clock: Clock
-) -> list[Proof]:
+def _play(screen: Screen, url: str, cast: Cast, days: DayRange, *, folder: Path, records: int, clock: Clock) -> Story:
     from dayfile.client.client import Client
     from dayfile.demo.customers import customers
     from dayfile.demo.platform import Platform
@@ -135,8 +134,9 @@ def _play(
         story.records_come_late(platform)
         story.a_year_is_asked_for()
         story.a_day_came_by_itself()
+        story.all_texts_have_one_hash()
     screen.heading(f"What was proven, in {clock.monotonic() - started:.1f} s")
-    return story.proofs
+    return story
 
 
 class _OnScreen:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -10,11 +12,13 @@ from pathlib import Path
 from dayfile.client.answers import RemoteJob
 from dayfile.client.client import Client
 from dayfile.client.download import Downloaded
-from dayfile.demo.expectation import Expectation, Place
+from dayfile.demo.expectation import Expectation, Place, order_of_places
 from dayfile.demo.instance import Member
 from dayfile.model.account import AccountSid
 from dayfile.model.day import DayRange
 from dayfile.model.resource import ResourceType
+
+_BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,16 @@ class Comparison:
             (found.lines, found.size_bytes, found.plain_bytes, found.sha256, found.plain_sha256)
             == (manifest.records, manifest.size_bytes, manifest.plain_bytes, manifest.sha256, manifest.plain_sha256)
         )
+
+
+def sha256_of_all(files: Mapping[Place, Downloaded]) -> str:
+    """Return the SHA-256 of the texts of downloaded files, one after the other, in hexadecimal."""
+    digest = hashlib.sha256()
+    for place in sorted(files, key=order_of_places):
+        with gzip.open(files[place].path) as text:
+            while block := text.read(_BLOCK_BYTES):
+                digest.update(block)
+    return digest.hexdigest()
 
 
 class Customers:

@@ -50,10 +50,21 @@ class Expectation:
 
     def sha256(self, place: Place) -> str:
         """Return the SHA-256 of the file's text, in hexadecimal."""
+        return self.sha256_of_all([place])
+
+    def sha256_of_all(self, places: Iterable[Place]) -> str:
+        """Return the SHA-256 of the texts of these files, one after the other, in hexadecimal."""
         digest = hashlib.sha256()
-        for line in self.lines(place):
-            digest.update(line)
+        for place in sorted(places, key=order_of_places):
+            for line in self.lines(place):
+                digest.update(line)
         return digest.hexdigest()
+
+
+def order_of_places(place: Place) -> tuple[str, str, str]:
+    """Return the key for sorting places: by account, then by the name of the resource type, then by day."""
+    account, resource_type, day = place
+    return account, resource_type.name, str(day)
 
 
 def _order(version: Version) -> tuple[bytes, str]:

@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 
 from dayfile.accounts.administer import OPERATOR
 from dayfile.clock import SystemClock
+from dayfile.demo.dice import Dice
 from dayfile.demo.expectation import Expectation
 from dayfile.demo.platform import batches
 from dayfile.demo.traffic import Traffic
@@ -28,6 +29,7 @@ from dayfile.errors import Unusable
 from dayfile.exports.configuration import Configuring
 from dayfile.intake.pipeline import IncomingBatch
 from dayfile.model.account import AccountSid
+from dayfile.model.account_entry import AccountEntry
 from dayfile.model.credential import Actor, Caller, Scope
 from dayfile.model.day import Day, DayRange
 from dayfile.model.export import ConfigurationChange
@@ -42,6 +44,7 @@ _READY = re.compile(r"is ready: (http\S+)")
 _STOP_SECONDS = 40
 _LOG_LINES = 20
 _KEY_DIGITS = 64
+_NAMES = ("Acme", "Acme Europe", "Acme Asia")  # the first is the parent of the others
 
 # No quota: a year-long job on top of the others exceeds it. No grace: yesterday is exported even if it is just over.
 _OWN: dict[str, Any] = {"host": "127.0.0.1", "quota_days": 0, "accounts_may_write": True, "day_grace_minutes": 0}
@@ -95,21 +98,12 @@ def demo_settings(folder: Path, *, database_url: str | None, storage_url: str | 
 def make_cast(settings: Settings, *, records: int) -> Cast:
     """Create the instance, with accounts, a key and about `records` records, under yesterday's clock."""
     with Service.open(settings, Overrides(clock=_DayAgo())) as service:
-        parent = service.administration.create_account(friendly_name="Acme")
-        made = [
-            service.administration.create_account(parent=parent.account.sid, friendly_name=name)
-            for name in ("Acme Europe", "Acme Asia")
-        ]
+        members = _create_accounts(service)
         key = service.administration.create_key(account=None, scopes=[Scope.INTAKE], friendly_name="platform")
         platform = service.authenticator.authenticate(key.key.sid, key.secret)
-        sids = [new.account.sid for new in (parent, *made)]
-        yesterday = _live_through(service, platform, sids, records=records)
+        yesterday = _live_through(service, platform, [member.sid for member in members], records=records)
     with Service.open(settings) as service:
         service.clock_watch.accept(actor=OPERATOR)  # here it jumps by a day, on purpose
-    members = [
-        Member(sid=new.account.sid, auth_token=new.auth_token, name=new.account.friendly_name)
-        for new in (parent, *made)
-    ]
     return Cast(
         parent=members[0],
         subaccounts=tuple(members[1:]),
@@ -117,6 +111,20 @@ def make_cast(settings: Settings, *, records: int) -> Cast:
         key_secret=key.secret,
         yesterday=yesterday,
     )
+
+
+def _create_accounts(service: Service) -> list[Member]:
+    """Create the accounts, under the same sids in every demo, so that all demos of a day export the same texts."""
+    dice = Dice("accounts")
+    sids = [AccountSid(dice.sid("AC")) for _ in _NAMES]
+    entries = [
+        AccountEntry(
+            sid=sid, token=None, parent=sids[0] if number else None, state=None, friendly_name=name, email=None
+        )
+        for number, (sid, name) in enumerate(zip(sids, _NAMES, strict=True))
+    ]
+    tokens = service.administration.bring(entries, keep_old_for=timedelta(0)).new_tokens
+    return [Member(sid=sid, auth_token=tokens[sid], name=name) for sid, name in zip(sids, _NAMES, strict=True)]
 
 
 class _DayAgo(SystemClock):
