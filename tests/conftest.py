@@ -87,6 +87,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Have the command line choose how what tests of a whole instance is deployed."""
     told = "deployment of whole instances: local (SQLite, folder), cluster (PostgreSQL, object store) or both"
     parser.addoption("--deployment", choices=list(CHOICES), default="both", help=told)
+    told = "seconds for which hosts are killed and frozen at random in tests/fault/test_random_accidents.py"
+    parser.addoption("--accident-seconds", type=float, default=60, help=told)
+    parser.addoption("--accident-seed", help="seed of what happens there; default a new one, which is shown")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -16,7 +16,7 @@ from dayfile.model.account import AccountSid
 from dayfile.work.dask_cluster import DaskCluster
 from dayfile.work.engine_url import EngineUrl
 from tests.support.cut_day import CUT_BYTES, DAY, sealed_twice, sweep_all
-from tests.support.dask_cluster import DaskProcesses, await_stop, dask_processes
+from tests.support.dask_cluster import DaskProcesses, await_stop, certificates, dask_processes
 from tests.support.records import Sent
 from tests.support.state import an_account
 from tests.support.swift import Bucket
@@ -207,7 +207,7 @@ def test_machines_that_have_nothing_in_common_but_a_bucket_seal_a_day(
 def test_a_cluster_with_certificates_works_for_those_who_have_one(tmp_path: Path) -> None:
     """A scheduler executes anybody's code, so it must know by whom it is asked."""
     authority, other = trustme.CA(), trustme.CA()
-    own = _certificates(authority, tmp_path / "own")
+    own = certificates(authority, tmp_path / "own")
     (tmp_path / "dask").mkdir()
     with dask_processes(tmp_path / "dask", protocol="tls", **own) as cluster, dask.config.set(_configured(own)):
         cluster.start_worker()
@@ -216,24 +216,12 @@ def test_a_cluster_with_certificates_works_for_those_who_have_one(tmp_path: Path
         world.seal(DAY)
         _is_whole(world)
         world.close()
-        with dask.config.set(_configured(_certificates(other, tmp_path / "other"))):
+        with dask.config.set(_configured(certificates(other, tmp_path / "other"))):
             stranger = DaskCluster(EngineUrl.parse(cluster.url), answer_seconds=1)
         with pytest.raises(EngineUnavailable, match="a certificate of the same authority"):
             stranger.executor()
     with pytest.raises(Unusable, match="DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT"):
         DaskCluster(EngineUrl.parse("dask+tls://127.0.0.1:1"))
-
-
-_ROLES = ("SCHEDULER", "WORKER", "CLIENT")
-
-
-def _certificates(authority: trustme.CA, folder: Path) -> dict[str, str]:
-    """The variables with which all of a cluster show certificates of this authority."""
-    folder.mkdir()
-    authority.cert_pem.write_to_path(folder / "ca.pem")
-    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(folder / "own.pem")
-    of_roles = {f"DASK_DISTRIBUTED__COMM__TLS__{role}__CERT": str(folder / "own.pem") for role in _ROLES}
-    return {"DASK_DISTRIBUTED__COMM__TLS__CA_FILE": str(folder / "ca.pem"), **of_roles}
 
 
 def _configured(variables: dict[str, str]) -> dict[str, str]:

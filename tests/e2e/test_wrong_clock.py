@@ -1,10 +1,7 @@
-"""Real processes under a clock that is wrong: Debian's `faketime` moves the time, and leaves the uptime alone."""
+"""Real processes under a clock that is wrong by days."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +10,7 @@ import pytest
 
 from dayfile.clock import SystemClock
 from tests.e2e.cli_instance import Instance, serving
+from tests.support.faketime import variables_of_a_clock
 
 AHEAD = "+10d"
 
@@ -25,15 +23,7 @@ def instance(tmp_path: Path) -> Instance:
 
 def _under_a_wrong_clock(instance: Instance) -> Instance:
     """The same instance, for processes whose clock is ahead."""
-    faketime = shutil.which("faketime")
-    if faketime is None:
-        pytest.skip("there is no faketime: apt-get install faketime")
-    shown = subprocess.run([faketime, "-f", AHEAD, "/usr/bin/env"], capture_output=True, text=True, check=True).stdout
-    wanted = {"LD_PRELOAD", "FAKETIME", "FAKETIME_SHARED"}
-    found = dict(line.partition("=")[::2] for line in shown.splitlines())
-    moved = {name: value for name, value in found.items() if name in wanted and value != os.environ.get(name)}
-    moved.pop("FAKETIME_SHARED", None)  # it went with the process that made it
-    return Instance(instance.folder, variables={**instance.variables, **moved, "DONT_FAKE_MONOTONIC": "1"})
+    return Instance(instance.folder, variables={**instance.variables, **variables_of_a_clock(AHEAD)})
 
 
 def _wait_for(instance: Instance, event: str) -> None:

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import trustme
 
+_ROLES = ("SCHEDULER", "WORKER", "CLIENT")
 _TRAP = Path(__file__).with_name("dask_trap.py")
 
 
@@ -105,6 +107,15 @@ def dask_processes(
         yield processes
     finally:
         processes.close()
+
+
+def certificates(authority: trustme.CA, folder: Path) -> dict[str, str]:
+    """The variables with which all of a cluster show certificates of this authority."""
+    folder.mkdir()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(folder / "own.pem")
+    of_roles = {f"DASK_DISTRIBUTED__COMM__TLS__{role}__CERT": str(folder / "own.pem") for role in _ROLES}
+    return {"DASK_DISTRIBUTED__COMM__TLS__CA_FILE": str(folder / "ca.pem"), **of_roles}
 
 
 def await_stop(process: subprocess.Popen[str]) -> None:

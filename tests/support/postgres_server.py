@@ -28,9 +28,9 @@ _HBA = "local all postgres trust\nlocal all all scram-sha-256\n"
 class PostgresServer:
     """A server that listens on a socket in its folder, which must have a short path."""
 
-    def __init__(self, folder: Path) -> None:
-        """Make the server, with a role that has a password, and start it."""
-        self.folder = folder
+    def __init__(self, folder: Path, *, slots: int = SLOTS) -> None:
+        """Make the server, with a role that has a password, and start it; `slots` connections are for such roles."""
+        self.folder, self._slots = folder, slots
         self._numbers = itertools.count(1)
         watch(folder)  # before there is a server: this process may be killed at any moment
         made = get_server(folder, cleanup_mode=None, start=False)
@@ -42,7 +42,7 @@ class PostgresServer:
 
     def start(self, *options: str) -> None:
         """Start it, with these settings beside its own."""
-        limits = f"-c max_connections={SLOTS + _RESERVED} -c fsync=off"
+        limits = f"-c max_connections={self._slots + _RESERVED} -c fsync=off"
         own = f'-h "" -k {self.folder} {limits} {" ".join(f"-c {one}" for one in options)}'
         self._control("start", "-w", "-l", str(self.folder / "log"), "-o", own)
 
