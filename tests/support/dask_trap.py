@@ -6,16 +6,18 @@ import itertools
 import os
 import signal
 from collections.abc import Callable, Iterable
+from typing import Any
 
+from dayfile.files.cloud_storage import CloudStorage
 from dayfile.files.storage import Bytes, LocalStorage
 
-Put = Callable[[LocalStorage, str, Iterable[Bytes]], int]
+Put = Callable[[Any, str, Iterable[Bytes]], int]
 
 
 def _trapped(put: Put) -> Put:
     puts = itertools.count(1)
 
-    def put_with_trap(self: LocalStorage, key: str, chunks: Iterable[Bytes]) -> int:
+    def put_with_trap(self: Any, key: str, chunks: Iterable[Bytes]) -> int:
         size = put(self, key, chunks)
         if next(puts) == 2:
             os.kill(os.getpid(), signal.Signals[os.environ["TRAP_SIGNAL"]])
@@ -25,4 +27,5 @@ def _trapped(put: Put) -> Put:
 
 
 if LocalStorage.put.__name__ == "put":  # Dask loads what it preloads twice
-    LocalStorage.put = _trapped(LocalStorage.put)  # type: ignore[assignment, method-assign]
+    for storage in (LocalStorage, CloudStorage):
+        storage.put = _trapped(storage.put)  # type: ignore[assignment, method-assign]
