@@ -25,7 +25,7 @@ PYTHON ?=
 
 .PHONY: help
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 # --- Setting up: each stamp stands for what was installed from the files it depends on -----------------------------
 
@@ -105,6 +105,10 @@ setup: $(VENV)/.dev ## Make .venv with everything that running and developing ne
 .PHONY: run
 run: $(VENV)/.run ## Start a server with made-up records and show what to try
 	@$(BIN)/dayfile demo
+
+.PHONY: demo-cluster
+demo-cluster: $(VENV)/.dev servers ## Run the demo on a cluster on this machine while its hosts are killed, and compare
+	@$(BIN)/python -m tests.e2e.demo_cluster $(ARGS)
 
 .PHONY: test
 test: $(VENV)/.dev ## Run the tests, a few minutes on two cores; ARGS="-k sealing" passes options on
