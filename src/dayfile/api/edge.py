@@ -18,7 +18,7 @@ from structlog.contextvars import bind_contextvars, reset_contextvars
 from dayfile.api.context import Context
 from dayfile.api.failed_logins import Crowded, FailedLogins
 from dayfile.counters import NO_ROUTE
-from dayfile.errors import Forbidden, Invalid
+from dayfile.errors import Forbidden, Invalid, Transient
 from dayfile.model.secret import Randomness
 from dayfile.web.client_address import TrustedProxies
 from dayfile.web.concurrency import concurrency_of, concurrent_requests
@@ -47,7 +47,7 @@ CORS = (
     (b"access-control-allow-credentials", b"true"),
     (b"access-control-expose-headers", b", ".join(_EXPOSED.split())),
 )
-ANSWERED, CLIENT_GONE, CUT_OFF = "answered", "client gone", "cut off"
+ANSWERED, CLIENT_GONE, CUT_OFF, STOPPED = "answered", "client gone", "cut off", "stopped"
 """Outcomes of requests, as in the log."""
 
 _ANNOUNCE_A_BODY = frozenset({b"content-length", b"transfer-encoding"})
@@ -107,6 +107,12 @@ class Edge:
             await self._answered(exchange)
         except ClientDisconnect:
             exchange.outcome = CLIENT_GONE
+        except asyncio.CancelledError:
+            # This server stops, and running requests have had their time. A sender repeats what is answered with 503.
+            exchange.outcome = STOPPED
+            if exchange.status is None:
+                refusal = Transient("this server stops, and did not wait for the end of this request: send it again")
+                await self._answer(scope, refusal)(scope, exchange.receive, exchange.send)
         except Exception as raised:  # noqa: BLE001 - the last resort: every request gets a response and a log line
             error = raised.refusal if isinstance(raised, Crowded) else raised
             scope["state"]["error"] = error

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import CancelledError
+from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
 
 from dayfile.api.context import context_of
-from dayfile.errors import InvalidBody
+from dayfile.errors import InvalidBody, Transient
 
 START_BYTES = 16 * 1024
 """Bytes of a body that are read before its sender is authorized; the connection gives no more."""
@@ -17,6 +19,9 @@ SILENCE_SECONDS = 60.0
 
 LEAST_BYTES_PER_SECOND = 1024
 """Lowest average rate of a sender after the first minute; a slower request is refused."""
+
+_LOOK_SECONDS: Final = 1.0  # between two looks whether the loop is still there: closed, it ends no wait
+_STOPS: Final = "this server stops: send it again"
 
 
 def expects_continue(request: Request) -> bool:
@@ -62,6 +67,26 @@ class IncomingBody:
         except TimeoutError as error:
             raise InvalidBody(f"no part of the body arrived for {patience:.0f} seconds: send it again") from error
         return b""
+
+    def next_for_thread(self, loop: asyncio.AbstractEventLoop) -> bytes:
+        """Return the next bytes to a thread, while the loop of the connection runs; none at the end.
+
+        Raises Transient if the server stops: then nobody reads the connection any more.
+        """
+        reading = self.next()
+        try:
+            block = asyncio.run_coroutine_threadsafe(reading, loop)
+        except RuntimeError as error:  # the loop is closed
+            reading.close()
+            raise Transient(_STOPS) from error
+        while True:
+            try:
+                return block.result(_LOOK_SECONDS)
+            except TimeoutError as error:
+                if loop.is_closed():
+                    raise Transient(_STOPS) from error
+            except CancelledError as error:
+                raise Transient(_STOPS) from error
 
     async def _receive(self) -> bytes:
         message = await self._request.receive()

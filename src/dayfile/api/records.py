@@ -192,7 +192,7 @@ class _Door:
             def blocks() -> Iterator[bytes]:
                 yield from start
                 start.clear()
-                while block := asyncio.run_coroutine_threadsafe(body.next(), loop).result():
+                while block := body.next_for_thread(loop):
                     yield block
 
             return await loop.run_in_executor(self._stream_threads, lambda: sent.submit(blocks()))

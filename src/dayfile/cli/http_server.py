@@ -135,6 +135,7 @@ class HttpServer:
         limits: Limits,
         proxies: TrustedProxies | None,
         stop: Stop | None,
+        finish_seconds: float = _FINISH_SECONDS,
     ) -> None:
         config = uvicorn.Config(
             app,
@@ -146,7 +147,7 @@ class HttpServer:
             server_header=False,
             proxy_headers=False,
             lifespan="off",
-            timeout_graceful_shutdown=_FINISH_SECONDS,
+            timeout_graceful_shutdown=finish_seconds,  # type: ignore[arg-type]  # it is handed to asyncio
         )
         self._server = uvicorn.Server(config)
         self._listening = listening
