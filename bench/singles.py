@@ -1,4 +1,4 @@
-"""What a request with a single record costs the server, in processor time, beside other versions of it.
+"""Processor time of the server for a request with a single record, beside other versions of it.
 
     python bench/singles.py [--seconds 5] [--rounds 3] [--processes 2] [--against CHECKOUT ...]
 
@@ -66,7 +66,9 @@ class Version:
 def main() -> None:
     """Measure and print a line for each version."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=5, help="for each version in each round; a fifth is not counted")
+    parser.add_argument(
+        "--seconds", type=float, default=5, help="for each version in each round; a fifth is not counted"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--processes", type=int, default=2, help="that answer")
     parser.add_argument("--no-worker", action="store_true", help="so without the compaction of what comes in")
@@ -111,7 +113,9 @@ def show(versions: list[Version]) -> None:
     """Print what was measured; the medians of the rounds."""
     print(f"{'requests/s':>10} {'p50 ms':>7} {'p99 ms':>7} {'us each':>8} {'per core':>9}  {'from':>6} to      version")
     for one in versions:
-        figures = [median(getattr(each, name) for each in one.rounds) for name in ("rate", "p50_ms", "p99_ms", "cpu_ms")]
+        figures = [
+            median(getattr(each, name) for each in one.rounds) for name in ("rate", "p50_ms", "p99_ms", "cpu_ms")
+        ]
         cores = sorted(1000 / each.cpu_ms for each in one.rounds)
         print(
             f"{figures[0]:>10,.0f} {figures[1]:>7.1f} {figures[2]:>7.1f} {figures[3] * 1000:>8.0f} {one.per_core:>9,.0f}"

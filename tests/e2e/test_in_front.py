@@ -96,6 +96,18 @@ def test_the_client_is_the_address_that_nginx_saw(behind: Face, tmp_path: Path) 
     assert line["client"] == "127.0.0.1"
 
 
+def test_no_log_of_nginx_has_a_link_that_works(behind: Face, acme: Login, tmp_path: Path) -> None:
+    """Logs are kept for weeks and read by many; whoever has a signed link has the file."""
+    with behind.client(acme) as client:
+        link = client.get(f"/v1/Exports/Messages/Days/{DAY}").headers["location"]
+    path, _, query = link.removeprefix(behind.url).partition("?")
+    with nginx_before(behind.url, objects=behind.storage.root, folder=tmp_path) as url:
+        assert httpx2.get(f"{url}{path}?{query}").status_code == 200
+    # It has ended by now, and written what it had to.
+    assert f'"GET {path} HTTP/1.1" 200' in (tmp_path / "access.log").read_text(encoding="utf-8")
+    assert query not in "".join(log.read_text(encoding="utf-8") for log in tmp_path.glob("*.log"))
+
+
 def test_nginx_takes_the_file_with_a_certificate(tmp_path: Path) -> None:
     """`nginx -t` on all of it, TLS included."""
     certificate = trustme.CA().issue_cert("exports.example.com")
@@ -104,6 +116,7 @@ def test_nginx_takes_the_file_with_a_certificate(tmp_path: Path) -> None:
         {
             "/etc/ssl/exports.example.com.pem": str(tmp_path / "both.pem"),
             "/etc/ssl/private/exports.example.com.key": str(tmp_path / "both.pem"),
+            "/var/log/nginx/access.log": str(tmp_path / "access.log"),
             "listen 80;": f"listen unix:{tmp_path}/80.sock;",
             "listen 443 ssl;": f"listen unix:{tmp_path}/443.sock ssl;",
         }

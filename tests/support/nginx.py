@@ -35,6 +35,7 @@ def nginx_before(url: str, *, objects: Path, folder: Path) -> Iterator[str]:
                 "server 127.0.0.1:8080;": f"server {urlsplit(url).netloc};",
                 "proxy_pass http://dayfile;": f"proxy_pass http://dayfile; proxy_bind {PEER};",
                 "alias /var/lib/dayfile/objects/;": f"alias {objects}/;",
+                "/var/log/nginx/access.log": f"{folder}/access.log",
             }
         )
         configuration = nginx_configuration(site, folder=folder)

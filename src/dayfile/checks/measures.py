@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dayfile.model.day import Day
-from dayfile.model.quantity import duration_text
+from dayfile.model.quantity import count_text, duration_text
 from dayfile.model.resource import RESOURCE_TYPES
 from dayfile.store.lanes import FailingLanes
 from dayfile.store.packs import PackTotals
@@ -46,9 +46,10 @@ class Measures:
 def waiting_texts(measures: Measures) -> dict[str, str]:
     """Return how much waits, in words, as `dayfile status` and the page have it."""
     waiting = measures.waiting.values()
-    records = f"{sum(one.records for one in waiting):,} in {sum(one.segments for one in waiting):,} segments"
+    records, segments = sum(one.records for one in waiting), sum(one.segments for one in waiting)
+    unsealed = f"{records:,} in {count_text(segments, 'segment')}"
     return {
-        "records to be sealed": records + _for(max((one.waits_for for one in waiting), default=timedelta())),
+        "records to be sealed": unsealed + _for(max((one.waits_for for one in waiting), default=timedelta())),
         "jobs in the queue": f"{measures.unfinished_jobs:,}" + _for(measures.oldest_job_waits_for),
         "notices to be told": f"{measures.pending_notices:,}" + _for(measures.due_notice_waits_for),
         "packs to rewrite": f"{measures.packs_to_rewrite:,} of {measures.packs.packs:,}",

@@ -40,6 +40,7 @@ from dayfile.cli.options import CUSTOMER_PANEL, OPERATOR_PANEL
 from dayfile.cli.terminal import Screen
 from dayfile.errors import DatabaseDamaged, DayfileError
 
+_OF_THE_LIBRARY: Final = "Value error, "  # before its messages about choices
 _UsageError: Final[Any] = typer.BadParameter.__base__  # the base of all usage errors, which typer does not export
 
 
@@ -137,7 +138,7 @@ def _mistakes_spelled_out() -> Iterator[None]:
     try:
         yield
     except _UsageError as error:
-        error.message = plain_lines(error.message)
+        error.message = plain_lines(error.message.removeprefix(_OF_THE_LIBRARY))
         raise
 
 

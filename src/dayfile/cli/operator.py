@@ -14,14 +14,13 @@ if TYPE_CHECKING:
     from dayfile.service import Service
     from dayfile.settings import Settings
 
-_ROOT: Final = 0
 _LONGEST: Final = 1000
 
 
 def operator_here() -> Actor:
     """Return the actor for what is done on this machine: `operator/` and the user, behind sudo the one who used it."""
     user = os.geteuid()
-    name = os.environ.get("SUDO_USER") if user == _ROOT else None
+    name = os.environ.get("SUDO_USER")  # whichever user they became: the service's has no login
     if not name:
         try:
             name = pwd.getpwuid(user).pw_name

@@ -151,7 +151,9 @@ class Intake:
         answers: dict[int, Answer] = {}
         for (lines, _), whole in zip(joint, committed, strict=False):
             sids = self._reader.new_sids(len(lines.places))
-            answers |= {at: _Joint(self, incoming[at], whole, sid=sid) for at, sid in zip(lines.places, sids, strict=True)}
+            answers |= {
+                at: _Joint(self, incoming[at], whole, sid=sid) for at, sid in zip(lines.places, sids, strict=True)
+            }
         others = iter(committed[len(joint) :])
         return [answers[place] if place in answers else next(others) for place in range(len(incoming))]
 

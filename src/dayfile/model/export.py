@@ -85,7 +85,7 @@ class SealedDay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
-    """What a calendar shows of a revision, of which it has hundreds."""
+    """The part of a sealed day that a calendar needs, which shows hundreds of them."""
 
     number: int  # 0: the day has no records
     records: int

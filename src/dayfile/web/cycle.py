@@ -13,7 +13,7 @@ _LENGTH, _ENCODING, _CONNECTION = b"content-length", b"transfer-encoding", b"con
 _START: Final = "http.response.start"
 _WITHOUT_BODY: Final = frozenset({204, 304})
 _CONTROLS: Final = bytes(code for code in (*range(0x20), 0x7F) if code != 0x09)
-"""What no header may hold: a line break in one would begin another."""
+"""Bytes that no header may hold: a line break in one would begin another."""
 
 
 class Cycle(RequestResponseCycle):

@@ -186,7 +186,7 @@ FOCUSED = """(() => {
 
 @pytest.mark.parametrize("path", ["/console", "/console/jobs/new", "/console/daily/Messages"])
 def test_the_keyboard_reaches_everything(console: CustomerConsole, tab: Tab, path: str) -> None:
-    """Whoever uses no mouse comes by each link and field once, sees where they are, and is held nowhere."""
+    """A person without a mouse comes by each link and field once, sees where they are, and is held nowhere."""
     tab.show_as()
     tab.open(console.url + path)
     count, stops = tab.run(STOPS), []

@@ -201,3 +201,9 @@ def test_an_argument_that_is_no_text_is_told_in_every_locale(tmp_path: Path) -> 
             check=False,
         )
         assert (done.returncode, b"UTF-8" in done.stderr) == (Outcome.USAGE, True), done
+
+
+def test_a_choice_that_there_is_not_is_told_without_the_words_of_a_library(run: Any) -> None:
+    """They mean nothing to whoever reads them."""
+    shown = " ".join(run("keys", "create", "--operator", "--scope", "none").output.replace("│", "").split())
+    assert "Invalid value for '--scope': 'none' is not one of 'intake', 'erase', 'accounts'." in shown

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,14 @@ def test_a_broken_file_is_found_by_a_deep_check(run: Any, data_folder: Path) -> 
     found = run("check", "--deep", "--json")
     assert found.exit_code == Outcome.FAILED
     assert [f"account={account}" in finding["subject"] for finding in json.loads(found.stdout)] == [True]
+
+
+def test_behind_sudo_it_is_who_called_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands run as the service's user, as which nobody logs in: its name alone would say nothing."""
+    monkeypatch.setenv("SUDO_USER", "alice")
+    for user in (0, 998):
+        monkeypatch.setattr(os, "geteuid", lambda user=user: user)
+        assert operator_here() == Actor(name="operator/alice")
 
 
 def test_the_audit_log_tells_who_did_what(run: Any) -> None:

@@ -61,21 +61,40 @@ def test_a_command_of_the_operator_has_the_settings_of_the_service(tmp_path: Pat
     """A command without them would look for an instance in the folder where it is typed."""
     settings = tmp_path / "dayfile.env"
     settings.write_text("DAYFILE_PORT=8081\nDAYFILE_DATABASE_URL='postgresql://h/d?a=b&c=d'\n")
-    for name, script in {"id": "echo dayfile", "dayfile": 'env | grep "^DAYFILE_" | sort; echo "$@"'}.items():
-        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
-        (tmp_path / name).chmod(0o700)
+    scripts(tmp_path, id="echo dayfile", dayfile='env | grep "^DAYFILE_" | sort; echo "$@"')
     text = (FOLDER / "dayfile-operator").read_text(encoding="utf-8")
     text = text.replace("/etc/dayfile/dayfile.env", str(settings)).replace("/usr/local/bin", str(tmp_path))
-    done = subprocess.run(
-        ["/bin/sh", "-c", text, "dayfile-operator", "jobs", "list"],
-        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.splitlines() == [
+    assert operate(text, path=f"{tmp_path}:{os.environ['PATH']}").splitlines() == [
         "DAYFILE_DATABASE_URL=postgresql://h/d?a=b&c=d",
         "DAYFILE_DATA_DIR=/var/lib/dayfile",
         "DAYFILE_PORT=8081",
         "jobs list",
     ]
+
+
+@pytest.mark.parametrize(
+    ("programs", "called"),
+    [
+        ({"sudo": "echo sudo $SUDO_USER $@"}, "sudo -u dayfile -- dayfile-operator jobs list"),
+        ({}, "setpriv root --reuid dayfile --regid dayfile --init-groups dayfile-operator jobs list"),
+    ],
+    ids=["with sudo", "without"],
+)
+def test_root_becomes_the_user_of_the_service(programs: dict[str, str], called: str, tmp_path: Path) -> None:
+    """A small Debian has no sudo; the audit log names who it was either way, since sudo says so as well."""
+    scripts(tmp_path, id='[ "$1" = -u ] && echo 0 || echo root', setpriv="echo setpriv $SUDO_USER $@", **programs)
+    text = (FOLDER / "dayfile-operator").read_text(encoding="utf-8")
+    assert operate(text, path=str(tmp_path)).strip() == called
+
+
+def scripts(folder: Path, **named: str) -> None:
+    """Make programs of these names."""
+    for name, script in named.items():
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o700)
+
+
+def operate(text: str, *, path: str) -> str:
+    """Run the script for `jobs list`, with the programs of a path; what it prints."""
+    command = ["/bin/sh", "-c", text, "dayfile-operator", "jobs", "list"]
+    return subprocess.run(command, env={"PATH": path}, capture_output=True, text=True, check=True).stdout

@@ -35,7 +35,7 @@ def _in_memory(body: bytes, **others: object) -> IncomingBatch:
 
 
 def _told(intake: Intake, batches: Sequence[IncomingBatch]) -> list[tuple[int, int] | type[Exception]]:
-    """What each sender is told, if all come at once."""
+    """Return the receipt or refusal of each sender, if all come at once."""
     return [_outcome(answer.result) for answer in intake.submit_all(batches)]
 
 
@@ -60,7 +60,7 @@ def test_records_that_come_at_once_are_one_segment_with_a_receipt_each(
 
 
 def test_together_or_one_by_one_is_the_same_to_everybody(tmp_path: Path) -> None:
-    """What is among the others must change nothing: not for them, and not for itself."""
+    """A line among others must change nothing: not for them, and not for itself."""
     outcomes = []
     for way in ("together", "apart"):
         (tmp_path / way).mkdir()
