@@ -29,7 +29,7 @@ class Costs:
     file_row_bytes: float = 554.0  # of the database, for a file: 1,663 kB for 3,000 (step)
     day_row_bytes: float = 257.0  # the same, for a published day: 770 kB for 3,000 (step)
     row_memory_bytes: float = 1199.0  # of a file's row in a process that seals its day (step)
-    intake_cpu: float = 11.4e-6  # of a record in a batch of 5,000: 57 ms (step)
+    intake_cpu: float = 11e-6  # of a record in a batch of 5,000: 54 to 57 ms (step)
     batch_statements: float = 6.0  # of a commit of batches (step)
     compaction_cpu: float = 2.5e-6  # of a record, each time it is compacted: 0.8 s for 320,000 (step)
     compaction_statements: float = 13.0  # of a compaction (step)
@@ -38,8 +38,8 @@ class Costs:
     seal_threads: float = 1.8  # that two threads are worth: 3.87 s of processors in 2.16 s (docs/performance.md)
     seal_statements: float = 39.0  # of a seal, without the rows of its files (step)
     rows_statements: float = 4.0  # of 2,000 rows of files (step)
-    former_cpu: float = 3.6e-6  # of a record in a former file, beside sealing it: 1 s for 279,000 (step)
-    daily_cpu: float = 0.068  # of a commit of daily exports with 500 accounts: 0.41 s for 3,000 (step)
+    former_cpu: float = 2.8e-6  # of a record in a former file, beside sealing it: 1.5 s for 558,000 (step)
+    daily_cpu: float = 0.06  # of a commit of daily exports with 500 accounts: 0.31 to 0.41 s for 3,000 (step)
     daily_statements: float = 13.0  # the same (step)
 
 
