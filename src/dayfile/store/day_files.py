@@ -46,9 +46,10 @@ class DayFiles:
         for batch in in_batches(rows):
             replaced = self._replaced(batch)
             upsert(self._connection, table, batch)
-            # Links to files that are no longer on the list stay valid for a while.
-            gone = update(sealed_table).where(sealed_table.c.id.in_(replaced))
-            self._connection.execute(gone.values(unpublished_at=now))
+            if replaced:
+                # Links to files that are no longer on the list stay valid for a while.
+                gone = update(sealed_table).where(sealed_table.c.id.in_(replaced))
+                self._connection.execute(gone.values(unpublished_at=now))
 
     def find(self, account: AccountSid, resource_type: ResourceType, day: Day, *, now: datetime) -> DayFile | None:
         """Return the published file of the day, or None."""

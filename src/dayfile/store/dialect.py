@@ -67,13 +67,16 @@ def next_number(connection: Connection, name: str, *, taken: Column[int] | None 
 
     It is beyond every value of the column `taken`: a row that was edited must not make the counter run into it.
     """
-    insert_missing(connection, counter, [{"name": name, "value": 0}])
     value: ColumnElement[int] = counter.c.value
     if taken is not None:
         highest = select(func.coalesce(func.max(taken), 0)).scalar_subquery()
         value = case((highest > value, highest), else_=value)
     statement = update(counter).where(counter.c.name == name).values(value=value + 1).returning(counter.c.value)
-    return int(connection.execute(statement).scalar_one())
+    number = connection.execute(statement).scalar_one_or_none()
+    if number is None:  # the first one ever
+        insert_missing(connection, counter, [{"name": name, "value": 0}])
+        number = connection.execute(statement).scalar_one()
+    return int(number)
 
 
 def give_ids_beyond(connection: Connection, table: Table, taken: int) -> None:

@@ -242,6 +242,8 @@ class Seals:
             seal.c.leased_until <= now,
         )
         expired = self._connection.execute(query).all()
+        if not expired:
+            return
         self._put_aside([row.id for row in expired], [row.upload_id for row in expired], now=now)
 
     def _put_aside(self, seal_ids: list[int], upload_ids: list[int], *, now: datetime) -> None:
