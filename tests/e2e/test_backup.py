@@ -18,17 +18,20 @@ from dayfile.store.backups import LEASE
 from tests.e2e.cli_instance import Instance
 from tests.support.backups import a_backup, back_up, empty, restore, run, started, unlike
 from tests.support.damage import flip
+from tests.support.deployment import CLUSTER, LOCAL, Deployment
 from tests.support.packed_day import ACCOUNTS, NAMES, a_message, a_packed_world, files_of, let_die, revise
 from tests.support.state import an_account
-from tests.support.steps import Died, SteppingStorage, Steps
+from tests.support.steps import Died, Lane, SteppingStorage, Steps
 from tests.support.swift import Bucket
 from tests.support.world import ALL_PACKED, World
 
+LANES = {LOCAL: 1, CLUSTER: 5}
 
-def _a_world(folder: Path, *, database: str | None = None) -> World:
+
+def _a_world(folder: Path, *, database: str | None = None, storage: str | None = None) -> World:
     """An instance with two packs, one of them half dead, and records that wait."""
     folder.mkdir(exist_ok=True)
-    world = World(folder, database=database, pack_below=ALL_PACKED)
+    world = World(folder, database=database, storage=storage, pack_below=ALL_PACKED)
     for name in NAMES:
         an_account(world.database, name)
     revise(world, ACCOUNTS, updated=1)
@@ -122,24 +125,25 @@ def test_a_second_backup_copies_what_is_new_and_drops_what_only_the_first_needed
     world.close()
 
 
-def test_whenever_a_backup_is_killed_the_last_whole_one_can_be_restored(tmp_path: Path) -> None:
+def test_whenever_a_backup_is_killed_the_last_whole_one_can_be_restored(
+    deployment: Deployment, tmp_path: Path, lane: Lane
+) -> None:
     """The next backup takes over the objects that the killed one has copied."""
-    world = _a_world(tmp_path / "old")
-    target = LocalStorage.open(tmp_path / "backup")
-    at = 1
+    place = deployment.place(tmp_path)
+    world = _a_world(tmp_path / "old", database=place.database, storage=place.storage)
+    target = deployment.storage(tmp_path / "backup")
     back_up(world, target, tmp_path)
     _goes_on(world, lambda: None)
-    while True:
-        steps = Steps(at=at)
+    for at in lane.steps():
         try:
-            back_up(world, SteppingStorage(target, steps), tmp_path)
+            back_up(world, SteppingStorage(target, Steps(at=at)), tmp_path)
         except Died:
             assert unlike(target) == []
-            _leave_partial(target, min(world.referred_keys()))
-            at += 1
+            if isinstance(target, LocalStorage):
+                _leave_partial(target, min(world.referred_keys()))
             continue
         break
-    assert at > 10
+    assert at > lane.of * 2
     assert list(target.scan_partial("")) == []
     assert {key for key in target.scan("") if not key.startswith("backups/")} == world.referred_keys()
     assert BackupTarget(target).unfinished() == []

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from dayfile.files.cloud_storage import CloudPlace, CloudStorage
+from dayfile.files.storage import LocalStorage, Storage
 from dayfile.files.storage_url import StorageUrl
 from tests.support.databases import a_database_url, drop_database
 from tests.support.swift import Bucket
@@ -49,6 +50,12 @@ class Deployment:
     def place(self, folder: Path) -> Place:
         """Return a new place for an instance with this folder."""
         return self._place(folder)
+
+    def storage(self, folder: Path) -> Storage:
+        """Return a storage of the same kind that is no instance's: a folder, or a place in the bucket."""
+        if self.bucket is None:
+            return LocalStorage.open(folder)
+        return CloudStorage(CloudPlace(url=StorageUrl.parse(f"{self.bucket.url}/{next(self._numbers)}")))
 
     def copy(self, place: Place, folder: Path) -> Place:
         """Return the place of a copy of an instance that is closed, whose folder was copied to this one."""
