@@ -197,7 +197,7 @@ def seal_rows(place: Place, size: Size) -> None:
 
 
 def a_file(account: AccountSid, prefix: str, mark: str, day: Day) -> NewSealedDay:
-    """What is known of a sealed file."""
+    """Return the row of a sealed file."""
     return NewSealedDay(
         account=account,
         revision=1,

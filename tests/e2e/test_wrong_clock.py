@@ -68,7 +68,7 @@ def test_an_operator_can_accept_a_clock_at_once(instance: Instance) -> None:
 
 
 def test_an_object_store_refuses_a_host_whose_clock_is_wrong_and_that_is_told(tmp_path: Path, bucket: Bucket) -> None:
-    """What is signed has a time in it. The store's own word for it names neither the clock nor what to do."""
+    """A signature has a time in it. The store's own word for it names neither the clock nor what to do."""
     instance = Instance(tmp_path, variables={"DAYFILE_STORAGE_URL": bucket.url, **bucket.environment()})
     told = _under_a_wrong_clock(instance).run("storage", "test", "--json", expect=1).stdout
     assert "the clock of this machine and that of the store are more than 15 minutes apart" in told
