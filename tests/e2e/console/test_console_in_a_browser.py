@@ -179,9 +179,11 @@ STOPS = """(() => {
 })()"""
 FOCUSED = """(() => {
     const one = document.activeElement, box = one.getBoundingClientRect();
-    const seen = getComputedStyle(one).outlineStyle !== 'none' && box.width > 0 && box.right > 0;
+    const marked = [...document.querySelectorAll('*')].filter(each => getComputedStyle(each).outlineStyle !== 'none');
+    const seen = marked.length === 1 && marked[0] === one && box.width > 0 && box.right > 0;
     return one === document.body ? null : [seen, one.outerHTML.slice(0, 80)];
 })()"""
+"""The stop of the Tab key, and whether it is the one that is marked; None on none."""
 
 
 @pytest.mark.parametrize("path", ["/console", "/console/jobs/new", "/console/daily/Messages"])
