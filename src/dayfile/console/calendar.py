@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
-from dayfile.model.day import Day, DayRange
+from dayfile.model.day import Day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,20 +37,20 @@ class Month:
     cells: tuple[Cell, ...]
 
 
-def months_of(days: DayRange, mark: Callable[[Day], Mark]) -> list[Month]:
-    """Return the months of a range, the last one first."""
+def months_of(marks: Iterable[tuple[Day, Mark]]) -> list[Month]:
+    """Return the months of days that follow each other, the last month first."""
     months = []
-    for _, of_month in groupby(days, key=lambda day: (day.date.year, day.date.month)):
+    for _, of_month in groupby(marks, key=lambda one: (one[0].date.year, one[0].date.month)):
         found = list(of_month)
+        first = found[0][0].date
         months.append(
             Month(
-                name=f"{found[0].date:%B %Y}",
-                offset=found[0].date.isoweekday(),
-                cells=tuple(_cell(day, mark(day)) for day in found),
+                name=f"{first:%B %Y}",
+                offset=first.isoweekday(),
+                cells=tuple(
+                    Cell(number=day.date.day, css=mark.css, told=f"{day}: {mark.told}", link=mark.link)
+                    for day, mark in found
+                ),
             )
         )
     return months[::-1]
-
-
-def _cell(day: Day, mark: Mark) -> Cell:
-    return Cell(number=day.date.day, css=mark.css, told=f"{day}: {mark.told}", link=mark.link)

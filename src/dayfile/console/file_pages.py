@@ -59,7 +59,6 @@ def _calendar(visit: Visit) -> Response:
         with_file = [one for one in reversed(found) if one.published is not None]
         page = _page_number(visit, most=max(0, len(with_file) - 1) // _ROWS + 1)
         rows = _rows(tx, visit, kind, with_file[(page - 1) * _ROWS : page * _ROWS])
-    of_day = {one.day: one for one in found}
     published = [one.published for one in with_file if one.published is not None]
     missing = [one.day for one in found if one.state.is_worth_a_job]
     return show(
@@ -72,7 +71,7 @@ def _calendar(visit: Visit) -> Response:
         kind=kind,
         days=days,
         newest=last_custom_day(visit.now),
-        months=months_of(days, lambda day: mark_of(of_day[day], kind)),
+        months=months_of((one.day, mark_of(one, kind)) for one in found),
         states=[(state.value, told) for state, told in STATES.items()],
         rows=rows,
         count=len(published),

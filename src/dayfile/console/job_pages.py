@@ -173,7 +173,7 @@ def _job(visit: Visit) -> Response:
         job=job,
         place=place_text(place, now=visit.now),
         shown_days=shown,
-        months=months_of(shown, lambda day: _mark(job, of_day.get(day))),
+        months=months_of((day, _mark(job, of_day.get(day))) for day in shown),
         states=[(status.value, _told(status, count)) for status in Status if (count := counts[status])],
         failed=failed,
         again=stretches(one.day for one in failed),

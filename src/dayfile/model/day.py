@@ -59,6 +59,9 @@ class Day:
     def __lt__(self, other: Day) -> bool:
         return self.date < other.date
 
+    def __hash__(self) -> int:
+        return hash(self.date)  # a date remembers its own; a dataclass makes a tuple each time
+
     def __str__(self) -> str:
         return self.date.isoformat()
 

@@ -27,28 +27,30 @@ class DayState(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DayFacts:
-    """The facts from which the state of a day follows, all of one moment."""
+class DayStates:
+    """The states of an account's days of one resource type, as of one moment."""
 
-    published: Revision | None  # that is on the list now; its number is 0 for a day without records
-    newest: Revision | None  # what a job would publish now
-    was_published_by_job: bool  # one that is still listed
     configuration: ExportConfiguration
+    file_lifetime: timedelta
+    now: datetime
 
+    def of(self, day: Day, published: Revision | None, newest: Revision | None, *, by_job: bool) -> DayState:
+        """Return the state of a day.
 
-def state_of(day: Day, facts: DayFacts, *, file_lifetime: timedelta, now: datetime) -> DayState:
-    """Return the state of a day."""
-    if facts.published is not None:
-        if facts.newest is not None and facts.newest.number > facts.published.number:
-            return DayState.NEWER
-        return DayState.FILE if facts.published.number else DayState.EMPTY
-    if facts.was_published_by_job or _has_expired(day, facts.configuration, file_lifetime=file_lifetime, now=now):
-        return DayState.EXPIRED
-    return DayState.AHEAD if day > last_custom_day(now) else DayState.MISSING
+        `published` is on the list now, with the number 0 for a day without records; `newest` is what a job would
+        publish now, and `by_job` is True if a job that is still listed has published the day.
+        """
+        if published is not None:
+            if newest is not None and newest.number > published.number:
+                return DayState.NEWER
+            return DayState.FILE if published.number else DayState.EMPTY
+        if by_job or self._has_expired(day):
+            return DayState.EXPIRED
+        return DayState.AHEAD if day > last_custom_day(self.now) else DayState.MISSING
 
-
-def _has_expired(day: Day, configuration: ExportConfiguration, *, file_lifetime: timedelta, now: datetime) -> bool:
-    """Return True for a day that was exported by itself so long ago that its file is gone."""
-    # A day that is not over is looked at no further: the last ones of the calendar have no end.
-    is_past = day < Day.of(now)
-    return is_past and configuration.covers(day) and day.end + file_lifetime < now - (day.end - day.start)
+    def _has_expired(self, day: Day) -> bool:
+        """Return True for a day that was exported by itself so long ago that its file is gone."""
+        # A day that is not over is looked at no further: the last ones of the calendar have no end.
+        is_past = day < Day.of(self.now)
+        expires = self.file_lifetime + timedelta(days=1)  # it is published within a day of its end
+        return is_past and self.configuration.covers(day) and day.end + expires < self.now

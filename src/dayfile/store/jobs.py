@@ -136,6 +136,14 @@ class Jobs:
                 found[row.job_sid].append(read_job_day(row))
         return {sid: tuple(days) for sid, days in found.items()}
 
+    def published_days(
+        self, account: AccountSid, resource_type: ResourceType, days: DayRange, *, over_since: datetime
+    ) -> set[Day]:
+        """Return the days of a range that shown jobs have published, whether their files are there or not."""
+        asked = {"account": account, "resource_type": resource_type.name, "over_since": over_since}
+        rows = _PUBLISHED.rows(self._connection, first=days.first, last=days.last, **asked)
+        return {row.day for row in rows}
+
     def queue(self, *, first: int, last: int) -> Queue:
         """Return the jobs that are not over, for queries about those with submit numbers from `first` to `last`."""
         [(before, days_before)] = _AHEAD.rows(self._connection, first=first)
@@ -265,6 +273,20 @@ _NEWEST_FIRST: Final = _PAGE.order_by(table.c.submit_number.desc())
 _PAGE_FIRST: Final = Prepared(_NEWEST_FIRST)
 _PAGE_BEFORE: Final = Prepared(_NEWEST_FIRST.where(table.c.submit_number < bindparam("number")))
 _PAGE_AFTER: Final = Prepared(_PAGE.where(table.c.submit_number > bindparam("number")).order_by(table.c.submit_number))
+_PUBLISHED: Final = Prepared(
+    select(job_day.c.day)
+    .join(table, table.c.sid == job_day.c.job_sid)
+    .where(
+        table.c.account == bindparam("account"),
+        table.c.resource_type == bindparam("resource_type"),
+        _IS_SHOWN,
+        job_day.c.day.between(bindparam("first"), bindparam("last")),
+        or_(
+            job_day.c.status == Status.COMPLETED.value,
+            job_day.c.status == Status.COMPLETED_EMPTY_RECORDS.value,
+        ),
+    )
+)
 _SHOWN_DAY: Final[Sequence[Column[Any]]] = (
     job_day.c.job_sid,
     job_day.c.day,

@@ -20,7 +20,7 @@ DAYS = st.dates(date(2010, 1, 1), date(2040, 12, 31)).map(Day)
 def test_every_day_is_in_one_month_under_its_weekday(first: Day, more: int) -> None:
     """The last month comes first: that is the one that people ask for."""
     days = DayRange(first=first, last=first + more)
-    months = months_of(days, lambda day: Mark(css="x", told=str(day)))
+    months = months_of((day, Mark(css="x", told=str(day))) for day in days)
     told = [cell.told[:10] for month in reversed(months) for cell in month.cells]
     assert told == [str(day) for day in days]
     assert all(month.offset == date.fromisoformat(month.cells[0].told[:10]).isoweekday() for month in months)

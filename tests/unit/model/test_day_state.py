@@ -9,7 +9,7 @@ import pytest
 
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
-from dayfile.model.day_state import DayFacts, DayState, state_of
+from dayfile.model.day_state import DayState, DayStates
 from dayfile.model.export import ExportConfiguration, Revision
 from dayfile.model.resource import MESSAGES
 from tests.support.clock import NOON
@@ -43,10 +43,8 @@ def test_what_is_published_is_compared_with_what_is_sealed(
     published: int | None, newest: int | None, state: DayState
 ) -> None:
     """Records that come late make a published file old, one of a day without records, too."""
-    facts = DayFacts(
-        published=a_revision(published), newest=a_revision(newest), was_published_by_job=False, configuration=OFF
-    )
-    assert state_of(LAST_WEEK, facts, file_lifetime=WEEK, now=NOON) is state
+    states = DayStates(configuration=OFF, file_lifetime=WEEK, now=NOON)
+    assert states.of(LAST_WEEK, a_revision(published), a_revision(newest), by_job=False) is state
 
 
 @pytest.mark.parametrize(
@@ -66,5 +64,5 @@ def test_a_day_without_a_file_was_never_exported_or_has_expired(
     day: Day, by_job: bool, configuration: ExportConfiguration, state: DayState
 ) -> None:
     """Customers ask first about the file that was there last week; the ends of the calendar are days, too."""
-    facts = DayFacts(published=None, newest=None, was_published_by_job=by_job, configuration=configuration)
-    assert state_of(day, facts, file_lifetime=WEEK, now=NOON) is state
+    states = DayStates(configuration=configuration, file_lifetime=WEEK, now=NOON)
+    assert states.of(day, None, None, by_job=by_job) is state
