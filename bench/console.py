@@ -1,6 +1,6 @@
 """How much pages of the console cost, beside the least that answers cost: 1,000 accounts, two years of days.
 
-    python bench/console.py [--accounts 1000] [--days 730] [--rounds 7] [--asked 40] [--only sqlite|postgresql]
+    python bench/console.py [--accounts 1000] [--days 730] [--rounds 5] [--asked 150] [--only sqlite|postgresql]
 
 The least is `GET /healthz`, which reads nothing, and `GET /v1/Exports/Messages`, which reads one row by its key. A page
 may cost so many times the sum of these two as is promised. What is compared is processor time, of the server and of
@@ -54,8 +54,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--accounts", type=int, default=1000)
     parser.add_argument("--days", type=int, default=730)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--asked", type=int, default=40, help="requests of each kind in a round")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--asked", type=int, default=150, help="requests of each kind in a round")
     parser.add_argument("--only", choices=("sqlite", "postgresql"))
     options = parser.parse_args()
     too_dear: list[str] = []

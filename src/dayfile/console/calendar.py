@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from dayfile.model.day import Day
@@ -33,7 +33,6 @@ class Month:
     """One month of a calendar, as far as it is in the range."""
 
     name: str
-    offset: int  # of its first day: 1 for a Monday
     cells: tuple[Cell, ...]
 
 
@@ -43,14 +42,10 @@ def months_of(marks: Iterable[tuple[Day, Mark]]) -> list[Month]:
     for _, of_month in groupby(marks, key=lambda one: (one[0].date.year, one[0].date.month)):
         found = list(of_month)
         first = found[0][0].date
-        months.append(
-            Month(
-                name=f"{first:%B %Y}",
-                offset=first.isoweekday(),
-                cells=tuple(
-                    Cell(number=day.date.day, css=mark.css, told=f"{day}: {mark.told}", link=mark.link)
-                    for day, mark in found
-                ),
-            )
-        )
+        cells = [
+            Cell(number=day.date.day, css=mark.css, told=f"{day}: {mark.told}", link=mark.link) for day, mark in found
+        ]
+        # The first one says in which column it is, as `o1` for a Monday; the others follow it.
+        cells[0] = replace(cells[0], css=f"{cells[0].css} o{first.isoweekday()}")
+        months.append(Month(name=f"{first:%B %Y}", cells=tuple(cells)))
     return months[::-1]
