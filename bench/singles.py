@@ -3,9 +3,9 @@
     python bench/singles.py [--seconds 5] [--rounds 3] [--processes 2] [--against CHECKOUT ...]
 
 64 clients, each on a connection that stays open, send a record after the other; every answer comes when its record is
-durable. Each server of a checkout (`make setup` there) has a new instance; they run at once, and are asked by turns, so
-that a busy machine is as busy for one as for the other. `us each` is the processor time of the server and its worker for a
-request, compaction included; `per core` are the requests that one core kept busy answers in a second.
+durable. Each server of a checkout (`make setup` there) has a new instance; all run at once and are asked by turns, so
+that a busy machine is as busy for one as for the other. `us each` is the processor time of the server and its worker
+for a request, compaction included; `per core` are the requests a second that a core can answer.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -117,8 +116,9 @@ def show(versions: list[Version]) -> None:
             median(getattr(each, name) for each in one.rounds) for name in ("rate", "p50_ms", "p99_ms", "cpu_ms")
         ]
         cores = sorted(1000 / each.cpu_ms for each in one.rounds)
+        rate, p50, p99, cpu = figures
         print(
-            f"{figures[0]:>10,.0f} {figures[1]:>7.1f} {figures[2]:>7.1f} {figures[3] * 1000:>8.0f} {one.per_core:>9,.0f}"
+            f"{rate:>10,.0f} {p50:>7.1f} {p99:>7.1f} {cpu * 1000:>8.0f} {one.per_core:>9,.0f}"
             f"  {cores[0]:>6,.0f} {cores[-1]:<6,.0f}  {one.checkout.name}"
         )
     for one in versions[1:]:

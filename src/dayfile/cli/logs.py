@@ -68,7 +68,7 @@ def _traceback(log: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
 
 
 class _InJson:
-    """The renderer of a line as JSON; most lines hold nothing but short texts and numbers, which msgspec is fast with."""
+    """The renderer of a line as JSON. Most hold nothing but texts and numbers, with which msgspec is fast."""
 
     def __init__(self, *, ascii_only: bool) -> None:
         self._others = structlog.processors.JSONRenderer(json_text, ascii_only=ascii_only)

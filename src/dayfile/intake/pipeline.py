@@ -137,25 +137,20 @@ class Intake:
         """Submit several small batches, whose blocks may be read twice, for one commit.
 
         A failed batch raises from its own answer; the others are unaffected. Raises Transient if no more is accepted at
-        all. Batches of one sender that are a single good line each are read together: a batch has a cost of its own that
-        is many times that of a line.
+        all. Batches of one sender that are a single good line each are read together, since a batch costs many times
+        what a line does.
         """
-        read: list[Batch | Future[Receipt]] = []
-        joint: list[tuple[SingleLines, Batch]] = []
-        for lines in single_lines(incoming, max_bytes=self._max_body_bytes):
-            if (batch := self._read_joint(incoming[lines.places[0]], lines)) is not None:
-                joint.append((lines, batch))
-        places = {place for lines, _ in joint for place in lines.places}
-        read += [self._read_or_fail(batch) for place, batch in enumerate(incoming) if place not in places]
-        committed = self._commit([*(batch for _, batch in joint), *read], waits=True)
+        single = single_lines(incoming, max_bytes=self._max_body_bytes)
+        joint = [(lines, read) for lines in single if (read := self._read_joint(incoming[lines.places[0]], lines))]
+        joined = {place for lines, _ in joint for place in lines.places}
+        apart = [self._read_or_fail(batch) for place, batch in enumerate(incoming) if place not in joined]
+        committed = iter(self._commit([*(batch for _, batch in joint), *apart], waits=True))
         answers: dict[int, Answer] = {}
-        for (lines, _), whole in zip(joint, committed, strict=False):
-            sids = self._reader.new_sids(len(lines.places))
-            answers |= {
-                at: _Joint(self, incoming[at], whole, sid=sid) for at, sid in zip(lines.places, sids, strict=True)
-            }
-        others = iter(committed[len(joint) :])
-        return [answers[place] if place in answers else next(others) for place in range(len(incoming))]
+        for lines, _ in joint:
+            whole, sids = next(committed), self._reader.new_sids(len(lines.places))
+            for place, sid in zip(lines.places, sids, strict=True):
+                answers[place] = _Joint(self, incoming[place], whole, sid=sid)
+        return [answers[place] if place in joined else next(committed) for place in range(len(incoming))]
 
     def _read_joint(self, first: IncomingBatch, lines: SingleLines) -> Batch | None:
         """Return lines of one sender as one batch; None if any is refused, or all are: then each is read by itself."""

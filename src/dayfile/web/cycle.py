@@ -12,7 +12,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 _LENGTH, _ENCODING, _CONNECTION = b"content-length", b"transfer-encoding", b"connection"
 _START: Final = "http.response.start"
 _WITHOUT_BODY: Final = frozenset({204, 304})
-_CONTROLS: Final = bytes(code for code in (*range(0x20), 0x7F) if code != 0x09)
+_CONTROLS: Final = bytes((*range(0x20), 0x7F)).replace(b"\t", b"")
 """Bytes that no header may hold: a line break in one would begin another."""
 
 
