@@ -2,7 +2,7 @@
 
     python bench/answers.py [--seconds 3] [--quick] [--postgresql] [--only NAME ...]
 
-Makes an instance with 1,000 accounts and a year of days (--quick: 100 accounts and 30 days), starts the real server
+Makes an instance with 1,000 accounts and a year of days (--quick: 100 accounts and 31 days), starts the real server
 with two processes and asks it from one more process, on 1, 8 and 64 connections that stay open. 50 accounts ask in
 turn. What is asked for most is asked for once more while a day is sealed. With --postgresql the state database is a
 PostgreSQL from a wheel instead of SQLite; the jobs that it begins with may take its worker minutes, and are waited for.
@@ -42,7 +42,7 @@ CONNECTIONS: Final = (1, 8, 64)
 USUAL: Final = 8
 LOOK_SECONDS: Final = 0.2
 HEALTH, BARE, DAYS, JOBS, DAY, EXPORT, JOB = "healthz", "bare", "days", "jobs", "day", "export", "job"
-SMALL, CREATE, LARGE, NGINX = "small", "create", "large", "nginx"
+SMALL, CREATE, CREATE_MONTH, LARGE, NGINX = "small", "create", "create-month", "large", "nginx"
 SAID: Final = {
     BARE: "a bare application",
     HEALTH: "GET /healthz",
@@ -52,7 +52,8 @@ SAID: Final = {
     JOB: "a job",
     DAY: "a day (its link is noted durably)",
     SMALL: "a small file by its link",
-    CREATE: "a new job of three days",
+    CREATE: "a new job of one day",
+    CREATE_MONTH: "a new job of 31 days",
     LARGE: "a large file by its link",
     NGINX: "the same from nginx",
 }
@@ -72,7 +73,7 @@ class Questions:
 
     def ask(self, name: str, connections: int, seconds: float) -> Answered:
         """Ask for so many seconds."""
-        status = {DAY: 307, CREATE: 201}.get(name, 200)
+        status = {DAY: 307, CREATE: 201, CREATE_MONTH: 201}.get(name, 200)
         return measured(
             Load(
                 url=self.url,
@@ -89,13 +90,13 @@ def main() -> None:
     """Measure and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=3, help="for each line; its first fifth is not counted")
-    parser.add_argument("--quick", action="store_true", help="100 accounts, 30 days, a large file of 100 MB")
+    parser.add_argument("--quick", action="store_true", help="100 accounts, 31 days, a large file of 100 MB")
     parser.add_argument("--postgresql", action="store_true", help="instead of SQLite")
     parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, help="what is asked for")
     parser.add_argument("--folder", type=Path, help="where the data goes, if not into the system's temporary folder")
     options = parser.parse_args()
     size = (
-        {"accounts": 100, "days": 30, "large_mb": 100}
+        {"accounts": 100, "days": 31, "large_mb": 100}
         if options.quick
         else {"accounts": 1000, "days": 365, "large_mb": 400}
     )
@@ -184,7 +185,7 @@ def compare(results: Results) -> None:
     for one, other, least in [*wanted, (LARGE, NGINX, 0.7)]:
         if (found := ratio(one, other)) is not None:
             at_least(least, found, f"of the rate of {SAID[other]}: {SAID[one]}")
-    for one in (DAY, CREATE):
+    for one in (DAY, CREATE, CREATE_MONTH):
         if (found := ratio(one, HEALTH)) is not None:
             print(f"          {found:.3g} of the rate of {SAID[HEALTH]}: {SAID[one]}")
 
@@ -193,7 +194,10 @@ def requests_of(settings: Settings, asked: Asked) -> dict[str, list[bytes]]:
     """The requests of all customers, by what they ask for."""
     logins = [base64.b64encode(f"{sid}:{token}".encode()).decode() for sid, token in asked.logins]
     headers = [f"Authorization: Basic {login}\r\n" for login in logins]
-    form = f"StartDay={asked.last - 2}&EndDay={asked.last}&FriendlyName=bench".encode()
+    forms = {
+        name: f"StartDay={asked.last - (days - 1)}&EndDay={asked.last}&FriendlyName=bench".encode()
+        for name, days in ((CREATE, 1), (CREATE_MONTH, 31))
+    }
     with Service.open(settings) as service, service.database.snapshot() as tx:
         signer, expires_at = LinkSigner(service.key.subkey("links")), service.clock.now() + answers_instance.LINKS_FOR
 
@@ -215,7 +219,7 @@ def requests_of(settings: Settings, asked: Asked) -> dict[str, list[bytes]]:
         JOB: [get(f"/v1/Exports/Jobs/{asked.job}", headers[0])],
         DAY: [get(f"{exports}/Days/{asked.last - 5}", one) for one in headers],
         SMALL: [get(one) for one in small],
-        CREATE: [post(f"{exports}/Jobs", one, form) for one in headers],
+        **{name: [post(f"{exports}/Jobs", one, form) for one in headers] for name, form in forms.items()},
         LARGE: [get(large)],
         NGINX: [get(f"/{found.sealed.key}")],
     }

@@ -1,4 +1,4 @@
-"""A process that seals days without a pause, as a worker does, while others measure.
+"""A process that seals days without a pause, as the worker of `serve --processes` does, while others measure.
 
 Apart, because a process that is spawned imports the module of what it runs.
 """
@@ -14,6 +14,7 @@ from typing import Final
 
 from days import MadeUpDay, new_segment, write_segments
 
+from dayfile.cli.processes import give_way
 from dayfile.model.day import Day
 from dayfile.model.resource import MESSAGES
 from dayfile.service import Service
@@ -42,6 +43,7 @@ def sealing(settings: Settings) -> Iterator[None]:
 
 
 def _seal_days(settings: Settings, begun: Event, stop: Event) -> None:
+    give_way()
     folder = settings.scratch.parent / "made-up-segments"
     folder.mkdir()
     paths = write_segments(SIZE, folder)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from dayfile.errors import Conflict, NotFound
 from dayfile.model.account import PACKED_BYTES, Account, AccountSid, AccountState, packed_members
 from dayfile.model.webhook_secret import SecretGeneration
 from dayfile.store.dialect import in_batches
+from dayfile.store.prepared import Prepared
 from dayfile.store.tables.accounts import account as table
 
 
@@ -62,7 +63,7 @@ class Accounts:
 
     def find(self, sid: AccountSid) -> Account | None:
         """Return the account, or None."""
-        row = self._connection.execute(select(table).where(table.c.sid == sid)).one_or_none()
+        row = _OF_SID.row(self._connection, sid=sid)
         return None if row is None else read_account(row)
 
     def known(self, sids: Collection[AccountSid], *, lock: bool = False) -> dict[AccountSid, StoredAccount]:
@@ -184,6 +185,9 @@ class Accounts:
         self.has_changed = True
         if self._connection.execute(update(table).where(table.c.sid == sid).values(values)).rowcount != 1:
             raise NotFound(f"there is no account {sid}")
+
+
+_OF_SID: Final = Prepared(select(table).where(table.c.sid == bindparam("sid")))
 
 
 def read_account(row: Row[Any]) -> Account:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import islice, repeat
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, case, func, select, update
+from sqlalchemy import Column, ColumnElement, Connection, Table, bindparam, case, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from dayfile.store.tables.instance import counter
@@ -67,16 +68,22 @@ def next_number(connection: Connection, name: str, *, taken: Column[int] | None 
 
     It is beyond every value of the column `taken`: a row that was edited must not make the counter run into it.
     """
+    statement = _next_number(taken)
+    number = connection.execute(statement, {"counter": name}).scalar_one_or_none()
+    if number is None:  # the first of all
+        insert_missing(connection, counter, [{"name": name, "value": 0}])
+        number = connection.execute(statement, {"counter": name}).scalar_one()
+    return int(number)
+
+
+@cache  # to make a statement takes longer than to run it
+def _next_number(taken: Column[int] | None) -> Any:
     value: ColumnElement[int] = counter.c.value
     if taken is not None:
         highest = select(func.coalesce(func.max(taken), 0)).scalar_subquery()
         value = case((highest > value, highest), else_=value)
-    statement = update(counter).where(counter.c.name == name).values(value=value + 1).returning(counter.c.value)
-    number = connection.execute(statement).scalar_one_or_none()
-    if number is None:  # the first one ever
-        insert_missing(connection, counter, [{"name": name, "value": 0}])
-        number = connection.execute(statement).scalar_one()
-    return int(number)
+    of_name = counter.c.name == bindparam("counter")
+    return update(counter).where(of_name).values(value=value + 1).returning(counter.c.value)
 
 
 def give_ids_beyond(connection: Connection, table: Table, taken: int) -> None:

@@ -13,7 +13,7 @@ from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
 from dayfile.model.job import Job, JobDay, JobRequest, JobSid, Queue, Status, Stretch, is_claimable
 from dayfile.model.resource import ResourceType, parse_resource_type
-from dayfile.store.dialect import in_batches, insert_missing, next_number
+from dayfile.store.dialect import in_batches, insert_missing, insert_rows, next_number
 from dayfile.store.prepared import Prepared
 from dayfile.store.tables.exports import job as table
 from dayfile.store.tables.exports import job_day, quota_day
@@ -34,13 +34,14 @@ class Jobs:
         Returns None on success; otherwise the number of days left, and nothing is drawn. Exact under concurrency: the
         row is changed only if the sum stays within the limit.
         """
-        key = {"root_account": root_account, "day": today}
-        insert_missing(self._connection, quota_day, [{**key, "requested": 0}])
-        row = and_(quota_day.c.root_account == root_account, quota_day.c.day == today)
-        statement = update(quota_day).where(row, quota_day.c.requested + days <= limit)
-        if self._connection.execute(statement.values(requested=quota_day.c.requested + days)).rowcount == 1:
+        drawn = {"root": root_account, "today": today, "days": days, "limit": limit}
+        if self._connection.execute(_DRAW, drawn).rowcount == 1:
             return None
-        return limit - int(self._connection.execute(select(quota_day.c.requested).where(row)).scalar_one())
+        # There is too little left, or this is the first of the day.
+        insert_missing(self._connection, quota_day, [{"root_account": root_account, "day": today, "requested": 0}])
+        if self._connection.execute(_DRAW, drawn).rowcount == 1:
+            return None
+        return limit - self.drawn_quota(root_account, today=today)
 
     def drawn_quota(self, root_account: AccountSid, *, today: Day) -> int:
         """Return the number of days that were drawn from today's quota of a root account."""
@@ -64,13 +65,9 @@ class Jobs:
             "unfinished_days": len(request.days),
             "due_at": now,
         }
-        self._connection.execute(insert(table).values(values))
-        rows = [
-            {"job_sid": sid, "day": day, "status": Status.SUBMITTED.value, "attempt": 0, "not_before": now}
-            for day in request.days
-        ]
-        for batch in in_batches(rows):
-            self._connection.execute(insert(job_day), batch)
+        self._connection.execute(_ADD, values)
+        same = {"job_sid": sid, "status": Status.SUBMITTED.value, "attempt": 0, "not_before": now}
+        insert_rows(self._connection, job_day, ("day",), ((day,) for day in request.days), **same)
         return self.get(sid)
 
     def get(self, sid: JobSid) -> Job:
@@ -248,6 +245,14 @@ def read_job_day(row: Row[Any]) -> JobDay:
     return JobDay(job_sid=row.job_sid, day=row.day, status=Status(row.status), attempt=row.attempt, error=row.error)
 
 
+# Statements are made here, once: to make one takes longer than to run it.
+_ADD: Final = insert(table)
+_DRAW: Final = (
+    update(quota_day)
+    .where(quota_day.c.root_account == bindparam("root"), quota_day.c.day == bindparam("today"))
+    .where(quota_day.c.requested + bindparam("days") <= bindparam("limit"))
+    .values(requested=quota_day.c.requested + bindparam("days"))
+)
 _OF: Final = select(table).where(table.c.sid == bindparam("sid"))
 _OF_SID: Final = Prepared(_OF)
 _IS_SHOWN: Final = or_(
