@@ -159,7 +159,7 @@ def _work(settings: Settings, place: Place) -> None:
 
 
 def give_way() -> None:
-    """Have this process go after those that answer, where cores are few: customers wait for them, and nobody for a seal.
+    """Have this process go after those that answer, where cores are few: nobody waits for a seal.
 
     Not last of all: while it writes to SQLite, others wait for it.
     """
