@@ -160,11 +160,10 @@ def _tell(screen: Screen, settings: Settings, to: Destination, moved: Moved | No
         screen.line(f"The instance is in {to.where} now: {rows}{objects}.")
     for name, url in named.items():
         if url:
-            screen.note(f"Set {name}={url}")
+            screen.note(f"Set {name}={url}" + (", with the password in the place of ***" if "***" in url else ""))
     if to.database and not settings.secret_key:
-        screen.note(
-            f"Its key stays what it is: where {settings.key_file} is not, set DAYFILE_SECRET_KEY to what is in it."
-        )
+        where = "PostgreSQL needs it on every host" if to.is_shared else f"needed where {settings.key_file} is not"
+        screen.note(f"Set DAYFILE_SECRET_KEY to what is in {settings.key_file}: {where}")
     screen.note("Then start it, and run `dayfile check --deep`.")
     screen.note(f"What it left is closed and as it was, until you delete it: {', '.join(left)}")
     if moved is not None:

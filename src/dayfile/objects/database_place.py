@@ -29,12 +29,9 @@ def put_in_place(copy: Path, url: str, *, on_step: OnStep) -> None:
         return
     check_absent(url)
     draft, doing = place.with_name(f".{place.name}.restoring"), f"write {place}"
-    try:
-        with disk.reported(doing):
-            private.make_folder(place.parent)
-            draft.unlink(missing_ok=True)
-    except FileExistsError as error:
-        raise Conflict(f"{place.parent} is no folder: name another place for the database") from error
+    with disk.reported(doing):
+        private.make_folder(place.parent)
+        draft.unlink(missing_ok=True)
     try:
         _write(copy, draft, doing)
         with disk.reported(doing):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dayfile.files.storage import Storage
-from dayfile.store.database_url import shown_url
+from dayfile.store.database_url import file_of, shown_url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +23,11 @@ class Destination:
     def shown_database(self) -> str | None:
         """The URL of the database, without a password."""
         return None if self.database is None else shown_url(self.database)
+
+    @property
+    def is_shared(self) -> bool:
+        """True if the database is a server."""
+        return self.database is not None and file_of(self.database) is None
 
     @property
     def where(self) -> str:
