@@ -113,6 +113,26 @@ def test_wherever_a_move_dies_one_place_is_the_instance_and_it_goes_on(tmp_path:
     assert at > 25
 
 
+def test_a_move_that_died_when_its_database_was_there_is_done(tmp_path: Path, empty_server: str) -> None:
+    """The copy says which move has made it: it is neither copied again nor taken for another instance."""
+    world = a_busy_world(tmp_path / "old")
+    world.close()
+    shutil.copytree(tmp_path / "old", tmp_path / "trial")
+    trial = world.settings.model_copy(update={"database_url": f"sqlite:///{tmp_path}/trial/dayfile.sqlite"})
+    steps = Steps()
+    assert moved(trial, world.clock, database=f"sqlite:///{tmp_path}/tried.sqlite", steps=steps) is not None
+    with pytest.raises(Died):  # before the last transaction, which notes that it is done
+        moved(world.settings, world.clock, database=empty_server, steps=Steps(at=steps.taken - 2))
+    there = world.settings.model_copy(update={"database_url": empty_server})
+    assert (opens(world.settings), opens(there)) == (False, True)
+    with pytest.raises(Conflict, match="by now, and what came there is not here"):
+        reopen(world.settings, world.clock, database=empty_server)
+    assert moved(world.settings, world.clock, database=empty_server) is None
+    with pytest.raises(Unusable, match="has moved to postgresql://"):
+        Service.find(world.settings)
+    assert kept_rows(empty_server) == kept_rows(world.settings.database)
+
+
 def test_a_target_with_something_in_it_is_left_as_it_is(tmp_path: Path, empty_server: str) -> None:
     """Another instance, one of a newer version, objects of anybody, or another move that was not ended."""
     world, other = a_busy_world(tmp_path / "old"), a_busy_world(tmp_path / "other")
