@@ -25,10 +25,10 @@ def a_message(account: AccountSid, *, updated: int = 1, name: str = "m") -> Sent
     return Sent(account=account, name=name, created=created, updated=f"{DAY}T10:00:{updated:02}Z", body=f"v{updated}")
 
 
-def a_packed_world(folder: Path, *, accounts: int = len(NAMES)) -> World:
+def a_packed_world(folder: Path, *, accounts: int = len(NAMES), scrub_days: int = 0) -> World:
     """An instance with one pack that has a file of each account."""
     folder.mkdir(exist_ok=True)
-    return with_a_pack(World(folder, pack_below=ALL_PACKED), accounts=accounts)
+    return with_a_pack(World(folder, pack_below=ALL_PACKED, scrub_days=scrub_days), accounts=accounts)
 
 
 def with_a_pack(world: World, *, accounts: int = len(NAMES)) -> World:

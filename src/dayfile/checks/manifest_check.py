@@ -18,7 +18,10 @@ from dayfile.store.transaction import Transaction
 
 _PAGE: Final = 500
 _REBUILT: Final = "sealed days can be rebuilt"
-_TO_DO: Final = "restore it from a backup. All files are served, but without it `dayfile rebuild` would not find them"
+_TO_DO: Final = (
+    "restore it from a backup, or wait for a worker, whose scrub (DAYFILE_SCRUB_DAYS) writes manifests anew. "
+    "All files are served, but without it `dayfile rebuild` would not find them"
+)
 
 
 class ManifestCheck:

@@ -20,6 +20,7 @@ from dayfile.errors import Corrupt, DamagedObject, NotFound, StorageUnavailable
 from dayfile.files import blocks, gzip
 from dayfile.files.checked_read import CheckedRead, as_damage
 from dayfile.files.key_columns import cut, fields
+from dayfile.files.seal_manifest import read_manifest
 from dayfile.files.segments import decode_inline
 from dayfile.files.soundness import compare_inline
 from dayfile.files.storage import Storage
@@ -29,6 +30,7 @@ from dayfile.model.moment import moment_text
 from dayfile.model.segment import Segment
 
 _DAY_SECONDS: Final = 86_400
+_MANIFEST_LINE_BYTES: Final = 150  # compressed, about
 
 
 def examine_file(sealed: SealedDay, storage: Storage) -> Iterator[int]:
@@ -71,6 +73,19 @@ def examine_segment(segment: Segment, storage: Storage) -> Iterator[int]:
             for group in range(parquet.num_row_groups):
                 yield from _row_group(parquet.read_row_group(group, use_threads=False), places, file, lines)
         lines.finish()
+
+
+def examine_manifest(key: str, storage: Storage, *, mark: str) -> Iterator[int]:
+    """Read the manifest of the seal, or of the rewrite, with this mark to its end.
+
+    Raises DamagedObject, StorageUnavailable.
+    """
+    with _as_wrong(key), as_damage(key):
+        header, lines = read_manifest(storage, key)
+        if header.mark != mark:
+            raise Corrupt(f"it is the manifest of {header.mark}")
+        for _ in lines:
+            yield _MANIFEST_LINE_BYTES
 
 
 def examine_inline(segment: Segment, data: bytes) -> None:

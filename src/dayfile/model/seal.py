@@ -42,3 +42,4 @@ class KeptSeal:
     mark: str | None  # None: it was made before seals had manifests
     is_committed: bool
     marker_key: str | None
+    committed_at: datetime | None

@@ -100,6 +100,11 @@ def pack_manifest_key(key: str) -> str:
     return f"{key}{_MANIFEST}"
 
 
+def pack_mark(key: str) -> str:
+    """Return the mark of the rewrite that has made a pack."""
+    return key.rpartition(_REWRITTEN)[2]
+
+
 def objects_of_pack(key: str) -> list[str]:
     """Return the keys of a pack and, if it was rewritten, of its manifest."""
     return [key, pack_manifest_key(key)] if f"/{_REWRITTEN}" in key else [key]

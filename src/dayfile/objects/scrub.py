@@ -2,7 +2,8 @@
 
 It walks over all objects about once an hour. One that has another size or time of modification than when it was last
 read is read at once, and so is one that was not read for long. A byte changed by a disk is only found by the next
-reading. The bytes read in a second are bounded; damage is recorded and never raised. A remote storage charges for every
+reading. The bytes read in a second are bounded; damage is recorded and never raised. A manifest that is not whole is
+written anew: the database still knows what was in it. A remote storage charges for every
 look: there, an object is looked at when it is to be read again.
 """
 
@@ -18,14 +19,18 @@ import structlog
 from dayfile.clock import Clock
 from dayfile.errors import DamagedObject, StorageUnavailable
 from dayfile.files.checked_read import as_damage, compare_size
-from dayfile.files.examination import examine_segment, read_of
+from dayfile.files.examination import examine_manifest, examine_segment, read_of
 from dayfile.files.storage import ObjectState, Storage
 from dayfile.model.damage import DamageState
 from dayfile.model.export import FilePlace, SealedDay
 from dayfile.model.segment import Segment
 from dayfile.objects.damage_record import DamageRecord
+from dayfile.objects.layout import objects_of_pack, pack_manifest_key, pack_mark, seal_manifest_key, sealed_prefix
+from dayfile.objects.manifest_repair import ManifestRepair
 from dayfile.store.database import Database
+from dayfile.store.packs import Pack
 from dayfile.store.read_objects import ReadObject
+from dayfile.store.seals import KeptSeal
 
 _log = structlog.get_logger()
 
@@ -46,7 +51,7 @@ class _Subject:
 
     key: str  # its name, if it is a sealed file
     place: FilePlace
-    size_bytes: int
+    size_bytes: int | None  # None: no row says
     read: Callable[[], Iterator[int]]
     record: Callable[[str], object]
 
@@ -72,6 +77,7 @@ class Scrub:
         self._every = every
         self._bytes_per_second = bytes_per_second
         self._damage = DamageRecord(database, clock=clock)
+        self._repair = ManifestRepair(database, storage)
         self._walk: Iterator[int] | None = None
         self._may_read = float(bytes_per_second)  # so many bytes, by now
         self._looked_at = clock.monotonic()
@@ -121,7 +127,7 @@ class Scrub:
 
     def _walked(self) -> Iterator[int]:
         """Walk over all objects once; give what each step cost, in bytes."""
-        for pages in (self._files(), self._segments()):
+        for pages in (self._files(), self._segments(), self._seals(), self._packs()):
             for page in pages:
                 yield from self._page(page)
         dropped = _PAGE
@@ -151,6 +157,22 @@ class Scrub:
             yield [self._segment(segment, segment.key) for segment in page if segment.key is not None]
             after = page[-1].id
 
+    def _seals(self) -> Iterator[list[_Subject]]:
+        after = 0
+        while True:
+            with self._database.snapshot() as tx:
+                page = tx.seals.kept(after=after, limit=_PAGE)
+            if not page:
+                return
+            yield [self._seal(one, one.mark) for one in page if one.mark is not None]
+            after = page[-1].id
+
+    def _packs(self) -> Iterator[list[_Subject]]:
+        with self._database.snapshot() as tx:
+            rewritten = [one for one in tx.packs.all() if objects_of_pack(one.key)[1:]]
+        for start in range(0, len(rewritten), _PAGE):
+            yield [self._pack(one) for one in rewritten[start : start + _PAGE]]
+
     def _file(self, sealed: SealedDay) -> _Subject:
         return _Subject(
             key=sealed.key,
@@ -167,6 +189,23 @@ class Scrub:
             size_bytes=segment.stored_bytes,
             read=lambda: examine_segment(segment, self._storage),
             record=lambda reason: self._damage.add_segment(segment, reason),
+        )
+
+    def _seal(self, one: KeptSeal, mark: str) -> _Subject:
+        key = seal_manifest_key(sealed_prefix(one.resource_type, one.day), mark)
+        return self._manifest(key, mark, lambda reason: self._repair.of_seal(one, mark, reason=reason))
+
+    def _pack(self, pack: Pack) -> _Subject:
+        key, mark = pack_manifest_key(pack.key), pack_mark(pack.key)
+        return self._manifest(key, mark, lambda reason: self._repair.of_pack(pack, reason=reason))
+
+    def _manifest(self, key: str, mark: str, repair: Callable[[str], object]) -> _Subject:
+        return _Subject(
+            key=key,
+            place=FilePlace(object_key=key),
+            size_bytes=None,
+            read=lambda: examine_manifest(key, self._storage, mark=mark),
+            record=repair,
         )
 
     def _page(self, page: Sequence[_Subject]) -> Iterator[int]:
@@ -205,7 +244,8 @@ class Scrub:
     def _state(self, subject: _Subject) -> ObjectState:
         with as_damage(subject.key, place=subject.place):
             state = self._storage.state(subject.place.object_key)
-        compare_size(subject.key, subject.place, state.size_bytes, size_bytes=subject.size_bytes)
+        if subject.size_bytes is not None:
+            compare_size(subject.key, subject.place, state.size_bytes, size_bytes=subject.size_bytes)
         return state
 
     def _is_read(self, known: ReadObject | None, state: ObjectState, now: datetime) -> bool:

@@ -126,6 +126,11 @@ class SealedDays:
         query = _committed().where(table.c.id > sealed_day_id).order_by(table.c.id).limit(limit)
         return [sealed_day(row) for row in self._connection.execute(query)]
 
+    def of_seal(self, seal_id: int, *, after: int, limit: int) -> list[SealedDay]:
+        """Return what a committed seal has made and is not forgotten, from behind an id on, in its order."""
+        query = _committed().where(table.c.seal_id == seal_id, table.c.id > after).order_by(table.c.id).limit(limit)
+        return [sealed_day(row) for row in self._connection.execute(query)]
+
     def disused(self, *, superseded_before: datetime, unpublished_before: datetime, limit: int) -> list[Disused]:
         """Return revisions of no more use: superseded, on no list, and on none for some time.
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, and_, delete, func, or_, select, text, update
+from sqlalchemy import Column, Connection, Row, and_, delete, func, or_, select, text, true, update
 
 from dayfile.errors import LostClaim
 from dayfile.model.day import Day
@@ -139,11 +139,15 @@ class Seals:
         """Release the day with nothing sealed; fine if it is no longer held."""
         self._put_aside([claim.id], [claim.upload_id], now=now)
 
-    def former_mark(self, resource_type: ResourceType, day: Day) -> str | None:
-        """Return the mark of the last committed seal of a day; None if it has none that is still known."""
+    def former_mark(self, resource_type: ResourceType, day: Day, *, before: int | None = None) -> str | None:
+        """Return the mark of the last committed seal of a day; None if it has none that is still known.
+
+        With `before`, that of the last one before the seal with this id.
+        """
         query = (
             select(seal.c.mark)
             .where(seal.c.resource_type == resource_type.name, seal.c.day == day, seal.c.state == COMMITTED)
+            .where(true() if before is None else seal.c.id < before)
             .order_by(seal.c.id.desc())
             .limit(1)
         )
@@ -263,4 +267,5 @@ def _kept(row: Row[Any]) -> KeptSeal:
         mark=row.mark,
         is_committed=row.state == COMMITTED,
         marker_key=row.marker_key,
+        committed_at=row.committed_at,
     )
