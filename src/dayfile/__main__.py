@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import gc
+import signal
 import sys
 import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Final
 
 from dayfile.cli.controls import plain_lines
@@ -22,13 +26,32 @@ def main() -> None:
     """
     gc.set_threshold(_OBJECTS_OF_A_START)
     try:
-        from dayfile.cli.app import app
-
+        with _ctrl_c_ending_at_once():
+            from dayfile.cli.app import app
         app(prog_name="dayfile")
+    except KeyboardInterrupt:
+        sys.exit(Outcome.INTERRUPTED)
     except Exception:  # noqa: BLE001 - the last resort
         sys.stderr.write(plain_lines(traceback.format_exc()))
         sys.stderr.write("\nThis is a bug in Dayfile. Please report it with the lines above and your command.\n")
         sys.exit(Outcome.FAILED)
+    finally:
+        _ctrl_c_ends_at_once()
+
+
+@contextmanager
+def _ctrl_c_ending_at_once() -> Iterator[None]:
+    """Have Ctrl-C end the process while the block runs, as SIGTERM does: it would show where the import was."""
+    before = _ctrl_c_ends_at_once()
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def _ctrl_c_ends_at_once() -> signal.Handlers | Callable[[int, FrameType | None], object] | int | None:
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:  # somebody may have it ignored, and so it stays
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return before
 
 
 if __name__ == "__main__":

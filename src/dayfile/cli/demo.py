@@ -20,6 +20,7 @@ from dayfile.cli.daygrid import draw_job
 from dayfile.cli.exit_codes import Outcome
 from dayfile.cli.jobs import follow
 from dayfile.cli.options import screen_of
+from dayfile.cli.signals import ended_by_signals
 from dayfile.cli.terminal import Bar, Column, Screen, new_table
 from dayfile.clock import Clock, SystemClock
 from dayfile.files import private
@@ -93,7 +94,7 @@ def demo(
     clock = SystemClock()
     last = last_custom_day(clock.now())
     days = DayRange(first=last - (_DAYS - 1), last=last)
-    with _folder(data_dir) as folder:
+    with ended_by_signals(), _folder(data_dir) as folder:
         settings = demo_settings(folder, database_url=database_url, storage_url=storage_url)
         cast = make_cast(settings, records=records // _DAYS)
         with serving(settings, port=port) as server:

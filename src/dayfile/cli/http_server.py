@@ -72,6 +72,8 @@ def answer(
     service: Service, listening: socket.socket, *, stop: Stop, with_worker: bool, on_ready: Callable[[], None]
 ) -> None:
     """Serve HTTP on a socket that listens already, until told to stop; with a worker, also work."""
+    if stop.is_told:
+        return
     limits = Limits.within(open_files())
     app = service.api(pages=_pages(service))
     server = HttpServer(app, listening, limits=limits, proxies=service.context.trusted_proxies, stop=stop)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -53,9 +54,9 @@ class Processes:
         """
         with counters_folder() as counters, self._metrics_served(for_metrics, counters):
             members = self._members(counters)
-            for member in members:
-                member.start()
             try:
+                for member in members:
+                    member.start()
                 if self._all_started(members, stop):
                     on_ready()
                 while not stop.wait(_LOOK_SECONDS):
@@ -112,20 +113,27 @@ class _Member:
         return self._process.is_alive()
 
     def start(self) -> None:
-        self._process.start()
+        # The terminal sends Ctrl-C to the process as well, which would end it before it can ignore it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
     def restart_if_dead(self) -> None:
         if not self.is_alive:
             log.warning("process.restarted", process=self._name, exit_code=self._process.exitcode)
             self._process = self._new()
-            self._process.start()
+            self.start()
 
     def tell(self) -> None:
-        """Ask the process to stop gracefully."""
-        self._process.terminate()
+        """Ask the process to stop gracefully, if it was started."""
+        if self._process.pid is not None:
+            self._process.terminate()
 
     def join(self) -> None:
-        self._process.join()
+        if self._process.pid is not None:
+            self._process.join()
 
     def _new(self) -> multiprocessing.context.SpawnProcess:
         return _SPAWN.Process(target=self._run, args=self._arguments, name=self._name)

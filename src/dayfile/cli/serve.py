@@ -13,6 +13,7 @@ from dayfile.cli.options import JsonOption, screen_of
 from dayfile.errors import Absent
 
 if TYPE_CHECKING:
+    from dayfile.cli.signals import Stop
     from dayfile.cli.terminal import Screen
     from dayfile.service import Service
     from dayfile.settings import Settings
@@ -88,29 +89,35 @@ def serve(
     port: PortOption = None,
 ) -> None:
     """Run the server and a worker until stopped. Prints one line with the address when it is ready."""
+    from dayfile.cli.signals import told_by_signals
+
+    # Before all that takes time to load: a signal that comes meanwhile is heard, too.
+    with told_by_signals() as stop:
+        _serve(screen_of(ctx), stop, no_worker=no_worker, processes=processes, host=host, port=port)
+
+
+def _serve(screen: Screen, stop: Stop, *, no_worker: bool, processes: int, host: str | None, port: int | None) -> None:
     from dayfile.cli.http_server import answer, listen
     from dayfile.cli.logs import log_everything
     from dayfile.cli.metrics_server import metrics_served, metrics_socket
     from dayfile.cli.open_files import open_files, raise_open_files
     from dayfile.cli.processes import Processes
-    from dayfile.cli.signals import told_by_signals
     from dayfile.service import Service
     from dayfile.web.limits import Limits
 
-    settings = _settings_with(screen_of(ctx), host=host, port=port)
+    settings = _settings_with(screen, host=host, port=port)
     log_everything()
     raise_open_files()
     backlog = Limits.within(open_files()).backlog
     with (
-        told_by_signals() as stop,
         listen(settings.host, settings.port, backlog=backlog) as listening,
         metrics_socket(settings) as for_metrics,
     ):
         # Port 0 has been resolved by now, and URLs need the actual port.
         settings = settings.model_copy(update={"port": listening.getsockname()[1]})
-        on_ready = partial(_tell_ready, screen_of(ctx), settings)
+        on_ready = partial(_tell_ready, screen, settings)
         with Service.open(settings) as service:
-            _begin(screen_of(ctx), service, "server")
+            _begin(screen, service, "server")
             if processes == 1:
                 with metrics_served(service, for_metrics):
                     answer(service, listening, stop=stop, with_worker=not no_worker, on_ready=on_ready)
@@ -135,17 +142,23 @@ def _settings_with(screen: Screen, **given: object) -> Settings:
 
 def work(ctx: typer.Context) -> None:
     """Run a worker without a server, until stopped: it seals, exports, delivers and sweeps. There may be several."""
+    from dayfile.cli.signals import told_by_signals
+
+    with told_by_signals() as stop:
+        _work(screen_of(ctx), stop)
+
+
+def _work(screen: Screen, stop: Stop) -> None:
     from dayfile.cli import http_server
     from dayfile.cli.logs import log_everything
     from dayfile.cli.metrics_server import metrics_served, metrics_socket
-    from dayfile.cli.signals import told_by_signals
     from dayfile.service import Service
 
-    settings = instance.read_settings(screen_of(ctx))
+    settings = instance.read_settings(screen)
     log_everything()
-    with told_by_signals() as stop, metrics_socket(settings) as for_metrics, Service.open(settings) as service:
-        _begin(screen_of(ctx), service, "worker")
-        screen_of(ctx).line(f"Dayfile {__version__} works on {settings.place}")
+    with metrics_socket(settings) as for_metrics, Service.open(settings) as service:
+        _begin(screen, service, "worker")
+        screen.line(f"Dayfile {__version__} works on {settings.place}")
         with metrics_served(service, for_metrics):
             http_server.work(service, stop=stop)
 

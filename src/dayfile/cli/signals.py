@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import select
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
 _BY_SIGNAL = 128  # added to a signal's number for the exit code, as shells do
 
@@ -41,6 +43,27 @@ class Stop:
         """Close the pipe."""
         os.close(self._hear)
         os.close(self._say)
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Have SIGTERM and Ctrl-C end the block wherever it is, once: what follows puts away, and is not ended again."""
+
+    def end(number: int, _: FrameType | None) -> NoReturn:
+        for one in former:
+            signal.signal(one, signal.SIG_IGN)
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        sys.exit(_BY_SIGNAL + number)
+
+    former = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number in former:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, action in former.items():
+            signal.signal(number, action)
 
 
 @contextmanager

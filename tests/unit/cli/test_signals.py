@@ -2,11 +2,30 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
-from dayfile.cli.signals import Stop, told_by_signals
+from dayfile.cli.signals import Stop, ended_by_signals, told_by_signals
+
+# Runs `dayfile serve`, and sends itself a signal as soon as a module is looked for.
+_INTERRUPTED = """
+import os, sys
+from dayfile.__main__ import main
+
+module, number = sys.argv.pop(1), int(sys.argv.pop(1))
+
+class Interrupting:
+    def find_spec(self, name, path, target=None):
+        if name == module:
+            os.kill(os.getpid(), number)
+
+sys.meta_path.insert(0, Interrupting())
+main()
+"""
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -44,3 +63,42 @@ def test_the_word_stands_once_it_is_given() -> None:
     assert stop.wait(0)
     thread.join()
     stop.close()
+
+
+@pytest.mark.parametrize(
+    ("module", "number", "code"),
+    [
+        ("dayfile.cli.terminal", signal.SIGINT, -signal.SIGINT),
+        ("dayfile.cli.http_server", signal.SIGINT, 0),
+        ("dayfile.cli.http_server", signal.SIGTERM, 0),
+    ],
+)
+def test_a_server_that_is_stopped_while_it_starts_ends_without_a_trace(
+    module: str, number: signal.Signals, code: int, tmp_path: Path
+) -> None:
+    """A service manager stops it at any moment; where in an import it was is nobody's concern."""
+    command = [sys.executable, "-c", _INTERRUPTED, module, str(int(number)), "serve", "--port", "0"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DAYFILE_")}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, "Traceback" in done.stderr) == (code, "", False), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("number", "ending"), [(signal.SIGTERM, SystemExit), (signal.SIGINT, KeyboardInterrupt)], ids=["SIGTERM", "Ctrl-C"]
+)
+def test_a_block_is_ended_once(number: signal.Signals, ending: type[BaseException]) -> None:
+    """Putting away is not ended by the impatient: a server would stay behind, without anybody to stop it."""
+    before = signal.getsignal(number)
+    put_away = []
+
+    def told_twice() -> None:
+        with ended_by_signals():
+            try:
+                os.kill(os.getpid(), number)
+            finally:
+                os.kill(os.getpid(), number)
+                put_away.append(True)
+
+    with pytest.raises(ending):
+        told_twice()
+    assert (put_away, signal.getsignal(number)) == ([True], before)
