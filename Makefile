@@ -39,10 +39,12 @@ $(VENV)/.run: pyproject.toml $(LOCKS)/run.txt | $(BIN)/python
 	@$(INSTALL_CHECKOUT)
 	@touch $@
 
-$(VENV)/.dev: $(LOCKS)/dev.txt $(LOCKS)/cloud.txt $(LOCKS)/postgresql.txt $(LOCKS)/dask.txt $(VENV)/.run
+$(VENV)/.dev: $(LOCKS)/dev.txt $(LOCKS)/cloud.txt $(LOCKS)/postgresql.txt $(LOCKS)/dask.txt $(LOCKS)/otel.txt \
+		$(VENV)/.run
 	@echo "Installing what it is tested and checked with ($(LOCKS)/dev.txt): $(call COUNT,$(LOCKS)/dev.txt) packages," \
 		"about 85 MB to download the first time, one to three minutes."
-	@$(INSTALL) -r $(LOCKS)/dev.txt -r $(LOCKS)/cloud.txt -r $(LOCKS)/postgresql.txt -r $(LOCKS)/dask.txt
+	@$(INSTALL) -r $(LOCKS)/dev.txt -r $(LOCKS)/cloud.txt -r $(LOCKS)/postgresql.txt -r $(LOCKS)/dask.txt \
+		-r $(LOCKS)/otel.txt
 	@touch $@
 
 # Twilio's own clients, as tests/compat/*/ lock them. Those from npm only where there is npm: their tests are skipped
@@ -154,7 +156,8 @@ lock: $(BIN)/python ## Compile requirements/ anew from pyproject.toml, with rele
 	@$(BIN)/uv pip compile --quiet --upgrade --group dev -c $(LOCKS)/run.txt -o $(LOCKS)/dev.txt
 	@$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra cloud -c $(LOCKS)/run.txt -o $(LOCKS)/cloud.txt
 	@$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra postgresql -c $(LOCKS)/run.txt -o $(LOCKS)/postgresql.txt
-	@$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra dask -c $(LOCKS)/dev.txt -o $(LOCKS)/dask.txt
+	@$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra dask -c $(LOCKS)/run.txt -c $(LOCKS)/dev.txt -o $(LOCKS)/dask.txt
+	@$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra otel -c $(LOCKS)/run.txt -c $(LOCKS)/dev.txt -o $(LOCKS)/otel.txt
 	@$(BIN)/uv pip compile --quiet --upgrade --group swift -c $(LOCKS)/dev.txt -o $(LOCKS)/swift.txt
 	@$(BIN)/uv pip compile --quiet --upgrade --group bench -c $(LOCKS)/run.txt -c $(LOCKS)/dev.txt -o $(LOCKS)/bench.txt
 

@@ -23,7 +23,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 SUMS: Final = "SHA256SUMS"
-EXTRAS: Final = "cloud,postgresql,dask"
+EXTRAS: Final = "cloud,postgresql,dask,otel"
 PACKAGE: Final = Path("src", "dayfile")
 OF_ARCHIVE: Final = ("CHANGELOG.md", "LICENSE", "NOTICE", "PKG-INFO", "README.md", "pyproject.toml", ".gitignore")
 FOLDERS_OF_ARCHIVE: Final = ("deploy", "docs", "requirements", "src")

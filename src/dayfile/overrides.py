@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dayfile.delivery.ssrf import Resolver
     from dayfile.delivery.transport import Transport
     from dayfile.intake.compaction import CompactionRule
+    from dayfile.spans import Spans
     from dayfile.work.cluster import Cluster
 
 T = TypeVar("T")
@@ -57,4 +58,5 @@ class Overrides:
     engine: Executor | None = None  # for the pieces of seals; None: a thread of this process
     cluster: Cluster | None = None  # for heavy work; None: the one that the settings name, if they do
     attempts: Executor | None = None  # for attempts to deliver; None: threads of this process
+    spans: Spans | None = None  # None: those that the environment asks for
     limits: Limits = field(default_factory=Limits)

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from dayfile.intake.pipeline import Intake
     from dayfile.objects.storage_probe import StorageProbe
     from dayfile.sealing.repairs import Repairs
+    from dayfile.spans import Spans
     from dayfile.work.clock_watch import ClockWatch
     from dayfile.work.cluster import ClusterEngine
     from dayfile.work.presence import Presence
@@ -135,6 +136,15 @@ class Service(contextlib.AbstractContextManager["Service"]):
         self._closing.close()
 
     @cached_property
+    def spans(self) -> Spans:
+        """The spans of this process, if its environment asks for them."""
+        from dayfile.tracing.start import start_tracing
+
+        spans = self.overrides.spans or start_tracing(os.environ)
+        self._closing.callback(spans.close)
+        return spans
+
+    @cached_property
     def storage(self) -> Storage:
         return self.overrides.storage(storage_of(self.settings, makes_folder=True))
 
@@ -165,6 +175,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
             max_body_bytes=self.settings.max_body_bytes,
             keep_dropped=self.settings.fields == "full",
             counters=self.insight.counters,
+            spans=self.spans,
         )
         self._closing.callback(intake.close)
         return intake
@@ -242,6 +253,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
             cluster=lambda: self.cluster,
             closing=self._closing,
             counters=self.insight.counters,
+            spans=self.spans,
         )
 
     @cached_property
@@ -315,6 +327,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
             vitals=self.insight.vitals,
             repairs=lambda: self.repairs,
             counters=self.insight.counters,
+            spans=self.spans,
             metrics=self.insight.metrics,
         )
 

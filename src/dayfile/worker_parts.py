@@ -33,9 +33,10 @@ from dayfile.overrides import Overrides
 from dayfile.sealing.repairs import Repairs
 from dayfile.sealing.seal import Sealing
 from dayfile.settings import Settings
+from dayfile.spans import NO_SPANS, Spans
 from dayfile.store.database import Database
 from dayfile.work.clock_watch import ClockWatch
-from dayfile.work.engine import LocalEngine
+from dayfile.work.engine import LocalEngine, TracedEngine
 from dayfile.work.pending_accounts import PendingAccounts
 from dayfile.work.presence import Presence
 from dayfile.work.worker import Worker
@@ -64,6 +65,7 @@ class WorkerParts:
         cluster: Callable[[], ClusterEngine | None],
         closing: contextlib.ExitStack,
         counters: Counters,
+        spans: Spans = NO_SPANS,
     ) -> None:
         """Make the parts of the worker of this name; `closing` closes those that were made."""
         self.name = name
@@ -74,7 +76,7 @@ class WorkerParts:
         self._outbox, self._transports, self._wake_for_notices = outbox, transports, wake_for_notices
         self._cluster = cluster
         self._closing = closing
-        self._counters = counters
+        self._counters, self._spans = counters, spans
 
     def worker(self, *, clock_watch: ClockWatch, intake: Intake) -> Worker:
         """Put the worker together; `intake` takes in lines that waited for their account."""
@@ -98,6 +100,7 @@ class WorkerParts:
             rule=self._settings.sealing_rule,
             lease=self._settings.lease,
             counters=self._counters,
+            spans=self._spans,
         )
 
     @cached_property
@@ -119,7 +122,7 @@ class WorkerParts:
             here,
             clock=self._clock,
             randomness=self._randomness,
-            engine=cluster or self._local_engine(here),
+            engine=TracedEngine(cluster or self._local_engine(here), self._spans),
             cut_bytes=None if cluster is None else self._limits.cut_bytes,
             lease=self._settings.lease,
             sweep_delay=self._settings.sweep_delay,
@@ -247,4 +250,5 @@ class WorkerParts:
             executor=executor,
             wake=self._wake_for_notices,
             counters=self._counters,
+            spans=self._spans,
         )

@@ -79,7 +79,7 @@ def pinned(lock: str) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", text, flags=re.MULTILINE))
 
 
-@pytest.mark.parametrize("lock", ["cloud.txt", "postgresql.txt", "dask.txt"])
+@pytest.mark.parametrize("lock", ["cloud.txt", "postgresql.txt", "dask.txt", "otel.txt"])
 def test_the_lock_of_an_extra_has_all_that_dayfile_runs_on(lock: str) -> None:
     """It is installed in the place of run.txt, or after another one, and the wheel after it without dependencies."""
     needed = [

@@ -27,6 +27,7 @@ from dayfile.files.storage import Storage
 from dayfile.intake.pipeline import Intake
 from dayfile.model.secret import Randomness
 from dayfile.objects.storage_probe import StorageProbe
+from dayfile.spans import Spans
 from dayfile.store.database import Database
 from dayfile.web.client_address import TrustedProxies
 from dayfile.web.metrics import Metrics
@@ -66,6 +67,7 @@ class Context:
     concurrent_requests: int  # of one account in one process; 0: any number
     vitals: Vitals  # for the operator and this machine
     counters: Counters  # of this process
+    spans: Spans  # the same
     repairs: Callable[[], Repairs]  # for the console; made when first asked for, as it needs a scratch folder
     metrics: Metrics  # for operators' keys
     max_body_bytes: int  # of records, after decompression

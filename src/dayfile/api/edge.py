@@ -17,9 +17,11 @@ from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from dayfile.api.context import Context
 from dayfile.api.failed_logins import Crowded, FailedLogins
+from dayfile.counters import METHODS as KNOWN_METHODS
 from dayfile.counters import NO_ROUTE
 from dayfile.errors import Forbidden, Invalid, Transient
 from dayfile.model.secret import Randomness
+from dayfile.spans import NO_SPANS, Span
 from dayfile.web.client_address import TrustedProxies
 from dayfile.web.concurrency import concurrency_of, concurrent_requests
 from dayfile.web.cross_site import check_cross_site
@@ -94,12 +96,14 @@ class Edge:
         )
         # Whatever is logged meanwhile, also in threads that work for this request alone, has its id.
         before = bind_contextvars(request_id=exchange.request_id)
-        try:
-            await self._serve(exchange)
-        finally:
-            concurrency_of(scope).leave(scope)
-            exchange.end()
-            reset_contextvars(**before)
+        with self._context.spans.serving("request", traceparent=exchange.traceparent()) as span:
+            scope["state"]["span"] = self._context.spans.here()
+            try:
+                await self._serve(exchange)
+            finally:
+                concurrency_of(scope).leave(scope)
+                exchange.end(span)
+                reset_contextvars(**before)
 
     async def _serve(self, exchange: _Exchange) -> None:
         scope = exchange.scope
@@ -167,7 +171,7 @@ class _Exchange:
 
     __slots__ = (
         *("_began", "_client", "_clock", "_counters", "_failed_logins", "_has_unread_body", "_path", "_receive"),
-        *("_send", "_sent_bytes", "outcome", "request_id", "scope", "status"),
+        *("_proxies", "_send", "_sent_bytes", "outcome", "request_id", "scope", "status"),
     )
 
     def __init__(
@@ -187,6 +191,7 @@ class _Exchange:
         self._failed_logins = failed_logins
         self._has_unread_body = not _ANNOUNCE_A_BODY.isdisjoint([name for name, _ in scope["headers"]])
         self._receive = receive
+        self._proxies = context.trusted_proxies
         self._send = send
         self._sent_bytes = 0
         self.scope = scope
@@ -221,7 +226,13 @@ class _Exchange:
             self._sent_bytes += len(message.get("body", b""))
         await self._send(message)
 
-    def end(self) -> None:
+    def traceparent(self) -> str | None:
+        """Return the place of this request in the trace of a proxy; what others say of theirs is not believed."""
+        found = [value for name, value in self.scope["headers"] if name == b"traceparent"]
+        peer = self.scope["client"]
+        return found[0].decode("latin-1") if found and peer and self._proxies.trusts(peer[0]) else None
+
+    def end(self, span: Span) -> None:
         """Count this request, and log it in one line without its query, which may hold a signature, and its body."""
         state: dict[str, Any] = self.scope["state"]
         error = state.get("error")
@@ -231,6 +242,7 @@ class _Exchange:
         )
         seconds = self._clock.monotonic() - self._began
         self._count(seconds, error=error if failed else None)
+        self._trace(span, error=error if failed else None)
         tell = _log.error if failed else _log.info
         tell(
             "request",
@@ -252,6 +264,20 @@ class _Exchange:
         self._counters.answered(method=self.scope["method"], route=route, status=self.status, seconds=seconds)
         if error is not None:
             self._counters.failed(error)
+
+    def _trace(self, span: Span, *, error: Exception | None) -> None:
+        if span is NO_SPANS:
+            return
+        # Methods and addresses are chosen by strangers: the names of spans are not.
+        method = self.scope["method"] if self.scope["method"] in KNOWN_METHODS else "other"
+        route = self.scope.get("route", NO_ROUTE)
+        span.named(f"{method} {route}")
+        span.note({"http.request.method": method, "http.route": route, "dayfile.request_id": self.request_id})
+        span.note({"dayfile.outcome": self.outcome, "http.response.body.size": self._sent_bytes})
+        if self.status is not None:
+            span.note({"http.response.status_code": self.status})
+        if error is not None:
+            span.failed(error)
 
     def _headers(self) -> list[tuple[bytes, bytes]]:
         headers = [

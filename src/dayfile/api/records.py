@@ -223,6 +223,7 @@ class _Sent(NamedTuple):
             blocks=blocks,
             compression=self.head.compression,
             idempotency_key=_checked(self.head.idempotency_key),
+            origin=self.request.state.span,
         )
 
 

@@ -24,6 +24,7 @@ from dayfile.model.account import AccountSid
 from dayfile.model.lane import LaneHealth, Turn, lane_after
 from dayfile.model.notice import ATTEMPT_SECONDS, Channel, Outcome, Result, after
 from dayfile.model.secret import InstanceKey, Randomness
+from dayfile.spans import NO_SPANS, Spans
 from dayfile.store.database import Database
 from dayfile.store.lanes import Conclusion
 from dayfile.store.transaction import Transaction
@@ -52,8 +53,9 @@ class Dispatcher:
         executor: Executor,
         wake: Callable[[], None],
         counters: Counters | None = None,
+        spans: Spans = NO_SPANS,
     ) -> None:
-        self._counters = counters or Counters()
+        self._counters, self._spans = counters or Counters(), spans
         self._database = database
         self._worker = worker
         self._clock = clock
@@ -158,6 +160,13 @@ class Dispatcher:
         return None
 
     def _attempt(self, turn: Turn) -> Conclusion:
+        facts = {"dayfile.event_sid": turn.notice.sid, "dayfile.channel": turn.key.channel.value}
+        with self._spans.span("notice", facts | {"dayfile.attempt": turn.attempt}) as span:
+            conclusion = self._conclusion(turn)
+            span.note({"dayfile.result": conclusion.outcome.result.value})
+        return conclusion
+
+    def _conclusion(self, turn: Turn) -> Conclusion:
         now, began = self._clock.now(), self._clock.monotonic()
         try:
             with self._database.snapshot() as tx:

@@ -22,6 +22,7 @@ from dayfile.model.day import Day
 from dayfile.model.receipt import KEPT_LINE_BYTES, LISTED_REJECTIONS, Receipt, Refusal
 from dayfile.model.resource import ResourceType
 from dayfile.model.segment import NewSegment
+from dayfile.spans import Origin
 from dayfile.store.receipts import StoredReceipt
 
 REFUSED_BYTES_LIMIT = 64 * 1024 * 1024
@@ -71,6 +72,7 @@ class Batch:
     stored: StoredReceipt | None  # the answer to the idempotency key
     retried: tuple[int, ...]  # rejections that are accepted with it
     refused_upload: int | None = None  # the ledger entry under which its refused lines are written, if they are many
+    origin: Origin | None = None  # the span of its request
 
     @property
     def waiting_bytes(self) -> int:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from dayfile.clock import Clock
@@ -42,8 +42,10 @@ from dayfile.model.receipt import ALL_REJECTIONS, Receipt, RejectionFilter
 from dayfile.model.resource import ResourceType
 from dayfile.model.secret import Randomness
 from dayfile.objects.writer import ObjectWriter
+from dayfile.spans import NO_SPANS, Origin, Spans
 from dayfile.store.database import Database
 
+_MOST_ORIGINS = 100  # spans of requests that the span of their commit names
 _OPERATOR = "operator"  # the credential of a user who takes in files on this machine
 
 
@@ -56,6 +58,7 @@ class IncomingBatch:
     blocks: Iterable[bytes]
     compression: Compression | None
     idempotency_key: str | None
+    origin: Origin | None = None  # the span of its request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +95,10 @@ class Intake:
         keep_dropped: bool = False,
         part_bytes: int = PART_BYTES,
         counters: Counters | None = None,
+        spans: Spans = NO_SPANS,
     ) -> None:
         """Bound a body after decompression by `max_body_bytes`; `keep_dropped` keeps fields that an export drops."""
-        self._max_body_bytes = max_body_bytes
+        self._max_body_bytes, self._spans = max_body_bytes, spans
         self._authorization = Authorization(database, accounts_may_write=accounts_may_write)
         self._keys = IdempotencyKeys(database)
         writer = SegmentWriter(ObjectWriter(database, storage, clock=clock), randomness=randomness)
@@ -113,7 +117,7 @@ class Intake:
             rejections.give_up(batch.refused_upload)
 
         self._give_up = give_up
-        commit = _counted(BatchCommit(database, writer=writer, clock=clock).commit, counters or Counters())
+        commit = _counted(BatchCommit(database, writer=writer, clock=clock).commit, counters or Counters(), spans)
         self._queue = BatchQueue(commit, keys=self._keys, give_up=give_up)
         self._retries = Retries(database, self._authorization.operators_gate, self._reader, commit=self._queue.submit)
 
@@ -239,6 +243,15 @@ class Intake:
             return failed
 
     def _read(self, batch: IncomingBatch) -> Batch | Future[Receipt]:
+        origins = [] if batch.origin is None else [batch.origin]
+        with self._spans.span("intake batch", {"dayfile.type": batch.resource_type.name}, origins=origins) as span:
+            read = self._read_or_find(batch)
+            if isinstance(read, Future):
+                return read
+            span.note({"dayfile.records": read.receipt.accepted, "dayfile.refused": read.receipt.rejected})
+        return replace(read, origin=batch.origin) if origins else read
+
+    def _read_or_find(self, batch: IncomingBatch) -> Batch | Future[Receipt]:
         gate = self._authorization.gate(batch.caller)
         self._queue.check_room()
         lines = read_lines(batch.blocks, compression=batch.compression, max_bytes=self._max_body_bytes)
@@ -293,11 +306,14 @@ class _Joint:
         return Receipt(sid=self._sid, accepted=1, rejected=0, refusals=())
 
 
-def _counted(commit: Commit, counters: Counters) -> Commit:
-    """Return a commit that counts what it has made durable."""
+def _counted(commit: Commit, counters: Counters, spans: Spans) -> Commit:
+    """Return a commit that counts what it has made durable, in a span of its own, for all requests that share it."""
 
     def commit_and_count(batches: Sequence[Batch]) -> None:
-        commit(batches)
+        origins = [batch.origin for batch in batches if batch.origin is not None]
+        with spans.span("intake commit", origins=origins[:_MOST_ORIGINS]) as span:
+            span.note({"dayfile.batches": len(batches), "dayfile.records": sum(b.receipt.accepted for b in batches)})
+            commit(batches)
         for batch in batches:
             counters.took(batch.resource_type, accepted=batch.receipt.accepted, rejected=batch.receipt.rejected)
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from dayfile.clock import Clock
 from dayfile.errors import Unusable
-from dayfile.files.workplace import Workplace
+from dayfile.files.workplace import Engine, Workplace
+from dayfile.spans import Spans
 from dayfile.work.engine_url import EngineUrl
 
 if TYPE_CHECKING:
@@ -42,6 +43,18 @@ class LocalEngine:
         """End the thread when its work is done."""
         if self._is_own:
             self._pool.shutdown()
+
+
+class TracedEngine:
+    """An engine with a span for each piece of work: from its submission, so that waiting for a machine shows."""
+
+    def __init__(self, engine: Engine, spans: Spans) -> None:
+        self._engine, self._spans = engine, spans
+
+    def submit(self, work: Callable[..., T], value: object, /) -> Future[T]:
+        future = self._engine.submit(work, value)
+        self._spans.follow(future, getattr(work, "__name__", "work").replace("_", " "))
+        return future
 
 
 def open_cluster(

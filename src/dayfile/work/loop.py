@@ -10,6 +10,7 @@ import structlog
 from dayfile.clock import Clock
 from dayfile.counters import Counters
 from dayfile.errors import Transient
+from dayfile.spans import NO_SPANS, Spans
 
 log = structlog.get_logger()
 
@@ -26,10 +27,12 @@ TROUBLE_SECONDS = 5.0
 class Loop:
     """A thread that runs its steps in turn, over and over, until it is stopped."""
 
-    def __init__(self, name: str, steps: Steps, *, clock: Clock, counters: Counters | None = None) -> None:
+    def __init__(
+        self, name: str, steps: Steps, *, clock: Clock, counters: Counters | None = None, spans: Spans = NO_SPANS
+    ) -> None:
         self._steps = steps
         self._clock = clock
-        self._counters = counters or Counters()
+        self._counters, self._spans = counters or Counters(), spans
         self._resting: dict[str, float] = {}
         self._stop = threading.Event()
         self._wake = threading.Event()
@@ -70,17 +73,23 @@ class Loop:
             has_done = step()
         except Transient as error:
             log.warning("worker.waiting", loop=self._thread.name, step=name, reason=str(error))
-            self._counters.failed(error)
+            self._failed(name, error)
         except Exception as error:
             # A bug in one step must neither end the loop nor keep the other steps from running.
             log.exception("worker.step_failed", loop=self._thread.name, step=name)
-            self._counters.failed(error)
+            self._failed(name, error)
         else:
             if has_done:
                 self._counters.stepped(name)
             return has_done
         self._resting[name] = self._clock.monotonic() + TROUBLE_SECONDS
         return False
+
+    def _failed(self, name: str, error: Exception) -> None:
+        self._counters.failed(error)
+        # Only then: a span for each look that found nothing would be most of them.
+        with self._spans.span("worker step", {"dayfile.step": name}) as span:
+            span.failed(error)
 
 
 def run_all(steps: Steps) -> bool:

@@ -33,6 +33,7 @@ from dayfile.objects.sweep import Sweep
 from dayfile.sealing.repairs import Repairs
 from dayfile.sealing.schedule import SealingRule, days_with_records_due, due_days, missing_days
 from dayfile.sealing.seal import Sealing, SealOutcome
+from dayfile.spans import NO_SPANS, Spans
 from dayfile.store.database import Database
 from dayfile.work.clock_watch import ClockWatch
 from dayfile.work.lease import KeptLease
@@ -79,9 +80,10 @@ class Worker:
         rule: SealingRule,
         lease: timedelta,
         counters: Counters,
+        spans: Spans = NO_SPANS,
     ) -> None:
         self.name, self._rule, self._lease, self._database = name, rule, lease, database
-        self._clock, self._counters = clock, counters
+        self._clock, self._counters, self._spans = clock, counters, spans
         self._sealing, self._job_queue, self._publishing, self._dispatcher = sealing, job_queue, publishing, dispatcher
         self._clock_steps, self._daily_steps = {"clock": clock_watch.step}, {"daily exports": daily.step}
         self._notices_steps, self._scrub_steps = {"notices": dispatcher.step}, {"scrub": scrub.step}
@@ -101,7 +103,7 @@ class Worker:
     def _make_loops(self) -> None:
         self._jobs_steps: Steps = {"lost workers": self._take_back, "jobs": self._work_on_a_job}
         self._resting: dict[tuple[ResourceType, Day], float] = {}  # on the monotonic clock
-        loop = partial(Loop, clock=self._clock, counters=self._counters)
+        loop = partial(Loop, clock=self._clock, counters=self._counters, spans=self._spans)
         self._jobs_loop = loop("jobs", self._jobs_steps)
         self._daily_loop = loop("daily", self._daily_steps)
         self._notices_loop = loop("notices", self._notices_steps)
@@ -191,8 +193,12 @@ class Worker:
             return None
         began = self._clock.monotonic()
         try:
-            with KeptLease(lambda: self._sealing.extend(claim), lease=self._lease, clock=self._clock):
+            with (
+                KeptLease(lambda: self._sealing.extend(claim), lease=self._lease, clock=self._clock),
+                self._spans.span("seal", {"dayfile.type": resource_type.name, "dayfile.day": str(day)}) as span,
+            ):
                 outcome = self._sealing.seal(claim)
+                span.note({"dayfile.lines": outcome.lines, "dayfile.files": outcome.files})
             self._counters.sealed(resource_type, lines=outcome.lines, seconds=self._clock.monotonic() - began)
             self._daily_loop.wake()  # if it was the first seal of the day
             with suppress(Transient):  # otherwise a step writes it later
@@ -239,6 +245,11 @@ class Worker:
         return True
 
     def _work_on(self, claim: Claim) -> None:
+        facts = {"dayfile.job": claim.job.sid, "dayfile.type": claim.job.resource_type.name}
+        with self._spans.span("job", facts | {"dayfile.days": len(claim.days)}):
+            self._work_on_days(claim)
+
+    def _work_on_days(self, claim: Claim) -> None:
         try:
             unsealed = self._publishing.unsealed(claim)
             ready = [job_day.day for job_day in claim.days if job_day.day not in unsealed]
