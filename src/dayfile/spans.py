@@ -90,5 +90,5 @@ class _NoSpans:
         pass
 
 
-NO_SPANS: Final[Spans] = _NoSpans()
+NO_SPANS: Final = _NoSpans()
 """The spans of a process that nobody traces."""

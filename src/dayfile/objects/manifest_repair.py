@@ -16,10 +16,10 @@ from dayfile.errors import StorageUnavailable
 from dayfile.files.seal_manifest import ManifestHeader, ManifestLine, manifest_line, write_manifest
 from dayfile.files.storage import Storage
 from dayfile.model.export import SealedDay
+from dayfile.model.seal import KeptSeal
 from dayfile.objects.layout import pack_manifest_key, pack_mark, seal_manifest_key, sealed_prefix
 from dayfile.store.database import Database
 from dayfile.store.packs import Pack
-from dayfile.store.seals import KeptSeal
 from dayfile.store.transaction import Transaction
 
 _log = structlog.get_logger()

@@ -23,6 +23,7 @@ from dayfile.files.examination import examine_manifest, examine_segment, read_of
 from dayfile.files.storage import ObjectState, Storage
 from dayfile.model.damage import DamageState
 from dayfile.model.export import FilePlace, SealedDay
+from dayfile.model.seal import KeptSeal
 from dayfile.model.segment import Segment
 from dayfile.objects.damage_record import DamageRecord
 from dayfile.objects.layout import objects_of_pack, pack_manifest_key, pack_mark, seal_manifest_key, sealed_prefix
@@ -30,7 +31,6 @@ from dayfile.objects.manifest_repair import ManifestRepair
 from dayfile.store.database import Database
 from dayfile.store.packs import Pack
 from dayfile.store.read_objects import ReadObject
-from dayfile.store.seals import KeptSeal
 
 _log = structlog.get_logger()
 

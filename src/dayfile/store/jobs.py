@@ -13,7 +13,7 @@ from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
 from dayfile.model.job import Job, JobDay, JobRequest, JobSid, Queue, Status, Stretch, is_claimable
 from dayfile.model.resource import ResourceType, parse_resource_type
-from dayfile.store.dialect import in_batches, insert_missing, insert_rows, next_number
+from dayfile.store.dialect import in_batches, insert_columns, insert_missing, next_number
 from dayfile.store.prepared import Prepared
 from dayfile.store.tables.exports import job as table
 from dayfile.store.tables.exports import job_day, quota_day
@@ -67,7 +67,7 @@ class Jobs:
         }
         self._connection.execute(_ADD, values)
         same = {"job_sid": sid, "status": Status.SUBMITTED.value, "attempt": 0, "not_before": now}
-        insert_rows(self._connection, job_day, ("day",), ((day,) for day in request.days), **same)
+        insert_columns(self._connection, job_day, {"day": list(request.days)}, **same)
         return self.get(sid)
 
     def get(self, sid: JobSid) -> Job:
