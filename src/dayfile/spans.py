@@ -90,5 +90,10 @@ class _NoSpans:
         pass
 
 
-NO_SPANS: Final = _NoSpans()
+_NOTHING: Final = _NoSpans()
+
+NO_SPANS: Final[Spans] = _NOTHING
 """The spans of a process that nobody traces."""
+
+NO_SPAN: Final[Span] = _NOTHING
+"""Each of these."""

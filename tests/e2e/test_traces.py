@@ -1,4 +1,4 @@
-"""What a server does, as a collector of traces sees it: requests, batches and their commits, jobs, seals, notices."""
+"""Traces of a server, as a collector sees them: requests, batches and their commits, jobs, seals, notices."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_job_can_be_followed_from_its_request_to_its_letter(tmp_path: Path) ->
 
 
 def test_a_stranger_does_not_choose_the_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever sends the header could have its requests sampled, or put them into the trace of somebody else."""
+    """With the header they could have their requests sampled, or put them into the trace of somebody else."""
     with collecting() as collector:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
         with Service.open(Settings.read(data_dir=tmp_path)) as service, app_served(lambda _: service.api()) as url:

@@ -34,7 +34,7 @@ class Seen:
 
 
 class Collector:
-    """What was sent to a collector. While `is_well` is not set, it refuses."""
+    """A running collector and the spans that it has. While `is_well` is not set, it refuses."""
 
     def __init__(self, url: str) -> None:
         self.url = url

@@ -21,7 +21,7 @@ from dayfile.counters import METHODS as KNOWN_METHODS
 from dayfile.counters import NO_ROUTE
 from dayfile.errors import Forbidden, Invalid, Transient
 from dayfile.model.secret import Randomness
-from dayfile.spans import NO_SPANS, Span
+from dayfile.spans import NO_SPAN, Span
 from dayfile.web.client_address import TrustedProxies
 from dayfile.web.concurrency import concurrency_of, concurrent_requests
 from dayfile.web.cross_site import check_cross_site
@@ -266,7 +266,7 @@ class _Exchange:
             self._counters.failed(error)
 
     def _trace(self, span: Span, *, error: Exception | None) -> None:
-        if span is NO_SPANS:
+        if span is NO_SPAN:
             return
         # Methods and addresses are chosen by strangers: the names of spans are not.
         method = self.scope["method"] if self.scope["method"] in KNOWN_METHODS else "other"

@@ -35,6 +35,7 @@ from dayfile.sealing.schedule import SealingRule, days_with_records_due, due_day
 from dayfile.sealing.seal import Sealing, SealOutcome
 from dayfile.spans import NO_SPANS, Spans
 from dayfile.store.database import Database
+from dayfile.store.seals import SealClaim
 from dayfile.work.clock_watch import ClockWatch
 from dayfile.work.lease import KeptLease
 from dayfile.work.loop import Loop, Steps, run_all
@@ -82,11 +83,10 @@ class Worker:
         counters: Counters,
         spans: Spans = NO_SPANS,
     ) -> None:
-        self.name, self._rule, self._lease, self._database = name, rule, lease, database
-        self._clock, self._counters, self._spans = clock, counters, spans
+        self.name, self._rule, self._lease, self._scrub_steps = name, rule, lease, {"scrub": scrub.step}
+        self._database, self._clock, self._counters, self._spans = database, clock, counters, spans
         self._sealing, self._job_queue, self._publishing, self._dispatcher = sealing, job_queue, publishing, dispatcher
         self._clock_steps, self._daily_steps = {"clock": clock_watch.step}, {"daily exports": daily.step}
-        self._notices_steps, self._scrub_steps = {"notices": dispatcher.step}, {"scrub": scrub.step}
         self._days_steps: Steps = {
             "opening": self.open_days,
             "rejections": pending_accounts.step,
@@ -102,6 +102,7 @@ class Worker:
 
     def _make_loops(self) -> None:
         self._jobs_steps: Steps = {"lost workers": self._take_back, "jobs": self._work_on_a_job}
+        self._notices_steps = {"notices": self._dispatcher.step}
         self._resting: dict[tuple[ResourceType, Day], float] = {}  # on the monotonic clock
         loop = partial(Loop, clock=self._clock, counters=self._counters, spans=self._spans)
         self._jobs_loop = loop("jobs", self._jobs_steps)
@@ -193,12 +194,7 @@ class Worker:
             return None
         began = self._clock.monotonic()
         try:
-            with (
-                KeptLease(lambda: self._sealing.extend(claim), lease=self._lease, clock=self._clock),
-                self._spans.span("seal", {"dayfile.type": resource_type.name, "dayfile.day": str(day)}) as span,
-            ):
-                outcome = self._sealing.seal(claim)
-                span.note({"dayfile.lines": outcome.lines, "dayfile.files": outcome.files})
+            outcome = self._seal_claimed(claim)
             self._counters.sealed(resource_type, lines=outcome.lines, seconds=self._clock.monotonic() - began)
             self._daily_loop.wake()  # if it was the first seal of the day
             with suppress(Transient):  # otherwise a step writes it later
@@ -226,6 +222,16 @@ class Worker:
                 damaged=len(outcome.damaged),
                 what_to_do="run `dayfile damage list`: the lines of the accounts that it names are kept, and wait",
             )
+        return outcome
+
+    def _seal_claimed(self, claim: SealClaim) -> SealOutcome:
+        facts = {"dayfile.type": claim.resource_type.name, "dayfile.day": str(claim.day)}
+        with (
+            KeptLease(lambda: self._sealing.extend(claim), lease=self._lease, clock=self._clock),
+            self._spans.span("seal", facts) as span,
+        ):
+            outcome = self._sealing.seal(claim)
+            span.note({"dayfile.lines": outcome.lines, "dayfile.files": outcome.files})
         return outcome
 
     def _take_back(self) -> bool:
