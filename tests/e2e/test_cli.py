@@ -15,6 +15,7 @@ import pytest
 
 from dayfile.cli.exit_codes import Outcome
 from dayfile.cli.operator import operator_here
+from dayfile.cli.processes import WORKER_NICENESS
 from dayfile.clock import SystemClock
 from dayfile.demo.expectation import Expectation
 from dayfile.demo.traffic import Traffic
@@ -214,11 +215,21 @@ def test_a_data_folder_that_cannot_be_written_is_told(instance: Instance) -> Non
     assert "Traceback" not in done.stderr
 
 
+def mates(running: Server) -> list[int]:
+    """The processes of a server that has several; none where the system does not tell."""
+    children = Path(f"/proc/{running.process.pid}/task/{running.process.pid}/children")
+    pids = children.read_text().split() if children.exists() else []
+    return [int(pid) for pid in pids if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
 def test_several_processes_answer_on_one_port_and_one_works(instance: Instance) -> None:
     """They end together: a server that was told to stop leaves nobody behind who goes on answering."""
     with serving(instance, "--processes", "2") as running:
         log_in(instance, running.url)
         instance.run("jobs", "create", "Messages", str(LAST), "--watch")
+        ours = os.getpriority(os.PRIO_PROCESS, 0)
+        niceness = sorted(os.getpriority(os.PRIO_PROCESS, pid) - ours for pid in mates(running))
+        assert niceness in ([0, 0, WORKER_NICENESS], [])  # who works goes after those that answer
         running.process.send_signal(signal.SIGTERM)
         assert running.process.wait(60) == 0
     with socket.socket() as probe:
@@ -230,10 +241,9 @@ def test_a_process_that_dies_is_replaced(instance: Instance) -> None:
     if not Path("/proc/self/task").exists():
         pytest.skip("this system has no /proc to find the processes in")
     with serving(instance, "--processes", "2") as running:
-        children = Path(f"/proc/{running.process.pid}/task/{running.process.pid}/children").read_text().split()
-        mates = [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-        assert len(mates) == 3  # two that answer, one that works
-        for pid in mates:
+        pids = mates(running)
+        assert len(pids) == 3  # two that answer, one that works
+        for pid in pids:
             os.kill(pid, signal.SIGKILL)
         assert httpx2.get(f"{running.url}/healthz", timeout=60).status_code == 200
     assert instance.log().count("process.restarted") == 3

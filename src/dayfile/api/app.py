@@ -43,6 +43,7 @@ from dayfile.errors import Invalid, NotFound, Unauthorized
 from dayfile.web.browser import is_browser, prefers_html
 from dayfile.web.concurrency import Concurrency
 from dayfile.web.login_delays import USUAL_DELAYS, DelayRule
+from dayfile.web.queue_places import RecentRate
 from dayfile.web.urls import Urls
 
 ROUTES = (
@@ -72,6 +73,7 @@ def create_app(context: Context, *, pages: Iterable[Route] = (), delay_rule: Del
     )
     app.state.context = context
     app.state.readings = make_readings(context)
+    app.state.queue_rate = RecentRate()
     app.state.day_links = make_day_links()
     app.state.readiness = Readiness()
     app.state.concurrency = Concurrency(context.concurrent_requests)

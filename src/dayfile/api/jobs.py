@@ -30,7 +30,7 @@ from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.store.transaction import Transaction
 from dayfile.web.export_forms import LONGEST_NAME, parse_job_request
 from dayfile.web.params import check_receiver, parse_parameters
-from dayfile.web.queue_places import QueuePlaces, queue_of, rate_of
+from dayfile.web.queue_places import QueuePlaces, queue_of
 from dayfile.web.urls import Urls
 
 _PARAMETERS: Final[Mapping[str, Node]] = {
@@ -118,8 +118,7 @@ def _create_job(request: Request, resource_type: str, form: bytes) -> Response:
     kind, now = parse_resource_type(resource_type), context.clock.now()
     asked = parse_job_request(parse_parameters(form, known=_PARAMETERS), account, kind, now=now)
     check_receiver(asked.webhook_url, context.destinations)
-    with context.database.snapshot() as tx:
-        rate = rate_of(tx, now=now)
+    rate = request.app.state.queue_rate.per_second(context.database, now=now)
     # Read in the transaction of the submit: a worker may finish the job at once, and the response needs its position.
     queues: list[Queue] = []
     job = context.custom_jobs.submit(

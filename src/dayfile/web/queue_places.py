@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from dayfile.model.job import RATE_DAYS, RATE_WINDOW, Job, Queue, days_per_second
+from dayfile.store.database import Database
 from dayfile.store.transaction import Transaction
+
+RATE_KEPT_FOR: Final = timedelta(seconds=1)
+"""The time for which new jobs are told the same rate: it is that of minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,3 +56,18 @@ def queue_of(unfinished: Sequence[Job], tx: Transaction) -> Queue:
 def rate_of(tx: Transaction, *, now: datetime) -> float | None:
     """Return how many days are finished in a second, or None where too little is known."""
     return days_per_second(tx.jobs.worked(since=now - RATE_WINDOW, limit=RATE_DAYS))
+
+
+class RecentRate:
+    """The rate of the queue for the answers to new jobs. To look it up takes five times as long as to submit a job."""
+
+    def __init__(self) -> None:
+        self._found: tuple[datetime, float | None] | None = None
+
+    def per_second(self, database: Database, *, now: datetime) -> float | None:
+        """Return what `rate_of` returns, now or up to RATE_KEPT_FOR ago; raises DatabaseUnavailable."""
+        found = self._found
+        if found is None or not timedelta(0) <= now - found[0] < RATE_KEPT_FOR:
+            with database.snapshot() as tx:
+                found = self._found = now, rate_of(tx, now=now)
+        return found[1]
