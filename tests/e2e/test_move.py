@@ -14,8 +14,11 @@ import pytest
 
 from dayfile.cli.exit_codes import Outcome
 from dayfile.errors import Conflict, Corrupt, DatabaseUnavailable, InFlight, Moved, StorageUnavailable, Unusable
+from dayfile.files.storage_url import StorageUrl
 from dayfile.service import Service
 from dayfile.store.database import Database
+from dayfile.store.instance import STORAGE
+from dayfile.store.opening import find_fact
 from tests.e2e.cli_instance import Instance
 from tests.support.backups import empty, started
 from tests.support.damage import flip
@@ -63,6 +66,7 @@ def test_an_instance_moves_to_postgresql_and_a_bucket_and_back(
     assert (there.objects, there.copied, there.damaged, there.missing) == (len(files), len(files), (), ())
     assert kept_rows(empty_server) == rows
     assert bucket.objects() == len(files)
+    assert find_fact(empty_server, STORAGE) == StorageUrl.parse(bucket.url).whereabouts
     assert not opens(world.settings)
     remote = _at(tmp_path / "old", world, database=empty_server, storage=bucket.url)
     back = f"sqlite:///{tmp_path}/new/dayfile.sqlite"

@@ -17,6 +17,7 @@ from dayfile.clock import Clock
 from dayfile.errors import Conflict, Corrupt, DatabaseUnavailable, InFlight, NotFound, StorageUnavailable, Unusable
 from dayfile.files.backup_manifest import BackedUpObject
 from dayfile.files.storage import Storage, is_there
+from dayfile.files.storage_url import StorageUrl
 from dayfile.model.credential import Actor
 from dayfile.model.quantity import count_text
 from dayfile.model.secret import Randomness
@@ -221,8 +222,9 @@ class Move:
     def _move_database(self, departure: Departure, to: Destination, scratch: Path, on_step: OnStep) -> int:
         with self._database.snapshot() as tx:
             left = [one for one in tx.instance.left_storages() if one != to.storage_url]
-        storage = to.storage_url or self._place
-        facts = {STORAGE: storage, LEFT_STORAGES: json.dumps([*left, self._place] if to.storage else left)}
+        facts = {LEFT_STORAGES: json.dumps([*left, self._place] if to.storage else left)}
+        if to.storage_url is not None:
+            facts[STORAGE] = StorageUrl.parse(to.storage_url).whereabouts
         if to.database is None:
             self.check_alone()  # whoever came since then would go on with the storage that is left
             self._let_go(to)  # nothing of this move is asked for again after the commit
