@@ -305,4 +305,5 @@ def test_the_command_moves_an_instance_though_it_is_killed_twice(tmp_path: Path)
     assert "All is well" in new.run("check", "--deep").stdout
     assert [one["account_sid"] for one in new.json("accounts", "list")] == [account]
     assert "it is not being moved" in new.run("move", "--reopen").stdout
+    assert new.json("move", "--reopen") == {"reopened": False}
     assert "nothing to move" in new.run("move", expect=Outcome.FAILED).stderr

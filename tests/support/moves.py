@@ -58,8 +58,9 @@ class Mover:
     def run(self, database: str | None, storage: str | None, *, despite_damage: bool = False) -> Moved | None:
         """Move it, or go on with that."""
         settings = self.service.settings
-        self.move.check_destination(destination_of(settings, database=database, storage=storage, makes_folder=False))
-        self.move.check_alone()
+        to = destination_of(settings, database=database, storage=storage, makes_folder=False)
+        self.move.check_destination(to)
+        self.move.check_alone(to)
         to = destination_of(settings, database=database, storage=storage, makes_folder=True)
         if to.storage is not None:
             to = replace(to, storage=SteppingStorage(to.storage, self._steps))

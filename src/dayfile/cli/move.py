@@ -83,7 +83,7 @@ def move(
             return
         to = destination_of(settings, database=to_database, storage=to_storage, makes_folder=False)
         one.check_destination(to)
-        one.check_alone()
+        one.check_alone(to)
         if one.departure() is None:
             confirm(screen, f"The instance in {settings.place} moves to {to.where}, and is closed here", yes=yes)
         to = destination_of(settings, database=to_database, storage=to_storage, makes_folder=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
 from typing import Final
@@ -30,7 +31,7 @@ from dayfile.objects.referred_objects import ReferredObject, days_of, lost_of, o
 from dayfile.store.database import Database
 from dayfile.store.database_copy import compare, copy_to_file, note_facts
 from dayfile.store.database_url import shown_url
-from dayfile.store.database_users import others_of
+from dayfile.store.database_users import UNUSED_FOR, others_of
 from dayfile.store.departure import Departure, Stage
 from dayfile.store.instance import ARRIVED, LEFT_STORAGES, STORAGE
 from dayfile.store.opening import check_absent, find_fact
@@ -39,6 +40,7 @@ from dayfile.store.referred import DayOfType
 _OWNER: Final = f"{layout.MOVES}of-"
 _ID_DIGITS: Final = 32
 _SHOWN: Final = 3
+_EVER: Final = timedelta(days=3650)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +90,12 @@ class Move:
         if destination.storage is not None and (departure is None or departure.stage is Stage.OBJECTS):
             self._check_storage(destination.storage)
 
-    def check_alone(self) -> None:
-        """Raise InFlight while another process uses the instance, as far as that can be seen, also to move it."""
+    def check_alone(self, destination: Destination) -> None:
+        """Raise InFlight while another process uses the instance, as far as that can be seen, also to move it.
+
+        If the database stays, nothing stops a process that stands still meanwhile and goes on with the storage that is
+        left: then each session that there is counts.
+        """
         with self._database.snapshot() as tx:
             now = self._clock.now()
             workers = [worker.name for worker in tx.workers.all() if worker.is_running(now)]
@@ -98,11 +104,11 @@ class Move:
         if departure is not None and departure.stage is Stage.DONE:
             return
         users = [*(f"the worker {name}" for name in workers), *(["a backup"] if is_backed_up else [])]
-        users = users or others_of(self._database)
+        users = users or others_of(self._database, unused_for=_EVER if destination.database is None else UNUSED_FOR)
         if users:
             raise InFlight(
                 f"the instance is in use: {', '.join(users[:_SHOWN])}. Stop every process of it, on every host. A "
-                "worker that was killed counts for another minute, a backup for ten",
+                "worker that was killed counts for another minute, a session of a pooler for three, a backup for ten",
                 retry_after=60,
             )
 
@@ -226,7 +232,7 @@ class Move:
         if to.storage_url is not None:
             facts[STORAGE] = StorageUrl.parse(to.storage_url).whereabouts
         if to.database is None:
-            self.check_alone()  # whoever came since then would go on with the storage that is left
+            self.check_alone(to)  # whoever came since then would go on with the storage that is left
             self._let_go(to)  # nothing of this move is asked for again after the commit
             with self._database.transaction() as tx:
                 tx.departures.end()

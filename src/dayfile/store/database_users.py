@@ -5,6 +5,7 @@ Apart, because nothing else asks who else is there: processes share a database w
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import URL, create_engine
@@ -19,19 +20,24 @@ _SESSIONS: Final = """
     FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
       AND application_name = current_setting('application_name')
+      AND coalesce(state <> 'idle' OR state_change > clock_timestamp() - make_interval(secs => %(seconds)s), true)
     GROUP BY 1 ORDER BY 1
 """
 
 
-def others_of(database: Database) -> list[str]:
+UNUSED_FOR: Final = timedelta(seconds=150)
+"""Time after which a session is no running process's: each asks PostgreSQL for something at least once a minute."""
+
+
+def others_of(database: Database, *, unused_for: timedelta = UNUSED_FOR) -> list[str]:
     """Return who else has a database open, in words; raises DatabaseUnavailable.
 
-    This process must use no connection of it meanwhile, and may have only one to PostgreSQL. Idle sessions of a pooler
-    are taken for those of a process.
+    Sessions of PostgreSQL that were `unused_for` so long do not count: a pooler has them, or a process that is gone, or
+    one that stands still. This process must use no connection meanwhile, and may have only one to PostgreSQL.
     """
     if database.file is None:
         with database.looked_into() as connection:
-            found = connection.exec_driver_sql(_SESSIONS).all()
+            found = connection.exec_driver_sql(_SESSIONS, {"seconds": unused_for.total_seconds()}).all()
         return [f"{row.sessions} sessions of Dayfile, or of a pooler, from {row.host}" for row in found]
     database.close()  # its own connections would count; new ones are made when they are needed
     engine = create_engine(URL.create("sqlite", database=str(database.file)), connect_args={"timeout": 0})

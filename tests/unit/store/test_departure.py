@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Connection, Table, insert
@@ -95,3 +96,10 @@ def test_others_who_have_it_open_are_seen(database: Database) -> None:
         with closing(Database.connect(url)) as other, other.snapshot():
             [told] = others_of(alone)
         assert "another process" in told or "1 sessions" in told
+        if alone.file is None:
+            with closing(Database.connect(url)) as pooler:
+                with pooler.snapshot() as tx:
+                    tx.accounts.count()
+                    assert others_of(alone, unused_for=timedelta(0)) != []
+                assert others_of(alone) != []
+                assert others_of(alone, unused_for=timedelta(0)) == []
