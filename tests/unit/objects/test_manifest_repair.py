@@ -62,6 +62,16 @@ def test_one_that_is_not_whole_is_written_anew(world: World, harm: Callable[[Pat
         assert world.check(deep=True) == []
 
 
+def test_one_that_is_in_the_place_of_another_is_written_anew(world: World) -> None:
+    """Whole, and wrong: rebuild would take its files for those of the other seal."""
+    one, other, _ = manifests(world)
+    one.chmod(0o600)
+    one.write_bytes(other.read_bytes())
+    with recorded_log() as log:
+        walk(world)
+        assert "it is the manifest of" in log.next("manifest.rewritten")["damage"]
+
+
 def test_what_is_written_anew_says_the_same(world: World) -> None:
     """The same rows give the same bytes, as long as no file of the seal was forgotten or moved."""
     with world.database.snapshot() as tx:
