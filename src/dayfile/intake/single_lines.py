@@ -6,7 +6,7 @@ Apart, because it is about bodies of requests: what their lines say is the batch
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from dayfile.intake.body import Compression
@@ -33,12 +33,12 @@ class Sent(Protocol):
     def idempotency_key(self) -> str | None: ...
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class SingleLines:
     """Lines of one sender and resource type, and the places of their bodies among all."""
 
-    places: list[int] = field(default_factory=list)
-    texts: list[bytes] = field(default_factory=list)
+    places: tuple[int, ...]
+    texts: tuple[bytes, ...]
 
     @property
     def lines(self) -> Lines:
@@ -51,13 +51,11 @@ def single_lines(bodies: Sequence[Sent], *, max_bytes: int) -> Iterator[SingleLi
 
     A body with an idempotency key has an answer of its own, and one that is compressed or over `max_bytes` is none.
     """
-    found: dict[tuple[str, str], SingleLines] = {}
+    found: dict[tuple[str, str], list[tuple[int, bytes]]] = {}
     for place, body in enumerate(bodies):
         if body.compression is None and body.idempotency_key is None and (line := _line(body.blocks, max_bytes)):
-            lines = found.setdefault((body.caller.credential, body.resource_type.name), SingleLines())
-            lines.places.append(place)
-            lines.texts.append(line)
-    yield from (lines for lines in found.values() if len(lines.places) >= FEWEST)
+            found.setdefault((body.caller.credential, body.resource_type.name), []).append((place, line))
+    yield from (SingleLines(*zip(*lines, strict=True)) for lines in found.values() if len(lines) >= FEWEST)
 
 
 def _line(blocks: object, max_bytes: int) -> bytes | None:

@@ -27,6 +27,7 @@ from dayfile.intake.compaction import Compaction
 from dayfile.model.day import Day
 from dayfile.model.job import Claim
 from dayfile.model.resource import ResourceType
+from dayfile.model.seal import SealClaim
 from dayfile.objects.pack_rewrite import PackRewrite
 from dayfile.objects.scrub import Scrub
 from dayfile.objects.sweep import Sweep
@@ -35,7 +36,6 @@ from dayfile.sealing.schedule import SealingRule, days_with_records_due, due_day
 from dayfile.sealing.seal import Sealing, SealOutcome
 from dayfile.spans import NO_SPANS, Spans
 from dayfile.store.database import Database
-from dayfile.store.seals import SealClaim
 from dayfile.work.clock_watch import ClockWatch
 from dayfile.work.lease import KeptLease
 from dayfile.work.loop import Loop, Steps, run_all

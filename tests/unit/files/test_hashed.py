@@ -12,7 +12,7 @@ from dayfile.files.hashed import Hashed
 
 @given(st.lists(st.binary(max_size=20), max_size=5))
 def test_blocks_are_handed_on_as_they_are_and_each_counts_before_it_is(blocks: list[bytes]) -> None:
-    """Whoever keeps the last block back until the hash is right needs the hash with it."""
+    """A writer that keeps the last block back until the hash is right needs the hash with it."""
     hashed, seen = Hashed(iter(blocks)), b""
     for block in hashed:
         seen += block

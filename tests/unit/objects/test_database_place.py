@@ -36,7 +36,7 @@ def test_a_place_that_was_taken_this_moment_is_left_as_it_is(tmp_path: Path) -> 
 
 
 def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
-    """Whoever restores, or moves, sees which place it is."""
+    """An operator who restores, or moves, sees which place it is."""
     (tmp_path / "file").touch()
     with pytest.raises(StorageUnavailable, match=r"file/dayfile\.sqlite: Not a directory"):
         put_in_place(tmp_path / "copy", f"sqlite:///{tmp_path}/file/dayfile.sqlite", on_step=_nothing)
