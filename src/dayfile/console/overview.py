@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -69,7 +70,7 @@ def _overview(visit: Visit) -> Response:
     today = Day.of(visit.now)
     days = DayRange(first=today - _DAYS, last=today - 1)
     with visit.instance.database.snapshot() as tx:
-        found = [_type_overview(tx, visit, kind, days) for kind in RESOURCE_TYPES]
+        found = _types_overview(tx, visit, days)
     return show(
         visit,
         "overview.html",
@@ -84,21 +85,31 @@ def _overview(visit: Visit) -> Response:
     )
 
 
-def _type_overview(tx: Transaction, visit: Visit, kind: ResourceType, days: DayRange) -> TypeOverview:
+def _types_overview(tx: Transaction, visit: Visit, days: DayRange) -> list[TypeOverview]:
+    """Return all types, by as many queries as one would take."""
     account = visit.account.sid
-    sealed = tx.sealed_days.revisions(account, kind, days)
-    most = max((one.records for one in sealed.values()), default=0)
-    return TypeOverview(
-        resource_type=kind,
-        configuration=tx.configurations.get(account, kind),
-        last_sealed=max(sealed, default=None),
-        bars=tuple(
-            _bar(day, number, sealed[day].records if day in sealed else 0, most=most) for number, day in enumerate(days)
-        ),
-        waiting=tuple(sorted(tx.segments.days_waiting(account, kind, accepted_by=visit.now))),
-        published=tx.day_files.count(account, kind, days, now=visit.now),
-        unfinished_jobs=tx.jobs.unfinished_of(account, kind),
-    )
+    records = tx.sealed_days.records_by_type(account, days)
+    configurations = tx.configurations.of_account(account)
+    waiting = tx.segments.days_waiting_by_type(account, accepted_by=visit.now)
+    published = tx.day_files.count_by_type(account, days, now=visit.now)
+    unfinished_jobs = tx.jobs.unfinished_by_type(account)
+    return [
+        TypeOverview(
+            resource_type=kind,
+            configuration=configurations.get(kind.name) or ExportConfiguration.initial(account, kind),
+            last_sealed=max(records.get(kind.name, {}), default=None),
+            bars=_bars(records.get(kind.name, {}), days),
+            waiting=tuple(sorted(waiting.get(kind.name, ()))),
+            published=published.get(kind.name, 0),
+            unfinished_jobs=unfinished_jobs.get(kind.name, 0),
+        )
+        for kind in RESOURCE_TYPES
+    ]
+
+
+def _bars(records: Mapping[Day, int], days: DayRange) -> tuple[Bar, ...]:
+    most = max(records.values(), default=0)
+    return tuple(_bar(day, number, records.get(day, 0), most=most) for number, day in enumerate(days))
 
 
 def _bar(day: Day, number: int, records: int, *, most: int) -> Bar:

@@ -20,6 +20,7 @@ _KEYED: Final = select(table).where(
     table.c.account == bindparam("account"), table.c.resource_type == bindparam("resource_type")
 )
 _ONE: Final = Prepared(_KEYED)
+_OF_ACCOUNT: Final = Prepared(select(table).where(table.c.account == bindparam("account")))
 
 
 class Configurations:
@@ -32,6 +33,10 @@ class Configurations:
         """Return the configuration, which always exists."""
         row = _ONE.row(self._connection, account=account, resource_type=resource_type.name)
         return ExportConfiguration.initial(account, resource_type) if row is None else _configuration(row)
+
+    def of_account(self, account: AccountSid) -> dict[str, ExportConfiguration]:
+        """Return the configurations of an account by type, as far as they were ever changed."""
+        return {row.resource_type: _configuration(row) for row in _OF_ACCOUNT.rows(self._connection, account=account)}
 
     def lock(self, account: AccountSid, resource_type: ResourceType, *, now: datetime) -> ExportConfiguration:
         """Return the configuration, locked until this transaction ends.

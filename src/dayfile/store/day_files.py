@@ -13,7 +13,7 @@ from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
 from dayfile.model.empty import EMPTY_FILE
 from dayfile.model.export import DayFile, ListedDay, Revision
-from dayfile.model.resource import ResourceType, parse_resource_type
+from dayfile.model.resource import RESOURCE_TYPES, ResourceType, parse_resource_type
 from dayfile.store.dialect import in_batches, upsert
 from dayfile.store.prepared import Prepared
 from dayfile.store.sealed_days import PACK_COLUMNS, sealed_day
@@ -75,11 +75,10 @@ class DayFiles:
             for row in _REVISIONS.rows(self._connection, **asked)
         }
 
-    def count(self, account: AccountSid, resource_type: ResourceType, days: DayRange, *, now: datetime) -> int:
-        """Return the number of published files of the days."""
-        asked = {"first": days.first, "last": days.last, **_list(account, resource_type, now)}
-        [row] = _COUNT.rows(self._connection, **asked)
-        return int(row.files)
+    def count_by_type(self, account: AccountSid, days: DayRange, *, now: datetime) -> dict[str, int]:
+        """Return the number of published files of the days, for each type that has any."""
+        rows = _COUNTS.rows(self._connection, account=account, first=days.first, last=days.last, now=now)
+        return {row.resource_type: row.files for row in rows}
 
     def page(
         self,
@@ -221,7 +220,16 @@ _REVISIONS: Final = Prepared(
     .where(_IN_RANGE)
     .order_by(table.c.day)
 )
-_COUNT: Final = Prepared(_of_a_list(select(func.count().label("files"))).where(_IN_RANGE))
+_COUNTS: Final = Prepared(
+    select(table.c.resource_type, func.count().label("files"))
+    .where(
+        table.c.account == bindparam("account"),
+        or_(*(table.c.resource_type == kind.name for kind in RESOURCE_TYPES)),
+        table.c.expires_at > bindparam("now"),
+        _IN_RANGE,
+    )
+    .group_by(table.c.resource_type)
+)
 _EMPTY: Final = Revision(number=0, records=0, size_bytes=len(EMPTY_FILE))
 _LISTED: Final = _Pages(
     _of_a_list(

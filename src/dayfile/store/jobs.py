@@ -152,10 +152,10 @@ class Jobs:
         query = select(func.count()).select_from(table).where(table.c.over_at.is_(None))
         return self._connection.execute(query).scalar_one()
 
-    def unfinished_of(self, account: AccountSid, resource_type: ResourceType) -> int:
-        """Return the number of an account's jobs of a type that are not over."""
-        [row] = _UNFINISHED_OF.rows(self._connection, account=account, resource_type=resource_type.name)
-        return int(row.jobs)
+    def unfinished_by_type(self, account: AccountSid) -> dict[str, int]:
+        """Return the number of an account's jobs that are not over, for each type that has any."""
+        rows = _UNFINISHED_OF.rows(self._connection, account=account)
+        return {row.resource_type: row.jobs for row in rows}
 
     def oldest_unfinished(self) -> datetime | None:
         """Return when the first job in the queue was submitted; None if there is none."""
@@ -268,11 +268,9 @@ _PAGE: Final = (
     .limit(bindparam("limit"))
 )
 _UNFINISHED_OF: Final = Prepared(
-    select(func.count().label("jobs")).where(
-        table.c.account == bindparam("account"),
-        table.c.resource_type == bindparam("resource_type"),
-        table.c.over_at.is_(None),
-    )
+    select(table.c.resource_type, func.count().label("jobs"))
+    .where(table.c.account == bindparam("account"), table.c.over_at.is_(None))
+    .group_by(table.c.resource_type)
 )
 _NEWEST_FIRST: Final = _PAGE.order_by(table.c.submit_number.desc())
 _PAGE_FIRST: Final = Prepared(_NEWEST_FIRST)

@@ -16,7 +16,7 @@ from dayfile.errors import NotFound
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
 from dayfile.model.export import FilePlace, NewSealedDay, Revision, SealedDay
-from dayfile.model.resource import ResourceType, parse_resource_type
+from dayfile.model.resource import RESOURCE_TYPES, ResourceType, parse_resource_type
 from dayfile.model.seal import SealClaim
 from dayfile.store.dialect import in_batches, insert_columns
 from dayfile.store.instance import Instance
@@ -101,6 +101,13 @@ class SealedDays:
             row.day: Revision(number=row.revision, records=row.records, size_bytes=row.size_bytes)
             for row in _REVISIONS.rows(self._connection, **_range(account, resource_type, days))
         }
+
+    def records_by_type(self, account: AccountSid, days: DayRange) -> dict[str, dict[Day, int]]:
+        """Return the number of records of each type's days, in their newest revisions; without records, left out."""
+        found: dict[str, dict[Day, int]] = {}
+        for row in _RECORDS.rows(self._connection, account=account, first=days.first, last=days.last):
+            found.setdefault(row.resource_type, {})[row.day] = row.records
+        return found
 
     def of_day(self, resource_type: ResourceType, day: Day) -> dict[AccountSid, SealedDay]:
         """Return the newest revision of every account that has records on the day."""
@@ -316,5 +323,17 @@ _REVISIONS: Final = Prepared(
         .join(seal, seal.c.id == table.c.seal_id)
         .where(seal.c.state == COMMITTED)
     )
+)
+_RECORDS: Final = Prepared(
+    select(table.c.resource_type, table.c.day, table.c.records)
+    .join(seal, seal.c.id == table.c.seal_id)
+    .where(
+        seal.c.state == COMMITTED,
+        table.c.account == bindparam("account"),
+        # Named one by one, so that an index by type and day helps.
+        or_(*(table.c.resource_type == kind.name for kind in RESOURCE_TYPES)),
+        table.c.day.between(bindparam("first"), bindparam("last")),
+    )
+    .order_by(table.c.revision)
 )
 _OF_ID: Final = Prepared(_committed().where(table.c.id == bindparam("sealed_day_id")))

@@ -163,6 +163,14 @@ class Segments:
         rows = _WAITING.rows(self._connection, resource_type=resource_type.name, accepted_by=accepted_by)
         return {row.day for row in rows if packed_holds(row.accounts, account)}
 
+    def days_waiting_by_type(self, account: AccountSid, *, accepted_by: datetime) -> dict[str, set[Day]]:
+        """Return the days for which `waits_for` is true, for each type that has any, in one read."""
+        found: dict[str, set[Day]] = {}
+        for row in _WAITING_OF_ALL.rows(self._connection, accepted_by=accepted_by):
+            if packed_holds(row.accounts, account):
+                found.setdefault(row.resource_type, set()).add(row.day)
+        return found
+
     def take(self, seal_id: int, resource_type: ResourceType, day: Day) -> None:
         """Assign the segments that wait for a day right now to a seal; exactly these go when it is committed.
 
@@ -303,6 +311,11 @@ def _segment(row: Row[Any]) -> Segment:
     )
 
 
+_WAITING_OF_ALL: Final = Prepared(
+    select(table.c.resource_type, table.c.day, table.c.accounts).where(
+        table.c.accepted_at <= bindparam("accepted_by"), table.c.held_for.is_(None)
+    )
+)
 _WAITING: Final = Prepared(
     select(table.c.day, table.c.accounts).where(
         table.c.resource_type == bindparam("resource_type"),

@@ -9,7 +9,7 @@ from dayfile.model.resource import CALLS, MESSAGES
 from dayfile.store.database import Database
 from tests.support.clock import NOON
 from tests.support.day_file import a_day_file
-from tests.support.state import an_account
+from tests.support.state import a_job, a_job_request, a_segment, an_account
 
 DAYS = DayRange(first=Day.parse("2026-11-01"), last=Day.parse("2026-11-03"))
 
@@ -26,3 +26,25 @@ def test_a_range_has_the_files_of_its_days_and_no_others(database: Database) -> 
         assert list(found) == [DAYS.first, DAYS.last]
         assert found[DAYS.first] == a_day_file(acme, DAYS.first)
         assert tx.day_files.of_days(acme, MESSAGES, DAYS, now=NOON + timedelta(days=7)) == {}
+
+
+def test_all_types_of_an_account_are_read_at_once(database: Database) -> None:
+    """The overview takes as many queries for four types as for one: files, jobs, and records that wait."""
+    acme, other = an_account(database), an_account(database, "other")
+    files = [a_day_file(acme.sid, DAYS.first), a_day_file(acme.sid, DAYS.last), a_day_file(other.sid, DAYS.first)]
+    files += [a_day_file(acme.sid, DAYS.first, resource_type=CALLS), a_day_file(acme.sid, DAYS.last + 1)]
+    a_job(database, a_job_request(acme), "one")
+    a_job(database, a_job_request(acme, resource_type=CALLS), "two")
+    a_job(database, a_job_request(other), "three")
+    with database.transaction() as tx:
+        tx.day_files.publish(files, now=NOON)
+        tx.segments.add([a_segment(acme.sid), a_segment(other.sid, resource_type=CALLS)], now=NOON)
+    with database.snapshot() as tx:
+        assert tx.day_files.count_by_type(acme.sid, DAYS, now=NOON) == {"Messages": 2, "Calls": 1}
+        assert tx.day_files.count_by_type(acme.sid, DAYS, now=NOON + timedelta(days=7)) == {}
+        assert list(tx.day_files.revisions(acme.sid, MESSAGES, DAYS, now=NOON)) == [DAYS.first, DAYS.last]
+        assert tx.jobs.unfinished_by_type(acme.sid) == {"Messages": 1, "Calls": 1}
+        assert tx.jobs.published_days(acme.sid, MESSAGES, DAYS, over_since=NOON) == set()
+        assert tx.segments.days_waiting_by_type(acme.sid, accepted_by=NOON) == {"Messages": {Day.parse("2026-11-01")}}
+        assert tx.sealed_days.records_by_type(acme.sid, DAYS) == {}
+        assert tx.configurations.of_account(acme.sid) == {}
