@@ -18,6 +18,7 @@ from dayfile.model.account import Account
 from dayfile.model.job import Claim, Event, Job, JobSid, RetryRule, days_per_second
 from dayfile.store.database import Database
 from dayfile.store.tables.exports import job as table
+from dayfile.web.queue_places import RATE_KEPT_FOR, RecentRate, rate_of
 from tests.support.clock import NOON, FakeClock
 from tests.support.notices import an_outbox
 from tests.support.race import Desk, a_job_for_two, publish, race
@@ -200,3 +201,23 @@ def test_a_deletion_that_meets_the_end_of_the_last_day_is_done_or_not_found(data
             deleted = tx.jobs.get(job.sid)
             assert tx.jobs.find(account.sid, job.sid, over_since=NOON - timedelta(days=7)) is None
         assert (deleted.deleted_at, deleted.over_at) == (NOON, NOON)
+
+
+def test_new_jobs_are_told_a_rate_that_is_a_second_old_at_most(database: Database) -> None:
+    """To read a thousand days takes longer than all else; a clock that goes back keeps no rate for ever."""
+    account, rate = an_account(database), RecentRate()
+    for name in ("one", "two"):
+        a_job(database, a_job_request(account), name)
+    assert rate.per_second(database, now=NOON) is None
+    done = NOON + timedelta(seconds=6)
+    for claim in (_claim(database), _claim(database)):
+        with database.transaction() as tx:
+            tx.jobs.lock(claim.job.sid)
+            tx.job_days.report(claim, {job_day.day: Event.COMPLETE for job_day in claim.days}, now=done)
+            tx.jobs.settle(claim.job.sid, now=done)
+    with database.snapshot() as tx:
+        known = rate_of(tx, now=NOON)
+    assert known is not None
+    assert rate.per_second(database, now=NOON + RATE_KEPT_FOR / 2) is None
+    assert rate.per_second(database, now=NOON + RATE_KEPT_FOR) == known
+    assert rate.per_second(database, now=NOON - RATE_KEPT_FOR) == known
