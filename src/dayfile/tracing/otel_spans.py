@@ -121,10 +121,11 @@ class _ToldOnce(SpanExporter):
         self._is_away = False
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self._reasons.forget()
         result = self._exporter.export(spans)
         is_away = result is not SpanExportResult.SUCCESS
         if is_away and not self._is_away:
-            log.warning("traces.not_sent", reason=self._reasons.last, what_happens="they are dropped until it is well")
+            log.warning("traces.not_sent", reason=self._reasons.first, what_happens="they are dropped until it is well")
         elif self._is_away and not is_away:
             log.info("traces.sent_again")
         self._is_away = is_away
@@ -138,14 +139,19 @@ class _ToldOnce(SpanExporter):
 
 
 class _Reasons(logging.Handler):
-    """The last complaint of the library, which would otherwise make a line of the log for each attempt."""
+    """The first complaint of the library about some spans: it makes one for each attempt, and the last says nothing."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.last = "the collector did not take them"
+        self.first = ""
         library = logging.getLogger("opentelemetry")
         library.handlers[:] = [self]
         library.propagate = False
 
+    def forget(self) -> None:
+        """Begin with other spans."""
+        self.first = ""
+
     def emit(self, record: logging.LogRecord) -> None:
-        self.last = record.getMessage()[:300]
+        if not self.first:
+            self.first = record.getMessage()[:300]

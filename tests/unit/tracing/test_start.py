@@ -85,16 +85,18 @@ def test_a_collector_that_is_away_is_told_once(monkeypatch: pytest.MonkeyPatch) 
     ]
 
 
-def test_a_process_ends_though_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The library would try again for a minute."""
-    monkeypatch.setattr(otel_spans, "_CLOSE_SECONDS", 0.2)
+def test_it_is_told_why_nothing_can_be_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operator looks for a wrong address first."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    with recorded_log():
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1.5")
+    monkeypatch.setattr(otel_spans, "_CLOSE_SECONDS", 30.0)
+    with recorded_log() as log:
         spans = traced(monkeypatch, url)
         with spans.span("work"):
             pass
         spans.close()
+        assert "refused" in log.next("traces.not_sent")["reason"]
 
 
 def _one_sent(spans: Spans, collector: Collector) -> None:
