@@ -12,10 +12,12 @@ from typing import Final
 from scale_world import DAY, Accounts, Costs, Network, Plan, Result, put_requests, share_of
 
 from dayfile.exports.daily import ACCOUNTS_PER_COMMIT
+from dayfile.files.read_ahead import AT_ONCE
 from dayfile.files.segment_copy import WHOLE_BELOW
 from dayfile.intake import compaction as rules
 from dayfile.model.account import PACKED_BYTES
 from dayfile.model.segment import INLINE_LIMIT_BYTES
+from dayfile.sealing.local_inputs import STRETCH_BYTES
 from dayfile.sealing.packs import PACK_BYTES
 from dayfile.settings import Settings
 from dayfile.work.engine import CUT_BYTES
@@ -345,6 +347,8 @@ class SealWork:
         self.files = accounts.among(self.records)
         self.formers = self.files if day.is_sealed else 0.0
         self.again = accounts.share_among(self.records) * day.records if day.is_sealed else 0.0
+        # Neighbours in a pack are read together: never more requests than files, nor than the day has stretches.
+        self.former_gets = min(self.formers, ceil(day.records * costs.file_bytes / STRETCH_BYTES))
         self.lines = self.records + self.again
         self.segments = taken
         text = self.lines * costs.text_bytes
@@ -359,13 +363,12 @@ class SealWork:
         plan, costs = week.plan, week.costs
         size = sum(one.size for one in self.segments)
         cpu = self.lines * costs.seal_cpu + self.files * costs.seal_file_cpu + self.again * costs.former_cpu
-        # Former files are read one after the other.
-        waiting = self.formers / self.pieces * network.request
+        waiting = self.former_gets / self.pieces * network.request / AT_ONCE
         parts = [one for one in self.segments if one.size >= WHOLE_BELOW] if self.pieces > 1 else []
         whole = len(self.segments) - len(parts)
         requests = len(parts) * RANGE_REQUESTS + whole
         waiting += requests * network.request / COPIED_AT_ONCE
-        self.gets = round(requests * self.pieces + self.formers + 2 * len(self.segments) * (self.pieces > 1))
+        self.gets = round(requests * self.pieces + self.former_gets + 2 * len(self.segments) * (self.pieces > 1))
         outside = sum(one.records for one in parts) * costs.keys_bytes * self.pieces
         inside = sum(one.size for one in parts)
         small = (size - sum(one.size for one in parts)) * self.pieces
@@ -374,7 +377,7 @@ class SealWork:
         hosts = max(len(week.up()), 1) if plan.has_cluster else 1
         threads = min(hosts * plan.working_cores, self.pieces) if self.pieces > 1 else costs.seal_threads
         rounds = ceil(self.pieces / threads) if self.pieces > 1 else 1
-        copying = (self.read + written) / min(hosts, self.pieces) / network.bytes_per_second
+        copying = (self.read + self.again * costs.file_bytes + written) / min(hosts, self.pieces) / network.bytes_per_second
         rows = ceil(self.files / ROWS_AT_ONCE) * costs.rows_statements * network.statement
         # A giant account is one piece, and the others are done meanwhile.
         giant = week.accounts.largest() * self.lines * costs.seal_cpu
