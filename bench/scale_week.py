@@ -5,10 +5,11 @@ from __future__ import annotations
 import heapq
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
+from scale_day import DayWork, Segment
 from scale_world import DAY, Accounts, Costs, Network, Plan, Result, put_requests, share_of
 
 from dayfile.exports.daily import ACCOUNTS_PER_COMMIT
@@ -20,62 +21,15 @@ from dayfile.model.segment import INLINE_LIMIT_BYTES
 from dayfile.sealing.local_inputs import STRETCH_BYTES
 from dayfile.sealing.packs import PACK_BYTES
 from dayfile.settings import Settings
+from dayfile.store.segments import COMPACTION_LEASE
 from dayfile.work.engine import CUT_BYTES
 
 MINUTE: Final = 60.0
 LATE_FOR: Final = 6 * 3600.0
 SETTINGS: Final = Settings(_env_file=None)
-LIMITS: Final = (*rules._STEPS, rules.LARGE_BYTES, 1 << 60)  # noqa: SLF001 - the real sizes
 ROWS_AT_ONCE: Final = 2000  # of a seal, in one transaction
 COPIED_AT_ONCE: Final = 8  # segments, by a piece
 RANGE_REQUESTS: Final = 5  # for a part of a segment: its size, its footer, and what is before, in and behind its blocks
-
-
-@dataclass(slots=True, eq=False)
-class Segment:
-    """Some records that wait to be sealed."""
-
-    size: float
-    records: float
-    is_gone: bool = False
-    is_held: bool = False
-
-
-@dataclass(slots=True)
-class DayWork:
-    """The state of one day."""
-
-    records: float = 0.0  # sealed by now
-    sizes: dict[int, list[Segment]] = field(default_factory=lambda: {limit: [] for limit in LIMITS})
-    is_sealed: bool = False
-    is_claimed: bool = False
-    first_late: float | None = None
-
-    def add(self, segment: Segment, times: int = 1) -> None:
-        """Add a segment, or several like it, to those of its size."""
-        self.sizes[next(limit for limit in LIMITS if segment.size <= limit)] += [
-            segment if one == 0 else Segment(segment.size, segment.records) for one in range(times)
-        ]
-
-    @property
-    def segments(self) -> list[Segment]:
-        """All that wait."""
-        return [one for some in self.sizes.values() for one in some]
-
-    def count(self) -> int:
-        """Count them."""
-        return sum(map(len, self.sizes.values()))
-
-    def drop(self, gone: Sequence[Segment]) -> None:
-        """Let go of segments."""
-        for one in gone:
-            one.is_gone = True
-        limits = {limit for limit in LIMITS if any(one.size <= limit for one in gone)}
-        for limit, some in self.sizes.items():
-            if limit in limits and some[: len(gone)] == gone:
-                del some[: len(gone)]
-            elif limit in limits:
-                self.sizes[limit] = [one for one in some if not one.is_gone]
 
 
 @dataclass(slots=True, eq=False)
@@ -223,7 +177,7 @@ class Week:
     # --- Compaction, as `Compaction._largest_group` chooses ---
 
     def _group(self, day: DayWork) -> list[Segment]:
-        *steps, beyond, _ = day.sizes.values()
+        *steps, beyond, _ = ([one for one in some if not one.is_claimed] for some in day.sizes.values())
         largest = max(steps, key=len)
         if len(largest) >= rules.LEAST_SEGMENTS:
             return self._bounded(largest)
@@ -249,25 +203,35 @@ class Week:
 
     def _compact(self, host: Host, day: DayWork, group: list[Segment]) -> None:
         costs, network = self.costs, self.network
+        self._claim(group)
+        self._at(self._now + COMPACTION_LEASE.total_seconds(), lambda: self._give_up_claim(group))
         merged = Segment(sum(one.size for one in group), sum(one.records for one in group))
         far = sum(one.size > INLINE_LIMIT_BYTES for one in group)
         puts, gets = put_requests(merged.size)
         self.store(puts, gets + far)
         self.ask(costs.compaction_statements)
         seconds = merged.records * costs.compaction_cpu + 2 * merged.size / network.bytes_per_second
-        # Its objects are read one after the other.
-        seconds += far * network.request + costs.compaction_statements * network.statement
+        seconds += far * network.request / AT_ONCE + costs.compaction_statements * network.statement
 
         def end() -> None:
             self.result.sums["compactions"] += 1
             if any(one.is_gone or one.is_held for one in group):
-                self.result.sums["compactions that another worker was before"] += 1
+                self.result.sums["compactions that a seal was before"] += 1
+                self._give_up_claim(group)
                 return
             day.drop(group)
             day.add(merged)
             self.result.sums["bytes that then rest"] += merged.size
 
         self._busy(host, seconds, end)
+
+    def _claim(self, group: Sequence[Segment]) -> None:
+        for one in group:
+            one.is_claimed = True
+
+    def _give_up_claim(self, group: Sequence[Segment]) -> None:
+        for one in group:
+            one.is_claimed = False
 
     # --- Seals ---
 
@@ -373,11 +337,11 @@ class SealWork:
         inside = sum(one.size for one in parts)
         small = (size - sum(one.size for one in parts)) * self.pieces
         self.read = outside + inside + small
-        written = self.lines * costs.file_bytes
+        former, written = self.again * costs.file_bytes, self.lines * costs.file_bytes
         hosts = max(len(week.up()), 1) if plan.has_cluster else 1
         threads = min(hosts * plan.working_cores, self.pieces) if self.pieces > 1 else costs.seal_threads
         rounds = ceil(self.pieces / threads) if self.pieces > 1 else 1
-        copying = (self.read + self.again * costs.file_bytes + written) / min(hosts, self.pieces) / network.bytes_per_second
+        copying = (self.read + former + written) / min(hosts, self.pieces) / network.bytes_per_second
         rows = ceil(self.files / ROWS_AT_ONCE) * costs.rows_statements * network.statement
         # A giant account is one piece, and the others are done meanwhile.
         giant = week.accounts.largest() * self.lines * costs.seal_cpu

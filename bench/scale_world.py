@@ -32,7 +32,7 @@ class Costs:
     intake_cpu: float = 11e-6  # of a record in a batch of 5,000: 54 to 57 ms (step)
     batch_statements: float = 6.0  # of a commit of batches (step)
     compaction_cpu: float = 2.5e-6  # of a record, each time it is compacted: 0.8 s for 320,000 (step)
-    compaction_statements: float = 13.0  # of a compaction (step)
+    compaction_statements: float = 16.0  # of a compaction (step)
     seal_cpu: float = 4.6e-6  # of a record (large_day)
     seal_file_cpu: float = 75e-6  # of an account that has a file: 7.5 s for 100,000 (small)
     seal_threads: float = 1.8  # that two threads are worth: 3.87 s of processors in 2.16 s (docs/performance.md)

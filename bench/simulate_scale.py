@@ -30,7 +30,7 @@ PLANS: Final = (
     Plan(name="1,000 M, Dask", accounts=100_000, records=1e9, hosts=20, days=3, has_cluster=True),
     Plan(name="10,000 M, Dask", accounts=1_000_000, records=10e9, hosts=100, days=1, has_cluster=True),
 )
-A_DAY: Final = ("records", "segments", "compactions", "compactions that another worker was before", "files")
+A_DAY: Final = ("records", "segments", "compactions", "compactions that a seal was before", "files")
 A_DAY_TOO: Final = ("pieces", "former files read again", "PUT", "GET", "statements")
 GB_A_DAY: Final = ("bytes of files", "bytes of segments read by seals", "bytes that then rest")
 THE_WEEK: Final = ("failures of hosts", "seals begun again", "days that were not sealed in time")

@@ -11,7 +11,7 @@ from typing import Any
 from dayfile.files import segments
 from dayfile.files.storage import LocalStorage, Storage
 from dayfile.intake.body import Compression
-from dayfile.intake.compaction import Compaction, CompactionRule
+from dayfile.intake.compaction import MOST_SEGMENTS, Compaction, CompactionRule
 from dayfile.intake.pipeline import IncomingBatch, Intake
 from dayfile.model.account import Account
 from dayfile.model.credential import EVERYTHING, Caller, Scope
@@ -88,7 +88,12 @@ class Place:
             intake.close()
 
     def compaction(
-        self, *, storage: Storage | None = None, least_segments: int = 2, large_bytes: int = 0
+        self,
+        *,
+        storage: Storage | None = None,
+        least_segments: int = 2,
+        most_segments: int = MOST_SEGMENTS,
+        large_bytes: int = 0,
     ) -> Compaction:
         """Compaction that finds it worth while early."""
         self._processes += 1
@@ -98,7 +103,7 @@ class Place:
             clock=self.clock,
             randomness=SeededRandomness(f"process {self._processes}"),
             sweep_delay=SWEEP_DELAY,
-            rule=CompactionRule(least_segments=least_segments, large_bytes=large_bytes),
+            rule=CompactionRule(least_segments=least_segments, most_segments=most_segments, large_bytes=large_bytes),
         )
 
     def segments(self, day: str, resource_type: ResourceType = MESSAGES) -> list[Segment]:

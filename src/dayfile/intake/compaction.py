@@ -1,7 +1,8 @@
 """Compaction of many small segments of a day into one object: sealing opens few, and the state database stays small.
 
 It runs between intake and sealing, and may run beside both. Every line keeps its order of arrival. If a seal takes one
-of the segments meanwhile, the commit of the compaction fails, and nothing has happened.
+of the segments meanwhile, the commit of the compaction fails, and nothing has happened. A worker claims what it
+compacts, so that others compact something else; if it dies, its claim ends by itself.
 
 Segments are compacted with others of about their size, as in a log-structured merge tree: each line is rewritten once
 for every step up in size, however long segments go on coming in.
@@ -10,7 +11,8 @@ for every step up in size, however long segments go on coming in.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import accumulate
@@ -21,6 +23,7 @@ import structlog
 from dayfile.clock import Clock
 from dayfile.errors import LostClaim, NotFound, Transient
 from dayfile.files import segments
+from dayfile.files.read_ahead import read_ahead
 from dayfile.files.soundness import compare_inline, compare_whole, is_of_one_object, reason_of
 from dayfile.files.storage import Storage
 from dayfile.model.damage import damaged_segment, inline_key
@@ -31,7 +34,7 @@ from dayfile.model.segment import INLINE_LIMIT_BYTES, Segment, SegmentKind, comp
 from dayfile.objects.layout import UNIQUE_DIGITS, segment_key
 from dayfile.objects.writer import ObjectWriter, PendingObject
 from dayfile.store.database import Database
-from dayfile.store.segments import WaitingDay
+from dayfile.store.segments import COMPACTION_LEASE, WaitingDay
 from dayfile.store.transaction import Transaction
 
 log = structlog.get_logger()
@@ -81,7 +84,7 @@ class Compaction:
         self._randomness = randomness
         self._sweep_delay = sweep_delay
         self._rule = rule or CompactionRule()
-        self._looked_at: dict[tuple[ResourceType, Day], WaitingDay] = {}
+        self._looked_at: dict[tuple[ResourceType, Day], tuple[WaitingDay, float]] = {}
         self._left_out: defaultdict[tuple[ResourceType, Day], set[int]] = defaultdict(set)  # ids of damaged segments
 
     def step(self) -> bool:
@@ -96,24 +99,34 @@ class Compaction:
         for day in sorted(waiting, key=_segments, reverse=True):
             if day.segments < (2 if self._rule.large_bytes else self._rule.least_segments):
                 return False
-            if self._looked_at.get((day.resource_type, day.day)) != day:
+            if self._is_news(day):
                 group = self._largest_group(day.resource_type, day.day)
                 if group and self._compact_group(day, group):
                     return True
                 # Until something else comes for this day, the other days have their turn.
-                self._looked_at[day.resource_type, day.day] = day
+                self._put_aside(day)
         return False
 
+    def _is_news(self, day: WaitingDay) -> bool:
+        """Return True unless we have looked at the day as it is now, and no claim of another worker has ended since."""
+        before, until = self._looked_at.get((day.resource_type, day.day), (None, 0.0))
+        return before != day or self._clock.monotonic() >= until
+
+    def _put_aside(self, day: WaitingDay) -> None:
+        until = self._clock.monotonic() + COMPACTION_LEASE.total_seconds()
+        self._looked_at[day.resource_type, day.day] = (day, until)
+
     def _compact_group(self, day: WaitingDay, group: Sequence[Segment]) -> bool:
-        """Compact a group, or find the damaged segments in it; False if somebody else had one of them first."""
+        """Compact a group, or find the damaged segments in it; False if a seal had one of them first."""
         try:
-            return self._compact(group)
+            # If another worker had them first, there may be others.
+            return not self._claim(group) or self._compact(group)
         except Exception as error:
             damaged = self._damaged(group) if is_of_one_object(error) else []
             if not damaged and isinstance(error, NotFound):
                 return False
             if not damaged and not isinstance(error, Transient):
-                self._looked_at[day.resource_type, day.day] = day  # it is said once
+                self._put_aside(day)  # it is not said all the time
             if not damaged:
                 raise
         self._left_out[day.resource_type, day.day] |= {segment.id for segment in damaged}
@@ -155,7 +168,8 @@ class Compaction:
         """Return the largest group of segments of about one size that may be compacted now; empty if too few."""
         left_out = self._left_out[resource_type, day]
         with self._database.snapshot() as tx:
-            found = [one for one in tx.segments.foldable(resource_type, day) if one.id not in left_out]
+            foldable = tx.segments.foldable(resource_type, day, now=self._clock.now())
+        found = [one for one in foldable if one.id not in left_out]
         groups: dict[int, list[Segment]] = {limit: [] for limit in _STEPS}
         beyond: list[Segment] = []
         for segment in found:
@@ -185,16 +199,38 @@ class Compaction:
             bounded.append(segment)
         return bounded
 
+    def _claim(self, group: Sequence[Segment]) -> bool:
+        """Claim these segments; False if another worker has one of them, or it is gone."""
+        ids = [segment.id for segment in group]
+        try:
+            self._database.run(lambda tx: tx.segments.claim(ids, now=self._clock.now()))
+        except LostClaim:
+            return False
+        except Transient:
+            self._give_up(group)  # it may be committed
+            raise
+        return True
+
+    def _give_up(self, group: Sequence[Segment]) -> None:
+        ids = [segment.id for segment in group]
+        with suppress(Transient):  # then the claim ends by itself
+            self._database.run(lambda tx: tx.segments.give_up(ids))
+
     def _compact(self, group: Sequence[Segment]) -> bool:
-        """Replace these segments by one; False if somebody else took one of them first."""
+        """Replace these segments by one; False if a seal took one of them first. Gives up the claim if it fails."""
         first = group[0]
         key = segment_key(first.resource_type, first.day, self._randomness.hex(UNIQUE_DIGITS))
         try:
-            merged = segments.Merged(self._sources(group), first.resource_type)
-            with self._objects.put(key, merged) as new:
-                self._replace(group, new, checksum=merged.checksum)
+            with closing(self._sources(group)) as sources:
+                merged = segments.Merged(sources, first.resource_type)
+                with self._objects.put(key, merged) as new:
+                    self._replace(group, new, checksum=merged.checksum)
         except LostClaim:
+            self._give_up(group)
             return False
+        except Exception:
+            self._give_up(group)
+            raise
         return True
 
     def _replace(self, group: Sequence[Segment], new: PendingObject, *, checksum: int) -> None:
@@ -209,20 +245,28 @@ class Compaction:
 
         self._database.run(replace)
 
-    def _sources(self, group: Sequence[Segment]) -> Iterator[segments.Source]:
-        """Yield the contents of the segments, read some at a time; raises NotFound for one that somebody else took."""
+    def _sources(self, group: Sequence[Segment]) -> Generator[segments.Source, None, None]:
+        """Return the contents of the segments, in their order; raises NotFound for one that somebody else took."""
+
+        def source(found: tuple[Segment, bytes | None]) -> segments.Source:
+            segment, inline = found
+            data = inline if inline is not None else self._data(segment.key or "")
+            return segments.Source(id=segment.id, data=data, checksum=segment.checksum)
+
+        return read_ahead(
+            self._with_inline(group), source, storage=self._storage, size_of=lambda found: found[0].stored_bytes
+        )
+
+    def _with_inline(self, group: Sequence[Segment]) -> Iterator[tuple[Segment, bytes | None]]:
+        """Yield the segments with the bytes of those that are inline, which are read some at a time."""
         for start in range(0, len(group), _READ_AT_ONCE):
             some = group[start : start + _READ_AT_ONCE]
             with self._database.snapshot() as tx:
                 inline = tx.segments.inline([segment.id for segment in some if segment.is_inline])
             for segment in some:
-                if segment.key is not None:
-                    data = self._data(segment.key)
-                elif segment.id in inline:
-                    data = inline[segment.id]
-                else:
+                if segment.is_inline and segment.id not in inline:
                     raise NotFound(f"the segment {segment.id} is not there any more")
-                yield segments.Source(id=segment.id, data=data, checksum=segment.checksum)
+                yield segment, inline.get(segment.id)
 
     def _data(self, key: str) -> bytes | Path:
         return self._storage.path(key) or b"".join(self._storage.read(key))

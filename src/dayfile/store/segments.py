@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -29,6 +29,12 @@ _ADD_INLINE = insert(segment_inline)
 _HIGHEST = select(
     select(func.max(segment_inline.c.segment_id)).scalar_subquery(), select(func.max(table.c.id)).scalar_subquery()
 )
+
+COMPACTION_LEASE: Final = timedelta(minutes=10)
+"""Time for which segments are left to the worker that has begun to compact them, should it die."""
+
+_BELIEVED: Final = 2 * COMPACTION_LEASE
+"""Time from now up to which the end of a claim is believed: a later one is of a clock that was ahead."""
 
 _BLOCKS: Final = msgspec.json.Encoder()
 _KINDS: Final = frozenset(kind.value for kind in SegmentKind)
@@ -80,10 +86,29 @@ class Segments:
         """Return all segments that wait for a day, in order of arrival."""
         return self._all(_of_day(select(table), resource_type, day))
 
-    def foldable(self, resource_type: ResourceType, day: Day) -> list[Segment]:
-        """Return the waiting segments of a day that no running seal or damage holds, in order of arrival."""
+    def foldable(self, resource_type: ResourceType, day: Day, *, now: datetime) -> list[Segment]:
+        """Return the waiting segments of a day that no seal, compaction or damage holds, in order of arrival."""
         whole = table.c.held_for.is_(None), table.c.blocks.is_(None)
-        return self._all(_of_day(select(table), resource_type, day).where(_free(), *whole))
+        return self._all(_of_day(select(table), resource_type, day).where(_free(), _unclaimed(now), *whole))
+
+    def claim(self, segment_ids: Sequence[int], *, now: datetime) -> None:
+        """Claim segments for one compaction; raises LostClaim if another one has one of them, or it is gone.
+
+        It keeps other workers from doing the same in vain, and nothing else: seals take claimed segments as well.
+        """
+        claimed = 0
+        for batch in in_batches(segment_ids):
+            self._lock(batch)
+            statement = update(table).where(table.c.id.in_(batch), _unclaimed(now))
+            claimed += self._connection.execute(statement.values(compacting_until=now + COMPACTION_LEASE)).rowcount
+        if claimed != len(segment_ids):
+            raise LostClaim("another worker has begun to compact one of these segments, or it is gone")
+
+    def give_up(self, segment_ids: Sequence[int]) -> None:
+        """Give up the claim of a compaction that has failed; segments that are gone are ignored."""
+        for batch in in_batches(segment_ids):
+            self._lock(batch)
+            self._connection.execute(update(table).where(table.c.id.in_(batch)).values(compacting_until=None))
 
     def waiting(self, *, held: bool = False) -> list[WaitingDay]:
         """Return every day that has waiting segments, with counts, oldest arrival first.
@@ -198,9 +223,7 @@ class Segments:
         for batch in in_batches(old_ids):
             # Lock them before asking which seal holds them: a statement that waits for a lock goes on with the seals it
             # saw before, and would take the segments away from the very seal that it has waited for.
-            self._connection.execute(
-                select(table.c.id).where(table.c.id.in_(batch)).order_by(table.c.id).with_for_update()
-            )
+            self._lock(batch)
             gone += self._connection.execute(delete(table).where(table.c.id.in_(batch), held)).rowcount
         if gone != len(old_ids):
             raise LostClaim("a segment was taken by a seal while it was being compacted")
@@ -253,6 +276,11 @@ class Segments:
         """Delete a segment for good and return the key of its object, if it has one."""
         return self._remove(table.c.id == segment_id)
 
+    def _lock(self, segment_ids: Collection[int]) -> None:
+        """Lock segments in the order of their ids, as everybody does: two that wait for each other wait for ever."""
+        query = select(table.c.id).where(table.c.id.in_(segment_ids)).order_by(table.c.id)
+        self._connection.execute(query.with_for_update())
+
     def _remove(self, *where: Any) -> list[str]:
         statement = delete(table).where(*where).returning(table.c.object_key)
         return [key for key in self._connection.execute(statement).scalars() if key is not None]
@@ -277,6 +305,11 @@ def _of_day(query: Select[Any], resource_type: ResourceType, day: Day) -> Select
 def _free() -> Any:
     running = select(seal.c.id).where(seal.c.state == "running")
     return or_(table.c.seal_id.is_(None), table.c.seal_id.not_in(running))
+
+
+def _unclaimed(now: datetime) -> Any:
+    until = table.c.compacting_until
+    return or_(until.is_(None), until <= now, until > now + _BELIEVED)
 
 
 def _values(segment: NewSegment) -> dict[str, Any]:

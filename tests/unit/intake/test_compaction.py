@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -156,26 +158,115 @@ def test_what_a_seal_holds_is_left_to_it(place: Place, intake: Intake, acme: Acc
 
 
 class _Interrupted(LocalStorage):
-    """A storage that lets something else happen just before an object is put."""
+    """A storage that lets something else happen just after an object was put."""
 
     def put(self, key: str, chunks: Iterable[Bytes]) -> int:
         size = super().put(key, chunks)
-        _claim(INTERRUPTED[self.root])
+        INTERRUPTIONS.pop()()
         return size
 
 
-INTERRUPTED: dict[object, Place] = {}
+INTERRUPTIONS: list[Callable[[], object]] = []
 
 
 def test_a_seal_that_comes_in_between_wins(place: Place, intake: Intake, acme: Account) -> None:
     """Both may be at work on one day: the later commit finds the segments taken, and has done nothing."""
     _send(intake, acme, "ab")
     storage = _Interrupted(place.storage.root)
-    INTERRUPTED[storage.root] = place
+    INTERRUPTIONS.append(lambda: _claim(place))
     assert not place.compaction(storage=storage).step()
     assert [segment.records for segment in place.segments(DAY)] == [1, 1]
     assert _bodies(place) == ["a", "b"]
     assert (place.pending(), place.unaccounted()) == (0, [])
+
+
+def test_two_workers_compact_different_segments(place: Place, intake: Intake, acme: Account) -> None:
+    """With the same ones, only one of them commits, and the work of the other is lost."""
+    _send(intake, acme, "abcde")
+    second = place.compaction(most_segments=2)
+    did: list[bool] = []
+    INTERRUPTIONS.append(lambda: did.append(second.step()))
+    assert place.compaction(storage=_Interrupted(place.storage.root), most_segments=2).step()
+    assert did == [True]
+    assert sorted(segment.records for segment in place.segments(DAY)) == [1, 2, 2]
+    assert _bodies(place) == list("abcde")
+    assert (place.pending(), place.unaccounted()) == (0, [])
+
+
+def test_a_worker_that_was_first_leaves_the_rest_to_those_that_come(
+    place: Place, intake: Intake, acme: Account
+) -> None:
+    """Both have chosen the same segments at the same moment: the second chooses again, at once."""
+    _send(intake, acme, "abcd")
+    first, second = place.compaction(most_segments=2), place.compaction(most_segments=2)
+    chosen = first._largest_group(MESSAGES, Day.parse(DAY))
+    assert first._claim(chosen)
+    assert not second._claim(chosen)
+    assert second.step()
+    assert [segment.id for segment in place.segments(DAY)][:2] == [segment.id for segment in chosen]
+
+
+def test_the_claim_of_a_worker_that_died_ends(place: Place, intake: Intake, acme: Account) -> None:
+    """Segments would pile up otherwise, on a day for which nothing else comes."""
+    _send(intake, acme, "ab")
+    _claim_all(place)
+    compaction = place.compaction()
+    assert not compaction.step()
+    place.clock.pass_by(timedelta(minutes=9))
+    assert not compaction.step()
+    place.clock.pass_by(timedelta(minutes=1))
+    assert compaction.step()
+    assert _bodies(place) == ["a", "b"]
+
+
+def test_a_claim_of_a_clock_that_was_ahead_is_not_believed(place: Place, intake: Intake, acme: Account) -> None:
+    """It would keep everybody from compacting for as long as that clock was ahead."""
+    _send(intake, acme, "ab")
+    _claim_all(place, now=NOON + timedelta(days=1))
+    assert place.compaction().step()
+
+
+def test_a_seal_takes_what_is_being_compacted(place: Place, intake: Intake, acme: Account) -> None:
+    """A day is never sealed later because of a compaction, nor because its worker died."""
+    _send(intake, acme, "ab")
+    _claim_all(place)
+    _claim(place)
+    with place.database.snapshot() as tx:
+        assert len(tx.segments.of_seal(1)) == 2
+
+
+def test_segments_are_read_side_by_side_from_afar(place: Place, intake: Intake, acme: Account) -> None:
+    """Four hundred requests, one after the other, are twenty seconds of waiting."""
+    letters = "abcdefghijklmnop"
+    _send(intake, acme, letters, filler=3000)
+    assert all(segment.key for segment in place.segments(DAY))
+    assert place.compaction(storage=_Far(place.storage.root)).step()
+    assert _bodies(place) == list(letters)
+    assert len(place.segments(DAY)) == 1
+
+
+class _Far(LocalStorage):
+    """A storage far away, in which a read goes on only when 16 are under way."""
+
+    @property
+    def is_remote(self) -> bool:
+        return True
+
+    def path(self, key: str) -> Path | None:
+        return None
+
+    def read(self, key: str, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        TOGETHER.wait(timeout=60)
+        return super().read(key, start=start, stop=stop)
+
+
+TOGETHER = Barrier(16)
+
+
+def _claim_all(place: Place, *, now: datetime = NOON) -> None:
+    """Another worker begins to compact all that waits."""
+    with place.database.transaction() as tx:
+        tx.segments.claim([segment.id for segment in tx.segments.of_day(MESSAGES, Day.parse(DAY))], now=now)
 
 
 def test_an_object_that_is_gone_is_a_race_lost(place: Place, intake: Intake, acme: Account) -> None:
@@ -234,7 +325,7 @@ def test_a_segment_whose_columns_have_changed_is_not_compacted(place: Place, int
     assert len(place.segments(DAY)) == 2
 
 
-@pytest.mark.parametrize("at", range(1, 10))
+@pytest.mark.parametrize("at", range(1, 13))
 def test_a_fold_that_fails_changes_nothing_or_is_complete(place: Place, intake: Intake, acme: Account, at: int) -> None:
     """Whichever step fails, every line is there once, and the next step does what is left."""
     _send(intake, acme, "abc")

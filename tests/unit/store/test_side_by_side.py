@@ -94,6 +94,25 @@ def test_a_lower_id_that_commits_after_a_higher_one_was_sealed_still_waits(datab
     assert _waiting(database) == [low]
 
 
+def test_of_two_compactions_one_has_the_segments(database: Database) -> None:
+    """Workers wake up at the same moment, and choose the same group; who meets a claim must not have it, too."""
+    with database.transaction() as tx:
+        ids = tx.segments.add([a_segment(ACME) for _ in range(3)], now=NOON)
+
+    def first(held: Database) -> None:
+        with held.transaction() as tx:
+            tx.segments.claim(ids[:2], now=NOON)
+
+    def second() -> None:
+        with database.transaction() as tx:
+            tx.segments.claim(ids[1:], now=NOON)
+
+    with pytest.raises(LostClaim):
+        _while_held(database, first, second)
+    with database.snapshot() as tx:
+        assert [one.id for one in tx.segments.foldable(MESSAGES, DAY, now=NOON)] == ids[2:], "nothing of it is left"
+
+
 def test_a_fold_that_meets_a_seal_at_its_segments_loses(database: Database) -> None:
     """Else the compacted lines, which are in the sealed file too, come back later as if they had arrived after it."""
     with database.transaction() as tx:

@@ -62,6 +62,7 @@ segment = Table(
     Column("checksum", BigInteger),  # CRC-32 of what is outside of its blocks, of an inline one of all; null: unknown
     Column("held_for", BigInteger),  # the damage for which it waits; null: it waits for its day only
     Column("blocks", Text),  # which of its blocks are not sealed yet, a JSON array of numbers; null: all
+    Column("compacting_until", Moment),  # until when one worker may be compacting it, and no other; null: nobody is
     Index("ix_segment_resource_type_day", "resource_type", "day", "id"),
     # Few are held, and each is looked for by what it is held for.
     Index(
