@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -33,12 +34,12 @@ def test_the_demo_on_a_cluster_ends_with_the_hash_of_the_laptop() -> None:
 @pytest.mark.timeout(600)
 def test_the_demo_on_a_cluster_leaves_nothing_behind_after_ctrl_c() -> None:
     """Ten processes and two servers: whoever has seen enough must not have to look for them."""
-    with subprocess.Popen(COMMAND, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(COMMAND, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         assert process.stdout is not None
         folder = re.search(r"Everything is in (\S+),", process.stdout.readline())
         assert folder is not None
         line = next(line for line in process.stdout if "is killed" in line)
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it: to all that are in the foreground
         assert process.wait(120) == 128 + signal.SIGINT, line
     assert not Path(folder[1]).exists()
     assert [at for at in _working_folders() if at.startswith(folder[1])] == []

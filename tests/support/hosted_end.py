@@ -21,6 +21,7 @@ from tests.support.clock import FakeClock
 from tests.support.cut_day import sweep_all
 from tests.support.hosted_life import Life
 from tests.support.hosts import Hosts
+from tests.support.receiver import Received
 from tests.support.records import newest
 from tests.support.world import World
 
@@ -162,15 +163,17 @@ def _check_notices(world: World, life: Life, jobs: Sequence[Job]) -> int:
     of_jobs = [one for one in notices if one.event is NoticeEvent.JOB_FINISHED]
     of_days = [one for one in notices if one.event is NoticeEvent.DAY_EXPORTED]
     of_each = Counter(one.job_sid for one in of_jobs)
-    assert of_each == Counter(job.sid for job in jobs), f"notices of jobs: {of_each}"
-    expected_days = Counter((account, day) for account in life.members.tokens for day in life.members.days)
+    assert of_each == Counter(job.sid for job in jobs), "jobs that have no notice, or several"
+    expected_days = {(account, day) for account in life.members.tokens for day in life.members.days}
     of_each_day = Counter((one.account, one.day) for one in of_days)
-    assert of_each_day == expected_days, f"notices of daily files: {of_each_day}"
+    assert of_each_day.keys() >= expected_days, f"no notice of {expected_days - of_each_day.keys()}"
+    doubled_days = [one for one, count in of_each_day.items() if count > 1]  # at midnight there is another day
+    assert not doubled_days, f"daily files with several notices: {doubled_days}"
     told = [*of_jobs, *of_days]
     states = {one.state for one in told}
     assert states == {NoticeState.DELIVERED}, f"notices that are {states}"
     received = defaultdict(set)
-    for request in life.receiver.received:
+    for request in filter(_is_whole, life.receiver.received):
         received[request.form["EventSid"]].add((request.target, request.body))
     unlike = received.keys() ^ {one.sid for one in told}
     assert not unlike, f"events that were told and not written, or written and not told: {unlike}"
@@ -178,6 +181,11 @@ def _check_notices(world: World, life: Life, jobs: Sequence[Job]) -> int:
     assert not doubled, f"events that were told in two ways: {doubled}"
     _check_targets(told, received)
     return len(told)
+
+
+def _is_whole(request: Received) -> bool:
+    """Return False if the host that sent it was killed in the middle of it."""
+    return len(request.body) == int(request.headers.get("content-length", "0"))
 
 
 def _check_targets(told: Sequence[Notice], received: dict[str, set[tuple[str, bytes]]]) -> None:
