@@ -77,7 +77,7 @@ def test_a_sqlite_file_on_a_network_file_system_is_refused(database: Database, t
     """Also with one host: its locks do not hold there, and it is told what to do with what is in it."""
     mounts = tmp_path / "mountinfo"
     mounts.write_text(f"30 22 0:41 / {tmp_path} rw - nfs4 files:/share rw\n")
-    with pytest.raises(Unusable, match=r"network file system \(nfs4\).*`dayfile backup` and `dayfile restore`"):
+    with pytest.raises(Unusable, match=r"network file system \(nfs4\).*`dayfile move`"):
         _check(database, mounts=mounts)
 
 
