@@ -125,7 +125,7 @@ def storage_at(place: str, settings: Settings, *, makes_folder: bool) -> Storage
             private.make_folder(url.folder)
         except OSError as error:
             raise Unusable(f"{error.strerror}. Make it writable for this user, or choose another folder") from error
-    if url.folder is None and (url.bucket, url.prefix) == (settings.storage.bucket, settings.storage.prefix):
+    if url.folder is None and url == settings.storage:
         raise Unusable(
             f"{url.text} is the object storage of the instance, since a process asks one store of a kind: choose "
             "another bucket or prefix. A bucket of the same name at another store can be filled from a backup in a "

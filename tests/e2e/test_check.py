@@ -125,16 +125,23 @@ def test_what_should_be_forgotten_by_now_is_found(world: World) -> None:
     assert found(world) == set()
 
 
+def _scrub(world: World) -> None:
+    """Read all objects: what a second allows, second after second."""
+    for _ in range(5):
+        world.scrub.step()
+        world.clock.pass_by(timedelta(seconds=1))
+
+
 def test_objects_that_nobody_reads_again_are_found(tmp_path: Path) -> None:
     """Damage would stay unknown until a customer meets it, and the backups are gone by then."""
     world = World(tmp_path, scrub_days=2)
     an_account(world.database, "acme")
     world.accept([Sent(account=ACME, name="m", created=f"{DAY}T10:00:00Z", updated=f"{DAY}T10:00:01Z", body="b")])
     world.seal(DAY)
-    world.scrub.step()
+    _scrub(world)
     assert found(world) == set()
     world.clock.pass_by(timedelta(days=4, seconds=1))
     assert "stored objects are read again" in found(world)
-    world.scrub.step()
+    _scrub(world)
     assert "stored objects are read again" not in found(world)
     world.close()
