@@ -129,7 +129,7 @@ def show(ctx: typer.Context, *, account: AccountArgument, as_json: JsonOption = 
             "name": found.friendly_name or "-",
             "email": found.email or "-",
             "created": f"{found.created_at:%Y-%m-%d %H:%M:%S} UTC",
-            "old token": f"works until {until:%Y-%m-%d %H:%M:%S} UTC" if until else "does not work",
+            "old token": f"works until {until:%Y-%m-%d %H:%M:%S} UTC" if until else "none that works",
             "subaccounts": f"{subaccounts:,}",
             "keys": f"{keys:,}",
         }
