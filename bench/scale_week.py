@@ -18,7 +18,7 @@ from dayfile.files.segment_copy import WHOLE_BELOW
 from dayfile.intake import compaction as rules
 from dayfile.model.account import PACKED_BYTES
 from dayfile.model.segment import INLINE_LIMIT_BYTES
-from dayfile.sealing.local_inputs import STRETCH_BYTES
+from dayfile.sealing.former_texts import STRETCH_BYTES
 from dayfile.sealing.packs import PACK_BYTES
 from dayfile.settings import Settings
 from dayfile.store.segments import COMPACTION_LEASE

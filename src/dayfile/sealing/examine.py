@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from dayfile.files.soundness import accounts_in, damaged_blocks, reason_of
 from dayfile.files.storage import Storage
 from dayfile.files.workplace import Workplace
 from dayfile.model.account import AccountSid
-from dayfile.sealing.local_inputs import file_of, read_former
+from dayfile.sealing.former_texts import FormerText, damaged_among
+from dayfile.sealing.local_inputs import file_of
 from dayfile.sealing.piece import FormerFile, Piece, SegmentInput, own_folder
 
 
@@ -60,9 +62,8 @@ def examine(piece: Piece, *, at: Workplace) -> Unsound:
     Raises StorageUnavailable if the storage is unavailable.
     """
     segments = [segment_damage(segment, storage=at.storage, scratch=at.scratch) for segment in piece.segments]
-    files = [_file(former, at.storage) for former in piece.formers]
     return Unsound(
-        segments=tuple(one for one in segments if one is not None), files=tuple(one for one in files if one is not None)
+        segments=tuple(one for one in segments if one is not None), files=tuple(_files(piece.formers, at.storage))
     )
 
 
@@ -89,11 +90,11 @@ def _with_blocks(segment: SegmentInput, storage: Storage, *, copy: Path) -> Unso
     )
 
 
-def _file(former: FormerFile, storage: Storage) -> UnsoundFile | None:
-    text = former.text
-    if text is None:
-        return None
-    reason = reason_of(lambda: read_former(text, storage))
-    if reason is not None and text.place.is_packed:
-        reason = f"{reason} (it is in the pack {text.place.object_key})"
-    return None if reason is None else UnsoundFile(former=former, key=text.key, reason=reason)
+def _files(formers: Iterable[FormerFile], storage: Storage) -> Iterator[UnsoundFile]:
+    by_text: dict[FormerText, list[FormerFile]] = {}
+    for former in formers:
+        if former.text is not None:
+            by_text.setdefault(former.text, []).append(former)
+    for text, reason in damaged_among(by_text, storage):
+        within = f" (it is in the pack {text.place.object_key})" if text.place.is_packed else ""
+        yield from (UnsoundFile(former=former, key=text.key, reason=reason + within) for former in by_text[text])

@@ -26,7 +26,8 @@ from dayfile.model.resource import ResourceType
 from dayfile.objects.layout import sealed_key, sealed_prefix
 from dayfile.sealing.day_files import Packing, Target, store_day_files, store_empty
 from dayfile.sealing.dedupe import Accounts, Waiting, newest_lines
-from dayfile.sealing.local_inputs import FormerText, file_of, segments_of
+from dayfile.sealing.former_texts import FormerText
+from dayfile.sealing.local_inputs import file_of, segments_of
 from dayfile.sealing.ordered_lines import ordered_text
 
 _HELD_SHARES: Final = 6

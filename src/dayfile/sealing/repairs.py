@@ -25,7 +25,7 @@ from dayfile.model.day import DayRange
 from dayfile.model.export import SealedDay
 from dayfile.model.segment import UNKNOWN_KIND, SegmentKind
 from dayfile.sealing.examine import segment_damage
-from dayfile.sealing.local_inputs import FormerText, read_former
+from dayfile.sealing.former_texts import FormerText, read_former
 from dayfile.sealing.piece import SegmentInput
 from dayfile.store.database import Database
 from dayfile.store.transaction import Transaction

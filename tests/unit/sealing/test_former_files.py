@@ -18,9 +18,10 @@ from dayfile.model.day import Day
 from dayfile.model.export import FilePlace
 from dayfile.model.line_codec import encode_lines
 from dayfile.model.resource import MESSAGES
-from dayfile.sealing import local_inputs
+from dayfile.sealing import former_texts
 from dayfile.sealing.examine import examine
-from dayfile.sealing.local_inputs import FormerText, segments_of
+from dayfile.sealing.former_texts import FormerText
+from dayfile.sealing.local_inputs import segments_of
 from dayfile.sealing.piece import FormerFile, Piece
 from tests.support.memory_storage import MemoryStorage
 from tests.support.record_lines import a_record
@@ -134,8 +135,8 @@ def test_what_is_read_at_once_is_bounded(tmp_path: Path, monkeypatch: pytest.Mon
     storage = Far()
     formers = _packed(storage, range(60))
     size = max(former.size_bytes for former in formers)
-    monkeypatch.setattr(local_inputs, "STRETCH_BYTES", 4 * size)
-    monkeypatch.setattr(local_inputs, "_GAP_BYTES", size)
+    monkeypatch.setattr(former_texts, "STRETCH_BYTES", 4 * size)
+    monkeypatch.setattr(former_texts, "_GAP_BYTES", size)
     wanted = [number for number in range(60) if not 10 <= number < 30]
     assert _lines([formers[number] for number in wanted], storage, tmp_path) == sorted(map(_line, wanted))
     assert all(stop is not None and stop - start <= 4 * size for _, start, stop in storage.reads)
@@ -147,7 +148,7 @@ def test_a_file_that_is_too_large_to_be_held_is_read_as_it_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The file of a large customer has gigabytes."""
-    monkeypatch.setattr(local_inputs, "STRETCH_BYTES", 10)
+    monkeypatch.setattr(former_texts, "STRETCH_BYTES", 10)
     storage = Far()
     formers = [*_packed(storage, range(4)), *_apart(storage, range(4, 8))]
     assert _lines(formers, storage, tmp_path) == sorted(map(_line, range(8)))
@@ -175,6 +176,26 @@ def test_a_damaged_file_of_a_pack_is_named_alone(tmp_path: Path, storage: Far | 
         _lines(formers, place, tmp_path)
     here = Workplace(storage=place, scratch=tmp_path, memory_bytes=1 << 27, threads=1)
     assert [one.key for one in examine(_piece(formers), at=here).files] == [bad.key]
+
+
+def test_damaged_files_are_looked_for_side_by_side(tmp_path: Path) -> None:
+    """One damaged file of 30,000 made the others be read one after the other, before the day could be sealed."""
+    storage = Meeting(Barrier(16))
+    formers = _apart(storage, range(32))
+    storage.delete([formers[7].key])
+    storage.put(formers[7].key, [b"no gzip"])
+    here = Workplace(storage=storage, scratch=tmp_path, memory_bytes=1 << 27, threads=1)
+    assert [one.key for one in examine(_piece(formers), at=here).files] == [formers[7].key]
+
+
+def test_a_missing_object_is_damage_of_each_of_its_files(tmp_path: Path) -> None:
+    """And of no other: the files of the pack beside it are read on."""
+    storage = Far()
+    formers = _packed(storage, range(10))
+    storage.delete([PACKS[0]])
+    here = Workplace(storage=storage, scratch=tmp_path, memory_bytes=1 << 27, threads=1)
+    lost = [former.key for former in formers if former.place.object_key == PACKS[0]]
+    assert [one.key for one in examine(_piece(formers), at=here).files] == lost
 
 
 def test_a_read_that_fails_fails_the_seal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
