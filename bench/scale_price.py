@@ -4,8 +4,8 @@
 
 Without accounts and records it counts the three instances of docs/scale.md. Requests and bytes of a day are those of
 `simulate_scale.py`. What is kept: the files of so many days; for 14 days a second revision of each, since records come
-late; and for a week, in which a database may be restored, the segments that were compacted or sealed. The scrub reads
-each file once a week, as far as `DAYFILE_SCRUB_MB_PER_SECOND` lets it, and every file is downloaded once. Bytes that
+late; and for a week, in which a database may be restored, the segments that were compacted or sealed. The scrub reads each file once a week, with its
+neighbours in a pack, as far as `DAYFILE_SCRUB_MB_PER_SECOND` lets it, and every file is downloaded once. Bytes that
 leave the provider's network are not in it.
 """
 
@@ -16,8 +16,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from scale_week import SETTINGS, Week
-from scale_world import DAY, Accounts, Costs, Network, Plan
+from scale_week import Week
+from scale_world import DAY, SETTINGS, Accounts, Costs, Network, Plan
+
+from dayfile.objects.scrub import PAGE
 
 DAYS: Final = 30.5  # of a month
 OPENED_BYTES: Final = 64 * 1024  # that opening an object counts for, in the scrub
@@ -54,10 +56,12 @@ class Bill:
 def bill(plan: Plan, *, kept_days: int) -> Bill:
     """Return what there is to pay for."""
     result = Week(plan, Costs(), Network()).run()
-    costs, files = Costs(), Accounts(plan.accounts).among(plan.records)
+    costs, accounts = Costs(), Accounts(plan.accounts)
+    files = accounts.among(plan.records)
+    readings = accounts.readings(plan.records, costs.file_bytes, among=plan.records, at_once=PAGE)
     day_gb = plan.records * costs.file_bytes / 1e9
     delay = SETTINGS.sweep_delay / SETTINGS.scrub_every * SETTINGS.scrub_days  # days
-    kept_bytes = kept_days * day_gb * 1e9 + kept_days * files * OPENED_BYTES
+    kept_bytes = kept_days * day_gb * 1e9 + kept_days * readings * OPENED_BYTES
     round_days = max(kept_bytes / SETTINGS.scrub_bytes_per_second / DAY, SETTINGS.scrub_days)
     second = min(result.sums["bytes of files"] / plan.days / 1e9 - day_gb, day_gb) if plan.days > 1 else day_gb
     return Bill(
@@ -66,7 +70,7 @@ def bill(plan: Plan, *, kept_days: int) -> Bill:
         resting_gb=result.sums["bytes that then rest"] / plan.days / 1e9 * delay,
         puts=result.sums["PUT"] / plan.days * DAYS,
         gets=result.sums["GET"] / plan.days * DAYS,
-        scrub_gets=2 * kept_days * files / round_days * DAYS,  # each is looked at, and read
+        scrub_gets=2 * kept_days * readings / round_days * DAYS,  # each time a look, and a read
         scrub_days=round_days,
         download_gets=files * DAYS,
     )

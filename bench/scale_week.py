@@ -10,7 +10,7 @@ from math import ceil
 from typing import Final
 
 from scale_day import DayWork, Segment
-from scale_world import DAY, Accounts, Costs, Network, Plan, Result, put_requests, share_of
+from scale_world import DAY, SETTINGS, Accounts, Costs, Network, Plan, Result, put_requests, share_of
 
 from dayfile.exports.daily import ACCOUNTS_PER_COMMIT
 from dayfile.files.read_ahead import AT_ONCE
@@ -18,15 +18,12 @@ from dayfile.files.segment_copy import WHOLE_BELOW
 from dayfile.intake import compaction as rules
 from dayfile.model.account import PACKED_BYTES
 from dayfile.model.segment import INLINE_LIMIT_BYTES
-from dayfile.sealing.former_texts import STRETCH_BYTES
 from dayfile.sealing.packs import PACK_BYTES
-from dayfile.settings import Settings
 from dayfile.store.segments import COMPACTION_LEASE
 from dayfile.work.engine import CUT_BYTES
 
 MINUTE: Final = 60.0
 LATE_FOR: Final = 6 * 3600.0
-SETTINGS: Final = Settings(_env_file=None)
 ROWS_AT_ONCE: Final = 2000  # of a seal, in one transaction
 COPIED_AT_ONCE: Final = 8  # segments, by a piece
 RANGE_REQUESTS: Final = 5  # for a part of a segment: its size, its footer, and what is before, in and behind its blocks
@@ -311,8 +308,9 @@ class SealWork:
         self.files = accounts.among(self.records)
         self.formers = self.files if day.is_sealed else 0.0
         self.again = accounts.share_among(self.records) * day.records if day.is_sealed else 0.0
-        # Neighbours in a pack are read together: never more requests than files, nor than the day has stretches.
-        self.former_gets = min(self.formers, ceil(day.records * costs.file_bytes / STRETCH_BYTES))
+        self.former_gets = 0.0
+        if day.is_sealed:
+            self.former_gets = accounts.readings(day.records, costs.file_bytes, among=self.records)
         self.lines = self.records + self.again
         self.segments = taken
         text = self.lines * costs.text_bytes

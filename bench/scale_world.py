@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from itertools import pairwise
-from math import ceil, expm1, log1p
+from math import ceil, expm1, inf, log1p
 from typing import Final
 
 from day_lines import HOURS
 
 from dayfile.files.cloud_storage import PART_BYTES
+from dayfile.files.stretches import STRETCH_BYTES
+from dayfile.settings import Settings
 
+SETTINGS: Final = Settings(_env_file=None)
 DAY: Final = 86_400.0
 
 
@@ -100,6 +103,22 @@ class Accounts:
         """Return the part of everything that those accounts have which are among so many records."""
         shares = ((size, weight / self._total) for size, weight in self._groups)
         return sum(size * share * -expm1(records * log1p(-min(share, 0.999))) for size, share in shares)
+
+    def readings(self, records: float, file_bytes: float, *, among: float, at_once: float = inf) -> float:
+        """Return the requests that read the files of a day, of those accounts that are among so many of its records.
+
+        A large file takes one, and so does a stretch of a pack, with at most `at_once` small ones.
+        """
+        large = small = small_bytes = 0.0
+        for size, weight in self._groups:
+            share = weight / self._total
+            files = size * -expm1(among * log1p(-min(share, 0.999)))
+            if records * share * file_bytes < SETTINGS.pack_below_bytes:
+                small += files
+                small_bytes += files * records * share * file_bytes
+            else:
+                large += files
+        return large + min(small, max(small_bytes / STRETCH_BYTES, small / at_once))
 
     def largest(self) -> float:
         """Return the share of the largest account."""

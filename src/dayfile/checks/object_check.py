@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Final
 
 from dayfile.checks.finding import Finding
@@ -12,6 +14,7 @@ from dayfile.errors import DamagedObject, StorageUnavailable
 from dayfile.files.checked_read import as_damage, check_size, compare_size
 from dayfile.files.examination import examine_file, examine_inline, examine_segment
 from dayfile.files.storage import Storage
+from dayfile.files.stretches import read_near
 from dayfile.files.workplace import Engine
 from dayfile.model.damage import Damage, DamageKind, inline_key
 from dayfile.model.export import SealedDay
@@ -92,8 +95,7 @@ class ObjectCheck:
             if segment.key is None:
                 self._look_into_inline(segment, deep=deep)
             elif deep:
-                for _ in examine_segment(segment, self._storage):
-                    pass
+                deque(examine_segment(segment, self._storage), maxlen=0)
             elif listed.get(segment.key) != segment.stored_bytes:
                 self._look_at(segment.key, segment.stored_bytes)
         except DamagedObject as damaged:
@@ -124,8 +126,8 @@ class ObjectCheck:
                 return
             listed = {} if deep else listed_sizes(self._storage, [sealed.place.object_key for sealed in page])
             whole = self._batches.whole_files(page) if deep else set()
-            for sealed in page:
-                found = None if sealed.id in whole else self._of_file(sealed, listed, deep=deep)
+            for sealed, held in self._read(page, whole) if deep else zip(page, repeat(None)):
+                found = None if sealed.id in whole else self._of_file(sealed, listed, held, deep=deep)
                 if found is None and sealed.place.object_key in swept:
                     found = _file_finding(sealed, swept[sealed.place.object_key], invariant=_NO_SWEEP)
                 if found is not None and self._still_counts(sealed):  # else retention has deleted it
@@ -133,15 +135,21 @@ class ObjectCheck:
                 on_object()
             after = page[-1].id
 
-    def _of_file(self, sealed: SealedDay, listed: Mapping[str, int], *, deep: bool) -> Finding | None:
+    def _read(self, page: Sequence[SealedDay], whole: Container[int]) -> Iterator[tuple[SealedDay, bytes | None]]:
+        """Yield the files that are whole already, and then the others with their bytes, as far as they can be held."""
+        yield from ((sealed, None) for sealed in page if sealed.id in whole)
+        yield from read_near((sealed for sealed in page if sealed.id not in whole), self._storage)
+
+    def _of_file(
+        self, sealed: SealedDay, listed: Mapping[str, int], held: bytes | None, *, deep: bool
+    ) -> Finding | None:
         if layout.sealed_place(sealed.key) != (sealed.account, sealed.resource_type.name, sealed.day):
             return _file_finding(sealed, "it is not the file of this account, resource type and day")
         try:
-            if not _is_listed(sealed, listed):
-                check_size(self._storage, sealed.key, sealed.place, size_bytes=sealed.size_bytes)
             if deep:
-                for _ in examine_file(sealed, self._storage):
-                    pass
+                deque(examine_file(sealed, self._storage, held=held), maxlen=0)
+            elif not _is_listed(sealed, listed):
+                check_size(self._storage, sealed.key, sealed.place, size_bytes=sealed.size_bytes)
         except DamagedObject as damaged:
             return _file_finding(sealed, damaged.reason)
         except StorageUnavailable as error:

@@ -9,6 +9,7 @@ from typing import Final
 
 from dayfile.errors import DamagedObject, EngineUnavailable, StorageUnavailable
 from dayfile.files.examination import examine_file, examine_segment
+from dayfile.files.stretches import read_near
 from dayfile.files.workplace import Engine, Workplace
 from dayfile.model.export import SealedDay
 from dayfile.model.segment import Segment
@@ -28,8 +29,11 @@ class ObjectBatch:
 def read_objects(batch: ObjectBatch, *, at: Workplace) -> list[int]:
     """Return the ids of the rows, all of them of one kind, whose objects are not as they say, or cannot be read."""
     examinations = [(one.id, examine_segment(one, at.storage)) for one in batch.segments]
-    examinations += [(one.id, examine_file(one, at.storage)) for one in batch.files]
-    return [row_id for row_id, examination in examinations if not _is_whole(examination)]
+    found = [row_id for row_id, examination in examinations if not _is_whole(examination)]
+    for one, held in read_near(batch.files, at.storage):
+        if not _is_whole(examine_file(one, at.storage, held=held)):
+            found.append(one.id)
+    return found
 
 
 class Batches:

@@ -33,14 +33,16 @@ _DAY_SECONDS: Final = 86_400
 _MANIFEST_LINE_BYTES: Final = 150  # compressed, about
 
 
-def examine_file(sealed: SealedDay, storage: Storage) -> Iterator[int]:
+def examine_file(sealed: SealedDay, storage: Storage, *, held: bytes | None = None) -> Iterator[int]:
     """Read a sealed file to its end: its hash, its text, and whose lines of which day are in it, in which order.
+
+    `held` is its bytes if they were read before: it is read again only if they are not right.
 
     Raises DamagedObject, StorageUnavailable.
     """
     text = _Text(sealed)
     with _as_wrong(sealed.key):
-        for block in gzip.plain(read_of(sealed, storage).whole()):
+        for block in gzip.plain(read_of(sealed, storage).whole(held)):
             text.add(block)
             yield len(block)
         text.finish()

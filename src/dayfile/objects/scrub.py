@@ -9,7 +9,7 @@ look: there, an object is looked at when it is to be read again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -21,6 +21,7 @@ from dayfile.errors import DamagedObject, StorageUnavailable
 from dayfile.files.checked_read import as_damage, compare_size
 from dayfile.files.examination import examine_manifest, examine_segment, read_of
 from dayfile.files.storage import ObjectState, Storage
+from dayfile.files.stretches import read_near
 from dayfile.model.damage import DamageState
 from dayfile.model.export import FilePlace, SealedDay
 from dayfile.model.seal import KeptSeal
@@ -37,7 +38,9 @@ _log = structlog.get_logger()
 WALK_EVERY: Final = timedelta(hours=1)
 """The time from the beginning of a walk to the next one."""
 
-_PAGE: Final = 100
+PAGE: Final = 100
+"""The number of objects, or files in packs, that are looked at and read together."""
+
 _LEASE: Final = timedelta(minutes=10)
 _LOOK_BYTES: Final = 4 * 1024  # a look at an object costs as much as reading so much of one
 _OPEN_BYTES: Final = 64 * 1024  # to open it
@@ -47,12 +50,13 @@ _REMEMBERED_FOR: Final = 3  # times the time after which an object is read again
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Subject:
-    """An object, and how to read it and say that it is damaged."""
+    """An object or a file in a pack: what reads it, given the bytes if they are held, and records its damage."""
 
     key: str  # its name, if it is a sealed file
     place: FilePlace
     size_bytes: int | None  # None: no row says
-    read: Callable[[], Iterator[int]]
+    file: SealedDay | None = None  # which is read together with those that are near to it
+    read: Callable[[bytes | None], Iterator[int]]
     record: Callable[[str], object]
 
 
@@ -130,18 +134,18 @@ class Scrub:
         for pages in (self._files(), self._segments(), self._seals(), self._packs()):
             for page in pages:
                 yield from self._page(page)
-        dropped = _PAGE
-        while dropped == _PAGE:
+        dropped = PAGE
+        while dropped == PAGE:
             with self._database.transaction() as tx:
                 before = self._clock.now() - _REMEMBERED_FOR * self._every
-                dropped = tx.read_objects.forget(read_before=before, limit=_PAGE)
+                dropped = tx.read_objects.forget(read_before=before, limit=PAGE)
             yield _OPEN_BYTES
 
     def _files(self) -> Iterator[list[_Subject]]:
         after = 0
         while True:
             with self._database.snapshot() as tx:
-                page = tx.sealed_days.after(after, limit=_PAGE)
+                page = tx.sealed_days.after(after, limit=PAGE)
             if not page:
                 return
             yield [self._file(sealed) for sealed in page]
@@ -151,7 +155,7 @@ class Scrub:
         after = 0
         while True:
             with self._database.snapshot() as tx:
-                page = tx.segments.after(after, limit=_PAGE)
+                page = tx.segments.after(after, limit=PAGE)
             if not page:
                 return
             yield [self._segment(segment, segment.key) for segment in page if segment.key is not None]
@@ -161,7 +165,7 @@ class Scrub:
         after = 0
         while True:
             with self._database.snapshot() as tx:
-                page = tx.seals.kept(after=after, limit=_PAGE)
+                page = tx.seals.kept(after=after, limit=PAGE)
             if not page:
                 return
             yield [self._seal(one, one.mark) for one in page if one.mark is not None]
@@ -170,15 +174,16 @@ class Scrub:
     def _packs(self) -> Iterator[list[_Subject]]:
         with self._database.snapshot() as tx:
             rewritten = [one for one in tx.packs.all() if objects_of_pack(one.key)[1:]]
-        for start in range(0, len(rewritten), _PAGE):
-            yield [self._pack(one) for one in rewritten[start : start + _PAGE]]
+        for start in range(0, len(rewritten), PAGE):
+            yield [self._pack(one) for one in rewritten[start : start + PAGE]]
 
     def _file(self, sealed: SealedDay) -> _Subject:
         return _Subject(
             key=sealed.key,
             place=sealed.place,
             size_bytes=sealed.size_bytes,
-            read=lambda: map(len, read_of(sealed, self._storage).whole()),
+            file=sealed,
+            read=lambda held: map(len, read_of(sealed, self._storage).whole(held)),
             record=lambda reason: self._damage.add_file(sealed, reason),
         )
 
@@ -187,7 +192,7 @@ class Scrub:
             key=key,
             place=FilePlace(object_key=key),
             size_bytes=segment.stored_bytes,
-            read=lambda: examine_segment(segment, self._storage),
+            read=lambda _: examine_segment(segment, self._storage),
             record=lambda reason: self._damage.add_segment(segment, reason),
         )
 
@@ -204,7 +209,7 @@ class Scrub:
             key=key,
             place=FilePlace(object_key=key),
             size_bytes=None,
-            read=lambda: examine_manifest(key, self._storage, mark=mark),
+            read=lambda _: examine_manifest(key, self._storage, mark=mark),
             record=repair,
         )
 
@@ -214,39 +219,61 @@ class Scrub:
             known, damages = tx.read_objects.of_keys(keys), tx.damages.of_keys(keys)
         # Objects known to be damaged are looked at by the steps that wait for their repair.
         subjects = [one for one in page if one.key not in damages or damages[one.key].state is DamageState.REPAIRED]
-        whole: list[ReadObject] = []
+        states: dict[str, ObjectState] = {}  # of objects, which the files in a pack share
+        due: dict[str, ReadObject] = {}  # to be remembered of a subject when it was read
         for subject in subjects:
-            yield _LOOK_BYTES
-            yield from self._look(subject, known.get(subject.key), whole)
+            yield from self._attempt(subject, self._look(subject, known.get(subject.key), states, due))
+        whole: list[ReadObject] = []
+        for subject, held in self._near([subject for subject in subjects if subject.key in due]):
+            if (yield from self._attempt(subject, self._read(subject, held))):
+                whole.append(due[subject.key])
         if whole:
             with self._database.transaction() as tx:
                 tx.read_objects.put(whole)
 
-    def _look(self, subject: _Subject, known: ReadObject | None, whole: list[ReadObject]) -> Iterator[int]:
+    def _attempt(self, subject: _Subject, steps: Iterator[int]) -> Generator[int, None, bool]:
+        """Take steps and give what they cost; return False if they did not come to their end."""
         try:
-            now = self._clock.now()
-            if self._storage.is_remote and known is not None and self._is_fresh(known, now):
-                return
-            state = self._state(subject)
-            if self._is_read(known, state, now):
-                return
-            yield _OPEN_BYTES
-            yield from subject.read()
+            yield from steps
         except DamagedObject as damaged:
             subject.record(damaged.reason)
         except StorageUnavailable as error:
             _log.warning("scrub.waiting", object=subject.key, reason=str(error))
             yield int(_REST_SECONDS * self._bytes_per_second)
         else:
-            read = ReadObject(key=subject.key, size_bytes=state.size_bytes, modified_ns=state.modified_ns, read_at=now)
-            whole.append(read)
+            return True
+        return False
 
-    def _state(self, subject: _Subject) -> ObjectState:
-        with as_damage(subject.key, place=subject.place):
-            state = self._storage.state(subject.place.object_key)
+    def _look(
+        self, subject: _Subject, known: ReadObject | None, states: dict[str, ObjectState], due: dict[str, ReadObject]
+    ) -> Iterator[int]:
+        """Find out whether a subject is to be read."""
+        yield _LOOK_BYTES
+        now, key = self._clock.now(), subject.place.object_key
+        if self._storage.is_remote and known is not None and self._is_fresh(known, now):
+            return
+        if key not in states:
+            with as_damage(subject.key, place=subject.place):
+                states[key] = self._storage.state(key)
+        state = states[key]
         if subject.size_bytes is not None:
             compare_size(subject.key, subject.place, state.size_bytes, size_bytes=subject.size_bytes)
-        return state
+        if not self._is_read(known, state, now):
+            due[subject.key] = ReadObject(
+                key=subject.key, size_bytes=state.size_bytes, modified_ns=state.modified_ns, read_at=now
+            )
+
+    def _near(self, due: Sequence[_Subject]) -> Iterator[tuple[_Subject, bytes | None]]:
+        """Yield subjects; of small files the bytes, too, which are read with those of their neighbours."""
+        yield from ((one, None) for one in due if one.file is None)
+        of_files = {one.file.id: one for one in due if one.file is not None}
+        for sealed, held in read_near((one.file for one in due if one.file is not None), self._storage):
+            yield of_files[sealed.id], held
+
+    def _read(self, subject: _Subject, held: bytes | None) -> Iterator[int]:
+        if held is None or not subject.place.is_packed:
+            yield _OPEN_BYTES
+        yield from subject.read(held)
 
     def _is_read(self, known: ReadObject | None, state: ObjectState, now: datetime) -> bool:
         """Return True if it was read lately and looks as it did then."""

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from dayfile.files.storage import LocalStorage
 from dayfile.model.account import AccountSid
 from dayfile.model.damage import DamageState
 from dayfile.model.export import SealedDay
 from dayfile.objects.layout import marker_mark
 from dayfile.objects.scrub import WALK_EVERY
+from tests.support.packed_day import ACCOUNTS, a_packed_world, files_of
 from tests.support.recorded_log import recorded_log
 from tests.support.records import Sent
 from tests.support.state import a_sid, an_account
@@ -94,6 +96,45 @@ def test_whole_objects_are_no_damage(world: World) -> None:
     assert damaged(world) == []
     with world.database.snapshot() as tx:
         assert len(tx.read_objects.of_keys(list(world.objects.scan("")))) == 3  # the manifest of the seal, too
+
+
+@pytest.mark.parametrize("reader", ["scrub", "deep check"])
+def test_a_pack_is_read_by_one_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: str) -> None:
+    """A hundred thousand small accounts were as many requests for each day that is kept, and a store has them paid."""
+    world = a_packed_world(tmp_path, scrub_days=7)
+    requests: list[str] = []
+
+    def noted(storage: LocalStorage, key: str, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        requests.append(key)
+        return read(storage, key, start=start, stop=stop)
+
+    read = LocalStorage.read
+    monkeypatch.setattr(LocalStorage, "read", noted)
+    if reader == "scrub":
+        walk(world)
+    else:
+        assert world.findings() == []
+    [pack] = {sealed.place.object_key for sealed in files_of(world).values()}
+    assert requests.count(pack) == 1
+    world.close()
+
+
+def test_files_beside_a_damaged_one_are_remembered_as_read(tmp_path: Path) -> None:
+    """What is wrong with one file of a pack says nothing of the others, which are not read again and again."""
+    world = a_packed_world(tmp_path, scrub_days=7)
+    files = files_of(world)
+    bad = files[ACCOUNTS[2]]
+    path = world.objects.root / bad.place.object_key
+    content = bytearray(path.read_bytes())
+    content[bad.place.start + bad.size_bytes // 2] ^= 1
+    path.chmod(0o600)
+    path.write_bytes(content)
+    walk(world)
+    assert damaged(world) == [bad.key]
+    with world.database.snapshot() as tx:
+        read = tx.read_objects.of_keys([sealed.key for sealed in files.values()])
+    assert read.keys() == {sealed.key for sealed in files.values() if sealed.key != bad.key}
+    world.close()
 
 
 def test_a_sealed_file_that_was_changed_is_found_soon(world: World) -> None:

@@ -10,7 +10,7 @@ from threading import Barrier, Lock
 import pytest
 
 from dayfile.errors import Corrupt, NotFound, StorageUnavailable
-from dayfile.files import gzip, segments
+from dayfile.files import gzip, segments, stretches
 from dayfile.files.storage import LocalStorage, Storage
 from dayfile.files.workplace import Workplace
 from dayfile.model.account import AccountSid
@@ -18,7 +18,6 @@ from dayfile.model.day import Day
 from dayfile.model.export import FilePlace
 from dayfile.model.line_codec import encode_lines
 from dayfile.model.resource import MESSAGES
-from dayfile.sealing import former_texts
 from dayfile.sealing.examine import examine
 from dayfile.sealing.former_texts import FormerText
 from dayfile.sealing.local_inputs import segments_of
@@ -135,8 +134,8 @@ def test_what_is_read_at_once_is_bounded(tmp_path: Path, monkeypatch: pytest.Mon
     storage = Far()
     formers = _packed(storage, range(60))
     size = max(former.size_bytes for former in formers)
-    monkeypatch.setattr(former_texts, "STRETCH_BYTES", 4 * size)
-    monkeypatch.setattr(former_texts, "_GAP_BYTES", size)
+    monkeypatch.setattr(stretches, "STRETCH_BYTES", 4 * size)
+    monkeypatch.setattr(stretches, "_GAP_BYTES", size)
     wanted = [number for number in range(60) if not 10 <= number < 30]
     assert _lines([formers[number] for number in wanted], storage, tmp_path) == sorted(map(_line, wanted))
     assert all(stop is not None and stop - start <= 4 * size for _, start, stop in storage.reads)
@@ -148,7 +147,7 @@ def test_a_file_that_is_too_large_to_be_held_is_read_as_it_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The file of a large customer has gigabytes."""
-    monkeypatch.setattr(former_texts, "STRETCH_BYTES", 10)
+    monkeypatch.setattr(stretches, "STRETCH_BYTES", 10)
     storage = Far()
     formers = [*_packed(storage, range(4)), *_apart(storage, range(4, 8))]
     assert _lines(formers, storage, tmp_path) == sorted(map(_line, range(8)))
