@@ -67,6 +67,7 @@ def small_parts(*, bucket_bytes: int, block_bytes: int) -> Iterator[None]:
         patch.object(blocks, "_BLOCK_BYTES", block_bytes),
         patch.object(dedupe, "_LINES_TOGETHER", 4),
         patch.object(dedupe, "_ROWS_AT_ONCE", 2048),
+        patch.object(dedupe, "_SORTED_LINES", 500),
     ):
         yield
 

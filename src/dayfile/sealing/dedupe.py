@@ -30,6 +30,7 @@ RANK_BITS: Final = 32
 
 _BLOCK_BITS: Final = 32  # of a block's place among those of all segments
 _LEAST_BYTES: Final = 64_000_000  # below this DuckDB fails to sort what does not fit into memory
+_SORTED_LINES: Final = 8_000_000  # at once: with that much memory it failed at 40 million, and not yet at 13 million
 _LINES_TOGETHER: Final = 64  # each is up to 1 MiB
 _ROWS_AT_ONCE: Final = 100_000
 _YEAR_ONE: Final = 62_135_596_800  # seconds from the year 1 to 1970: no date is below it, so versions shift up safely
@@ -72,7 +73,7 @@ class NewestLines:
         """Yield record batches, by rank: lines and bytes of a few dozen consecutive lines each."""
         return self._batches(
             f"""SELECT count(*) AS lines, sum(length)::BIGINT AS bytes
-                  FROM ranked GROUP BY rowid // {_LINES_TOGETHER} ORDER BY rowid // {_LINES_TOGETHER}"""  # noqa: S608
+                  FROM ranked GROUP BY rank // {_LINES_TOGETHER} ORDER BY rank // {_LINES_TOGETHER}"""  # noqa: S608
         )
 
     def visits(self) -> list[tuple[int, int, int]]:
@@ -85,11 +86,24 @@ class NewestLines:
 
         A place is the number of a visit, shifted left by RANK_BITS, combined with a rank.
         """
-        # Sorting by one number and carrying a small one takes half the time of all columns, and a third of the space.
-        return self._batches(
-            f"""SELECT (visit.rowid << {RANK_BITS}) | ranked.rowid AS place, row
-                 FROM ranked JOIN visit USING (segment, block) ORDER BY place"""  # noqa: S608 - constants of ours
-        )
+        for first, last in self._portions():
+            # Sorting by one number and carrying a small one takes half the time of all columns, a third of the space.
+            yield from self._batches(
+                f"""SELECT (visit.number << {RANK_BITS}) | rank AS place, row
+                     FROM ranked JOIN (SELECT rowid AS number, segment, block FROM visit
+                                        WHERE rowid BETWEEN {first} AND {last}) AS visit USING (segment, block)
+                    ORDER BY place"""  # noqa: S608 - numbers of ours
+            )
+
+    def _portions(self) -> list[tuple[int, int]]:
+        """Return the first and the last visit of each portion of the lines that is sorted at once."""
+        with _reported(), closing(self._connection.cursor()) as cursor:
+            return cursor.sql(
+                f"""SELECT min(rowid), max(rowid)
+                      FROM (SELECT rowid, (sum(lines) OVER (ORDER BY rowid) // {_SORTED_LINES})::BIGINT AS portion
+                              FROM visit)
+                     GROUP BY portion ORDER BY portion"""  # noqa: S608 - a number of ours
+            ).fetchall()
 
     def _batches(self, query: str) -> Iterator[Any]:
         with _reported(), closing(self._connection.cursor()) as cursor:  # a cursor holds one result
@@ -127,7 +141,7 @@ def newest_lines(
         connection.execute("SET enable_progress_bar = false")
         with _reported():
             _open(connection, segments, accounts)
-            _rank(connection, key_columns(resource_type))
+            _rank(connection, key_columns(resource_type), path=scratch / "ranked.parquet")
             # After ranking, lines are held in memory beside the remaining queries: both share what ranking had.
             share = max(memory_bytes // _KEPT_SHARES, _LEAST_BYTES)
             connection.execute(f"SET memory_limit = '{share}B'")
@@ -174,12 +188,15 @@ def _counting(connection: duckdb.DuckDBPyConnection, segments: Sequence[Waiting]
                 OR (file_index::BIGINT << {_BLOCK_BITS}) + block IN (SELECT unnest(getvariable('counting'))))"""
 
 
-def _rank(connection: duckdb.DuckDBPyConnection, keys: Sequence[str]) -> None:
-    """Create the tables `ranked` (the newest lines; the row id is the rank) and `visit` (their blocks, by lowest rank).
+def _rank(connection: duckdb.DuckDBPyConnection, keys: Sequence[str], *, path: Path) -> None:
+    """Create the view `ranked` (the newest lines, in a file) and the table `visit` (their blocks, by lowest rank).
 
     The GROUP BY carries one number per record, and the other columns of the newest lines are joined to it: that spills
     least. Carrying places and lengths through it takes twice the time, and four times under a tight memory limit.
     Where each record has one version, which the footers of the segments tell, every line is a newest one.
+
+    The ranked lines are a file, because a table keeps one or two bytes of every line in memory, come what may: of 40
+    million, more than DuckDB may have afterwards. To write and read it takes as long as the table, and less space.
     """
     key = ", ".join(keys)
     connection.execute(
@@ -189,16 +206,20 @@ def _rank(connection: duckdb.DuckDBPyConnection, keys: Sequence[str]) -> None:
     records = _count(connection, "newest")
     newest = "line" if records == _count(connection, "line") else "line SEMI JOIN newest USING (version)"
     connection.execute(
-        f"""CREATE TABLE ranked AS
-            SELECT account, created, length, segment, block, row FROM {newest}
-             ORDER BY account, created, {key}"""  # noqa: S608 - names of columns
+        f"""COPY (SELECT account, created, length, segment, block, row FROM {newest} ORDER BY account, created, {key})
+              TO {_literal(str(path))} (FORMAT parquet)"""  # noqa: S608 - names of columns
     )
     connection.execute("DROP TABLE newest")
+    connection.execute(
+        f"""CREATE VIEW ranked AS
+            SELECT *, file_row_number AS rank FROM read_parquet({_literal(_exactly(path))})"""  # noqa: S608 - ours
+    )
     if records != _count(connection, "ranked"):
         raise Corrupt("two of the segments hold the same lines: one of them was made from the other by compaction")
     connection.execute(
         """CREATE TABLE visit AS
-            SELECT segment, block, min(rowid) AS lowest FROM ranked GROUP BY segment, block ORDER BY lowest"""
+            SELECT segment, block, min(rank) AS lowest, count(*) AS lines
+              FROM ranked GROUP BY segment, block ORDER BY lowest"""
     )
 
 
@@ -225,6 +246,11 @@ def _reported() -> Iterator[None]:
 def _first_line(error: Exception) -> str:
     """Return DuckDB's error without the advice below it, which is about settings that operators do not have."""
     return str(error).partition("\n")[0]
+
+
+def _literal(text: str) -> str:
+    """Return a text as it stands in SQL, where no parameter may: views do not see the variables of others."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _exactly(path: Path) -> str:
