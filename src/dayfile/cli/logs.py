@@ -91,7 +91,8 @@ class _Told(structlog.PrintLogger):
 
     def __init__(self) -> None:
         super().__init__(sys.stderr)
-        self._waiting: list[str] = []  # of one loop, which alone adds to them
+        # Only its own loop touches a list: another one runs in another thread.
+        self._waiting: dict[asyncio.AbstractEventLoop, list[str]] = {}
 
     def msg(self, message: str) -> None:
         # The stream is looked up for each, since it may be replaced.
@@ -104,13 +105,15 @@ class _Told(structlog.PrintLogger):
         except RuntimeError:
             self.msg(message)
             return
-        self._waiting.append(message)
-        if len(self._waiting) == 1:
-            loop.call_soon(self._tell)
+        waiting = self._waiting.get(loop)
+        if waiting is None:
+            self._waiting[loop] = [message]
+            loop.call_soon(self._tell, loop)
+        else:
+            waiting.append(message)
 
-    def _tell(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        self.msg("\n".join(waiting))
+    def _tell(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.msg("\n".join(self._waiting.pop(loop)))
 
     log = debug = warn = warning = fatal = failure = err = error = critical = exception = msg
 

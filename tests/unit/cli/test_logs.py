@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -106,6 +108,32 @@ def test_what_a_library_logs_is_a_fact_like_all_others() -> None:
     assert [(fact["event"], fact["level"], fact["logger"], fact["message"]) for fact in facts] == [
         ("library.message", "error", "a.library", "cannot go on")
     ]
+
+
+def test_an_event_loop_writes_its_lines_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The listener for metrics has a loop beside the server's: a line of one must not wait until the other is idle."""
+    written = io.StringIO()
+    monkeypatch.setattr("sys.stderr", written)
+    logs.log_everything()
+
+    async def log(name: str) -> None:
+        structlog.get_logger().info(name)
+
+    async def log_while_another_does() -> list[str]:
+        await log("busy.first")
+        other = threading.Thread(target=lambda: asyncio.run(log("other")))
+        other.start()
+        other.join()
+        meanwhile = _events(written)
+        await log("busy.second")
+        return meanwhile
+
+    assert asyncio.run(log_while_another_does()) == ["other"]
+    assert _events(written) == ["other", "busy.first", "busy.second"]
+
+
+def _events(written: io.StringIO) -> list[str]:
+    return [json.loads(line)["event"] for line in written.getvalue().splitlines()]
 
 
 LOGS = """
