@@ -40,7 +40,8 @@ def start_tracing(environment: Mapping[str, str]) -> Spans:
 
 def _is_wanted(environment: Mapping[str, str]) -> bool:
     is_disabled = environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
-    is_elsewhere = environment.get("OTEL_TRACES_EXPORTER", "otlp").strip() != "otlp"
+    # An empty variable counts as unset, says the specification.
+    is_elsewhere = (environment.get("OTEL_TRACES_EXPORTER", "").strip() or "otlp") != "otlp"
     return any(environment.get(name) for name in _ENDPOINTS) and not is_disabled and not is_elsewhere
 
 

@@ -36,6 +36,14 @@ def test_nobody_is_traced_who_does_not_ask_for_it(environment: dict[str, str]) -
     assert start_tracing(environment) is NO_SPANS
 
 
+def test_empty_variables_count_as_unset() -> None:
+    """Files for containers and services often name a variable that they have no value for."""
+    empty = dict.fromkeys(("OTEL_SDK_DISABLED", "OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_PROTOCOL"), "")
+    spans = start_tracing(empty | {ENDPOINT: "http://127.0.0.1:4318"})
+    assert spans is not NO_SPANS
+    spans.close()
+
+
 def test_a_missing_extra_is_told_and_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
     """The variable is often set for all programs of a machine."""
     monkeypatch.delitem(sys.modules, "dayfile.tracing.otel_spans", raising=False)
