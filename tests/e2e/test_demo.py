@@ -14,7 +14,9 @@ import pytest
 from dayfile.cli.exit_codes import Outcome
 from tests.e2e.cli_instance import Instance
 from tests.support.postgres_server import PostgresServer
+from tests.support.postgres_watch import gone
 from tests.support.swift import Bucket
+from tests.support.working_folders import working_in
 
 ACCOUNTS = ["AC268a0a78", "AC94d38376", "ACb1b808d5"]
 """The beginnings of the sids of its accounts, on every machine."""
@@ -113,6 +115,18 @@ def test_the_demo_stays_until_ctrl_c_and_leaves_nothing_behind(tmp_path: Path) -
     assert not Path(folder[1]).exists()
     for name in ("DAYFILE_URL", "DAYFILE_ACCOUNT_SID", "DAYFILE_AUTH_TOKEN"):
         assert re.search(rf"^export {name}=\S+$", text, flags=re.MULTILINE)
+
+
+def test_a_demo_that_is_killed_leaves_no_server_behind(tmp_path: Path) -> None:
+    """Nobody who ends it by force has to look for processes afterwards, and its port is free."""
+    own = tmp_path / "own"
+    with Instance(tmp_path).start("demo", "--records", "100", "--data-dir", str(own)) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        [server] = working_in(own)
+        process.kill()
+        process.wait()
+        assert gone(server, within_seconds=60)
 
 
 BASH = "/bin/bash"

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
+from tests.support.postgres_watch import gone
+from tests.support.working_folders import working_in
 
 COMMAND = [sys.executable, "-m", "tests.e2e.demo_cluster", "--records", "200", "--every", "1"]
 
@@ -42,12 +43,20 @@ def test_the_demo_on_a_cluster_leaves_nothing_behind_after_ctrl_c() -> None:
         os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it: to all that are in the foreground
         assert process.wait(120) == 128 + signal.SIGINT, line
     assert not Path(folder[1]).exists()
-    assert [at for at in _working_folders() if at.startswith(folder[1])] == []
+    assert working_in(Path(folder[1])) == []
 
 
-def _working_folders() -> Iterator[str]:
-    """The folders in which processes work."""
-    for process in Path("/proc").iterdir():
-        if process.name.isdecimal():
-            with suppress(OSError):  # it has ended, or is somebody else's
-                yield str((process / "cwd").readlink())
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_demo_on_a_cluster_leaves_no_process_behind_when_it_is_killed() -> None:
+    """Nobody can tidy up then, and hosts that go on would be in the way of whatever comes next."""
+    with subprocess.Popen(COMMAND, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stdout is not None
+        folder = re.search(r"Everything is in (\S+),", process.stdout.readline())
+        assert folder is not None
+        assert any("is killed" in line for line in process.stdout)
+        hosts = working_in(Path(folder[1]))
+        process.kill()
+    assert hosts
+    assert all(gone(host, within_seconds=60) for host in hosts)
+    shutil.rmtree(folder[1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx2
@@ -10,6 +12,7 @@ import pytest
 from dayfile.api import records
 from dayfile.cli.http_server import HttpServer, listen
 from dayfile.web.limits import Limits
+from tests.e2e.cli_instance import PATIENCE_SECONDS, Instance, Started, ready_address
 from tests.support.intake_server import MAX_BODY_BYTES, PATH, served
 from tests.support.raw import raw
 
@@ -37,3 +40,29 @@ def test_an_upload_that_is_not_waited_for_is_to_be_sent_again(tmp_path: Path) ->
         line = server.log.line_about(PATH)
     assert (status, b"send it again" in body) == (503, True)
     assert (line["outcome"], line["level"], "exc_info" in line) == ("stopped", "info", False)
+
+
+@pytest.mark.parametrize("options", [[], ["--processes", "2"]], ids=["one process", "several"])
+def test_a_server_that_is_started_so_stops_when_its_input_ends(tmp_path: Path, options: list[str]) -> None:
+    """The program that started it may be killed, and cannot stop it then; what runs is finished all the same."""
+    command = [sys.executable, "-m", "dayfile", "serve", "--port", "0", "--until-stdin-ends", *options]
+    with (
+        (tmp_path / "log").open("w") as log,
+        Started(
+            command,
+            cwd=tmp_path,
+            env=Instance(tmp_path).environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        ) as server,
+    ):
+        assert server.stdin is not None
+        url = ready_address(server)
+        server.stdin.write("what is said here is not read\n")
+        server.stdin.flush()
+        assert httpx2.get(f"{url}/healthz", trust_env=False).status_code == 200
+        server.stdin.close()
+        assert server.wait(PATIENCE_SECONDS) == 0
+    assert "Traceback" not in (tmp_path / "log").read_text()

@@ -24,6 +24,7 @@ import trustme
 from dayfile.service import SystemRandomness
 from tests.e2e.cli_instance import PATIENCE_SECONDS, Instance, Process
 from tests.support.dask_cluster import certificates
+from tests.support.host_watch import watch_over
 from tests.support.postgres_server import PostgresServer
 from tests.support.state import KEY_TEXT
 from tests.support.swift import Bucket, a_bucket
@@ -111,6 +112,7 @@ class Host:
             self._was_killed = False
             with _ONE_AT_A_TIME:
                 self._process = process = self._begin()
+                watch_over(process.pid)
             self.starts += 1
             if self._stopping.is_set():
                 process.kill()

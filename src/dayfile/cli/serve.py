@@ -39,6 +39,13 @@ PortOption = Annotated[
         help="Port to listen on, instead of DAYFILE_PORT; 0 picks a free one.",
     ),
 ]
+StdinOption = Annotated[
+    bool,
+    typer.Option(
+        "--until-stdin-ends",
+        help="Stop when standard input ends, as it does when the program that started this is gone.",
+    ),
+]
 
 
 def init(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
@@ -87,12 +94,13 @@ def serve(
     processes: ProcessesOption = 1,
     host: HostOption = None,
     port: PortOption = None,
+    until_stdin_ends: StdinOption = False,
 ) -> None:
     """Run the server and a worker until stopped. Prints one line with the address when it is ready."""
     from dayfile.cli.signals import told_by_signals
 
     # Before all that takes time to load: a signal that comes meanwhile is heard, too.
-    with told_by_signals() as stop:
+    with told_by_signals(until_stdin_ends=until_stdin_ends) as stop:
         _serve(screen_of(ctx), stop, no_worker=no_worker, processes=processes, host=host, port=port)
 
 

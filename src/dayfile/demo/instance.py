@@ -176,9 +176,10 @@ def serving(settings: Settings, *, port: int) -> Iterator[Server]:
     log = folder / "server.log"
     with log.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "dayfile", "serve", "--port", str(port)],
+            [sys.executable, "-m", "dayfile", "serve", "--port", str(port), "--until-stdin-ends"],
             cwd=folder,  # which has no .env
             env=_environment(settings),
+            stdin=subprocess.PIPE,  # nothing is written to it: it ends with this process, also if that is killed
             stdout=subprocess.PIPE,
             stderr=file,
             text=True,

@@ -65,6 +65,29 @@ def test_the_word_stands_once_it_is_given() -> None:
     stop.close()
 
 
+def test_the_end_of_an_input_is_heard_and_nothing_that_comes_before() -> None:
+    """A program that starts a server holds the other end of its input, and may be killed without a word."""
+    reader, writer = os.pipe()
+    stop = Stop(until_end_of=reader)
+    os.write(writer, b"a word\n")
+    assert not stop.wait(0)
+    assert not stop.wait(0)
+    os.write(writer, b"another\n")
+    os.close(writer)
+    assert stop.wait()
+    assert stop.is_told
+    assert stop.wait(0)
+    stop.close()
+    os.close(reader)
+
+
+def test_an_input_that_was_closed_from_the_start_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its number may be that of something else by now, a socket for instance."""
+    monkeypatch.setattr(sys, "stdin", None)
+    with told_by_signals(until_stdin_ends=True) as stop:
+        assert stop.wait(0)
+
+
 @pytest.mark.parametrize(
     ("module", "number", "code"),
     [
