@@ -1,4 +1,4 @@
-"""How a server serves operators and customers while others torment it, and how much memory they make it take.
+"""The service that operators and customers get while others torment a server, and the memory that this takes.
 
     python bench/attack.py [--seconds 60] [--quick]
 

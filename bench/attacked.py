@@ -47,7 +47,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """How the good clients fared in a stretch of time."""
+    """The service that the good clients got in a stretch of time."""
 
     batches: float  # a second
     downloads_mb: float  # a second

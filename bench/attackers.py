@@ -27,7 +27,7 @@ _TRAILERS: Final = b"".join(b"x-trailer-%d: %s\r\n" % (number, b"x" * 64) for nu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attack:
-    """Where the attackers go and for how long."""
+    """The target of the attackers, and their time."""
 
     url: str
     authorization: str  # of a customer, who may not write

@@ -1,4 +1,4 @@
-"""How much pages of the console cost, beside the least that answers cost: 1,000 accounts, two years of days.
+"""The cost of pages of the console, beside the least that answers cost: 1,000 accounts, two years of days.
 
     python bench/console.py [--accounts 1000] [--days 730] [--rounds 5] [--asked 150] [--only sqlite|postgresql]
 

@@ -48,7 +48,7 @@ _FIELDS = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MadeUpDay:
-    """How much there is of what."""
+    """The size of a day that is made up."""
 
     records: int
     versions: int

@@ -1,4 +1,4 @@
-"""How fast records come in over HTTP, each answered only when it is durable.
+"""The rate at which records come in over HTTP, each answered only when it is durable.
 
     python bench/intake.py [--seconds 6] [--spellings] [--bodies FILE]
 

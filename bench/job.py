@@ -1,4 +1,4 @@
-"""How long a custom job over a year of sealed days takes, from its POST until every day is Completed.
+"""The time that a custom job over a year of sealed days takes, from its POST until every day is Completed.
 
     python bench/job.py [--days 366] [--records 10000000] [--rounds 7]
 

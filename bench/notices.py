@@ -1,4 +1,4 @@
-"""How soon a notice goes out while other receivers are dead, and how fast many of them do.
+"""The delay of a notice while other receivers are dead, and the rate at which many go out.
 
 The dead receivers take a connection and never answer: each attempt at them costs its whole 15 seconds. Their accounts
 have 10,000 notices waiting for one of them, and one for each of 200 others. Meanwhile another account's jobs end, one
@@ -235,7 +235,7 @@ def measure(label: str, *, waiting: int, hosts: int) -> None:
 
 
 def measure_rate(accounts: int) -> None:
-    """How fast many notices go out to one prompt receiver, for so many accounts."""
+    """Measure how fast many notices go out to one prompt receiver, for so many accounts."""
     with tempfile.TemporaryDirectory() as folder:
         database = Database.connect(f"sqlite:///{Path(folder) / 'dayfile.sqlite'}")
         schema.migrate(database)

@@ -1,4 +1,4 @@
-"""How long it takes to tell where a job stands, to list jobs and to claim one, with 10,000 unfinished jobs queued.
+"""The time to tell where a job stands, to list jobs and to claim one, with 10,000 unfinished jobs queued.
 
 What is asked for every few seconds by everybody who waits must not grow with the days of all the others.
 """

@@ -1,4 +1,4 @@
-"""How fast a day is sealed, and what memory that takes, beside what other tools need for half of the work.
+"""The speed and the memory with which a day is sealed, beside what other tools need for half of the work.
 
     python bench/sealing.py [--quick] [--large] [--records 1000000 --versions 3 --accounts 500]
 

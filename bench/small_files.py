@@ -1,4 +1,4 @@
-"""How fast very many small accounts are sealed, with packs and without, and what their files cost afterwards.
+"""The speed with which very many small accounts are sealed, with packs and without, and the later cost of their files.
 
     python bench/small_files.py [--accounts 100000] [--rounds 3] [--downloads 2000]
 

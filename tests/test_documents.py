@@ -103,7 +103,7 @@ def _glossary() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("word", "place"), _glossary())
 def test_words_of_the_glossary_are_words_of_the_code(word: str, place: str) -> None:
-    """Who reads a word in a document finds it in the code at once, at the place that the glossary gives."""
+    """A reader of a document finds its words in the code at once, at the place that the glossary gives."""
     found = _find(f"dayfile.{place}")
     assert found is not None, f"{word}: there is no dayfile.{place}"
 

@@ -34,7 +34,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where a client is sent: a base URL that it is told, or an environment in which Twilio's own leads there."""
+    """The address of a client: a base URL that it is told, or an environment in which Twilio's own leads there."""
 
     url: str | None
     environment: Mapping[str, str]

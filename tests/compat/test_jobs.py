@@ -61,7 +61,7 @@ def test_a_job_that_runs_is_deleted(customer: Customer, face: Face) -> None:
 @pytest.mark.compat(49)
 @pytest.mark.parametrize("client_name", each_client())
 def test_a_job_that_is_over_is_deleted(customer: Customer, face: Face) -> None:
-    """Which hides the job; its files stay until their time is over."""
+    """The job is hidden; its files stay until their time is over."""
     sid = customer("create_job", "Messages", **NOVEMBER)["job_sid"]
     face.work()
     assert customer("delete_job", sid) is True
@@ -129,7 +129,7 @@ def test_an_api_key_signs_in(customer: Customer, face: Face, acme: Login) -> Non
 @pytest.mark.compat(65)
 @pytest.mark.parametrize("client_name", each_client())
 def test_a_restricted_key_may_what_its_permissions_say(customer: Customer, face: Face, acme: Login) -> None:
-    """Who only collects files cannot ask for more of them; the refusal names what is lacking."""
+    """A key that only collects files cannot ask for more of them; the refusal names what is lacking."""
     face.publish(acme, "2026-11-01")
     collector = replace(customer, login=face.api_key(acme, Permission.EXPORTS_READ, Permission.DOWNLOADS_READ))
     assert [day["day"] for day in collector("list_days", "Messages")] == ["2026-11-01"]

@@ -1,4 +1,4 @@
-"""How docs/compat.md says that each client is led to another address, run word for word but for that address."""
+"""The snippets of docs/compat.md that lead each client to another address, run word for word but for that address."""
 
 from __future__ import annotations
 

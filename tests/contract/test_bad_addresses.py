@@ -165,7 +165,7 @@ NEARLY = (
 @pytest.mark.compat(2)
 @pytest.mark.parametrize("path", NEARLY)
 def test_an_address_that_nearly_exists_does_not(server: Server, path: str) -> None:
-    """Where a resource type stands, Jobs is none; and what published code has tried is not there, either."""
+    """Jobs is no resource type where one stands; and what published code has tried is not there, either."""
     with nothing_changes(server):
         answer = ask(server, "GET", path)
     assert (answer.status, answer.code) == (404, 20404)

@@ -1,4 +1,4 @@
-"""How many requests of one account are worked on at once: counted, bounded, and given back however they end."""
+"""The requests of one account that are worked on at once: counted, bounded, and given back however they end."""
 
 from __future__ import annotations
 

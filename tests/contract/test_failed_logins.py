@@ -80,7 +80,7 @@ def leave(connection: socket.socket, log: RecordedLog) -> None:
 
 
 def test_failures_are_logged_and_delayed_more_and_more(quick: Face, log: RecordedLog) -> None:
-    """Who guesses is slowed down, and whoever reads the log sees from where, and at which account."""
+    """A guesser is slowed down, and the log says from where, and at which account."""
     lines = []
     for _ in range(7):
         answer = httpx2.get(quick.url + JOBS, auth=(NOBODY, "secret"), headers={"X-Forwarded-For": "203.0.113.9"})

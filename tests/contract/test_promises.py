@@ -244,7 +244,7 @@ def links() -> Iterator[tuple[str, str, str]]:
 
 @pytest.mark.parametrize(("source", "status", "name"), list(links()))
 def test_every_link_leads_somewhere(server: Server, source: str, status: str, name: str) -> None:
-    """Who follows it gets there with what the answer says, and nothing else."""
+    """A program that follows it gets there with what the answer says, and nothing else."""
     asked = good(server, source)
     answer = asked.send(server)
     assert str(answer.status_code) == status

@@ -46,7 +46,7 @@ def acme(face: Face) -> Login:
 
 
 def test_one_line_is_logged_for_every_request(client: httpx2.Client, acme: Login) -> None:
-    """Who, what, how it went, how long: enough to answer a customer's question."""
+    """The line says who asked for what, how it went and how long it took: enough to answer a customer's question."""
     with recorded_log() as log:
         answers = [client.get(JOBS), client.get("/nothing"), client.request("OPTIONS", JOBS)]
         first, second, third = (log.until(answer)[-1] for answer in answers)

@@ -58,7 +58,7 @@ LINKS = sum(
     for operation in methods.values()
     for response in operation["responses"].values()
 )
-"""How many ways the document names to go on from an answer."""
+"""The number of ways that the document names to go on from an answer."""
 
 
 class Run(NamedTuple):
@@ -70,17 +70,17 @@ class Run(NamedTuple):
 
     @property
     def cases(self) -> int:
-        """How many requests it made."""
+        """The number of requests that it made."""
         return int(self.report["test_cases"]["generated"])
 
     @property
     def tested(self) -> int:
-        """How many operations it has tried."""
+        """The number of operations that it has tried."""
         return int(self.report["operations"]["tested"])
 
     @property
     def links(self) -> int:
-        """How many links from one operation to another it has followed: the document's, and some that it guessed."""
+        """The number of links between operations that it has followed: the document's, and some that it guessed."""
         found = re.search(r"API Links:\s+(\d+) covered", self.output)
         assert found, self.output
         return int(found[1])
@@ -149,7 +149,7 @@ def test_no_request_made_from_the_document_is_answered_in_another_way(
 
 
 def _configuration(server: Server, *, chains: int) -> str:
-    """Who asks: credentials by the names that the document has for them."""
+    """The credentials of each sender, by the names that the document has for them."""
     schemes = {"accountSid_authToken": server.account, "operatorKey": server.operator}
     logins = (
         f'{name} = {{ username = "{username}", password = "{password}" }}'

@@ -1,4 +1,4 @@
-"""Whose address it is that a request comes from, with and without a proxy that is trusted."""
+"""The address that a request comes from, with and without a proxy that is trusted."""
 
 from __future__ import annotations
 

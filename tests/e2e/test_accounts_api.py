@@ -233,7 +233,7 @@ def test_accounts_are_the_operators_alone(face: Face) -> None:
 
 @pytest.mark.parametrize("sid", ["AC1", "AC" + "A" * 32, "SK" + "0" * 32, "AC" + "0" * 32])
 def test_an_account_that_is_not_there_is_not_found(operator: httpx2.Client, sid: str) -> None:
-    """Whatever is wrong with the sid."""
+    """The answer is the same, whatever is wrong with the sid."""
     for answer in (operator.get(f"{ACCOUNTS}/{sid}"), operator.delete(f"{ACCOUNTS}/{sid}")):
         assert f"{ACCOUNTS}/{sid} was not found" in refused(answer, 404, 20404)
 

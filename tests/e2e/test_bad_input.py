@@ -1,4 +1,4 @@
-"""Whatever is wrong with what is sent: a message that names the thing, the rule and what to do, and no other line pays.
+"""Mistakes in what is sent: a message names the thing, the rule and what to do, and no other line pays.
 
 Every case goes to the same server over HTTP, among good records; and all of them together into one file.
 """

@@ -44,7 +44,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def found(world: World) -> set[str]:
-    """Which invariants are broken."""
+    """The invariants that are broken."""
     return {finding.partition(":")[0] for finding in world.findings()}
 
 

@@ -143,7 +143,7 @@ def test_one_command_keeps_an_archive(server: Server) -> None:
 
 
 def test_the_audit_log_tells_of_jobs_and_of_how_a_server_began(server: Server) -> None:
-    """When something has gone wrong, operators ask whose days were asked for, by whom, and under which settings."""
+    """Operators ask, after something went wrong, whose days were asked for, by whom, and under which settings."""
     instance = server.instance
     account, started = instance.variables["DAYFILE_ACCOUNT_SID"], instance.json("audit", "list")[-1]
     job = instance.json("jobs", "create", "Calls", str(LAST))["job_sid"]

@@ -26,7 +26,7 @@ def change(client: httpx2.Client, **form: str) -> dict[str, Any]:
 
 
 def refusal(client: httpx2.Client, **form: str) -> str:
-    """Why a change is refused; nothing of it may be left."""
+    """The reason for which a change is refused; nothing of it may be left."""
     before = client.get(PATH).json()
     answer = client.post(PATH, data=form)
     assert (answer.status_code, answer.json()["code"]) == (400, 20001)
@@ -35,7 +35,7 @@ def refusal(client: httpx2.Client, **form: str) -> str:
 
 
 def audited(face: Face, account: Login) -> list[tuple[str, str]]:
-    """Who did what to the account's configurations."""
+    """The entries of the audit log about the account's configurations."""
     query = select(audit).where(audit.c.subject.startswith(f"{account.sid}/")).order_by(audit.c.id)
     with face.database.engine.connect() as connection:
         return [(row.actor, row.action) for row in connection.execute(query)]
@@ -143,7 +143,7 @@ def test_changes_at_once_do_not_undo_each_other(client: httpx2.Client) -> None:
 
 
 def test_every_change_is_in_the_audit_log_with_who_did_it(face: Face, acme: Login) -> None:
-    """Who switched an archive off must be found; where notices go may hold a secret and is not written there."""
+    """Somebody asks who switched an archive off; an address of notices may hold a secret and is not written there."""
     key = face.api_key(acme)
     with face.client(acme) as by_token, face.client(key) as by_key:
         change(by_token, Enabled="true", **HOOK)

@@ -149,7 +149,7 @@ def test_anybody_sees_whether_it_works_and_how_to_use_it(public: Page) -> None:
 
 
 def test_a_developer_on_this_machine_sees_figures_and_no_account(near: Page) -> None:
-    """Who just started a server wants to see that something happens; whose records they are is nobody's business."""
+    """A developer wants to see that something happens; whose records they are is nobody's business."""
     page = near.get()
     assert [word for word in (FIGURES, HOW_TO_RUN_IT, __version__) if word not in page.text] == []
     assert [word for word in near.secrets if word in page.text] == []

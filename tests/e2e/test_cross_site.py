@@ -59,7 +59,7 @@ class Victim:
 
     @property
     def port(self) -> int | None:
-        """Where it listens, under whatever name."""
+        """The address at which it listens, under whatever name."""
         return urlsplit(self.url).port
 
     @property

@@ -177,7 +177,7 @@ def test_a_day_that_was_sealed_before_its_end_comes_whole(world: World) -> None:
 
 
 def test_sealing_a_day_that_is_over_does_not_wait_for_the_grace_time(world: World) -> None:
-    """Who seals now wants it now, with all that follows from it."""
+    """An operator who seals now wants it now, with all that follows from it."""
     world.enable(ACME)
     a_message(world, "in time", "2026-11-23")
     world.clock.pass_until(MIDNIGHT)

@@ -123,7 +123,7 @@ def test_the_rest_and_the_end_can_be_asked_for(large: str, whole: bytes) -> None
 
 
 def test_a_part_beyond_the_end_says_how_long_the_file_is(large: str, whole: bytes) -> None:
-    """Who has everything already asks for nothing more, and must learn that it is all."""
+    """A client that has everything already asks for nothing more, and must learn that it is all."""
     answer = get(large, range=f"bytes={len(whole)}-")
     assert answer.status_code == 416
     assert answer.headers["content-range"] == f"bytes */{len(whole)}"

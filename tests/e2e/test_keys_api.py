@@ -23,7 +23,7 @@ def face(tmp_path: Path) -> Iterator[Face]:
 
 
 def owner_of_keys(face: Face, kind: str, account: Login) -> httpx2.Client:
-    """Who may manage an account's keys."""
+    """The credentials that may manage an account's keys."""
     if kind == "operator":
         new = face.administration.create_key(account=None, scopes=[Scope.ACCOUNTS])
         return httpx2.Client(base_url=face.url, auth=(new.key.sid, new.secret))

@@ -59,7 +59,7 @@ def test_notices_are_listed_newest_first_in_pages(face: Face, acme: Login, clien
 
 
 def test_a_notice_shows_what_was_told_and_every_attempt(face: Face, acme: Login, client: httpx2.Client) -> None:
-    """Who misses a webhook sees here what their server answered."""
+    """Somebody who misses a webhook sees here what their server answered."""
     [sid] = tell(face, acme, "notice")
     attempt(face, acme, Result.FAILED, answer=b"\xffoh no")
     claimed(face.database, acme.sid, now=face.clock.now() + timedelta(hours=1))
@@ -111,7 +111,7 @@ def test_the_next_attempt_of_a_pending_notice_is_brought_forward(
 
 @pytest.mark.parametrize("sid", [a_sid("EV", "none"), "EV12", "JS" + 32 * "0"])
 def test_what_is_not_there_is_not_found(client: httpx2.Client, sid: str) -> None:
-    """Whatever it looks like."""
+    """The answer is the same, whatever it looks like."""
     for answer in (client.get(f"/v1/Notices/{sid}"), client.post(f"/v1/Notices/{sid}/Attempts")):
         assert (answer.status_code, answer.json()["code"]) == (404, 20404)
 

@@ -123,7 +123,7 @@ def _open_up(folder: Path) -> None:
 
 
 def test_an_instance_that_was_open_is_closed_at_the_start(instance: Instance) -> None:
-    """Who upgrades need not know that it was open; the log says so once."""
+    """An operator who upgrades need not know that it was open; the log says so once."""
     _fill(instance)
     data = instance.folder / "data"
     _open_up(data)

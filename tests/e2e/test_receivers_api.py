@@ -1,4 +1,4 @@
-"""Where customers may have webhooks sent, through the API: the same rule for jobs and for configurations."""
+"""The addresses that customers may have webhooks sent to, through the API: one rule for jobs and configurations."""
 
 from __future__ import annotations
 

@@ -65,13 +65,13 @@ def publish(world: World) -> Job:
 
 
 def rows(world: World, table: Table) -> int:
-    """How many rows a table has."""
+    """The number of rows in a table."""
     with world.database.engine.connect() as connection:
         return connection.execute(select(func.count()).select_from(table)).scalar_one()
 
 
 def objects(world: World) -> int:
-    """How many sealed files are in the storage, whatever refers to them."""
+    """The number of sealed files in the storage, whatever refers to them."""
     return sum("/account=" in key for key in world.kept.scan("sealed/"))
 
 

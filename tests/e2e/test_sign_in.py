@@ -211,7 +211,7 @@ def test_revocation_and_time_end_a_session(tmp_path: Path) -> None:
 def test_a_database_that_is_away_is_shown_to_the_operator_too(
     server: ConsoleServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who has a cookie must see on the front page what everybody sees: that it is not ready."""
+    """Somebody with a cookie must see on the front page what everybody sees: that it is not ready."""
 
     def away(self: Database) -> None:
         raise DatabaseUnavailable("the state database does not answer")

@@ -109,7 +109,7 @@ def test_a_batch_with_an_offer_of_http_2_is_taken(server: Server) -> None:
 
 
 def test_a_customer_may_only_have_so_many_forms_under_way(tmp_path: Path) -> None:
-    """Who is known, and asks to be told to go on, holds a place until the form comes."""
+    """A known sender who asks to be told to go on holds a place until the form comes."""
     with served(tmp_path, concurrent_requests=2) as server, many(server.url, 3) as waiting:
         answers = []
         for connection in waiting:

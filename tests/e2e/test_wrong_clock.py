@@ -56,7 +56,7 @@ def test_a_server_that_starts_ten_days_ahead_doubts_its_clock(instance: Instance
 
 
 def test_an_operator_can_accept_a_clock_at_once(instance: Instance) -> None:
-    """Who has been away for ten days need not wait for a day more."""
+    """A machine that was away for ten days need not wait for a day more."""
     wrong = _under_a_wrong_clock(instance)
     with serving(instance):
         pass

@@ -177,7 +177,7 @@ def _row_cases(beginning: Path) -> Iterator[Case]:
 
 
 def _account_of(database: sqlite3.Connection, table: str, row: sqlite3.Row) -> AccountSid | None:
-    """Whose a row is; None for one that several share."""
+    """The account of a row; None for one that several share."""
     if "account" in row.keys():  # noqa: SIM118 - a row is no mapping
         return AccountSid(row["account"])
     if table == "job_day":

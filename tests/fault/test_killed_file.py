@@ -72,7 +72,7 @@ def test_a_file_goes_on_after_the_parts_that_were_durable(tmp_path: Path) -> Non
 @pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
 def test_a_file_may_be_cut_off_at_any_step(tmp_path: Path, step: str) -> None:
-    """Whatever was durable is recognised, whatever was not is taken in."""
+    """All that was durable is recognised, all that was not is taken in."""
     for number in itertools.count(1):
         if _kill_and_resume(tmp_path / str(number), f"{step}:{number}") is None:
             assert number > 3

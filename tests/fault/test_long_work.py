@@ -80,7 +80,7 @@ class Long:
         self.here.storage.after_put = meanwhile if count == 1 else next_time
 
     def took(self) -> timedelta:
-        """How long the work took."""
+        """The time that the work took."""
         return self.clock.now() - NOON
 
     def submit(self) -> Job:
@@ -88,7 +88,7 @@ class Long:
         return self.here.jobs.submit(a_job_request(self.account, DAY, DAY))
 
     def status(self, job: Job) -> Status:
-        """How the day of the job stands."""
+        """The status of the day of the job."""
         with self.here.database.snapshot() as tx:
             [job_day] = tx.jobs.days([job.sid])[job.sid]
         return job_day.status

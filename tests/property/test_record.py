@@ -56,7 +56,7 @@ def _outcome(reader: RecordReader, line: bytes) -> Record | None:
 def test_a_damaged_line_is_refused_or_is_a_sound_record(
     given: tuple[ResourceType, dict[str, Any]], rng: Random, changes: int
 ) -> None:
-    """Whatever arrives, intake goes on; and what it takes is canonical, so that it gives itself."""
+    """Intake goes on, whatever arrives; and what it takes is canonical, so that it gives itself."""
     resource_type, content = given
     line = sent(resource_type, content, rng)
     for _ in range(changes):

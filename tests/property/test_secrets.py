@@ -39,7 +39,7 @@ def test_a_token_that_is_brought_is_taken_as_it_is_or_refused(token: str) -> Non
 
 @given(st.from_regex(r"[!-~]{16,128}", fullmatch=True))
 def test_every_token_of_visible_characters_is_taken(token: str) -> None:
-    """Whatever the platform has given out."""
+    """A platform may have given out any of them."""
     assert parse_auth_token(token) == token
 
 

@@ -43,7 +43,7 @@ class Callee:
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """Its address."""
         return f"http://127.0.0.1:{self.port}/"
 
     def begin(self, event: str) -> None:

@@ -25,7 +25,7 @@ _BLOCK = 1 << 16
 
 @dataclass(frozen=True)
 class Front:
-    """How to reach the host."""
+    """The address of the host."""
 
     proxy: str
     ca_file: Path

@@ -56,7 +56,7 @@ def _blocks(body: bytes | Iterable[bytes | Sent]) -> Iterator[bytes]:
 
 
 class Place:
-    """Where an instance lives: what is on disk, whichever process looks at it."""
+    """The place of an instance: what is on disk, whichever process looks at it."""
 
     def __init__(self, folder: Path) -> None:
         self.clock = FakeClock()
@@ -124,7 +124,7 @@ class Place:
         return [(one.source, one.refusal.line_number, one.refusal.line) for one in kept]
 
     def pending(self) -> int:
-        """How many announced objects neither count nor are given up."""
+        """The number of announced objects that neither count nor are given up."""
         with self.database.snapshot() as tx:
             return len([key for key in self.storage.scan("segments/") if _state(tx, key) == "pending"])
 

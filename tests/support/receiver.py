@@ -33,7 +33,7 @@ class Received:
 
 
 Behaviour = Callable[["Connection"], None]
-"""How a receiver goes on once it has read a request; when it returns, the next request may come."""
+"""The behaviour of a receiver once it has read a request; when it returns, the next request may come."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ class NamesOf:
 
 
 def destinations(*allow: str, **names: Sequence[Sequence[str]]) -> Destinations:
-    """Where webhooks may go in a test; an underscore in a name stands for a dot."""
+    """The addresses that webhooks may go to in a test; an underscore in a name stands for a dot."""
     known = {name.replace("_", "."): answers for name, answers in names.items()}
     return Destinations(allow=[ip_network(text) for text in allow], resolver=NamesOf(known))
 

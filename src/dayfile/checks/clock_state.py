@@ -33,7 +33,7 @@ class ClockState:
 
     @property
     def advice(self) -> str | None:
-        """Why the clock is not trusted, what waits until when, and what to do; None if it is trusted."""
+        """The reason why the clock is not trusted, what waits until when, and what to do; None if it is trusted."""
         if self.why is None or self.until is None:
             return None
         return f"{self.why}: {WAITS} wait until {self.until:%Y-%m-%d %H:%M:%S} UTC. {WAY_OUT}"

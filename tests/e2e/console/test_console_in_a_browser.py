@@ -33,7 +33,7 @@ SHIFTS = """new Promise(done => {
     observer.observe({type: 'layout-shift', buffered: true});
     requestAnimationFrame(() => setTimeout(() => { add(observer.takeRecords()); done(sum); }));
 })"""
-"""How far the content of a page has jumped since it was opened, as browsers measure it."""
+"""Return by how much the content of a page has jumped since it was opened, as browsers measure it."""
 
 
 def pages(acme: Customer) -> list[str]:

@@ -22,7 +22,7 @@ KEY = InstanceKey(b"k" * 32)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Office:
-    """Where accounts are made, and where their credentials are shown."""
+    """The place where accounts are made, and their credentials are shown."""
 
     database: Database
     clock: FakeClock

@@ -1,4 +1,4 @@
-"""Whose a login is: right and wrong secrets, two tokens after a rotation, states, and kinds of keys."""
+"""The owner of a login: right and wrong secrets, two tokens after a rotation, states, and kinds of keys."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_there_are_never_more_than_two_tokens(office: Office) -> None:
 
 
 def test_the_time_of_two_tokens_can_be_ended(office: Office) -> None:
-    """When all senders are changed, nobody waits for the clock."""
+    """Nobody waits for the clock once all senders are changed."""
     new = office.administration.create_account()
     current = office.administration.rotate_token(new.account.sid)
     office.administration.end_former_token(new.account.sid)

@@ -67,7 +67,7 @@ def test_who_comes_alone_waits_for_nobody() -> None:
 
 
 def test_who_comes_at_once_or_meanwhile_shares_a_micro_batch() -> None:
-    """That is what they are for; and everybody gets their own answer."""
+    """They are there for that; and everybody gets their own answer."""
     groups, outcomes = _asked(["a", "b"], ["c"], ["d"], ["e", "f"])
     assert sorted(groups[:2]) == [["a", "b"], ["c"]]
     assert groups[2:] == [["d", "e", "f"]]

@@ -22,7 +22,7 @@ def _log_as_before() -> Iterator[None]:
 
 @pytest.fixture
 def data_folder(tmp_path: Path) -> Path:
-    """Where the instance of the commands is."""
+    """The place of the instance of the commands."""
     return tmp_path / "data"
 
 

@@ -59,7 +59,7 @@ def test_a_server_that_only_counts_is_shown_by_its_counts() -> None:
 
 
 def test_the_position_is_shown_as_long_as_the_job_waits() -> None:
-    """Who waits wants to know for how many others."""
+    """Somebody who waits wants to know for how many others."""
     assert "position 3 in the queue" in drawn(a_job(("Submitted", ["2026-09-29"])))[-1]
 
 

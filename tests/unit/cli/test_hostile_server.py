@@ -36,7 +36,7 @@ ANSWERS: Final = {
     "/v1/Exports/Calls/Jobs": {"meta": {"next_page_url": f"/v1/{NASTY}"}, "jobs": []},
 }
 OWN: Final = re.compile(r"\r?\x1b\[(?!31m)[0-9;?]*[A-Za-z]")
-"""Where there are colours the library writes controls of its own: to draw a bar, and in no red but that of errors."""
+"""The library writes controls of its own where there are colours: to draw a bar, and in no red but that of errors."""
 
 
 class Hostile(BaseHTTPRequestHandler):

@@ -23,7 +23,7 @@ def test_a_port_in_use_is_said_to_be_in_use() -> None:
 
 
 def test_ipv6_works() -> None:
-    """Where a machine has it."""
+    """A machine that has it may be reached by nothing else."""
     if not socket.has_ipv6:
         pytest.skip("this machine has no IPv6")
     try:

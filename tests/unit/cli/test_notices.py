@@ -44,7 +44,7 @@ def sids(account: AccountSid, data_folder: Path) -> list[str]:
 
 
 def test_notices_are_listed_by_account_and_state(run: Any, account: AccountSid, sids: list[str]) -> None:
-    """Which customer was not told, and where that customer's server is; what is secret in an address stays out."""
+    """It shows which customer was not told, and the address without what is secret in it."""
     hook, mail = sids
     table = run("notices", "list").stdout
     assert [line.split()[:3] for line in table.splitlines()[1:]] == [[mail, "delivered", "1"], [hook, "pending", "1"]]

@@ -45,7 +45,7 @@ def everything_shown(text: str, *, on_terminal: bool) -> str:
     )
 )
 def test_no_text_of_others_reaches_the_terminal_s_controls(text: str, *, on_terminal: bool) -> None:
-    """Whatever is shown may come from another's server, file or database: one method that forgets it is enough."""
+    """All that is shown may come from another's server, file or database: one method that forgets it is enough."""
     shown = everything_shown(text, on_terminal=on_terminal)
     # To draw over what it drew, the library moves the cursor: that is all that may be left of the terminal's controls.
     assert set(map(ord, set(shown) & set(map(chr, OBEYED)))) <= ({0x0A, 0x0D} if on_terminal else {0x0A})

@@ -54,7 +54,7 @@ def test_days_without_a_file_are_counted_as_failed(status: str) -> None:
 
 @pytest.mark.parametrize("answer", [{}, {"job_sid": 1}, JOB | {"start_day": "today"}, JOB | {"end_day": None}])
 def test_an_answer_that_is_no_job_is_refused(answer: dict[str, Any]) -> None:
-    """Whatever answers there is not a BulkExports server, and should be said to be none."""
+    """Something answers there that is no BulkExports server, and the message should say so."""
     with pytest.raises(NotBulkExports):
         read_job(answer)
 

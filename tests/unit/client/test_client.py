@@ -71,7 +71,7 @@ def test_the_page_size_is_always_asked_for() -> None:
 
 
 def test_a_link_is_read_and_not_followed() -> None:
-    """Where it leads, credentials must not go."""
+    """Credentials must not go where it leads."""
     redirect = httpx2.Response(307, json={"redirect_to": "https://store.example.com/a?Signature=1"})
     assert asked(saying(redirect)).link(MESSAGES, Day.parse("2026-10-01")).startswith("https://store.example.com/")
 

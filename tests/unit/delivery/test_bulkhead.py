@@ -1,4 +1,4 @@
-"""Who may begin an attempt beside those that are under way: slow receivers never keep others waiting."""
+"""The rule who may begin an attempt beside those that are under way: slow receivers never keep others waiting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where webhooks may go: what the text of a URL says, what addresses are, and what names lead to."""
+"""The places that webhooks may go to: what the text of a URL says, what addresses are, and what names lead to."""
 
 from __future__ import annotations
 

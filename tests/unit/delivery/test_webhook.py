@@ -82,7 +82,7 @@ def test_a_daily_file_is_told_with_its_day_and_size() -> None:
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 @pytest.mark.compat(73)
 def test_every_2xx_is_a_delivery(status: int) -> None:
-    """Whatever the receiver's framework makes of a function without an answer."""
+    """A receiver's framework chooses the status of a function that answers nothing."""
     with receiving(answers(status)) as receiver:
         assert deliver(receiver.url).result is Result.DELIVERED
 

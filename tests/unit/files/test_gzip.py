@@ -43,7 +43,7 @@ def test_the_digest_describes_the_file(pool: Executor, encoder: Encoder) -> None
 
 
 def test_both_encoders_give_the_same_text(pool: Executor) -> None:
-    """Where there is no igzip, a seal is slower and says so in its manifest; the records are the same."""
+    """A seal without igzip is slower and says so in its manifest; the records are the same."""
     texts = {stdlib.decompress(b"".join(Member([TEXT], pool=pool, encoder=one))) for one in (IGZIP, ZLIB) if one}
     assert texts == {TEXT}
     assert ZLIB.name.startswith("zlib ")

@@ -215,7 +215,7 @@ def test_a_link_works_until_its_second_comes() -> None:
 
 
 def test_an_old_forged_link_is_forged_and_not_expired() -> None:
-    """Who has no signature learns nothing, not even that something expired."""
+    """A stranger without a signature learns nothing, not even that something expired."""
     with pytest.raises(ForgedLink):
         check(SIGNER.sign(a_link())[:-1] + "x", now=NOW + timedelta(days=30))
 

@@ -59,7 +59,7 @@ def test_a_segment_that_is_cut_off_is_noticed(size: int) -> None:
 
 
 def test_a_parquet_file_without_lines_is_no_segment() -> None:
-    """Whatever lies under the key of a segment, the error says what is wrong with it."""
+    """The error says what is wrong, whatever lies under the key of a segment."""
     file = io.BytesIO()
     pq.write_table(pa.table({"arrival": [0, 1]}), file)
     with pytest.raises(Corrupt, match="does not say where its blocks are"):

@@ -49,7 +49,7 @@ def files_of_at_most(size: int) -> Iterator[None]:
 
 
 def open_files() -> int:
-    """How many files this process has open."""
+    """The number of files that this process has open."""
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
@@ -181,7 +181,7 @@ def test_a_put_whose_partial_file_is_taken_away_fails_and_leaves_nothing(storage
 
 
 def test_files_of_others_are_not_taken_for_partial_ones(storage: LocalStorage) -> None:
-    """Whatever else is kept in the folder is not ours to delete."""
+    """Other things that are kept in the folder are not ours to delete."""
     storage.put("a/whole", [b"x"])
     others = [storage.root / "a" / name for name in (".hidden", "whole.partial", "..partial", ".not a key.partial")]
     for other in others:

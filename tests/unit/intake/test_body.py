@@ -117,7 +117,7 @@ def test_elements_come_as_they_are_written_whatever_they_are(comma: bytes) -> No
     ],
 )
 def test_a_broken_array_is_a_broken_body(body: bytes) -> None:
-    """Where elements begin and end is not known any more: half of such a body is not what its sender meant."""
+    """Nobody knows any more where elements begin and end: half of such a body is not what its sender meant."""
     with pytest.raises(InvalidBody, match="JSON array"):
         _lines(body)
 
@@ -364,7 +364,7 @@ values: st.SearchStrategy[Any] = st.recursive(
 def test_the_elements_of_an_array_are_what_a_json_reader_finds(
     elements: list[Any], indent: str | int | None, block_bytes: int
 ) -> None:
-    """Whatever an element holds, and however the array is laid out, its elements are the array's."""
+    """The elements are the array's, whatever one holds and however the array is laid out."""
     splitter = LineSplitter(compression=None, max_bytes=None, block_bytes=block_bytes)
     body = json.dumps(elements, indent=indent, ensure_ascii=False).encode()
     lines = [line for some in (*splitter.feed(body), splitter.finish()) for line in zip(*some, strict=True)]

@@ -120,7 +120,7 @@ def _job(number: int, *, is_over: bool = False) -> Job:
 @given(st.lists(st.integers(1, 366), min_size=1, max_size=30), st.data())
 @pytest.mark.compat(42)
 def test_a_position_never_rises(days: list[int], data: st.DataObject) -> None:
-    """Whatever finishes and whatever comes after: the API promises it."""
+    """The API promises it, whatever finishes and whatever comes after."""
     waiting = dict(enumerate(days, start=1))
     mine = data.draw(st.sampled_from(sorted(waiting)))
     last = Queue.of(waiting.items()).position(_job(mine))

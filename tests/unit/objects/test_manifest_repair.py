@@ -85,7 +85,7 @@ def test_what_is_written_anew_says_the_same(world: World) -> None:
 
 
 def test_sealed_days_are_rebuilt_from_what_is_written_anew(world: World, tmp_path: Path) -> None:
-    """That is all that manifests are for: each file is found where it is now."""
+    """Manifests are for nothing else: each file is found where it is now."""
     for path in manifests(world):
         remove(path)
     walk(world)

@@ -1,4 +1,4 @@
-"""Which days are due: each at a known time, and late ones when they have come to rest."""
+"""The days that are due: each at a known time, and late ones when they have come to rest."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ DEEDS = [
 ]
 
 ADDRESSES = {ACME: "203.0.113.9", OTHER: "2001:db8::9"}
-"""Where requests came from; the operator and the key did it on the instance."""
+"""The addresses of requests; the operator and the key did it on the instance."""
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_what_was_done_last_is_read_first_page_by_page(log: Database) -> None:
 def test_the_log_is_asked_for_one_actor_or_one_subject(
     log: Database, filters: dict[str, str], found: list[int]
 ) -> None:
-    """Who took this customer's files is the question that the log is kept for: an account covers what is below it."""
+    """The log is kept to say who took this customer's files: an account covers what is below it."""
     with log.snapshot() as tx:
         lines = tx.audit.newest(limit=10, **filters)  # type: ignore[arg-type]
     assert [DEEDS.index((line.deed.actor, line.deed.action, line.deed.subject)) for line in lines] == found

@@ -121,7 +121,7 @@ def _damage(file: Path, *, page: int) -> None:
 
 
 def test_any_page_that_is_lost_is_damage_and_no_bug(tmp_path: Path) -> None:
-    """Whatever meets it says what it is, and the server is not ready from then on; the whole file names it."""
+    """All that meets it says what it is, and the server is not ready from then on; the whole file names it."""
     with closing(a_database(tmp_path)) as database:
         for number in range(40):
             an_account(database, f"account {number}")

@@ -131,7 +131,7 @@ def test_accounts_take_turns(database: Database) -> None:
 )
 @pytest.mark.compat(49)
 def test_a_job_deleted_while_it_runs_ends_as_deleted(database: Database, event: Event, ends_as: str) -> None:
-    """Whatever the worker has to say about it."""
+    """The worker has no say in it."""
     account = an_account(database)
     job = a_job(database, a_job_request(account))
     held = _claim(database)

@@ -48,7 +48,7 @@ def _attempts(database: Database, new: NewNotice) -> list[Attempt]:
 
 
 def test_an_attempt_is_written_down_as_it_begins_and_as_it_ends(database: Database) -> None:
-    """Who dies in between leaves one without an end; nobody has to guess whether it was made."""
+    """A process that dies in between leaves one without an end; nobody has to guess whether it was made."""
     new = a_notice(an_account(database).sid)
     told(database, new)
     turn = _claim(database, new.account)
@@ -155,7 +155,7 @@ def test_what_waited_for_a_dead_host_for_days_is_exhausted(database: Database) -
 
 
 def test_claims_go_round_the_accounts(database: Database) -> None:
-    """Who has thousands of lanes comes no more often than who has one."""
+    """An account with thousands of lanes comes no more often than one with a single lane."""
     many, few = an_account(database, "many").sid, an_account(database, "few").sid
     hosts = [f"https://{number}.example.com" for number in range(9)]
     told(database, *[a_notice(many, f"m{number}", receiver=host) for number, host in enumerate(hosts)])
@@ -210,7 +210,7 @@ def test_only_what_there_is_room_for_is_claimed(database: Database, eligible: El
 
 
 def test_a_lane_that_nobody_takes_is_found(database: Database) -> None:
-    """That is how `dayfile check` knows that no worker runs."""
+    """From this, `dayfile check` knows that no worker runs."""
     acme = an_account(database).sid
     _names(database, acme, 1)
     with database.snapshot() as tx:

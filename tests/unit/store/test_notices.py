@@ -62,7 +62,7 @@ def test_a_daily_file_is_told_of_too(database: Database) -> None:
 
 @pytest.mark.parametrize("event", [NoticeEvent.JOB_FINISHED, NoticeEvent.DAY_EXPORTED])
 def test_nothing_is_told_twice_on_one_channel(database: Database, event: NoticeEvent) -> None:
-    """Whatever crashes and is done again: the first event sid is the one that receivers know."""
+    """Receivers know the first event sid, whatever crashes and is done again."""
     first = replace(a_notice(an_account(database).sid), event=event)
     if event is NoticeEvent.DAY_EXPORTED:
         first = replace(first, job_sid=None, day=Day.parse("2026-11-01"), generation=1)

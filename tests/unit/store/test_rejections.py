@@ -1,4 +1,4 @@
-"""Which accounts kept lines wait for: found account by account, however many lines each has."""
+"""The accounts that kept lines wait for: found account by account, however many lines each has."""
 
 from __future__ import annotations
 

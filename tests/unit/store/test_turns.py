@@ -15,7 +15,7 @@ def _wait_until_waiting(turns: Turns, number: int) -> None:
 
 
 def test_turns_come_in_the_order_in_which_they_were_asked_for() -> None:
-    """Who writes again and again must not keep out who came before its next time."""
+    """A writer that comes again and again must not keep out one that came before its next time."""
     turns, order = Turns(), list[str]()
 
     def take(name: str) -> None:

@@ -109,7 +109,7 @@ def test_a_proxy_is_known_on_a_socket_for_both_protocols() -> None:
 
 @given(proxy=trusted, client=clients)
 def test_a_peer_is_a_trusted_proxy_or_none(proxy: object, client: object) -> None:
-    """Who is one may not pass for a person at this machine."""
+    """A proxy may not pass for a person at this machine."""
     assert PROXIES.trusts(str(proxy))
     assert not PROXIES.trusts(str(client))
     assert not PROXIES.trusts("")

@@ -1,4 +1,4 @@
-"""Who may write from a browser: pages of this server only, by what the browser says of where a request comes from."""
+"""The rule who may write from a browser: pages of this server only, by what the browser says of a request's origin."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_what_says_nothing_of_a_site_is_no_browser(method: str, host: str) -> No
     st.one_of(st.sampled_from(["cross-site", "same-site", "", "NONE", "none,"]), st.text("a-eino,", max_size=12)),
 )
 def test_what_the_browser_says_of_the_site_decides(method: str, site: str) -> None:
-    """Whatever else it says: an origin can be the same and the frame another."""
+    """An origin can be the same and the frame another."""
     expected = site in {"same-origin", "none"}
     assert passes(method, sec_fetch_site=site, host="exports.example.com", origin=PUBLIC) is expected
     assert passes(method, sec_fetch_site=site, origin="https://evil.example") is expected

@@ -31,7 +31,7 @@ def read(*blocks: bytes, kind: str = FORM) -> Mapping[str, str]:
 
 @given(st.dictionaries(st.text(max_size=20), st.text(max_size=50), max_size=5))
 def test_what_a_browser_sends_is_read_back(fields: dict[str, str]) -> None:
-    """Whatever is typed."""
+    """Nothing that somebody types is lost or becomes something else."""
     if fields:
         assert read(urlencode(fields).encode(), kind=f"{FORM};charset=UTF-8") == fields
 
@@ -54,6 +54,6 @@ def test_what_no_page_sends_is_refused(body: bytes, kind: str, message: str) -> 
 
 
 def test_no_more_is_read_than_a_form_needs() -> None:
-    """Who asks is not known yet."""
+    """The sender is not known yet."""
     with pytest.raises(TooLarge, match="4096 bytes"):
         read(*[b"a" * 1024] * 5)

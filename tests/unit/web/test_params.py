@@ -30,7 +30,7 @@ def test_bytes_that_are_utf8_need_no_percent_signs() -> None:
 
 @given(st.binary(max_size=60))
 def test_no_bytes_at_all_make_it_fail_in_another_way(encoded: bytes) -> None:
-    """Whatever arrives is either parameters or the sender's mistake, never ours."""
+    """All that arrives is either parameters or the sender's mistake, never ours."""
     with suppress(Invalid):
         parse_parameters(b"FriendlyName=" + encoded, known=KNOWN)
 
@@ -95,7 +95,7 @@ def test_lengths_are_counted_in_characters() -> None:
     ],
 )
 def test_a_webhook_may_be_any_http_url(url: str) -> None:
-    """Where it leads is for delivery to judge, when the name is resolved."""
+    """Delivery judges where it leads, when the name is resolved."""
     assert check_url("WebhookUrl", url) == url
 
 
