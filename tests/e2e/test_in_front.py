@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -103,9 +104,25 @@ def test_no_log_of_nginx_has_a_link_that_works(behind: Face, acme: Login, tmp_pa
     path, _, query = link.removeprefix(behind.url).partition("?")
     with nginx_before(behind.url, objects=behind.storage.root, folder=tmp_path) as url:
         assert httpx2.get(f"{url}{path}?{query}").status_code == 200
+        transport = httpx2.HTTPTransport(uds=str(tmp_path / "80.sock"))
+        with httpx2.Client(transport=transport, base_url="http://exports.example.com") as without_tls:
+            led = without_tls.get(f"{path}?{query}")
+            assert (led.status_code, led.headers["location"]) == (308, f"https://exports.example.com{path}?{query}")
     # It has ended by now, and written what it had to.
-    assert f'"GET {path} HTTP/1.1" 200' in (tmp_path / "access.log").read_text(encoding="utf-8")
+    written = (tmp_path / "access.log").read_text(encoding="utf-8")
+    assert [status for status in ("200", "308") if f'"GET {path} HTTP/1.1" {status}' not in written] == []
     assert query not in "".join(log.read_text(encoding="utf-8") for log in tmp_path.glob("*.log"))
+
+
+def test_no_log_of_caddy_has_a_link_that_works(tmp_path: Path) -> None:
+    """It logs what fails, with the address: downloads break off every day, and here nobody answers at all."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    with caddy_before(url, folder=tmp_path) as client:
+        assert client.get("/v1/Downloads/a-file?signature=secret").status_code == 502
+    written = (tmp_path / "caddy.log").read_text(encoding="utf-8")
+    assert "/v1/Downloads/a-file" in written
+    assert "secret" not in written
 
 
 def test_nginx_takes_the_file_with_a_certificate(tmp_path: Path) -> None:

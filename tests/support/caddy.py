@@ -29,13 +29,13 @@ def caddy(*arguments: str, folder: Path) -> subprocess.Popen[str]:
 
 @contextmanager
 def caddy_before(url: str, *, folder: Path) -> Iterator[httpx2.Client]:
-    """Run Caddy in front of a server; a client of it."""
+    """Run Caddy in front of a server; a client of it. In the end, its log is in the folder."""
     text = CADDYFILE.read_text(encoding="utf-8")
     assert text.count("exports.example.com {") == 1
     socket_file = folder / "caddy.sock"
     text = text.replace("exports.example.com {", f"http://exports.example.com {{\n\tbind unix/{socket_file}")
-    text = text.replace("127.0.0.1:8080", urlsplit(url).netloc)
-    (folder / "Caddyfile").write_text("{\n\tadmin off\n}\n" + text, encoding="utf-8")
+    text = text.replace("127.0.0.1:8080", urlsplit(url).netloc).replace("{\n\tlog", "{\n\tadmin off\n\tlog", 1)
+    (folder / "Caddyfile").write_text(text, encoding="utf-8")
     with caddy("run", "--config", str(folder / "Caddyfile"), folder=folder) as process:
         assert process.stderr is not None
         try:
@@ -49,4 +49,4 @@ def caddy_before(url: str, *, folder: Path) -> Iterator[httpx2.Client]:
                 yield client
         finally:
             process.terminate()
-            process.stderr.read()
+            (folder / "caddy.log").write_text(process.stderr.read(), encoding="utf-8")

@@ -57,10 +57,10 @@ def nginx_program() -> str:
 
 
 def site_with(changes: dict[str, str]) -> str:
-    """Return the file of the site with what must differ on this machine; each change has its place there, once."""
+    """Return the file of the site with what must differ on this machine; each change has its place there."""
     site = SITE.read_text(encoding="utf-8")
     for former, new in changes.items():
-        assert site.count(former) == 1, former
+        assert former in site, former
         site = site.replace(former, new)
     return site
 
@@ -75,7 +75,8 @@ def nginx_configuration(site: str, *, folder: Path) -> Path:
     configuration = folder / "nginx.conf"
     configuration.write_text(
         f"{user} daemon off; worker_processes 1; pid {folder}/nginx.pid; events {{ }}"
-        f"http {{ access_log off; {temporary} include {folder}/site.conf; }}",
+        # As most systems have it: a log of everything, for sites that do not say otherwise.
+        f"http {{ access_log {folder}/all.log; {temporary} include {folder}/site.conf; }}",
         encoding="utf-8",
     )
     return configuration

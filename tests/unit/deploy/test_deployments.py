@@ -158,9 +158,11 @@ def test_a_compose_file_fits_the_image(file: Path, monkeypatch: pytest.MonkeyPat
         assert any(of_image()["DAYFILE_DATA_DIR"] in volume for volume in one["volumes"])
         assert one["logging"]["options"]["max-size"]
     assert {name for name, one in services.items() if "ports" in one} == {"caddy"}
-    target, port = services["caddy"]["command"].split()[-1].split(":")
+    target, port = services["caddy"]["environment"]["UPSTREAM"].split(":")
     assert target in own
     assert port == of_image()["DAYFILE_PORT"]
+    mounted, *_ = services["caddy"]["volumes"][0].split(":")
+    assert "{$UPSTREAM:" in (file.parent / mounted).read_text(encoding="utf-8")
 
 
 def _filled(text: str, example: dict[str, str]) -> str:
