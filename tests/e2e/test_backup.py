@@ -16,7 +16,7 @@ from dayfile.files.storage import LocalStorage
 from dayfile.objects.backup_target import BackupTarget
 from dayfile.store.backups import LEASE
 from tests.e2e.cli_instance import Instance
-from tests.support.backups import a_backup, back_up, empty, restore, run, started, unlike
+from tests.support.backups import a_backup, back_up, empty, let_an_hour_pass, restore, run, started, unlike
 from tests.support.damage import flip
 from tests.support.deployment import CLUSTER, LOCAL, Deployment
 from tests.support.packed_day import ACCOUNTS, NAMES, a_message, a_packed_world, files_of, let_die, revise
@@ -296,6 +296,8 @@ def test_the_commands_back_up_and_restore_an_instance(tmp_path: Path) -> None:
     record = {"sid": "SM" + "1" * 32, "account_sid": account["account_sid"], "date_created": "2026-10-01T10:00:00Z"}
     (tmp_path / "records.json").write_text(json.dumps(record))
     old.run("intake", "Messages", "records.json", expect=None)
+    old.run("clock", "accept")
+    let_an_hour_pass(tmp_path / "data" / "dayfile.sqlite")
     to = str(tmp_path / "backup")
     assert "choose one apart" in old.run("backup", "data/inside", expect=Outcome.FAILED).stderr
     assert "is empty" in old.run("backup", "", expect=Outcome.FAILED).stderr
@@ -314,7 +316,10 @@ def test_the_commands_back_up_and_restore_an_instance(tmp_path: Path) -> None:
     key.write_text("ab" * 32)
     assert "the backup is damaged" in new.run("restore", to, expect=Outcome.FAILED).stderr
     key.write_text(text)
-    assert "Next: run `dayfile check --deep`" in new.run("restore", to).stderr
+    advice = new.run("restore", to).stderr
+    assert "`dayfile clock accept` first" in advice
+    assert "Next: run `dayfile check --deep`" in advice
+    new.run("clock", "accept")
     assert "All is well" in new.run("check", "--deep").stdout
     assert [one["account_sid"] for one in new.json("accounts", "list")] == [account["account_sid"]]
     assert (tmp_path / "new" / "secret.key").read_text() == (tmp_path / "data" / "secret.key").read_text()

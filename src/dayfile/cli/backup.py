@@ -11,6 +11,7 @@ import typer
 
 from dayfile import __version__
 from dayfile.cli import instance
+from dayfile.cli.clock import tell_doubt
 from dayfile.cli.exit_codes import Outcome
 from dayfile.cli.operator import operator_here
 from dayfile.cli.options import JsonOption, screen_of
@@ -127,12 +128,17 @@ def restore(
     storage_of(settings, makes_folder=True)  # not before: what is refused makes nothing
     with scratch_folder(settings.scratch, randomness.hex(32)) as scratch, screen.counting("Restoring", None) as bar:
         restored = one.run(manifest, scratch, despite_damage=despite_damage, on_step=steps_on(bar))
+    _tell_restored(screen, settings, restored, made_at=manifest.made_at, as_json=as_json)
+
+
+def _tell_restored(screen: Screen, settings: Settings, restored: Restored, *, made_at: str, as_json: bool) -> None:
     if as_json:
-        screen.json({"made_at": manifest.made_at, "place": settings.place, **asdict(restored)})
+        screen.json({"made_at": made_at, "place": settings.place, **asdict(restored)})
     else:
-        screen.line(f"Restored the backup of {manifest.made_at} to {settings.place}: {_whole(restored)}.")
+        screen.line(f"Restored the backup of {made_at} to {settings.place}: {_whole(restored)}.")
     _name(screen, restored.damaged, "is damaged, or missing, in the backup")
-    screen.note(_NEXT.format(manifest.made_at))
+    tell_doubt(screen, settings)
+    screen.note(_NEXT.format(made_at))
     if restored.damaged:
         raise typer.Exit(Outcome.FAILED)
 

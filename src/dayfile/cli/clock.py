@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import typer
@@ -9,9 +10,12 @@ import typer
 from dayfile.cli import instance
 from dayfile.cli.command_group import Family
 from dayfile.cli.options import JsonOption, screen_of
+from dayfile.errors import DayfileError
 
 if TYPE_CHECKING:
     from dayfile.checks.clock_state import ClockState
+    from dayfile.cli.terminal import Screen
+    from dayfile.settings import Settings
 
 app = Family(
     help="Whether the clock is trusted, and what waits until it is.", no_args_is_help=False, invoke_without_command=True
@@ -50,6 +54,23 @@ def accept(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
         screen.json(_as_json(state))
     else:
         screen.line(f"The clock is trusted from now on: it says {mark.at:%Y-%m-%d %H:%M:%S} UTC.")
+
+
+def tell_doubt(screen: Screen, settings: Settings) -> None:
+    """Tell if the clock is not trusted in an instance that has just come to its place: nothing ran for a while."""
+    from dayfile.checks.clock_state import clock_state
+    from dayfile.service import Service
+
+    with (
+        suppress(DayfileError),  # it is there; `dayfile check` tells more
+        Service.find(settings, to_read=True) as service,
+        service.database.snapshot() as tx,
+    ):
+        state = clock_state(tx.clock_marks.find(), service.clock.reading())
+        if state.why is not None:
+            screen.note(
+                f"If the clock is right, run `dayfile clock accept` first: {state.why}, since nothing ran here."
+            )
 
 
 def _as_json(state: ClockState) -> dict[str, object]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dayfile.cli import instance
+from dayfile.cli.clock import tell_doubt
 from dayfile.cli.confirmation import YesOption, confirm
 from dayfile.cli.exit_codes import Outcome
 from dayfile.cli.operator import operator_here
@@ -155,19 +156,41 @@ def _tell(screen: Screen, settings: Settings, to: Destination, moved: Moved | No
     elif moved is None:
         screen.line(f"The instance has moved to {to.where} before.")
     else:
-        rows = f"{count_text(moved.rows, 'row')} and " if to.database else ""
-        objects = f"{count_text(moved.objects, 'object')}, {size_text(moved.size_bytes)}"
-        screen.line(f"The instance is in {to.where} now: {rows}{objects}.")
+        rows = [count_text(moved.rows, "row")] if to.database else []
+        objects = [f"{count_text(moved.objects, 'object')}, {size_text(moved.size_bytes)}"] if to.storage else []
+        screen.line(f"The instance is in {to.where} now: {' and '.join(rows + objects)}.")
     for name, url in named.items():
         if url:
             screen.note(f"Set {name}={url}" + (", with the password in the place of ***" if "***" in url else ""))
-    if to.database and not settings.secret_key:
-        where = "PostgreSQL needs it on every host" if to.is_shared else f"needed where {settings.key_file} is not"
-        screen.note(f"Set DAYFILE_SECRET_KEY to what is in {settings.key_file}: {where}")
+    for step in _other_settings(settings, to):
+        screen.note(step)
+    tell_doubt(screen, settings.model_copy(update={**_here(to), "database_connections": 1}))
     screen.note("Then start it, and run `dayfile check --deep`.")
     screen.note(f"What it left is closed and as it was, until you delete it: {', '.join(left)}")
     if moved is not None:
         _name(screen, moved)
+
+
+def _here(to: Destination) -> dict[str, str]:
+    """The settings that name the new place."""
+    named = {"database_url": to.database, "storage_url": to.storage_url}
+    return {name: url for name, url in named.items() if url}
+
+
+def _other_settings(settings: Settings, to: Destination) -> Iterator[str]:
+    """Yield what to do about settings that are about the old place, and would be wrong, or refused, in the new one."""
+    if to.is_shared and not settings.secret_key:
+        yield f"Set DAYFILE_SECRET_KEY to what is in {settings.key_file}: PostgreSQL needs it on every host"
+    if to.database and settings.database_listen_url:
+        elsewhere = "or have it name the new server" if to.is_shared else "which is for PostgreSQL"
+        yield f"Remove DAYFILE_DATABASE_LISTEN_URL, {elsewhere}"
+    if to.storage_url and settings.storage_public_url:
+        yield "Remove DAYFILE_STORAGE_PUBLIC_URL, or have it name the new store as clients call it"
+    if to.storage_url and settings.accel_redirect:
+        location = settings.accel_redirect
+        yield f"Remove DAYFILE_ACCEL_REDIRECT, or have the location {location} of nginx lead to the new folder"
+    if to.storage_url and settings.engine != "local":
+        yield "Set DAYFILE_STORAGE_URL on the machines of the cluster, too, and start its workers again"
 
 
 def _name(screen: Screen, moved: Moved) -> None:
