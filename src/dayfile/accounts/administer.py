@@ -193,27 +193,27 @@ class Administration:
         """
         kind = kind or (KeyKind.OPERATOR if account is None else KeyKind.STANDARD)
         check_key(kind, of_account=account is not None, scopes=scopes, permissions=permissions)
-        secret = self._tokens.new()
-        key = ApiKey(
-            sid=sid or self.new_key_sid(),
-            account=account,
-            kind=kind,
-            scopes=frozenset(scopes),
-            permissions=frozenset(permissions),
-            friendly_name=friendly_name,
-            created_at=self._clock.now(),
-            revoked_at=None,
-        )
+        sid, secret = sid or self.new_key_sid(), self._tokens.new()
 
-        def create(tx: Transaction) -> None:
+        def create(tx: Transaction) -> ApiKey:
             if account is not None:
                 _check_open(tx.accounts.get(account))
-            if not tx.keys.add(key, secret_hash=self._tokens.hash(key.sid, secret)):
+            key = ApiKey(
+                sid=sid,
+                account=account,
+                kind=kind,
+                scopes=frozenset(scopes),
+                permissions=frozenset(permissions),
+                friendly_name=friendly_name,
+                created_at=self._clock.now(),  # of this try: one may come long after another
+                revoked_at=None,
+            )
+            if not tx.keys.add(key, secret_hash=self._tokens.hash(sid, secret)):
                 raise Conflict("this form was sent before; the secret of its key was shown then")
-            tx.audit.add(actor=self._actor, action="key.created", subject=key.sid, now=key.created_at)
+            tx.audit.add(actor=self._actor, action="key.created", subject=sid, now=key.created_at)
+            return key
 
-        self._database.run(create)
-        return NewKey(key=key, secret=secret)
+        return NewKey(key=self._database.run(create), secret=secret)
 
     def grant_key(
         self, granter: Caller, *, scopes: Collection[Scope], friendly_name: str = "", sid: str | None = None

@@ -70,19 +70,11 @@ class CustomJobs:
         fail although the job was submitted.
         """
         sid = JobSid("JS" + self._randomness.hex(_SID_DIGITS))
-        now = self._clock.now()
-        today = Day.of(now)
 
         def submit(tx: Transaction) -> Job:
+            now = self._clock.now()  # of this try: one may come long after another, on another day
             if self._quota_days:
-                left = tx.jobs.draw_quota(
-                    request.root_account, today=today, days=len(request.days), limit=self._quota_days
-                )
-                if left is not None:
-                    raise QuotaExceeded(
-                        f"StartDay to EndDay asks for {len(request.days)} days, and {left} of {self._quota_days} are "
-                        f"left for the account and its subaccounts today; the count starts anew on {today + 1} (UTC)"
-                    )
+                self._draw_quota(tx, request, today=Day.of(now))
             job = tx.jobs.submit(sid, request, now=now)
             _note(tx, job, "job.created", actor=actor, now=now)
             self._outbox.job_started(tx, job, now=now)
@@ -116,6 +108,15 @@ class CustomJobs:
             tx.jobs.settle(sid, now=now)
 
         self._database.run(delete)
+
+    def _draw_quota(self, tx: Transaction, request: JobRequest, *, today: Day) -> None:
+        wanted = len(request.days)
+        left = tx.jobs.draw_quota(request.root_account, today=today, days=wanted, limit=self._quota_days)
+        if left is not None:
+            raise QuotaExceeded(
+                f"StartDay to EndDay asks for {wanted} days, and {left} of {self._quota_days} are left for the account "
+                f"and its subaccounts today; the count starts anew on {today + 1} (UTC)"
+            )
 
 
 def _note(tx: Transaction, job: Job, action: str, *, actor: Actor | None, now: datetime) -> None:

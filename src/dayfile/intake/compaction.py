@@ -234,10 +234,10 @@ class Compaction:
         return True
 
     def _replace(self, group: Sequence[Segment], new: PendingObject, *, checksum: int) -> None:
-        now = self._clock.now()
         segment = compacted_segment(group, key=new.key, stored_bytes=new.size_bytes, checksum=checksum)
 
         def replace(tx: Transaction) -> None:
+            now = self._clock.now()
             tx.segments.replace([old.id for old in group], segment, accepted_at=min(old.accepted_at for old in group))
             tx.uploads.go_live([new.upload_id], now=now)
             unused = [old.key for old in group if old.key is not None]

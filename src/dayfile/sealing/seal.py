@@ -90,10 +90,10 @@ class Sealing:
 
     def claim(self, resource_type: ResourceType, day: Day, *, worker: str) -> SealClaim | None:
         """Claim a day and the segments that wait for it now; None if another worker holds it."""
-        now = self._clock.now()
         mark = self._randomness.hex(_MARK_DIGITS)
 
         def claim(tx: Transaction) -> SealClaim | None:
+            now = self._clock.now()  # of this try: the lease is for as long as it says
             claim = tx.seals.claim(
                 resource_type,
                 day,

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import Connection, event
 
-from dayfile.errors import AccountSuspended, Conflict, Forbidden, Invalid, NotFound, Unauthorized, Undone
+from dayfile.errors import AccountSuspended, Conflict, Forbidden, Invalid, NotFound, Unauthorized
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import EVERYTHING, GRANTABLE, Caller, KeyKind, Permission, Scope
 from dayfile.store.accounts import Accounts
+from dayfile.store.audit import Audit
 from dayfile.store.prepared import Prepared
+from tests.support.undone import WAITED, undo_once
 from tests.unit.accounts.conftest import Office
 
 DAY = timedelta(hours=24)
@@ -62,23 +63,21 @@ def test_a_rotation_that_has_to_be_tried_again_counts_from_then(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database may undo a rotation after a long wait; the old token works for a day from the one that counts."""
-    new = office.administration.create_account()
-    set_token, tries = Accounts.set_token, []
-
-    def undone_once(accounts: Accounts, *args: Any, **rest: Any) -> None:
-        set_token(accounts, *args, **rest)
-        tries.append(office.clock.now())
-        if len(tries) == 1:
-            office.clock.pass_by(SECOND * 30)
-            raise Undone("another transaction was first")
-
-    monkeypatch.setattr(Accounts, "set_token", undone_once)
+    new, before = office.administration.create_account(), office.clock.now()
+    undo_once(monkeypatch, Accounts, "set_token", office.clock)
     office.administration.rotate_token(new.account.sid)
-    assert len(tries) == 2
+    assert office.clock.now() == before + WAITED
     office.clock.pass_by(DAY - SECOND)
     assert _works(office, new.account.sid, new.auth_token)
     office.clock.pass_by(SECOND)
     assert not _works(office, new.account.sid, new.auth_token)
+
+
+def test_a_key_that_has_to_be_tried_again_is_made_then(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The audit log is in the order of what happened."""
+    undo_once(monkeypatch, Audit, "add", office.clock)
+    made = office.administration.create_key(account=None, scopes=[Scope.INTAKE])
+    assert made.key.created_at == office.clock.now()
 
 
 def test_there_are_never_more_than_two_tokens(office: Office) -> None:

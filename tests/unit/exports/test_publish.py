@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,12 +15,14 @@ from dayfile.model.account import Account
 from dayfile.model.day import Day
 from dayfile.model.job import Claim, Job, RetryRule, Status, group_by_status
 from dayfile.model.resource import MESSAGES
+from dayfile.store.audit import Audit
 from dayfile.store.database import Database
 from tests.support.clock import NOON, FakeClock
 from tests.support.notices import an_outbox
 from tests.support.randomness import SeededRandomness
 from tests.support.sealed import sealed_days
 from tests.support.state import a_database, a_job_request, a_segment, an_account
+from tests.support.undone import undo_once
 
 LEASE = timedelta(seconds=60)
 WEEK = timedelta(days=7)
@@ -81,6 +83,18 @@ class Desk:
 def desk(tmp_path: Path) -> Desk:
     """A desk of one's own."""
     return Desk(tmp_path)
+
+
+def test_a_job_that_has_to_be_tried_again_is_submitted_then(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its place in the queue is by that time, and its days count for the quota of the day on which it was accepted."""
+    before = datetime(2026, 11, 30, 23, 59, 50, tzinfo=UTC)
+    desk.clock.pass_until(before)
+    undo_once(monkeypatch, Audit, "add", desk.clock)
+    job = desk.submit()
+    assert job.submitted_at == desk.clock.now()
+    with desk.database.snapshot() as tx:
+        drawn = [tx.jobs.drawn_quota(desk.account.root, today=Day.of(at)) for at in (before, desk.clock.now())]
+    assert drawn == [0, len(job.days)]
 
 
 def test_days_are_published_with_what_they_hold(desk: Desk) -> None:
