@@ -315,8 +315,7 @@ class Connection(asyncio.BufferedProtocol):
     def _time_for(self, stage: Stage) -> float:
         if stage is Stage.HEAD and self.is_in_reserve:
             return self._limits.reserve_head_for
-        limit = _LIMITS_OF.get(stage)
-        return _NEVER if limit is None else float(getattr(self._limits, limit))
+        return self._connections.times.get(stage, _NEVER)
 
     def _drop(self, size: int) -> None:
         """Count and drop bytes of a request that is answered already; beyond the limit they stay in the socket."""
@@ -330,6 +329,5 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.close()
 
 
-_LIMITS_OF = {Stage.HEAD: "head_for", Stage.BODY: "body_for", Stage.IDLE: "idle_for", Stage.LINGER: "drain_for"}
 _UNAUTHORIZED = frozenset({Stage.HEAD, Stage.BODY})
 _ENDING = frozenset({Stage.LINGER, Stage.CLOSING, Stage.CLOSED})

@@ -16,6 +16,7 @@ import structlog
 
 from dayfile.web.client_address import TrustedProxies
 from dayfile.web.limits import Limits
+from dayfile.web.stage import Stage
 
 READ_BYTES = 256 * 1024
 """Most bytes that one read takes."""
@@ -50,6 +51,12 @@ class Connections:
 
     def __init__(self, limits: Limits, *, proxies: TrustedProxies) -> None:
         self.limits = limits
+        self.times = {  # that a connection may be in a stage; it may be for ever in others
+            Stage.HEAD: limits.head_for,
+            Stage.BODY: limits.body_for,
+            Stage.IDLE: limits.idle_for,
+            Stage.LINGER: limits.drain_for,
+        }
         self.buffer = memoryview(bytearray(READ_BYTES))  # shared: what is read is parsed before anything else is read
         self._proxies = proxies
         self._open: set[Open] = set()
