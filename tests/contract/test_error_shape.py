@@ -6,8 +6,6 @@ from typing import Any
 
 import httpx2
 import pytest
-from starlette.requests import Request
-from starlette.routing import Route
 
 from dayfile.api.error_table import BUG, ERRORS, row_of
 from dayfile.errors import (
@@ -22,6 +20,7 @@ from dayfile.model.account import AccountState
 from dayfile.model.credential import Scope
 from dayfile.store.database import Database
 from tests.support.face import Face, Login, served_face
+from tests.support.raising import raising
 
 JOBS = "/v1/Exports/Messages/Jobs"
 JOB = {"StartDay": "2026-11-01", "EndDay": "2026-11-02", "FriendlyName": "november"}
@@ -35,19 +34,10 @@ RAISED: dict[str, Exception] = {
 }
 
 
-def raise_it(request: Request) -> None:
-    """Fail as asked."""
-    raise RAISED[request.path_params["name"]]
-
-
-RAISING = Route("/v1/Raised/{name}", raise_it)
-"""Addresses that fail in every way there is."""
-
-
 @pytest.fixture(scope="module")
 def face(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Face]:
     """One instance, with addresses that fail."""
-    with served_face(tmp_path_factory.mktemp("face"), pages=[RAISING]) as face:
+    with served_face(tmp_path_factory.mktemp("face"), pages=[raising(RAISED)]) as face:
         yield face
 
 

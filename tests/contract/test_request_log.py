@@ -4,11 +4,10 @@ from collections.abc import Iterator
 
 import httpx2
 import pytest
-from starlette.requests import Request
-from starlette.routing import Route
 
 from dayfile.errors import Corrupt, LostClaim
 from tests.support.face import Face, Login, served_face
+from tests.support.raising import raising
 from tests.support.recorded_log import recorded_log
 
 JOBS = "/v1/Exports/Messages/Jobs"
@@ -21,19 +20,10 @@ RAISED: dict[str, Exception] = {
 }
 
 
-def raise_it(request: Request) -> None:
-    """Fail as asked."""
-    raise RAISED[request.path_params["name"]]
-
-
-RAISING = Route("/v1/Raised/{name}", raise_it)
-"""Addresses that fail in ways that are nobody's fault but ours."""
-
-
 @pytest.fixture(scope="module")
 def face(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Face]:
     """One instance, with addresses that fail."""
-    with served_face(tmp_path_factory.mktemp("face"), pages=[RAISING]) as face:
+    with served_face(tmp_path_factory.mktemp("face"), pages=[raising(RAISED)]) as face:
         yield face
 
 

@@ -8,6 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,32 +33,35 @@ def test_the_demo_on_a_cluster_ends_with_the_hash_of_the_laptop() -> None:
         assert f"! {name} is killed, and started again" in done.stdout
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_the_demo_on_a_cluster_leaves_nothing_behind_after_ctrl_c() -> None:
-    """Ten processes and two servers: whoever has seen enough must not have to look for them."""
+@contextmanager
+def running() -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """The demo, as far as its first accident, and its folder."""
     with subprocess.Popen(COMMAND, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         assert process.stdout is not None
         folder = re.search(r"Everything is in (\S+),", process.stdout.readline())
         assert folder is not None
-        line = next(line for line in process.stdout if "is killed" in line)
+        assert any("is killed" in line for line in process.stdout)
+        yield process, Path(folder[1])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_demo_on_a_cluster_leaves_nothing_behind_after_ctrl_c() -> None:
+    """Ten processes and two servers: whoever has seen enough must not have to look for them."""
+    with running() as (process, folder):
         os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it: to all that are in the foreground
-        assert process.wait(120) == 128 + signal.SIGINT, line
-    assert not Path(folder[1]).exists()
-    assert working_in(Path(folder[1])) == []
+        assert process.wait(120) == 128 + signal.SIGINT
+    assert not folder.exists()
+    assert working_in(folder) == []
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_demo_on_a_cluster_leaves_no_process_behind_when_it_is_killed() -> None:
     """Nobody can tidy up then, and hosts that go on would be in the way of whatever comes next."""
-    with subprocess.Popen(COMMAND, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
-        assert process.stdout is not None
-        folder = re.search(r"Everything is in (\S+),", process.stdout.readline())
-        assert folder is not None
-        assert any("is killed" in line for line in process.stdout)
-        hosts = working_in(Path(folder[1]))
+    with running() as (process, folder):
+        hosts = working_in(folder)
         process.kill()
     assert hosts
     assert all(gone(host, within_seconds=60) for host in hosts)
-    shutil.rmtree(folder[1])
+    shutil.rmtree(folder)

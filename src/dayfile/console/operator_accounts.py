@@ -37,7 +37,7 @@ _KINDS: Final = (KeyKind.STANDARD, KeyKind.MAIN, KeyKind.RESTRICTED)
 def account_routes(routes: OperatorRoutes) -> list[Route]:
     """Return the routes of the operator's pages of accounts."""
     return [
-        routes.look("/accounts", Scope.ACCOUNTS, _list),
+        routes.look("/accounts", Scope.ACCOUNTS, _show_list),
         routes.act("/accounts", Scope.ACCOUNTS, _create),
         routes.look("/accounts/{sid}", Scope.ACCOUNTS, _account),
         routes.act("/accounts/{sid}/rotate", Scope.ACCOUNTS, _rotate),
@@ -47,10 +47,6 @@ def account_routes(routes: OperatorRoutes) -> list[Route]:
         routes.act("/accounts/{sid}/keys", Scope.ACCOUNTS, _create_key),
         routes.act("/accounts/{sid}/keys/{key}/revoke", Scope.ACCOUNTS, _revoke),
     ]
-
-
-def _list(visit: OperatorVisit) -> Response:
-    return _show_list(visit)
 
 
 def _show_list(visit: OperatorVisit, *, problem: str = "") -> Response:

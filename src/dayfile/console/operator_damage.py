@@ -20,14 +20,10 @@ _ROWS: Final = 25
 def damage_routes(routes: OperatorRoutes) -> list[Route]:
     """Return the routes of the page of damaged objects."""
     return [
-        routes.look("/damage", None, _list),
+        routes.look("/damage", None, _show),
         routes.act("/damage/retry", Scope.INTAKE, _retry),
         routes.act("/damage/accept", Scope.INTAKE, _accept),
     ]
-
-
-def _list(visit: OperatorVisit) -> Response:
-    return _show(visit)
 
 
 def _retry(visit: OperatorVisit) -> Response:

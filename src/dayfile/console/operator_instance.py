@@ -34,15 +34,11 @@ _LONGEST: Final = 200  # characters of an actor or a subject
 def instance_routes(routes: OperatorRoutes) -> list[Route]:
     """Return the routes of the operator's pages of the instance."""
     return [
-        routes.look("/instance", None, _instance),
+        routes.look("/instance", None, _show),
         routes.act("/rejections/retry", Scope.INTAKE, _retry),
         routes.act("/rejections/drop", Scope.INTAKE, _drop),
         routes.look("/audit", Scope.ACCOUNTS, _audit),
     ]
-
-
-def _instance(visit: OperatorVisit) -> Response:
-    return _show(visit)
 
 
 def _show(visit: OperatorVisit, *, done: str = "", problem: str = "") -> Response:

@@ -26,14 +26,10 @@ _SCOPES: Final = {
 def key_routes(routes: OperatorRoutes) -> list[Route]:
     """Return the routes of the pages of the operator's keys."""
     return [
-        routes.look("/keys", Scope.ACCOUNTS, _list),
+        routes.look("/keys", Scope.ACCOUNTS, _show),
         routes.act("/keys", Scope.ACCOUNTS, _create),
         routes.act("/keys/{key}/revoke", Scope.ACCOUNTS, _revoke),
     ]
-
-
-def _list(visit: OperatorVisit) -> Response:
-    return _show(visit)
 
 
 def _create(visit: OperatorVisit) -> Response:

@@ -195,8 +195,8 @@ def test_a_relay_that_is_not_done_holds_nobody_beyond_the_limit(behaves: Convers
     assert (outcome.result, outcome.error) == (Result.FAILED, "the mail server was not done within 0.3 seconds")
 
 
-def hangs_up_before_its_last_word(connection: socket.socket, _: threading.Event) -> None:
-    """Take the letter, and be gone: nobody knows whether it has it."""
+def take_the_letter(connection: socket.socket) -> None:
+    """Say all that a relay says until it has all of a letter."""
     connection.sendall(b"220 here\r\n")
     with connection.makefile("rb") as lines:
         for answer in (b"250 hello\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go on\r\n"):
@@ -204,6 +204,11 @@ def hangs_up_before_its_last_word(connection: socket.socket, _: threading.Event)
             connection.sendall(answer)
         while lines.readline() not in (b".\r\n", b""):
             pass
+
+
+def hangs_up_before_its_last_word(connection: socket.socket, _: threading.Event) -> None:
+    """Take the letter, and be gone: nobody knows whether it has it."""
+    take_the_letter(connection)
 
 
 def test_a_letter_that_may_have_arrived_is_sent_again() -> None:
@@ -216,15 +221,9 @@ def test_a_letter_that_may_have_arrived_is_sent_again() -> None:
 
 def keeps_silent_after_its_last_word(connection: socket.socket, stopping: threading.Event) -> None:
     """Take the letter and say so, and then not even goodbye."""
-    connection.sendall(b"220 here\r\n")
-    with connection.makefile("rb") as lines:
-        for answer in (b"250 hello\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go on\r\n"):
-            lines.readline()
-            connection.sendall(answer)
-        while lines.readline() not in (b".\r\n", b""):
-            pass
-        connection.sendall(b"250 kept\r\n")
-        stopping.wait()
+    take_the_letter(connection)
+    connection.sendall(b"250 kept\r\n")
+    stopping.wait()
 
 
 def test_a_relay_need_not_say_goodbye() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,10 +14,10 @@ from dayfile.model.export import SealedDay
 from dayfile.model.resource import MESSAGES
 from dayfile.objects import layout
 from dayfile.objects.rebuild import Rebuild
-from dayfile.objects.scrub import WALK_EVERY
 from tests.support.damage import cut, flip, remove
 from tests.support.packed_day import ACCOUNTS, DAY, a_packed_world, files_of, let_die
 from tests.support.recorded_log import recorded_log
+from tests.support.scrub_walk import walk
 from tests.support.state import a_database
 from tests.support.world import World
 
@@ -32,14 +31,6 @@ def world(tmp_path: Path) -> Iterator[World]:
     walk(world)
     yield world
     world.close()
-
-
-def walk(world: World) -> None:
-    """Let time pass until everything was looked at once more."""
-    world.clock.pass_by(WALK_EVERY)
-    for _ in range(20):
-        world.scrub.step()
-        world.clock.pass_by(timedelta(seconds=1))
 
 
 def manifests(world: World) -> list[Path]:

@@ -14,10 +14,10 @@ from dayfile.model.account import AccountSid
 from dayfile.model.damage import DamageState
 from dayfile.model.export import SealedDay
 from dayfile.objects.layout import marker_mark
-from dayfile.objects.scrub import WALK_EVERY
 from tests.support.packed_day import ACCOUNTS, a_packed_world, files_of
 from tests.support.recorded_log import recorded_log
 from tests.support.records import Sent
+from tests.support.scrub_walk import walk
 from tests.support.state import a_sid, an_account
 from tests.support.world import SCRUB_BYTES, World
 
@@ -50,14 +50,6 @@ def world(tmp_path: Path) -> Iterator[World]:
     world.accept(messages(WAITING, 500))
     yield world
     world.close()
-
-
-def walk(world: World) -> None:
-    """Let time pass until everything was looked at once more."""
-    world.clock.pass_by(WALK_EVERY)
-    for _ in range(20):
-        world.scrub.step()
-        world.clock.pass_by(timedelta(seconds=1))
 
 
 def sealed_file(world: World) -> tuple[SealedDay, Path]:
