@@ -101,7 +101,8 @@ def retry(ctx: typer.Context, *, objects: ObjectsArgument = None, as_json: JsonO
         screen.json_list(map(_as_json, looked_at))
     else:
         screen.table(_COLUMNS, map(_as_row, looked_at), empty="No damaged object is known.")
-        screen.note(f"{open_still} of {count_text(len(looked_at), 'object')} still damaged.")
+        if looked_at:
+            screen.note(f"{open_still} of {count_text(len(looked_at), 'object')} still damaged.")
     if open_still:
         raise typer.Exit(Outcome.FAILED)
 

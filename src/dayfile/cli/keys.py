@@ -52,6 +52,15 @@ PermissionsOption = Annotated[
         show_default=False,
     ),
 ]
+_COLUMNS = (
+    Column("KEY", whole=True),
+    Column("OF"),
+    Column("KIND", whole=True),
+    Column("MAY DO"),
+    Column("STATE", whole=True),
+    Column("CREATED", whole=True),
+    Column("NAME"),
+)
 
 
 @app.command("create")
@@ -106,20 +115,13 @@ def list_keys(
 ) -> None:
     """List all keys, including revoked ones."""
     with instance.opened(screen_of(ctx), to_read=True) as service, service.database.snapshot() as tx:
+        if account is not None:
+            tx.accounts.get(account)  # raises for one that is not there
         keys = tx.keys.listed(account=account)
     screen = screen_of(ctx)
     if as_json:
         screen.json([_as_json(key) for key in keys])
         return
-    columns = (
-        Column("KEY", whole=True),
-        Column("OF"),
-        Column("KIND", whole=True),
-        Column("MAY DO"),
-        Column("STATE", whole=True),
-        Column("CREATED", whole=True),
-        Column("NAME"),
-    )
     rows = (
         (
             key.sid,
@@ -132,7 +134,8 @@ def list_keys(
         )
         for key in keys
     )
-    screen.table(columns, rows, empty="There is no key. Make one: dayfile keys create --operator")
+    of = f"--account {account}" if account else "--operator"
+    screen.table(_COLUMNS, rows, empty=f"There is no key. Make one: dayfile keys create {of}")
 
 
 @app.command("revoke")

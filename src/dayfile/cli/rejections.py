@@ -91,6 +91,9 @@ LimitOption = Annotated[
 
 GroupsOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Show at most N groups.")]
 
+_NONE = "There is no rejection: every line was accepted."
+_NO_SUCH = "There is no such rejection."
+
 _GROUP_COLUMNS = (
     Column("COUNT", right=True, whole=True),
     Column("TYPE", whole=True),
@@ -130,7 +133,8 @@ def list_rejections(
         # One more than is shown, to know if there are more.
         shown = limit or _SHOWN_IN_TABLE
         rejections = list(islice(_all(service, matching, after=after), shown + 1))
-    screen.table(_COLUMNS, map(_as_row, rejections[:shown]), empty="There is no rejection: every line was accepted.")
+    empty = _NONE if matching == ALL_REJECTIONS and not after else _NO_SUCH
+    screen.table(_COLUMNS, map(_as_row, rejections[:shown]), empty=empty)
     if len(rejections) > shown:
         screen.note(f"There are more: add --after {rejections[shown - 1].id}")
 
@@ -162,7 +166,8 @@ def groups(
     if as_json:
         screen.json([_group_as_json(group) for group in found[:limit]])
     else:
-        screen.table(_GROUP_COLUMNS, map(_group_as_row, found[:limit]), empty="There is no such rejection.")
+        empty = _NONE if matching == ALL_REJECTIONS else _NO_SUCH
+        screen.table(_GROUP_COLUMNS, map(_group_as_row, found[:limit]), empty=empty)
     if len(found) > limit:
         screen.note(f"There are more groups: add --limit {limit * 10}")
 
