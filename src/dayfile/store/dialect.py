@@ -24,9 +24,10 @@ def insert(connection: Connection, table: Table) -> Any:
 
 
 def insert_columns(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]], **same: Any) -> None:
-    """Insert rows given as equally long columns, in a quarter of the time that SQLAlchemy's own INSERT takes.
+    """Insert rows given as columns, in a quarter of the time that SQLAlchemy's own INSERT takes.
 
-    `same` are values of further columns that all rows have in common.
+    `same` are values of further columns that all rows have in common. Raises ValueError unless the columns are equally
+    long: rows that only some of them have would be lost without a word.
     """
     dialect = connection.dialect
     names = [*columns, *same]
@@ -39,8 +40,9 @@ def insert_columns(connection: Connection, table: Table, columns: Mapping[str, S
         return values if process is None else map(process, values)
 
     differing = [stored(name, values) for name, values in columns.items()]
-    shared = [repeat(one) for name, value in same.items() for one in stored(name, [value])]
-    rows = list(zip(*differing, *shared, strict=False))  # what is shared has no end
+    count = max(map(len, columns.values()), default=0)
+    shared = [repeat(one, count) for name, value in same.items() for one in stored(name, [value])]
+    rows = list(zip(*differing, *shared, strict=True))
     if rows:
         connection.exec_driver_sql(statement, rows)
 
