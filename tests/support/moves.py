@@ -11,8 +11,10 @@ from typing import Any
 
 from dayfile.errors import Absent, Unusable
 from dayfile.model.credential import Actor
+from dayfile.objects.backup_target import OnStep
 from dayfile.objects.destination import Destination
-from dayfile.objects.move import Move, Moved
+from dayfile.objects.move import Move
+from dayfile.objects.moved_objects import Moved
 from dayfile.opening import destination_of
 from dayfile.overrides import Overrides
 from dayfile.service import Service
@@ -55,7 +57,14 @@ class Mover:
             randomness=self.service.randomness,
         )
 
-    def run(self, database: str | None, storage: str | None, *, despite_damage: bool = False) -> Moved | None:
+    def run(
+        self,
+        database: str | None,
+        storage: str | None,
+        *,
+        despite_damage: bool = False,
+        on_step: OnStep = _nothing,
+    ) -> Moved | None:
         """Move it, or go on with that."""
         settings = self.service.settings
         to = destination_of(settings, database=database, storage=storage, makes_folder=False)
@@ -67,7 +76,7 @@ class Mover:
         self.move.begin(to, actor=ACTOR)
         scratch = settings.scratch / str(next(_numbers))
         scratch.mkdir(parents=True)
-        return self.move.run(to, scratch, despite_damage=despite_damage, on_step=_nothing)
+        return self.move.run(to, scratch, despite_damage=despite_damage, on_step=on_step)
 
     def destination(self, *, database: str) -> Destination:
         """The place of a database."""
@@ -86,10 +95,11 @@ def moved(
     storage: str | None = None,
     steps: Steps | None = None,
     despite_damage: bool = False,
+    on_step: OnStep = _nothing,
 ) -> Moved | None:
     """Move an instance to its end, in a process of its own."""
     with closing(Mover(settings, clock, steps=steps)) as mover:
-        return mover.run(database, storage, despite_damage=despite_damage)
+        return mover.run(database, storage, despite_damage=despite_damage, on_step=on_step)
 
 
 def reopen(settings: Settings, clock: FakeClock, *, database: str | None = None, despite: bool = False) -> None:

@@ -16,12 +16,13 @@ from dayfile.cli.exit_codes import Outcome
 from dayfile.cli.operator import operator_here
 from dayfile.cli.options import JsonOption, screen_of
 from dayfile.cli.terminal import Screen
-from dayfile.errors import DayfileError
+from dayfile.errors import DayfileError, LostClaim
 from dayfile.model.quantity import count_text, size_text
 
 if TYPE_CHECKING:
     from dayfile.objects.destination import Destination
-    from dayfile.objects.move import Move, Moved
+    from dayfile.objects.move import Move
+    from dayfile.objects.moved_objects import Moved
     from dayfile.service import Service
     from dayfile.settings import Settings
     from dayfile.store.departure import Departure
@@ -45,7 +46,11 @@ DamageOption = Annotated[
     bool, typer.Option("--despite-damage", help="Move it although objects are damaged or missing that nobody knew of.")
 ]
 ReopenOption = Annotated[
-    bool, typer.Option("--reopen", help="Give up a move that is not done, and open the instance again where it was.")
+    bool,
+    typer.Option(
+        "--reopen",
+        help="Give up a move that is not done, also if it runs, and open the instance again where it was.",
+    ),
 ]
 DespiteOption = Annotated[
     bool,
@@ -114,6 +119,8 @@ def _run(screen: Screen, service: Service, one: Move, to: Destination, *, despit
 def _way_out() -> Iterator[None]:
     try:
         yield
+    except LostClaim:  # it may be open again
+        raise
     except DayfileError as error:
         error.add_note(
             "The instance is closed here. Nothing is lost: run the command again to go on, or `dayfile move --reopen` "

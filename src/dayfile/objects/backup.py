@@ -192,11 +192,12 @@ class Backup:
             return former
         if there is not None:
             # A backup that was not finished has brought it, or it was damaged when it was copied.
-            kept = read(self._target.storage, of, one)
-            if kept is not None and (not kept.is_damaged or not self._copy.has_whole(of, one)):
-                return kept
+            kept = read(self._target.storage, one)
+            if kept is not None and (not kept.is_damaged or not self._copy.has_whole(one)):
+                return kept.backed_up(of)
             self._target.storage.delete([one.key])
-        return self._copy.copy(of, one)
+        copied = self._copy.copy(one)
+        return None if copied is None else copied.backed_up(of)
 
     def _drop_former(self, folder: str, listed: StoredPart) -> int:
         """Delete the former backups, and objects that only they needed; return the number of those."""

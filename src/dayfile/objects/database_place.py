@@ -3,54 +3,72 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 
-from dayfile.errors import Conflict
+from dayfile.errors import Conflict, InFlight
 from dayfile.files import disk, private
 from dayfile.files.storage import BLOCK_BYTES
 from dayfile.objects.backup_target import OnStep
 from dayfile.store.database import Database
 from dayfile.store.database_copy import fill
 from dayfile.store.database_url import file_of
+from dayfile.store.file_lock import locked
 from dayfile.store.opening import check_absent
 
 
-def put_in_place(copy: Path, url: str, *, on_step: OnStep) -> None:
-    """Make the database at a URL out of a copy in a file, all of it or nothing.
+def _nothing() -> None:
+    pass
 
-    Raises Conflict if there is one, also if it came this moment; StorageUnavailable or DatabaseUnavailable if there is
-    no room for it.
+
+def put_in_place(copy: Path, url: str, *, check: Callable[[], None] = _nothing, on_step: OnStep) -> None:
+    """Make the database at a URL out of a copy in a file, all of it or nothing. `check` may raise just before it is.
+
+    Raises Conflict if there is one, also if it came this moment; InFlight while another process makes one there;
+    StorageUnavailable or DatabaseUnavailable if there is no room for it.
     """
     place = file_of(url)
     if place is None:
         with closing(Database.connect(url)) as database:
-            fill(database, copy, on_step=lambda done, whole: on_step("Filling the database", done, whole))
+            fill(database, copy, check=check, on_step=partial(on_step, "Filling the database"))
         return
     check_absent(url)
     draft, doing = place.with_name(f".{place.name}.restoring"), f"write {place}"
     with disk.reported(doing):
         private.make_folder(place.parent)
-        draft.unlink(missing_ok=True)
     try:
-        _write(copy, draft, doing)
-        with disk.reported(doing):
-            disk.publish(draft, place)
-            disk.sync_folder(place.parent)
+        with _alone_with(draft, place):
+            _write(copy, draft, doing)
+            check()
+            with disk.reported(doing):
+                disk.publish(draft, place)
+                disk.sync_folder(place.parent)
     except FileExistsError as error:
         raise Conflict(
             f"there is {place} since this moment: another process has made an instance there, or restores one. It is "
             "left as it is"
         ) from error
-    finally:
-        disk.discard([draft])
+
+
+@contextmanager
+def _alone_with(draft: Path, place: Path) -> Iterator[None]:
+    """Hold a draft, so that no two processes write it; it is gone when the block ends."""
+    with ExitStack() as held:
+        with disk.reported(f"write {place}"):
+            try:
+                held.enter_context(locked(draft, wait=False))
+            except BlockingIOError as error:
+                raise InFlight(f"another process is about to make {place} this moment", retry_after=5) from error
+        held.callback(disk.discard, [draft])
+        yield
 
 
 def _write(copy: Path, draft: Path, doing: str) -> None:
-    with disk.reported(doing):
-        made, _ = disk.create(draft)
-        with made, copy.open("rb") as source:
-            os.fchmod(made.fileno(), 0o600)
-            while block := source.read(BLOCK_BYTES):
-                disk.write(made, block, doing)
-            os.fsync(made.fileno())
+    # What a process has left there that was killed is overwritten.
+    with disk.reported(doing), draft.open("wb", buffering=0) as made, copy.open("rb") as source:
+        os.fchmod(made.fileno(), 0o600)
+        while block := source.read(BLOCK_BYTES):
+            disk.write(made, block, doing)
+        os.fsync(made.fileno())

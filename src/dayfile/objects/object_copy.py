@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from dayfile.errors import NotFound
 from dayfile.files.backup_manifest import BackedUpObject
@@ -14,6 +15,28 @@ from dayfile.objects.referred_objects import ReferredObject, WholeParts
 from dayfile.store.referred import DayOfType
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundObject:
+    """An object of a day as it was read to its end."""
+
+    key: str
+    size_bytes: int
+    sha256: str
+    is_damaged: bool  # it is not what its row says
+    damaged_files: tuple[str, ...]  # the names of those in it that are not
+
+    def backed_up(self, of: DayOfType) -> BackedUpObject:
+        """Return the line of it in the list of a backup."""
+        return BackedUpObject(
+            resource_type=of[0],
+            day=str(of[1]),
+            key=self.key,
+            size_bytes=self.size_bytes,
+            sha256=self.sha256,
+            is_damaged=self.is_damaged,
+        )
+
+
 class ObjectCopy:
     """Copying from a storage to another one, of which it says how much was copied."""
 
@@ -22,28 +45,28 @@ class ObjectCopy:
         self.target = target
         self.copied = self.copied_bytes = 0
 
-    def copy(self, of: DayOfType, one: ReferredObject) -> BackedUpObject | None:
-        """Copy an object of a day, as it is, and say how it is; None if it is not in the source."""
-        look = _Look(of, one)
+    def copy(self, one: ReferredObject) -> FoundObject | None:
+        """Copy an object, as it is, and say how it is; None if it is not in the source."""
+        look = _Look(one)
         try:
             size = self.target.put(one.key, look.watch(self.source.read(one.key)))
         except NotFound:
             return None
         except FileExistsError:  # the list lagged behind
-            return read(self.target, of, one)
+            return read(self.target, one)
         self.copied += 1
         self.copied_bytes += size
         return look.result()
 
-    def has_whole(self, of: DayOfType, one: ReferredObject) -> bool:
+    def has_whole(self, one: ReferredObject) -> bool:
         """Return True if the source has an object, and as its rows say."""
-        found = read(self.source, of, one)
+        found = read(self.source, one)
         return found is not None and not found.is_damaged
 
 
-def read(storage: Storage, of: DayOfType, one: ReferredObject) -> BackedUpObject | None:
-    """Read an object of a day to its end, and say how it is; None if there is none."""
-    look = _Look(of, one)
+def read(storage: Storage, one: ReferredObject) -> FoundObject | None:
+    """Read an object to its end, and say how it is; None if there is none."""
+    look = _Look(one)
     try:
         for _ in look.watch(storage.read(one.key)):
             pass
@@ -62,8 +85,7 @@ def listed(storage: Storage, of: DayOfType) -> Iterator[ListedObject]:
 class _Look:
     """A look at the bytes of an object as they go by."""
 
-    def __init__(self, of: DayOfType, one: ReferredObject) -> None:
-        self._of = of
+    def __init__(self, one: ReferredObject) -> None:
         self._one = one
         self._hashed: Hashed[bytes] = Hashed(())
         self._parts = WholeParts(one.parts)
@@ -74,14 +96,12 @@ class _Look:
             self._parts.update(block)
             yield block
 
-    def result(self) -> BackedUpObject:
-        size_bytes = self._hashed.size_bytes
-        is_whole = self._parts.are_whole() and self._one.size_bytes in {None, size_bytes}
-        return BackedUpObject(
-            resource_type=self._of[0],
-            day=str(self._of[1]),
+    def result(self) -> FoundObject:
+        size_bytes, damaged = self._hashed.size_bytes, self._parts.damaged()
+        return FoundObject(
             key=self._one.key,
             size_bytes=size_bytes,
             sha256=self._hashed.sha256,
-            is_damaged=not is_whole,
+            is_damaged=bool(damaged) or self._one.size_bytes not in {None, size_bytes},
+            damaged_files=damaged,
         )

@@ -34,7 +34,7 @@ class WholeParts:
         self._left = list(reversed(parts))
         self._hashed = hashlib.sha256()
         self._at = 0
-        self._are_whole = True
+        self._damaged: list[str] = []
 
     def update(self, block: bytes) -> None:
         """Take the next bytes."""
@@ -46,13 +46,13 @@ class WholeParts:
             self._hashed.update(view[max(part.start - start, 0) : max(end - start, 0)])
             if end > self._at:
                 return
-            self._are_whole &= self._hashed.hexdigest() == part.sha256
+            self._damaged += [part.name] if self._hashed.hexdigest() != part.sha256 else []
             self._left.pop()
             self._hashed = hashlib.sha256()
 
-    def are_whole(self) -> bool:
-        """Return True if, at the end of the bytes, all files were there and have their hashes."""
-        return self._are_whole and not self._left
+    def damaged(self) -> tuple[str, ...]:
+        """Return, at the end of the bytes, the names of the files that are others or were not all there, in order."""
+        return (*self._damaged, *(part.name for part in reversed(self._left)))
 
 
 def days_of(database: Database) -> list[DayOfType]:

@@ -64,10 +64,11 @@ def migrate_file(file: Path) -> None:
         copied.exec_driver_sql("PRAGMA journal_mode = DELETE")
 
 
-def fill(target: Database, file: Path, *, on_step: OnStep) -> None:
+def fill(target: Database, file: Path, *, check: Callable[[], None], on_step: OnStep) -> None:
     """Make a database out of a copy of this version's schema, in one transaction: it has all of it, or nothing.
 
-    Raises Conflict for one with tables of Dayfile, Corrupt if a row is another one there, DatabaseUnavailable.
+    `check` is called just before it is committed, and may raise. Raises Conflict for one with tables of Dayfile,
+    Corrupt if a row is another one there, DatabaseUnavailable.
     """
     source = Database.connect_to_read(URL.create("sqlite", database=str(file)).render_as_string())
     with closing(source), source.looked_into() as rows, target.exclusively() as into:
@@ -76,6 +77,7 @@ def fill(target: Database, file: Path, *, on_step: OnStep) -> None:
         schema.make(into)
         _copy_rows(rows, into, on_step)
         check_same(rows, into)
+        check()
 
 
 def note_facts(file: Path, facts: Mapping[str, str]) -> None:

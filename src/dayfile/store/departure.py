@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, Engine, event, select
 
-from dayfile.errors import Moved, Unusable
+from dayfile.errors import Conflict, LostClaim, Moved, Unusable
 from dayfile.store.instance import Instance
 from dayfile.store.tables.instance import instance as facts
 from dayfile.store.tables.metadata import metadata
@@ -34,7 +34,8 @@ class Stage(StrEnum):
     """The stages of a move."""
 
     OBJECTS = "objects"  # they are copied, and nothing exists in the new place
-    DATABASE = "database"  # all objects are there; the database may be
+    DATABASE = "database"  # all objects are there
+    MAKING = "making"  # the database is being made there, and may be there
     DONE = "done"  # the instance is in the new place
 
 
@@ -47,6 +48,7 @@ class Departure:
     storage: str | None
     begun_at: str
     stage: Stage = Stage.OBJECTS
+    runner: str = ""  # the process that goes on with it
 
     @property
     def where(self) -> str:
@@ -80,14 +82,28 @@ class Departures:
         return _departure(self._connection)
 
     def begin(self, departure: Departure) -> None:
-        """Close the database: from the commit on, nobody writes to any table but the one of facts."""
-        self.note(departure)
+        """Close the database: from the commit on, nobody writes to any table but the one of facts.
+
+        Raises Conflict if it is closed already.
+        """
+        text = _encoded(departure)
+        if Instance(self._connection).settle(DEPARTURE, text) != text:
+            raise Conflict("another process has begun to move this instance this moment: leave it to that one")
         for statement in _closing(self._connection.dialect.name):
             self._connection.exec_driver_sql(statement)
 
-    def note(self, departure: Departure) -> None:
-        """Note how far it is."""
-        Instance(self._connection).replace(DEPARTURE, msgspec.json.encode(asdict(departure)).decode())
+    def check(self, departure: Departure, *, is_locked: bool = True) -> None:
+        """Raise LostClaim unless it is this one, as far as this.
+
+        With `is_locked`, it stays so until this transaction ends; a snapshot cannot have that.
+        """
+        if _departure(self._connection, is_locked=is_locked) != departure:
+            raise given_up()
+
+    def note(self, was: Departure, departure: Departure) -> None:
+        """Note how far it is now; raises LostClaim as `check` does."""
+        self.check(was)
+        Instance(self._connection).replace(DEPARTURE, _encoded(departure))
 
     def end(self) -> None:
         """Open the database again; one that is open stays so."""
@@ -121,13 +137,26 @@ def _name_refusal(context: Any) -> None:
         raise moved() from error
 
 
+def given_up() -> LostClaim:
+    """Return the error for a process whose move is no longer its own."""
+    return LostClaim(
+        "this move was given up (`dayfile move --reopen`), or another process goes on with it: it ends here. `dayfile "
+        "status` says where the instance is"
+    )
+
+
 def moved() -> Moved:
     """Return the error for processes that go on where nothing is written any more; it names no place to strangers."""
     return Moved(f"{_CLOSED}: its processes are to be stopped, and `dayfile status` says where it is")
 
 
-def _departure(connection: Connection) -> Departure | None:
-    text = connection.execute(select(facts.c.value).where(facts.c.name == DEPARTURE)).scalar_one_or_none()
+def _encoded(departure: Departure) -> str:
+    return msgspec.json.encode(asdict(departure)).decode()
+
+
+def _departure(connection: Connection, *, is_locked: bool = False) -> Departure | None:
+    query = select(facts.c.value).where(facts.c.name == DEPARTURE)
+    text = connection.execute(query.with_for_update() if is_locked else query).scalar_one_or_none()
     return None if text is None else msgspec.json.decode(text, type=Departure)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dayfile.errors import Conflict, StorageUnavailable
+from dayfile.errors import Conflict, InFlight, LostClaim, StorageUnavailable
 from dayfile.objects.database_place import put_in_place
 
 
@@ -40,3 +40,38 @@ def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageUnavailable, match=r"file/dayfile\.sqlite: Not a directory"):
         put_in_place(tmp_path / "copy", f"sqlite:///{tmp_path}/file/dayfile.sqlite", on_step=_nothing)
+
+
+def test_of_two_processes_that_make_a_database_the_second_one_is_refused(tmp_path: Path) -> None:
+    """It would write over what the first one is about to give its place, which would then be a half of each."""
+    copy, place = tmp_path / "copy", tmp_path / "new" / "dayfile.sqlite"
+    copy.write_bytes(b"a copy")
+    (tmp_path / "other").write_bytes(b"another copy, which is longer")
+    url = f"sqlite:///{place}"
+
+    def be_second() -> None:
+        with pytest.raises(InFlight, match=r"about to make .*dayfile\.sqlite this moment"):
+            put_in_place(tmp_path / "other", url, on_step=_nothing)
+
+    put_in_place(copy, url, check=be_second, on_step=_nothing)
+    assert place.read_bytes() == b"a copy"
+    assert list(place.parent.iterdir()) == [place]
+
+
+def test_what_a_killed_process_has_left_is_no_part_of_the_next_database(tmp_path: Path) -> None:
+    """Its draft may be longer; and a check that fails at the end leaves nothing there."""
+    copy, place = tmp_path / "copy", tmp_path / "new" / "dayfile.sqlite"
+    copy.write_bytes(b"a copy")
+    place.parent.mkdir()
+    (place.parent / ".dayfile.sqlite.restoring").write_bytes(b"half of a copy, or more")
+
+    def fail() -> None:
+        raise LostClaim("somebody else has it")
+
+    with pytest.raises(LostClaim):
+        put_in_place(copy, f"sqlite:///{place}", check=fail, on_step=_nothing)
+    assert list(place.parent.iterdir()) == []
+    (place.parent / ".dayfile.sqlite.restoring").write_bytes(b"half of a copy, or more")
+    put_in_place(copy, f"sqlite:///{place}", on_step=_nothing)
+    assert place.read_bytes() == b"a copy"
+    assert list(place.parent.iterdir()) == [place]

@@ -45,7 +45,7 @@ def test_every_row_of_every_table_is_copied_and_numbers_go_on(
         fill_tables(connection)
     copy_to_file(database, tmp_path / "copy", on_step=_nothing)
     rows = compare(database, tmp_path / "copy")
-    fill(target, tmp_path / "copy", on_step=_nothing)
+    fill(target, tmp_path / "copy", check=_nothing, on_step=_nothing)
     with database.looked_into() as connection:
         before = rows_of(connection)
     with target.exclusively() as connection:
@@ -57,7 +57,7 @@ def test_every_row_of_every_table_is_copied_and_numbers_go_on(
     assert rows == sum(map(len, after.values()))
     assert min(numbers.values()) > 40  # the last that was given, although its row is gone
     with pytest.raises(Conflict, match="left as it is"):
-        fill(target, tmp_path / "copy", on_step=_nothing)
+        fill(target, tmp_path / "copy", check=_nothing, on_step=_nothing)
 
 
 def test_a_copy_is_open_and_may_be_restored_to_a_place_that_was_left(database: Database, tmp_path: Path) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import Connection, Table, insert
 
-from dayfile.errors import Moved, Unusable
+from dayfile.errors import Conflict, LostClaim, Moved, Unusable
 from dayfile.store import schema
 from dayfile.store.database import Database
 from dayfile.store.database_users import others_of
@@ -75,8 +76,9 @@ def test_whoever_opens_it_is_told_where_the_instance_is(database: Database) -> N
     with pytest.raises(Moved) as refused:
         database.probe()
     assert "new" not in str(refused.value)
+    done = Departure(id="1", database=None, storage="s3://new", begun_at="", stage=Stage.DONE)
     with database.transaction() as tx:
-        tx.departures.note(Departure(id="1", database=None, storage="s3://new", begun_at="", stage=Stage.DONE))
+        tx.departures.note(DEPARTURE, done)
     with pytest.raises(Unusable, match="has moved to s3://new: set DAYFILE_STORAGE_URL=s3://new"):
         schema.migrate(database)
     with database.transaction() as tx:
@@ -84,6 +86,29 @@ def test_whoever_opens_it_is_told_where_the_instance_is(database: Database) -> N
         tx.departures.end()
         tx.departures.end()
     schema.migrate(database)
+    database.probe()
+
+
+def test_only_who_knows_where_a_move_is_goes_on_with_it(database: Database) -> None:
+    """Another process has given it up, or goes on with it, or has begun one this moment."""
+    further = replace(DEPARTURE, stage=Stage.DATABASE, runner="one")
+    with database.transaction() as tx:
+        tx.departures.begin(DEPARTURE)
+    with pytest.raises(Conflict, match="another process has begun"), database.transaction() as tx:
+        tx.departures.begin(replace(DEPARTURE, id="2"))
+    with database.transaction() as tx:
+        tx.departures.note(DEPARTURE, further)
+    for was in (DEPARTURE, replace(further, runner="another"), replace(further, id="2")):
+        with pytest.raises(LostClaim), database.transaction() as tx:
+            tx.departures.note(was, replace(was, stage=Stage.DONE))
+        with pytest.raises(LostClaim), database.snapshot() as tx:
+            tx.departures.check(was, is_locked=False)
+    with database.snapshot() as tx:
+        tx.departures.check(further, is_locked=False)
+    with database.transaction() as tx:
+        tx.departures.end()
+    with pytest.raises(LostClaim), database.transaction() as tx:
+        tx.departures.note(further, replace(further, stage=Stage.DONE))
     database.probe()
 
 
