@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from dayfile.cli.exit_codes import Outcome
 from dayfile.errors import Conflict, LostClaim, StorageUnavailable
 from dayfile.objects.moved_objects import Moved
+from tests.e2e.cli_instance import Instance
 from tests.support.backups import empty
 from tests.support.databases import a_new_database
 from tests.support.moves import Mover, a_busy_world, kept_rows, moved, opens, reopen
@@ -151,6 +153,20 @@ def test_of_two_processes_that_move_an_instance_the_first_one_ends(world: World,
     assert taken_over[0] is not None
     assert moved(world.settings, world.clock, database=to) is None
     assert opens(world.settings.model_copy(update={"database_url": to}))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--reopen", "--to-storage", "s3://new"], "leave --to-storage out to open the old place"),
+        (["--reopen", "--despite-damage"], "leave --despite-damage out to open the old place"),
+        (["--despite-new-place", "--to-storage", "s3://new"], "is for --reopen: give both"),
+    ],
+)
+def test_an_option_that_would_change_nothing_is_refused(tmp_path: Path, words: list[str], said: str) -> None:
+    """Who gives it counts on it: the objects of a reopened instance were thought to be in the new storage."""
+    told = Instance(tmp_path).run("move", *words, expect=Outcome.USAGE).stderr
+    assert said in " ".join(told.replace("│", " ").split())
 
 
 def _nothing(*_: object) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -81,6 +81,10 @@ def move(
     from dayfile.opening import destination_of
 
     screen = screen_of(ctx)
+    if reopen:
+        _refuse_to_move({"--to-storage": to_storage, "--despite-damage": despite_damage})
+    elif despite_new_place:
+        raise typer.BadParameter("--despite-new-place is for --reopen: give both to open the old place, or neither")
     with instance.opened(screen, to_move=True) as service:
         settings, one = service.settings, _move_of(service)
         if reopen:
@@ -97,6 +101,15 @@ def move(
         with _way_out():
             moved = _run(screen, service, one, to, despite_damage=despite_damage)
     _tell(screen, settings, to, moved, as_json=as_json)
+
+
+def _refuse_to_move(options: Mapping[str, object]) -> None:
+    """Raise BadParameter for options that change nothing with --reopen: who gives them counts on them."""
+    for name in (name for name, given in options.items() if given):
+        raise typer.BadParameter(
+            f"{name} is for a move, and --reopen gives one up: leave {name} out to open the old place, or --reopen to "
+            "move the instance, or to go on with that"
+        )
 
 
 def _move_of(service: Service) -> Move:
