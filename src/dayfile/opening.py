@@ -16,7 +16,7 @@ from dayfile.errors import Absent, DatabaseUnavailable, StorageUnavailable, Unus
 from dayfile.files import key_file, private
 from dayfile.files.private import Closed, Exposed
 from dayfile.files.storage import Storage, is_there
-from dayfile.files.storage_url import StorageUrl
+from dayfile.files.storage_url import StorageUrl, url_in
 from dayfile.files.storages import open_storage
 from dayfile.model.secret import KEY_BYTES, InstanceKey, Randomness
 from dayfile.objects.destination import Destination
@@ -294,7 +294,7 @@ def _check_not_left(settings: Settings, database: Database) -> None:
     if settings.storage.text in left:
         raise Unusable(
             f"the objects of this instance have moved from {settings.storage.text} to {noted}: set "
-            f"DAYFILE_STORAGE_URL={(noted or '').partition(' at ')[0]}"
+            f"DAYFILE_STORAGE_URL={url_in(noted or '')}"
         )
 
 

@@ -282,7 +282,7 @@ def _an_instance_with_records(folder: Path) -> tuple[Instance, str]:
 def test_the_command_moves_an_instance_though_it_is_killed_twice(tmp_path: Path) -> None:
     """While it copies objects, and after that; the end says what to set, and neither half of the settings works."""
     old, account = _an_instance_with_records(tmp_path)
-    database, storage = f"sqlite:///{tmp_path}/new/dayfile.sqlite", f"file://{tmp_path}/new/objects"
+    database, storage = f"sqlite:///{tmp_path}/new/dayfile.sqlite", f"file://{tmp_path}/new/objects at last"
     to = ["--to-database", database, "--to-storage", storage]
     assert "--yes" in old.run("move", *to, expect=Outcome.USAGE).stderr
     for step in ("put:3", "commit:4"):

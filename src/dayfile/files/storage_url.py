@@ -19,6 +19,7 @@ _STORES: Final = {"s3": "an S3 bucket", "gs": "a bucket of Google Cloud Storage"
 _FORMS: Final = "file:///FOLDER, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX"
 _BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}", re.ASCII)
 _LONGEST_PREFIX: Final = 200
+_STORE: Final = " at "  # before the store of a bucket
 _ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 
 
@@ -68,4 +69,9 @@ class StorageUrl:
     def whereabouts(self) -> str:
         """The URL and, of a bucket at an S3 store other than Amazon's, the store."""
         store = urlsplit(s3_endpoint()).netloc.rpartition("@")[2] if self.scheme == "s3" else ""
-        return self.text + (f" at {store}" if store else "")
+        return self.text + (f"{_STORE}{store}" if store else "")
+
+
+def url_in(whereabouts: str) -> str:
+    """Return the URL in the whereabouts of a storage; a folder may have ` at ` in its name, a bucket may not."""
+    return whereabouts if whereabouts.startswith("file:") else whereabouts.partition(_STORE)[0]

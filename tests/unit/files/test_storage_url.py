@@ -7,7 +7,7 @@ import pytest
 
 from dayfile.errors import Unusable
 from dayfile.files.storage import LocalStorage
-from dayfile.files.storage_url import StorageUrl
+from dayfile.files.storage_url import StorageUrl, url_in
 from dayfile.files.storages import open_storage
 from dayfile.objects.layout import download_headers
 
@@ -27,6 +27,13 @@ def test_a_url_names_a_folder_or_a_bucket_with_a_prefix(text: str, expected: Sto
     """Two spellings of one place must not be two places."""
     assert StorageUrl.parse(text) == expected
     assert StorageUrl.parse(expected.text) == expected
+
+
+@pytest.mark.parametrize("text", ["file:///srv/objects at home at last", "s3://bucket/a", "gs://bucket"])
+def test_the_url_is_found_in_the_whereabouts(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operator who has moved an instance is told to set it: half of a folder's name is another folder."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://store.example.com:9000")
+    assert url_in(StorageUrl.parse(text).whereabouts) == text
 
 
 @pytest.mark.parametrize(
