@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2
@@ -19,8 +21,12 @@ from dayfile.work.loop import Loop
 from tests.e2e.cli_instance import Instance, serving
 from tests.support.clock import FakeClock
 from tests.support.collector import Collector, Seen, collecting
+from tests.support.intake import Place, a_delivery
+from tests.support.records import Sent, body_of
 from tests.support.server import serving as app_served
+from tests.support.state import an_account
 
+DAY = "2026-11-01"
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
 
@@ -67,6 +73,27 @@ def test_a_step_that_cannot_be_done_is_in_the_traces(monkeypatch: pytest.MonkeyP
         spans.close()
     step = _only(collector, "worker step")
     assert (step.facts["dayfile.step"], step.errors[0]["exception.type"]) == ("sealing", "StorageUnavailable")
+
+
+def test_records_that_are_read_together_are_in_the_traces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their batch and its commit are linked to each of their requests, as those of a batch that comes alone."""
+    place = Place(tmp_path)
+    with closing(place.database), collecting() as collector:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+        account, spans = an_account(place.database).sid, start_tracing(os.environ)
+        incoming = []
+        for number in range(4):
+            sent = Sent(account=account, name=f"{number}", created=f"{DAY}T10:00:00Z", updated=f"{DAY}T10:00:00Z")
+            with spans.serving("request", traceparent=None):
+                incoming.append(replace(a_delivery(b""), blocks=[body_of([sent])], origin=spans.here()))
+        with place.process(spans=spans) as intake:
+            assert [answer.result().accepted for answer in intake.submit_all(incoming)] == [1] * 4
+        spans.close()
+    requests = [one.span.span_id for one in collector.named("request")]
+    batch, commit = _only(collector, "intake batch"), _only(collector, "intake commit")
+    assert [link.span_id for link in batch.span.links] == [link.span_id for link in commit.span.links] == requests
+    assert (batch.facts["dayfile.requests"], batch.facts["dayfile.records"]) == (4, 4)
+    assert (commit.facts["dayfile.batches"], commit.facts["dayfile.records"]) == (1, 4)
 
 
 def _lived_through(instance: Instance) -> str:

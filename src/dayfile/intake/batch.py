@@ -72,7 +72,7 @@ class Batch:
     stored: StoredReceipt | None  # the answer to the idempotency key
     retried: tuple[int, ...]  # rejections that are accepted with it
     refused_upload: int | None = None  # the ledger entry under which its refused lines are written, if they are many
-    origin: Origin | None = None  # the span of its request
+    origins: tuple[Origin, ...] = ()  # the spans of its requests
 
     @property
     def waiting_bytes(self) -> int:

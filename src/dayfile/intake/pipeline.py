@@ -42,10 +42,10 @@ from dayfile.model.receipt import ALL_REJECTIONS, Receipt, RejectionFilter
 from dayfile.model.resource import ResourceType
 from dayfile.model.secret import Randomness
 from dayfile.objects.writer import ObjectWriter
-from dayfile.spans import NO_SPANS, Origin, Spans
+from dayfile.spans import NO_SPANS, Facts, Origin, Spans
 from dayfile.store.database import Database
 
-_MOST_ORIGINS = 100  # spans of requests that the span of their commit names
+_MOST_ORIGINS = 100  # spans of requests that the span of their batch, or of their commit, names
 _OPERATOR = "operator"  # the credential of a user who takes in files on this machine
 
 
@@ -145,7 +145,7 @@ class Intake:
         what a line does.
         """
         single = single_lines(incoming, max_bytes=self._max_body_bytes)
-        joint = [(lines, read) for lines in single if (read := self._read_joint(incoming[lines.places[0]], lines))]
+        joint = [(lines, read) for lines in single if (read := self._read_joint(incoming, lines))]
         joined = {place for lines, _ in joint for place in lines.places}
         apart = [self._read_or_fail(batch) for place, batch in enumerate(incoming) if place not in joined]
         committed = iter(self._commit([*(batch for _, batch in joint), *apart], waits=True))
@@ -156,15 +156,19 @@ class Intake:
                 answers[place] = _Joint(self, incoming[place], whole, sid=sid)
         return [answers[place] if place in joined else next(committed) for place in range(len(incoming))]
 
-    def _read_joint(self, first: IncomingBatch, lines: SingleLines) -> Batch | None:
+    def _read_joint(self, incoming: Sequence[IncomingBatch], lines: SingleLines) -> Batch | None:
         """Return lines of one sender as one batch; None if any is refused, or all are: then each is read by itself."""
-        try:
-            gate = self._authorization.gate(first.caller)
-            self._queue.check_room()
-            batch = self._reader.read_kept(lines.lines, first.resource_type, gate)
-        except DayfileError:
-            return None
-        return None if batch.refusals else batch
+        first, origins = incoming[lines.places[0]], _origins(incoming[place] for place in lines.places)
+        facts: Facts = {"dayfile.type": first.resource_type.name, "dayfile.requests": len(lines.places)}
+        with self._spans.span("intake batch", facts, origins=origins) as span:
+            try:
+                gate = self._authorization.gate(first.caller)
+                self._queue.check_room()
+                batch = self._reader.read_kept(lines.lines, first.resource_type, gate)
+            except DayfileError:
+                return None
+            span.note({"dayfile.records": batch.receipt.accepted, "dayfile.refused": batch.receipt.rejected})
+        return None if batch.refusals else replace(batch, origins=origins)
 
     def find_chunk(self, digest: str) -> Receipt | None:
         """Return the receipt of a chunk of a file that was taken in before, or None."""
@@ -243,13 +247,13 @@ class Intake:
             return failed
 
     def _read(self, batch: IncomingBatch) -> Batch | Future[Receipt]:
-        origins = [] if batch.origin is None else [batch.origin]
+        origins = _origins([batch])
         with self._spans.span("intake batch", {"dayfile.type": batch.resource_type.name}, origins=origins) as span:
             read = self._read_or_find(batch)
             if isinstance(read, Future):
                 return read
             span.note({"dayfile.records": read.receipt.accepted, "dayfile.refused": read.receipt.rejected})
-        return replace(read, origin=batch.origin) if origins else read
+        return replace(read, origins=origins) if origins else read
 
     def _read_or_find(self, batch: IncomingBatch) -> Batch | Future[Receipt]:
         gate = self._authorization.gate(batch.caller)
@@ -310,7 +314,7 @@ def _counted(commit: Commit, counters: Counters, spans: Spans) -> Commit:
     """Return a commit that counts what it has made durable, in a span of its own, for all requests that share it."""
 
     def commit_and_count(batches: Sequence[Batch]) -> None:
-        origins = [batch.origin for batch in batches if batch.origin is not None]
+        origins = [origin for batch in batches for origin in batch.origins]
         with spans.span("intake commit", origins=origins[:_MOST_ORIGINS]) as span:
             span.note({"dayfile.batches": len(batches), "dayfile.records": sum(b.receipt.accepted for b in batches)})
             commit(batches)
@@ -318,6 +322,11 @@ def _counted(commit: Commit, counters: Counters, spans: Spans) -> Commit:
             counters.took(batch.resource_type, accepted=batch.receipt.accepted, rejected=batch.receipt.rejected)
 
     return commit_and_count
+
+
+def _origins(incoming: Iterable[IncomingBatch]) -> tuple[Origin, ...]:
+    """Return the spans of the requests of batches, as many as a span should name; none if nobody traces."""
+    return tuple(batch.origin for batch in incoming if batch.origin is not None)[:_MOST_ORIGINS]
 
 
 def _chunk_key(digest: str) -> IdempotencyKey:
