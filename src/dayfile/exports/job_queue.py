@@ -68,7 +68,10 @@ class JobQueue:
         self._outbox.wake()
 
     def take_back_expired(self) -> int:
-        """Count a failed attempt for every claim whose lease ran out, since its worker is lost; return their number."""
+        """Take back every claim whose lease ran out, since its worker is lost, and return their number.
+
+        That is no failed attempt of its days: `RetryRule` says what follows.
+        """
         with self._database.snapshot() as tx:
             expired = tx.job_days.expired(now=self._clock.now(), limit=100)
         taken_back = 0
@@ -102,13 +105,26 @@ class JobQueue:
     def _take_back(self, claim: Claim) -> bool:
         def take_back(tx: Transaction) -> bool:
             job = tx.jobs.lock(claim.job.sid)
-            if not tx.job_days.is_expired(claim, now=self._clock.now()):  # it may have reported or extended after all
+            reading = self._clock.reading()
+            if not tx.job_days.is_expired(claim, now=reading.now):  # it may have reported or extended after all
                 return False
-            days = [job_day.day for job_day in claim.days]
-            self._fail(tx, job, claim=claim, days=days, error=f"the worker {claim.worker} was lost while it ran")
+            self._lose(tx, claim, now=reading.now, surely=tx.clock_marks.trust(reading).surely)
+            self.settle(tx, job, now=reading.now)
             return True
 
         return self._database.run(take_back)
+
+    def _lose(self, tx: Transaction, claim: Claim, *, now: datetime, surely: datetime) -> None:
+        waited = surely - claim.job.submitted_at
+        alike: dict[int, list[Day]] = {}  # days, by how often their worker was lost by now
+        for job_day in claim.days:
+            alike.setdefault(job_day.lost + 1, []).append(job_day.day)
+        for lost, days in alike.items():
+            event = Event.GIVE_UP if self._retry.gives_up_lost(lost, waited=waited) else Event.LOSE
+            times = "" if lost == 1 else f", and {lost - 1} before it"
+            error = f"the worker {claim.worker} was lost while it ran{times}"
+            events, not_before = dict.fromkeys(days, event), now + self._retry.delay(lost)
+            tx.job_days.report(claim, events, now=now, not_before=not_before, error=error)
 
     def _fail(self, tx: Transaction, job: Job, *, claim: Claim, days: Iterable[Day], error: str) -> None:
         self.fail_days(tx, claim, days, error=error)

@@ -48,13 +48,14 @@ class Event(Enum):
     COMPLETE_EMPTY = "complete_empty"
     ERROR = "error"
     GIVE_UP = "give_up"
+    LOSE = "lose"
     HAND_BACK = "hand_back"
     DELETE = "delete"
 
 
 _FINAL = frozenset({Status.COMPLETED, Status.COMPLETED_EMPTY_RECORDS, Status.FAILED, Status.DELETED_BY_USER_REQUEST})
 
-_CLAIMED_AND_DELETED = (Event.COMPLETE, Event.COMPLETE_EMPTY, Event.ERROR, Event.GIVE_UP, Event.HAND_BACK)
+_CLAIMED_AND_DELETED = (Event.COMPLETE, Event.COMPLETE_EMPTY, Event.ERROR, Event.GIVE_UP, Event.LOSE, Event.HAND_BACK)
 
 TRANSITIONS: Mapping[tuple[Status, Event], Status] = {
     (Status.SUBMITTED, Event.CLAIM): Status.RUNNING,
@@ -63,6 +64,7 @@ TRANSITIONS: Mapping[tuple[Status, Event], Status] = {
     (Status.RUNNING, Event.COMPLETE_EMPTY): Status.COMPLETED_EMPTY_RECORDS,
     (Status.RUNNING, Event.ERROR): Status.ERROR_DURING_RUN,
     (Status.RUNNING, Event.GIVE_UP): Status.FAILED,
+    (Status.RUNNING, Event.LOSE): Status.ERROR_DURING_RUN,
     (Status.RUNNING, Event.HAND_BACK): Status.SUBMITTED,
     (Status.RUNNING, Event.DELETE): Status.RUNNING_TO_BE_DELETED,
     (Status.ERROR_DURING_RUN, Event.CLAIM): Status.RUNNING,
@@ -129,8 +131,9 @@ class JobDay:
     job_sid: JobSid
     day: Day
     status: Status
-    attempt: int  # claims so far
+    attempt: int  # claims so far, without those that were handed back or whose worker was lost
     error: str | None  # why the last attempt failed, for the operator
+    lost: int = 0  # claims whose worker was lost; told of claimed days only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,18 +192,29 @@ def parse_job_sid(text: str) -> JobSid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryRule:
-    """The rule by which failed days are tried again: the number of attempts, and delays that double up to a ceiling."""
+    """The rule by which failed days are tried again: the number of attempts, and delays that double up to a ceiling.
+
+    A worker that is lost says little of its days: its host has failed, or something else has killed it, such as one
+    other day. So that is counted apart, and days whose worker was lost are claimed one by one: then those that have no
+    fault are done, and one that kills its workers is left. It is given up as well, since a job must end, once as many
+    workers were lost as attempts may fail, and not before `blameless_for` has passed since its submission.
+    """
 
     attempts: int = 10
     first_delay: timedelta = timedelta(seconds=5)
     longest_delay: timedelta = timedelta(hours=1)
+    blameless_for: timedelta = timedelta(hours=24)
 
     def gives_up(self, attempt: int) -> bool:
         """Return True if the attempt that just failed was the last."""
         return attempt >= self.attempts
 
+    def gives_up_lost(self, lost: int, *, waited: timedelta) -> bool:
+        """Return True if the worker that was just lost was the last, of a day that was submitted that long ago."""
+        return lost >= self.attempts and waited >= self.blameless_for
+
     def delay(self, attempt: int) -> timedelta:
-        """Return the delay after this attempt (counted from 1) has failed."""
+        """Return the delay after this attempt (counted from 1) has failed, or this worker was lost."""
         doublings = min(max(attempt - 1, 0), 20)
         return min(self.first_delay * (1 << doublings), self.longest_delay)
 

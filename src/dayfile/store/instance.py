@@ -14,7 +14,7 @@ from dayfile.errors import Outdated
 from dayfile.store.dialect import insert_missing, upsert
 from dayfile.store.tables.instance import instance as table
 
-SCHEMA: Final = "0016"
+SCHEMA: Final = "0017"
 """The version of the schema that this Dayfile is made for: its last migration."""
 
 MINIMUM_VERSION: Final = "minimum_version"

@@ -5,11 +5,12 @@ The table in `model/job.py` decides; compare-and-set on the status and on the cl
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, select, update
 
 from dayfile.errors import LostClaim
 from dayfile.model.account import AccountSid
@@ -35,7 +36,8 @@ class JobDays:
     def claim(self, *, worker: str, leased_until: datetime, limit: int, now: datetime) -> Claim | None:
         """Claim up to `limit` days of the job whose turn it is; None if no day may be claimed now.
 
-        Accounts take turns: the one that was served longest ago comes first, then the oldest of its jobs.
+        Accounts take turns: the one that was served longest ago comes first, then the oldest of its jobs. A day whose
+        worker was lost is claimed alone, after the others: it may be what kills workers.
         """
         Instance(self._connection).check_version()
         chosen = self._next_job(now=now)
@@ -43,8 +45,7 @@ class JobDays:
             return None
         token = next_number(self._connection, "job claim")
         due = table.c.job_sid == chosen.sid, table.c.status.in_(CLAIMABLE), table.c.not_before <= now
-        days = self._connection.execute(select(table.c.day).where(*due).order_by(table.c.day).limit(limit)).scalars()
-        statement = update(table).where(*due, table.c.day.in_(days.all()))
+        statement = update(table).where(*due, table.c.day.in_(self._first(due, limit)))
         self._connection.execute(
             statement.values(
                 status=Status.RUNNING.value,  # the one status that a claim leads to
@@ -60,7 +61,7 @@ class JobDays:
         claimed = select(table).where(table.c.job_sid == chosen.sid, table.c.claim_token == token)
         return Claim(
             job=Jobs(self._connection).settle(chosen.sid, now=now),
-            days=tuple(read_job_day(row) for row in self._connection.execute(claimed.order_by(table.c.day))),
+            days=tuple(_claimed_day(row) for row in self._connection.execute(claimed.order_by(table.c.day))),
             worker=worker,
             token=token,
             leased_until=leased_until,
@@ -99,8 +100,9 @@ class JobDays:
                 "error": error,
                 "not_before": not_before or now,
                 "finished_at": now if to.is_final else None,
-                # Handing back is without blame: the attempt does not count.
-                "attempt": table.c.attempt - (1 if event is Event.HAND_BACK else 0),
+                # Handing back is without blame, and so is a worker's end: the attempt does not count.
+                "attempt": table.c.attempt - (1 if event in {Event.HAND_BACK, Event.LOSE} else 0),
+                "lost": table.c.lost + (1 if event is Event.LOSE else 0),
             }
             self._let_go(claim, days, status, values)
         every = Jobs(self._connection).days([claim.job.sid])[claim.job.sid]
@@ -181,11 +183,18 @@ class JobDays:
         rows = self._connection.execute(query)
         return Claim(
             job=Jobs(self._connection).get(sid),
-            days=tuple(read_job_day(row) for row in rows),
+            days=tuple(_claimed_day(row) for row in rows),
             worker=worker,
             token=token,
             leased_until=leased_until,
         )
+
+    def _first(self, due: tuple[ColumnElement[bool], ...], limit: int) -> Sequence[Day]:
+        """Return those of the days that are due that are to be claimed together."""
+        query = select(table.c.day).where(*due)
+        days = query.where(table.c.lost == 0).order_by(table.c.day).limit(limit)
+        alone = query.order_by(table.c.not_before, table.c.day).limit(1)
+        return self._connection.execute(days).scalars().all() or self._connection.execute(alone).scalars().all()
 
     def _next_job(self, *, now: datetime) -> Row[Any, Any] | None:
         query = (
@@ -206,3 +215,7 @@ class JobDays:
         if not held.keys() >= set(days):
             raise LostClaim(f"{claim.worker} no longer holds all of its days of {claim.job.sid}")
         return held
+
+
+def _claimed_day(row: Row[Any]) -> JobDay:
+    return replace(read_job_day(row), lost=row.lost)

@@ -197,7 +197,7 @@ def test_a_foreign_job_cannot_be_deleted(desk: Desk) -> None:
     assert desk.statuses(job) == {Status.SUBMITTED: 3}
 
 
-def test_a_lost_worker_costs_an_attempt_and_nothing_else(desk: Desk) -> None:
+def test_a_lost_worker_costs_nothing(desk: Desk) -> None:
     """The job does not hang, and what the lost one says later is not heard."""
     job = desk.submit()
     lost = desk.claim()
@@ -208,7 +208,51 @@ def test_a_lost_worker_costs_an_attempt_and_nothing_else(desk: Desk) -> None:
         desk.publishing.publish(lost, [FIRST])
     assert desk.listed() == []
     desk.clock.pass_by(timedelta(seconds=5))
-    assert {day.attempt for day in desk.claim().days} == {2}
+    assert [(day.day, day.attempt, day.lost) for day in desk.claim().days] == [(FIRST, 1, 1)]
+
+
+def test_days_whose_worker_was_lost_are_claimed_one_by_one(desk: Desk) -> None:
+    """One of them may kill its workers: the others are published beside it, and do not fail with it."""
+    job = desk.submit()
+    for _ in range(5):
+        claim = desk.claim()
+        days = [job_day.day for job_day in claim.days]
+        if SECOND not in days:
+            desk.publishing.publish(claim, days)
+        desk.clock.pass_by(LEASE)
+        desk.job_queue.take_back_expired()
+        desk.clock.pass_by(timedelta(minutes=1))
+    assert desk.statuses(job) == {Status.ERROR_DURING_RUN: 1, Status.COMPLETED_EMPTY_RECORDS: 2}
+
+
+def test_a_day_that_kills_its_workers_ends_after_a_day(desk: Desk) -> None:
+    """Ten hosts in a row may fail without its fault; but its job must end, and it kills no more than once an hour."""
+    submitted_at, job, killed = desk.clock.now(), desk.submit(), 0
+    while desk.statuses(job) != {Status.FAILED: 3}:
+        while desk.job_queue.claim(worker="w") is None:
+            desk.clock.pass_by(timedelta(minutes=1))
+        killed += 1
+        desk.clock.pass_by(LEASE)
+        desk.job_queue.take_back_expired()
+    assert timedelta(hours=24) < desk.clock.now() - submitted_at < timedelta(hours=26)
+    assert killed < 3 * 36
+    with desk.database.snapshot() as tx:
+        [*_, last] = tx.jobs.days([job.sid])[job.sid]
+        assert tx.jobs.get(job.sid).over_at is not None
+    assert "was lost while it ran, and" in (last.error or "")
+
+
+def test_an_error_after_many_lost_workers_is_the_first_one(desk: Desk) -> None:
+    """It is tried again as often as any other."""
+    job = desk.submit()
+    for _ in range(20):
+        if desk.job_queue.claim(worker="w") is not None:
+            desk.clock.pass_by(LEASE)
+            desk.job_queue.take_back_expired()
+        desk.clock.pass_by(timedelta(minutes=10))
+    claim = desk.claim()
+    desk.job_queue.fail(claim, [job_day.day for job_day in claim.days], error="the disk is on fire")
+    assert desk.statuses(job) == {Status.ERROR_DURING_RUN: 3}
 
 
 def test_a_worker_that_extends_is_not_lost(desk: Desk) -> None:

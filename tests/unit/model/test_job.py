@@ -34,17 +34,19 @@ from dayfile.model.resource import MESSAGES
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DAY = Day.parse("2026-11-01")
 
-# Written a second time, by hand, from the design: claim, complete, complete_empty, error, give_up, hand_back, delete.
+# Written a second time, by hand, from the design: claim, complete, complete_empty, error, give_up, lose, hand_back,
+# delete.
 TABLE = """
-Submitted             Running - - - - - DeletedByUserRequest
-Running               - Completed CompletedEmptyRecords ErrorDuringRun Failed Submitted RunningToBeDeleted
-ErrorDuringRun        Running - - - - - DeletedByUserRequest
+Submitted             Running - - - - - - DeletedByUserRequest
+Running               - Completed CompletedEmptyRecords ErrorDuringRun Failed ErrorDuringRun Submitted \
+ RunningToBeDeleted
+ErrorDuringRun        Running - - - - - - DeletedByUserRequest
 RunningToBeDeleted    - DeletedByUserRequest DeletedByUserRequest DeletedByUserRequest DeletedByUserRequest \
- DeletedByUserRequest RunningToBeDeleted
-Completed             - - - - - - -
-CompletedEmptyRecords - - - - - - -
-Failed                - - - - - - -
-DeletedByUserRequest  - - - - - - -
+ DeletedByUserRequest DeletedByUserRequest RunningToBeDeleted
+Completed             - - - - - - - -
+CompletedEmptyRecords - - - - - - - -
+Failed                - - - - - - - -
+DeletedByUserRequest  - - - - - - - -
 """
 CELLS = [
     (Status(line.split()[0]), event, to)

@@ -92,6 +92,7 @@ job_day = Table(
     Column("day", DayText, primary_key=True),
     Column("status", String(32), nullable=False),
     Column("attempt", Integer, nullable=False),
+    Column("lost", Integer, nullable=False, server_default="0"),
     Column("error", Text),
     Column("not_before", Moment, nullable=False),  # an attempt that failed waits until then
     Column("worker", Text),
