@@ -24,7 +24,7 @@ from dayfile.objects.layout import SEALED, download_headers
 from dayfile.settings import Settings
 from dayfile.store.database import Database
 from dayfile.store.database_url import file_of, full_url, shown_url
-from dayfile.store.instance import STORAGE
+from dayfile.store.instance import REBUILDING, STORAGE
 from dayfile.store.opening import find_closed_database, find_database, find_database_to_read, make_database
 from dayfile.store.postgres_engine import Pause
 
@@ -55,6 +55,7 @@ def make_instance(settings: Settings, *, randomness: Randomness, pause: Pause) -
         with _closed_on_failure(database):
             key = _make_key(settings, database, randomness=randomness)
             _settle_key(database, key, is_shared=settings.is_shared)
+            _check_whole(database)
             _note_storage(settings, database)
     return Opened(database=database, key=key, permissions=permissions)
 
@@ -79,6 +80,7 @@ def find_instance(settings: Settings, access: Access, *, pause: Pause) -> Opened
             if key is None:
                 raise Absent(_ABSENT.format(settings.place, _name_of_place(settings)))
             _settle_key(database, key, is_shared=settings.is_shared)
+            _check_whole(database)
             _check_not_left(settings, database)
             permissions = settings.own_folders(database.file).close()
     return Opened(database=database, key=key, permissions=permissions)
@@ -284,6 +286,18 @@ def _settle_key(database: Database, key: InstanceKey, *, is_shared: bool) -> Non
         raise Unusable(
             "the secret key is not the one this instance was made with: every login would fail. "
             f"Set DAYFILE_SECRET_KEY to that key{way_out}"
+        )
+
+
+def _check_whole(database: Database) -> None:
+    """Raise Unusable for a database that a rebuild has not brought all sealed days, or not yet."""
+    with database.snapshot() as tx:
+        since = tx.instance.find(REBUILDING)
+    if since is not None:
+        raise Unusable(
+            f"the rebuild of this database, begun at {since}, has not come to its end, and it knows only some of the "
+            "sealed days. If it runs, wait for it. Otherwise delete this database, or have DAYFILE_DATABASE_URL name a "
+            "new one, and run `dayfile rebuild` again"
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,12 +12,12 @@ import pytest
 from dayfile.cli.exit_codes import Outcome
 from dayfile.errors import Conflict, Corrupt, InFlight, LostClaim, StorageUnavailable, Unusable
 from dayfile.files.names import draft_of
-from dayfile.files.storage import LocalStorage
+from dayfile.files.storage import Bytes, LocalStorage
 from dayfile.objects.backup_target import BackupTarget
 from dayfile.store.backups import LEASE
 from tests.e2e.cli_instance import Instance
 from tests.support.backups import a_backup, back_up, empty, let_an_hour_pass, restore, run, started, unlike
-from tests.support.damage import flip
+from tests.support.damage import cut, flip
 from tests.support.deployment import CLUSTER, LOCAL, Deployment
 from tests.support.packed_day import ACCOUNTS, NAMES, a_message, a_packed_world, files_of, let_die, revise
 from tests.support.state import an_account
@@ -245,6 +245,66 @@ def test_an_object_that_is_damaged_is_copied_as_it_is_named_and_replaced_once_re
     world.objects.delete([pack])
     with pytest.raises(Corrupt, match="the storage lacks"):
         back_up(world, LocalStorage.open(tmp_path / "other"), tmp_path)
+    world.close()
+
+
+def test_a_damaged_manifest_is_replaced_by_the_next_backup(tmp_path: Path) -> None:
+    """Else there would be none any more, until somebody notices; one of another version is not touched."""
+    world = _a_world(tmp_path / "old")
+    target = LocalStorage.open(tmp_path / "backup")
+    first = back_up(world, target, tmp_path)
+    [manifest] = (tmp_path / "backup").glob("backups/*/manifest.json")
+    was = cut(manifest)
+    with pytest.raises(Corrupt, match="manifest of the backup is damaged"):
+        restore(target, tmp_path / "new")
+    again = back_up(world, target, tmp_path)
+    assert (again.manifest.objects, again.copied, unlike(target)) == (first.manifest.objects, 0, [])
+    assert restore(target, tmp_path / "new").damaged == ()
+    [manifest] = (tmp_path / "backup").glob("backups/*/manifest.json")
+    manifest.write_bytes(was.replace(b'"listed"', b'"objects_of"'))
+    with pytest.raises(Corrupt, match="of another version"):
+        back_up(world, target, tmp_path)
+    world.close()
+
+
+@pytest.mark.parametrize("despite_damage", [False, True])
+def test_a_backup_that_is_replaced_while_it_is_restored_is_not_called_damaged(
+    tmp_path: Path, *, despite_damage: bool
+) -> None:
+    """What only it needed is gone: the newer one has all, and nobody is to do without anything."""
+    world = _a_world(tmp_path / "old")
+    target = LocalStorage.open(tmp_path / "backup")
+    back_up(world, target, tmp_path)
+    replaced: list[str] = []
+
+    def replace_it(text: str, done: int, _whole: int) -> None:
+        if text == "Copying objects" and done == 1 and not replaced:
+            replaced.append(text)
+            _goes_on(world, lambda: None)
+            back_up(world, target, tmp_path)
+
+    with pytest.raises(Conflict, match="was replaced by a newer one while it was restored"):
+        restore(target, tmp_path / "new", despite_damage=despite_damage, on_step=replace_it)
+    assert not (tmp_path / "new" / "dayfile.sqlite").exists()
+    assert restore(target, tmp_path / "other").damaged == ()
+    world.close()
+
+
+def test_two_restores_at_once_are_one(tmp_path: Path) -> None:
+    """Each takes what the other one has brought; the second database is refused."""
+    world = _a_world(tmp_path / "old")
+    target, objects = LocalStorage.open(tmp_path / "backup"), LocalStorage.open(tmp_path / "new" / "objects")
+    back_up(world, target, tmp_path)
+
+    class Racing(SteppingStorage):
+        """A storage in which another restore has put an object just before each put."""
+
+        def put(self, key: str, chunks: Iterable[Bytes]) -> int:
+            objects.put(key, target.read(key))
+            return super().put(key, chunks)
+
+    restored = restore(target, tmp_path / "new", storage=Racing(objects, Steps()))
+    assert (restored.copied, restored.damaged) == (0, ())
     world.close()
 
 

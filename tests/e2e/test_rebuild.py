@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import shutil
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +13,7 @@ import duckdb
 import pytest
 
 from dayfile.cli.exit_codes import Outcome
-from dayfile.errors import Conflict
+from dayfile.errors import Conflict, Unusable
 from dayfile.model.account import AccountSid
 from dayfile.model.export import SealedDay
 from dayfile.objects.layout import manifest_mark, marker_mark
@@ -20,6 +23,7 @@ from tests.e2e.cli_instance import Instance
 from tests.support.damage import flip
 from tests.support.packed_day import ACCOUNTS, NAMES, a_packed_world, files_of, let_die, revise, sweep
 from tests.support.state import an_account
+from tests.support.steps import Died, Steps
 from tests.support.world import World
 
 
@@ -118,6 +122,32 @@ def test_a_database_that_knows_sealed_days_is_not_rebuilt(tmp_path: Path) -> Non
     with pytest.raises(Conflict, match="DAYFILE_DATABASE_URL"):
         Rebuild(world.database, world.objects, clock=world.clock).run()
     world.close()
+
+
+def test_a_rebuild_that_died_has_made_no_instance(tmp_path: Path) -> None:
+    """Some of its days would look as if there had never been a record, and be sealed as if for the first time."""
+    world = a_packed_world(tmp_path / "old")
+    before = _manifests(files_of(world))
+    refused: list[str] = []
+    world.close()
+    for at in itertools.count(1):
+        folder, steps = tmp_path / f"at {at}", Steps(at=at)
+        shutil.copytree(tmp_path / "old" / "objects", folder / "objects")
+        new = World(folder, clock=world.clock, process=9, steps=steps)
+        with suppress(Died):
+            Rebuild(new.database, new.objects, clock=new.clock).run()
+        new.close()
+        try:
+            new = World(folder, clock=world.clock)
+        except Unusable as error:
+            refused.append(str(error))
+            continue
+        assert _manifests(files_of(new)) in ([], before)
+        new.close()
+        if not steps.was_reached:
+            break
+    assert len(refused) > 10
+    assert all("has not come to its end" in told and "run `dayfile rebuild` again" in told for told in refused)
 
 
 def test_the_command_says_what_it_brings_and_what_it_cannot(tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ def restore(
     storage: Storage | None = None,
     database: str | None = None,
     despite_damage: bool = False,
+    on_step: Callable[[str, int, int], None] = _nothing,
 ) -> Restored:
     """Restore the last whole backup to a folder, or to a storage and a database of its own."""
     folder.mkdir(exist_ok=True)
@@ -74,7 +75,7 @@ def restore(
     one.check_place(manifest)
     scratch = folder / f"scratch-{next(_numbers)}"
     scratch.mkdir()
-    return one.run(manifest, scratch, despite_damage=despite_damage, on_step=_nothing)
+    return one.run(manifest, scratch, despite_damage=despite_damage, on_step=on_step)
 
 
 def started(folder: Path, *, at: World, database: str | None = None, storage: str | None = None) -> World:

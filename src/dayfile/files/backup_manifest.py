@@ -30,6 +30,10 @@ _MANIFEST: Final = "/manifest.json"
 _OF: Final = re.compile(rf"{BACKUPS}([0-9]{{6,}})-([0-9a-f]+)/[a-z.]+", re.ASCII)
 
 
+class DamagedManifest(Corrupt):
+    """A manifest of a backup that is no manifest of any version."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredPart:
     """One object that belongs to a backup."""
@@ -75,13 +79,15 @@ class BackupManifest:
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
-        """Return the manifest in the bytes of an object; raises Corrupt."""
+        """Return the manifest in the bytes of an object; raises Corrupt, or DamagedManifest for no manifest at all."""
         try:
             return msgspec.json.decode(data, type=cls)
-        except msgspec.MsgspecError as error:
+        except msgspec.ValidationError as error:
             raise Corrupt(
                 f"the manifest of the backup is damaged, or of another version of Dayfile: {error}"
             ) from error
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise DamagedManifest(f"the manifest of the backup is damaged: {error}") from error
 
 
 def manifest_key(folder: str) -> str:

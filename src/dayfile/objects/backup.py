@@ -113,7 +113,7 @@ class Backup:
         instance, key_check = self._identity()
         self._target.take(instance)
         self._target.drop_unfinished()
-        former = self._target.newest()
+        former = self._target.former()
         folder = self._target.next_folder(self._token)
         made_at = self._clock.now()
         file, list_file = self._scratch / "database.sqlite", self._scratch / "objects.jsonl.gz"

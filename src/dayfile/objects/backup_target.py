@@ -12,6 +12,7 @@ from dayfile.files.backup_manifest import (
     BACKUPS,
     FORMAT,
     BackupManifest,
+    DamagedManifest,
     StoredPart,
     is_manifest,
     manifest_key,
@@ -55,6 +56,16 @@ class BackupTarget:
         """Return the folder of keys of a new backup, which follows all others."""
         last = max((number for number, _ in self._numbered()), default=0)
         return f"{BACKUPS}{last + 1:06}-{mark}"
+
+    def former(self) -> BackupManifest | None:
+        """Return the manifest of the last whole backup, as far as the next one needs it: None also if it is damaged.
+
+        Raises Corrupt for one of another form.
+        """
+        try:
+            return self.newest()
+        except DamagedManifest:
+            return None
 
     def newest(self) -> BackupManifest | None:
         """Return the manifest of the last whole backup; None if there is none. Raises Corrupt for one of another form.

@@ -22,6 +22,7 @@ from dayfile.model.quantity import count_text
 from dayfile.model.seal import SealClaim
 from dayfile.objects import layout
 from dayfile.store.database import Database
+from dayfile.store.instance import REBUILDING
 
 _ROWS_AT_ONCE: Final = 2000
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -72,8 +73,13 @@ class Rebuild:
                 f"the state database knows {count_text(known, 'sealed file')}, and rebuild is for one that knows none: "
                 "set DAYFILE_DATABASE_URL to a new database, and run it again"
             )
+        # Who dies before the end has made a database that must not be taken for the instance.
+        with self._database.transaction() as tx:
+            tx.instance.replace(REBUILDING, f"{self._clock.now():%Y-%m-%dT%H:%M:%SZ}")
         for _, keys in groupby(self._storage.scan(layout.SEALED), key=layout.announced_prefix):
             self._bring_day(set(keys))
+        with self._database.transaction() as tx:
+            tx.instance.drop(REBUILDING)
         return Rebuilt(
             seals=self._seals,
             files=self._files,

@@ -83,18 +83,26 @@ class Restore:
                     )
 
     def run(self, manifest: BackupManifest, scratch: Path, *, despite_damage: bool, on_step: OnStep) -> Restored:
-        """Restore it. Raises Corrupt for a damaged backup, before there is an instance, unless `despite_damage`."""
-        file = scratch / "database.sqlite"
-        self._target.fetch(manifest.database, file)
+        """Restore it. Raises Corrupt for a damaged backup, before there is an instance, unless `despite_damage`.
+
+        Raises Conflict for one that was replaced meanwhile.
+        """
+        file, copied, damaged = scratch / "database.sqlite", 0, list(manifest.missing)
         for family in layout.FAMILIES:  # of a restore that was killed
             self._storage.remove_partial(list(self._storage.scan_partial(family)))
-        copied, damaged = 0, list(manifest.missing)
-        for at, one in enumerate(read_list(self._target.storage, manifest.listed)):
-            on_step("Copying objects", at, manifest.objects)
-            fate = self._bring(one)
-            copied += fate is _Fate.COPIED
-            damaged += [one.key] if fate is _Fate.DAMAGED or one.is_damaged else []
+        try:
+            self._target.fetch(manifest.database, file)
+            for at, one in enumerate(read_list(self._target.storage, manifest.listed)):
+                on_step("Copying objects", at, manifest.objects)
+                fate = self._bring(one)
+                copied += fate is _Fate.COPIED
+                damaged += [one.key] if fate is _Fate.DAMAGED or one.is_damaged else []
+        except (Corrupt, NotFound):
+            self._check_newest(manifest)
+            raise
         unknown = sorted({*damaged} - {*manifest.missing, *manifest.damaged})
+        if unknown:
+            self._check_newest(manifest)
         if unknown and not despite_damage:
             raise Corrupt(
                 f"the backup is damaged: {len(unknown)} of its objects are missing or not what they were, such as "
@@ -104,6 +112,15 @@ class Restore:
         migrate_file(file)
         put_in_place(file, self._url, on_step=on_step)
         return Restored(objects=manifest.objects, size_bytes=manifest.size_bytes, copied=copied, damaged=tuple(damaged))
+
+    def _check_newest(self, manifest: BackupManifest) -> None:
+        """Raise Conflict if another backup was made meanwhile: it has deleted what only the one before needed."""
+        if self._target.newest() != manifest:
+            raise Conflict(
+                f"the backup of {manifest.made_at} was replaced by a newer one while it was restored, and there is no "
+                "instance yet: run this again while no backup is made, into another place that is empty, or into this "
+                "one with --beside-other-objects"
+            )
 
     def _bring(self, one: BackedUpObject) -> _Fate:
         """Copy an object unless it is there; say what has become of it."""
@@ -119,6 +136,8 @@ class Restore:
             self._storage.put(one.key, _compared(self._target.storage.read(one.key), one))
         except (NotFound, Corrupt):
             return _Fate.DAMAGED
+        except FileExistsError:  # another restore of it is under way
+            return _Fate.KEPT if _hash_of(self._storage, one.key) == one.sha256 else _Fate.DAMAGED
         return _Fate.COPIED
 
 

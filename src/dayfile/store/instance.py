@@ -26,6 +26,9 @@ STORAGE: Final = "storage"
 LEFT_STORAGES: Final = "left_storages"
 """The fact that says where they were before a move, a JSON array: what is there belongs to the instance no more."""
 
+REBUILDING: Final = "rebuilding"
+"""The fact of a database that is being rebuilt from the storage, and knows only some of the sealed days meanwhile."""
+
 ARRIVED: Final = "arrived"
 """The fact of a database that a move has made: the id of that move."""
 
