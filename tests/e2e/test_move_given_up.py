@@ -119,9 +119,12 @@ def test_a_move_that_died_while_its_database_was_made_is_run_again(world: World,
     steps = Steps()
     moved(trial, world.clock, database=f"sqlite:///{tmp_path}/tried.sqlite", steps=steps)
     to = f"sqlite:///{tmp_path}/new/dayfile.sqlite"
-    (tmp_path / "new").touch()
+
+    def be_in_the_way(*_: object) -> None:
+        (tmp_path / "new").touch()
+
     with pytest.raises(StorageUnavailable, match="Not a directory"):
-        moved(world.settings, world.clock, database=to)
+        moved(world.settings, world.clock, database=to, on_step=be_in_the_way)
     reopen(world.settings, world.clock)
     (tmp_path / "new").unlink()
     with pytest.raises(Died):  # its last transaction notes that it is done, the one before that it begins

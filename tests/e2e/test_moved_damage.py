@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dayfile.errors import Corrupt
+from dayfile.errors import Corrupt, StorageUnavailable
 from dayfile.model.damage import damaged_file
 from dayfile.model.day import Day
 from dayfile.model.export import SealedDay
@@ -49,6 +49,19 @@ def test_a_copy_whose_source_was_lost_meanwhile_is_kept(tmp_path: Path) -> None:
     assert result is not None
     assert (result.damaged, result.missing, result.copied) == ((pack,), (), 0)
     assert objects_in(new) == there
+
+
+def test_a_storage_without_any_object_is_not_taken_for_damage(tmp_path: Path) -> None:
+    """A disk that is not mounted looks like it: the instance would be in the new place without a record."""
+    world = a_busy_world(tmp_path / "old")
+    world.close()
+    (tmp_path / "old" / "objects").rename(tmp_path / "unmounted")
+    with pytest.raises(StorageUnavailable, match="none of the objects"):
+        moved(world.settings, world.clock, storage=f"file://{tmp_path}/new", despite_damage=True)
+    (tmp_path / "unmounted").rename(tmp_path / "old" / "objects")
+    there = moved(world.settings, world.clock, storage=f"file://{tmp_path}/new")
+    assert there is not None
+    assert (there.damaged, there.missing) == ((), ())
 
 
 def _flip_file(world: World, file: SealedDay) -> None:

@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 
-from dayfile.errors import Conflict, InFlight
+from dayfile.errors import Conflict, InFlight, StorageUnavailable
 from dayfile.files import disk, private
 from dayfile.files.storage import BLOCK_BYTES
 from dayfile.objects.backup_target import OnStep
@@ -21,6 +21,20 @@ from dayfile.store.opening import check_absent
 
 def _nothing() -> None:
     pass
+
+
+def check_place(url: str, *, to_do: str | None = None) -> None:
+    """Raise for a place in which no database can be made: what has taken hours would be of no use then.
+
+    Raises Conflict if there is something in it, with `to_do`; StorageUnavailable or DatabaseUnavailable if it cannot be
+    written, Unusable for a server that Dayfile does not work with.
+    """
+    check_absent(url, to_do=to_do)
+    place = file_of(url)
+    if place is not None:
+        folder = next(folder for folder in place.parents if folder.exists())
+        if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+            raise StorageUnavailable(f"{place} cannot be made: {folder} is no folder, or may not be written")
 
 
 def put_in_place(copy: Path, url: str, *, check: Callable[[], None] = _nothing, on_step: OnStep) -> None:

@@ -23,7 +23,7 @@ from dayfile.model.credential import Actor
 from dayfile.model.secret import Randomness
 from dayfile.objects import layout
 from dayfile.objects.backup_target import OnStep
-from dayfile.objects.database_place import put_in_place
+from dayfile.objects.database_place import check_place, put_in_place
 from dayfile.objects.destination import Destination
 from dayfile.objects.moved_objects import Moved, MovedObjects
 from dayfile.store.database import Database
@@ -72,7 +72,7 @@ class Move:
             if departure.stage is Stage.DONE or self._has_arrived(departure, destination):
                 return
         if destination.database is not None:
-            check_absent(destination.database, to_do="name an empty place")
+            check_place(destination.database, to_do="name an empty place")
         if destination.storage is not None and (departure is None or departure.stage is Stage.OBJECTS):
             self._check_storage(destination.storage)
 
@@ -135,8 +135,7 @@ class Move:
         copying = MovedObjects(self._database, self._storage, destination.storage, check=check, on_step=on_step)
         if departure.stage is Stage.OBJECTS:
             copying.copy()
-            if not despite_damage:
-                copying.check_known()
+            copying.check_known(despite_damage=despite_damage)
         copying.look()
         if departure.stage is Stage.OBJECTS:
             departure = self._note(departure, Stage.DATABASE)

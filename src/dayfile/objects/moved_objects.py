@@ -47,6 +47,7 @@ class MovedObjects:
         self._copy = ObjectCopy(source, target or source)
         self._check = check
         self._on_step = on_step
+        self._has_any = False
         self._objects = self._size_bytes = 0
         self._damaged: list[str] = []
         self._missing: list[str] = []
@@ -68,10 +69,18 @@ class MovedObjects:
                 if day not in known:
                     self._target.delete(keys)
 
-    def check_known(self) -> None:
-        """Raise Corrupt for damage that nobody knew of."""
-        if self._unknown:
-            self._check()
+    def check_known(self, *, despite_damage: bool) -> None:
+        """Raise Corrupt for damage that nobody knew of, unless `despite_damage`, and if nothing is there at all."""
+        if not self._unknown:
+            return
+        self._check()
+        if not self._has_any:
+            raise StorageUnavailable(
+                "the storage that is left has none of the objects that the database names: is its disk mounted, and "
+                "is it that of the instance? Run the command again, or open the old place again (`dayfile move "
+                "--reopen`)"
+            )
+        if not despite_damage:
             raise Corrupt(
                 f"{count_text(len(self._unknown), 'object')} of the instance, such as {self._unknown[0]}, nobody knew "
                 "to be missing or damaged. There is no instance in the new place: open the old one again (`dayfile "
@@ -111,6 +120,7 @@ class MovedObjects:
             self._check()
             found = self._kept(target, one) if one.key in there else None
             found = found or self._copy.copy(one)
+            self._has_any |= found is not None
             if found is None:
                 self._missing.append(one.key)
                 self._unknown += [] if one.is_among(lost) else [one.key]

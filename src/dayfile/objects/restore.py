@@ -16,10 +16,9 @@ from dayfile.files.hashed import Hashed
 from dayfile.files.storage import Storage
 from dayfile.objects import layout
 from dayfile.objects.backup_target import BackupTarget, OnStep
-from dayfile.objects.database_place import put_in_place
+from dayfile.objects.database_place import check_place, put_in_place
 from dayfile.store.database_copy import migrate_file
 from dayfile.store.instance import SCHEMA
-from dayfile.store.opening import check_absent
 
 
 class _Fate(Enum):
@@ -51,9 +50,9 @@ class Restore:
     def manifest(self) -> BackupManifest:
         """Return the manifest of the backup to restore; raises Unusable if there is none, Corrupt.
 
-        Raises Conflict for a place in which there is a database, and DatabaseUnavailable.
+        Raises Conflict for a place in which there is a database, and StorageUnavailable or DatabaseUnavailable.
         """
-        check_absent(self._url)
+        check_place(self._url)
         found, begun = self._target.newest(), self._target.unfinished()
         if found is None and begun:
             raise Unusable(

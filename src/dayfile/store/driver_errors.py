@@ -28,6 +28,7 @@ _POSTGRES_DAMAGED: Final = frozenset({"XX001", "XX002"})
 _POSTGRES_UNWRITABLE: Final = {
     "25006": "it is read-only: name the primary server",
     "42501": "its role must own the database, or have all privileges on it and on its schema public",
+    "3F000": "its role must own the database, or have all privileges on it and on its schema public",
     "53100": "free space on its disk",
     "58030": "look at its log and check its disk",
 }

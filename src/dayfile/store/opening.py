@@ -78,10 +78,11 @@ def find_fact(url: str, name: str) -> str | None:
 
 
 def check_absent(url: str, *, to_do: str | None = None) -> None:
-    """Raise Conflict if there is something in the place of a database, of Dayfile or not; and DatabaseUnavailable.
+    """Raise Conflict if there is something in the place of a database, of Dayfile or not.
 
     The log of a SQLite file that is gone would be applied to another one. `to_do` is what helps, unless the place is
-    that of the settings. Raises Unusable for a server that Dayfile does not work with.
+    that of the settings. Raises DatabaseUnavailable, also for a server that would not let this role make tables, and
+    Unusable for one that Dayfile does not work with.
     """
     file = file_of(url)
     if file is not None:
@@ -100,6 +101,8 @@ def check_absent(url: str, *, to_do: str | None = None) -> None:
                 raise Conflict(
                     f"there is an instance in that database already{newer}, and it is left as it is: {to_do or way_out}"
                 )
+            for statement in ("CREATE TABLE dayfile_probe ()", "DROP TABLE dayfile_probe"):
+                connection.exec_driver_sql(statement)
 
 
 def has_tables(url: str) -> bool:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
-from dayfile.errors import Conflict, InFlight, LostClaim, StorageUnavailable
-from dayfile.objects.database_place import put_in_place
+from dayfile.errors import Conflict, DatabaseUnwritable, InFlight, LostClaim, StorageUnavailable
+from dayfile.objects.database_place import check_place, put_in_place
+from dayfile.store.database import Database
+from tests.support.backups import empty
+from tests.support.databases import a_new_database
 
 
 def _nothing(*_: object) -> None:
@@ -40,6 +45,26 @@ def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageUnavailable, match=r"file/dayfile\.sqlite: Not a directory"):
         put_in_place(tmp_path / "copy", f"sqlite:///{tmp_path}/file/dayfile.sqlite", on_step=_nothing)
+
+
+def test_a_place_that_cannot_be_written_is_named_before_anything_is_copied(tmp_path: Path) -> None:
+    """The objects of a large instance take hours, in which nothing works, or the operator waits."""
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageUnavailable, match=r"dayfile\.sqlite cannot be made: .*/file is no folder"):
+        check_place(f"sqlite:///{tmp_path}/file/deeper/dayfile.sqlite")
+    check_place(f"sqlite:///{tmp_path}/new/deeper/dayfile.sqlite")
+    assert not (tmp_path / "new").exists()
+    with a_new_database("postgresql", tmp_path) as url:
+        empty(url)
+        check_place(url)
+        with closing(Database.connect(url)) as database, database.exclusively() as connection:
+            connection.exec_driver_sql("CREATE ROLE poor")
+        poor = make_url(url).update_query_dict({"options": "-c role=poor"}).render_as_string(hide_password=False)
+        for statement in ("GRANT USAGE ON SCHEMA public TO poor", "DROP OWNED BY poor", "DROP ROLE poor"):
+            with pytest.raises(DatabaseUnwritable, match="its role must own the database"):
+                check_place(poor)
+            with closing(Database.connect(url)) as database, database.exclusively() as connection:
+                connection.exec_driver_sql(statement)
 
 
 def test_of_two_processes_that_make_a_database_the_second_one_is_refused(tmp_path: Path) -> None:
