@@ -271,7 +271,7 @@ def test_a_damaged_manifest_is_replaced_by_the_next_backup(tmp_path: Path) -> No
 def test_a_backup_that_is_replaced_while_it_is_restored_is_not_called_damaged(
     tmp_path: Path, *, despite_damage: bool
 ) -> None:
-    """What only it needed is gone: the newer one has all, and nobody is to do without anything."""
+    """It lacks by then what only it needed; the newer one has all, and nobody is to do without anything."""
     world = _a_world(tmp_path / "old")
     target = LocalStorage.open(tmp_path / "backup")
     back_up(world, target, tmp_path)

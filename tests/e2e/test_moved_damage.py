@@ -41,7 +41,9 @@ def test_a_copy_whose_source_was_lost_meanwhile_is_kept(tmp_path: Path) -> None:
     with pytest.raises(Corrupt, match="nobody knew"):  # when everything is copied
         moved(world.settings, world.clock, storage=storage)
     for number, key in enumerate(sorted(there)):
-        if number % 2 or key.endswith((".gz", ".committed")):  # no row has the size of these
+        if key.startswith("segments/"):
+            flip(old / key)
+        elif number % 2 or key.endswith((".gz", ".committed")):  # no row has the size of these
             (old / key).unlink()
         else:
             cut(old / key)

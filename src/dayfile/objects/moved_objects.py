@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from dayfile.errors import Corrupt, NotFound, StorageUnavailable
+from dayfile.files.soundness import compare_whole
 from dayfile.files.storage import Storage
 from dayfile.model.quantity import count_text
 from dayfile.objects import layout
@@ -136,8 +137,11 @@ class MovedObjects:
         own = read(self._copy.source, one)
         if own is None or own.sha256 == kept.sha256:
             return kept
-        # No row has the hash of an object without files. So of two that are whole, that of the source counts.
         if own.is_damaged and len(own.damaged_files) >= len(kept.damaged_files):
+            return kept
+        # No row has the hash of an object without files. Of two that are as large as they should be, one has changed.
+        is_segment = one.key.startswith(layout.SEGMENTS) and not kept.is_damaged
+        if is_segment and not _is_sound(self._copy.source, one.key) and _is_sound(target, one.key):
             return kept
         target.delete([one.key])
         return None
@@ -160,6 +164,15 @@ def _unknown(found: FoundObject, lost: Collection[str]) -> list[str]:
         return []
     files = [name for name in found.damaged_files if name not in lost]
     return [f"{name}, in {found.key}" for name in files] if found.damaged_files else [found.key]
+
+
+def _is_sound(storage: Storage, key: str) -> bool:
+    """Return True unless the checksums in a segment say that it has changed."""
+    try:
+        compare_whole(b"".join(storage.read(key)), checksum=None)
+    except Corrupt:
+        return False
+    return True
 
 
 def _size(storage: Storage, key: str) -> int | None:
