@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,16 +13,20 @@ import duckdb
 import pytest
 
 from dayfile.cli.exit_codes import Outcome
-from dayfile.errors import Conflict, Unusable
+from dayfile.errors import Conflict, InFlight, Unusable
 from dayfile.model.account import AccountSid
+from dayfile.model.day import Day
 from dayfile.model.export import SealedDay
+from dayfile.model.resource import MESSAGES
 from dayfile.objects.layout import manifest_mark, marker_mark
 from dayfile.objects.rebuild import Rebuild, Rebuilt
+from dayfile.objects.sweep import Sweep
 from tests.conftest import ROOT
 from tests.e2e.cli_instance import Instance
+from tests.support.clock import FakeClock
 from tests.support.damage import flip
-from tests.support.packed_day import ACCOUNTS, NAMES, a_packed_world, files_of, let_die, revise, sweep
-from tests.support.state import an_account
+from tests.support.packed_day import ACCOUNTS, DAY, NAMES, a_packed_world, files_of, let_die, revise, sweep
+from tests.support.state import a_database, an_account
 from tests.support.steps import Died, Steps
 from tests.support.world import World
 
@@ -124,10 +128,26 @@ def test_a_database_that_knows_sealed_days_is_not_rebuilt(tmp_path: Path) -> Non
     world.close()
 
 
+def _sweep_as_a_worker(world: World, folder: Path) -> None:
+    """Delete what an older worker would, to which nobody says that it is no instance: at once, and days later."""
+    clock = FakeClock(world.clock.now())
+    with closing(a_database(folder)) as database:
+        for _ in range(3):
+            sweep = Sweep(database, world.objects, clock=clock)
+            while sweep.step():
+                pass
+            clock.pass_by(timedelta(days=2))
+            with database.transaction() as tx:
+                assert tx.seals.is_free(MESSAGES, Day.parse(DAY), now=clock.now())
+
+
 def test_a_rebuild_that_died_has_made_no_instance(tmp_path: Path) -> None:
-    """Some of its days would look as if there had never been a record, and be sealed as if for the first time."""
+    """Some of its days would look as if there had never been a record, and be sealed as if for the first time.
+
+    No worker, not even one that runs beside it, takes what it brings for what a dead seal has left.
+    """
     world = a_packed_world(tmp_path / "old")
-    before = _manifests(files_of(world))
+    before, there = _manifests(files_of(world)), world.stored_keys()
     refused: list[str] = []
     world.close()
     for at in itertools.count(1):
@@ -137,6 +157,8 @@ def test_a_rebuild_that_died_has_made_no_instance(tmp_path: Path) -> None:
         with suppress(Died):
             Rebuild(new.database, new.objects, clock=new.clock).run()
         new.close()
+        _sweep_as_a_worker(new, folder)
+        assert set(new.objects.scan("")) == there
         try:
             new = World(folder, clock=world.clock)
         except Unusable as error:
@@ -148,6 +170,24 @@ def test_a_rebuild_that_died_has_made_no_instance(tmp_path: Path) -> None:
             break
     assert len(refused) > 10
     assert all("has not come to its end" in told and "run `dayfile rebuild` again" in told for told in refused)
+
+
+def test_a_database_that_is_in_use_is_not_rebuilt(tmp_path: Path) -> None:
+    """A worker would seal days that are not brought yet, as if for the first time."""
+    world = a_packed_world(tmp_path / "old")
+    world.close()
+    (tmp_path / "old" / "objects").rename(tmp_path / "objects")
+    new = World(tmp_path, clock=world.clock, process=9)
+    new.service.presence.start()
+    with pytest.raises(InFlight, match=r"in use: the worker .*Stop every process"):
+        Rebuild(new.database, new.objects, clock=new.clock).run()
+    new.service.presence.stop()
+    other = World(tmp_path, clock=world.clock, process=10)
+    with other.database.snapshot(), pytest.raises(InFlight, match=r"another process has .*dayfile\.sqlite open"):
+        Rebuild(new.database, new.objects, clock=new.clock).run()
+    other.close()
+    assert Rebuild(new.database, new.objects, clock=new.clock).run().files == len(NAMES)
+    new.close()
 
 
 def test_the_command_says_what_it_brings_and_what_it_cannot(tmp_path: Path) -> None:

@@ -21,15 +21,16 @@ def opened(
     *,
     to_read: bool = False,
     to_move: bool = False,
+    alone: bool = False,
     make: bool = False,
     check: Callable[[Settings], None] | None = None,
 ) -> Iterator[Service]:
     """Provide the instance, open while the block runs; raises Unusable, which says what to do, also if there is none.
 
     With `to_read`, for commands that only read, a full or read-only disk does not matter. With `to_move` it may be
-    closed, since it moves, and has a single connection. With `make`, a missing instance is created; `check` may raise
-    before that. The place of the instance is shown on a terminal, and added to
-    errors from the block.
+    closed, since it moves. With that and with `alone` it has a single connection, so that it can tell others from
+    itself. With `make`, a missing instance is created; `check` may raise before that. The place of the instance is
+    shown on a terminal, and added to errors from the block.
     """
     # Imported late: it imports all of Dayfile, which --help does not need.
     from dayfile.cli.logs import log_trouble
@@ -40,7 +41,7 @@ def opened(
     settings = read_settings(screen)
     if check is not None:
         check(settings)
-    if to_move:
+    if to_move or alone:
         settings = settings.model_copy(update={"database_connections": 1})
     found = Service.open(settings) if make else Service.find(settings, to_read=to_read, to_move=to_move)
     with found as service:

@@ -33,7 +33,7 @@ def rebuild(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
     from dayfile.opening import check_sealed_files
 
     screen = screen_of(ctx)
-    with instance.opened(screen, make=True, check=check_sealed_files) as service:
+    with instance.opened(screen, alone=True, make=True, check=check_sealed_files) as service:
         rebuilt = Rebuild(service.database, service.storage, clock=service.clock).run()
     if as_json:
         screen.json(asdict(rebuilt))

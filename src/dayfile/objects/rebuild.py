@@ -14,7 +14,7 @@ from itertools import groupby, islice
 from typing import Final
 
 from dayfile.clock import Clock
-from dayfile.errors import Conflict, Corrupt
+from dayfile.errors import Conflict, Corrupt, InFlight
 from dayfile.files.seal_manifest import ManifestHeader, ManifestLine, read_manifest
 from dayfile.files.storage import Storage
 from dayfile.model.export import FilePlace, NewSealedDay
@@ -22,9 +22,11 @@ from dayfile.model.quantity import count_text
 from dayfile.model.seal import SealClaim
 from dayfile.objects import layout
 from dayfile.store.database import Database
+from dayfile.store.database_users import others_of
 from dayfile.store.instance import REBUILDING
 
 _ROWS_AT_ONCE: Final = 2000
+_SHOWN: Final = 3
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LEASE: Final = timedelta(days=1)  # nobody else is there
 
@@ -65,7 +67,10 @@ class Rebuild:
         self._missing: list[str] = []
 
     def run(self) -> Rebuilt:
-        """Bring all sealed days that the storage has manifests of; raises Conflict if any is known already."""
+        """Bring all sealed days that the storage has manifests of; raises Conflict if any is known already.
+
+        Raises InFlight while another process uses the instance; this one has one connection to PostgreSQL at most.
+        """
         with self._database.snapshot() as tx:
             known = tx.sealed_days.count()
         if known:
@@ -73,6 +78,7 @@ class Rebuild:
                 f"the state database knows {count_text(known, 'sealed file')}, and rebuild is for one that knows none: "
                 "set DAYFILE_DATABASE_URL to a new database, and run it again"
             )
+        self._check_alone()
         # Who dies before the end has made a database that must not be taken for the instance.
         with self._database.transaction() as tx:
             tx.instance.replace(REBUILDING, f"{self._clock.now():%Y-%m-%dT%H:%M:%SZ}")
@@ -88,6 +94,19 @@ class Rebuild:
             unreadable=tuple(self._unreadable),
             missing=tuple(self._missing),
         )
+
+    def _check_alone(self) -> None:
+        """Raise InFlight while another process uses the instance, as far as that can be seen."""
+        with self._database.snapshot() as tx:
+            now = self._clock.now()
+            users = [f"the worker {worker.name}" for worker in tx.workers.all() if worker.is_running(now)]
+        users = users or others_of(self._database)
+        if users:
+            raise InFlight(
+                f"the database is in use: {', '.join(users[:_SHOWN])}. Stop every process of the instance, on every "
+                "host: a worker would seal days that are not brought yet",
+                retry_after=60,
+            )
 
     def _bring_day(self, there: Collection[str]) -> None:
         """Bring a day, given the keys of its objects that are there."""
@@ -146,7 +165,6 @@ class Rebuild:
             self._files += len(some)
         with self._database.transaction() as tx:
             tx.seals.commit(claim, now=sealed_at)
-            tx.uploads.go_live([claim.upload_id], now=sealed_at)
             if one.marker_key is not None:
                 tx.seals.set_marker(claim.id, one.marker_key)
         self._seals += 1
@@ -165,6 +183,8 @@ class Rebuild:
             )
             if claim is None:
                 raise Conflict(f"{header.resource_type} of {header.day} is being sealed: stop all workers first")
+            # The objects are there since long ago. Pending, they would be deleted as what a dead seal has left.
+            tx.uploads.go_live([claim.upload_id], now=sealed_at)
             return claim
 
 
