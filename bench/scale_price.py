@@ -4,9 +4,9 @@
 
 Without accounts and records it counts the three instances of docs/scale.md. Requests and bytes of a day are those of
 `simulate_scale.py`. What is kept: the files of so many days; for 14 days a second revision of each, since records come
-late; and for a week, in which a database may be restored, the segments that were compacted or sealed. The scrub reads each file once a week, with its
-neighbours in a pack, as far as `DAYFILE_SCRUB_MB_PER_SECOND` lets it, and every file is downloaded once. Bytes that
-leave the provider's network are not in it.
+late; and for a week, in which a database may be restored, the segments that were compacted or sealed. The scrub reads
+each file once a week, with its neighbours in a pack, as far as `DAYFILE_SCRUB_MB_PER_SECOND` lets it, and every file is
+downloaded once. Bytes that leave the provider's network are not in it.
 """
 
 from __future__ import annotations

@@ -167,7 +167,7 @@ def test_of_two_processes_that_move_an_instance_the_first_one_ends(world: World,
     ],
 )
 def test_an_option_that_would_change_nothing_is_refused(tmp_path: Path, words: list[str], said: str) -> None:
-    """Who gives it counts on it: the objects of a reopened instance were thought to be in the new storage."""
+    """Ignored, it left its giver sure that the objects of a reopened instance were in the new storage."""
     told = Instance(tmp_path).run("move", *words, expect=Outcome.USAGE).stderr
     assert said in " ".join(told.replace("│", " ").split())
 

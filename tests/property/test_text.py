@@ -60,7 +60,7 @@ def text_of(arrivals: Iterable[Sent]) -> bytes:
 
 
 @contextmanager
-def small_parts(*, bucket_bytes: int, block_bytes: int) -> Iterator[None]:
+def small_parts(*, bucket_bytes: int, block_bytes: int, ranked_lines: int) -> Iterator[None]:
     """As if there were very much text: thousands of lines take hundreds of blocks and buckets, and a few batches."""
     with (
         patch.object(ordered_lines, "_BUCKET_BYTES", bucket_bytes),
@@ -68,6 +68,7 @@ def small_parts(*, bucket_bytes: int, block_bytes: int) -> Iterator[None]:
         patch.object(dedupe, "_LINES_TOGETHER", 4),
         patch.object(dedupe, "_ROWS_AT_ONCE", 2048),
         patch.object(dedupe, "_SORTED_LINES", 500),
+        patch.object(dedupe, "_RANKED_BYTES", MEMORY // ranked_lines),
     ):
         yield
 
@@ -96,13 +97,17 @@ def made(arrivals: Sequence[Sent], *, accounts: Accounts, held_bytes: int, segme
     bucket_bytes=st.sampled_from([2_000, 20_000, 1_000_000]),
     block_bytes=st.sampled_from([2_000, 20_000, 1_000_000]),
     held_bytes=st.sampled_from([0, 100_000, MEMORY]),
+    ranked_lines=st.sampled_from([500, 2_000, MEMORY]),
 )
 def test_every_newest_line_is_there_once_and_in_its_place(
-    random: Any, bucket_bytes: int, block_bytes: int, held_bytes: int
+    *, random: Any, bucket_bytes: int, block_bytes: int, held_bytes: int, ranked_lines: int
 ) -> None:
-    """However the lines are spread over segments and blocks, and whether or not all of what waits can be held."""
+    """However the lines are spread over segments and blocks, and whether or not all of what waits can be held.
+
+    They are ranked all at once, or the lines of each account by themselves, if memory is for so few.
+    """
     arrivals = versions(random, messages=2_200)
-    with small_parts(bucket_bytes=bucket_bytes, block_bytes=block_bytes):
+    with small_parts(bucket_bytes=bucket_bytes, block_bytes=block_bytes, ranked_lines=ranked_lines):
         text = made(arrivals, accounts=EVERYBODY, held_bytes=held_bytes, segment_lines=700)
     assert text == text_of(arrivals)
 

@@ -30,7 +30,8 @@ RANK_BITS: Final = 32
 
 _BLOCK_BITS: Final = 32  # of a block's place among those of all segments
 _LEAST_BYTES: Final = 64_000_000  # below this DuckDB fails to sort what does not fit into memory
-_SORTED_LINES: Final = 8_000_000  # at once: with that much memory it failed at 40 million, and not yet at 13 million
+_SORTED_LINES: Final = 8_000_000  # places at once: with that much memory it failed at 40 million, not at 13 million
+_RANKED_BYTES: Final = 9  # of memory for a line, to rank them all at once: 3.5 failed, and 7 did not, of 40 million
 _LINES_TOGETHER: Final = 64  # each is up to 1 MiB
 _ROWS_AT_ONCE: Final = 100_000
 _YEAR_ONE: Final = 62_135_596_800  # seconds from the year 1 to 1970: no date is below it, so versions shift up safely
@@ -141,7 +142,7 @@ def newest_lines(
         connection.execute("SET enable_progress_bar = false")
         with _reported():
             _open(connection, segments, accounts)
-            _rank(connection, key_columns(resource_type), path=scratch / "ranked.parquet")
+            _rank(connection, key_columns(resource_type), folder=scratch, at_once=memory_bytes // _RANKED_BYTES)
             # After ranking, lines are held in memory beside the remaining queries: both share what ranking had.
             share = max(memory_bytes // _KEPT_SHARES, _LEAST_BYTES)
             connection.execute(f"SET memory_limit = '{share}B'")
@@ -188,31 +189,21 @@ def _counting(connection: duckdb.DuckDBPyConnection, segments: Sequence[Waiting]
                 OR (file_index::BIGINT << {_BLOCK_BITS}) + block IN (SELECT unnest(getvariable('counting'))))"""
 
 
-def _rank(connection: duckdb.DuckDBPyConnection, keys: Sequence[str], *, path: Path) -> None:
-    """Create the view `ranked` (the newest lines, in a file) and the table `visit` (their blocks, by lowest rank).
+def _rank(connection: duckdb.DuckDBPyConnection, keys: Sequence[str], *, folder: Path, at_once: int) -> None:
+    """Create the view `ranked` (the newest lines, in files) and the table `visit` (their blocks, by lowest rank).
 
-    The GROUP BY carries one number per record, and the other columns of the newest lines are joined to it: that spills
-    least. Carrying places and lengths through it takes twice the time, and four times under a tight memory limit.
-    Where each record has one version, which the footers of the segments tell, every line is a newest one.
-
-    The ranked lines are a file, because a table keeps one or two bytes of every line in memory, come what may: of 40
-    million, more than DuckDB may have afterwards. To write and read it takes as long as the table, and less space.
+    The ranked lines are in files, because a table keeps one or two bytes of every line in memory, come what may: of 40
+    million, more than DuckDB may have afterwards. To write and read them takes as long as the table, and less space.
     """
-    key = ", ".join(keys)
+    paths, first_ranks, records = [], [], 0
+    for number, lines in enumerate(_by_accounts(connection, at_once)):
+        paths.append(folder / f"ranked-{number}.parquet")
+        first_ranks.append(records)
+        records += _rank_some(connection, lines, keys, path=paths[-1])
+    rank = "file_row_number" if len(paths) == 1 else f"file_row_number + {first_ranks}[file_index::BIGINT + 1]"
+    listed = ", ".join(_literal(_exactly(path)) for path in paths)
     connection.execute(
-        f"""CREATE TABLE newest AS
-            SELECT max(version) AS version FROM line GROUP BY account, {key}"""  # noqa: S608 - names of columns
-    )
-    records = _count(connection, "newest")
-    newest = "line" if records == _count(connection, "line") else "line SEMI JOIN newest USING (version)"
-    connection.execute(
-        f"""COPY (SELECT account, created, length, segment, block, row FROM {newest} ORDER BY account, created, {key})
-              TO {_literal(str(path))} (FORMAT parquet)"""  # noqa: S608 - names of columns
-    )
-    connection.execute("DROP TABLE newest")
-    connection.execute(
-        f"""CREATE VIEW ranked AS
-            SELECT *, file_row_number AS rank FROM read_parquet({_literal(_exactly(path))})"""  # noqa: S608 - ours
+        f"CREATE VIEW ranked AS SELECT *, {rank} AS rank FROM read_parquet([{listed}])"  # noqa: S608 - paths of ours
     )
     if records != _count(connection, "ranked"):
         raise Corrupt("two of the segments hold the same lines: one of them was made from the other by compaction")
@@ -221,6 +212,41 @@ def _rank(connection: duckdb.DuckDBPyConnection, keys: Sequence[str], *, path: P
             SELECT segment, block, min(rank) AS lowest, count(*) AS lines
               FROM ranked GROUP BY segment, block ORDER BY lowest"""
     )
+
+
+def _by_accounts(connection: duckdb.DuckDBPyConnection, at_once: int) -> list[str]:
+    """Return the lines in portions by accounts, in their order, which have about so many each: as parts of a query."""
+    if _count(connection, "line") <= at_once:
+        return ["line"]
+    bounds = connection.sql(
+        f"""SELECT min(account)::VARCHAR, max(account)::VARCHAR
+              FROM (SELECT account, (sum(count(*)) OVER (ORDER BY account) // {at_once})::BIGINT AS portion
+                      FROM line GROUP BY account)
+             GROUP BY portion ORDER BY portion"""  # noqa: S608 - a number of ours
+    ).fetchall()
+    return [f"(FROM line WHERE account BETWEEN '{first}'::UUID AND '{last}'::UUID)" for first, last in bounds]
+
+
+def _rank_some(connection: duckdb.DuckDBPyConnection, lines: str, keys: Sequence[str], *, path: Path) -> int:
+    """Write the newest of some lines to a file, in the order of their ranks; return the number of records.
+
+    The GROUP BY carries one number per record, and the other columns of the newest lines are joined to it: that spills
+    least. Carrying places and lengths through it takes twice the time, and four times under a tight memory limit.
+    Where each record has one version, which the footers of the segments tell, every line is a newest one.
+    """
+    key = ", ".join(keys)
+    connection.execute(
+        f"""CREATE TABLE newest AS
+            SELECT max(version) AS version FROM {lines} GROUP BY account, {key}"""  # noqa: S608 - names of columns
+    )
+    records = _count(connection, "newest")
+    newest = lines if records == _count(connection, lines) else f"{lines} AS line SEMI JOIN newest USING (version)"
+    connection.execute(
+        f"""COPY (SELECT account, created, length, segment, block, row FROM {newest} ORDER BY account, created, {key})
+              TO {_literal(str(path))} (FORMAT parquet)"""  # noqa: S608 - names of columns
+    )
+    connection.execute("DROP TABLE newest")
+    return records
 
 
 def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:

@@ -112,7 +112,7 @@ def test_a_pack_is_read_by_one_request(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_files_beside_a_damaged_one_are_remembered_as_read(tmp_path: Path) -> None:
-    """What is wrong with one file of a pack says nothing of the others, which are not read again and again."""
+    """Damage of one file of a pack says nothing of the others, which are not read again and again."""
     world = a_packed_world(tmp_path, scrub_days=7)
     files = files_of(world)
     bad = files[ACCOUNTS[2]]
