@@ -98,9 +98,9 @@ def test_a_pack_is_read_by_one_request(tmp_path: Path, monkeypatch: pytest.Monke
 
     def noted(storage: LocalStorage, key: str, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         requests.append(key)
-        return read(storage, key, start=start, stop=stop)
+        return read_really(storage, key, start=start, stop=stop)
 
-    read = LocalStorage.read
+    read_really = LocalStorage.read
     monkeypatch.setattr(LocalStorage, "read", noted)
     if reader == "scrub":
         walk(world)
