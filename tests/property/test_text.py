@@ -68,7 +68,7 @@ def small_parts(*, bucket_bytes: int, block_bytes: int, ranked_lines: int) -> It
         patch.object(dedupe, "_LINES_TOGETHER", 4),
         patch.object(dedupe, "_ROWS_AT_ONCE", 2048),
         patch.object(dedupe, "_SORTED_LINES", 500),
-        patch.object(dedupe, "_RANKED_BYTES", MEMORY // ranked_lines),
+        patch.object(dedupe, "_at_once", lambda _: ranked_lines),
     ):
         yield
 

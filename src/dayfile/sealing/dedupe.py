@@ -31,7 +31,6 @@ RANK_BITS: Final = 32
 _BLOCK_BITS: Final = 32  # of a block's place among those of all segments
 _LEAST_BYTES: Final = 64_000_000  # below this DuckDB fails to sort what does not fit into memory
 _SORTED_LINES: Final = 8_000_000  # places at once: with that much memory it failed at 40 million, not at 13 million
-_RANKED_BYTES: Final = 9  # of memory for a line, to rank them all at once: 3.5 failed, and 7 did not, of 40 million
 _LINES_TOGETHER: Final = 64  # each is up to 1 MiB
 _ROWS_AT_ONCE: Final = 100_000
 _YEAR_ONE: Final = 62_135_596_800  # seconds from the year 1 to 1970: no date is below it, so versions shift up safely
@@ -142,7 +141,7 @@ def newest_lines(
         connection.execute("SET enable_progress_bar = false")
         with _reported():
             _open(connection, segments, accounts)
-            _rank(connection, key_columns(resource_type), folder=scratch, at_once=memory_bytes // _RANKED_BYTES)
+            _rank(connection, key_columns(resource_type), folder=scratch, at_once=_at_once(memory_bytes))
             # After ranking, lines are held in memory beside the remaining queries: both share what ranking had.
             share = max(memory_bytes // _KEPT_SHARES, _LEAST_BYTES)
             connection.execute(f"SET memory_limit = '{share}B'")
@@ -212,6 +211,14 @@ def _rank(connection: duckdb.DuckDBPyConnection, keys: Sequence[str], *, folder:
             SELECT segment, block, min(rank) AS lowest, count(*) AS lines
               FROM ranked GROUP BY segment, block ORDER BY lowest"""
     )
+
+
+def _at_once(memory_bytes: int) -> int:
+    """Return how many lines can be ranked at once; what sorting needs grows with the root of their number.
+
+    40 million were ranked with 280 MB and not with 140, which did for 10 million and not for 15.
+    """
+    return memory_bytes**2 // 2_500_000_000
 
 
 def _by_accounts(connection: duckdb.DuckDBPyConnection, at_once: int) -> list[str]:
