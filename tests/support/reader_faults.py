@@ -10,7 +10,7 @@ import struct
 from multiprocessing.connection import Connection
 
 from dayfile.intake.chunk_reading import read_chunk
-from dayfile.intake.reader_pool import serve_reader
+from dayfile.intake.reader import serve_reader
 
 
 def ends_at_once(connection: Connection) -> None:

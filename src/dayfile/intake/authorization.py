@@ -7,23 +7,13 @@ or closed account is an account: its platform goes on sending, and its records a
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-from typing import Protocol
 
+from dayfile.intake.gate import Gate, Refused
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import Caller, Permission, Scope
 from dayfile.store.database import Database
 
 _ACCOUNTS_REMEMBERED = 200_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
-    """The reason why an account's records are refused, and whether they will be accepted once the account exists."""
-
-    reason: str
-    waits_for_account: bool
 
 
 _UNKNOWN = Refused(
@@ -34,19 +24,6 @@ _FOREIGN = Refused(
     reason="is not your account or a subaccount of it: use that account's credentials or an operator key",
     waits_for_account=False,
 )
-
-
-class Gate(Protocol):
-    """The rule for the accounts whose records one caller may write."""
-
-    @property
-    def known(self) -> AbstractSet[AccountSid]:
-        """The accounts that are let in without another question."""
-        ...
-
-    def judge(self, accounts: Collection[AccountSid]) -> Mapping[AccountSid, Refused]:
-        """Return the accounts that are not let in, with the reasons; all others are let in."""
-        ...
 
 
 class Authorization:

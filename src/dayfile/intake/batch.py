@@ -14,16 +14,15 @@ from dataclasses import dataclass
 from operator import itemgetter
 
 from dayfile.errors import InvalidBody, TooLarge
-from dayfile.intake.authorization import Gate, Refused
+from dayfile.intake.gate import Gate, Refused
 from dayfile.intake.lines import Lines
 from dayfile.model.account import AccountSid
 from dayfile.model.block_reader import BlockReader, Part
 from dayfile.model.day import Day
-from dayfile.model.receipt import KEPT_LINE_BYTES, LISTED_REJECTIONS, Receipt, Refusal
+from dayfile.model.receipt import KEPT_LINE_BYTES, LISTED_REJECTIONS, Receipt, Refusal, StoredReceipt
 from dayfile.model.resource import ResourceType
 from dayfile.model.segment import NewSegment
 from dayfile.spans import Origin
-from dayfile.store.receipts import StoredReceipt
 
 REFUSED_BYTES_LIMIT = 64 * 1024 * 1024
 """The most bytes of refused lines in a batch: they are kept in the state database, and more of them are a mistake."""

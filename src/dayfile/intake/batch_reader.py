@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from dayfile.clock import Clock
-from dayfile.intake.authorization import Gate, Refused
 from dayfile.intake.batch import Batch, DayLines, PendingSegment, Sorting, without_value
 from dayfile.intake.chunk_reading import ReadChunk, UnreadChunk
+from dayfile.intake.gate import Gate, Refused
 from dayfile.intake.idempotency import KeyedBody, stored
 from dayfile.intake.lines import Lines
 from dayfile.intake.rejections import RejectionWriter, are_few

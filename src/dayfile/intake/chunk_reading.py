@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from dayfile.intake.authorization import Refused
 from dayfile.intake.batch import Sorting
+from dayfile.intake.gate import Refused
 from dayfile.intake.lines import Lines
-from dayfile.intake.segment_writer import PackedDay, packed
+from dayfile.intake.packed_day import PackedDay, packed
 from dayfile.model.account import AccountSid
 from dayfile.model.block_reader import BlockReader
 from dayfile.model.receipt import Refusal

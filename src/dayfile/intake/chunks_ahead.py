@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
-from dayfile.intake.authorization import Refused
 from dayfile.intake.chunk_reading import ReadChunk
+from dayfile.intake.gate import Refused
 from dayfile.intake.pipeline import Chunk, Intake
 from dayfile.intake.reader_pool import PendingChunk, ReaderPool
 from dayfile.model.account import AccountSid

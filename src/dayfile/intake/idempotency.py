@@ -16,10 +16,9 @@ import msgspec
 
 from dayfile.errors import Conflict, InFlight
 from dayfile.intake.lines import Lines
-from dayfile.model.receipt import Receipt, Refusal
+from dayfile.model.receipt import Receipt, Refusal, StoredReceipt
 from dayfile.model.resource import ResourceType
 from dayfile.store.database import Database
-from dayfile.store.receipts import StoredReceipt
 
 _RETRY_AFTER_SECONDS = 1
 

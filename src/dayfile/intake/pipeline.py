@@ -24,11 +24,12 @@ from dayfile.clock import Clock
 from dayfile.counters import Counters
 from dayfile.errors import DayfileError, Transient
 from dayfile.files.storage import Storage
-from dayfile.intake.authorization import Authorization, Gate, Refused
+from dayfile.intake.authorization import Authorization
 from dayfile.intake.batch import Batch
 from dayfile.intake.batch_reader import PART_BYTES, BatchReader, LatestTime
 from dayfile.intake.body import Compression, read_lines
 from dayfile.intake.chunk_reading import ReadChunk, UnreadChunk
+from dayfile.intake.gate import Gate, Refused
 from dayfile.intake.group_commit import BatchCommit, BatchQueue, Commit
 from dayfile.intake.idempotency import Fingerprint, IdempotencyKey, IdempotencyKeys, KeyedBody, repeated
 from dayfile.intake.lines import Lines

@@ -14,22 +14,20 @@ import multiprocessing
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from typing import Final, Self
 
 import structlog
 
-from dayfile.intake.chunk_reading import ReadChunk, UnreadChunk, read_chunk
+from dayfile.intake.chunk_reading import ReadChunk, UnreadChunk
+from dayfile.intake.reader import serve_reader
 
 log = structlog.get_logger()
 
 _SPAWN: Final = multiprocessing.get_context("spawn")
-_READY: Final = "ready"  # what a process says first
-_OOM_SCORE: Final = "500"  # of 1000, as the first to be ended
 _MOST_TRIES = 2  # of a chunk whose process ended: it may be the reason
 
 
@@ -199,27 +197,6 @@ class _Member:
         exit_code = self._process.exitcode
         self._process.close()
         return exit_code
-
-
-def serve_reader(connection: Connection) -> None:
-    """Read chunks that come through a pipe, one after the other, until its other end is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to the parent as well, which ends this one
-    with suppress(OSError):  # if there is too little memory, the parent is to live
-        Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE, encoding="ascii")
-    with suppress(EOFError, OSError):  # the parent is gone, however it ended
-        connection.send(_READY)
-        while True:
-            chunk = connection.recv()
-            answer = _answer(chunk)
-            del chunk
-            connection.send(answer)
-
-
-def _answer(chunk: UnreadChunk) -> ReadChunk | None:
-    """Return what is read; None for whatever fails, which fails again where its error is told."""
-    with suppress(Exception):
-        return read_chunk(chunk)
-    return None
 
 
 @contextmanager

@@ -10,9 +10,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from dayfile.intake.authorization import Gate
 from dayfile.intake.batch import Batch
 from dayfile.intake.batch_reader import BatchReader
+from dayfile.intake.gate import Gate
 from dayfile.intake.lines import Lines
 from dayfile.model.account import AccountSid
 from dayfile.model.receipt import ALL_REJECTIONS, Receipt, Rejection, RejectionFilter

@@ -87,3 +87,14 @@ class Receipt:
     def is_refused(self) -> bool:
         """True if there were lines and none of them was accepted."""
         return self.rejected > 0 and self.accepted == 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredReceipt:
+    """The answer to a request, and what identifies the request."""
+
+    sid: str
+    credential: str
+    idempotency_key: str
+    body_sha256: str
+    answer: str  # JSON

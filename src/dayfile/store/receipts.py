@@ -1,26 +1,18 @@
-"""Rows of receipts: the answers to requests that carried an idempotency key, for a day."""
+"""Rows of receipts: the answers to requests that carried an idempotency key, for a day.
+
+Apart, because each file of the store has the SQL of one table.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from dayfile.errors import Conflict
+from dayfile.model.receipt import StoredReceipt
 from dayfile.store.tables.records import receipt as table
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredReceipt:
-    """The answer to a request, and what identifies the request."""
-
-    sid: str
-    credential: str
-    idempotency_key: str
-    body_sha256: str
-    answer: str  # JSON
 
 
 class Receipts:
