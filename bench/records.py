@@ -114,7 +114,7 @@ def _measure(resource_type: ResourceType, *, count: int, rng: random.Random) -> 
             _microseconds(partial(_together, resource_type, lines), count),
             _microseconds(partial(_one_by_one, resource_type, lines), count),
         )
-    decode = block_codec(resource_type).decode
+    decode = block_codec(resource_type, is_strict=True).decode
     block = b"\n".join(spellings["final"])
     _print("the JSON library, final", _microseconds(lambda: encode_lines(decode(block)), count))
     _print("cut into lines", _microseconds(partial(_cut, block), count))

@@ -144,12 +144,11 @@ class Sorting:
 
     def _sort(self, part: Part) -> list[_Refused]:
         """Add the records of a part to those of their days; return those whose accounts are not let in."""
-        accounts = set(part.accounts)
-        verdicts = self._verdicts(accounts)
+        verdicts = self._verdicts(part.accounts)
         self.plain_bytes += sum(map(len, part.texts))
-        if not verdicts and len(part.all_days) == 1:
-            [day] = part.all_days
-            self._gathered(day).add(part.texts, accounts, records=len(part.accounts))
+        if not verdicts and len(part.days) == 1:
+            [day] = part.days
+            self._gathered(day).add(part.texts, part.accounts, records=part.count)
             return []
         refused: list[_Refused] = []
         for at, text, account, day in part.records():

@@ -1,7 +1,9 @@
 """Codecs of blocks: how many lines of a resource type are read into objects, and written with their fields in order.
 
-They are tolerant in what can be put right later: fields may be missing, integers may be text, amounts may be numbers,
-and some undocumented fields may be there. They lose what JSON's readers lose, a name that comes twice.
+Fields may be missing, and some undocumented ones may be there. A strict codec takes values in the types of an export
+only, which spares looking at each. A tolerant one also takes what can be put right later: integers may be text, amounts
+may be numbers, and fields that an export drops may be there. Both lose what readers of JSON lose, a name that comes
+twice.
 """
 
 from __future__ import annotations
@@ -32,6 +34,10 @@ _TYPES: Final[dict[Kind, Any]] = {
     Kind.AMOUNT: msgspec.Raw,
     Kind.BOOLEAN: bool | None,
     Kind.MOMENT: str | None,
+}
+_STRICT_TYPES: Final[dict[Kind, Any]] = _TYPES | {
+    Kind.INTEGER: Annotated[int, msgspec.Meta(ge=MIN_INTEGER, le=MAX_INTEGER)] | None,
+    Kind.AMOUNT: str | None,
 }
 _DROPPED: Final[Any] = str | dict[str, str] | None | msgspec.UnsetType
 _EXTRA: Final[Any] = msgspec.Raw | msgspec.UnsetType
@@ -66,30 +72,37 @@ class Column:
 class BlockCodec:
     """The parser of blocks of one resource type, and the columns of what it makes."""
 
+    is_strict: bool
     decode: Callable[[bytes], list[Any]]  # of lines into objects; raises ValueError or RecursionError
     sids: tuple[tuple[Column, tuple[str, ...]], ...]  # texts, with the prefixes that they may have
     account: Column  # one of them
     created: Column  # one of the moments
     moments: tuple[Column, ...]  # a text, or None or MISSING in those that are not needed
-    integers: tuple[Column, ...]  # an integer, a text, None or MISSING
-    amounts: tuple[Column, ...]  # Raw
-    dropped: tuple[Column, ...]  # anything or UNSET
+    integers: tuple[Column, ...]  # an integer, a text, None or MISSING; none of a strict codec
+    amounts: tuple[Column, ...]  # Raw; of a strict codec a text, None or MISSING
+    dropped: tuple[Column, ...]  # anything or UNSET; none of a strict codec
     extras: tuple[Column, ...]  # undocumented: Raw or UNSET
-    names: frozenset[str]  # of all
+    names: frozenset[str]  # of all, and of fields that an export drops
+
+    @property
+    def has_no_raw(self) -> bool:
+        """True if no value is copied as it is, so that no newline can be within the lines that are made of objects."""
+        return self.is_strict and not self.extras
 
 
 @lru_cache(maxsize=_CODECS_REMEMBERED)
-def block_codec(resource_type: ResourceType, extras: tuple[str, ...] = ()) -> BlockCodec:
+def block_codec(resource_type: ResourceType, extras: tuple[str, ...] = (), *, is_strict: bool) -> BlockCodec:
     """Return the codec of a resource type for lines that may have some undocumented fields, in this order."""
     keys = tuple((Column.of(key.name), key.prefixes) for key in resource_type.key_fields)
     account, created, updated = (Column.of(name) for name in ("account_sid", "date_created", "date_updated"))
     optional = {field: Column.of(field.name) for field in resource_type.fields}
     others = tuple(Column.of(name, f"extra_{number}") for number, name in enumerate(extras))
-    dropped = tuple(Column.of(name) for name in resource_type.dropped)
+    dropped = () if is_strict else tuple(Column.of(name) for name in resource_type.dropped)
+    types = _STRICT_TYPES if is_strict else _TYPES
 
     needed = [*(column for column, _ in keys), account, created, updated]
     fields: list[Any] = [(column.attribute, str) for column in needed]
-    fields += [(column.attribute, _TYPES[field.kind], MISSING) for field, column in optional.items()]
+    fields += [(column.attribute, types[field.kind], MISSING) for field, column in optional.items()]
     fields += [(column.attribute, _EXTRA, msgspec.UNSET) for column in others]
     fields += [(column.attribute, _DROPPED, msgspec.UNSET) for column in dropped]
     columns = [*needed, *optional.values(), *others, *dropped]
@@ -105,14 +118,15 @@ def block_codec(resource_type: ResourceType, extras: tuple[str, ...] = ()) -> Bl
         return tuple(column for field, column in optional.items() if field.kind is kind)
 
     return BlockCodec(
+        is_strict=is_strict,
         decode=msgspec.json.Decoder(struct).decode_lines,
         sids=(*keys, (account, ("AC",))),
         account=account,
         created=created,
         moments=(created, updated, *of_kind(Kind.MOMENT)),
-        integers=of_kind(Kind.INTEGER),
+        integers=() if is_strict else of_kind(Kind.INTEGER),
         amounts=of_kind(Kind.AMOUNT),
         dropped=dropped,
         extras=others,
-        names=frozenset(column.name for column in columns),
+        names=frozenset([*(column.name for column in columns), *resource_type.dropped]),
     )
