@@ -17,7 +17,7 @@ from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -348,5 +348,10 @@ def _numbers(count: int) -> Any:
 
 def _lines_of(text: bytes) -> Any:
     """Return a text as an array of its lines, newlines included; it is not copied."""
-    offsets = array("i", accumulate(map(len, text.splitlines(keepends=True)), initial=0))
+    ends, at, find = [0], 0, text.find
+    while at := find(b"\n", at) + 1:  # splitting the text would copy every line
+        ends.append(at)
+    if ends[-1] < len(text):
+        ends.append(len(text))
+    offsets = array("i", ends)
     return pa.Array.from_buffers(pa.binary(), len(offsets) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(text)])
