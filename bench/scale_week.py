@@ -174,10 +174,12 @@ class Week:
     # --- Compaction, as `Compaction._largest_group` chooses ---
 
     def _group(self, day: DayWork) -> list[Segment]:
-        *steps, beyond, _ = ([one for one in some if not one.is_claimed] for some in day.sizes.values())
-        largest = max(steps, key=len)
-        if len(largest) >= rules.LEAST_SEGMENTS:
-            return self._bounded(largest)
+        rule = rules.CompactionRule(large_bytes=rules.LARGE_BYTES if self.plan.has_cluster else 0)
+        *steps, (_, beyond), _ = (
+            (limit, [one for one in some if not one.is_claimed]) for limit, some in day.sizes.items()
+        )
+        if many := [some for limit, some in steps if rule.is_enough(len(some), limit)]:
+            return self._bounded(max(many, key=len))
         return self._large(beyond) if self.plan.has_cluster else []
 
     def _bounded(self, group: Sequence[Segment]) -> list[Segment]:

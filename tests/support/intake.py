@@ -94,6 +94,7 @@ class Place:
         least_segments: int = 2,
         most_segments: int = MOST_SEGMENTS,
         large_bytes: int = 0,
+        least_large_segments: int | None = None,
     ) -> Compaction:
         """Compaction that finds it worth while early."""
         self._processes += 1
@@ -103,7 +104,12 @@ class Place:
             clock=self.clock,
             randomness=SeededRandomness(f"process {self._processes}"),
             sweep_delay=SWEEP_DELAY,
-            rule=CompactionRule(least_segments=least_segments, most_segments=most_segments, large_bytes=large_bytes),
+            rule=CompactionRule(
+                least_segments=least_segments,
+                least_large_segments=least_large_segments or least_segments,
+                most_segments=most_segments,
+                large_bytes=large_bytes,
+            ),
         )
 
     def segments(self, day: str, resource_type: ResourceType = MESSAGES) -> list[Segment]:

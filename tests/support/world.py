@@ -134,7 +134,7 @@ class World:
             cluster=self._elsewhere.cluster,
             attempts=AtOnce(),
             limits=Limits(
-                compaction=CompactionRule(least_segments=2),
+                compaction=CompactionRule(least_segments=2, least_large_segments=2),
                 retry=RetryRule(attempts=self._attempts),
                 stale_after=STALE_AFTER,
                 look_again_after=LOOK_AGAIN_AFTER,

@@ -5,7 +5,8 @@ of the segments meanwhile, the commit of the compaction fails, and nothing has h
 compacts, so that others compact something else; if it dies, its claim ends by itself.
 
 Segments are compacted with others of about their size, as in a log-structured merge tree: each line is rewritten once
-for every step up in size, however long segments go on coming in.
+for every step up in size, however long segments go on coming in. Those of the last step, as whole batches make them,
+are left alone until they are very many: writing a line again costs more than a seal gains by opening fewer of them.
 """
 
 from __future__ import annotations
@@ -42,6 +43,9 @@ log = structlog.get_logger()
 LEAST_SEGMENTS = 64
 """The fewest segments of about one size that are worth a merged."""
 
+LEAST_LARGE_SEGMENTS = 512
+"""The fewest segments of the last step, unless many machines read them."""
+
 MOST_SEGMENTS = 4096
 MOST_BYTES = 256 * 1024 * 1024
 """The most segments and stored bytes that one compaction takes: other work of the loop waits for it."""
@@ -58,10 +62,16 @@ class CompactionRule:
     """The rule for when compaction is worth it, and how much is done at once."""
 
     least_segments: int = LEAST_SEGMENTS
+    least_large_segments: int = LEAST_LARGE_SEGMENTS
     most_segments: int = MOST_SEGMENTS
     most_bytes: int = MOST_BYTES
     large_bytes: int = 0
     """The size that segments beyond the last step are brought to, however few there are; 0: they are large enough."""
+
+    def is_enough(self, count: int, limit: int) -> bool:
+        """Return True if so many segments of a step, which has this limit, are worth compacting."""
+        is_left_alone = limit == _STEPS[-1] and not self.large_bytes
+        return count >= (self.least_large_segments if is_left_alone else self.least_segments)
 
 
 class Compaction:
@@ -179,8 +189,8 @@ class Compaction:
                 groups[limit].append(segment)
             elif segment.kind is SegmentKind.FULL and segment.stored_bytes < self._rule.large_bytes:
                 beyond.append(segment)
-        group = self._bounded(max(groups.values(), key=len))
-        return group if len(group) >= self._rule.least_segments else self._large_group(beyond)
+        many = [group for limit, group in groups.items() if self._rule.is_enough(len(group), limit)]
+        return self._bounded(max(many, key=len)) if many else self._large_group(beyond)
 
     def _large_group(self, beyond: Sequence[Segment]) -> list[Segment]:
         """Return as many segments as make a large one; empty if all of them do not."""

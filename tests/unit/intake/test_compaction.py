@@ -100,6 +100,16 @@ def test_segments_are_folded_with_others_of_their_size(place: Place, intake: Int
     assert _bodies(place) == ["large", "a", "b"]
 
 
+def test_segments_of_the_last_step_are_left_alone_until_they_are_very_many(
+    place: Place, intake: Intake, acme: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A seal reads them where they are, for less than it costs to write them again."""
+    monkeypatch.setattr("dayfile.intake.compaction._STEPS", (1000, 1 << 20))
+    _send(intake, acme, "abc", filler=3000)
+    assert not place.compaction(least_large_segments=4).step()
+    assert place.compaction(least_large_segments=3).step()
+
+
 def test_large_segments_become_larger_where_many_machines_read_them(
     place: Place, intake: Intake, acme: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
