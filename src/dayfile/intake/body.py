@@ -196,26 +196,22 @@ class _Rows:
 
     def split(self, block: bytes) -> Lines:
         """Return the lines that end in this block."""
-        end = block.rfind(b"\n")
-        if end < 0:
-            # One byte more than is kept: if the last one is a carriage return, the line is still too long.
-            self._begun = (self._begun + block)[: self._kept_bytes + 1]
-            return NO_LINES
-        whole = self._begun + block[:end]
-        self._begun = block[end + 1 :]
-        return self._lines(whole)
+        texts = block.split(b"\n")
+        texts[0] = self._begun + texts[0]
+        # One byte more than is kept: if the last one is a carriage return, the line is still too long.
+        self._begun = texts.pop()[: self._kept_bytes + 1]
+        return self._lines(texts, has_returns=b"\r" in block or b"\r" in texts[0]) if texts else NO_LINES
 
     def finish(self) -> Lines:
         """Return the last line of the body, if it had no newline."""
-        return self._lines(self._begun)
+        return self._lines([self._begun], has_returns=b"\r" in self._begun)
 
-    def _lines(self, whole: bytes) -> Lines:
-        texts = whole.split(b"\n")
+    def _lines(self, texts: list[bytes], *, has_returns: bool) -> Lines:
         numbers = range(self._number, self._number + len(texts))
         self._number += len(texts)
-        if b"\r" in whole:
+        if has_returns:
             texts = [text.removesuffix(b"\r") for text in texts]
-        if len(whole) > self._kept_bytes:
+        if max(map(len, texts)) > self._kept_bytes:
             texts = [text[: self._kept_bytes] for text in texts]
         if all(texts) and not any(map(bytes.isspace, texts)):
             return Lines(numbers, texts)

@@ -35,10 +35,13 @@ def are_sids(values: Sequence[str], prefixes: Sequence[str]) -> bool:
 
 def are_moments(values: Sequence[str]) -> bool:
     """Return True if each value is a moment in the canonical form, and its day one of the calendar."""
-    rows = _rows(values)
-    if rows.translate(_DIGIT_TO_ZERO) != _MOMENT_SHAPE * len(values):
+    rows, shape = _rows(values), _MOMENT_SHAPE * len(values)
+    if len(rows) != len(shape) or rows.translate(_DIGIT_TO_ZERO) != shape:
         return False
-    return _are_clocks(rows, _CLOCK_AT, len(_MOMENT_SHAPE)) and all(map(find_day, set(map(date_of, values))))
+    # Most are of one date, which is found faster than the dates of all.
+    is_one_date = rows.count(rows[:_CLOCK_AT]) == len(values)
+    dates = set(map(date_of, values[:1] if is_one_date else values))
+    return _are_clocks(rows, _CLOCK_AT, len(_MOMENT_SHAPE)) and all(map(find_day, dates))
 
 
 def canonical_moments(values: Sequence[str]) -> list[str]:
