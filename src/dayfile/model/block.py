@@ -69,12 +69,13 @@ class Block:
         if len(self._drafts) != len(lines):
             _check_objects(lines)
             _check_each(lines, lambda line: len(codec.decode(line)) == 1)
-        self.accounts = set(codec.account.values(self._drafts))
+        self._known: dict[str, list[Any]] = {}  # the values of columns that were looked at, in their final form
+        self.accounts = set(self._values(codec.account))
 
     @property
     def created(self) -> list[str]:
         """The time of creation of each record, in the final form once `canonical` has returned."""
-        return self._codec.created.values(self._drafts)
+        return self._values(self._codec.created)
 
     def canonical(self, *, keep_dropped: bool) -> bytes:
         """Bring all values into their final form, and return the lines; raises OddError."""
@@ -89,14 +90,20 @@ class Block:
             is_changed += [self._respell(column, self._raw(column), _amount) for column in self._codec.amounts]
         is_changed += [self._respell(column, self._raw(column), _extra) for column in self._codec.extras]
         self._check_order_of_extras()
-        if not keep_dropped:
-            is_changed += [self._drop(column) for column in self._codec.dropped]
-        if any(is_changed):
-            text = encode_lines(self._drafts)
+        if any(is_changed) or (self._codec.dropped and not keep_dropped):
+            final = self._codec.whole if keep_dropped else self._codec.without_dropped
+            text = encode_lines(list(map(final.make, *map(self._values, final.columns))))
         text = text.replace(MARK, b"")
         if len(text) > MAX_LINE_BYTES:
             _check_each(text.split(b"\n"), lambda line: len(line) < MAX_LINE_BYTES)
         return text
+
+    def _values(self, column: Column) -> list[Any]:
+        """Return the value of each record, in the final form if that is known by now."""
+        values = self._known.get(column.name)
+        if values is None:
+            values = self._known[column.name] = column.values(self._drafts)
+        return values
 
     def _compared(self) -> bytes:
         """Return the text that is made of the objects; raises OddError if it does not say what the lines say."""
@@ -121,41 +128,47 @@ class Block:
     def _check_sids(self) -> None:
         for column, prefixes in self._codec.sids:
             is_account = column is self._codec.account  # there are few of them
-            if not are_sids(list(self.accounts) if is_account else column.values(self._drafts), prefixes):
-                values = column.values(self._drafts)
-                _check_each([[value] for value in values], partial(are_sids, prefixes=prefixes))
+            if not are_sids(list(self.accounts) if is_account else self._values(column), prefixes):
+                _check_each([[value] for value in self._values(column)], partial(are_sids, prefixes=prefixes))
 
     def _check_amounts(self, column: Column) -> None:
-        values = column.values(self._drafts)
+        values = self._values(column)
         if not all(map(is_amount, {value for value in values if type(value) is str})):
             _check_each(values, lambda value: type(value) is not str or is_amount(value) is not None)
 
     def _respell_moments(self, column: Column) -> bool:
-        values = column.values(self._drafts)
-        given = values if set(map(type, values)) == {str} else [value for value in values if type(value) is str]
-        if are_moments(given):
-            return False
+        values = given = self._values(column)
         try:
-            respelled = iter(canonical_moments(given))
+            if are_moments(given):
+                return False
+        except TypeError:  # not all of them are texts
+            given = [value for value in values if type(value) is str]
+            if are_moments(given):
+                return False
+        try:
+            respelled = canonical_moments(given)
         except ValueError:
             return self._respell(column, self._given(column), _moment)
-        column.replace(self._drafts, [next(respelled) if type(value) is str else value for value in values])
+        rest = iter(respelled)
+        self._known[column.name] = (
+            respelled if given is values else [next(rest) if type(value) is str else value for value in values]
+        )
         return True
 
     def _respell_integers(self, column: Column) -> bool:
-        has_texts = str in set(map(type, column.values(self._drafts)))
+        has_texts = str in set(map(type, self._values(column)))
         return has_texts and self._respell(column, self._given(column), _integer)
 
     def _given(self, column: Column) -> list[Any]:
         """Return the values of a column; None where there is none."""
-        return [None if value is MISSING else value for value in column.values(self._drafts)]
+        values = self._values(column)
+        if msgspec.Raw not in set(map(type, values)):
+            return values
+        return [None if value is MISSING else value for value in values]
 
     def _raw(self, column: Column) -> list[bytes | None]:
         """Return the values of a column of JSON as bytes; None where there is none."""
-        return [
-            None if value is MISSING or value is msgspec.UNSET else bytes(value)
-            for value in column.values(self._drafts)
-        ]
+        return [None if value is MISSING or value is msgspec.UNSET else bytes(value) for value in self._values(column)]
 
     def _respell(self, column: Column, values: Sequence[Any], respell: Callable[[Any], Any]) -> bool:
         """Replace values by what a function makes of them, unless that is None; return True if there are such."""
@@ -167,16 +180,9 @@ class Block:
                 raise OddError(values.index(value)) from error
         if not any(one is not None for one in respelled.values()):
             return False
-        old = column.values(self._drafts)
-        new = [respelled[value] for value in values]
-        column.replace(self._drafts, [a if b is None else b for a, b in zip(old, new, strict=True)])
-        return True
-
-    def _drop(self, column: Column) -> bool:
-        values = column.values(self._drafts)
-        if values.count(msgspec.UNSET) == len(values):
-            return False
-        column.replace(self._drafts, [msgspec.UNSET] * len(values))
+        old = self._values(column)
+        new = map(respelled.__getitem__, values)
+        self._known[column.name] = [a if b is None else b for a, b in zip(old, new, strict=True)]
         return True
 
     def _check_order_of_extras(self) -> None:
@@ -184,7 +190,7 @@ class Block:
         extras = self._codec.extras
         if len(extras) < 2:  # noqa: PLR2004 - one has no order
             return
-        columns = [column.values(self._drafts) for column in extras]
+        columns = [self._values(column) for column in extras]
         if sum(column.count(msgspec.UNSET) < len(column) for column in columns) < 2:  # noqa: PLR2004 - as above
             return
         self._check_inner_names()
@@ -209,7 +215,7 @@ class Block:
                     raise OddError(values.index(value))
         names = {column.name for column in extras}
         for column in self._codec.dropped:
-            for at, value in enumerate(column.values(self._drafts)):
+            for at, value in enumerate(self._values(column)):
                 if isinstance(value, dict) and not names.isdisjoint(value):
                     raise OddError(at)
 

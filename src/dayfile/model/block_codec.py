@@ -9,7 +9,7 @@ twice.
 from __future__ import annotations
 
 import keyword
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
@@ -61,11 +61,13 @@ class Column:
         """Return the value of each object."""
         return list(map(self.get, drafts))
 
-    def replace(self, drafts: Sequence[Any], values: Iterable[Any]) -> None:
-        """Set the value of each object."""
-        attribute = self.attribute
-        for draft, value in zip(drafts, values, strict=True):
-            setattr(draft, attribute, value)
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The type of an object, and its fields, by whose values it is made."""
+
+    make: Callable[..., Any]
+    columns: tuple[Column, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,6 +84,8 @@ class BlockCodec:
     amounts: tuple[Column, ...]  # Raw; of a strict codec a text, None or MISSING
     dropped: tuple[Column, ...]  # anything or UNSET; none of a strict codec
     extras: tuple[Column, ...]  # undocumented: Raw or UNSET
+    whole: Form
+    without_dropped: Form
     names: frozenset[str]  # of all, and of fields that an export drops
 
     @property
@@ -104,22 +108,17 @@ def block_codec(resource_type: ResourceType, extras: tuple[str, ...] = (), *, is
     fields: list[Any] = [(column.attribute, str) for column in needed]
     fields += [(column.attribute, types[field.kind], MISSING) for field, column in optional.items()]
     fields += [(column.attribute, _EXTRA, msgspec.UNSET) for column in others]
+    columns = (*needed, *optional.values(), *others)
+    without_dropped = _form(resource_type, columns, fields)
     fields += [(column.attribute, _DROPPED, msgspec.UNSET) for column in dropped]
-    columns = [*needed, *optional.values(), *others, *dropped]
-    struct = msgspec.defstruct(
-        resource_type.name,
-        fields,
-        rename={column.attribute: column.name for column in columns},
-        forbid_unknown_fields=True,
-        gc=False,
-    )
+    whole = _form(resource_type, (*columns, *dropped), fields)
 
     def of_kind(kind: Kind) -> tuple[Column, ...]:
         return tuple(column for field, column in optional.items() if field.kind is kind)
 
     return BlockCodec(
         is_strict=is_strict,
-        decode=msgspec.json.Decoder(struct).decode_lines,
+        decode=msgspec.json.Decoder(whole.make).decode_lines,
         sids=(*keys, (account, ("AC",))),
         account=account,
         created=created,
@@ -128,5 +127,18 @@ def block_codec(resource_type: ResourceType, extras: tuple[str, ...] = (), *, is
         amounts=of_kind(Kind.AMOUNT),
         dropped=dropped,
         extras=others,
+        whole=whole,
+        without_dropped=without_dropped,
         names=frozenset([*(column.name for column in columns), *resource_type.dropped]),
     )
+
+
+def _form(resource_type: ResourceType, columns: tuple[Column, ...], fields: Sequence[Any]) -> Form:
+    struct = msgspec.defstruct(
+        resource_type.name,
+        fields,
+        rename={column.attribute: column.name for column in columns},
+        forbid_unknown_fields=True,
+        gc=False,
+    )
+    return Form(struct, columns)

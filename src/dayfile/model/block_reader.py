@@ -77,15 +77,18 @@ class BlockReader:
         self._extras: tuple[str, ...] = ()  # undocumented fields that the codec knows
         self._codec = block_codec(resource_type, is_strict=True)
         self._learns = False  # undocumented fields, of lines that are read one by one
+        self._odd_at = -1  # the number of a line that is known to be odd before it is reached
+        self._is_tolerance_vain = False  # lines that a strict codec does not read were bad when it was tried last
         self._oldest = moment_text(FIRST_DAY.start)
         self._newest = moment_text(now + NEWEST_AHEAD)
 
     def read(self, lines: Sequence[bytes]) -> Iterator[Part]:
         """Yield all lines in parts, each record and refusal as `RecordReader.parse` gives it."""
         part = Part(self._resource_type, 0)
-        tried = MOST_LINES
+        tried, self._odd_at = MOST_LINES, -1
         while part.stop < len(lines):
-            tried = self._step(lines[part.stop : part.stop + max(FEW_LINES, min(tried, MOST_LINES))], part)
+            count = FEW_LINES if part.stop == self._odd_at else max(FEW_LINES, min(tried, MOST_LINES))
+            tried = self._step(lines[part.stop : part.stop + count], part)
             if len(part.refused) >= MOST_REFUSED:
                 yield part
                 part = Part(self._resource_type, part.stop)
@@ -103,6 +106,7 @@ class BlockReader:
                 self._add_many(lines, part)
             except OddError as odd:
                 self._learns = True
+                self._odd_at = part.stop + odd.before
                 return odd.before
             self._learns = False
         return len(lines) * _GROWTH
@@ -129,6 +133,7 @@ class BlockReader:
         if len(extras) <= _MOST_EXTRAS and extras != self._extras:
             self._extras = extras
             self._codec = block_codec(self._resource_type, extras, is_strict=self._codec.is_strict)
+            self._is_tolerance_vain = False
 
     def _is_extra(self, name: str) -> bool:
         is_documented = name in self._codec.names and name not in self._extras
@@ -153,9 +158,11 @@ class BlockReader:
         try:
             return Block(lines, self._codec)
         except OddError as odd:
-            if not (odd.is_of_types and self._codec.is_strict):
+            is_vain = self._is_tolerance_vain and odd.before
+            if is_vain or not (odd.is_of_types and self._codec.is_strict):
                 raise
         tolerant = block_codec(self._resource_type, self._extras, is_strict=False)
+        self._is_tolerance_vain = True
         block = Block(lines, tolerant)
         self._codec = tolerant
         return block
