@@ -18,7 +18,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise, repeat
-from operator import contains, itemgetter, lt
+from operator import itemgetter, lt
 from typing import Any, Final
 
 import msgspec
@@ -227,7 +227,7 @@ def _check_objects(lines: Sequence[bytes]) -> None:
 
 
 def _are_objects(lines: Sequence[bytes]) -> bool:
-    return all(lines) and set(map(_ends, lines)) == _BRACES and not any(map(contains, lines, repeat(b"\n")))
+    return all(lines) and set(map(_ends, lines)) == _BRACES and b"\n" not in b"".join(lines)
 
 
 def _lines_before(error: Exception, joined: bytes, count: int) -> int:
