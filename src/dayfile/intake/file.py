@@ -143,6 +143,10 @@ def _cut(blocks: Iterable[Lines], chunk_bytes: int) -> Iterator[list[Lines]]:
     chunk: list[Lines] = []
     size = 0
     for block in blocks:
+        if block.texts and (whole := size + sum(map(len, block.texts))) < chunk_bytes:  # as nearly all do
+            chunk.append(block)
+            size = whole
+            continue
         rest = block
         while rest.texts:
             sizes = list(accumulate(map(len, rest.texts), initial=size))
