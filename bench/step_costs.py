@@ -33,6 +33,7 @@ from sqlalchemy import Engine, event
 
 from dayfile.files.cloud_storage import PART_BYTES
 from dayfile.files.storage import Storage
+from dayfile.intake.compaction import LEAST_SEGMENTS, CompactionRule
 from dayfile.intake.pipeline import IncomingBatch
 from dayfile.model.account import KEEP_OLD_FOR, AccountSid
 from dayfile.model.account_entry import AccountEntry
@@ -40,7 +41,7 @@ from dayfile.model.credential import Caller, Scope
 from dayfile.model.day import Day
 from dayfile.model.export import ExportConfiguration
 from dayfile.model.resource import MESSAGES
-from dayfile.overrides import Overrides
+from dayfile.overrides import Limits, Overrides
 from dayfile.service import Service
 from dayfile.settings import Settings
 
@@ -164,7 +165,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="dayfile-bench-", dir=options.folder) as name:
         asked = Asked()
         settings = Settings.read(_env_file=None, data_dir=Path(name), database_url=options.url)
-        with Service.open(settings, Overrides(storage=lambda near: FarStorage(near, asked.counts))) as service:  # type: ignore[arg-type, return-value]
+        overrides = Overrides(
+            storage=lambda near: FarStorage(near, asked.counts),  # type: ignore[arg-type, return-value]
+            # Else so few batches are left alone.
+            limits=Limits(compaction=CompactionRule(least_large_segments=LEAST_SEGMENTS)),
+        )
+        with Service.open(settings, overrides) as service:
             measure(service, Costs(asked, lambda: database_bytes(service)), options)
 
 
