@@ -28,6 +28,7 @@ from tests.support.world import World
 pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning", SESSIONS_OF_THE_DEAD),
     pytest.mark.usefixtures("packed_files"),
+    pytest.mark.timeout(1200),  # a story told dozens of times, and not one: a busy machine takes minutes
 ]
 
 LANES = {LOCAL: 8, CLUSTER: 80}
