@@ -230,7 +230,8 @@ class Move:
     def _take(self, target: Storage) -> None:
         key = _OWNER + self._identity()
         if not is_there(target, key):
-            target.put(key, [])
+            with suppress(FileExistsError):  # another process of this move was first
+                target.put(key, [])
 
     def _let_go(self, destination: Destination) -> None:
         """Delete the mark of this move in the new storage, as what is there is the instance's."""
