@@ -308,6 +308,25 @@ def test_two_restores_at_once_are_one(tmp_path: Path) -> None:
     world.close()
 
 
+def test_damage_of_a_backup_beside_damage_of_the_instance_is_not_hidden(tmp_path: Path) -> None:
+    """A pack of which one file was damaged is not restored at all if it has changed since: that costs all accounts."""
+    world = _a_world(tmp_path / "old")
+    target = LocalStorage.open(tmp_path / "backup")
+    pack = files_of(world)[ACCOUNTS[0]].place.object_key
+    flip(world.objects.root / pack)
+    assert back_up(world, target, tmp_path).manifest.damaged == (pack,)
+    assert restore(target, tmp_path / "first").damaged == (pack,)
+    beside = LocalStorage.open(tmp_path / "beside" / "objects")
+    beside.put(pack, [b"repaired, perhaps"])
+    assert restore(target, tmp_path / "beside", storage=beside).damaged == (pack,)
+    assert b"".join(beside.read(pack)) == b"repaired, perhaps"
+    flip(target.root / pack, 1)
+    with pytest.raises(Corrupt, match=rf"1 of its objects .*{pack}"):
+        restore(target, tmp_path / "new")
+    assert restore(target, tmp_path / "new", despite_damage=True).damaged == (pack,)
+    world.close()
+
+
 def test_no_backup_replaces_that_of_another_instance_or_other_objects(tmp_path: Path) -> None:
     """They would be deleted, since it does not need them."""
     world, other = _a_world(tmp_path / "old"), a_packed_world(tmp_path / "other")

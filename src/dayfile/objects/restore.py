@@ -26,7 +26,8 @@ class _Fate(Enum):
 
     COPIED = auto()
     KEPT = auto()
-    DAMAGED = auto()
+    LEFT = auto()  # the backup has it as it was, damaged, and another one is there
+    DAMAGED = auto()  # the backup does not have it as it was
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +87,7 @@ class Restore:
 
         Raises Conflict for one that was replaced meanwhile.
         """
-        file, copied, damaged = scratch / "database.sqlite", 0, list(manifest.missing)
+        file, copied, damaged, unknown = scratch / "database.sqlite", 0, list(manifest.missing), list[str]()
         for family in layout.FAMILIES:  # of a restore that was killed
             self._storage.remove_partial(list(self._storage.scan_partial(family)))
         try:
@@ -96,10 +97,10 @@ class Restore:
                 fate = self._bring(one)
                 copied += fate is _Fate.COPIED
                 damaged += [one.key] if fate is _Fate.DAMAGED or one.is_damaged else []
+                unknown += [one.key] if fate is _Fate.DAMAGED else []
         except (Corrupt, NotFound):
             self._check_newest(manifest)
             raise
-        unknown = sorted({*damaged} - {*manifest.missing, *manifest.damaged})
         if unknown:
             self._check_newest(manifest)
         if unknown and not despite_damage:
@@ -128,7 +129,9 @@ class Restore:
             return _Fate.KEPT
         if there is not None:
             # It is replaced only by what is known to be right.
-            if one.is_damaged or _hash_of(self._target.storage, one.key) != one.sha256:
+            if one.is_damaged:
+                return _Fate.LEFT
+            if _hash_of(self._target.storage, one.key) != one.sha256:
                 return _Fate.DAMAGED
             self._storage.delete([one.key])
         try:
