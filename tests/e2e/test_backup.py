@@ -324,6 +324,8 @@ def test_damage_of_a_backup_beside_damage_of_the_instance_is_not_hidden(tmp_path
     with pytest.raises(Corrupt, match=rf"1 of its objects .*{pack}"):
         restore(target, tmp_path / "new")
     assert restore(target, tmp_path / "new", despite_damage=True).damaged == (pack,)
+    assert back_up(world, target, tmp_path).copied == 1
+    assert b"".join(target.read(pack)) == b"".join(world.objects.read(pack))
     world.close()
 
 

@@ -193,7 +193,7 @@ class Backup:
         if there is not None:
             # A backup that was not finished has brought it, or it was damaged when it was copied.
             kept = read(self._target.storage, one)
-            if kept is not None and (not kept.is_damaged or not self._copy.has_whole(one)):
+            if kept is not None and not (kept.is_damaged and self._copy.is_better(one, than=kept)):
                 return kept.backed_up(of)
             self._target.storage.delete([one.key])
         copied = self._copy.copy(one)

@@ -12,7 +12,7 @@ from dayfile.files.storage import Storage
 from dayfile.model.quantity import count_text
 from dayfile.objects import layout
 from dayfile.objects.backup_target import OnStep
-from dayfile.objects.object_copy import FoundObject, ObjectCopy, listed, read
+from dayfile.objects.object_copy import FoundObject, ObjectCopy, is_better, listed, read
 from dayfile.objects.referred_objects import ReferredObject, days_of, lost_of, objects_of
 from dayfile.store.database import Database
 from dayfile.store.referred import DayOfType
@@ -137,7 +137,7 @@ class MovedObjects:
         own = read(self._copy.source, one)
         if own is None or own.sha256 == kept.sha256:
             return kept
-        if own.is_damaged and len(own.damaged_files) >= len(kept.damaged_files):
+        if not is_better(own, kept):
             return kept
         # No row has the hash of an object without files. Of two that are as large as they should be, one has changed.
         is_segment = one.key.startswith(layout.SEGMENTS) and not kept.is_damaged

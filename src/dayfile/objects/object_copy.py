@@ -58,10 +58,15 @@ class ObjectCopy:
         self.copied_bytes += size
         return look.result()
 
-    def has_whole(self, one: ReferredObject) -> bool:
-        """Return True if the source has an object, and as its rows say."""
-        found = read(self.source, one)
-        return found is not None and not found.is_damaged
+    def is_better(self, one: ReferredObject, *, than: FoundObject) -> bool:
+        """Return True if the source has more of a damaged object than what the target has of it."""
+        own = read(self.source, one)
+        return own is not None and is_better(own, than)
+
+
+def is_better(one: FoundObject, other: FoundObject) -> bool:
+    """Return True if an object is whole, or has fewer damaged files, where the other one is damaged as well."""
+    return not one.is_damaged or len(one.damaged_files) < len(other.damaged_files)
 
 
 def read(storage: Storage, one: ReferredObject) -> FoundObject | None:
