@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from itertools import islice, repeat
-from typing import Any, TypeVar
+from itertools import chain, islice, repeat
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Column, ColumnElement, Connection, Table, bindparam, case, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -16,6 +16,9 @@ T = TypeVar("T")
 
 BATCH = 500
 """The most values in one IN list or rows in one insert: below every driver's limit of bound parameters."""
+
+_ROWS_TOGETHER: Final = 100
+"""The rows that one statement inserts into SQLite, for which each row takes a quarter less time. More bring no more."""
 
 
 def insert(connection: Connection, table: Table) -> Any:
@@ -31,9 +34,10 @@ def insert_columns(connection: Connection, table: Table, columns: Mapping[str, S
     """
     dialect = connection.dialect
     names = [*columns, *same]
-    place = "%s" if dialect.name == "postgresql" else "?"
+    is_sqlite = dialect.name == "sqlite"
+    place = ", ".join(["?" if is_sqlite else "%s"] * len(names))
     into = ", ".join(f'"{name}"' for name in names)
-    statement = f"INSERT INTO {table.name} ({into}) VALUES ({', '.join([place] * len(names))})"  # noqa: S608 - names
+    statement = f"INSERT INTO {table.name} ({into}) VALUES ({place})"  # noqa: S608 - names
 
     def stored(name: str, values: Sequence[Any]) -> Iterable[Any]:
         process = table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
@@ -43,8 +47,13 @@ def insert_columns(connection: Connection, table: Table, columns: Mapping[str, S
     count = max(map(len, columns.values()), default=0)
     shared = [repeat(one, count) for name, value in same.items() for one in stored(name, [value])]
     rows = list(zip(*differing, *shared, strict=True))
-    if rows:
-        connection.exec_driver_sql(statement, rows)
+    together = len(rows) - len(rows) % _ROWS_TOGETHER if is_sqlite else 0
+    if together:
+        starts = range(0, together, _ROWS_TOGETHER)
+        values = [tuple(chain.from_iterable(rows[start : start + _ROWS_TOGETHER])) for start in starts]
+        connection.exec_driver_sql(statement + f", ({place})" * (_ROWS_TOGETHER - 1), values)
+    if rest := rows[together:]:
+        connection.exec_driver_sql(statement, rest)
 
 
 def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

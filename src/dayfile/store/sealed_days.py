@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, Final
 
 from msgspec.structs import astuple
@@ -256,10 +258,11 @@ def _pack_place(row: Row[Any]) -> FilePlace | None:
 def _shares(new: Iterable[NewSealedDay]) -> dict[str, Share]:
     files: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
-    for one in new:
-        if one.pack_key is not None:
-            files[one.pack_key] += 1
-            sizes[one.pack_key] += one.size_bytes
+    for key, some in groupby(new, key=attrgetter("pack_key")):
+        if key is not None:
+            in_a_row = [one.size_bytes for one in some]
+            files[key] += len(in_a_row)
+            sizes[key] += sum(in_a_row)
     return {key: Share(files=files[key], size_bytes=sizes[key]) for key in files}
 
 
