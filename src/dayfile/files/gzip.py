@@ -93,20 +93,13 @@ class Member:
 
     def __iter__(self) -> Iterator[bytes]:
         coded = _Coded(self._encoder)
-        compressing: deque[Future[list[bytes]]] = deque()
-        try:
-            yield coded.add(_HEADER)
-            for future in _submitted(map(coded.read, self._chunks), self._pool, self._encoder):
-                compressing.append(future)
-                if len(compressing) >= _AHEAD:
-                    yield from map(coded.add, compressing.popleft().result())
-            while compressing:
-                yield from map(coded.add, compressing.popleft().result())
-            yield coded.add(coded.end())
-        finally:
-            for future in compressing:  # only after an error, or when nobody wants the rest
-                future.cancel()
+        yield from _parts(self._chunks, coded, pool=self._pool, encoder=self._encoder)
         self._digest = coded.digest()
+
+
+def compressed(chunks: Iterable[Bytes], *, pool: Executor) -> Iterator[bytes]:
+    """Yield one gzip member, the same bytes as those of a `Member`, for what nobody needs the hashes of."""
+    return _parts(chunks, _Counted(), pool=pool, encoder=best_encoder())
 
 
 def compress(chunks: Iterable[Bytes], *, encoder: Encoder | None = None) -> tuple[bytes, Digest]:
@@ -189,22 +182,42 @@ def _compress_block(text: Bytes, encoder: Encoder) -> tuple[bytes, Digest]:
     return data, digest
 
 
-class _Coded:
-    """Counters and hashes of a member in the making, fed in the order of its bytes."""
+class _Counted:
+    """The CRC-32 and the size of the text of a member in the making, fed in the order of its bytes."""
 
-    def __init__(self, encoder: Encoder) -> None:
-        self._encoder = encoder
+    def __init__(self) -> None:
         self._crc = 0
         self._plain_bytes = 0
+
+    def read(self, chunk: Bytes) -> memoryview:
+        """Count the next chunk of text, and return it as bytes."""
+        view = memoryview(chunk).cast("B")
+        self._crc = crc32(view, self._crc)
+        self._plain_bytes += len(view)
+        return view
+
+    def add(self, coded: bytes) -> bytes:
+        """Accept the next bytes of the file, and return them."""
+        return coded
+
+    def end(self) -> bytes:
+        """Return the last block and the trailer."""
+        return _END + struct.pack("<II", self._crc, self._plain_bytes % 2**32)
+
+
+class _Coded(_Counted):
+    """The same with the hashes and sizes of text and file."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self._encoder = encoder
         self._size_bytes = 0
         self._plain_hash = hashlib.sha256()
         self._hash = hashlib.sha256()
 
     def read(self, chunk: Bytes) -> memoryview:
         """Count and hash the next chunk of text, and return it as bytes."""
-        view = memoryview(chunk).cast("B")
-        self._crc = crc32(view, self._crc)
-        self._plain_bytes += len(view)
+        view = super().read(chunk)
         self._plain_hash.update(view)
         return view
 
@@ -219,10 +232,6 @@ class _Coded:
         parts = [self.add(_HEADER), *map(self.add, blocks), self.add(self.end())]
         return b"".join(parts), self.digest()
 
-    def end(self) -> bytes:
-        """Return the last block and the trailer."""
-        return _END + struct.pack("<II", self._crc, self._plain_bytes % 2**32)
-
     def digest(self) -> Digest:
         """Return the digest of the member."""
         return Digest(
@@ -232,6 +241,23 @@ class _Coded:
             plain_sha256=self._plain_hash.hexdigest(),
             encoder=self._encoder.name,
         )
+
+
+def _parts(chunks: Iterable[Bytes], counted: _Counted, *, pool: Executor, encoder: Encoder) -> Iterator[bytes]:
+    """Yield the bytes of a member, told to `counted` in their order; the pool compresses some blocks ahead."""
+    compressing: deque[Future[list[bytes]]] = deque()
+    try:
+        yield counted.add(_HEADER)
+        for future in _submitted(map(counted.read, chunks), pool, encoder):
+            compressing.append(future)
+            if len(compressing) >= _AHEAD:
+                yield from map(counted.add, compressing.popleft().result())
+        while compressing:
+            yield from map(counted.add, compressing.popleft().result())
+        yield counted.add(counted.end())
+    finally:
+        for future in compressing:  # only after an error, or when nobody wants the rest
+            future.cancel()
 
 
 def _submitted(chunks: Iterable[memoryview], pool: Executor, encoder: Encoder) -> Iterator[Future[list[bytes]]]:

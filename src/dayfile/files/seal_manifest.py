@@ -102,7 +102,7 @@ def write_manifest(storage: Storage, key: str, header: ManifestHeader, lines: It
 
 def manifest_chunks(header: ManifestHeader, lines: Iterable[ManifestLine], *, pool: Executor) -> Iterable[bytes]:
     """Return the bytes of a manifest."""
-    return gzip.Member(_text(header, lines), pool=pool)
+    return gzip.compressed(_text(header, lines), pool=pool)
 
 
 def read_manifest(storage: Storage, key: str) -> tuple[ManifestHeader, Iterator[ManifestLine]]:

@@ -69,6 +69,7 @@ def test_a_small_text_gives_the_bytes_of_a_streamed_one(pool: Executor) -> None:
         member = Member([text], pool=pool)
         assert gzip.compress([text]) == (b"".join(member), member.digest)
         assert gzip.begin([text], pool=pool)() == gzip.compress([text])
+        assert b"".join(gzip.compressed([text], pool=pool)) == gzip.compress([text])[0]
 
 
 def test_nothing_is_a_file_too() -> None:
