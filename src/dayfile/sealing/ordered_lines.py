@@ -184,7 +184,10 @@ def _read(visits: Sequence[_Visit], blocks_of: Callable[[Path], Blocks]) -> list
 def _wanted(visit: _Visit, blocks: Blocks) -> Any:
     first_row = pa.scalar(blocks.first_rows[visit.block], pa.int32())
     with intact(visit.path.name):
-        lines = blocks.lines(visit.block).take(pc.subtract(visit.rows, first_row))
+        lines, rows = blocks.lines(visit.block), pc.subtract(visit.rows, first_row)
+        # Where each record has one version, whole blocks are wanted, and nothing need be copied.
+        if len(rows) != len(lines) or not rows.equals(pa.arange(0, len(lines)).cast(pa.int32())):
+            lines = lines.take(rows)
     return pa.record_batch([visit.ranks, lines], schema=LINES)
 
 
