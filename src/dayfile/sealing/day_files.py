@@ -3,6 +3,9 @@
 Most accounts are small: their files are compressed side by side, hundreds in a task, and share packs. Others have an
 object of their own, stored in batches while the next ones are being compressed. A large file is compressed in parallel
 and streamed into its object.
+
+Whatever is done for each file is done in the pool, where it waits for nobody: the thread that hands out tasks would
+hold the GIL for a millisecond after each of them, and all others stand still.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ _TASK_FILES: Final = 500
 _AHEAD_BYTES: Final = 8 * 1024 * 1024  # of text that may be in compression while more is read
 _STORED_BYTES: Final = 4 * 1024 * 1024
 _STORED_FILES: Final = 2000
+_TOTALS_AT_ONCE: Final = 1000  # made Python objects of: nobody else gets the GIL meanwhile
 _STORING: Final = 3  # writes in flight: a disk that others write to is slow now and then
 
 
@@ -73,7 +77,30 @@ class _Totals(msgspec.Struct, frozen=True):
 
 
 _TargetOf = Callable[[AccountSid], Target]
-_Made = tuple[_Totals, Target, bytes, gzip.Digest]
+_Made = tuple[_Totals, Target, gzip.Digest]
+
+
+class _Batch:
+    """Compressed files, in their order: those that share packs, and those that get objects of their own."""
+
+    def __init__(self, pack_below: int) -> None:
+        """Take the size, compressed, from which on a file has its own object."""
+        self._pack_below = pack_below
+        self.packed: list[_Made] = []
+        self.data: list[bytes] = []  # of those
+        self.size_bytes = 0  # the same
+        self.apart: list[tuple[NewSealedDay, bytes]] = []
+
+    def add(self, one: _Totals, target: Target, data: bytes, digest: gzip.Digest) -> None:
+        """Add a compressed file, unless its text has not changed."""
+        if digest.plain_sha256 == target.former_plain_sha256:
+            return
+        if len(data) < self._pack_below:
+            self.packed.append((one, target, digest))
+            self.data.append(data)
+            self.size_bytes += len(data)
+        else:
+            self.apart.append((one.sealed(target, digest), data))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,16 +130,18 @@ def store_day_files(
     `text` holds the lines of the accounts in `totals` (from `NewestLines.totals`), one account after the other.
     """
     cut = _Text(text)
-    making = _Making(target_of, pool)
-    with _Stores(storage, packing) as stores:
+    making = _Making(target_of, pool, pack_below=packing.below)
+    with _Stores(storage, packing, pool=pool) as stores:
         for one in _totals(totals):
             if one.plain_bytes > _LARGE_BYTES:
                 making.begin(cut)
                 part = cut.take(one.plain_bytes)
                 yield from _stream(one, target_of(one.account), part, storage=storage, pool=pool)
-            elif made := making.add(one, cut):
-                yield from stores.add(made)
-        yield from stores.add(making.finish(cut))
+            else:
+                for batch in making.add(one, cut):
+                    yield from stores.add(batch)
+        for batch in making.finish(cut):
+            yield from stores.add(batch)
         yield from stores.finish()
 
 
@@ -145,59 +174,65 @@ class _Text:
 class _Making:
     """Files being compressed while the text of the next ones is read; small files share a task of the pool."""
 
-    def __init__(self, target_of: _TargetOf, pool: Executor) -> None:
+    def __init__(self, target_of: _TargetOf, pool: Executor, *, pack_below: int) -> None:
         self._target_of = target_of
         self._pool = pool
+        self._pack_below = pack_below
         self._task: list[_Totals] = []
         self._task_bytes = 0
-        self._running: deque[tuple[int, Callable[[], list[_Made]]]] = deque()
+        self._running: deque[tuple[int, Callable[[], _Batch]]] = deque()
         self._running_bytes = 0
 
-    def add(self, one: _Totals, text: _Text) -> list[_Made]:
+    def add(self, one: _Totals, text: _Text) -> Sequence[_Batch]:
         """Begin to compress a file, whose text comes next; return the files finished by now, this one or others."""
         if one.plain_bytes > _SMALL_BYTES:
             self.begin(text)
             member = gzip.begin(text.take(one.plain_bytes), pool=self._pool)
-            self._run(one.plain_bytes, lambda: _changed(one, self._target_of(one.account), *member()))
+            self._run(one.plain_bytes, lambda: self._batch(one, *member()))
         else:
             self._task.append(one)
             self._task_bytes += one.plain_bytes
             if self._task_bytes < _TASK_BYTES and len(self._task) < _TASK_FILES:
-                return []
+                return ()
             self.begin(text)
-        made: list[_Made] = []
+        made: list[_Batch] = []
         while self._running_bytes > _AHEAD_BYTES and len(self._running) > 1:  # the last has only just begun
-            made += self._ended()
+            made.append(self._ended())
         return made
 
     def begin(self, text: _Text) -> None:
         """Begin to compress all files that were added, so that the text goes on with the next one."""
         if self._task:
             parts = list(text.take(self._task_bytes))
-            task = self._pool.submit(_compress, self._task, self._target_of, parts)
+            task = self._pool.submit(_compress, self._task, self._target_of, parts, pack_below=self._pack_below)
             self._run(self._task_bytes, task.result)
             self._task, self._task_bytes = [], 0
 
-    def finish(self, text: _Text) -> list[_Made]:
+    def finish(self, text: _Text) -> list[_Batch]:
         """Wait for the files that are not finished yet, and return them."""
         self.begin(text)
-        return [made for _ in range(len(self._running)) for made in self._ended()]
+        return [self._ended() for _ in range(len(self._running))]
 
-    def _run(self, plain_bytes: int, made: Callable[[], list[_Made]]) -> None:
+    def _run(self, plain_bytes: int, made: Callable[[], _Batch]) -> None:
         self._running.append((plain_bytes, made))
         self._running_bytes += plain_bytes
 
-    def _ended(self) -> list[_Made]:
+    def _ended(self) -> _Batch:
         plain_bytes, made = self._running.popleft()
         self._running_bytes -= plain_bytes
         return made()
+
+    def _batch(self, one: _Totals, data: bytes, digest: gzip.Digest) -> _Batch:
+        batch = _Batch(self._pack_below)
+        batch.add(one, self._target_of(one.account), data, digest)
+        return batch
 
 
 class _Stores:
     """The stores of compressed files: small ones go into packs, others are objects of their own."""
 
-    def __init__(self, storage: Storage, packing: Packing) -> None:
-        self._below = packing.below
+    def __init__(self, storage: Storage, packing: Packing, *, pool: Executor) -> None:
+        self._pool = pool
         self._threads = (ThreadPoolExecutor(1), ThreadPoolExecutor(1))
         self._shelf = _Shelf(storage, self._threads[0])
         self._packs = PackWriter(storage, prefix=packing.prefix, unique=packing.unique, thread=self._threads[1])
@@ -210,13 +245,13 @@ class _Stores:
         for thread in self._threads:
             thread.shutdown()
 
-    def add(self, made: Iterable[_Made]) -> Iterator[NewSealedDay]:
+    def add(self, batch: _Batch) -> Iterator[NewSealedDay]:
         """Accept compressed files, and yield the manifests of files that are durable by now, these or others."""
-        for one, target, data, digest in made:
-            if len(data) < self._below:
-                self._packs.add(one.sealed(target, digest, pack=self._packs.place(len(data))), data)
-            else:
-                yield from self._shelf.add(one.sealed(target, digest), data)
+        for sealed, data in batch.apart:
+            yield from self._shelf.add(sealed, data)
+        if batch.packed:
+            pack = self._packs.place(batch.size_bytes)
+            self._packs.add(batch.data, batch.size_bytes, self._pool.submit(_placed, batch.packed, *pack))
         yield from self._packs.durable()
 
     def finish(self) -> Iterator[NewSealedDay]:
@@ -267,27 +302,32 @@ class _Shelf:
 
 def _totals(batches: Iterable[Any]) -> Iterator[_Totals]:
     for batch in batches:
-        yield from map(_Totals, *(column.to_pylist() for column in batch.columns))
+        for start in range(0, len(batch), _TOTALS_AT_ONCE):
+            some = batch.slice(start, _TOTALS_AT_ONCE)
+            yield from map(_Totals, *(column.to_pylist() for column in some.columns))
 
 
-def _compress(files: Sequence[_Totals], target_of: _TargetOf, parts: Sequence[memoryview]) -> list[_Made]:
-    """Compress files whose texts follow one another; those with unchanged text are left out."""
+def _compress(
+    files: Sequence[_Totals], target_of: _TargetOf, parts: Sequence[memoryview], *, pack_below: int
+) -> _Batch:
+    """Compress files whose texts follow one another."""
     text = parts[0] if len(parts) == 1 else memoryview(b"".join(parts))
-    made: list[_Made] = []
+    batch = _Batch(pack_below)
     at = 0
     for one in files:
         part = text[at : at + one.plain_bytes]
         at += one.plain_bytes
-        target = target_of(one.account)
-        data, digest = gzip.compress([part])
-        if digest.plain_sha256 != target.former_plain_sha256:
-            made.append((one, target, data, digest))
-    return made
+        batch.add(one, target_of(one.account), *gzip.compress([part]))
+    return batch
 
 
-def _changed(one: _Totals, target: Target, data: bytes, digest: gzip.Digest) -> list[_Made]:
-    """Return the compressed file in a list, or an empty list if its text has not changed."""
-    return [] if digest.plain_sha256 == target.former_plain_sha256 else [(one, target, data, digest)]
+def _placed(files: Sequence[_Made], pack_key: str, offset: int) -> list[NewSealedDay]:
+    """Return the manifests of files that follow one another in a pack, from an offset on."""
+    placed = []
+    for one, target, digest in files:
+        placed.append(one.sealed(target, digest, pack=(pack_key, offset)))
+        offset += digest.size_bytes
+    return placed
 
 
 def _stream(

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future
+from itertools import chain
 from typing import Final
 
 from dayfile.files.storage import Storage
@@ -17,10 +18,14 @@ from dayfile.model.export import NewSealedDay
 from dayfile.objects.layout import pack_key
 
 PACK_BYTES: Final = 64 * 1024 * 1024
-"""The size at which a pack is closed; a file that would exceed it begins the next one."""
+"""The size at which a pack is closed; files that would exceed it begin the next one."""
 
 _HANDED_BYTES: Final = 1024 * 1024  # in one go: each costs a wake-up
 _WAITING_BYTES: Final = 8 * 1024 * 1024  # handed over and not stored yet
+
+
+FilesInARow = Future[list[NewSealedDay]]
+"""The manifests of files that follow one another in a pack: made while the pack is being written."""
 
 
 class PackWriter:
@@ -35,24 +40,24 @@ class PackWriter:
         self._number = 0
         self._key = ""
         self._feed: _Feed | None = None  # of the pack that is open
-        self._files: list[NewSealedDay] = []  # the same
+        self._files: list[FilesInARow] = []  # the same
         self._held: list[bytes] = []  # the same, not handed over yet
         self._bytes = 0
         self._handed_bytes = 0
-        self._storing: deque[tuple[Future[None], list[NewSealedDay]]] = deque()  # the open one last
+        self._storing: deque[tuple[Future[None], list[FilesInARow]]] = deque()  # the open one last
 
     def place(self, size_bytes: int) -> tuple[str, int]:
-        """Return the key of the pack, and the offset in it, at which a file of this size is to be added next."""
+        """Return the key of the pack, and the offset in it, from which on files of this size are to be added next."""
         if self._feed is None or self._bytes + size_bytes > PACK_BYTES:
             self._close()
             self._open()
         return self._key, self._bytes
 
-    def add(self, file: NewSealedDay, data: bytes) -> None:
-        """Add a file at the place that was given out for it."""
-        self._files.append(file)
-        self._held.append(data)
-        self._bytes += len(data)
+    def add(self, data: Iterable[bytes], size_bytes: int, files: FilesInARow) -> None:
+        """Add files, with their bytes and the sum of their sizes, at the place that was given out for them."""
+        self._files.append(files)
+        self._held += data
+        self._bytes += size_bytes
         if self._bytes - self._handed_bytes >= _HANDED_BYTES:
             self._hand_over()
 
@@ -90,10 +95,10 @@ class PackWriter:
             self._feed.end()
             self._feed = None
 
-    def _ended(self) -> list[NewSealedDay]:
+    def _ended(self) -> Iterator[NewSealedDay]:
         stored, files = self._storing.popleft()
         stored.result()
-        return files
+        return chain.from_iterable(some.result() for some in files)
 
 
 class _GivenUp(Exception):
