@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
 
 from dayfile.clock import Clock
 from dayfile.errors import Corrupt, DatabaseUnavailable, EngineUnavailable, LostClaim, Unusable
@@ -36,7 +39,7 @@ from dayfile.store.transaction import Transaction
 
 _MARK_DIGITS = 16
 _ATTEMPT_DIGITS = 2
-_ROWS_AT_ONCE = 2000
+_ROWS_AT_ONCE = 3000  # in a commit: other writers wait for some 10 ms
 _DAYS_ELSEWHERE = 4  # one of each resource type comes due with every midnight
 _EXAMINATIONS = 3  # of a day: an object may be sound when it is examined and damaged when it is read again
 
@@ -120,12 +123,8 @@ class Sealing:
         """Seal the claimed day and commit; raises LostClaim if another worker has claimed it meanwhile."""
         inputs, unsound = self._inputs(claim)
         made, unsound = self._made(inputs, unsound)
-        sealed = made.sealed
         with self._holding.written(inputs, unsound) as held:
-            packs, sealed_at = _sizes(sealed), self._clock.now()
-            for start in range(0, len(sealed), _ROWS_AT_ONCE):
-                self._record(claim, sealed[start : start + _ROWS_AT_ONCE], packs, sealed_at=sealed_at)
-            self._manifests.write(claim, sealed, sealed_at=sealed_at)
+            self._describe(claim, made.sealed)
             self._commit(inputs, unsound, held, made)
         damaged = {one.key for one in inputs.damages if one.is_open} | {one.key for one in damages_of(inputs, unsound)}
         return SealOutcome(
@@ -133,7 +132,7 @@ class Sealing:
             day=claim.day,
             segments=len(inputs.segments),
             lines=sum(segment.records for segment in inputs.segments),
-            files=len(sealed),
+            files=len(made.sealed),
             damaged=tuple(sorted(damaged)),
         )
 
@@ -210,6 +209,15 @@ class Sealing:
         prefix = sealed_prefix(piece.resource_type, piece.day)
         self._storage.delete([key for key in self._storage.scan(prefix) if piece.unique in key])
 
+    def _describe(self, claim: SealClaim, sealed: Sequence[NewSealedDay]) -> None:
+        """Write the rows of durable files and, beside them, the manifest: neither counts before the commit."""
+        packs, sealed_at = _sizes(sealed), self._clock.now()
+        with ThreadPoolExecutor(1) as beside:  # is left when the manifest is written or has failed, whatever rows do
+            manifest = beside.submit(self._manifests.write, claim, sealed, sealed_at=sealed_at)
+            for start in range(0, len(sealed), _ROWS_AT_ONCE):
+                self._record(claim, sealed[start : start + _ROWS_AT_ONCE], packs, sealed_at=sealed_at)
+            manifest.result()
+
     def _record(
         self, claim: SealClaim, sealed: Sequence[NewSealedDay], packs: Mapping[str, int], *, sealed_at: datetime
     ) -> None:
@@ -248,9 +256,9 @@ def _unique(claim: SealClaim, attempt: int) -> str:
 def _sizes(sealed: Iterable[NewSealedDay]) -> Mapping[str, int]:
     """Return the sizes of the packs that hold files, by key."""
     sizes: Counter[str] = Counter()
-    for one in sealed:
-        if one.pack_key is not None:
-            sizes[one.pack_key] += one.size_bytes
+    for key, files in groupby(sealed, key=attrgetter("pack_key")):
+        if key is not None:
+            sizes[key] += sum(one.size_bytes for one in files)
     return sizes
 
 
