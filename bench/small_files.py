@@ -5,8 +5,9 @@
 In rounds that take turns, each run in a process of its own:
 - a day of accounts with ten records each is sealed by Dayfile, from its segments to its commit, with small files in
   packs and with an object for each;
-- the same texts are compressed and hashed by as many threads, and the rows inserted with plain SQLite: what no way of
-  storing them can do without. Nothing is deduplicated, ordered or written as a file.
+- the same texts are compressed and hashed by as many threads, and the rows inserted with plain SQLite, as many in a
+  statement and in a commit as by Dayfile: what no way of storing them can do without. Nothing is deduplicated, ordered
+  or written as a file.
 Then files of both instances are downloaded from a real server, over connections that stay open.
 """
 
@@ -25,6 +26,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import chain
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
@@ -46,7 +48,8 @@ from dayfile.web.urls import DOWNLOADS
 
 DAY: Final = Day.parse("2026-10-01")
 THREADS: Final = 2
-ROWS_AT_ONCE: Final = 2000
+ROWS_AT_ONCE: Final = 3000  # in a commit, as Dayfile has it
+ROWS_TOGETHER: Final = 100  # in a statement, the same
 TASK_FILES: Final = 500
 CLIENTS: Final = 4
 PACKED, APART, ALONE = "Dayfile, packs", "Dayfile, an object each", "compress, hash, insert alone"
@@ -136,10 +139,8 @@ def alone(instance: Path, database: Path) -> Callable[[], None]:
             tasks = (texts[start : start + TASK_FILES] for start in range(0, len(texts), TASK_FILES))
             for _ in pool.map(lambda some: [gzip.compress([text]) for text in some], tasks):
                 pass
-        places = ", ".join("?" * len(rows[0]))
         for start in range(0, len(rows), ROWS_AT_ONCE):
-            some = rows[start : start + ROWS_AT_ONCE]
-            target.executemany(f"INSERT INTO sealed_day VALUES ({places})", some)  # noqa: S608 - question marks
+            _insert(rows[start : start + ROWS_AT_ONCE], target)
             target.commit()
 
     return run
@@ -170,6 +171,16 @@ def measured(prepare: Callable[[], Callable[[], None]]) -> Result:
     result: Result = receiving.recv()
     process.join()
     return result
+
+
+def _insert(rows: Sequence[tuple[Any, ...]], target: sqlite3.Connection) -> None:
+    whole = len(rows) - len(rows) % ROWS_TOGETHER
+    place = f"({', '.join('?' * len(rows[0]))})"
+    together = [
+        tuple(chain.from_iterable(rows[start : start + ROWS_TOGETHER])) for start in range(0, whole, ROWS_TOGETHER)
+    ]
+    for count, values in ((ROWS_TOGETHER, together), (1, rows[whole:])):
+        target.executemany(f"INSERT INTO sealed_day VALUES {', '.join([place] * count)}", values)  # noqa: S608 - marks
 
 
 def _report(prepare: Callable[[], Callable[[], None]], connection: Connection) -> None:
