@@ -17,7 +17,7 @@ from dayfile.objects.backup_target import BackupTarget
 from dayfile.store.backups import LEASE
 from tests.e2e.cli_instance import Instance
 from tests.support.backups import a_backup, back_up, empty, let_an_hour_pass, restore, run, started, unlike
-from tests.support.damage import cut, flip
+from tests.support.damage import flip
 from tests.support.deployment import CLUSTER, LOCAL, Deployment
 from tests.support.packed_day import ACCOUNTS, NAMES, a_message, a_packed_world, files_of, let_die, revise
 from tests.support.state import an_account
@@ -248,25 +248,6 @@ def test_an_object_that_is_damaged_is_copied_as_it_is_named_and_replaced_once_re
     world.close()
 
 
-def test_a_damaged_manifest_is_replaced_by_the_next_backup(tmp_path: Path) -> None:
-    """Else there would be none any more, until somebody notices; one of another version is not touched."""
-    world = _a_world(tmp_path / "old")
-    target = LocalStorage.open(tmp_path / "backup")
-    first = back_up(world, target, tmp_path)
-    [manifest] = (tmp_path / "backup").glob("backups/*/manifest.json")
-    was = cut(manifest)
-    with pytest.raises(Corrupt, match="manifest of the backup is damaged"):
-        restore(target, tmp_path / "new")
-    again = back_up(world, target, tmp_path)
-    assert (again.manifest.objects, again.copied, unlike(target)) == (first.manifest.objects, 0, [])
-    assert restore(target, tmp_path / "new").damaged == ()
-    [manifest] = (tmp_path / "backup").glob("backups/*/manifest.json")
-    manifest.write_bytes(was.replace(b'"listed"', b'"objects_of"'))
-    with pytest.raises(Corrupt, match="of another version"):
-        back_up(world, target, tmp_path)
-    world.close()
-
-
 @pytest.mark.parametrize("despite_damage", [False, True])
 def test_a_backup_that_is_replaced_while_it_is_restored_is_not_called_damaged(
     tmp_path: Path, *, despite_damage: bool
@@ -305,27 +286,6 @@ def test_two_restores_at_once_are_one(tmp_path: Path) -> None:
 
     restored = restore(target, tmp_path / "new", storage=Racing(objects, Steps()))
     assert (restored.copied, restored.damaged) == (0, ())
-    world.close()
-
-
-def test_damage_of_a_backup_beside_damage_of_the_instance_is_not_hidden(tmp_path: Path) -> None:
-    """A pack of which one file was damaged is not restored at all if it has changed since: that costs all accounts."""
-    world = _a_world(tmp_path / "old")
-    target = LocalStorage.open(tmp_path / "backup")
-    pack = files_of(world)[ACCOUNTS[0]].place.object_key
-    flip(world.objects.root / pack)
-    assert back_up(world, target, tmp_path).manifest.damaged == (pack,)
-    assert restore(target, tmp_path / "first").damaged == (pack,)
-    beside = LocalStorage.open(tmp_path / "beside" / "objects")
-    beside.put(pack, [b"repaired, perhaps"])
-    assert restore(target, tmp_path / "beside", storage=beside).damaged == (pack,)
-    assert b"".join(beside.read(pack)) == b"repaired, perhaps"
-    flip(target.root / pack, 1)
-    with pytest.raises(Corrupt, match=rf"1 of its objects .*{pack}"):
-        restore(target, tmp_path / "new")
-    assert restore(target, tmp_path / "new", despite_damage=True).damaged == (pack,)
-    assert back_up(world, target, tmp_path).copied == 1
-    assert b"".join(target.read(pack)) == b"".join(world.objects.read(pack))
     world.close()
 
 
