@@ -19,6 +19,7 @@ import uvicorn
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from dayfile.cli.logs import write_waiting
 from dayfile.cli.open_files import open_files
 from dayfile.cli.signals import Stop
 from dayfile.console.customer import customer_pages
@@ -178,5 +179,6 @@ class HttpServer:
         except BaseException as failure:  # noqa: BLE001 - it is raised again by join
             self._failure = failure
         finally:
+            write_waiting()
             if self._stop is not None:
                 self._stop.tell()  # also after a failure

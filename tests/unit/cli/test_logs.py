@@ -118,9 +118,11 @@ def test_an_event_loop_writes_its_lines_itself(monkeypatch: pytest.MonkeyPatch) 
 
     async def log(name: str) -> None:
         structlog.get_logger().info(name)
+        while name not in _events(written):
+            await asyncio.sleep(0)
 
     async def log_while_another_does() -> list[str]:
-        await log("busy.first")
+        structlog.get_logger().info("busy.first")
         other = threading.Thread(target=lambda: asyncio.run(log("other")))
         other.start()
         other.join()
@@ -134,6 +136,24 @@ def test_an_event_loop_writes_its_lines_itself(monkeypatch: pytest.MonkeyPatch) 
 
 def _events(written: io.StringIO) -> list[str]:
     return [json.loads(line)["event"] for line in written.getvalue().splitlines()]
+
+
+def test_no_line_of_an_event_loop_is_lost_when_it_ends() -> None:
+    """Lines of requests wait some milliseconds for others, and a server that is stopped has less time than that."""
+    stderr = io.StringIO()
+
+    async def serve(number: int) -> None:
+        structlog.get_logger().info("request", number=number)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stderr", stderr)
+        logs.log_everything()
+        for number in range(3):  # each in a loop of its own
+            asyncio.run(serve(number))
+        logs.write_waiting()
+        structlog.get_logger().info("request", number=3)
+    facts = [json.loads(line) for line in stderr.getvalue().splitlines()]
+    assert [fact["number"] for fact in facts] == [0, 1, 2, 3]
 
 
 LOGS = """
