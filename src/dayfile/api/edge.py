@@ -22,7 +22,6 @@ from dayfile.counters import NO_ROUTE
 from dayfile.errors import Forbidden, Invalid, Transient
 from dayfile.model.secret import Randomness
 from dayfile.spans import NO_SPAN, Span
-from dayfile.web.client_address import TrustedProxies
 from dayfile.web.concurrency import concurrency_of, concurrent_requests
 from dayfile.web.cross_site import check_cross_site
 from dayfile.web.login_delays import DelayRule, LoginDelays
@@ -52,8 +51,9 @@ CORS = (
 ANSWERED, CLIENT_GONE, CUT_OFF, STOPPED = "answered", "client gone", "cut off", "stopped"
 """Outcomes of requests, as in the log."""
 
-_ANNOUNCE_A_BODY = frozenset({b"content-length", b"transfer-encoding"})
-_FORWARDED = b"x-forwarded-for"
+_LENGTH, _ENCODING, _FORWARDED, _TRACE = b"content-length", b"transfer-encoding", b"x-forwarded-for", b"traceparent"
+_LOOKED_AT = frozenset({_LENGTH, _ENCODING, _FORWARDED, _TRACE})
+_NONE: list[bytes] = []
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")  # customers' content must not be sniffed as HTML
 _SERVER_ERROR = 500
 _ID_DIGITS, _IDS_AT_ONCE = 32, 64
@@ -106,9 +106,17 @@ class Edge:
                 reset_contextvars(**before)
 
     async def _serve(self, exchange: _Exchange) -> None:
+        """Have a request answered, also if it fails."""
         scope = exchange.scope
         try:
-            await self._answered(exchange)
+            try:
+                await self._route(scope)(scope, exchange.receive, exchange.send)
+            except (ClientDisconnect, Crowded):
+                raise
+            except Exception as failure:
+                if exchange.status is not None:
+                    raise
+                await self._answer(scope, failure)(scope, exchange.receive, exchange.send)
         except ClientDisconnect:
             exchange.outcome = CLIENT_GONE
         except asyncio.CancelledError:
@@ -126,18 +134,6 @@ class Edge:
                 # The headers are sent already. An unfinished body makes the server cut the connection, so that the
                 # client notices.
                 exchange.outcome = CUT_OFF
-
-    async def _answered(self, exchange: _Exchange) -> None:
-        """Have a request answered, also if it fails before its response has begun."""
-        scope = exchange.scope
-        try:
-            await self._route(scope)(scope, exchange.receive, exchange.send)
-        except (ClientDisconnect, Crowded):
-            raise
-        except Exception as error:
-            if exchange.status is not None:
-                raise
-            await self._answer(scope, error)(scope, exchange.receive, exchange.send)
 
     def _route(self, scope: Scope) -> ASGIApp:
         scope["path"] = _plain_path(scope["path"])
@@ -171,7 +167,7 @@ class _Exchange:
 
     __slots__ = (
         *("_began", "_client", "_clock", "_counters", "_failed_logins", "_has_unread_body", "_path", "_receive"),
-        *("_proxies", "_send", "_sent_bytes", "outcome", "request_id", "scope", "status"),
+        *("_proxies", "_send", "_sent_bytes", "_told", "outcome", "request_id", "scope", "status"),
     )
 
     def __init__(
@@ -189,7 +185,8 @@ class _Exchange:
         self.request_id = request_id
         self._path: str = scope["path"]
         self._failed_logins = failed_logins
-        self._has_unread_body = not _ANNOUNCE_A_BODY.isdisjoint([name for name, _ in scope["headers"]])
+        self._told = [header for header in scope["headers"] if header[0] in _LOOKED_AT]  # few requests have any
+        self._has_unread_body = bool(self._given(_LENGTH) or self._given(_ENCODING))
         self._receive = receive
         self._proxies = context.trusted_proxies
         self._send = send
@@ -197,8 +194,9 @@ class _Exchange:
         self.scope = scope
         self.status: int | None = None
         self.outcome = ANSWERED
-        self._client = _client_of(scope, context.trusted_proxies)
-        scope.setdefault("state", {}).update(request_id=self.request_id, client=self._client)
+        self._client = self._address()
+        state = scope.setdefault("state", {})
+        state["request_id"], state["client"] = request_id, self._client
 
     async def receive(self) -> Message:
         """Pass on a message from the client."""
@@ -219,7 +217,8 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         """Pass a message on to the client: the start after the delay of a failed login, with the common headers."""
         if message["type"] == "http.response.start":
-            await self._failed_logins.settle(self.scope, gone=self.gone)
+            if (delay := self._failed_logins.settle(self.scope, gone=self.gone)) is not None:
+                await delay
             self.status = message["status"]
             message["headers"] = [*message["headers"], *self._headers()]
         else:
@@ -228,7 +227,7 @@ class _Exchange:
 
     def traceparent(self) -> str | None:
         """Return the place of this request in the trace of a proxy; what others say of theirs is not believed."""
-        found = [value for name, value in self.scope["headers"] if name == b"traceparent"]
+        found = self._given(_TRACE)
         peer = self.scope["client"]
         return found[0].decode("latin-1") if found and peer and self._proxies.trusts(peer[0]) else None
 
@@ -258,6 +257,15 @@ class _Exchange:
             request_id=self.request_id,
             **({"exc_info": error} if failed else {}),
         )
+
+    def _given(self, name: bytes) -> list[bytes]:
+        """Return the values of a header that was looked for."""
+        return [value for one, value in self._told if one == name] if self._told else _NONE
+
+    def _address(self) -> str:
+        """Return the client's address; an empty text if the connection has none."""
+        client, forwarded_for = self.scope.get("client"), [value.decode("latin-1") for value in self._given(_FORWARDED)]
+        return self._proxies.client_of(client[0] if client else "", forwarded_for)
 
     def _count(self, seconds: float, *, error: Exception | None) -> None:
         route = self.scope.get("route", NO_ROUTE)
@@ -292,12 +300,6 @@ class _Exchange:
         if self._path.startswith(FOR_SCRIPTS):
             headers += CORS
         return headers
-
-
-def _client_of(scope: Scope, proxies: TrustedProxies) -> str:
-    """Return the client's address; an empty text if the connection has none."""
-    forwarded_for = [value.decode("latin-1") for name, value in scope["headers"] if name == _FORWARDED]
-    return proxies.client_of(scope["client"][0] if scope.get("client") else "", forwarded_for)
 
 
 class _Preflight:

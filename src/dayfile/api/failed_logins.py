@@ -44,17 +44,18 @@ class FailedLogins:
         self._counters = counters
         self._held_back = 0
 
-    async def settle(self, scope: Scope, *, gone: Callable[[], Awaitable[None]]) -> None:
-        """Delay the first byte of the response if the request's login failed, once per request.
+    def settle(self, scope: Scope, *, gone: Callable[[], Awaitable[None]]) -> Awaitable[None] | None:
+        """Return the delay of the first byte of the response if the request's login failed, once per request.
 
-        `gone` returns when the client has disconnected, which ends the delay with ClientDisconnect. Raises Crowded
-        instead of waiting if too many responses are delayed already.
+        `gone` returns when the client has disconnected, which ends the delay with ClientDisconnect. The delay raises
+        Crowded instead of waiting if too many responses are delayed already.
         """
         state = scope["state"]
         if (username := state.pop(FAILED_LOGIN, None)) is not None:
-            await self._hold_back(username, scope, gone)
-        elif (credential := state.get("caller")) is not None:
+            return self._hold_back(username, scope, gone)
+        if (credential := state.get("caller")) is not None:
             self._delays.succeed(credential, client=state["client"])
+        return None
 
     async def _hold_back(self, username: str, scope: Scope, gone: Callable[[], Awaitable[None]]) -> None:
         state = scope["state"]
