@@ -5,6 +5,7 @@ Moments are microseconds since 1970 (UTC), days are `yyyy-mm-dd`: neither has a 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -29,7 +30,10 @@ class Moment(TypeDecorator[datetime]):
         return None if value is None else (value - _EPOCH) // _MICROSECOND
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        return None if value is None else _EPOCH + value * _MICROSECOND
+        return _read_moment(value)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
+        return _read_moment  # itself: SQLAlchemy's way through `process_result_value` takes twice as long
 
 
 class Duration(TypeDecorator[timedelta]):
@@ -55,11 +59,23 @@ class DayText(TypeDecorator[Day]):
         return None if value is None else str(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Day | None:
-        return None if value is None else _day(value)
+        return _read_day(value)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Day | None]:
+        return _read_day
+
+
+def _read_moment(value: Any) -> datetime | None:
+    return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+def _read_day(value: Any) -> Day | None:
+    return None if value is None else read_day(value)
 
 
 @lru_cache(maxsize=8192)  # the same few are read again and again
-def _day(text: str) -> Day:
+def read_day(text: str) -> Day:
+    """Return the day that a column holds as text."""
     return Day.parse(text)
 
 

@@ -8,16 +8,23 @@ behind a pooler, a session's next transaction is another client's.
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Final, cast
 
-from sqlalchemy import Connection
+from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, literal_column
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import Select
+from sqlalchemy.sql.visitors import replacement_traverse
+
+from dayfile.store.dialect import BATCH, in_batches
 
 Processor = Callable[[Any], Any]
+
+_LENGTHS: Final = (1, 10, 50, BATCH)
+_ONE: Final = "one_of_some_"
 
 
 class Prepared:
@@ -41,16 +48,42 @@ class Prepared:
         return found[0] if found else None
 
 
+class PreparedForSome:
+    """A SELECT about some of the values of a column; otherwise as `Prepared`.
+
+    There is a statement for each of a few lengths of the list, which is filled up with its last value.
+    """
+
+    def __init__(self, query: Select[Any], column: ColumnElement[Any]) -> None:
+        self._query = query
+        self._column = column
+        self._of_length: dict[int, Prepared] = {}
+
+    def rows(self, connection: Connection, some: Iterable[Any], **values: Any) -> Iterator[Any]:
+        """Yield the rows, as `Prepared` returns them; raises as it does."""
+        for batch in in_batches(some):
+            length = next(length for length in _LENGTHS if len(batch) <= length)
+            filled = batch + batch[-1:] * (length - len(batch))
+            listed = {f"{_ONE}{at}": one for at, one in enumerate(filled)}
+            yield from self._statement(length).rows(connection, **listed, **values)
+
+    def _statement(self, length: int) -> Prepared:
+        found = self._of_length.get(length)
+        if found is None:
+            listed = [bindparam(f"{_ONE}{at}", type_=self._column.type) for at in range(length)]
+            found = self._of_length[length] = Prepared(self._query.where(self._column.in_(listed)))
+        return found
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Text:
     """A statement as the driver takes it."""
 
     sql: str
     order: Sequence[str] | None  # of the parameters; None: they are named
-    constants: dict[str, Any]
+    constants: dict[str, Any]  # that are not in the text
     binding: Sequence[tuple[str, Processor]]
-    reading: Sequence[tuple[int, Processor]]
-    row: Callable[[Sequence[Any]], Any]
+    read: Callable[[Sequence[Any]], Any]  # makes a row of what the driver returns
 
     def run(self, connection: Connection, values: dict[str, Any]) -> list[Any]:
         given = {**self.constants, **values}
@@ -71,17 +104,11 @@ class _Text:
                 dialect=connection.dialect,
                 connection_invalidated=connection.dialect.is_disconnect(error, driver, None),
             ) from error
-        return [self._read(row) for row in found]
-
-    def _read(self, stored: Sequence[Any]) -> Any:
-        values = list(stored)
-        for at, process in self.reading:
-            values[at] = process(values[at])
-        return self.row(values)
+        return list(map(self.read, found))
 
 
 def _text(query: Select[Any], dialect: Dialect) -> _Text:
-    compiled: Any = query.compile(dialect=dialect)
+    compiled: Any = _with_constants(query, dialect).compile(dialect=dialect)
     binding = {name: bound.type.dialect_impl(dialect).bind_processor(dialect) for name, bound in compiled.binds.items()}
     columns = list(query.selected_columns)
     reading = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
@@ -92,6 +119,37 @@ def _text(query: Select[Any], dialect: Dialect) -> _Text:
         order=compiled.positiontup,
         constants={name: value for name, value in compiled.params.items() if value is not None},
         binding=[(name, process) for name, process in binding.items() if process is not None],
-        reading=[(at, process) for at, process in enumerate(reading) if process is not None],
-        row=row._make,
+        read=_reader(row, [(at, process) for at, process in enumerate(reading) if process is not None]),
     )
+
+
+def _with_constants(query: Select[Any], dialect: Dialect) -> Select[Any]:
+    """Return a query with the values that it has already in its text, so that only named parameters are left.
+
+    SQLite plans a statement anew each time that a parameter is given a value which might make a partial index fit.
+    """
+
+    def constant(element: Any, **_: Any) -> Any:
+        # A percent sign stays out of the text, where psycopg would take it for a parameter.
+        if not isinstance(element, BindParameter) or element.value is None or "%" in str(element.value):
+            return None
+        written: Any = element.type.dialect_impl(dialect).literal_processor(dialect)
+        return literal_column(written(element.value), element.type)
+
+    replaced: Any = replacement_traverse(query, {}, constant)
+    return cast("Select[Any]", replaced)
+
+
+def _reader(row: Any, reading: Sequence[tuple[int, Processor]]) -> Callable[[Sequence[Any]], Any]:
+    """Return a function that makes a row of the values that the driver returns, of which some are to be read."""
+    make: Callable[[Sequence[Any]], Any] = partial(tuple.__new__, row)  # a third of what the row's own `_make` takes
+    if not reading:
+        return make
+
+    def read(stored: Sequence[Any]) -> Any:
+        values = list(stored)
+        for at, process in reading:
+            values[at] = process(values[at])
+        return make(values)
+
+    return read

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Column, MetaData, Table, bindparam, insert, select
+from sqlalchemy import Column, MetaData, Table, bindparam, insert, literal, select
 from sqlalchemy.exc import DBAPIError
 
 from dayfile.model.day import Day
 from dayfile.store.columns import Moment
 from dayfile.store.database import Database
-from dayfile.store.prepared import Prepared
+from dayfile.store.prepared import Prepared, PreparedForSome
 from dayfile.store.tables.exports import quota_day
 from tests.support.clock import NOON
 from tests.support.postgres import a_postgres_database
@@ -51,6 +52,25 @@ def test_rows_have_what_their_types_make_of_them(database: Database) -> None:
         assert [(row.root_account, row.day, row.requested) for row in rows] == [(ACME, TODAY - 1, 1), (ACME, TODAY, 0)]
         assert prepared.row(connection, after=TODAY, limit=1) is None
         assert prepared.row(connection, after=TODAY - 1, limit=1) == rows[1]
+
+
+@pytest.mark.parametrize("many", [0, 1, 2, 3, 60, 600])
+def test_some_are_found_however_many_are_asked_for(database: Database, many: int) -> None:
+    """A list is filled up to one of a few lengths, and a long one is asked for in parts."""
+    query = select(quota_day.c.day).where(quota_day.c.root_account == ACME, quota_day.c.requested < bindparam("below"))
+    asked = [TODAY - n for n in range(many)]
+    with database.looked_into() as connection:
+        rows = list(PreparedForSome(query, quota_day.c.day).rows(connection, asked, below=2))
+    assert sorted(row.day for row in rows) == sorted(asked[:2])
+
+
+def test_what_a_statement_has_already_is_in_its_text(database: Database) -> None:
+    """SQLite would plan it anew for each value that might make a partial index fit, which takes longer than to run."""
+    of_today = quota_day.c.day == bindparam("day")
+    for text in ("it's", "100 % sure", "%s", "", "\\", "?", ":day"):
+        query: Any = select(literal(text).label("text"), literal(7).label("number")).where(of_today)
+        with database.looked_into() as connection:
+            assert Prepared(query).row(connection, day=TODAY) == (text, 7)
 
 
 def test_a_statement_that_fails_raises_as_any_other(database: Database) -> None:
