@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Annotated, Final
 
 from dayfile.api.body import Body, ClosedBody, moment_text
@@ -17,7 +18,6 @@ from dayfile.api.openapi.schema import (
     url,
 )
 from dayfile.api.paging import MetaBody
-from dayfile.model.day import Day
 from dayfile.model.empty import EMPTY_ENCODER, EMPTY_FILE, EMPTY_PLAIN_SHA256, EMPTY_SHA256
 from dayfile.model.export import DayFile, ExportConfiguration, ListedDay
 from dayfile.model.resource import ResourceType
@@ -103,8 +103,8 @@ class DayBody(ClosedBody, frozen=True, kw_only=True):
         """Return an entry of the Days list."""
         return cls(
             friendly_name=listed.friendly_name,
-            create_date=str(Day.of(listed.created_at)),
-            day=str(listed.day),
+            create_date=listed.created_at.astimezone(UTC).date().isoformat(),
+            day=listed.day.date.isoformat(),
             resource_type=listed.resource_type.name,
             size=min(listed.size_bytes, LARGEST_SIZE),
         )

@@ -11,7 +11,7 @@ from msgspec import Meta
 from dayfile.api.body import ClosedBody
 from dayfile.api.openapi.schema import JOB_SID, JOB_SID_PATTERN, RESOURCE_TYPE, day, number, text, url
 from dayfile.api.paging import MetaBody
-from dayfile.model.job import Job, JobDay, Status, group_by_status
+from dayfile.model.job import Job, Status, StatusGroup
 from dayfile.web.queue_places import QueuePlace
 from dayfile.web.urls import Urls
 
@@ -61,11 +61,11 @@ class JobDetailBody(ClosedBody, frozen=True, kw_only=True):
     days: Annotated[list[Annotated[str, day("A day of the job.")]], Meta(description="The days themselves.")]
 
     @classmethod
-    def all_of(cls, days: Iterable[JobDay]) -> list[JobDetailBody]:
-        """Return the days of a job, grouped."""
+    def all_of(cls, groups: Iterable[StatusGroup]) -> list[JobDetailBody]:
+        """Return the days of a job."""
         return [
-            cls(status=group.status.value, count=len(group.days), days=[str(day) for day in group.days])
-            for group in group_by_status(days)
+            cls(status=group.status.value, count=len(group.days), days=[day.date.isoformat() for day in group.days])
+            for group in groups
         ]
 
 
@@ -85,7 +85,7 @@ class CustomJobBody(ClosedBody, frozen=True, kw_only=True):
     estimated_completion_time: CompletionTime | None
 
     @classmethod
-    def of(cls, job: Job, days: Iterable[JobDay] | None, place: QueuePlace) -> CustomJobBody:
+    def of(cls, job: Job, days: Iterable[StatusGroup] | None, place: QueuePlace) -> CustomJobBody:
         """Return a job; `days` is None on creation, when there are no details."""
         return cls(
             start_day=str(job.days.first),
@@ -127,7 +127,7 @@ class JobBody(ClosedBody, frozen=True, kw_only=True):
     estimated_completion_time: CompletionTime | None
 
     @classmethod
-    def of(cls, urls: Urls, job: Job, days: Iterable[JobDay], place: QueuePlace) -> JobBody:
+    def of(cls, urls: Urls, job: Job, days: Iterable[StatusGroup], place: QueuePlace) -> JobBody:
         """Return a job with its days."""
         return cls(
             start_day=str(job.days.first),

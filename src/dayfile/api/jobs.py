@@ -162,7 +162,7 @@ def list_jobs(request: Request, resource_type: str) -> Response:
     asked = parse_page_request(request.scope["query_string"], pages.tokens, of=pages.of)
     with context.database.snapshot() as tx:
         page = read_page(_JobListing(tx, account, kind, now - context.job_lifetime), asked)
-        days = tx.jobs.days([job.sid for job in page.items])
+        days = tx.jobs.details([job.sid for job in page.items])
         places = QueuePlaces.of(page.items, tx, now=now)
     jobs = [CustomJobBody.of(job, days[job.sid], places.place(job)) for job in page.items]
     return json_response(CustomJobListBody(meta=pages.meta(asked, page, key="jobs"), jobs=jobs))
@@ -197,7 +197,7 @@ def fetch_job(request: Request, job_sid: str) -> Response:
         job = tx.jobs.find(account.sid, sid, over_since=now - context.job_lifetime)
         if job is None:
             raise NotFound(f"there is no job {sid}")
-        days = tx.jobs.days([job.sid])[job.sid]
+        days = tx.jobs.details([job.sid])[job.sid]
         place = QueuePlaces.of([job], tx, now=now).place(job)
     return json_response(JobBody.of(Urls(context.public_url), job, days, place))
 

@@ -18,7 +18,7 @@ from dayfile.cli.remote import server_at
 from dayfile.errors import NotFound
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
-from dayfile.model.job import parse_job_sid
+from dayfile.model.job import group_by_status, parse_job_sid
 from dayfile.model.resource import RESOURCE_TYPES, ResourceType
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class AccountView:
         while True:
             with self._service.database.snapshot() as tx:
                 page = tx.jobs.page(self._account, resource_type, before=before, limit=_PAGE, over_since=over_since)
-                days = tx.jobs.days([job.sid for job in page])
+                days = tx.jobs.details([job.sid for job in page])
                 places = QueuePlaces.of(page, tx, now=now)
             for job in page:
                 yield read_job(CustomJobBody.of(job, days[job.sid], places.place(job)).members())
@@ -115,7 +115,7 @@ class AccountView:
         job, days = self._job(sid)
         with self._service.database.snapshot() as tx:
             place = QueuePlaces.of([job], tx, now=self._service.clock.now()).place(job)
-        return read_job(JobBody.of(self._urls, job, days, place).members())
+        return read_job(JobBody.of(self._urls, job, group_by_status(days), place).members())
 
     def errors(self, sid: str) -> list[DayError]:
         """Return the days of a job whose last attempt failed, in order; raises NotFound."""

@@ -112,8 +112,7 @@ class DayFile:
         return self.sealed is None or (self.sealed.account, self.sealed.resource_type, self.sealed.day) == own
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedDay:
+class ListedDay(msgspec.Struct, frozen=True, kw_only=True):
     """An entry of the Days list: what it shows of a day file."""
 
     day: Day

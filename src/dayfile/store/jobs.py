@@ -6,19 +6,39 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Row, and_, bindparam, case, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Row,
+    String,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    type_coerce,
+    update,
+)
 
 from dayfile.errors import NotFound
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
-from dayfile.model.job import Job, JobDay, JobRequest, JobSid, Queue, Status, Stretch, is_claimable
+from dayfile.model.job import Job, JobDay, JobRequest, JobSid, Queue, Status, StatusGroup, Stretch, is_claimable
 from dayfile.model.resource import ResourceType, parse_resource_type
+from dayfile.store.columns import read_day
 from dayfile.store.dialect import in_batches, insert_columns, insert_missing, next_number
-from dayfile.store.prepared import Prepared
+from dayfile.store.prepared import Prepared, PreparedForSome
 from dayfile.store.tables.exports import job as table
 from dayfile.store.tables.exports import job_day, quota_day
 
 FINAL = [status.value for status in Status if status.is_final]
+_STATUS: Final = {status.value: status for status in Status}
+_PLACES: Final = {status.value: place for place, status in enumerate(Status)}
 CLAIMABLE = [status.value for status in Status if is_claimable(status)]
 
 
@@ -133,6 +153,14 @@ class Jobs:
                 found[row.job_sid].append(read_job_day(row))
         return {sid: tuple(days) for sid, days in found.items()}
 
+    def details(self, sids: Collection[JobSid]) -> dict[JobSid, tuple[StatusGroup, ...]]:
+        """Return the days of jobs, grouped as `group_by_status` does, without a value for each of them."""
+        found: dict[JobSid, list[StatusGroup]] = {sid: [] for sid in sids}
+        for row in _DETAILS.rows(self._connection, sids):
+            days = tuple(map(read_day, sorted(row.days.split(","))))
+            found[row.job_sid].append(StatusGroup(status=_STATUS[row.status], days=days))
+        return {sid: tuple(sorted(groups, key=_place)) for sid, groups in found.items()}
+
     def published_days(
         self, account: AccountSid, resource_type: ResourceType, days: DayRange, *, over_since: datetime
     ) -> set[Day]:
@@ -240,9 +268,13 @@ def read_job(row: Row[Any]) -> Job:
     )
 
 
+def _place(group: StatusGroup) -> int:
+    return _PLACES[group.status.value]
+
+
 def read_job_day(row: Row[Any]) -> JobDay:
     """Return the job day in a row of its table."""
-    return JobDay(job_sid=row.job_sid, day=row.day, status=Status(row.status), attempt=row.attempt, error=row.error)
+    return JobDay(job_sid=row.job_sid, day=row.day, status=_STATUS[row.status], attempt=row.attempt, error=row.error)
 
 
 # Statements are made here, once: to make one takes longer than to run it.
@@ -303,6 +335,15 @@ _DAYS: Final = (
     .order_by(job_day.c.job_sid, job_day.c.day)
 )
 _DAYS_OF_ONE: Final = Prepared(select(*_SHOWN_DAY).where(job_day.c.job_sid == bindparam("sid")).order_by(job_day.c.day))
+_COMMA: Any = literal_column("','")  # a parameter would be filled in anew for each execution
+_DETAILS: Final = PreparedForSome(
+    select(
+        job_day.c.job_sid,
+        job_day.c.status,
+        func.aggregate_strings(type_coerce(job_day.c.day, String), _COMMA).label("days"),
+    ).group_by(job_day.c.job_sid, job_day.c.status),
+    job_day.c.job_sid,
+)
 _AHEAD: Final = Prepared(
     select(func.count().label("jobs"), func.coalesce(func.sum(table.c.unfinished_days), 0).label("days")).where(
         table.c.over_at.is_(None), table.c.submit_number < bindparam("first")

@@ -41,10 +41,15 @@ class QueuePlaces:
 
     def place(self, job: Job) -> QueuePlace:
         """Return the position and the estimate of a job."""
+        if job.over_at is not None:
+            return _OVER
         return QueuePlace(
             position=self.queue.position(job),
             done_at=self.queue.estimated_completion(job, days_per_second=self.days_per_second, now=self.now),
         )
+
+
+_OVER: Final = QueuePlace(position=None, done_at=None)
 
 
 def queue_of(unfinished: Sequence[Job], tx: Transaction) -> Queue:

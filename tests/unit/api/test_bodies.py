@@ -12,7 +12,7 @@ from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
 from dayfile.model.empty import EMPTY_FILE, EMPTY_PLAIN_SHA256, EMPTY_SHA256
 from dayfile.model.export import DayFile, ListedDay, SealedDay
-from dayfile.model.job import Job, JobDay, JobSid, Status
+from dayfile.model.job import Job, JobDay, JobSid, Status, group_by_status
 from dayfile.model.resource import MESSAGES
 from dayfile.web.queue_places import QueuePlace
 from dayfile.web.urls import Urls
@@ -122,7 +122,7 @@ def test_details_group_days_by_status_and_count_all_of_them() -> None:
         JobDay(job_sid=a_job().sid, day=FIRST + n, status=status, attempt=1, error="for the operator only")
         for n, status in enumerate(statuses)
     ]
-    body = JobBody.of(URLS, a_job(), days, QueuePlace(position=None, done_at=None)).members()
+    body = JobBody.of(URLS, a_job(), group_by_status(days), QueuePlace(position=None, done_at=None)).members()
     assert body["details"] == [
         {"status": "Completed", "count": 2, "days": ["2026-11-01", "2026-11-03"]},
         {"status": "Failed", "count": 1, "days": ["2026-11-02"]},

@@ -78,6 +78,22 @@ def test_a_report_under_a_lost_claim_changes_nothing(database: Database) -> None
     _report(database, again, Event.COMPLETE)
 
 
+def test_details_are_the_days_grouped_by_their_status(database: Database) -> None:
+    """The database groups them for lists of jobs, and must do it as `group_by_status` does."""
+    account = an_account(database)
+    jobs = [a_job(database, a_job_request(account), f"job {number}").sid for number in range(3)]
+    first = _claim(database, limit=2)
+    assert first is not None
+    _report(database, first, Event.COMPLETE)
+    assert _claim(database, limit=2) is not None
+    assert _claim(database, limit=2) is not None
+    with database.snapshot() as tx:
+        days, details = tx.jobs.days(jobs), tx.jobs.details(jobs)
+        assert details == {sid: group_by_status(days[sid]) for sid in jobs}
+        assert len({status.status for groups in details.values() for status in groups}) == 3
+        assert tx.jobs.details([]) == {}
+
+
 def test_a_report_names_only_days_of_its_claim(database: Database) -> None:
     """A day that was never claimed cannot be finished."""
     a_job(database, a_job_request(an_account(database)))
