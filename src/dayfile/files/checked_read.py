@@ -89,7 +89,9 @@ class CheckedRead:
         It is read once, and hashed meanwhile if it is small or all of it is asked for.
         """
         self._check_size()
-        if not self._is_hashed_first and (start, stop) != (0, self.size_bytes):
+        if self.size_bytes <= HASHED_FIRST_BYTES:
+            return self._read_whole()[start:stop]
+        if not self.is_suspect and (start, stop) != (0, self.size_bytes):
             return b"".join(self._part(start, stop))
         kept, at = [], 0
         for block in self._hashed():
@@ -126,6 +128,16 @@ class CheckedRead:
 
     def _check_size(self) -> None:
         check_size(self.storage, self.key, self.place, size_bytes=self.size_bytes)
+
+    def _read_whole(self) -> bytes:
+        """Return all bytes of a small object, which takes less time than in blocks."""
+        with as_damage(self.key, place=self.place):
+            whole = b"".join(read_file(self.storage, self.place, stop=self.size_bytes))
+        if len(whole) < self.size_bytes:
+            raise DamagedObject(self.key, f"it ended {self.size_bytes - len(whole)} bytes early")
+        if (sha256 := hashlib.sha256(whole).hexdigest()) != self.sha256:
+            raise DamagedObject(self.key, self._wrong(sha256))
+        return whole
 
     def _part(self, start: int, stop: int) -> Iterator[bytes]:
         """Yield an empty block when the object is open, then these bytes."""

@@ -119,11 +119,11 @@ class LinkSigner:
         expiry on.
         """
         given = _parse_query(query)
-        link = _parse(path, given)
-        # The signature of the parsed link is compared, so a valid value has no second spelling.
-        expected = f"{link.path}?{self._query(link)}"
-        if not hmac.compare_digest(expected, f"{path}?{_joined(given)}"):
+        # What is compared is the signature of the very texts that were given, so no value has a second spelling.
+        signature = self._signature(path, _joined({**given, "Signature": None}))
+        if not hmac.compare_digest(signature, given["Signature"]):
             raise _forged()
+        link = _parse(path, given)
         if now >= link.expires_at:
             raise ExpiredLink(link)
         return link
@@ -133,16 +133,20 @@ class LinkSigner:
         if link.file_hash is not None:
             named["File"] = link.file_hash
         named["Expires"] = str(int(link.expires_at.timestamp()))
-        signature = hmac.digest(self._key, f"{link.path}?{_joined(named)}".encode(), "sha256").hex()
-        return _joined({**named, "Signature": signature})
+        return _joined({**named, "Signature": self._signature(link.path, _joined(named))})
+
+    def _signature(self, path: str, query: str) -> str:
+        return hmac.digest(self._key, f"{path}?{query}".encode(), "sha256").hex()
 
 
 def _parse_query(query: str) -> dict[str, str]:
     """Return the parameters of a query, decoded once; each has the form that it has in links; no name occurs twice."""
     given: dict[str, str] = {}
     for pair in query.split("&"):
-        # Text that is not an escape stays as it is, and no name and no form has a percent sign or a plus.
-        name, _, value = (unquote(part, encoding="latin-1") for part in pair.partition("="))
+        name, _, value = pair.partition("=")
+        if "%" in pair:
+            # Text that is not an escape stays as it is, and no name and no form has a percent sign or a plus.
+            name, value = unquote(name, encoding="latin-1"), unquote(value, encoding="latin-1")
         form = _PARAMETERS.get(name)
         if form is None or name in given or not form.fullmatch(value):
             raise _forged()
@@ -153,8 +157,8 @@ def _parse_query(query: str) -> dict[str, str]:
     return given
 
 
-def _joined(parameters: Mapping[str, str]) -> str:
-    return "&".join(f"{name}={parameters[name]}" for name in _PARAMETERS if name in parameters)
+def _joined(parameters: Mapping[str, str | None]) -> str:
+    return "&".join([f"{name}={parameters[name]}" for name in _PARAMETERS if parameters.get(name) is not None])
 
 
 def _parse(path: str, given: Mapping[str, str]) -> Link:
@@ -166,13 +170,18 @@ def _parse(path: str, given: Mapping[str, str]) -> Link:
             account=AccountSid(in_path["account"]),
             resource_type=parse_resource_type(in_path["type"]),
             day=Day.parse(in_path["day"]),
-            created_at=datetime.strptime(in_path["created"], _CREATED).replace(tzinfo=UTC),
+            created_at=_moment(in_path["created"]),
             sealed_day_id=int(given["SealedDay"]),
             file_hash=given.get("File"),
             expires_at=datetime.fromtimestamp(int(given["Expires"]), UTC),
         )
     except (Invalid, NotFound, ValueError) as error:  # of the right shape, and yet no such type, day or time
         raise _forged() from error
+
+
+def _moment(digits: str) -> datetime:
+    """Read fourteen digits, as `_CREATED` has them; `strptime` takes longer than all the rest of a link."""
+    return datetime(int(digits[:4]), *(int(digits[at : at + 2]) for at in range(4, 14, 2)), tzinfo=UTC)  # type: ignore[misc,arg-type]
 
 
 def _forged() -> ForgedLink:

@@ -7,11 +7,14 @@ of it, and leftovers of a crash do no harm.
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from io import FileIO
 from itertools import islice
 from pathlib import Path
 from typing import Final, Protocol, Self
@@ -33,6 +36,9 @@ LONGEST_KEY: Final = 1000
 _FEW: Final = 16
 _TOGETHER: Final = 2_000
 _TOGETHER_BYTES: Final = 64 * 1024 * 1024
+
+_NOT_THERE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EBADF, errno.ELOOP})
+"""Errors of the system that say that there is no such file, as pathlib takes them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,11 +214,11 @@ class LocalStorage:
 
     def size(self, key: str) -> int:
         with disk.reported(f"read {key}"):
-            return self._existing(key).stat().st_size
+            return self._state(key).st_size
 
     def state(self, key: str) -> ObjectState:
         with disk.reported(f"read {key}"):
-            found = self._existing(key).stat()
+            found = self._state(key)
         return ObjectState(size_bytes=found.st_size, modified_ns=found.st_mtime_ns)
 
     def delete(self, keys: Iterable[str]) -> None:
@@ -242,22 +248,33 @@ class LocalStorage:
 
     def path(self, key: str) -> Path | None:
         with disk.reported(f"read {key}"):
-            return self._existing(key)
+            self._state(key)
+        return self._path(key)
 
     def link(self, key: str, *, lifetime: timedelta) -> str | None:
         return None
 
     def _path(self, key: str) -> Path:
         """Return the path of the object of a key; no key leads out of the root, or to a draft."""
-        if len(key) > LONGEST_KEY or not names.KEY.fullmatch(key):
-            raise ValueError(f"{key[:LONGEST_KEY]!r} is no key: parts of letters, digits and =._- joined by /")
+        _check_key(key)
         return self.root / key
 
-    def _existing(self, key: str) -> Path:
-        path = self._path(key)
-        if not path.is_file():
+    def _name(self, key: str) -> str:
+        """Return the same as text: many small objects are read in a second, and a Path takes longer than the disk."""
+        _check_key(key)
+        return f"{self.root}/{key}"
+
+    def _state(self, key: str) -> os.stat_result:
+        """Return what the system knows of the file of an object; raises NotFound, OSError."""
+        try:
+            found = os.stat(self._name(key))  # noqa: PTH116 - see `_name`
+        except OSError as error:
+            if error.errno in _NOT_THERE:
+                raise _absent(key) from error
+            raise
+        if not stat.S_ISREG(found.st_mode):
             raise _absent(key)
-        return path
+        return found
 
     def _folders(self, path: Path) -> list[Path]:
         """Return the folders whose names lead to a path: another process may have made one of them just now."""
@@ -265,10 +282,10 @@ class LocalStorage:
         return list(path.parents[:depth])
 
     def _read(self, key: str, start: int, stop: int | None) -> Iterator[bytes]:
-        path = self._path(key)
+        name = self._name(key)
         with disk.reported(f"read {key}"):
             try:
-                file = path.open("rb", buffering=0)
+                file = FileIO(name)
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
                 raise _absent(key) from error
             with file:
@@ -346,6 +363,11 @@ def _batches(items: Iterable[tuple[str, Bytes]]) -> Iterator[list[tuple[str, Byt
             batch, size = [], 0
     if batch:
         yield batch
+
+
+def _check_key(key: str) -> None:
+    if len(key) > LONGEST_KEY or not names.KEY.fullmatch(key):
+        raise ValueError(f"{key[:LONGEST_KEY]!r} is no key: parts of letters, digits and =._- joined by /")
 
 
 def _absent(key: str) -> NotFound:

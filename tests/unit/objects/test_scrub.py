@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from datetime import timedelta
+from io import FileIO
 from pathlib import Path
 
 import pytest
@@ -176,14 +177,13 @@ def test_an_object_that_is_gone_or_cut_is_found(world: World) -> None:
 def test_an_object_that_cannot_be_read_now_holds_up_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder that somebody took the permission from is no damage, and no reason to look no further."""
     sealed, path = sealed_file(world)
-    opened = Path.open
 
-    def refused(self: Path, mode: str = "r", buffering: int = -1) -> object:
-        if self == path:
+    def refused(name: str) -> FileIO:
+        if name == str(path):
             raise PermissionError(13, "Permission denied")
-        return opened(self, mode, buffering)
+        return FileIO(name)
 
-    monkeypatch.setattr(Path, "open", refused)
+    monkeypatch.setattr("dayfile.files.storage.FileIO", refused)
     flip(segment_path(world))
     with recorded_log() as log:
         walk(world)
