@@ -12,6 +12,7 @@ import itertools
 import os
 import tempfile
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
@@ -70,7 +71,8 @@ class Database:
         self._file = file  # of SQLite
         self._is_immutable = is_immutable
         self._damage: str | None = None  # damage that was found
-        self._shared = threading.local()  # the snapshot that a thread shares
+        self._shared = threading.local()  # the snapshot that a thread shares, and the connection that it keeps for it
+        self._kept: weakref.WeakSet[Connection] = weakref.WeakSet()  # those of all threads
         self._login_changes = itertools.count(1)
         self.logins_as_of = 0
         # SQLite has one writer at a time. Among the threads of this process the queue is fair and wakes at once;
@@ -175,9 +177,13 @@ class Database:
 
     @contextlib.contextmanager
     def shared_snapshot(self) -> Iterator[None]:
-        """Have every snapshot that this thread opens meanwhile be the same one. Raises DatabaseUnavailable."""
-        with self.snapshot() as tx:
-            self._shared.snapshot = tx
+        """Have every snapshot that this thread opens meanwhile be the same one. Raises DatabaseUnavailable.
+
+        On SQLite the thread keeps its connection: to take one from the pool takes as long as some rows do.
+        """
+        as_of = self.logins_as_of
+        with self._read_again() if self._file and not self._is_immutable else self._read() as connection:
+            self._shared.snapshot = Transaction(connection, logins_as_of=as_of)
             try:
                 yield
             finally:
@@ -242,6 +248,8 @@ class Database:
 
     def close(self) -> None:
         """Close every connection; closing twice is fine."""
+        for connection in list(self._kept):
+            connection.close()
         self.engine.dispose()
 
     @classmethod
@@ -262,6 +270,20 @@ class Database:
             yield connection
         if self._is_immutable and self._file and _has_log(self._file):
             raise DatabaseUnavailable("the state database was written while it was read: run the command again")
+
+    @contextlib.contextmanager
+    def _read_again(self) -> Iterator[Connection]:
+        with self._translated():
+            connection: Connection | None = getattr(self._shared, "connection", None)
+            if connection is None or connection.closed or connection.invalidated:
+                connection = self._shared.connection = self.engine.connect()
+                self._kept.add(connection)
+            try:
+                with connection.begin():
+                    yield connection
+            except BaseException:
+                connection.close()  # whatever has become of it, the next snapshot has another one
+                raise
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
