@@ -166,8 +166,7 @@ class Accounts:
 
     def next_generation(self, sid: AccountSid) -> int:
         """Return the number for the day files about to be published together for the account; it only grows."""
-        statement = update(table).where(table.c.sid == sid).values(generation=table.c.generation + 1)
-        return int(self._connection.execute(statement.returning(table.c.generation)).scalar_one())
+        return int(self._connection.execute(_NEXT_GENERATION, {"account": sid}).scalar_one())
 
     def next_generations(self, sids: Collection[AccountSid]) -> dict[AccountSid, int]:
         """Return such a number for each of several accounts."""
@@ -187,6 +186,12 @@ class Accounts:
             raise NotFound(f"there is no account {sid}")
 
 
+_NEXT_GENERATION: Final = (
+    update(table)
+    .where(table.c.sid == bindparam("account"))
+    .values(generation=table.c.generation + 1)
+    .returning(table.c.generation)
+)
 _OF_SID: Final = Prepared(select(table).where(table.c.sid == bindparam("sid")))
 
 

@@ -8,9 +8,11 @@ from sqlalchemy import Connection, Row, select
 
 from dayfile.model.clock_trust import ClockMark, ClockReading, Doubt, Trust, trust
 from dayfile.store.dialect import upsert
+from dayfile.store.prepared import Prepared
 from dayfile.store.tables.instance import clock_mark as table
 
 _ONLY: Final = 1
+_MARK: Final = Prepared(select(table).where(table.c.id == _ONLY))
 
 
 class ClockMarks:
@@ -21,7 +23,7 @@ class ClockMarks:
 
     def find(self) -> ClockMark | None:
         """Return the mark; None before the first start."""
-        row = self._connection.execute(select(table).where(table.c.id == _ONLY)).one_or_none()
+        row = _MARK.row(self._connection)
         return None if row is None else _mark(row)
 
     def lock(self) -> ClockMark | None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
 
 from dayfile.errors import NotFound
 from dayfile.model.damage import Damage, DamageKind, DamageState, FoundDamage
 from dayfile.model.day import Day, DayRange
 from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.store.dialect import in_batches
+from dayfile.store.prepared import Prepared
 from dayfile.store.tables.sealing import damage as table
 
 
@@ -72,12 +73,8 @@ class Damages:
 
     def unsettled(self, resource_type: ResourceType, days: DayRange) -> list[Damage]:
         """Return the damages of some days that are not settled, in the order of their ids."""
-        query = select(table).where(
-            table.c.settled_at.is_(None),
-            table.c.resource_type == resource_type.name,
-            table.c.day.between(days.first, days.last),
-        )
-        return self._all(query.order_by(table.c.id))
+        asked = {"resource_type": resource_type.name, "first": days.first, "last": days.last}
+        return [_damage(row) for row in _UNSETTLED.rows(self._connection, **asked)]
 
     def of_keys(self, keys: Collection[str]) -> dict[str, Damage]:
         """Return the damages of some objects, settled or not, by their keys."""
@@ -137,6 +134,17 @@ class Damages:
 
     def _all(self, query: Any) -> list[Damage]:
         return [_damage(row) for row in self._connection.execute(query)]
+
+
+_UNSETTLED: Final = Prepared(
+    select(table)
+    .where(
+        table.c.settled_at.is_(None),
+        table.c.resource_type == bindparam("resource_type"),
+        table.c.day.between(bindparam("first"), bindparam("last")),
+    )
+    .order_by(table.c.id)
+)
 
 
 def _damage(row: Row[Any]) -> Damage:

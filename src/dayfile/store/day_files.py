@@ -142,12 +142,24 @@ class DayFiles:
     def _replaced(self, rows: Sequence[Mapping[str, Any]]) -> list[int]:
         """Return the revisions that these rows take off the list."""
         becomes = {(row["account"], row["resource_type"], row["day"]): row["sealed_day_id"] for row in rows}
+        if len({(account, resource_type) for account, resource_type, _ in becomes}) == 1:
+            return self._replaced_of_one(becomes)
         key = tuple_(table.c.account, table.c.resource_type, table.c.day)
         query = select(table).where(key.in_(list(becomes)), table.c.sealed_day_id.is_not(None))
         return [
             row.sealed_day_id
             for row in self._connection.execute(query)
             if row.sealed_day_id != becomes[row.account, row.resource_type, row.day]
+        ]
+
+    def _replaced_of_one(self, becomes: Mapping[tuple[AccountSid, str, Day], int | None]) -> list[int]:
+        """Return the same for days of one account and type, by a statement that is made once."""
+        [(account, resource_type), *_], days = list({key[:2] for key in becomes}), [day for _, _, day in becomes]
+        asked = {"account": account, "resource_type": resource_type, "first": min(days), "last": max(days)}
+        return [
+            row.sealed_day_id
+            for row in _LISTED_ONES.rows(self._connection, **asked)
+            if row.sealed_day_id != becomes.get((account, resource_type, row.day), row.sealed_day_id)
         ]
 
 
@@ -229,6 +241,14 @@ _COUNTS: Final = Prepared(
         _IN_RANGE,
     )
     .group_by(table.c.resource_type)
+)
+_LISTED_ONES: Final = Prepared(
+    select(table.c.day, table.c.sealed_day_id).where(
+        table.c.account == bindparam("account"),
+        table.c.resource_type == bindparam("resource_type"),
+        table.c.sealed_day_id.is_not(None),
+        _IN_RANGE,
+    )
 )
 _EMPTY: Final = Revision(number=0, records=0, size_bytes=len(EMPTY_FILE))
 _LISTED: Final = _Pages(

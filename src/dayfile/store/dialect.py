@@ -23,7 +23,7 @@ _ROWS_TOGETHER: Final = 100
 
 def insert(connection: Connection, table: Table) -> Any:
     """Return an INSERT of the connection's own dialect, which supports ON CONFLICT."""
-    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+    return _insert(connection.dialect.name, table)
 
 
 def insert_columns(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]], **same: Any) -> None:
@@ -59,7 +59,7 @@ def insert_columns(connection: Connection, table: Table, columns: Mapping[str, S
 def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert the rows whose key does not exist yet; leave the others as they are."""
     if rows:
-        connection.execute(insert(connection, table).on_conflict_do_nothing(), list(rows))
+        connection.execute(_inserting_missing(connection.dialect.name, table), list(rows))
 
 
 def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -69,9 +69,24 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
     keys = [column.name for column in table.primary_key]
     # Two transactions that touch the same rows in different orders deadlock on PostgreSQL.
     ordered = sorted(rows, key=lambda row: [str(row[key]) for key in keys])
-    statement = insert(connection, table)
-    changed = {name: statement.excluded[name] for name in ordered[0] if name not in keys}
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), ordered)
+    connection.execute(_upserting(connection.dialect.name, table, tuple(ordered[0])), ordered)
+
+
+def _insert(dialect: str, table: Table) -> Any:
+    return (postgresql if dialect == "postgresql" else sqlite).insert(table)
+
+
+@cache  # to make a statement takes longer than to run it
+def _inserting_missing(dialect: str, table: Table) -> Any:
+    return _insert(dialect, table).on_conflict_do_nothing()
+
+
+@cache  # the same
+def _upserting(dialect: str, table: Table, names: tuple[str, ...]) -> Any:
+    keys = [column.name for column in table.primary_key]
+    statement = _insert(dialect, table)
+    changed = {name: statement.excluded[name] for name in names if name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=changed)
 
 
 def next_number(connection: Connection, name: str, *, taken: Column[int] | None = None) -> int:
@@ -87,7 +102,7 @@ def next_number(connection: Connection, name: str, *, taken: Column[int] | None 
     return int(number)
 
 
-@cache  # to make a statement takes longer than to run it
+@cache  # the same
 def _next_number(taken: Column[int] | None) -> Any:
     value: ColumnElement[int] = counter.c.value
     if taken is not None:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, delete, select
 
 from dayfile.errors import Outdated
 from dayfile.store.dialect import insert_missing, upsert
+from dayfile.store.prepared import Prepared
 from dayfile.store.tables.instance import instance as table
 
 SCHEMA: Final = "0017"
@@ -31,6 +32,11 @@ REBUILDING: Final = "rebuilding"
 
 ARRIVED: Final = "arrived"
 """The fact of a database that a move has made: the id of that move."""
+
+
+_OF_VERSION: Final = select(table.c.value).where(table.c.name == MINIMUM_VERSION)
+_NEEDED: Final = Prepared(_OF_VERSION)
+_NEEDED_LOCKED: Final = Prepared(_OF_VERSION.with_for_update(read=True))
 
 
 class Instance:
@@ -65,7 +71,6 @@ class Instance:
 
         With `is_locked`, no upgrade is committed before this transaction ends; a snapshot cannot have that.
         """
-        query = select(table.c.value).where(table.c.name == MINIMUM_VERSION)
-        needed = self._connection.execute(query.with_for_update(read=True) if is_locked else query).scalar_one_or_none()
-        if needed is not None and needed > SCHEMA:
-            raise Outdated(made_for=SCHEMA, needed=needed)
+        found = (_NEEDED_LOCKED if is_locked else _NEEDED).row(self._connection)
+        if found is not None and found.value > SCHEMA:
+            raise Outdated(made_for=SCHEMA, needed=found.value)

@@ -5,12 +5,12 @@ The table in `model/job.py` decides; compare-and-set on the status and on the cl
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, func, select, update
+from sqlalchemy import Connection, bindparam, func, or_, select, update
 
 from dayfile.errors import LostClaim
 from dayfile.model.account import AccountSid
@@ -19,7 +19,8 @@ from dayfile.model.job import Claim, Event, HeldDays, JobDay, JobSid, Status, af
 from dayfile.model.resource import parse_resource_type
 from dayfile.store.dialect import next_number
 from dayfile.store.instance import Instance
-from dayfile.store.jobs import CLAIMABLE, Jobs, read_job_day
+from dayfile.store.jobs import CLAIMABLE, SHOWN_DAY, Jobs, read_job_day
+from dayfile.store.prepared import Prepared
 from dayfile.store.tables.accounts import account
 from dayfile.store.tables.exports import job
 from dayfile.store.tables.exports import job_day as table
@@ -44,24 +45,15 @@ class JobDays:
         if chosen is None:
             return None
         token = next_number(self._connection, "job claim")
-        due = table.c.job_sid == chosen.sid, table.c.status.in_(CLAIMABLE), table.c.not_before <= now
-        statement = update(table).where(*due, table.c.day.in_(self._first(due, limit)))
-        self._connection.execute(
-            statement.values(
-                status=Status.RUNNING.value,  # the one status that a claim leads to
-                attempt=table.c.attempt + 1,
-                error=None,
-                worker=worker,
-                claim_token=token,
-                leased_until=leased_until,
-                claimed_at=now,
-            )
-        )
-        self._connection.execute(update(account).where(account.c.sid == chosen.account).values(served=token))
-        claimed = select(table).where(table.c.job_sid == chosen.sid, table.c.claim_token == token)
+        of_job = {"job": chosen.sid, "now": now}
+        rows = _DUE.rows(self._connection, **of_job, limit=limit) or _DUE_ALONE.rows(self._connection, **of_job)
+        if rows:
+            by = {"claimed_by": worker, "token": token, "until": leased_until}
+            self._connection.execute(_CLAIM, {**of_job, "days": [row.day for row in rows], **by})
+        self._connection.execute(_SERVED, {"whose": chosen.account, "token": token})
         return Claim(
             job=Jobs(self._connection).settle(chosen.sid, now=now),
-            days=tuple(_claimed_day(row) for row in self._connection.execute(claimed.order_by(table.c.day))),
+            days=tuple(map(_claimed_day, _CLAIMED_DAYS.rows(self._connection, job=chosen.sid, token=token))),
             worker=worker,
             token=token,
             leased_until=leased_until,
@@ -96,28 +88,21 @@ class JobDays:
         for (status, event), days in changes.items():
             to = after(status, event)
             values = {
-                "status": to.value,
-                "error": error,
-                "not_before": not_before or now,
-                "finished_at": now if to.is_final else None,
+                "to": to.value,
+                "why": error,
+                "again": not_before or now,
+                "ended": now if to.is_final else None,
                 # Handing back is without blame, and so is a worker's end: the attempt does not count.
-                "attempt": table.c.attempt - (1 if event in {Event.HAND_BACK, Event.LOSE} else 0),
-                "lost": table.c.lost + (1 if event is Event.LOSE else 0),
+                "blameless": 1 if event in {Event.HAND_BACK, Event.LOSE} else 0,
+                "losses": 1 if event is Event.LOSE else 0,
             }
             self._let_go(claim, days, status, values)
         every = Jobs(self._connection).days([claim.job.sid])[claim.job.sid]
         return tuple(job_day for job_day in every if job_day.day in events)
 
     def _let_go(self, claim: Claim, days: list[Day], status: Status, values: dict[str, Any]) -> None:
-        statement = update(table).where(
-            table.c.job_sid == claim.job.sid,
-            table.c.day.in_(days),
-            table.c.status == status.value,
-            table.c.claim_token == claim.token,
-            table.c.worker == claim.worker,
-        )
-        freed = {"worker": None, "claim_token": None, "leased_until": None}
-        if self._connection.execute(statement.values(**values, **freed)).rowcount != len(days):
+        held = {"days": days, "was": status.value, **_held_under(claim)}
+        if self._connection.execute(_LET_GO, {**held, **values}).rowcount != len(days):
             raise LostClaim(f"{claim.worker} no longer holds all of its days of {claim.job.sid}")
 
     def delete(self, sid: JobSid, *, now: datetime) -> None:
@@ -189,33 +174,80 @@ class JobDays:
             leased_until=leased_until,
         )
 
-    def _first(self, due: tuple[ColumnElement[bool], ...], limit: int) -> Sequence[Day]:
-        """Return those of the days that are due that are to be claimed together."""
-        query = select(table.c.day).where(*due)
-        days = query.where(table.c.lost == 0).order_by(table.c.day).limit(limit)
-        alone = query.order_by(table.c.not_before, table.c.day).limit(1)
-        return self._connection.execute(days).scalars().all() or self._connection.execute(alone).scalars().all()
-
-    def _next_job(self, *, now: datetime) -> Row[Any, Any] | None:
-        query = (
-            select(job.c.sid, job.c.account)
-            .join(account, account.c.sid == job.c.account)
-            .where(job.c.over_at.is_(None), job.c.due_at <= now)
-            .order_by(account.c.served, job.c.submit_number)
-            .limit(1)
-            .with_for_update(of=job, skip_locked=True)
-        )
-        return self._connection.execute(query).one_or_none()
+    def _next_job(self, *, now: datetime) -> Any | None:
+        return _NEXT_JOB.row(self._connection, now=now)
 
     def _held(self, claim: Claim, days: Collection[Day]) -> dict[Day, Status]:
-        query = select(table.c.day, table.c.status).where(
-            table.c.job_sid == claim.job.sid, table.c.claim_token == claim.token, table.c.worker == claim.worker
-        )
-        held = {row.day: Status(row.status) for row in self._connection.execute(query)}
+        rows = _HELD.rows(self._connection, **_held_under(claim))
+        held = {row.day: Status(row.status) for row in rows}
         if not held.keys() >= set(days):
             raise LostClaim(f"{claim.worker} no longer holds all of its days of {claim.job.sid}")
         return held
 
 
-def _claimed_day(row: Row[Any]) -> JobDay:
+def _claimed_day(row: Any) -> JobDay:
     return replace(read_job_day(row), lost=row.lost)
+
+
+def _held_under(claim: Claim) -> dict[str, Any]:
+    return {"job": claim.job.sid, "token": claim.token, "claimed_by": claim.worker}
+
+
+# Statements are made here, once: to make one takes longer than to run it.
+_NEXT_JOB: Final = Prepared(
+    select(job.c.sid, job.c.account)
+    .join(account, account.c.sid == job.c.account)
+    .where(job.c.over_at.is_(None), job.c.due_at <= bindparam("now"))
+    .order_by(account.c.served, job.c.submit_number)
+    .limit(1)
+    .with_for_update(of=job, skip_locked=True)
+)
+_IS_DUE: Final = (
+    table.c.job_sid == bindparam("job"),
+    or_(*(table.c.status == text for text in CLAIMABLE)),
+    table.c.not_before <= bindparam("now"),
+)
+_DUE: Final = Prepared(
+    select(table.c.day).where(*_IS_DUE, table.c.lost == 0).order_by(table.c.day).limit(bindparam("limit"))
+)
+_DUE_ALONE: Final = Prepared(select(table.c.day).where(*_IS_DUE).order_by(table.c.not_before, table.c.day).limit(1))
+_CLAIM: Final = (
+    update(table)
+    .where(*_IS_DUE, table.c.day.in_(bindparam("days", expanding=True)))
+    .values(
+        status=Status.RUNNING.value,  # the one status that a claim leads to
+        attempt=table.c.attempt + 1,
+        error=None,
+        worker=bindparam("claimed_by"),
+        claim_token=bindparam("token"),
+        leased_until=bindparam("until"),
+        claimed_at=bindparam("now"),
+    )
+)
+_SERVED: Final = update(account).where(account.c.sid == bindparam("whose")).values(served=bindparam("token"))
+_CLAIMED_DAYS: Final = Prepared(
+    select(*SHOWN_DAY, table.c.lost)
+    .where(table.c.job_sid == bindparam("job"), table.c.claim_token == bindparam("token"))
+    .order_by(table.c.day)
+)
+_IS_HELD: Final = (
+    table.c.job_sid == bindparam("job"),
+    table.c.claim_token == bindparam("token"),
+    table.c.worker == bindparam("claimed_by"),
+)
+_HELD: Final = Prepared(select(table.c.day, table.c.status).where(*_IS_HELD))
+_LET_GO: Final = (
+    update(table)
+    .where(*_IS_HELD, table.c.day.in_(bindparam("days", expanding=True)), table.c.status == bindparam("was"))
+    .values(
+        status=bindparam("to"),
+        error=bindparam("why"),
+        not_before=bindparam("again"),
+        finished_at=bindparam("ended"),
+        attempt=table.c.attempt - bindparam("blameless"),
+        lost=table.c.lost + bindparam("losses"),
+        worker=None,
+        claim_token=None,
+        leased_until=None,
+    )
+)

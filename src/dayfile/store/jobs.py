@@ -103,7 +103,7 @@ class Jobs:
         Every transaction that touches days of a job does this first: otherwise the last two days finish side by side,
         neither sees the other, and nobody notices that the job is over.
         """
-        row = self._connection.execute(select(table).where(table.c.sid == sid).with_for_update()).one_or_none()
+        row = _LOCKED.row(self._connection, sid=sid)
         if row is None:
             raise NotFound(f"there is no job {sid}")
         return read_job(row)
@@ -204,13 +204,9 @@ class Jobs:
 
         Returns the job as it is then. Every transaction that changes days of a job ends with this.
         """
-        open_days = job_day.c.job_sid == sid, job_day.c.status.not_in(FINAL)
-        may_run = job_day.c.status.in_(CLAIMABLE)
-        query = select(func.count(), func.min(case((may_run, job_day.c.not_before)))).where(*open_days)
-        unfinished, due_at = self._connection.execute(query).one()
-        values = {"unfinished_days": unfinished, "due_at": due_at, "over_at": None if unfinished else now}
-        not_over = update(table).where(table.c.sid == sid, table.c.over_at.is_(None))
-        self._connection.execute(not_over.values(values))
+        [(unfinished, due_at)] = _OPEN_DAYS.rows(self._connection, sid=sid)
+        values = {"unfinished": unfinished, "due": due_at, "over": None if unfinished else now}
+        self._connection.execute(_SETTLE, {"job": sid, **values})
         return self.get(sid)
 
     def forget(self, *, over_before: datetime, limit: int) -> int:
@@ -287,6 +283,17 @@ _DRAW: Final = (
 )
 _OF: Final = select(table).where(table.c.sid == bindparam("sid"))
 _OF_SID: Final = Prepared(_OF)
+_LOCKED: Final = Prepared(_OF.with_for_update())
+_COUNTED: Any = select(
+    func.count().label("unfinished"),
+    func.min(case((or_(*(job_day.c.status == text for text in CLAIMABLE)), job_day.c.not_before))).label("due_at"),
+).where(job_day.c.job_sid == bindparam("sid"), *(job_day.c.status != text for text in FINAL))
+_OPEN_DAYS: Final = Prepared(_COUNTED)
+_SETTLE: Final = (
+    update(table)
+    .where(table.c.sid == bindparam("job"), table.c.over_at.is_(None))
+    .values(unfinished_days=bindparam("unfinished"), due_at=bindparam("due"), over_at=bindparam("over"))
+)
 _IS_SHOWN: Final = or_(
     table.c.over_at.is_(None),
     # A deleted job is shown until the last of its running days has stopped.
@@ -322,7 +329,7 @@ _PUBLISHED: Final = Prepared(
         ),
     )
 )
-_SHOWN_DAY: Final[Sequence[Column[Any]]] = (
+SHOWN_DAY: Final[Sequence[Column[Any]]] = (
     job_day.c.job_sid,
     job_day.c.day,
     job_day.c.status,
@@ -330,11 +337,11 @@ _SHOWN_DAY: Final[Sequence[Column[Any]]] = (
     job_day.c.error,
 )
 _DAYS: Final = (
-    select(*_SHOWN_DAY)  # a list of jobs may have thousands, and each column takes its time
+    select(*SHOWN_DAY)  # a list of jobs may have thousands, and each column takes its time
     .where(job_day.c.job_sid.in_(bindparam("sids", expanding=True)))
     .order_by(job_day.c.job_sid, job_day.c.day)
 )
-_DAYS_OF_ONE: Final = Prepared(select(*_SHOWN_DAY).where(job_day.c.job_sid == bindparam("sid")).order_by(job_day.c.day))
+_DAYS_OF_ONE: Final = Prepared(select(*SHOWN_DAY).where(job_day.c.job_sid == bindparam("sid")).order_by(job_day.c.day))
 _COMMA: Any = literal_column("','")  # a parameter would be filled in anew for each execution
 _DETAILS: Final = PreparedForSome(
     select(

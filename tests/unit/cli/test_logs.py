@@ -118,7 +118,7 @@ def test_an_event_loop_writes_its_lines_itself(monkeypatch: pytest.MonkeyPatch) 
 
     async def log(name: str) -> None:
         structlog.get_logger().info(name)
-        while name not in _events(written):
+        while name not in _events(written):  # noqa: ASYNC110 - nobody tells that a line is written
             await asyncio.sleep(0)
 
     async def log_while_another_does() -> list[str]:
