@@ -10,6 +10,7 @@ import hashlib
 import hmac
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -58,7 +59,7 @@ class InstanceKey:
 
     def subkey(self, purpose: str) -> bytes:
         """Return the key for one purpose; neither the instance key nor another subkey can be derived from it."""
-        return hmac.digest(self.secret, b"dayfile/" + purpose.encode(), "sha256")
+        return _subkey(self.secret, purpose)
 
     def check_value(self) -> str:
         """Return the value by which the database recognises this key without knowing it."""
@@ -66,6 +67,11 @@ class InstanceKey:
 
     def __repr__(self) -> str:
         return "InstanceKey(...)"
+
+
+@lru_cache(maxsize=64)  # each request needs one of a few
+def _subkey(secret: bytes, purpose: str) -> bytes:
+    return hmac.digest(secret, b"dayfile/" + purpose.encode(), "sha256")
 
 
 def login_hash(key: InstanceKey, *, sid: str, secret: str) -> bytes:
