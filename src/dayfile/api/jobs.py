@@ -163,7 +163,7 @@ def list_jobs(request: Request, resource_type: str) -> Response:
     with context.database.snapshot() as tx:
         page = read_page(_JobListing(tx, account, kind, now - context.job_lifetime), asked)
         days = tx.jobs.details([job.sid for job in page.items])
-        places = QueuePlaces.of(page.items, tx, now=now)
+        places = QueuePlaces.of(page.items, tx, now=now, rate=request.app.state.queue_rate)
     jobs = [CustomJobBody.of(job, days[job.sid], places.place(job)) for job in page.items]
     return json_response(CustomJobListBody(meta=pages.meta(asked, page, key="jobs"), jobs=jobs))
 
@@ -198,7 +198,7 @@ def fetch_job(request: Request, job_sid: str) -> Response:
         if job is None:
             raise NotFound(f"there is no job {sid}")
         days = tx.jobs.details([job.sid])[job.sid]
-        place = QueuePlaces.of([job], tx, now=now).place(job)
+        place = QueuePlaces.of([job], tx, now=now, rate=request.app.state.queue_rate).place(job)
     return json_response(JobBody.of(Urls(context.public_url), job, days, place))
 
 

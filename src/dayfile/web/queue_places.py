@@ -12,7 +12,7 @@ from dayfile.store.database import Database
 from dayfile.store.transaction import Transaction
 
 RATE_KEPT_FOR: Final = timedelta(seconds=1)
-"""The time for which new jobs are told the same rate: it is that of minutes."""
+"""The time for which jobs are told the same rate: it is that of minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +32,13 @@ class QueuePlaces:
     now: datetime
 
     @classmethod
-    def of(cls, jobs: Sequence[Job], tx: Transaction, *, now: datetime) -> QueuePlaces:
-        """Look at the queue for these jobs."""
+    def of(cls, jobs: Sequence[Job], tx: Transaction, *, now: datetime, rate: RecentRate | None = None) -> QueuePlaces:
+        """Look at the queue for these jobs; `rate` is one that was looked up a moment ago, or will be."""
         unfinished = [job for job in jobs if job.over_at is None]
         if not unfinished:
             return cls(Queue.of(()), None, now)  # nobody will ask
-        return cls(queue_of(unfinished, tx), rate_of(tx, now=now), now)
+        days_per_second = rate_of(tx, now=now) if rate is None else rate.as_seen_in(tx, now=now)
+        return cls(queue_of(unfinished, tx), days_per_second, now)
 
     def place(self, job: Job) -> QueuePlace:
         """Return the position and the estimate of a job."""
@@ -64,15 +65,25 @@ def rate_of(tx: Transaction, *, now: datetime) -> float | None:
 
 
 class RecentRate:
-    """The rate of the queue for the answers to new jobs. To look it up takes five times as long as to submit a job."""
+    """The rate of the queue for the answers about jobs. To look it up takes five times as long as to submit one."""
 
     def __init__(self) -> None:
         self._found: tuple[datetime, float | None] | None = None
 
     def per_second(self, database: Database, *, now: datetime) -> float | None:
         """Return what `rate_of` returns, now or up to RATE_KEPT_FOR ago; raises DatabaseUnavailable."""
-        found = self._found
-        if found is None or not timedelta(0) <= now - found[0] < RATE_KEPT_FOR:
-            with database.snapshot() as tx:
-                found = self._found = now, rate_of(tx, now=now)
+        if (found := self._recent(now)) is not None:
+            return found[1]
+        with database.snapshot() as tx:
+            return self.as_seen_in(tx, now=now)
+
+    def as_seen_in(self, tx: Transaction, *, now: datetime) -> float | None:
+        """Return the same; if it is to be looked up now, it is in this transaction."""
+        found = self._recent(now)
+        if found is None:
+            found = self._found = now, rate_of(tx, now=now)
         return found[1]
+
+    def _recent(self, now: datetime) -> tuple[datetime, float | None] | None:
+        found = self._found
+        return found if found is not None and timedelta(0) <= now - found[0] < RATE_KEPT_FOR else None
