@@ -6,13 +6,14 @@ A file of messages of one day is made up, each in three versions, in the spellin
 in and seals the day: durable after each batch, one hashed file for each of 50 accounts. Beside it DuckDB, Polars and,
 if it is installed (`pip install chdb`), ClickHouse read the same file, keep the newest version of each record and
 write one gzip file in the order of accounts and times, neither durable nor hashed. Each is a process of its own; what
-it takes to start is part of it, and for `dayfile seal` it is shown apart.
+it takes to start is part of it, and for `dayfile seal` it is shown apart. Dayfile is compiled before, as installers do.
 """
 
 from __future__ import annotations
 
 import argparse
 import base64
+import compileall
 import gzip
 import http.client
 import importlib.util
@@ -34,6 +35,7 @@ from intake_records import records
 from servers import DAYFILE, cpu_seconds, started
 from spellings import SPELLINGS
 
+import dayfile
 from dayfile.model.account import KEEP_OLD_FOR, AccountSid
 from dayfile.model.account_entry import AccountEntry
 from dayfile.model.credential import Scope
@@ -98,6 +100,8 @@ def main() -> None:
     parser.add_argument("--bodies", type=Path, help="a file of message texts, one a line")
     options = parser.parse_args()
     texts = options.bodies.read_text(encoding="utf-8").splitlines() if options.bodies else None
+    for folder in dayfile.__path__:
+        compileall.compile_dir(folder, quiet=1)
     with tempfile.TemporaryDirectory(prefix="dayfile-bench-") as name:
         folder = Path(name)
         accounts = [f"AC{number:032x}" for number in range(ACCOUNTS)]
