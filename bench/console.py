@@ -26,9 +26,9 @@ import httpx2
 if not __package__:
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench import answers_instance
+from bench import console_instance
 from bench.answers import postgresql
-from bench.answers_instance import Asked
+from bench.console_instance import Customer, Customers
 from bench.servers import DAYFILE, cpu_seconds, started
 from dayfile.model.day import Day
 from dayfile.settings import Settings
@@ -38,6 +38,7 @@ HALF_A_YEAR: Final = "calendar of half a year"  # the longest that a page has: t
 BOUNDS: Final = {"overview": 5, HALF_A_YEAR: 5}
 BROWSER: Final = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin"}
 KEY: Final = {"secret_key": "5a" * 32}
+LASTING: Final = {"file_lifetime_days": "3650"}  # so that a calendar has a file on each of its days
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,14 +72,16 @@ def main() -> int:
 def measure(folder: Path, options: argparse.Namespace, given: Mapping[str, str]) -> list[str]:
     """Make an instance and ask it; print what each answer costs, and return those that cost more than they may."""
     began = time.monotonic()
-    settings = Settings.read(_env_file=None, data_dir=folder / "data", **KEY, **given)
-    asked = answers_instance.make(settings, accounts=options.accounts, days=options.days, large_mb=1)
+    given = KEY | LASTING | dict(given)
+    settings = Settings.read(_env_file=None, data_dir=folder / "data", **given)
+    asked = console_instance.make(settings, accounts=options.accounts, days=options.days)
+    name = "PostgreSQL" if "database_url" in given else "SQLite"
     print(
-        f"{'PostgreSQL' if given else 'SQLite'}: {options.accounts:,} accounts with {options.days} days each, made in "
+        f"{name}: {options.accounts:,} accounts with {options.days} days each, made in "
         f"{time.monotonic() - began:.0f} s; {options.rounds} rounds of {options.asked} requests",
         flush=True,
     )
-    environment = {f"DAYFILE_{name.upper()}": text for name, text in (KEY | dict(given)).items()}
+    environment = {f"DAYFILE_{name.upper()}": text for name, text in given.items()}
     pids = [int(path.read_text().split()[0]) for path in folder.glob("postgresql/**/postmaster.pid")]
     with started((*DAYFILE, "--no-worker"), folder, settings=environment) as (url, pid), answers(url, asked) as ways:
         for ask in ways.values():
@@ -91,37 +94,48 @@ def measure(folder: Path, options: argparse.Namespace, given: Mapping[str, str])
 
 
 @contextlib.contextmanager
-def answers(url: str, asked: Asked) -> Iterator[dict[str, Callable[[], int]]]:
+def answers(url: str, asked: Customers) -> Iterator[dict[str, Callable[[], int]]]:
     """Yield what is asked for: each asks once and returns the size of the answer."""
-    sid, token = asked.logins[0]
-    today = asked.last + 2
+    usual, today = asked.usual, asked.usual.last + 2
     with (
-        httpx2.Client(base_url=url, auth=(sid, token), trust_env=False) as program,
-        httpx2.Client(base_url=url, headers=BROWSER, trust_env=False) as browser,
+        httpx2.Client(base_url=url, auth=(usual.sid, usual.token), trust_env=False) as program,
+        signed_in(url, usual) as browser,
+        signed_in(url, asked.all_types) as other,
     ):
-        form = {"username": sid, "password": token}
+        yield {
+            "GET /healthz": asking(program, "/healthz"),
+            "a row by its key": asking(program, "/v1/Exports/Messages"),
+            "overview": asking(browser, "/console"),
+            "overview of all types": asking(other, "/console"),
+            "calendar of three months": asking(browser, "/console/files"),
+            HALF_A_YEAR: asking(browser, calendar_path(today - 185, today)),
+            "a day": asking(browser, f"/console/files/Messages/{usual.last}"),
+            "jobs": asking(browser, "/console/jobs"),
+            "form of a job": asking(browser, "/console/jobs/new"),
+            "notices": asking(browser, "/console/notices"),
+        }
+
+
+@contextlib.contextmanager
+def signed_in(url: str, customer: Customer) -> Iterator[httpx2.Client]:
+    """Yield a browser in which a customer has signed in."""
+    with httpx2.Client(base_url=url, headers=BROWSER, trust_env=False) as browser:
+        form = {"username": customer.sid, "password": customer.token}
         if browser.post("/console/sign-in", data=form).status_code != 303:
             raise RuntimeError("the account cannot sign in")
+        yield browser
 
-        def of(client: httpx2.Client, path: str) -> Callable[[], int]:
-            def ask() -> int:
-                answer = client.get(path)
-                if answer.status_code != 200:
-                    raise RuntimeError(f"{path}: {answer.status_code}")
-                return len(answer.content)
 
-            return ask
+def asking(client: httpx2.Client, path: str) -> Callable[[], int]:
+    """Return a function that asks for a path, and returns the size of the answer."""
 
-        yield {
-            "GET /healthz": of(program, "/healthz"),
-            "a row by its key": of(program, "/v1/Exports/Messages"),
-            "overview": of(browser, "/console"),
-            "calendar of three months": of(browser, "/console/files"),
-            HALF_A_YEAR: of(browser, calendar_path(today - 185, today)),
-            "a day": of(browser, f"/console/files/Messages/{asked.last}"),
-            "jobs": of(browser, "/console/jobs"),
-            "form of a job": of(browser, "/console/jobs/new"),
-        }
+    def ask() -> int:
+        answer = client.get(path)
+        if answer.status_code != 200:
+            raise RuntimeError(f"{path}: {answer.status_code}")
+        return len(answer.content)
+
+    return ask
 
 
 def calendar_path(first: Day, last: Day) -> str:
