@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from starlette.responses import Response
 from starlette.routing import Route
 
 from dayfile.console.paths import CONSOLE_PATH, lead_to
 from dayfile.console.sheets import show
-from dayfile.console.visit import CustomerRoutes, Visit
+from dayfile.console.visit import CustomerRoutes, Page, Visit
 from dayfile.errors import Invalid, TooManyRequests
 from dayfile.model.credential import Permission
 from dayfile.model.lane import GIVE_UP_AFTER
@@ -32,11 +31,11 @@ def daily_routes(routes: CustomerRoutes) -> list[Route]:
     ]
 
 
-def _look(visit: Visit) -> Response:
+def _look(visit: Visit) -> Page:
     return _show(visit, _kind(visit))
 
 
-def _change(visit: Visit) -> Response:
+def _change(visit: Visit) -> Page:
     """Save what the form says: all of it, by the stage of the API."""
     kind, form = _kind(visit), _sent(visit)
     try:
@@ -48,7 +47,7 @@ def _change(visit: Visit) -> Response:
     return lead_to(f"{CONSOLE_PATH}/daily/{kind}?saved=yes")
 
 
-def _switch(visit: Visit) -> Response:
+def _switch(visit: Visit) -> Page:
     """Turn daily exports on or off and leave the webhook as it is."""
     kind = _kind(visit)
     change = parse_configuration_change({"Enabled": visit.form.get("Enabled", "")})
@@ -56,7 +55,7 @@ def _switch(visit: Visit) -> Response:
     return lead_to(CONSOLE_PATH)
 
 
-def _test(visit: Visit) -> Response:
+def _test(visit: Visit) -> Page:
     """Send a made-up notice to what is typed, whether it is saved or not, and show what came of it."""
     kind, form = _kind(visit), _sent(visit)
     try:
@@ -76,7 +75,7 @@ def _show(
     form: Mapping[str, str] | None = None,
     problem: str = "",
     outcome: Outcome | None = None,
-) -> Response:
+) -> Page:
     with visit.instance.database.snapshot() as tx:
         now = tx.configurations.get(visit.account.sid, kind)
     saved = {

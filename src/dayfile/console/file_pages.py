@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
 from dayfile.console.account_days import STATES, ShownDay, account_days, mark_of
@@ -17,7 +17,7 @@ from dayfile.console.calendar import months_of
 from dayfile.console.paths import NO_STORE
 from dayfile.console.records import SHOWN_RECORDS, columns_of, first_records, rows_of, usual_columns
 from dayfile.console.sheets import show
-from dayfile.console.visit import CustomerRoutes, Visit
+from dayfile.console.visit import CustomerRoutes, Page, Visit
 from dayfile.errors import Invalid, NotFound
 from dayfile.exports.account_days import AccountDay
 from dayfile.exports.given import RECORDS_SHOWN
@@ -41,14 +41,14 @@ def file_routes(routes: CustomerRoutes) -> list[Route]:
     """Return the routes of the pages of files."""
     return [
         routes.look("/files", Permission.EXPORTS_READ, _calendar),
-        routes.look("/files/zip", Permission.DOWNLOADS_READ, _archive),
+        routes.give("/files/zip", Permission.DOWNLOADS_READ, _archive),
         routes.look("/files/{type}/{day}", Permission.EXPORTS_READ, _day),
-        routes.look("/files/{type}/{day}/download", Permission.DOWNLOADS_READ, _download),
-        routes.look("/files/{type}/{day}/records", Permission.DOWNLOADS_READ, _records),
+        routes.give("/files/{type}/{day}/download", Permission.DOWNLOADS_READ, _download),
+        routes.give("/files/{type}/{day}/records", Permission.DOWNLOADS_READ, _records),
     ]
 
 
-def _calendar(visit: Visit) -> Response:
+def _calendar(visit: Visit) -> Page:
     kind, problem = parse_resource_type(visit.asked("type", RESOURCE_TYPES[0].name)), ""
     try:
         days = _range(visit)
@@ -95,7 +95,7 @@ def _rows(tx: Transaction, visit: Visit, kind: ResourceType, chosen: Sequence[Ac
     return [ShownDay(resource_type=kind, of=one, file=files[one.day]) for one in chosen]
 
 
-def _day(visit: Visit) -> Response:
+def _day(visit: Visit) -> Page:
     one = _asked_day(visit)
     with visit.instance.database.snapshot() as tx:
         former = tx.sealed_days.former(visit.account.sid, one.resource_type, one.day)
@@ -115,7 +115,7 @@ def _day(visit: Visit) -> Response:
     )
 
 
-def _download(visit: Visit) -> Response:
+def _download(visit: Visit) -> Page:
     """Lead to a fresh link to the file of a day, noted as each link is."""
     day_file = _published(visit)
     visit.instance.given_links.record(day_file, actor=visit.actor, now=visit.now)
@@ -123,7 +123,7 @@ def _download(visit: Visit) -> Response:
     return RedirectResponse(given.address, status_code=307, headers=NO_STORE)
 
 
-def _records(visit: Visit) -> Response:
+def _records(visit: Visit) -> Page:
     """Show the first records of a file, noted as a disclosure."""
     day_file = _published(visit)
     kind = day_file.resource_type
@@ -144,7 +144,7 @@ def _records(visit: Visit) -> Response:
     )
 
 
-def _archive(visit: Visit) -> Response:
+def _archive(visit: Visit) -> Page:
     """Send several files as one archive; each is noted as a link is, before the first byte."""
     kind = parse_resource_type(visit.asked("type"))
     files = _chosen_files(visit, kind)

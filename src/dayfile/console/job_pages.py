@@ -15,7 +15,7 @@ from dayfile.console.calendar import Mark, months_of
 from dayfile.console.paths import CONSOLE_PATH, NO_STORE, lead_to
 from dayfile.console.sheets import show
 from dayfile.console.status import STATUS_WORDS, ShownJob
-from dayfile.console.visit import CustomerRoutes, Visit
+from dayfile.console.visit import CustomerRoutes, Page, Visit
 from dayfile.console.words import place_text
 from dayfile.errors import Invalid, NotFound
 from dayfile.model.credential import Permission
@@ -72,7 +72,7 @@ def presets(newest: Day) -> list[Preset]:
     return [preset for preset in cut if len(preset.days)]
 
 
-def _list(visit: Visit) -> Response:
+def _list(visit: Visit) -> Page:
     kind = parse_resource_type(visit.asked("type", RESOURCE_TYPES[0].name))
     before = visit.asked_number("before")
     over_since = visit.now - visit.instance.job_lifetime
@@ -96,7 +96,7 @@ def _list(visit: Visit) -> Response:
     )
 
 
-def _new(visit: Visit) -> Response:
+def _new(visit: Visit) -> Page:
     again = visit.asked("again")
     if again:
         job, _ = _find(visit, again)
@@ -117,7 +117,7 @@ def _new(visit: Visit) -> Response:
     return _form(visit, given)
 
 
-def _form(visit: Visit, given: Mapping[str, str], *, problem: str = "") -> Response:
+def _form(visit: Visit, given: Mapping[str, str], *, problem: str = "") -> Page:
     newest, left = last_custom_day(visit.now), visit.instance.custom_jobs.quota_left(visit.account.root)
     return show(
         visit,
@@ -136,7 +136,7 @@ def _form(visit: Visit, given: Mapping[str, str], *, problem: str = "") -> Respo
     )
 
 
-def _create(visit: Visit) -> Response:
+def _create(visit: Visit) -> Page:
     """Put a job into the queue by the stage of the API, or show the form again with the rule that it breaks."""
     try:
         kind = parse_resource_type(visit.form.get("ResourceType", ""))
@@ -152,7 +152,7 @@ def _create(visit: Visit) -> Response:
     return lead_to(f"{CONSOLE_PATH}/jobs/{job.sid}")
 
 
-def _job(visit: Visit) -> Response:
+def _job(visit: Visit) -> Page:
     try:
         job, days = _find(visit, visit.request.path_params["sid"])
     except NotFound:
@@ -185,7 +185,7 @@ def _job(visit: Visit) -> Response:
     )
 
 
-def _cancel(visit: Visit) -> Response:
+def _cancel(visit: Visit) -> Page:
     sid = parse_job_sid(visit.request.path_params["sid"])
     job, _ = _find(visit, sid)
     visit.instance.custom_jobs.delete(visit.account.sid, sid, actor=visit.actor)

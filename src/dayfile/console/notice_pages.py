@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from starlette.responses import Response
 from starlette.routing import Route
 
 from dayfile.console.paths import CONSOLE_PATH, lead_to
 from dayfile.console.sheets import show
-from dayfile.console.visit import CustomerRoutes, Visit
+from dayfile.console.visit import CustomerRoutes, Page, Visit
 from dayfile.errors import NotFound
 from dayfile.model.credential import Permission
 from dayfile.model.notice import NoticeEvent, NoticeState, parse_event_sid
@@ -39,7 +38,7 @@ def notice_routes(routes: CustomerRoutes) -> list[Route]:
     ]
 
 
-def _list(visit: Visit) -> Response:
+def _list(visit: Visit) -> Page:
     before = visit.asked_number("before")
     chosen = next((state for state in NoticeState if state.value == visit.asked("state")), None)
     with visit.instance.database.snapshot() as tx:
@@ -57,7 +56,7 @@ def _list(visit: Visit) -> Response:
     )
 
 
-def _notice(visit: Visit) -> Response:
+def _notice(visit: Visit) -> Page:
     sid = parse_event_sid(visit.request.path_params["sid"])
     with visit.instance.database.snapshot() as tx:
         notice = tx.notices.find(sid, account=visit.account.sid)
@@ -76,7 +75,7 @@ def _notice(visit: Visit) -> Response:
     )
 
 
-def _replay(visit: Visit) -> Response:
+def _replay(visit: Visit) -> Page:
     sid = parse_event_sid(visit.request.path_params["sid"])
     visit.instance.replay.replay(sid, actor=visit.actor, account=visit.account.sid)
     return lead_to(f"{CONSOLE_PATH}/notices/{sid}")

@@ -7,14 +7,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from starlette.responses import Response
 from starlette.routing import Route
 
 from dayfile.accounts.administer import Administration
 from dayfile.accounts.bring import EntriesRefused
 from dayfile.console.paths import OPERATOR_PATH, lead_to
 from dayfile.console.sheets import show
-from dayfile.console.visit import OperatorRoutes, OperatorVisit
+from dayfile.console.visit import OperatorRoutes, OperatorVisit, Page
 from dayfile.errors import Conflict, Invalid, NotFound
 from dayfile.model.account import KEEP_OLD_FOR, AccountSid, parse_account_sid
 from dayfile.model.account_entry import LONGEST_NAME, AccountEntry, Action, parse_entry
@@ -49,7 +48,7 @@ def account_routes(routes: OperatorRoutes) -> list[Route]:
     ]
 
 
-def _show_list(visit: OperatorVisit, *, problem: str = "") -> Response:
+def _show_list(visit: OperatorVisit, *, problem: str = "") -> Page:
     after, found = visit.asked("after"), visit.asked("find").strip()
     try:
         start = parse_account_sid(after) if after else None
@@ -75,7 +74,7 @@ def _show_list(visit: OperatorVisit, *, problem: str = "") -> Response:
     )
 
 
-def _create(visit: OperatorVisit) -> Response:
+def _create(visit: OperatorVisit) -> Page:
     """Create the account whose sid the form has: sent twice, it is created once."""
     try:
         entry, administration = _entry(visit), _administration(visit)
@@ -97,11 +96,11 @@ def _entry(visit: OperatorVisit) -> AccountEntry:
     return parse_entry(fields, names=_NAMES, read_sid=lambda text, name: parse_account_sid(text, name=name))
 
 
-def _account(visit: OperatorVisit) -> Response:
+def _account(visit: OperatorVisit) -> Page:
     return _show(visit, _sid(visit))
 
 
-def _rotate(visit: OperatorVisit) -> Response:
+def _rotate(visit: OperatorVisit) -> Page:
     """Give an account a new auth token, and end the old one at once if the form says so; sent twice, do it once."""
     keep = timedelta(0) if visit.form.get("at_once") == "yes" else KEEP_OLD_FOR
     sid = _sid(visit)
@@ -112,7 +111,7 @@ def _rotate(visit: OperatorVisit) -> Response:
     return _show(visit, sid, secret=token, of=f"The new auth token of {sid}")
 
 
-def _close(visit: OperatorVisit) -> Response:
+def _close(visit: OperatorVisit) -> Page:
     sid = _sid(visit)
     if visit.form.get("for_good") != "yes":
         return _show(visit, sid, problem="Closing is for good: mark that you know it")
@@ -123,7 +122,7 @@ def _close(visit: OperatorVisit) -> Response:
     return lead_to(f"{OPERATOR_PATH}/accounts/{sid}")
 
 
-def _create_key(visit: OperatorVisit) -> Response:
+def _create_key(visit: OperatorVisit) -> Page:
     sid, name = _sid(visit), visit.form.get("friendly_name", "").strip()
     kind = next((one for one in _KINDS if one.value == visit.form.get("kind", KeyKind.STANDARD.value)), None)
     if kind is None:
@@ -141,14 +140,14 @@ def _create_key(visit: OperatorVisit) -> Response:
     return _show(visit, sid, secret=new.secret, of=f"The secret of the key {new.key.sid}")
 
 
-def _revoke(visit: OperatorVisit) -> Response:
+def _revoke(visit: OperatorVisit) -> Page:
     sid = _sid(visit)
     _administration(visit).revoke_key(parse_key_sid(visit.request.path_params["key"]), account=sid)
     return lead_to(f"{OPERATOR_PATH}/accounts/{sid}")
 
 
-def _changing(change: Callable[[Administration, AccountSid], None]) -> Callable[[OperatorVisit], Response]:
-    def act(visit: OperatorVisit) -> Response:
+def _changing(change: Callable[[Administration, AccountSid], None]) -> Callable[[OperatorVisit], Page]:
+    def act(visit: OperatorVisit) -> Page:
         sid = _sid(visit)
         try:
             change(_administration(visit), sid)
@@ -159,7 +158,7 @@ def _changing(change: Callable[[Administration, AccountSid], None]) -> Callable[
     return act
 
 
-def _show(visit: OperatorVisit, sid: AccountSid, *, problem: str = "", secret: str = "", of: str = "") -> Response:
+def _show(visit: OperatorVisit, sid: AccountSid, *, problem: str = "", secret: str = "", of: str = "") -> Page:
     with visit.instance.database.snapshot() as tx:
         account = tx.accounts.get(sid)
         keys = tx.keys.listed(account=sid)

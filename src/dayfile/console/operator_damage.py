@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from starlette.responses import Response
 from starlette.routing import Route
 
 from dayfile.console.sheets import show
-from dayfile.console.visit import OperatorRoutes, OperatorVisit
+from dayfile.console.visit import OperatorRoutes, OperatorVisit, Page
 from dayfile.errors import Conflict, InFlight
 from dayfile.model.credential import Scope
 from dayfile.model.damage import Damage, DamageState
@@ -26,7 +25,7 @@ def damage_routes(routes: OperatorRoutes) -> list[Route]:
     ]
 
 
-def _retry(visit: OperatorVisit) -> Response:
+def _retry(visit: OperatorVisit) -> Page:
     """Look at a damaged object again, and say what it is like."""
     try:
         damage = visit.instance.repairs().retry(visit.form.get("object", ""), actor=visit.actor)
@@ -37,7 +36,7 @@ def _retry(visit: OperatorVisit) -> Response:
     return _show(visit, done=f"{damage.key}: {_outcome(damage)}")
 
 
-def _accept(visit: OperatorVisit) -> Response:
+def _accept(visit: OperatorVisit) -> Page:
     """Do without a damaged object for good, if the form says so."""
     if visit.form.get("for_good") != "yes":
         return _show(visit, problem="Doing without an object is for good: mark that you know it")
@@ -56,7 +55,7 @@ def _outcome(damage: Damage) -> str:
     return what + ("." if damage.settled_at else ". A worker seals its day soon, and that settles it.")
 
 
-def _show(visit: OperatorVisit, *, done: str = "", problem: str = "") -> Response:
+def _show(visit: OperatorVisit, *, done: str = "", problem: str = "") -> Page:
     after, everything = visit.asked_number("after") or 0, visit.asked("all") == "yes"
     with visit.instance.database.snapshot() as tx:
         count = tx.damages.count()

@@ -7,13 +7,12 @@ from datetime import datetime
 from itertools import islice
 from typing import Final
 
-from starlette.responses import Response
 from starlette.routing import Route
 
 from dayfile.checks.clock_state import clock_state
 from dayfile.checks.measures import measure, waiting_texts
 from dayfile.console.sheets import show
-from dayfile.console.visit import OperatorRoutes, OperatorVisit
+from dayfile.console.visit import OperatorRoutes, OperatorVisit, Page
 from dayfile.errors import Invalid
 from dayfile.intake.rejection_deeds import RejectionDeeds
 from dayfile.model.credential import Scope
@@ -41,7 +40,7 @@ def instance_routes(routes: OperatorRoutes) -> list[Route]:
     ]
 
 
-def _show(visit: OperatorVisit, *, done: str = "", problem: str = "") -> Response:
+def _show(visit: OperatorVisit, *, done: str = "", problem: str = "") -> Page:
     with visit.instance.database.snapshot() as tx:
         deeds = [line.deed for line in tx.audit.newest(actor="operator", limit=_LOOKED_AT)]
         return show(
@@ -65,7 +64,7 @@ def _show(visit: OperatorVisit, *, done: str = "", problem: str = "") -> Respons
         )
 
 
-def _retry(visit: OperatorVisit) -> Response:
+def _retry(visit: OperatorVisit) -> Page:
     """Try some thousand rejections with one reason again, and say what came of it."""
     matching, up_to = _chosen(visit)
     steps = _deeds(visit).retry_all(matching, up_to=up_to, intake=visit.instance.intake)
@@ -74,7 +73,7 @@ def _retry(visit: OperatorVisit) -> Response:
     return _show(visit, done=f"{count_text(accepted, 'line')} accepted, {rejected:,} still rejected.")
 
 
-def _drop(visit: OperatorVisit) -> Response:
+def _drop(visit: OperatorVisit) -> Page:
     """Drop some thousand rejections with one reason for good."""
     if visit.form.get("for_good") != "yes":
         return _show(visit, problem="Dropping is for good: mark that you know it")
@@ -96,7 +95,7 @@ def _chosen(visit: OperatorVisit) -> tuple[RejectionFilter, int]:
     return RejectionFilter(resource_type=kind, reason=reason), int(up_to)
 
 
-def _audit(visit: OperatorVisit) -> Response:
+def _audit(visit: OperatorVisit) -> Page:
     problem, asked = "", {name: visit.asked(name).strip()[:_LONGEST] for name in ("actor", "subject", "since", "until")}
     try:
         _check_search(asked)

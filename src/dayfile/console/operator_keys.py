@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from starlette.responses import Response
 from starlette.routing import Route
 
 from dayfile.console.paths import OPERATOR_PATH, lead_to
 from dayfile.console.sheets import show
-from dayfile.console.visit import OperatorRoutes, OperatorVisit
+from dayfile.console.visit import OperatorRoutes, OperatorVisit, Page
 from dayfile.errors import Conflict, Forbidden, Invalid
 from dayfile.model.account_entry import LONGEST_NAME
 from dayfile.model.credential import GRANTABLE_SCOPES, Scope, parse_key_sid
@@ -32,7 +31,7 @@ def key_routes(routes: OperatorRoutes) -> list[Route]:
     ]
 
 
-def _create(visit: OperatorVisit) -> Response:
+def _create(visit: OperatorVisit) -> Page:
     """Create the key whose sid the form has, and show its secret: sent twice, it is created once."""
     name = visit.form.get("friendly_name", "").strip()
     try:
@@ -47,14 +46,14 @@ def _create(visit: OperatorVisit) -> Response:
     return _show(visit, secret=new.secret, of=f"The secret of the key {new.key.sid}")
 
 
-def _revoke(visit: OperatorVisit) -> Response:
+def _revoke(visit: OperatorVisit) -> Page:
     """Revoke a key now; one that revokes itself is signed out by that."""
     administration = visit.instance.administration.by(visit.actor)
     administration.revoke_operator_key(parse_key_sid(visit.request.path_params["key"]))
     return lead_to(f"{OPERATOR_PATH}/keys")
 
 
-def _show(visit: OperatorVisit, *, problem: str = "", status: int = 400, secret: str = "", of: str = "") -> Response:
+def _show(visit: OperatorVisit, *, problem: str = "", status: int = 400, secret: str = "", of: str = "") -> Page:
     with visit.instance.database.snapshot() as tx:
         keys = tx.keys.of_operator()
     return show(

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from starlette.responses import Response
 from starlette.routing import Route
 
 from dayfile.console.sheets import show
-from dayfile.console.visit import CustomerRoutes, Visit
+from dayfile.console.visit import CustomerRoutes, Page, Visit
 from dayfile.model.credential import Permission
 from dayfile.model.day import Day, DayRange
 from dayfile.model.export import ExportConfiguration
@@ -66,7 +65,7 @@ def overview_routes(routes: CustomerRoutes) -> list[Route]:
     return [routes.look("", Permission.EXPORTS_READ, _overview)]
 
 
-def _overview(visit: Visit) -> Response:
+def _overview(visit: Visit) -> Page:
     today = Day.of(visit.now)
     days = DayRange(first=today - _DAYS, last=today - 1)
     with visit.instance.database.snapshot() as tx:

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from dayfile.console.paths import CONSOLE_PATH, NO_STORE
 from dayfile.console.visit import SignedInVisit
 from dayfile.console.words import FILTERS
-from dayfile.web.sheet import Sheet
+from dayfile.web.sheet import Filled, Sheet
 
 LIBRARY: Final = "htmx-4.0.1.min.js"
 """The one script file, as its authors publish it; its licence is beside it."""
@@ -24,9 +24,10 @@ _LIBRARY_PATH: Final = f"{CONSOLE_PATH}/assets/{LIBRARY}"
 _LASTING: Final = {"Cache-Control": "public, max-age=31536000, immutable"}  # another version has another name
 
 
-def show(visit: SignedInVisit, template: str, *, section: str, status: int = 200, **values: object) -> HTMLResponse:
+def show(visit: SignedInVisit, template: str, *, section: str, status: int = 200, **values: object) -> Filled:
     """Return a page; `section` is what the top bar marks. A template without a folder is one of customers."""
-    return _sheet(template).answer(status=status, headers=NO_STORE, visit=visit, section=section, **values)
+    values |= {"visit": visit, "section": section}
+    return Filled(sheet=_sheet(template), status=status, headers=NO_STORE, values=values)
 
 
 def library_route() -> Route:

@@ -24,6 +24,7 @@ from dayfile.model.credential import Actor, Caller, Permission, Scope
 from dayfile.web.concurrency import concurrency_of
 from dayfile.web.form import read_page_form
 from dayfile.web.session_cookie import SessionCookie
+from dayfile.web.sheet import Filled
 
 _FORM_BYTES: Final = 16 * 1024  # a URL of 2,048 characters, percent-encoded, and the rest of a job
 
@@ -76,6 +77,9 @@ class OperatorVisit(SignedInVisit):
         return scope in self.caller.scopes
 
 
+Page = Response | Filled
+"""The answer to a visit: one that is whole, or a page that is still to be rendered."""
+
 V = TypeVar("V", bound=SignedInVisit)
 Need = TypeVar("Need")
 """A permission or scope that a page needs."""
@@ -86,19 +90,34 @@ class SignedInRoutes(ABC, Generic[V, Need]):
 
     def __init__(self, instance: Instance, *, path: str) -> None:
         self._sessions = instance.sessions
+        self._database = instance.database
         self._cookie = SessionCookie(instance.public_url)
         self._path = path
 
-    def look(self, path: str, need: Need, page: Callable[[V], Response]) -> Route:
-        """Return a route that shows a page; a browser without a session is led to the sign-in, and back afterwards."""
+    def look(self, path: str, need: Need, page: Callable[[V], Page]) -> Route:
+        """Return a route that shows a page, which only reads: all of it as of one moment, its session too.
+
+        A browser without a session is led to the sign-in, and back afterwards.
+        """
 
         def answer(request: Request) -> Response:
-            signed_in = self._find(request)
-            return self._sign_in_first(request) if signed_in is None else self._answer(request, signed_in, need, page)
+            if self._cookie.read(request) is None:
+                return self._sign_in_first(request)
+            with self._database.shared_snapshot():
+                found = self._answer(request, need, page)
+            return _rendered(found)  # the database is not kept waiting for it
 
         return Route(f"{self._path}{path}", answer, methods=["GET"])
 
-    def act(self, path: str, need: Need, page: Callable[[V], Response]) -> Route:
+    def give(self, path: str, need: Need, page: Callable[[V], Page]) -> Route:
+        """Return a route that gives records away, which is noted before it is done; as `look` for the rest."""
+
+        def answer(request: Request) -> Response:
+            return _rendered(self._answer(request, need, page))
+
+        return Route(f"{self._path}{path}", answer, methods=["GET"])
+
+    def act(self, path: str, need: Need, page: Callable[[V], Page]) -> Route:
         """Return a route that a form is sent to; raises Forbidden for a form that is not of the session."""
 
         async def answer(request: Request) -> Response:
@@ -113,15 +132,18 @@ class SignedInRoutes(ABC, Generic[V, Need]):
     def _visit(self, request: Request, signed_in: SignedIn, need: Need, *, form: Mapping[str, str]) -> V | Response:
         """Return the visit; or the answer to a user whose pages are elsewhere. Raises Forbidden."""
 
-    def _act(self, request: Request, form: Mapping[str, str], need: Need, page: Callable[[V], Response]) -> Response:
+    def _act(self, request: Request, form: Mapping[str, str], need: Need, page: Callable[[V], Page]) -> Response:
         token, signed_in = self._cookie.read(request), self._find(request)
         if token is None or signed_in is None:
             return self._sign_in_first(request)
         check_form(self._sessions, token, form.get("form_token", ""))
         visit = self._visit(request, signed_in, need, form=form)
-        return visit if isinstance(visit, Response) else page(visit)
+        return visit if isinstance(visit, Response) else _rendered(page(visit))
 
-    def _answer(self, request: Request, signed_in: SignedIn, need: Need, page: Callable[[V], Response]) -> Response:
+    def _answer(self, request: Request, need: Need, page: Callable[[V], Page]) -> Page:
+        signed_in = self._find(request)
+        if signed_in is None:
+            return self._sign_in_first(request)
         visit = self._visit(request, signed_in, need, form={})
         return visit if isinstance(visit, Response) else page(visit)
 
@@ -139,6 +161,10 @@ class SignedInRoutes(ABC, Generic[V, Need]):
         if "hx-request" in request.headers:  # a part of a page: the whole of it goes there
             return Response(headers={**NO_STORE, "HX-Redirect": address})
         return lead_to(address)
+
+
+def _rendered(page: Page) -> Response:
+    return page.answer() if isinstance(page, Filled) else page
 
 
 class CustomerRoutes(SignedInRoutes[Visit, Permission]):

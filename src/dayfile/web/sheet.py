@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -58,6 +59,20 @@ class Sheet:
         """Return the page, rendered with these values."""
         text = self._template.render(style=self._style, script=self._script, library=self._library, **values)
         return HTMLResponse(text, status_code=status, headers=self._headers | dict(headers or {}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filled:
+    """A page with its values, to be rendered once nothing is read any more."""
+
+    sheet: Sheet
+    status: int
+    headers: Mapping[str, str]
+    values: Mapping[str, object]
+
+    def answer(self) -> HTMLResponse:
+        """Return the page, rendered."""
+        return self.sheet.answer(status=self.status, headers=self.headers, **self.values)
 
 
 def _joined(environment: Environment, names: Sequence[str]) -> str:
