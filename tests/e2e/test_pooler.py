@@ -17,6 +17,7 @@ from tests.e2e.test_whole_life import test_what_is_accepted_is_sealed_published_
 from tests.support.deployment import Place
 from tests.support.pgbouncer import SESSIONS, pgbouncer_before
 from tests.support.postgres_server import PostgresServer
+from tests.support.state import a_sid
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,7 @@ def test_nothing_of_a_transaction_is_left_to_the_next_client(pooled: tuple[str, 
                 for _ in range(12):  # psycopg prepares what it is asked more than five times
                     with database.transaction() as tx:
                         tx.accounts.count()
+                        tx.accounts.find(a_sid("AC", "acme"))  # of those that are prepared where nobody is between
                     with database.snapshot() as tx:
                         assert tx._connection.execute(text("SELECT count(*) FROM pg_prepared_statements")).scalar() == 0
                         assert tx._connection.execute(text("SHOW lock_timeout")).scalar() == "0"

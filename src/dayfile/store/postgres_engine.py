@@ -1,11 +1,12 @@
 """Connections to PostgreSQL, directly or through a pooler that gives each transaction another session.
 
-So nothing here outlasts a transaction: no prepared statements, no settings or locks of a session, and no options of its
-start. What a transaction needs is set within it.
+So nothing here outlasts a transaction: no settings or locks of a session, and no options of its start. What a
+transaction needs is set within it. Only where a session is surely this process's own, statements stay prepared in it.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -41,6 +42,12 @@ NETWORK: Final = {
     "application_name": "dayfile",
 }
 """Options of a connection, unless its URL has them."""
+
+RENEWED_AFTER_SECONDS: Final = 600
+"""Age of a connection from which another one takes its place, and with it the plans that it has kept."""
+
+_NEVER_UNASKED: Final = sys.maxsize
+"""Times that a statement runs before psycopg prepares it by itself: only those that ask for it are."""
 
 _PAUSES: Final = (0.2, 0.4, 0.8, 1.6, 3.0, 3.0, 3.0, 3.0)
 """Seconds between the tries to connect to a server that has no connection left."""
@@ -79,10 +86,12 @@ def postgres_engine(url: URL, *, connections: int, pause: Pause) -> Engine:
         max_overflow=0,
         pool_timeout=PATIENCE_SECONDS,
         pool_pre_ping=True,
+        pool_recycle=RENEWED_AFTER_SECONDS,
         use_native_hstore=False,
         connect_args={"prepare_threshold": None, **own},
     )
     event.listen(engine, "do_connect", partial(_connect, pause))
+    event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     name_refusals(engine)
     return engine
@@ -118,6 +127,15 @@ def _connect(pause: Pause, dialect: Any, _record: Any, arguments: Any, options: 
                 raise
             pause(seconds)
     return dialect.connect(*arguments, **options)
+
+
+def _prepare(driver: Any, record: Any) -> None:  # noqa: ARG001 - SQLAlchemy's signature
+    """Let statements be prepared if there is no pooler: one tells its clients of a session that it makes up."""
+    driver.autocommit = True
+    [(pid,)] = driver.execute("SELECT pg_backend_pid()").fetchall()
+    driver.autocommit = False
+    if pid == driver.info.backend_pid:
+        driver.prepare_threshold = _NEVER_UNASKED
 
 
 def _begin(connection: Connection) -> None:

@@ -1,8 +1,8 @@
 """SELECTs that are made once for each dialect and then run as they are, for what is asked many times a second.
 
 To look a statement up, bind its values and wrap its rows takes SQLAlchemy several times as long as SQLite needs to
-answer. What the columns and parameters mean is left to their types, here as there. Nothing is prepared in the database:
-behind a pooler, a session's next transaction is another client's.
+answer. What the columns and parameters mean is left to their types, here as there. PostgreSQL is asked to keep them
+prepared, where a session is this process's own (`postgres_engine.py`).
 """
 
 from __future__ import annotations
@@ -83,7 +83,9 @@ class _Text:
     order: Sequence[str] | None  # of the parameters; None: they are named
     constants: dict[str, Any]  # that are not in the text
     binding: Sequence[tuple[str, Processor]]
-    read: Callable[[Sequence[Any]], Any]  # makes a row of what the driver returns
+    reading: Sequence[tuple[int, Processor]]
+    options: dict[str, Any]  # of the driver
+    row: Callable[[Sequence[Any]], Any]
 
     def run(self, connection: Connection, values: dict[str, Any]) -> list[Any]:
         given = {**self.constants, **values}
@@ -93,7 +95,7 @@ class _Text:
         driver: Any = connection.connection.dbapi_connection
         errors: Any = connection.dialect.dbapi
         try:
-            found = driver.execute(self.sql, parameters).fetchall()
+            found = driver.execute(self.sql, parameters, **self.options).fetchall()
         except errors.Error as error:
             raise DBAPIError.instance(
                 self.sql,
@@ -104,7 +106,16 @@ class _Text:
                 dialect=connection.dialect,
                 connection_invalidated=connection.dialect.is_disconnect(error, driver, None),
             ) from error
-        return list(map(self.read, found))
+        return self._read(found)
+
+    def _read(self, found: Sequence[Sequence[Any]]) -> list[Any]:
+        """Return what the types of the columns make of rows; column by column takes half of row by row."""
+        if not self.reading or not found:
+            return list(map(self.row, found))
+        columns: list[Iterable[Any]] = list(zip(*found, strict=True))
+        for at, process in self.reading:
+            columns[at] = map(process, columns[at])
+        return list(map(self.row, zip(*columns, strict=True)))
 
 
 def _text(query: Select[Any], dialect: Dialect) -> _Text:
@@ -119,7 +130,9 @@ def _text(query: Select[Any], dialect: Dialect) -> _Text:
         order=compiled.positiontup,
         constants={name: value for name, value in compiled.params.items() if value is not None},
         binding=[(name, process) for name, process in binding.items() if process is not None],
-        read=_reader(row, [(at, process) for at, process in enumerate(reading) if process is not None]),
+        reading=[(at, process) for at, process in enumerate(reading) if process is not None],
+        options={"prepare": True} if dialect.name == "postgresql" else {},
+        row=partial(tuple.__new__, row),  # a third of what the row's own `_make` takes
     )
 
 
@@ -138,18 +151,3 @@ def _with_constants(query: Select[Any], dialect: Dialect) -> Select[Any]:
 
     replaced: Any = replacement_traverse(query, {}, constant)
     return cast("Select[Any]", replaced)
-
-
-def _reader(row: Any, reading: Sequence[tuple[int, Processor]]) -> Callable[[Sequence[Any]], Any]:
-    """Return a function that makes a row of the values that the driver returns, of which some are to be read."""
-    make: Callable[[Sequence[Any]], Any] = partial(tuple.__new__, row)  # a third of what the row's own `_make` takes
-    if not reading:
-        return make
-
-    def read(stored: Sequence[Any]) -> Any:
-        values = list(stored)
-        for at, process in reading:
-            values[at] = process(values[at])
-        return make(values)
-
-    return read

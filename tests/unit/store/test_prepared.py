@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, MetaData, Table, bindparam, insert, literal, select
+from sqlalchemy import Column, MetaData, Table, bindparam, insert, literal, select, text
 from sqlalchemy.exc import DBAPIError
 
 from dayfile.model.day import Day
@@ -80,3 +81,16 @@ def test_a_statement_that_fails_raises_as_any_other(database: Database) -> None:
         Prepared(select(missing).where(missing.c.at > bindparam("at"))).rows(connection, at=NOON - timedelta(days=1))
     assert raised.value.orig is not None
     assert "parameters hidden" in str(raised.value) or "parameters" not in str(raised.value)
+
+
+def test_postgresql_reads_a_statement_once_for_each_session() -> None:
+    """To read and plan it each time is much of what it costs; what fails meanwhile does no harm."""
+    prepared = Prepared(select(quota_day.c.requested).where(quota_day.c.root_account == bindparam("root")))
+    told = text("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%quota_day%root_account%'")
+    with closing(a_postgres_database()) as database:
+        for _ in range(3):
+            with database.snapshot() as tx:
+                assert prepared.rows(tx._connection, root=ACME) == []
+                assert tx._connection.execute(told).scalar_one() == 1
+            with pytest.raises(DBAPIError), database.looked_into() as connection:
+                connection.execute(text("SELECT 1 / 0"))
