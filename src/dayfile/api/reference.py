@@ -85,6 +85,6 @@ def _sheet() -> Sheet:
         _TEMPLATES,
         "reference.html",
         styles=("reference.css",),
-        scripts=("copy.js",),
+        scripts=("copy.js", "reference.js"),
         filters={"paragraphs": paragraphs},
     )
