@@ -4,8 +4,7 @@ Every account sends Messages, every third one Calls, and every tenth records of 
 was sealed again for a tenth of its accounts. Every other account has daily exports, and its files stay on the list.
 There are jobs and notices of the last weeks, a queue, quotas, an audit log, and segments of yesterday that intake has
 taken, with lines that it has refused. Rows of sealed days and files are loaded as columns, what else there is, the
-product's own functions write. The objects of the newest days are there, and whole; those of older days are not, as no
-page reads them.
+product's own functions write. All packs of files are there, and whole.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from dayfile.files import gzip
 from dayfile.intake.pipeline import IncomingBatch
 from dayfile.model.account import AccountSid
 from dayfile.model.account_entry import AccountEntry
-from dayfile.model.credential import Actor, Caller, Scope
+from dayfile.model.credential import GRANTABLE_SCOPES, Actor, Caller, Scope
 from dayfile.model.day import Day, DayRange, last_custom_day
 from dayfile.model.job import JobRequest, JobSid, Status
 from dayfile.model.notice import Channel, DayContent, EventSid, NewNotice, NoticeEvent, NoticeState, Result
@@ -46,7 +45,6 @@ _VARIANTS: Final = 7  # of the text of an account: one for each day of the week
 _LINES: Final = 20  # the most of one text
 _CHUNK: Final = 30  # days in a transaction
 _RESEALED: Final = 40  # one day in so many
-_OBJECTS: Final = 3  # days whose objects are there
 _JOBS_DAYS: Final = 7
 _NOTICES_DAYS: Final = 30
 _LINKS_DAYS: Final = 20
@@ -64,14 +62,15 @@ class Customer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Customers:
-    """The customers who ask: one with Messages and Calls, and one with records of all types."""
+class Asking:
+    """Those who ask: a customer with Messages and Calls, one with records of all types, and an operator's key."""
 
     usual: Customer
     all_types: Customer
+    operator: tuple[str, str]
 
 
-def make(settings: Settings, *, accounts: int, days: int) -> Customers:
+def make(settings: Settings, *, accounts: int, days: int) -> Asking:
     """Make the instance."""
     last = last_custom_day(datetime.now(UTC))
     with Service.open(settings) as service:
@@ -91,9 +90,11 @@ def make(settings: Settings, *, accounts: int, days: int) -> Customers:
         _wait(service, sids)
         settle(service.database, (seal, pack, sealed_day))
         usual, full = sids[6], sids[0]
-        return Customers(
+        operator = service.administration.create_key(account=None, scopes=sorted(GRANTABLE_SCOPES, key=str))
+        return Asking(
             usual=Customer(sid=usual, token=tokens[usual], last=last),
             all_types=Customer(sid=full, token=tokens[full], last=last),
+            operator=(operator.key.sid, operator.secret),
         )
 
 
@@ -158,9 +159,7 @@ def _seal(service: Service, kinds: Sequence[_Kind], days: DayRange) -> None:
         with service.database.exclusively() as connection:
             for day in ordered[start : start + _CHUNK]:
                 for of_kind in kinds:
-                    loader.load_day(
-                        connection, of_kind, day, is_new=days.last.date - day.date < timedelta(days=_OBJECTS)
-                    )
+                    loader.load_day(connection, of_kind, day)
     with service.database.exclusively() as connection:
         connection.execute(update(account).values(generation=len(ordered)))
 
@@ -185,12 +184,12 @@ class _Loader:
         self._seals = self._sealed = self._days = 0
         self._first: Day | None = None
 
-    def load_day(self, connection: Connection, of_kind: _Kind, day: Day, *, is_new: bool) -> None:
+    def load_day(self, connection: Connection, of_kind: _Kind, day: Day) -> None:
         """Load one day: its seal, its files, and those that are on lists; at times a second seal of a few accounts."""
         texts, everybody = of_kind.texts[day.date.weekday()], range(len(of_kind.sids))
         sealed_at = day.end + timedelta(hours=1)
         first = _NewSeal(of_kind=of_kind, day=day, texts=texts, places=everybody, revision=1, now=sealed_at)
-        ids = self._load_seal(connection, first, with_objects=is_new)
+        ids = self._load_seal(connection, first)
         self._publish(connection, of_kind, day, {at: ids[at] for at in of_kind.daily}, now=sealed_at)
         load(
             connection,
@@ -206,11 +205,11 @@ class _Loader:
             late, again = everybody[::10], sealed_at + timedelta(hours=8)
             other = of_kind.texts[(day.date.weekday() + 1) % _VARIANTS]
             second = _NewSeal(of_kind=of_kind, day=day, texts=other, places=late, revision=2, now=again)
-            self._load_seal(connection, second, with_objects=is_new)
+            self._load_seal(connection, second)
             gone = update(sealed_day).where(sealed_day.c.id.in_([ids[at] for at in late]))
             connection.execute(gone.values(superseded_by=self._seals))
 
-    def _load_seal(self, connection: Connection, new: _NewSeal, *, with_objects: bool) -> dict[int, int]:
+    def _load_seal(self, connection: Connection, new: _NewSeal) -> dict[int, int]:
         """Load a seal with a pack of files; return the id of the file of each account that is in it."""
         self._seals += 1
         number, mark, prefix = self._seals, f"{self._seals:016x}", layout.sealed_prefix(new.of_kind.kind, new.day)
@@ -229,8 +228,7 @@ class _Loader:
         times = {"first_created_at": new.day.start, "last_created_at": new.day.end - SECOND, "sealed_at": new.now}
         of_seal = {"seal_id": number, "pack_id": number, "revision": new.revision}
         load(connection, sealed_day, own | columns, is_incomplete=False, **of_seal, **times, **of_day)
-        if with_objects:
-            self._service.storage.put(key, members)
+        self._service.storage.put(key, members)
         return dict(zip(new.places, ids, strict=True))
 
     def _publish(self, connection: Connection, of_kind: _Kind, day: Day, ids: dict[int, int], *, now: datetime) -> None:

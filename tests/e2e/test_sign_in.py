@@ -243,7 +243,7 @@ def test_it_works_in_a_browser(server: ConsoleServer, tmp_path: Path, host: str)
         assert tab.run("location.href") == url
         assert FIGURES in tab.run("document.body.textContent")
         assert tab.run("document.cookie") == ""
-        tab.submit("document.querySelector('.signed-in button').click()")
+        tab.submit("document.querySelector('.who form button').click()")
         assert tab.run("location.pathname") == "/console/sign-in"
         tab.open(url)
         assert FIGURES not in tab.run("document.body.textContent")

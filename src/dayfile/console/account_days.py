@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -90,14 +90,23 @@ def account_days(tx: Transaction, visit: Visit, resource_type: ResourceType, day
 
 def day_path(resource_type: ResourceType, day: Day) -> str:
     """Return the path of the page about a day."""
-    return f"{CONSOLE_PATH}/files/{resource_type.name}/{day}"
+    return f"{days_path(resource_type)}/{day}"
 
 
-def mark_of(one: AccountDay, resource_type: ResourceType) -> Mark:
-    """Return the mark of a day in a calendar."""
-    told = _TOLD.get(one.state)
-    if told is None and one.published is not None:
-        more = "; more came in later" if one.state is DayState.NEWER else ""
-        told = f"{count_text(one.published.records, 'record')}{more}"
-    link = None if one.state is DayState.AHEAD else day_path(resource_type, one.day)
-    return Mark(css=one.state.value, told=told or "", link=link)
+def days_path(resource_type: ResourceType) -> str:
+    """Return the path above the pages about days of a type."""
+    return f"{CONSOLE_PATH}/files/{resource_type.name}"
+
+
+def marks_of(days: Iterable[AccountDay], resource_type: ResourceType) -> Iterator[tuple[Day, Mark]]:
+    """Yield the days with their marks in a calendar."""
+    above = days_path(resource_type)
+    same = {state.value: Mark(css=state.value, told=told, above=above) for state, told in _TOLD.items()}
+    same[DayState.AHEAD.value] = same[DayState.AHEAD.value]._replace(above=None)
+    for day, state, published, _ in days:
+        if published is None or state is DayState.EMPTY:
+            yield day, same[state.value]
+        else:
+            told = count_text(published.records, "record")
+            more = "; more came in later" if state is DayState.NEWER else ""
+            yield day, Mark(state.value, told + more, above)

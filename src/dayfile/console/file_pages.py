@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
-from dayfile.console.account_days import STATES, ShownDay, account_days, mark_of
+from dayfile.console.account_days import STATES, ShownDay, account_days, marks_of
 from dayfile.console.archive import archive, archive_name
 from dayfile.console.calendar import months_of
 from dayfile.console.paths import NO_STORE
@@ -71,7 +71,7 @@ def _calendar(visit: Visit) -> Page:
         kind=kind,
         days=days,
         newest=last_custom_day(visit.now),
-        months=months_of((one.day, mark_of(one, kind)) for one in found),
+        months=months_of(marks_of(found, kind)),
         states=[(state.value, told) for state, told in STATES.items()],
         rows=rows,
         count=len(published),

@@ -11,6 +11,7 @@ from typing import Final
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dayfile.console.account_days import days_path
 from dayfile.console.calendar import Mark, months_of
 from dayfile.console.paths import CONSOLE_PATH, NO_STORE, lead_to
 from dayfile.console.sheets import show
@@ -205,8 +206,8 @@ def _find(visit: Visit, text: str) -> tuple[Job, tuple[JobDay, ...]]:
 def _mark(job: Job, one: JobDay | None) -> Mark:
     if one is None:
         return Mark(css="ahead", told="not in this job")
-    link = f"{CONSOLE_PATH}/files/{job.resource_type}/{one.day}" if one.status in _FILES else None
-    return Mark(css=one.status.value, told=STATUS_WORDS[one.status], link=link)
+    above = days_path(job.resource_type) if one.status in _FILES else None
+    return Mark(css=one.status.value, told=STATUS_WORDS[one.status], above=above)
 
 
 def _told(status: Status, count: int) -> str:

@@ -15,13 +15,16 @@ from dayfile.console.paths import OPERATOR_PATH, lead_to
 from dayfile.console.sheets import show
 from dayfile.console.visit import OperatorRoutes, OperatorVisit, Page
 from dayfile.errors import Conflict, Invalid, NotFound
-from dayfile.model.account import KEEP_OLD_FOR, AccountSid, parse_account_sid
+from dayfile.model.account import KEEP_OLD_FOR, Account, AccountSid, parse_account_sid
 from dayfile.model.account_entry import LONGEST_NAME, AccountEntry, Action, parse_entry
 from dayfile.model.credential import GRANTABLE, KeyKind, Permission, Scope, parse_key_sid
-from dayfile.web.params import check_length
+from dayfile.model.sid import canonical_sid
+from dayfile.store.transaction import Transaction
+from dayfile.web.params import check_length, check_search
 
 _SECTION: Final = "Accounts"
 _ROWS: Final = 50
+_SUBACCOUNTS: Final = 20  # whose names are shown
 _NAMES: Final = {
     "sid": "The account sid",
     "token": "The auth token",
@@ -49,13 +52,13 @@ def account_routes(routes: OperatorRoutes) -> list[Route]:
 
 
 def _show_list(visit: OperatorVisit, *, problem: str = "") -> Page:
-    after, found = visit.asked("after"), visit.asked("find").strip()
+    after, wanted = visit.asked("after"), visit.asked("find").strip()
     try:
         start = parse_account_sid(after) if after else None
+        check_search(wanted)
         with visit.instance.database.snapshot() as tx:
             count = tx.accounts.count()
-            one = tx.accounts.find(parse_account_sid(found)) if found else None
-            listed = ([one] if one else []) if found else tx.accounts.listed(after=start, limit=_ROWS)
+            listed = _found(tx, wanted) if wanted else tx.accounts.listed(after=start, limit=_ROWS)
     except Invalid as wrong:
         problem, count, listed = str(wrong), 0, []
     return show(
@@ -66,12 +69,22 @@ def _show_list(visit: OperatorVisit, *, problem: str = "") -> Page:
         problem=problem,
         accounts=listed,
         count=count,
-        found=found,
+        found=wanted,
+        after=after,
         last=listed[-1].sid if len(listed) == _ROWS else None,
         new_sid=visit.instance.administration.new_sid(),
         form=visit.form,
         longest_name=LONGEST_NAME,
     )
+
+
+def _found(tx: Transaction, wanted: str) -> list[Account]:
+    """Return the account with a sid, or those that have a text in their names."""
+    sid = canonical_sid(wanted, prefix="AC")
+    if sid is None:
+        return tx.accounts.named(wanted, limit=_ROWS) if len(wanted) <= LONGEST_NAME else []
+    one = tx.accounts.find(AccountSid(sid))
+    return [one] if one else []
 
 
 def _create(visit: OperatorVisit) -> Page:
@@ -163,6 +176,8 @@ def _show(visit: OperatorVisit, sid: AccountSid, *, problem: str = "", secret: s
         account = tx.accounts.get(sid)
         keys = tx.keys.listed(account=sid)
         family = sorted(tx.accounts.family(sid) - {sid})
+        shown = [*family[:_SUBACCOUNTS], *([account.parent] if account.parent else [])]
+        names = {one: stored.account.friendly_name for one, stored in tx.accounts.known(shown).items()}
     return show(
         visit,
         "operator/account.html",
@@ -171,6 +186,8 @@ def _show(visit: OperatorVisit, sid: AccountSid, *, problem: str = "", secret: s
         account=account,
         keys=keys,
         subaccounts=family,
+        shown_subaccounts=_SUBACCOUNTS,
+        names=names,
         problem=problem,
         secret=secret,
         of=of,

@@ -1,8 +1,9 @@
-"""The operator's pages of the instance: who works and on what, the clock, rejections by reason, and the audit log."""
+"""The operator's pages of the instance: who works and on what, notices that fail, the clock,
+rejections by reason, and the audit log."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from itertools import islice
 from typing import Final
@@ -20,10 +21,12 @@ from dayfile.model.day import Day
 from dayfile.model.quantity import count_text
 from dayfile.model.receipt import RejectionFilter
 from dayfile.model.resource import parse_resource_type
+from dayfile.web.params import check_search
 
 _ROWS: Final = 50
 _GROUPS: Final = 20
 _CLAIMS: Final = 20  # of each kind
+_LANES: Final = 20
 _STARTS: Final = 5
 _STEPS: Final = 20  # of a retry or a drop in one answer: some thousand lines
 _LOOKED_AT: Final = 200  # lines of the operator, for the last starts
@@ -43,6 +46,8 @@ def instance_routes(routes: OperatorRoutes) -> list[Route]:
 def _show(visit: OperatorVisit, *, done: str = "", problem: str = "") -> Page:
     with visit.instance.database.snapshot() as tx:
         deeds = [line.deed for line in tx.audit.newest(actor="operator", limit=_LOOKED_AT)]
+        held, failing = tx.job_days.held(limit=_CLAIMS), tx.lanes.failing_first(limit=_LANES)
+        accounts = tx.accounts.known({one.account for one in held} | {one.key.account for one in failing})
         return show(
             visit,
             "operator/instance.html",
@@ -54,7 +59,9 @@ def _show(visit: OperatorVisit, *, done: str = "", problem: str = "") -> Page:
             may_write=visit.may(Scope.INTAKE),
             workers=tx.workers.all(),
             seals=tx.seals.in_progress(limit=_CLAIMS),
-            held=tx.job_days.held(limit=_CLAIMS),
+            held=held,
+            failing=failing,
+            names={sid: stored.account.friendly_name for sid, stored in accounts.items()},
             runs=tx.daily_runs.unfinished(limit=_CLAIMS),
             waiting=waiting_texts(measure(tx, now=visit.now)),
             clock=clock_state(tx.clock_marks.find(), visit.instance.clock.reading()),
@@ -98,7 +105,7 @@ def _chosen(visit: OperatorVisit) -> tuple[RejectionFilter, int]:
 def _audit(visit: OperatorVisit) -> Page:
     problem, asked = "", {name: visit.asked(name).strip()[:_LONGEST] for name in ("actor", "subject", "since", "until")}
     try:
-        _check_search(asked)
+        check_search(*asked.values())
         with visit.instance.database.snapshot() as tx:
             lines = tx.audit.newest(
                 before=visit.asked_number("before"),
@@ -120,12 +127,6 @@ def _audit(visit: OperatorVisit) -> Page:
         lines=lines,
         last=lines[-1].number if len(lines) == _ROWS else None,
     )
-
-
-def _check_search(asked: Mapping[str, str]) -> None:
-    """Raise Invalid for a search that the database may not even be able to take."""
-    if any("\0" in text for text in asked.values()):
-        raise Invalid("A search must not contain the character NUL")
 
 
 def _moment(text: str, of: Callable[[Day], datetime]) -> datetime | None:

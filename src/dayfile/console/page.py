@@ -64,7 +64,7 @@ class _Page:
     """The template and the values that fill it."""
 
     def __init__(self, instance: Instance) -> None:
-        self._sheet, self._sheet_with_form = _sheet(has_forms=False), _sheet(has_forms=True)
+        self._sheet, self._operator_sheet = _sheet(is_operator=False), _sheet(is_operator=True)
         self._instance = instance
         self._started_at = instance.clock.now()
 
@@ -76,7 +76,7 @@ class _Page:
         figures = audience >= Audience.THIS_MACHINE and condition.database is None
         jobs = audience >= Audience.OPERATOR and condition.database is None
         signs = condition.signs
-        return (self._sheet_with_form if visitor.form_token else self._sheet).answer(
+        return (self._operator_sheet if visitor.operator else self._sheet).answer(
             headers={"Cache-Control": "no-store"},
             url=self._instance.public_url,
             health=condition,
@@ -105,13 +105,14 @@ class _Page:
         )
 
 
-def _sheet(*, has_forms: bool) -> Sheet:
+def _sheet(*, is_operator: bool) -> Sheet:
     return Sheet(
         _TEMPLATES,
         "page.html",
-        styles=("page.css",),
-        scripts=("copy.js", "page.js"),
+        styles=("customer/console.css", "page.css") if is_operator else ("page.css",),
+        # The one that asks again first: it must see the page as it was sent.
+        scripts=("copy.js", "page.js", "customer/console.js") if is_operator else ("copy.js", "page.js"),
         asks_again=True,
-        has_forms=has_forms,
+        has_forms=is_operator,
         filters=FILTERS,
     )

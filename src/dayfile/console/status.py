@@ -66,6 +66,7 @@ class ShownJob:
 
     job: Job
     days: tuple[JobDay, ...]
+    account_name: str = ""  # where jobs of several accounts are shown
 
     @property
     def finished(self) -> int:
@@ -133,7 +134,9 @@ def recent_jobs_of(instance: Instance) -> list[ShownJob]:
     with instance.database.snapshot() as tx:
         jobs = tx.jobs.recent(limit=_RECENT_JOBS)
         days = tx.jobs.days([job.sid for job in jobs])
-    return [ShownJob(job=job, days=days[job.sid]) for job in jobs]
+        accounts = tx.accounts.known({job.account for job in jobs})
+    names = {sid: stored.account.friendly_name for sid, stored in accounts.items()}
+    return [ShownJob(job=job, days=days[job.sid], account_name=names.get(job.account, "")) for job in jobs]
 
 
 def code_marked(text: str) -> Markup:

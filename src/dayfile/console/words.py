@@ -6,17 +6,26 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
+from markupsafe import Markup
+
 from dayfile.console.status import code_marked
 from dayfile.model.moment import moment_text
 from dayfile.model.quantity import count_text, duration_text, lifetime_text, size_text
 from dayfile.web.queue_places import QueuePlace
 
+
+def time_html(at: datetime | None) -> Markup:
+    """Return a moment as HTML, whose local time the script of the page shows; a dash for none."""
+    if at is None:
+        return Markup("&ndash;")
+    return Markup(f'<time datetime="{moment_text(at)}">{at:%Y-%m-%d %H:%M} UTC</time>')  # noqa: S704 - of digits
+
+
 FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     "count": "{:,}".format,
     "size": size_text,
     "things": count_text,
-    "moment": "{:%Y-%m-%d %H:%M} UTC".format,
-    "iso": moment_text,
+    "moment": time_html,
     "duration": duration_text,
     "lifetime": lifetime_text,
     "code_marked": code_marked,

@@ -59,8 +59,13 @@ class Day:
     def __lt__(self, other: Day) -> bool:
         return self.date < other.date
 
+    # A dataclass makes tuples to compare and to hash, each time; a date remembers its hash.
+
+    def __eq__(self, other: object) -> bool:
+        return self.date == other.date if isinstance(other, Day) else NotImplemented
+
     def __hash__(self) -> int:
-        return hash(self.date)  # a date remembers its own; a dataclass makes a tuple each time
+        return hash(self.date)
 
     def __str__(self) -> str:
         return self.date.isoformat()
@@ -78,8 +83,9 @@ class DayRange:
     last: Day
 
     def __iter__(self) -> Iterator[Day]:
-        for offset in range(len(self)):
-            yield self.first + offset
+        first = self.first.date.toordinal()
+        for ordinal in range(first, first + len(self)):
+            yield Day(date.fromordinal(ordinal))
 
     def __len__(self) -> int:
         return max(0, (self.last.date - self.first.date).days + 1)

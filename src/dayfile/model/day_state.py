@@ -23,7 +23,7 @@ class DayState(Enum):
     @property
     def is_worth_a_job(self) -> bool:
         """True if a job would publish something that is not published now."""
-        return self in {DayState.MISSING, DayState.EXPIRED, DayState.NEWER}
+        return self in (DayState.MISSING, DayState.EXPIRED, DayState.NEWER)  # a set would hash each time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -135,6 +135,11 @@ class Accounts:
         rows = self._connection.execute(query.where(table.c.sid < before).order_by(table.c.sid.desc()))
         return [read_account(row) for row in rows][::-1]
 
+    def named(self, text: str, *, limit: int) -> list[Account]:
+        """Return accounts whose names have a text in them, in either case. Reads all accounts: for what is seldom."""
+        query = select(table).where(table.c.friendly_name.icontains(text, autoescape=True))
+        return [read_account(row) for row in self._connection.execute(query.order_by(table.c.sid).limit(limit))]
+
     def count(self) -> int:
         """Return the number of accounts."""
         return self._connection.execute(select(func.count()).select_from(table)).scalar_one()

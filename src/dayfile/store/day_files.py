@@ -12,7 +12,7 @@ from sqlalchemy.sql import Select
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
 from dayfile.model.empty import EMPTY_FILE
-from dayfile.model.export import DayFile, ListedDay, Revision
+from dayfile.model.export import DayFile, ListedDay
 from dayfile.model.resource import RESOURCE_TYPES, ResourceType, parse_resource_type
 from dayfile.store.dialect import in_batches, upsert
 from dayfile.store.prepared import Prepared
@@ -63,17 +63,12 @@ class DayFiles:
         query = _OF_DAYS.rows(self._connection, first=days.first, last=days.last, **_list(account, resource_type, now))
         return {row.file_day: _day_file(row) for row in query}
 
-    def revisions(
+    def sealed_ids(
         self, account: AccountSid, resource_type: ResourceType, days: DayRange, *, now: datetime
-    ) -> dict[Day, Revision]:
-        """Return what a calendar shows of the published files of the days, in their order."""
+    ) -> dict[Day, int | None]:
+        """Return which sealed day is published for each of the days that are; None for one without records."""
         asked = {"first": days.first, "last": days.last, **_list(account, resource_type, now)}
-        return {
-            row.day: _EMPTY
-            if row.revision is None
-            else Revision(number=row.revision, records=row.records, size_bytes=row.size_bytes)
-            for row in _REVISIONS.rows(self._connection, **asked)
-        }
+        return {row.day: row.sealed_day_id for row in _SEALED_IDS.rows(self._connection, **asked)}
 
     def count_by_type(self, account: AccountSid, days: DayRange, *, now: datetime) -> dict[str, int]:
         """Return the number of published files of the days, for each type that has any."""
@@ -223,15 +218,7 @@ class _Pages:
 _FIND: Final = Prepared(_of_a_list(_with_sealed()).where(table.c.day == bindparam("day")))
 _IN_RANGE: Final = table.c.day.between(bindparam("first"), bindparam("last"))
 _OF_DAYS: Final = Prepared(_of_a_list(_with_sealed()).where(_IN_RANGE).order_by(table.c.day))
-_REVISIONS: Final = Prepared(
-    _of_a_list(
-        select(table.c.day, sealed_table.c.revision, sealed_table.c.records, sealed_table.c.size_bytes).select_from(
-            table.outerjoin(sealed_table, sealed_table.c.id == table.c.sealed_day_id)
-        )
-    )
-    .where(_IN_RANGE)
-    .order_by(table.c.day)
-)
+_SEALED_IDS: Final = Prepared(_of_a_list(select(table.c.day, table.c.sealed_day_id)).where(_IN_RANGE))
 _COUNTS: Final = Prepared(
     select(table.c.resource_type, func.count().label("files"))
     .where(
@@ -250,7 +237,6 @@ _LISTED_ONES: Final = Prepared(
         _IN_RANGE,
     )
 )
-_EMPTY: Final = Revision(number=0, records=0, size_bytes=len(EMPTY_FILE))
 _LISTED: Final = _Pages(
     _of_a_list(
         select(

@@ -65,8 +65,8 @@ class Jobs:
 
     def drawn_quota(self, root_account: AccountSid, *, today: Day) -> int:
         """Return the number of days that were drawn from today's quota of a root account."""
-        row = quota_day.c.root_account == root_account, quota_day.c.day == today
-        return int(self._connection.execute(select(quota_day.c.requested).where(*row)).scalar_one_or_none() or 0)
+        row = _DRAWN.row(self._connection, root=root_account, today=today)
+        return 0 if row is None else int(row.requested)
 
     def submit(self, sid: JobSid, request: JobRequest, *, now: datetime) -> Job:
         """Put a job at the end of the queue, with every day Submitted."""
@@ -280,6 +280,11 @@ _DRAW: Final = (
     .where(quota_day.c.root_account == bindparam("root"), quota_day.c.day == bindparam("today"))
     .where(quota_day.c.requested + bindparam("days") <= bindparam("limit"))
     .values(requested=quota_day.c.requested + bindparam("days"))
+)
+_DRAWN: Final = Prepared(
+    select(quota_day.c.requested).where(
+        quota_day.c.root_account == bindparam("root"), quota_day.c.day == bindparam("today")
+    )
 )
 _OF: Final = select(table).where(table.c.sid == bindparam("sid"))
 _OF_SID: Final = Prepared(_OF)

@@ -56,6 +56,17 @@ class FailingLanes:
     are_most: bool  # fewer lanes of this channel were told their last notice
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailingLane:
+    """One lane whose last attempt has failed and that is to be attempted again."""
+
+    key: LaneKey
+    failures: int  # in a row
+    rests_until: datetime | None  # None: it need not
+    notices: int  # of it, that have been attempted in vain
+    since: datetime  # when the first of these notices was written
+
+
 class Lanes:
     """The lanes, within one transaction."""
 
@@ -185,6 +196,29 @@ class Lanes:
                 are_most=self._answering(channel, limit=count) < count,
             )
             for channel, count, notices, since in self._connection.execute(query).all()
+        ]
+
+    def failing_first(self, *, limit: int) -> list[FailingLane]:
+        """Return the lanes that fail, the one first whose notices have waited longest."""
+        tried = notice.c.lane_id == table.c.id, notice.c.state == NoticeState.PENDING.value, notice.c.attempts > 0
+        columns = (table.c.account, table.c.channel, table.c.host, table.c.failures, table.c.rests_until)
+        since = func.min(notice.c.created_at)
+        query = (
+            select(*columns, func.count().label("notices"), since.label("since"))
+            .where(table.c.due_at.is_not(None), table.c.failures > 0, *tried)
+            .group_by(table.c.id, *columns)
+            .order_by(since, table.c.id)
+            .limit(limit)
+        )
+        return [
+            FailingLane(
+                key=LaneKey(account=row.account, channel=Channel(row.channel), host=row.host),
+                failures=row.failures,
+                rests_until=row.rests_until,
+                notices=row.notices,
+                since=row.since,
+            )
+            for row in self._connection.execute(query)
         ]
 
     def _answering(self, channel: str, *, limit: int) -> int:

@@ -97,10 +97,12 @@ class SealedDays:
         rows = _CURRENT.rows(self._connection, **_range(account, resource_type, days))
         return {row.day: sealed_day(row) for row in rows}
 
-    def revisions(self, account: AccountSid, resource_type: ResourceType, days: DayRange) -> dict[Day, Revision]:
-        """Return what a calendar shows of the newest revision of each of the days; as `current` for the rest."""
+    def revisions(
+        self, account: AccountSid, resource_type: ResourceType, days: DayRange
+    ) -> dict[int, tuple[Day, Revision]]:
+        """Return what a calendar shows of all revisions of the days, by their ids, the newest of each day last."""
         return {
-            row.day: Revision(number=row.revision, records=row.records, size_bytes=row.size_bytes)
+            row.id: (row.day, Revision(number=row.revision, records=row.records, size_bytes=row.size_bytes))
             for row in _REVISIONS.rows(self._connection, **_range(account, resource_type, days))
         }
 
@@ -170,10 +172,8 @@ class SealedDays:
 
     def former(self, account: AccountSid, resource_type: ResourceType, day: Day) -> list[SealedDay]:
         """Return all revisions of an account's day that are kept, the newest first."""
-        query = _committed().where(
-            table.c.account == account, table.c.resource_type == resource_type.name, table.c.day == day
-        )
-        return [sealed_day(row) for row in self._connection.execute(query.order_by(table.c.revision.desc()))]
+        rows = _CURRENT.rows(self._connection, **_range(account, resource_type, DayRange(first=day, last=day)))
+        return [sealed_day(row) for row in reversed(rows)]
 
     def find_by_key(self, key: str, account: AccountSid, resource_type: ResourceType, day: Day) -> SealedDay | None:
         """Return the revision of an account's day with this object; None if it no longer exists."""
@@ -322,7 +322,7 @@ def _of_range(query: Select[Any]) -> Select[Any]:
 _CURRENT: Final = Prepared(_of_range(_committed()))
 _REVISIONS: Final = Prepared(
     _of_range(
-        select(table.c.day, table.c.revision, table.c.records, table.c.size_bytes)
+        select(table.c.id, table.c.day, table.c.revision, table.c.records, table.c.size_bytes)
         .join(seal, seal.c.id == table.c.seal_id)
         .where(seal.c.state == COMMITTED)
     )

@@ -103,6 +103,12 @@ def check_length(name: str, value: str, *, longest: int) -> str:
     return value
 
 
+def check_search(*texts: str) -> None:
+    """Raise Invalid for a search that the database may not even be able to take."""
+    if any("\0" in text for text in texts):
+        raise Invalid("A search must not contain the character NUL")
+
+
 def check_url(name: str, value: str) -> str:
     """Return the text if it is an absolute http or https URL, to any host; raises InvalidParameter otherwise."""
     check_length(name, value, longest=LONGEST_URL)

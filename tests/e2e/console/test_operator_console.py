@@ -16,7 +16,7 @@ from dayfile.model.credential import Scope
 from dayfile.model.day import Day
 from dayfile.model.receipt import Refusal
 from dayfile.model.resource import CALLS, MESSAGES
-from tests.support.customer_console import TRICKY, CustomerConsole, form_token, sign_in
+from tests.support.customer_console import TRICKY, Customer, CustomerConsole, form_token, sign_in
 from tests.support.damage import flip
 from tests.support.face import Login
 
@@ -87,6 +87,22 @@ def test_an_account_is_created_once_and_its_token_shown_once(console: CustomerCo
     assert "Umbrella" in operator.get(f"/operator/accounts?find={sid}").text
     refused = operator.post("/operator/accounts", data={**form, "sid": ACCOUNT, "parent": "AC" + "1" * 32})
     assert "The parent account" in refused.text
+
+
+def test_an_account_is_found_by_its_name(console: CustomerConsole, operator: httpx2.Client) -> None:
+    """Customers say who they are, not which sid they have; what is typed means only itself."""
+    wanted, other = console.account("Initech 100% Software"), console.account("Initrode")
+
+    def found(text: str) -> set[str]:
+        page = operator.get("/operator/accounts", params={"find": text})
+        assert page.status_code == 200
+        return set(re.findall(r"/operator/accounts/(AC[0-9a-f]{32})", page.text))
+
+    assert found("initech") == found("100% soft") == found(wanted.sid) == {wanted.sid}
+    assert found("init") == {wanted.sid, other.sid}
+    assert found("1%0") == found("_nitech") == found("x" * 300) == set()
+    assert "No account has this sid" in operator.get("/operator/accounts?find=nobody").text
+    assert operator.get("/operator/accounts?find=%00").status_code == 400
 
 
 def test_an_account_is_suspended_activated_and_closed(console: CustomerConsole, operator: httpx2.Client) -> None:
@@ -255,6 +271,21 @@ def test_the_instance_shows_who_holds_what_and_what_waits(console: CustomerConso
     assert all(text in page for text in told.values())
     console.face.publishing.publish(claim, [one.day for one in claim.days])
     assert "host-7/12" not in operator.get("/operator/instance").text
+
+
+def test_the_instance_shows_receivers_that_fail(
+    console: CustomerConsole, acme: Customer, operator: httpx2.Client
+) -> None:
+    """Whose they are and for how long: an operator asks the customer, or mends the way out."""
+    page = operator.get("/operator/instance").text
+    [row] = re.findall(r"<tr><th[^>]*><a href=\"/operator/accounts/" + acme.sid + r".*?</tr>", page, flags=re.DOTALL)
+    assert ">Acme</a>" in row
+    assert "https://hooks.example" in row
+    assert "/day" not in re.sub(r"<time.*?</time>", "", row), "the path of a receiver may be a secret"
+    with console.face.database.snapshot() as tx:
+        [lane] = [one for one in tx.lanes.failing_first(limit=20) if one.key.account == acme.sid]
+        assert tx.lanes.failing_first(limit=0) == []
+    assert (lane.notices, lane.failures) == (1, 1)
 
 
 def test_the_instance_tells_what_is_wrong_with_it(console: CustomerConsole, operator: httpx2.Client) -> None:

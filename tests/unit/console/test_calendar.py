@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from datetime import date
 from itertools import pairwise
 
@@ -21,11 +23,19 @@ def test_every_day_is_in_one_month_under_its_weekday(first: Day, more: int) -> N
     """The last month comes first: that is the one that people ask for."""
     days = DayRange(first=first, last=first + more)
     months = months_of((day, Mark(css="x", told=str(day))) for day in days)
-    told = [cell.told[:10] for month in reversed(months) for cell in month.cells]
-    assert told == [str(day) for day in days]
-    for month in months:
-        weekday = date.fromisoformat(month.cells[0].told[:10]).isoweekday()
-        assert [cell.css for cell in month.cells] == [f"x o{weekday}", *["x"] * (len(month.cells) - 1)]
+    cells = [re.findall(r'class="([^"]*)" title="([-0-9]+): ', month.days) for month in reversed(months)]
+    assert [day for month in cells for _, day in month] == [str(day) for day in days]
+    for month in cells:
+        weekday = date.fromisoformat(month[0][1]).isoweekday()
+        assert [css for css, _ in month] == [f"x o{weekday}", *["x"] * (len(month) - 1)]
+
+
+@given(st.text())
+def test_what_a_mark_says_is_text(told: str) -> None:
+    """Whatever it may say one day, it is no HTML."""
+    [month] = months_of([(Day(date(2026, 10, 1)), Mark(css="x", told=told, above="/days"))])
+    [title] = re.findall(r'^<a class="x o4" href="/days/2026-10-01" title="2026-10-01: ([^"<>]*)">1</a>$', month.days)
+    assert html.unescape(title) == told
 
 
 @given(st.sets(st.integers(0, 60)))

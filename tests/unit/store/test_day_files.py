@@ -42,7 +42,7 @@ def test_all_types_of_an_account_are_read_at_once(database: Database) -> None:
     with database.snapshot() as tx:
         assert tx.day_files.count_by_type(acme.sid, DAYS, now=NOON) == {"Messages": 2, "Calls": 1}
         assert tx.day_files.count_by_type(acme.sid, DAYS, now=NOON + timedelta(days=7)) == {}
-        assert list(tx.day_files.revisions(acme.sid, MESSAGES, DAYS, now=NOON)) == [DAYS.first, DAYS.last]
+        assert sorted(tx.day_files.sealed_ids(acme.sid, MESSAGES, DAYS, now=NOON)) == [DAYS.first, DAYS.last]
         assert tx.jobs.unfinished_by_type(acme.sid) == {"Messages": 1, "Calls": 1}
         assert tx.jobs.published_days(acme.sid, MESSAGES, DAYS, over_since=NOON) == set()
         assert tx.segments.days_waiting_by_type(acme.sid, accepted_by=NOON) == {"Messages": {Day.parse("2026-11-01")}}

@@ -68,10 +68,10 @@ def test_some_are_found_however_many_are_asked_for(database: Database, many: int
 def test_what_a_statement_has_already_is_in_its_text(database: Database) -> None:
     """SQLite would plan it anew for each value that might make a partial index fit, which takes longer than to run."""
     of_today = quota_day.c.day == bindparam("day")
-    for text in ("it's", "100 % sure", "%s", "", "\\", "?", ":day"):
-        query: Any = select(literal(text).label("text"), literal(7).label("number")).where(of_today)
+    for said in ("it's", "100 % sure", "%s", "", "\\", "?", ":day"):
+        query: Any = select(literal(said).label("text"), literal(7).label("number")).where(of_today)
         with database.looked_into() as connection:
-            assert Prepared(query).row(connection, day=TODAY) == (text, 7)
+            assert Prepared(query).row(connection, day=TODAY) == (said, 7)
 
 
 def test_a_statement_that_fails_raises_as_any_other(database: Database) -> None:

@@ -1,3 +1,5 @@
+// As the server sent it: what is shown is prepared further.
+const sent = new Map([...document.querySelectorAll("[data-live]")].map((live) => [live.id, live.innerHTML]));
 setInterval(async () => {
   if (document.hidden) return;
   try {
@@ -6,7 +8,10 @@ setInterval(async () => {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const old of document.querySelectorAll("[data-live]")) {
       const fresh = page.getElementById(old.id);
-      if (fresh && fresh.innerHTML !== old.innerHTML) old.replaceWith(fresh);
+      // Whoever is in it with the keyboard stays there.
+      if (!fresh || sent.get(old.id) === fresh.innerHTML || old.contains(document.activeElement)) continue;
+      sent.set(old.id, fresh.innerHTML);
+      old.replaceWith(fresh);
     }
     document.body.classList.remove("away");
   } catch {
