@@ -23,7 +23,7 @@ from dayfile.store.transaction import Transaction
 from dayfile.web.params import check_length, check_search
 
 _SECTION: Final = "Accounts"
-_ROWS: Final = 50
+_ROWS: Final = 35
 _SUBACCOUNTS: Final = 20  # whose names are shown
 _NAMES: Final = {
     "sid": "The account sid",

@@ -23,7 +23,7 @@ from dayfile.model.receipt import RejectionFilter
 from dayfile.model.resource import parse_resource_type
 from dayfile.web.params import check_search
 
-_ROWS: Final = 50
+_ROWS: Final = 40
 _GROUPS: Final = 20
 _CLAIMS: Final = 20  # of each kind
 _LANES: Final = 20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,12 +14,19 @@ from dayfile.model.moment import moment_text
 from dayfile.model.quantity import count_text, duration_text, lifetime_text, size_text
 from dayfile.web.queue_places import QueuePlace
 
+_SID: Final = re.compile(r"\b[A-Z]{2}[0-9a-f]{32}\b", re.ASCII)
+
 
 def time_html(at: datetime | None) -> Markup:
     """Return a moment as HTML, whose local time the script of the page shows; a dash for none."""
     if at is None:
         return Markup("&ndash;")
     return Markup(f'<time datetime="{moment_text(at)}">{at:%Y-%m-%d %H:%M} UTC</time>')  # noqa: S704 - of digits
+
+
+def short_sids(text: str) -> str:
+    """Return a text with its sids as they are shown: their first and last digits."""
+    return _SID.sub(lambda found: f"{found[0][:6]}…{found[0][-4:]}", text)
 
 
 FILTERS: Final[Mapping[str, Callable[..., object]]] = {
@@ -29,6 +37,7 @@ FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     "duration": duration_text,
     "lifetime": lifetime_text,
     "code_marked": code_marked,
+    "short_sids": short_sids,
 }
 """The filters of the templates of all pages."""
 

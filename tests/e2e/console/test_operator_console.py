@@ -12,10 +12,12 @@ import pytest
 from dayfile.checks.measures import measure, waiting_texts
 from dayfile.console.operator import operator_pages
 from dayfile.model.account import AccountState
-from dayfile.model.credential import Scope
+from dayfile.model.credential import Actor, Scope
 from dayfile.model.day import Day
 from dayfile.model.receipt import Refusal
 from dayfile.model.resource import CALLS, MESSAGES
+from dayfile.store.audit import Deed
+from tests.support.clock import NOON
 from tests.support.customer_console import TRICKY, Customer, CustomerConsole, form_token, sign_in
 from tests.support.damage import flip
 from tests.support.face import Login
@@ -331,6 +333,21 @@ def test_rejections_are_tried_again_and_dropped_by_their_reason(
         (console.operator[0], "rejections.dropped"),
     ]
     assert operator.post("/operator/rejections/drop", data={**form, "for_good": "yes", "reason": ""}).status_code == 400
+
+
+def test_the_largest_pages_of_the_operator_are_small(console: CustomerConsole, operator: httpx2.Client) -> None:
+    """Sixty thousand bytes at most, however many accounts there are and however long their names."""
+    odd = "&" * 256
+    parent = console.account(odd)
+    for _ in range(40):
+        console.face.administration.create_account(friendly_name=odd, parent=parent.sid)
+    with console.face.database.transaction() as tx:
+        deed = Deed.by(Actor(name=parent.sid, address="2001:db8::1"), action="x" * 30, subject=f"{parent.sid}/" * 5, at=NOON)
+        tx.audit.add_all([deed] * 60)
+    paths = ("/operator", "/operator/accounts?find=%26", f"/operator/accounts/{parent.sid}", "/operator/audit")
+    sizes = {path: len(operator.get(path).content) for path in paths}
+    assert {path: size for path, size in sizes.items() if size >= 60_000} == {}
+    assert min(sizes.values()) > 15_000, "none of them is an error"
 
 
 def test_nobody_else_gets_in(console: CustomerConsole) -> None:
