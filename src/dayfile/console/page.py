@@ -18,7 +18,7 @@ from dayfile.checks.vitals import Level
 from dayfile.console.instance import Instance
 from dayfile.console.paths import OPERATOR_PATH
 from dayfile.console.sign_in import SignIn
-from dayfile.console.status import damages_of, figures_of, recent_jobs_of, verdict_of
+from dayfile.console.status import FileCount, damages_of, figures_of, recent_jobs_of, verdict_of
 from dayfile.console.words import FILTERS
 from dayfile.errors import DatabaseUnavailable
 from dayfile.model.day import last_custom_day
@@ -66,6 +66,7 @@ class _Page:
     def __init__(self, instance: Instance) -> None:
         self._sheet, self._operator_sheet = _sheet(is_operator=False), _sheet(is_operator=True)
         self._instance = instance
+        self._files = FileCount()
         self._started_at = instance.clock.now()
 
     def answer(self, visitor: Visitor) -> HTMLResponse:
@@ -88,7 +89,7 @@ class _Page:
             clock=next((sign.text for sign in signs if sign.name == "clock" and sign.level), None),
             damages=damages_of(self._instance) if figures else None,
             names_damages=jobs,
-            figures=figures_of(self._instance) if figures else None,
+            figures=figures_of(self._instance, self._files) if figures else None,
             jobs=recent_jobs_of(self._instance) if jobs else None,
             version=__version__,
             started_at=self._started_at,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from markupsafe import Markup, escape
@@ -13,9 +13,11 @@ from dayfile.checks.vitals import Level
 from dayfile.console.instance import Instance
 from dayfile.model.damage import Damage
 from dayfile.model.job import Job, JobDay, Status, group_by_status
+from dayfile.store.transaction import Transaction
 
 _RECENT_JOBS = 10
 _SHOWN_DAMAGES = 20
+_COUNTED_FOR: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +115,22 @@ def damages_of(instance: Instance) -> ShownDamages:
         return ShownDamages(count=tx.damages.count(), first=tuple(tx.damages.page(limit=_SHOWN_DAMAGES)))
 
 
-def figures_of(instance: Instance) -> Figures:
-    """Return the counts, all from one snapshot of the database."""
+class FileCount:
+    """The number of sealed files, which is read from all of their rows: counted once a minute, however often asked."""
+
+    def __init__(self) -> None:
+        self._found: tuple[datetime, int] | None = None
+
+    def read(self, tx: Transaction, *, now: datetime) -> int:
+        """Return the number, as it was at most a minute ago."""
+        found = self._found
+        if found is None or not timedelta(0) <= now - found[0] < _COUNTED_FOR:
+            found = self._found = (now, tx.sealed_days.count())
+        return found[1]
+
+
+def figures_of(instance: Instance, files: FileCount) -> Figures:
+    """Return the counts, all from one snapshot of the database but that of the files."""
     with instance.database.snapshot() as tx:
         waiting = tx.segments.waiting()
         return Figures(
@@ -123,7 +139,7 @@ def figures_of(instance: Instance) -> Figures:
             waiting_segments=sum(day.segments for day in waiting),
             oldest_waiting=min((day.first_accepted_at for day in waiting), default=None),
             sealed_days=tx.seals.count(),
-            sealed_files=tx.sealed_days.count(),
+            sealed_files=files.read(tx, now=instance.clock.now()),
             unfinished_jobs=tx.jobs.unfinished(),
             rejections=tx.rejections.count(),
         )
