@@ -6,6 +6,7 @@ import base64
 import hashlib
 import html
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
@@ -15,6 +16,7 @@ from dayfile import __version__
 from dayfile.api.app import OPERATIONS
 from dayfile.api.error_table import BY_CODE
 from tests.support.browser import look
+from tests.support.browser_tab import Tab, a_tab
 from tests.support.documented import DOCUMENT
 from tests.support.face import Face
 
@@ -97,3 +99,54 @@ def test_it_works_in_a_browser(face: Face, tmp_path: Path) -> None:
     seen = look(f"{face.url}/docs", tmp_path)
     assert '<button type="button">Copy</button>' in seen.document  # shown by the script, hidden without it
     assert "Content Security Policy" not in seen.log
+
+
+SHOWN = (
+    "[...document.querySelectorAll('.body article')].filter(one => !one.hidden && one.offsetParent).map(one => one.id)"
+)
+CURRENT = "[...document.querySelectorAll('.contents [aria-current]')].map(one => one.hash)"
+CONTENTS = "document.querySelector('.contents a').checkVisibility({contentVisibilityAuto: true})"
+
+
+@pytest.fixture
+def tab(tmp_path: Path) -> Iterator[Tab]:
+    """A browser."""
+    with a_tab(tmp_path) as tab:
+        yield tab
+
+
+def test_the_reference_is_filtered_by_words(face: Face, tab: Tab) -> None:
+    """What has all of them is shown, in the contents as well; a link to what is hidden ends the filter."""
+    tab.show_as()
+    tab.open(f"{face.url}/docs")
+    tab.type_into(".filter input", "replay  NOTICE")
+    assert "CreateAttempt" in tab.run(SHOWN)
+    assert "CreateExportCustomJob" not in tab.run(SHOWN)
+    assert tab.run("document.querySelector('.contents a[href=\"#CreateExportCustomJob\"]').checkVisibility()") is False
+    assert re.fullmatch("[0-9]+ of [0-9]+ found", tab.run("found.textContent"))
+    tab.type_into(".filter input", " no such word")
+    assert tab.run(SHOWN) == []
+    assert tab.run("found.textContent").startswith("Nothing of ")
+    tab.run("document.querySelector('.contents a[href=\"#CreateExportCustomJob\"]').click()")
+    assert "CreateExportCustomJob" in tab.run(SHOWN)
+    assert tab.run("document.querySelector('.filter input').value") == ""
+
+
+def test_the_reference_marks_what_is_read(face: Face, tab: Tab) -> None:
+    """One place at a time, also for who hears the page."""
+    tab.show_as()
+    tab.open(f"{face.url}/docs#CreateAttempt")
+    assert tab.run(
+        f"new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done({CURRENT}))))"
+    ) == ["#CreateAttempt"]
+
+
+def test_the_contents_are_folded_on_a_phone(face: Face, tab: Tab) -> None:
+    """There they would stand before everything else; on a desktop they stand beside it."""
+    tab.show_as(width=360)
+    tab.open(f"{face.url}/docs#CreateExportCustomJob")
+    assert tab.run(CONTENTS) is False
+    tab.run("document.querySelector('.contents summary').click()")
+    assert tab.run(CONTENTS) is True
+    tab.show_as()
+    assert tab.run(CONTENTS) is True

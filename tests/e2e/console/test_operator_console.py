@@ -342,7 +342,9 @@ def test_the_largest_pages_of_the_operator_are_small(console: CustomerConsole, o
     for _ in range(40):
         console.face.administration.create_account(friendly_name=odd, parent=parent.sid)
     with console.face.database.transaction() as tx:
-        deed = Deed.by(Actor(name=parent.sid, address="2001:db8::1"), action="x" * 30, subject=f"{parent.sid}/" * 5, at=NOON)
+        deed = Deed.by(
+            Actor(name=parent.sid, address="2001:db8::1"), action="x" * 30, subject=f"{parent.sid}/" * 5, at=NOON
+        )
         tx.audit.add_all([deed] * 60)
     paths = ("/operator", "/operator/accounts?find=%26", f"/operator/accounts/{parent.sid}", "/operator/audit")
     sizes = {path: len(operator.get(path).content) for path in paths}
