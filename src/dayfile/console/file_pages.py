@@ -70,7 +70,8 @@ def _calendar(visit: Visit) -> Page:
         types=RESOURCE_TYPES,
         kind=kind,
         days=days,
-        newest=last_custom_day(visit.now),
+        typed=(visit.asked("from", str(days.first)), visit.asked("to", str(days.last))),
+        others=_others(days, today=Day.of(visit.now)),
         months=months_of(marks_of(found, kind)),
         states=[(state.value, told) for state, told in STATES.items()],
         rows=rows,
@@ -84,6 +85,17 @@ def _calendar(visit: Visit) -> Page:
         query=urlencode({"type": kind.name, "from": str(days.first), "to": str(days.last)}),
         may_download=visit.may(Permission.DOWNLOADS_READ),
     )
+
+
+def _others(days: DayRange, *, today: Day) -> list[tuple[str, DayRange]]:
+    """Return as many days before a range and after it, by names, as far as there can be any."""
+    others = []  # the calendar ends somewhere, too: no day is counted from there
+    if days.first > FIRST_DAY:
+        end = min(today + 1, days.first)
+        others.append(("Earlier days", DayRange(first=max(FIRST_DAY, end - len(days)), last=end - 1)))
+    if days.last < today:
+        others.append(("Later days", DayRange(first=days.last + 1, last=min(today, days.last + len(days)))))
+    return others
 
 
 def _rows(tx: Transaction, visit: Visit, kind: ResourceType, chosen: Sequence[AccountDay]) -> list[ShownDay]:

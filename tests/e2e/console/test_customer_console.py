@@ -85,6 +85,26 @@ def test_the_calendar_tells_every_state_of_a_day(browser: httpx2.Client) -> None
     assert "Export 2026-11-19 to 2026-11-21" in page.text, "one step from what is missing to a job"
 
 
+def test_the_calendar_leads_to_the_days_before_and_after(browser: httpx2.Client) -> None:
+    """A year is a few steps, none of which leaves a day out; there is nothing before the first day, nor after today."""
+    page = browser.get("/console/files?from=2026-09-01&to=2026-10-31").text
+    assert 'from=2026-07-02&amp;to=2026-08-31">Earlier days</a>' in page
+    assert 'from=2026-11-01&amp;to=2026-11-23">Later days</a>' in page
+    assert "Later days" not in browser.get("/console/files").text
+    assert "Earlier days" not in browser.get("/console/files?from=2010-01-01&to=2010-03-01").text
+    assert browser.get("/console/files?from=0001-01-01&to=0001-01-02").status_code == 200
+    future = browser.get("/console/files?from=9999-12-30&to=9999-12-31").text
+    assert 'from=2026-11-22&amp;to=2026-11-23">Earlier days</a>' in future
+
+
+def test_a_range_that_is_too_long_stays_as_it_was_typed(browser: httpx2.Client) -> None:
+    """Whoever has to shorten it need not type it again."""
+    page = browser.get("/console/files?from=2026-01-01&to=2026-11-01")
+    assert page.status_code == 400
+    assert "at most 186 days" in page.text
+    assert re.findall('type="date" name="[a-z]+" value="([0-9-]+)"', page.text) == ["2026-01-01", "2026-11-01"]
+
+
 def test_a_file_that_has_expired_is_told_from_one_that_never_was(
     console: CustomerConsole, acme: Customer, tmp_path: Path
 ) -> None:
