@@ -63,7 +63,7 @@ class Customer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
-    """Those who ask: a customer with Messages and Calls, one with records of all types, and an operator's key."""
+    """Customers who ask, one with Messages and Calls and one with records of all types, and a key of the operator."""
 
     usual: Customer
     all_types: Customer
