@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from dayfile.model.account import AccountSid
 from dayfile.store.database import Database
 from dayfile.store.opening import make_database
 from tests.e2e.test_whole_life import test_what_is_accepted_is_sealed_published_told_and_forgotten as whole_life
@@ -54,7 +55,9 @@ def test_nothing_of_a_transaction_is_left_to_the_next_client(pooled: tuple[str, 
                 for _ in range(12):  # psycopg prepares what it is asked more than five times
                     with database.transaction() as tx:
                         tx.accounts.count()
-                        tx.accounts.find(a_sid("AC", "acme"))  # of those that are prepared where nobody is between
+                        tx.accounts.find(
+                            AccountSid(a_sid("AC", "acme"))
+                        )  # of those that are prepared where nobody is between
                     with database.snapshot() as tx:
                         assert tx._connection.execute(text("SELECT count(*) FROM pg_prepared_statements")).scalar() == 0
                         assert tx._connection.execute(text("SHOW lock_timeout")).scalar() == "0"

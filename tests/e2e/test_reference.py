@@ -116,7 +116,7 @@ def tab(tmp_path: Path) -> Iterator[Tab]:
 
 
 def test_the_reference_is_filtered_by_words(face: Face, tab: Tab) -> None:
-    """What has all of them is shown, in the contents as well; a link to what is hidden ends the filter."""
+    """Parts that have all of them are shown, in the contents as well; a link to a hidden one ends the filter."""
     tab.show_as()
     tab.open(f"{face.url}/docs")
     tab.type_into(".filter input", "replay  NOTICE")

@@ -98,7 +98,7 @@ def test_the_calendar_leads_to_the_days_before_and_after(browser: httpx2.Client)
 
 
 def test_a_range_that_is_too_long_stays_as_it_was_typed(browser: httpx2.Client) -> None:
-    """Whoever has to shorten it need not type it again."""
+    """To shorten it, nobody has to type it again."""
     page = browser.get("/console/files?from=2026-01-01&to=2026-11-01")
     assert page.status_code == 400
     assert "at most 186 days" in page.text

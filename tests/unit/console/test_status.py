@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from dayfile.console.status import FileCount
+from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
 from tests.support.clock import NOON
 from tests.support.sealed import sealed_days
@@ -21,7 +22,7 @@ def test_files_are_counted_once_a_minute(tmp_path: Path) -> None:
             return files.read(tx, now=NOON + after)
 
     assert count(timedelta(0)) == 0
-    sealed_days(database, a_sid("AC", "acme"), [Day.parse("2026-11-01")])
+    sealed_days(database, AccountSid(a_sid("AC", "acme")), [Day.parse("2026-11-01")])
     assert count(timedelta(seconds=59)) == 0
     assert count(timedelta(seconds=60)) == 1
     assert count(timedelta(seconds=-1)) == 1, "a clock that was set back counts anew"
