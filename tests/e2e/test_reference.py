@@ -105,7 +105,9 @@ SHOWN = (
     "[...document.querySelectorAll('.body article')].filter(one => !one.hidden && one.offsetParent).map(one => one.id)"
 )
 CURRENT = "[...document.querySelectorAll('.contents [aria-current]')].map(one => one.hash)"
-CONTENTS = "document.querySelector('.contents a').checkVisibility({contentVisibilityAuto: true})"
+CONTENTS = """new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(
+    document.querySelector('.contents a').checkVisibility()))))"""
+"""True if the contents are seen, once the page is drawn."""
 
 
 @pytest.fixture
