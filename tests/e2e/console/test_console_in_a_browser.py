@@ -164,6 +164,20 @@ def test_what_is_copied_is_whole(console: CustomerConsole, acme: Customer, tab: 
     assert "where you are" in tab.run("document.querySelector('time').title")
 
 
+@pytest.mark.parametrize(("path", "button"), [("/console/jobs", "button[data-copy]"), ("/docs", ".code button")])
+def test_copying_is_told_to_everybody(console: CustomerConsole, tab: Tab, path: str, button: str) -> None:
+    """Also to those who hear the page, and also if the browser does not allow it (WCAG 4.1.3)."""
+    tab.open(console.url + path)
+    said = tab.run(
+        f"""new Promise(done => {{
+            new MutationObserver(() => done(told.textContent)).observe(told, {{childList: true}});
+            document.querySelector('{button}').click();
+        }})"""
+    )
+    assert said in {"Copied.", "Not copied"}
+    assert tab.run("told.getAttribute('role')") == "status"
+
+
 def test_the_keyboard_reaches_the_content_first(console: CustomerConsole, tab: Tab) -> None:
     """The first stop of the Tab key skips the bar, and what has the focus is seen."""
     tab.open(f"{console.url}/console")

@@ -7,12 +7,9 @@ function prepare(root) {
     button.hidden = !navigator.clipboard;
   }
 }
-document.addEventListener("click", async (event) => {
+document.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-copy]");
-  if (!button) return;
-  await navigator.clipboard.writeText(button.dataset.copy);
-  button.textContent = "Done";
-  setTimeout(() => (button.textContent = "Copy"), 1500);
+  if (button) copy(button.dataset.copy, button, "Done"); // the function is that of the buttons beside code
 });
 prepare(document);
 for (const live of document.querySelectorAll("[data-live]")) {
