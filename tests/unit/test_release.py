@@ -83,7 +83,7 @@ def pinned(lock: str) -> dict[str, str]:
 def test_the_lock_of_an_extra_has_all_that_dayfile_runs_on(lock: str) -> None:
     """It is installed in the place of run.txt, or after another one, and the wheel after it without dependencies."""
     needed = [
-        re.split(r"[>=\[; ]", one)[0].replace(".", "-") for one in requires("dayfile") or () if "extra" not in one
+        re.split(r"[<>=\[; ]", one)[0].replace(".", "-") for one in requires("dayfile") or () if "extra" not in one
     ]
     run, extra = pinned("run.txt"), pinned(lock)
     assert [name for name in needed if name not in extra] == []

@@ -278,7 +278,7 @@ def test_the_instance_shows_who_holds_what_and_what_waits(console: CustomerConso
 def test_the_instance_shows_receivers_that_fail(
     console: CustomerConsole, acme: Customer, operator: httpx2.Client
 ) -> None:
-    """Whose they are and for how long: an operator asks the customer, or mends the way out."""
+    """Their owner, and for how long: an operator asks the customer, or mends the way out."""
     page = operator.get("/operator/instance").text
     [row] = re.findall(r"<tr><th[^>]*><a href=\"/operator/accounts/" + acme.sid + r".*?</tr>", page, flags=re.DOTALL)
     assert ">Acme</a>" in row

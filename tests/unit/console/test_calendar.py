@@ -32,7 +32,7 @@ def test_every_day_is_in_one_month_under_its_weekday(first: Day, more: int) -> N
 
 @given(st.text())
 def test_what_a_mark_says_is_text(told: str) -> None:
-    """Whatever it may say one day, it is no HTML."""
+    """Text that may say anything one day is no HTML."""
     [month] = months_of([(Day(date(2026, 10, 1)), Mark(css="x", told=told, above="/days"))])
     [title] = re.findall(r'^<a class="x o4" href="/days/2026-10-01" title="2026-10-01: ([^"<>]*)">1</a>$', month.days)
     assert html.unescape(title) == told

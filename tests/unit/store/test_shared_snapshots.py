@@ -39,7 +39,7 @@ def test_each_sees_all_that_was_committed_before_it_began(database: Database, th
 
 
 def test_an_error_in_one_is_none_of_the_next(database: Database, thread: ThreadPoolExecutor) -> None:
-    """Whatever has become of a connection, nobody else meets it."""
+    """Nobody else meets a connection, broken or not."""
 
     def fail() -> None:
         with database.shared_snapshot(), database.snapshot() as tx:
