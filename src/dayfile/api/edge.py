@@ -7,7 +7,7 @@ batch of records passes through it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import structlog
@@ -22,7 +22,8 @@ from dayfile.counters import NO_ROUTE
 from dayfile.errors import Forbidden, Invalid, Transient
 from dayfile.model.secret import Randomness
 from dayfile.spans import NO_SPAN, Span
-from dayfile.web.concurrency import concurrency_of, concurrent_requests
+from dayfile.web import concurrency
+from dayfile.web.concurrency import concurrent_requests
 from dayfile.web.cross_site import check_cross_site
 from dayfile.web.login_delays import DelayRule, LoginDelays
 from dayfile.web.params import check_path
@@ -101,7 +102,7 @@ class Edge:
             try:
                 await self._serve(exchange)
             finally:
-                concurrency_of(scope).leave(scope)
+                concurrency.leave(scope)
                 exchange.end(span)
                 reset_contextvars(**before)
 
@@ -220,7 +221,7 @@ class _Exchange:
             if (delay := self._failed_logins.settle(self.scope, gone=self.gone)) is not None:
                 await delay
             self.status = message["status"]
-            message["headers"] = [*message["headers"], *self._headers()]
+            message["headers"] = self._with_common(message["headers"])
         else:
             self._sent_bytes += len(message.get("body", b""))
         await self._send(message)
@@ -287,8 +288,10 @@ class _Exchange:
         if error is not None:
             span.failed(error)
 
-    def _headers(self) -> list[tuple[bytes, bytes]]:
+    def _with_common(self, own: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """Return the headers of a response and those that all have."""
         headers = [
+            *own,
             (b"twilio-request-id", self.request_id.encode()),
             (b"twilio-request-duration", b"%.3f" % (self._clock.monotonic() - self._began)),
             _NO_SNIFFING,

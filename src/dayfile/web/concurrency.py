@@ -59,6 +59,12 @@ def concurrency_of(scope: Scope) -> Concurrency:
     return cast("Concurrency", scope["app"].state.concurrency)
 
 
+def leave(scope: Scope) -> None:
+    """Stop counting a request that has ended. No-op if it was not counted, as most are not that need no login."""
+    if _COUNTED in scope["state"]:
+        concurrency_of(scope).leave(scope)
+
+
 def concurrent_requests(scope: Scope) -> int | None:
     """Return the number of the account's requests, this one included, when it was counted; None if it was not."""
     found = scope["state"].get(_CONCURRENT)

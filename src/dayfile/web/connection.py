@@ -228,8 +228,10 @@ class Connection(asyncio.BufferedProtocol):
             self._connections.wait(self)  # again from now on: only silence counts
             self._heard_at = self._loop.time()
         queues = self._http.has_queue
-        held_bytes = self._http.held_bytes + len(self._unparsed)
-        self._connections.hold(self, held_bytes if queues or stage in _UNAUTHORIZED else 0)
+        if queues or stage in _UNAUTHORIZED:
+            self._connections.hold(self, self._http.held_bytes + len(self._unparsed))
+        elif self.held_bytes:
+            self._connections.hold(self, 0)
         self._hold_back(queues or (stage is Stage.BODY and self._http.missing_bytes <= 0))
 
     # --- Towards the server ---
