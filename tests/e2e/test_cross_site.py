@@ -261,7 +261,7 @@ def test_a_page_of_another_site_does_nothing_with_a_session(
                 # Ports of one host are one site: there SameSite keeps nothing back.
                 assert answers["form"].has_cookie is (names.victim == names.evil)
             tab.open(page)
-            assert sid in tab.run("document.body.textContent")
+            assert sid in tab.run("document.body.innerHTML")
 
 
 @pytest.mark.parametrize("place", PLACES)
