@@ -226,7 +226,7 @@ class Sealing:
             tx.seals.extend(claim, leased_until=now + self._lease)  # guards the rows, too
             tx.sealed_days.add(claim, sealed, packs=packs, now=sealed_at)
 
-        self._database.run(record)
+        self._database.run(record, durable=False)  # they count only by the commit of the seal, which is
 
     def _commit(self, inputs: Inputs, unsound: Unsound, held: Sequence[HeldLines], made: Made) -> None:
         claim = inputs.claim

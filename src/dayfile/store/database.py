@@ -124,8 +124,11 @@ class Database:
         keep_time(self.engine, keeper)
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[Transaction]:
+    def transaction(self, *, durable: bool = True) -> Iterator[Transaction]:
         """Open a writing transaction: committed when the block ends, rolled back when the block raises.
+
+        Without `durable` the commit does not wait for the disk, and may be lost with the power until the next one that
+        does: for rows that count only by a later commit.
 
         Raises DatabaseUnavailable if the database is away, full, read-only or busy for too long; Undone, a kind of it,
         if certainly nothing was committed and the same block may run again, as `run` has it. Once it is committed,
@@ -133,7 +136,10 @@ class Database:
         """
         tx, is_at_end = None, False
         try:
-            with self._translated(), self._writer, self._connection(**WRITES) as connection, connection.begin():
+            options = {**WRITES, "dayfile_durable": durable}
+            with self._translated(), self._writer, self._connection(**options) as connection, connection.begin():
+                if not durable and self._file is None:
+                    connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
                 tx = Transaction(connection)
                 yield tx
                 is_at_end = True  # from here on the answer to a commit may be what is lost
@@ -148,7 +154,7 @@ class Database:
         if self._checkpoints is not None:
             self._checkpoints.run_if_due()
 
-    def run(self, decide: Callable[[Transaction], T]) -> T:
+    def run(self, decide: Callable[[Transaction], T], *, durable: bool = True) -> T:
         """Run a function in a transaction, and once more if the database has undone it, up to four times.
 
         The function must have no other effects than in its transaction. It is not run again after an error of its
@@ -156,12 +162,12 @@ class Database:
         """
         for seconds in PAUSES:
             try:
-                with self.transaction() as tx:
+                with self.transaction(durable=durable) as tx:
                     return decide(tx)
             except Undone as error:
                 _log.info("database.again", reason=str(error))
                 self._pause(seconds)
-        with self.transaction() as tx:
+        with self.transaction(durable=durable) as tx:
             return decide(tx)
 
     @contextlib.contextmanager

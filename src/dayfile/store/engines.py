@@ -61,7 +61,6 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:  # noqa: ARG001 - SQL
     for pragma in (
         "journal_mode = WAL",
         f"journal_size_limit = {KEPT_BYTES}",
-        "synchronous = FULL",  # a commit that was answered survives the power cord
         "secure_delete = ON",  # erased data is not left in free pages
         "foreign_keys = ON",
     ):
@@ -76,9 +75,11 @@ def _prepare_sqlite_to_read(connection: Any, record: Any) -> None:  # noqa: ARG0
 
 def _begin_sqlite(connection: Connection) -> None:
     # IMMEDIATE takes the write lock at once: a deferred transaction that turns to writing later can only fail.
-    writes = connection.get_execution_options().get("dayfile_writes")
-    if writes:
+    options = connection.get_execution_options()
+    driver: Any = connection.connection.dbapi_connection
+    if options.get("dayfile_writes"):
+        # A commit that was answered survives the power cord, and with it whatever the log has before it.
+        driver.execute(f"PRAGMA synchronous = {'FULL' if options.get('dayfile_durable', True) else 'NORMAL'}")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         return
-    driver: Any = connection.connection.dbapi_connection
     driver.execute("BEGIN")  # it only begins to read with the next statement, so it neither waits nor fails
