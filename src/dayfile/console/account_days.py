@@ -101,12 +101,13 @@ def days_path(resource_type: ResourceType) -> str:
 def marks_of(days: Iterable[AccountDay], resource_type: ResourceType) -> Iterator[tuple[Day, Mark]]:
     """Yield the days with their marks in a calendar."""
     above = days_path(resource_type)
-    same = {state.value: Mark(css=state.value, told=told, above=above) for state, told in _TOLD.items()}
-    same[DayState.AHEAD.value] = same[DayState.AHEAD.value]._replace(above=None)
+    same = {state: Mark(css=state.value, told=told, above=above) for state, told in _TOLD.items()}
+    same[DayState.AHEAD] = same[DayState.AHEAD]._replace(above=None)
+    file, newer = DayState.FILE.value, DayState.NEWER.value  # looked up once for all days
     for day, state, published, _ in days:
         if published is None or state is DayState.EMPTY:
-            yield day, same[state.value]
+            yield day, same[state]
+        elif state is DayState.NEWER:
+            yield day, Mark(newer, f"{count_text(published.records, 'record')}; more came in later", above)
         else:
-            told = count_text(published.records, "record")
-            more = "; more came in later" if state is DayState.NEWER else ""
-            yield day, Mark(state.value, told + more, above)
+            yield day, Mark(file, count_text(published.records, "record"), above)

@@ -5,12 +5,12 @@ Days are written as HTML here and not in a template, which takes several times a
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import groupby
 from typing import NamedTuple
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from dayfile.model.day import Day
 
@@ -33,21 +33,22 @@ class Month:
 
 def months_of(marks: Iterable[tuple[Day, Mark]]) -> list[Month]:
     """Return the months of days that follow each other, the last month first."""
-    months = []
-    for _, of_month in groupby(marks, key=lambda one: (one[0].date.year, one[0].date.month)):
-        (first, mark), *others = of_month
-        # The first one says in which column it is, as `o1` for a Monday; the others follow it.
-        cells = [_cell(first, mark._replace(css=f"{mark.css} o{first.date.isoweekday()}"))]
-        cells += [_cell(day, of_day) for day, of_day in others]
-        months.append(Month(name=f"{first.date:%B %Y}", days=Markup("\n".join(cells))))  # noqa: S704 - as _cell says
-    return months[::-1]
-
-
-def _cell(day: Day, mark: Mark) -> str:
-    """Return a day as HTML: its words as text, class and path as they are, since nobody outside chooses them."""
-    css, told, above = mark
-    date = str(day)
-    text = f'title="{date}: {escape(told)}">{day.date.day}'
-    return (
-        f'<span class="{css}" {text}</span>' if above is None else f'<a class="{css}" href="{above}/{date}" {text}</a>'
-    )
+    months: list[tuple[Day, list[str]]] = []
+    cells: list[str] = []  # of the last of them
+    for day, (css, told, above) in marks:
+        date, number, column = day.date.isoformat(), day.date.day, ""
+        if number == 1 or not months:
+            cells = []
+            months.append((day, cells))
+            column = f" o{day.date.isoweekday()}"  # of the first one, as `o1` for a Monday; the others follow it
+        # Words are text; class and path are as they are, since nobody outside chooses them.
+        text = f'title="{date}: {html.escape(told)}">{number}'
+        cells.append(
+            f'<span class="{css}{column}" {text}</span>'
+            if above is None
+            else f'<a class="{css}{column}" href="{above}/{date}" {text}</a>'
+        )
+    return [
+        Month(name=f"{first.date:%B %Y}", days=Markup("\n".join(cells)))  # noqa: S704 - as above
+        for first, cells in reversed(months)
+    ]

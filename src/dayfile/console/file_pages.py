@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import Final
 from urllib.parse import urlencode
 
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
@@ -14,6 +15,7 @@ from starlette.routing import Route
 from dayfile.console.account_days import STATES, ShownDay, account_days, marks_of
 from dayfile.console.archive import archive, archive_name
 from dayfile.console.calendar import months_of
+from dayfile.console.file_rows import file_rows
 from dayfile.console.paths import NO_STORE
 from dayfile.console.records import SHOWN_RECORDS, columns_of, first_records, rows_of, usual_columns
 from dayfile.console.sheets import show
@@ -98,13 +100,13 @@ def _others(days: DayRange, *, today: Day) -> list[tuple[str, DayRange]]:
     return others
 
 
-def _rows(tx: Transaction, visit: Visit, kind: ResourceType, chosen: Sequence[AccountDay]) -> list[ShownDay]:
-    """Return days with all that the list shows of their files, in their order."""
+def _rows(tx: Transaction, visit: Visit, kind: ResourceType, chosen: Sequence[AccountDay]) -> Markup:
+    """Return the rows of days with files, in their order."""
     if not chosen:
-        return []
+        return Markup()
     days = DayRange(first=chosen[-1].day, last=chosen[0].day)
-    files = tx.day_files.of_days(visit.account.sid, kind, days, now=visit.now)
-    return [ShownDay(resource_type=kind, of=one, file=files[one.day]) for one in chosen]
+    details = tx.day_files.details(visit.account.sid, kind, days, now=visit.now)
+    return file_rows(chosen, details, kind, may_download=visit.may(Permission.DOWNLOADS_READ))
 
 
 def _day(visit: Visit) -> Page:

@@ -21,7 +21,8 @@ def time_html(at: datetime | None) -> Markup:
     """Return a moment as HTML, whose local time the script of the page shows; a dash for none."""
     if at is None:
         return Markup("&ndash;")
-    return Markup(f'<time datetime="{moment_text(at)}">{at:%Y-%m-%d %H:%M} UTC</time>')  # noqa: S704 - of digits
+    text = moment_text(at)
+    return Markup(f'<time datetime="{text}">{text[:10]} {text[11:16]} UTC</time>')  # noqa: S704 - of digits
 
 
 def short_sids(text: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from dayfile.model.account import AccountSid
-from dayfile.model.day import Day, DayRange
+from dayfile.model.day import Day, DayRange, last_custom_day
 from dayfile.model.day_state import DayState, DayStates
 from dayfile.model.empty import EMPTY_FILE
-from dayfile.model.export import Revision
+from dayfile.model.export import ExportConfiguration, Revision
 from dayfile.model.resource import ResourceType
 from dayfile.store.transaction import Transaction
 
@@ -22,9 +22,6 @@ class AccountDay(NamedTuple):
     state: DayState
     published: Revision | None  # what is on the list; its number is 0 for a day without records
     newest: Revision | None  # what a job would publish now
-
-
-_EMPTY: Final = Revision(number=0, records=0, size_bytes=len(EMPTY_FILE))
 
 
 class AccountDays:
@@ -41,25 +38,41 @@ class AccountDays:
     def read(self, tx: Transaction, days: DayRange, *, now: datetime) -> list[AccountDay]:
         """Return the days of a range, in order, all as of one moment."""
         revisions = tx.sealed_days.revisions(self._account, self._resource_type, days)
-        newest = dict(revisions.values())
+        of_id = {one.id: one for one in revisions}
+        newest = {one.day: one for one in revisions}
         published = {
-            day: revisions[sealed_id][1] if sealed_id in revisions else _EMPTY
-            for day, sealed_id in tx.day_files.sealed_ids(self._account, self._resource_type, days, now=now).items()
+            day: of_id.get(sealed_id or 0) or _empty(day)
+            for day, sealed_id in tx.day_files.sealed_ids(self._account, self._resource_type, days, now=now)
         }
-        by_jobs = self._published_by_jobs(tx, [day for day in days if day not in published], now=now)
-        configuration = tx.configurations.get(self._account, self._resource_type)
-        states = DayStates(configuration=configuration, file_lifetime=self._file_lifetime, now=now)
+        every = list(days)
+        # A day that no job may ask for yet was published by none, and nothing of it has expired.
+        past = len(DayRange(first=days.first, last=min(days.last, last_custom_day(now))))
+        without_file = [day for day in every[:past] if day not in published]
+        by_jobs = self._published_by_jobs(tx, without_file, now=now)
+        states = DayStates(
+            configuration=self._configuration(tx, without_file), file_lifetime=self._file_lifetime, now=now
+        )
         found = []
-        for day in days:
+        for day in every:
             shown, next_one = published.get(day), newest.get(day)
-            state = states.of(day, shown, next_one, by_job=day in by_jobs)
-            found.append(AccountDay(day=day, state=state, published=shown, newest=next_one))
+            found.append(AccountDay(day, states.of(day, shown, next_one, by_job=day in by_jobs), shown, next_one))
         return found
 
+    def _configuration(self, tx: Transaction, without_file: Sequence[Day]) -> ExportConfiguration:
+        """Return the configuration, by which days were exported; one that is off where no day lacks its file."""
+        if not without_file:
+            return ExportConfiguration.initial(self._account, self._resource_type)
+        return tx.configurations.get(self._account, self._resource_type)
+
     def _published_by_jobs(self, tx: Transaction, without_file: Sequence[Day], *, now: datetime) -> set[Day]:
-        """Return the days that jobs have published, of those, in order, that have no file now."""
+        """Return the days that jobs have published, of those, in order, that have no file."""
         if not without_file:
             return set()
         days = DayRange(first=without_file[0], last=without_file[-1])
         over_since = now - self._job_lifetime
         return tx.jobs.published_days(self._account, self._resource_type, days, over_since=over_since)
+
+
+def _empty(day: Day) -> Revision:
+    """Return what is published of a day without records."""
+    return Revision(id=0, day=day, number=0, records=0, size_bytes=len(EMPTY_FILE))

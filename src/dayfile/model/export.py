@@ -87,9 +87,20 @@ class SealedDay:
 class Revision(NamedTuple):
     """The part of a sealed day that a calendar needs: it has hundreds, and a tuple is made in a quarter of the time."""
 
-    number: int  # 0: the day has no records
+    id: int  # of the sealed day; 0: the day has no records
+    day: Day
+    number: int  # the same
     records: int
     size_bytes: int  # of the gzip file
+
+
+class FileDetails(NamedTuple):
+    """The part of a day file that a list shows and a calendar does not."""
+
+    day: Day
+    sealed_at: datetime | None  # None: a day without records
+    sha256: str | None  # of the gzip file; the same
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from sqlalchemy.sql import Select
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
 from dayfile.model.empty import EMPTY_FILE
-from dayfile.model.export import DayFile, ListedDay
+from dayfile.model.export import DayFile, FileDetails, ListedDay
 from dayfile.model.resource import RESOURCE_TYPES, ResourceType, parse_resource_type
 from dayfile.store.dialect import in_batches, upsert
 from dayfile.store.prepared import Prepared
@@ -65,10 +65,17 @@ class DayFiles:
 
     def sealed_ids(
         self, account: AccountSid, resource_type: ResourceType, days: DayRange, *, now: datetime
-    ) -> dict[Day, int | None]:
-        """Return which sealed day is published for each of the days that are; None for one without records."""
+    ) -> list[tuple[Day, int | None]]:
+        """Return the days that are published, each with the id of its sealed day; None for one without records."""
         asked = {"first": days.first, "last": days.last, **_list(account, resource_type, now)}
-        return {row.day: row.sealed_day_id for row in _SEALED_IDS.rows(self._connection, **asked)}
+        return _SEALED_IDS.rows(self._connection, **asked)
+
+    def details(
+        self, account: AccountSid, resource_type: ResourceType, days: DayRange, *, now: datetime
+    ) -> dict[Day, FileDetails]:
+        """Return what a list shows of the published files of the days; days without one are left out."""
+        asked = {"first": days.first, "last": days.last, **_list(account, resource_type, now)}
+        return {one.day: one for one in _DETAILS.rows(self._connection, **asked)}
 
     def count_by_type(self, account: AccountSid, days: DayRange, *, now: datetime) -> dict[str, int]:
         """Return the number of published files of the days, for each type that has any."""
@@ -219,6 +226,14 @@ _FIND: Final = Prepared(_of_a_list(_with_sealed()).where(table.c.day == bindpara
 _IN_RANGE: Final = table.c.day.between(bindparam("first"), bindparam("last"))
 _OF_DAYS: Final = Prepared(_of_a_list(_with_sealed()).where(_IN_RANGE).order_by(table.c.day))
 _SEALED_IDS: Final = Prepared(_of_a_list(select(table.c.day, table.c.sealed_day_id)).where(_IN_RANGE))
+_DETAILS: Final = Prepared(
+    _of_a_list(
+        select(table.c.day, sealed_table.c.sealed_at, sealed_table.c.sha256, table.c.expires_at).select_from(
+            table.outerjoin(sealed_table, sealed_table.c.id == table.c.sealed_day_id)
+        )
+    ).where(_IN_RANGE),
+    row=FileDetails,
+)
 _COUNTS: Final = Prepared(
     select(table.c.resource_type, func.count().label("files"))
     .where(

@@ -28,10 +28,19 @@ _ONE: Final = "one_of_some_"
 
 
 class Prepared:
-    """A SELECT whose parameters are named `bindparam`s, none of them a list. Safe to use from several threads."""
+    """A SELECT whose parameters are named `bindparam`s, none of them a list. Safe to use from several threads.
 
-    def __init__(self, query: Select[Any]) -> None:
+    `row` is the class of its rows, a named tuple whose fields are the columns; without one, they have a class of their
+    own.
+    """
+
+    def __init__(self, query: Select[Any], *, row: Any = None) -> None:
         self._query = query
+        names = tuple(column.name for column in query.selected_columns)
+        own: Any = namedtuple("Row", names)  # type: ignore[misc]  # noqa: PYI024 - they are known only here
+        self._row = row or own
+        if self._row._fields != names:
+            raise TypeError(f"the columns {names} are not the fields of {self._row.__name__}")
         self._of_dialect: dict[str, _Text] = {}
 
     def rows(self, connection: Connection, **values: Any) -> list[Any]:
@@ -39,7 +48,7 @@ class Prepared:
         dialect = connection.dialect
         text = self._of_dialect.get(dialect.name)
         if text is None:
-            text = self._of_dialect[dialect.name] = _text(self._query, dialect)
+            text = self._of_dialect[dialect.name] = _text(self._query, dialect, self._row)
         return text.run(connection, values)
 
     def row(self, connection: Connection, **values: Any) -> Any | None:
@@ -118,13 +127,11 @@ class _Text:
         return list(map(self.row, zip(*columns, strict=True)))
 
 
-def _text(query: Select[Any], dialect: Dialect) -> _Text:
+def _text(query: Select[Any], dialect: Dialect, row: Any) -> _Text:
     compiled: Any = _with_constants(query, dialect).compile(dialect=dialect)
     binding = {name: bound.type.dialect_impl(dialect).bind_processor(dialect) for name, bound in compiled.binds.items()}
     columns = list(query.selected_columns)
     reading = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
-    names = [column.name for column in columns]
-    row: Any = namedtuple("Row", names)  # type: ignore[misc]  # noqa: PYI024 - they are known only here
     return _Text(
         sql=str(compiled),
         order=compiled.positiontup,

@@ -97,14 +97,9 @@ class SealedDays:
         rows = _CURRENT.rows(self._connection, **_range(account, resource_type, days))
         return {row.day: sealed_day(row) for row in rows}
 
-    def revisions(
-        self, account: AccountSid, resource_type: ResourceType, days: DayRange
-    ) -> dict[int, tuple[Day, Revision]]:
-        """Return what a calendar shows of all revisions of the days, by their ids, the newest of each day last."""
-        return {
-            row.id: (row.day, Revision(number=row.revision, records=row.records, size_bytes=row.size_bytes))
-            for row in _REVISIONS.rows(self._connection, **_range(account, resource_type, days))
-        }
+    def revisions(self, account: AccountSid, resource_type: ResourceType, days: DayRange) -> list[Revision]:
+        """Return what a calendar shows of all revisions of the days, the newest of each day last."""
+        return _REVISIONS.rows(self._connection, **_range(account, resource_type, days))
 
     def records_by_type(self, account: AccountSid, days: DayRange) -> dict[str, dict[Day, int]]:
         """Return the number of records of each type's days, in their newest revisions; without records, left out."""
@@ -322,10 +317,11 @@ def _of_range(query: Select[Any]) -> Select[Any]:
 _CURRENT: Final = Prepared(_of_range(_committed()))
 _REVISIONS: Final = Prepared(
     _of_range(
-        select(table.c.id, table.c.day, table.c.revision, table.c.records, table.c.size_bytes)
+        select(table.c.id, table.c.day, table.c.revision.label("number"), table.c.records, table.c.size_bytes)
         .join(seal, seal.c.id == table.c.seal_id)
         .where(seal.c.state == COMMITTED)
-    )
+    ),
+    row=Revision,
 )
 _RECORDS: Final = Prepared(
     select(table.c.resource_type, table.c.day, table.c.records)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from dayfile.model.day import Day, DayRange
+from dayfile.model.export import FileDetails
 from dayfile.model.resource import CALLS, MESSAGES
 from dayfile.store.database import Database
 from tests.support.clock import NOON
@@ -26,6 +27,11 @@ def test_a_range_has_the_files_of_its_days_and_no_others(database: Database) -> 
         assert list(found) == [DAYS.first, DAYS.last]
         assert found[DAYS.first] == a_day_file(acme, DAYS.first)
         assert tx.day_files.of_days(acme, MESSAGES, DAYS, now=NOON + timedelta(days=7)) == {}
+        details = tx.day_files.details(acme, MESSAGES, DAYS, now=NOON)
+        expires_at = NOON + timedelta(days=7)
+        assert sorted(details) == [DAYS.first, DAYS.last]
+        assert details[DAYS.first] == FileDetails(day=DAYS.first, sealed_at=None, sha256=None, expires_at=expires_at)
+        assert tx.day_files.details(acme, MESSAGES, DAYS, now=expires_at) == {}
 
 
 def test_all_types_of_an_account_are_read_at_once(database: Database) -> None:
@@ -42,7 +48,7 @@ def test_all_types_of_an_account_are_read_at_once(database: Database) -> None:
     with database.snapshot() as tx:
         assert tx.day_files.count_by_type(acme.sid, DAYS, now=NOON) == {"Messages": 2, "Calls": 1}
         assert tx.day_files.count_by_type(acme.sid, DAYS, now=NOON + timedelta(days=7)) == {}
-        assert sorted(tx.day_files.sealed_ids(acme.sid, MESSAGES, DAYS, now=NOON)) == [DAYS.first, DAYS.last]
+        assert tx.day_files.sealed_ids(acme.sid, MESSAGES, DAYS, now=NOON) == [(DAYS.first, None), (DAYS.last, None)]
         assert tx.jobs.unfinished_by_type(acme.sid) == {"Messages": 1, "Calls": 1}
         assert tx.jobs.published_days(acme.sid, MESSAGES, DAYS, over_since=NOON) == set()
         assert tx.segments.days_waiting_by_type(acme.sid, accepted_by=NOON) == {"Messages": {Day.parse("2026-11-01")}}

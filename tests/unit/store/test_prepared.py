@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from sqlalchemy import Column, MetaData, Table, bindparam, insert, literal, select, text
@@ -53,6 +53,23 @@ def test_rows_have_what_their_types_make_of_them(database: Database) -> None:
         assert [(row.root_account, row.day, row.requested) for row in rows] == [(ACME, TODAY - 1, 1), (ACME, TODAY, 0)]
         assert prepared.row(connection, after=TODAY, limit=1) is None
         assert prepared.row(connection, after=TODAY - 1, limit=1) == rows[1]
+
+
+class Quota(NamedTuple):
+    """A day, and the number of days that an account has asked for on it."""
+
+    day: Day
+    requested: int
+
+
+def test_rows_are_of_the_class_that_has_their_columns(database: Database) -> None:
+    """A class with other fields, or with the same ones in another order, would have values in the wrong places."""
+    query = select(quota_day.c.day, quota_day.c.requested).order_by(quota_day.c.day.desc())
+    with database.looked_into() as connection:
+        [newest, *_] = Prepared(query, row=Quota).rows(connection)
+        assert (type(newest), newest) == (Quota, Quota(day=TODAY, requested=0))
+    with pytest.raises(TypeError, match="are not the fields of Quota"):
+        Prepared(select(quota_day.c.requested, quota_day.c.day), row=Quota)
 
 
 @pytest.mark.parametrize("many", [0, 1, 2, 3, 60, 600])
