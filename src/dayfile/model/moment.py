@@ -82,7 +82,7 @@ def _what_is_wrong(text: str) -> str:
 
 def moment_text(moment: datetime) -> str:
     """Return an aware moment in the canonical form."""
-    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+    return f"{moment.astimezone(UTC).isoformat(timespec='seconds')[:19]}Z"  # without +00:00
 
 
 @lru_cache(maxsize=_DAYS_REMEMBERED)
