@@ -37,13 +37,12 @@ class AccountDays:
 
     def read(self, tx: Transaction, days: DayRange, *, now: datetime) -> list[AccountDay]:
         """Return the days of a range, in order, all as of one moment."""
-        revisions = tx.sealed_days.revisions(self._account, self._resource_type, days)
+        listed = tx.day_files.sealed_ids(self._account, self._resource_type, days, now=now)
+        ids = {sealed_id for _, sealed_id in listed}
+        revisions = tx.sealed_days.revisions(self._account, self._resource_type, days, published=ids)
         of_id = {one.id: one for one in revisions}
         newest = {one.day: one for one in revisions}
-        published = {
-            day: of_id.get(sealed_id or 0) or _empty(day)
-            for day, sealed_id in tx.day_files.sealed_ids(self._account, self._resource_type, days, now=now)
-        }
+        published = {day: of_id.get(sealed_id or 0) or _empty(day) for day, sealed_id in listed}
         every = list(days)
         # A day that no job may ask for yet was published by none, and nothing of it has expired.
         past = len(DayRange(first=days.first, last=min(days.last, last_custom_day(now))))
@@ -75,4 +74,4 @@ class AccountDays:
 
 def _empty(day: Day) -> Revision:
     """Return what is published of a day without records."""
-    return Revision(id=0, day=day, number=0, records=0, size_bytes=len(EMPTY_FILE))
+    return Revision(id=0, seal_id=0, day=day, number=0, records=0, size_bytes=len(EMPTY_FILE))

@@ -88,6 +88,7 @@ class Revision(NamedTuple):
     """The part of a sealed day that a calendar needs: it has hundreds, and a tuple is made in a quarter of the time."""
 
     id: int  # of the sealed day; 0: the day has no records
+    seal_id: int  # the seal that made it; the same
     day: Day
     number: int  # the same
     records: int

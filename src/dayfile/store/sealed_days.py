@@ -23,7 +23,7 @@ from dayfile.model.seal import SealClaim
 from dayfile.store.dialect import in_batches, insert_columns
 from dayfile.store.instance import Instance
 from dayfile.store.packs import Pack, Packs, Share
-from dayfile.store.prepared import Prepared
+from dayfile.store.prepared import Prepared, PreparedForSome
 from dayfile.store.seals import COMMITTED
 from dayfile.store.tables.exports import day_file
 from dayfile.store.tables.sealing import damage, pack, seal
@@ -31,6 +31,8 @@ from dayfile.store.tables.sealing import sealed_day as table
 
 PACK_COLUMNS: Final = (pack.c.object_key.label("pack_key"),)
 """The columns of its pack that a query of sealed days selects for `sealed_day`."""
+
+_FEW: Final = 50  # days whose seals are asked for by their ids; for more, all seals are read with the days
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +99,23 @@ class SealedDays:
         rows = _CURRENT.rows(self._connection, **_range(account, resource_type, days))
         return {row.day: sealed_day(row) for row in rows}
 
-    def revisions(self, account: AccountSid, resource_type: ResourceType, days: DayRange) -> list[Revision]:
-        """Return what a calendar shows of all revisions of the days, the newest of each day last."""
-        return _REVISIONS.rows(self._connection, **_range(account, resource_type, days))
+    def revisions(
+        self, account: AccountSid, resource_type: ResourceType, days: DayRange, *, published: Collection[int | None]
+    ) -> list[Revision]:
+        """Return what a calendar shows of all revisions of the days, the newest of each day last.
+
+        `published` are the ids of those that are on the list, which count. The seals of others are looked up: they may
+        be as many pages of the database as the days.
+        """
+        asked = _range(account, resource_type, days)
+        if len(days) - len(published) > _FEW:
+            return _COMMITTED_REVISIONS.rows(self._connection, **asked)
+        found: list[Revision] = _REVISIONS.rows(self._connection, **asked)
+        others = {one.seal_id for one in found if one.id not in published}
+        if not others:
+            return found
+        committed = {row.id for row in _COMMITTED_SEALS.rows(self._connection, others)}
+        return [one for one in found if one.id in published or one.seal_id in committed]
 
     def records_by_type(self, account: AccountSid, days: DayRange) -> dict[str, dict[Day, int]]:
         """Return the number of records of each type's days, in their newest revisions; without records, left out."""
@@ -315,14 +331,14 @@ def _of_range(query: Select[Any]) -> Select[Any]:
 
 
 _CURRENT: Final = Prepared(_of_range(_committed()))
-_REVISIONS: Final = Prepared(
-    _of_range(
-        select(table.c.id, table.c.day, table.c.revision.label("number"), table.c.records, table.c.size_bytes)
-        .join(seal, seal.c.id == table.c.seal_id)
-        .where(seal.c.state == COMMITTED)
-    ),
-    row=Revision,
+_CALENDAR: Final = select(
+    table.c.id, table.c.seal_id, table.c.day, table.c.revision.label("number"), table.c.records, table.c.size_bytes
 )
+_REVISIONS: Final = Prepared(_of_range(_CALENDAR), row=Revision)
+_COMMITTED_REVISIONS: Final = Prepared(
+    _of_range(_CALENDAR.join(seal, seal.c.id == table.c.seal_id).where(seal.c.state == COMMITTED)), row=Revision
+)
+_COMMITTED_SEALS: Final = PreparedForSome(select(seal.c.id).where(seal.c.state == COMMITTED), seal.c.id)
 _RECORDS: Final = Prepared(
     select(table.c.resource_type, table.c.day, table.c.records)
     .join(seal, seal.c.id == table.c.seal_id)

@@ -24,7 +24,8 @@ SHA256 = "0123456789abcdef" * 4
 
 def a_revision(number: int) -> Revision:
     """A revision of the day with 1,234 records; 0 is one without records."""
-    return Revision(id=number, day=DAY, number=number, records=1234 if number else 0, size_bytes=5678)
+    records = 1234 if number else 0
+    return Revision(id=number, seal_id=number, day=DAY, number=number, records=records, size_bytes=5678)
 
 
 def rows(one: AccountDay, *, sha256: str | None = SHA256, may_download: bool = True) -> Markup:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,10 +16,11 @@ from dayfile.model.day import Day, DayRange
 from dayfile.model.day_state import DayState
 from dayfile.model.job import RetryRule
 from dayfile.model.resource import MESSAGES
+from dayfile.model.seal import SealClaim
 from dayfile.store.database import Database
 from tests.support.clock import NOON, FakeClock
 from tests.support.notices import an_outbox
-from tests.support.sealed import sealed_days
+from tests.support.sealed import a_sealed_file, sealed_days
 from tests.support.state import a_database, a_job, a_job_request, an_account
 
 FIRST = Day.parse("2026-11-01")
@@ -42,11 +44,29 @@ class Shelf:
         assert claim is not None
         publishing.publish(claim, [FIRST, FIRST + 1, FIRST + 2])
 
-    def read(self, *, now: datetime = NOON) -> list[AccountDay]:
-        """The four days, as of then."""
+    def begin_sealing(self, day: Day) -> SealClaim:
+        """Seal a second revision of a day, and do not commit it."""
+        with self.database.transaction() as tx:
+            upload = tx.uploads.begin("sealed/", mark="other", now=NOON)
+            claim = tx.seals.claim(
+                MESSAGES, day, worker="w", upload_id=upload, mark="other", leased_until=NOON + WEEK, now=NOON
+            )
+            assert claim is not None
+            new = a_sealed_file(self.account.sid, MESSAGES, day, revision=2, mark="other")
+            tx.sealed_days.add(claim, [new], now=NOON)
+        return claim
+
+    def commit(self, claims: Sequence[SealClaim]) -> None:
+        """Commit seals."""
+        with self.database.transaction() as tx:
+            for claim in claims:
+                tx.seals.commit(claim, now=NOON)
+
+    def read(self, days: DayRange = DAYS, *, now: datetime = NOON) -> list[AccountDay]:
+        """Days, as of then."""
         reading = AccountDays(self.account.sid, MESSAGES, job_lifetime=MONTH, file_lifetime=WEEK)
         with self.database.snapshot() as tx:
-            return reading.read(tx, DAYS, now=now)
+            return reading.read(tx, days, now=now)
 
 
 @pytest.fixture
@@ -64,6 +84,27 @@ def test_each_day_has_what_is_published_and_what_is_newest(shelf: Shelf) -> None
     assert [one.published and one.published.number for one in found] == [1, 0, 1, None]
     assert [one.newest and one.newest.number for one in found] == [2, None, 1, 2]
     assert [one.published and one.published.records for one in found] == [1, 0, 1, None]
+
+
+def test_a_revision_counts_once_its_seal_is_committed(shelf: Shelf) -> None:
+    """Until then nobody may have it, beside a file that is published and where there is none."""
+    claims = [shelf.begin_sealing(day) for day in (FIRST, FIRST + 3)]
+    states = [one.state for one in shelf.read()]
+    assert states == [DayState.FILE, DayState.EMPTY, DayState.FILE, DayState.MISSING]
+    assert [one.newest and one.newest.number for one in shelf.read()] == [1, None, 1, None]
+    shelf.commit(claims)
+    assert [one.newest and one.newest.number for one in shelf.read()] == [2, None, 1, 2]
+
+
+def test_revisions_count_in_the_same_way_where_hundreds_have_no_file(shelf: Shelf) -> None:
+    """All that are not published may be many: they are read in another way."""
+    many = DayRange(first=FIRST - 60, last=FIRST + 3)
+    sealed_days(shelf.database, shelf.account.sid, list(many)[:60])
+    claim = shelf.begin_sealing(FIRST - 60)
+    found = shelf.read(many)
+    assert [one.newest and one.newest.number for one in found] == [*[1] * 61, None, 1, None]
+    shelf.commit([claim])
+    assert [one.newest and one.newest.number for one in shelf.read(many)] == [2, *[1] * 60, None, 1, None]
 
 
 def test_days_whose_files_are_gone_have_expired(shelf: Shelf) -> None:

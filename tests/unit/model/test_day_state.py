@@ -24,7 +24,11 @@ ON = replace(OFF, enabled_at=(TODAY - 60).start)
 
 def a_revision(number: int | None) -> Revision | None:
     """A revision of the day; None for None."""
-    return None if number is None else Revision(id=7, day=LAST_WEEK, number=number, records=number, size_bytes=1)
+    return (
+        None
+        if number is None
+        else Revision(id=7, seal_id=7, day=LAST_WEEK, number=number, records=number, size_bytes=1)
+    )
 
 
 @pytest.mark.parametrize(
