@@ -54,9 +54,9 @@ class GoneAfterCommit(Database):
         self._is_gone.clear()
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[Transaction]:
+    def transaction(self, *, durable: bool = True) -> Iterator[Transaction]:
         self._check()
-        with super().transaction() as tx:
+        with super().transaction(durable=durable) as tx:
             yield tx
         self._is_gone.set()
 

@@ -41,11 +41,11 @@ class Away(Database):
     refused: int
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[Transaction]:
+    def transaction(self, *, durable: bool = True) -> Iterator[Transaction]:
         if self.is_away:
             self.refused += 1
             raise DatabaseUnavailable("the state database does not answer")
-        with super().transaction() as tx:
+        with super().transaction(durable=durable) as tx:
             yield tx
 
 

@@ -23,8 +23,8 @@ class HeldDatabase(Database):
     commits: int
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[Transaction]:
+    def transaction(self, *, durable: bool = True) -> Iterator[Transaction]:
         self.commits += 1
-        with super().transaction() as tx:
+        with super().transaction(durable=durable) as tx:
             yield tx
             self.during_commit(self.commits)

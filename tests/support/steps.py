@@ -171,9 +171,9 @@ class SteppingDatabase(Database):
     _steps: Steps
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[Transaction]:
+    def transaction(self, *, durable: bool = True) -> Iterator[Transaction]:
         self._steps.step(DatabaseUnavailable)
-        with super().transaction() as tx:
+        with super().transaction(durable=durable) as tx:
             yield tx
             self._steps.step(DatabaseUnavailable)  # everything said, nothing committed
         self._steps.step(DatabaseUnavailable)  # committed, and nobody has heard of it

@@ -46,8 +46,8 @@ class WatchedDatabase(Database):
         return watched
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[Transaction]:
-        with super().transaction() as tx:
+    def transaction(self, *, durable: bool = True) -> Iterator[Transaction]:
+        with super().transaction(durable=durable) as tx:
             before = _changes(tx)
             yield tx
             self.changes.append(_changes(tx) - before)
