@@ -34,8 +34,8 @@ from dayfile.model.day import Day
 from dayfile.settings import Settings
 
 LEAST: Final = ("GET /healthz", "a row by its key")
-HALF_A_YEAR: Final = "calendar of half a year"  # the longest that a page has: two of them may cost ten times the least
-BOUNDS: Final = {"overview": 5, HALF_A_YEAR: 5}
+YEAR: Final = "calendar of a year"  # the longest that a page has
+BOUNDS: Final = {"overview": 5, YEAR: 10}
 CHEAP: Final = 5  # times as many requests for what costs least
 BROWSER: Final = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin"}
 KEY: Final = {"secret_key": "5a" * 32}
@@ -114,7 +114,8 @@ def answers(url: str, asked: Asking) -> Iterator[dict[str, Callable[[], int]]]:
             "overview": asking(browser, "/console"),
             "overview of all types": asking(other, "/console"),
             "calendar of three months": asking(browser, "/console/files"),
-            HALF_A_YEAR: asking(browser, calendar_path(today - 185, today)),
+            "calendar of half a year": asking(browser, calendar_path(today - 185, today)),
+            YEAR: asking(browser, calendar_path(today - 365, today)),
             "a day": asking(browser, f"/console/files/Messages/{usual.last}"),
             "jobs": asking(browser, "/console/jobs"),
             "form of a job": asking(browser, "/console/jobs/new"),

@@ -32,8 +32,8 @@ STATES: Final[Mapping[DayState, str]] = {
 _TOLD: Final[Mapping[DayState, str]] = {
     DayState.EMPTY: "no records",
     DayState.MISSING: "not exported",
-    DayState.EXPIRED: "was exported, and has expired",
-    DayState.AHEAD: "not over yet, or too new for a job",
+    DayState.EXPIRED: "expired",
+    DayState.AHEAD: "too new for a job",
 }
 # In a calendar, where the legend says the rest, and every word is there for each of hundreds of days.
 
@@ -99,8 +99,8 @@ def days_path(resource_type: ResourceType) -> str:
 
 
 def marks_of(days: Iterable[AccountDay], resource_type: ResourceType) -> Iterator[tuple[Day, Mark]]:
-    """Yield the days with their marks in a calendar."""
-    above = days_path(resource_type)
+    """Yield the days with their marks in the calendar of the page of files, from which their paths are seen."""
+    above = days_path(resource_type).removeprefix(f"{CONSOLE_PATH}/")
     same = {state: Mark(css=state.value, told=told, above=above) for state, told in _TOLD.items()}
     same[DayState.AHEAD] = same[DayState.AHEAD]._replace(above=None)
     file, newer = DayState.FILE.value, DayState.NEWER.value  # looked up once for all days
@@ -108,6 +108,6 @@ def marks_of(days: Iterable[AccountDay], resource_type: ResourceType) -> Iterato
         if published is None or state is DayState.EMPTY:
             yield day, same[state]
         elif state is DayState.NEWER:
-            yield day, Mark(newer, f"{count_text(published.records, 'record')}; more came in later", above)
+            yield day, Mark(newer, f"{count_text(published.records, 'record')}; more came later", above)
         else:
             yield day, Mark(file, count_text(published.records, "record"), above)

@@ -33,8 +33,8 @@ from dayfile.web.day_link import check_published, make_day_link
 from dayfile.web.file_answer import FileAnswer
 
 _SECTION: Final = "Files"
-_MOST_DAYS: Final = 186  # on one page, which must stay small
-_ROWS: Final = 20
+_MOST_DAYS: Final = 366  # on one page, which must stay small
+_ROWS: Final = 15
 _STRETCHES: Final = 3  # that are offered for a job, the last ones
 _MOST_FILES: Final = 366  # in one archive
 

@@ -29,6 +29,7 @@ from tests.support.customer_console import (
     sign_in,
 )
 from tests.support.receiver import answers, receiving
+from tests.support.shown_calendar import shown_days
 
 
 def test_any_credential_signs_in(console: CustomerConsole) -> None:
@@ -72,10 +73,7 @@ def test_signing_out_ends_the_session(console: CustomerConsole) -> None:
 def test_the_calendar_tells_every_state_of_a_day(browser: httpx2.Client) -> None:
     """A file, an empty day, a day that is not exported, a file that is not the newest, and a day that is too new."""
     page = browser.get("/console/files?type=Messages")
-    marks = {
-        day: (css, told)
-        for css, day, told in re.findall(r'class="(\w+)[^"]*"[^>]* title="([\d-]+): ([^"]+)"', page.text)
-    }
+    marks = shown_days(page.text)
     assert marks["2026-11-11"][0] == "file"
     assert re.fullmatch("[0-9]+ records", marks["2026-11-11"][1])
     assert marks[EMPTY_DAY][0] == "empty"
@@ -86,7 +84,7 @@ def test_the_calendar_tells_every_state_of_a_day(browser: httpx2.Client) -> None
 
 
 def test_the_calendar_leads_to_the_days_before_and_after(browser: httpx2.Client) -> None:
-    """A year is a few steps, none of which leaves a day out; there is nothing before the first day, nor after today."""
+    """Years are a few steps, none of which leaves a day out; there is nothing before the first day, nor after today."""
     page = browser.get("/console/files?from=2026-09-01&to=2026-10-31").text
     assert 'from=2026-07-02&amp;to=2026-08-31">Earlier days</a>' in page
     assert 'from=2026-11-01&amp;to=2026-11-23">Later days</a>' in page
@@ -99,10 +97,18 @@ def test_the_calendar_leads_to_the_days_before_and_after(browser: httpx2.Client)
 
 def test_a_range_that_is_too_long_stays_as_it_was_typed(browser: httpx2.Client) -> None:
     """To shorten it, nobody has to type it again."""
-    page = browser.get("/console/files?from=2026-01-01&to=2026-11-01")
+    page = browser.get("/console/files?from=2025-01-01&to=2026-11-01")
     assert page.status_code == 400
-    assert "at most 186 days" in page.text
-    assert re.findall('type="date" name="[a-z]+" value="([0-9-]+)"', page.text) == ["2026-01-01", "2026-11-01"]
+    assert "at most 366 days" in page.text
+    assert re.findall('type="date" name="[a-z]+" value="([0-9-]+)"', page.text) == ["2025-01-01", "2026-11-01"]
+
+
+def test_a_year_is_on_one_page_and_leads_to_each_day(browser: httpx2.Client) -> None:
+    """A gap in the files of last year is seen at once."""
+    page = browser.get("/console/files?type=Messages&from=2025-11-21&to=2026-11-21")
+    assert len(shown_days(page.text)) == 366
+    [path] = re.findall(r"<a [^>]*href=(\S+2026-11-11) ", page.text)
+    assert browser.get(str(page.url.join(path))).status_code == 200
 
 
 def test_a_file_that_has_expired_is_told_from_one_that_never_was(
@@ -115,8 +121,8 @@ def test_a_file_that_has_expired_is_told_from_one_that_never_was(
         other.face.clock.pass_by(other.face.service.settings.file_lifetime)
         with other.signed_in(account) as browser:
             page = browser.get("/console/files")
-    assert 'title="2026-11-01: was exported' in page.text
-    assert 'title="2026-11-02: not exported' in page.text
+    marks = shown_days(page.text)
+    assert (marks["2026-11-01"], marks["2026-11-02"]) == (("expired", "expired"), ("missing", "not exported"))
 
 
 def test_a_day_shows_its_manifest_and_its_revisions(
@@ -303,7 +309,7 @@ def test_the_largest_pages_are_small(console: CustomerConsole) -> None:
     field = ",".join(f'"{name}":"{odd}"' for name in columns_of(MESSAGES)).encode()
     for day in DayRange(first=last - 3, last=last):
         console.seal(account, str(day), b"{%s}\n" % field * 60)
-    console.face.publish(account, str(last - 183), str(last), name=odd)
+    console.face.publish(account, str(last - 363), str(last), name=odd)
     for day in DayRange(first=last - 24, last=last):
         console.seal(account, str(day), b"{}\n" * 70)  # after they were exported
     url = f"https://hooks.example/{odd}{odd}{odd}"
@@ -320,7 +326,7 @@ def test_the_largest_pages_are_small(console: CustomerConsole) -> None:
             path: len(browser.get(path, params=query).content)
             for path, query in {
                 "/console": {},
-                "/console/files?type=Messages&from=2026-05-22&to=2026-11-23": {},
+                "/console/files?type=Messages&from=2025-11-23&to=2026-11-23": {},
                 "/console/files/Messages/2026-11-21": {},
                 "/console/files/Messages/2026-11-21/records": every,
                 "/console/jobs": {},
