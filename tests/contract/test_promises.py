@@ -15,6 +15,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from dayfile.accounts.remembered import REMEMBERED_FOR_SECONDS
 from dayfile.api.app import OPERATIONS
 from dayfile.api.failed_logins import Crowded, FailedLogins
 from dayfile.api.openapi.operation import ACCOUNTS, Operation
@@ -212,7 +213,7 @@ def test_every_status_that_is_promised_can_be_had(
     failures = {500: KeyError("a bug"), 503: DatabaseUnavailable("the state database does not answer")}
     clock = server.service.clock
     assert isinstance(clock, FakeClock)
-    clock.pass_by(timedelta(seconds=2))  # what was found ready is taken to be ready for a second
+    clock.pass_by(timedelta(seconds=REMEMBERED_FOR_SECONDS + 1))  # readers, and what was found ready, are remembered
     if status in failures:
 
         def fail(self: Database) -> None:
