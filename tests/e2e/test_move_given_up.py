@@ -11,6 +11,7 @@ import pytest
 
 from dayfile.cli.exit_codes import Outcome
 from dayfile.errors import Conflict, LostClaim, StorageUnavailable
+from dayfile.objects.backup_target import OnStep
 from dayfile.objects.moved_objects import Moved
 from tests.e2e.cli_instance import Instance
 from tests.support.backups import empty
@@ -43,11 +44,8 @@ def world(tmp_path: Path) -> World:
     return world
 
 
-@pytest.mark.parametrize("when", [COPYING, LOOKING, COPYING_ROWS])
-def test_a_move_ends_when_it_is_given_up(world: World, tmp_path: Path, empty_server: str, when: str) -> None:
-    """The old place goes on from there: a new one would be a second instance, without what came since then."""
-    storage, rows = f"file://{tmp_path}/new/objects", kept_rows(world.settings.database)
-    there = world.settings.model_copy(update={"database_url": empty_server, "storage_url": storage})
+def giving_up(world: World, when: str) -> OnStep:
+    """Return what is told the steps of a move, and has it given up by somebody else, once, at one of them."""
     given_up: list[str] = []
 
     def give_up(text: str, _done: int, _whole: int) -> None:
@@ -55,6 +53,15 @@ def test_a_move_ends_when_it_is_given_up(world: World, tmp_path: Path, empty_ser
             given_up.append(text)
             reopen(world.settings, world.clock)
 
+    return give_up
+
+
+@pytest.mark.parametrize("when", [COPYING, LOOKING, COPYING_ROWS])
+def test_a_move_ends_when_it_is_given_up(world: World, tmp_path: Path, empty_server: str, when: str) -> None:
+    """The old place goes on from there: a new one would be a second instance, without what came since then."""
+    storage, rows = f"file://{tmp_path}/new/objects", kept_rows(world.settings.database)
+    there = world.settings.model_copy(update={"database_url": empty_server, "storage_url": storage})
+    give_up = giving_up(world, when)
     with pytest.raises(LostClaim, match="this move was given up"):
         moved(world.settings, world.clock, database=empty_server, storage=storage, on_step=give_up)
     assert (opens(world.settings), opens(there)) == (True, False)
@@ -67,13 +74,7 @@ def test_a_move_ends_when_it_is_given_up(world: World, tmp_path: Path, empty_ser
 def test_a_move_of_objects_alone_ends_when_it_is_given_up(world: World, tmp_path: Path, when: str) -> None:
     """Objects that came to the old storage since then would be in no storage that the instance knows."""
     storage = f"file://{tmp_path}/new/objects"
-    given_up: list[str] = []
-
-    def give_up(text: str, _done: int, _whole: int) -> None:
-        if text == when and not given_up:
-            given_up.append(text)
-            reopen(world.settings, world.clock)
-
+    give_up = giving_up(world, when)
     with pytest.raises(LostClaim, match="this move was given up"):
         moved(world.settings, world.clock, storage=storage, on_step=give_up)
     assert opens(world.settings)
