@@ -103,6 +103,20 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def sync_removals(folder: Path, root: Path) -> None:
+    """Make durable that names have gone from a folder; where another process has removed it since, that it has gone.
+
+    Raises FileNotFoundError if the root itself is not there.
+    """
+    while True:
+        try:
+            return sync_folder(folder)
+        except FileNotFoundError:
+            if folder == root:
+                raise
+            folder = folder.parent
+
+
 def make_folders(folder: Path, *, mode: int = 0o777) -> list[Path]:
     """Make a folder and its missing parents, and return the folders that got a new name in them.
 
@@ -140,9 +154,7 @@ class SyncedTogether:
 
     def sync(self, paths: Iterable[Path]) -> None:
         """Make these files and folders durable; where the system has no such call, one after the other."""
-        syncfs = _syncfs()
-        if syncfs is not None:
-            syncfs(self._descriptor)
+        if self._sync_all():
             return
         for path in paths:
             descriptor = os.open(path, os.O_RDONLY)
@@ -150,6 +162,21 @@ class SyncedTogether:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
+
+    def sync_removals(self, folders: Iterable[Path]) -> None:
+        """Make durable that names have gone from these folders, of which others may be removing some."""
+        if self._sync_all():
+            return
+        for folder in folders:
+            sync_removals(folder, self._folder)
+
+    def _sync_all(self) -> bool:
+        """Make the whole file system durable; return False where the system has no such call."""
+        syncfs = _syncfs()
+        if syncfs is None:
+            return False
+        syncfs(self._descriptor)
+        return True
 
 
 @cache

@@ -334,10 +334,10 @@ class LocalStorage:
         left = {self._without_empty_folders(folder) for folder in left}
         if len(left) <= _FEW:
             for folder in left:
-                disk.sync_folder(folder)
+                disk.sync_removals(folder, self.root)
         else:
             with disk.SyncedTogether(self.root) as together:
-                together.sync(left)
+                together.sync_removals(left)
 
     def _without_empty_folders(self, folder: Path) -> Path:
         """Remove a folder, and its parents, as far as they are empty, and return the first that stays."""

@@ -152,6 +152,33 @@ def test_a_folder_that_vanishes_again_is_no_error(storage: LocalStorage, monkeyp
     assert list(storage.scan("")) == ["a/b/x"]
 
 
+@pytest.mark.parametrize("many", [1, 40])
+@pytest.mark.parametrize("has_syncfs", [True, False])
+def test_a_folder_that_another_empties_and_removes_before_it_is_synced_is_no_error(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch, many: int, *, has_syncfs: bool
+) -> None:
+    """Two processes forget the last objects of a folder: the second removes it just after the first has left it."""
+    for number in range(many):
+        storage.put(f"a/{number}/mine", [b"x"])
+        storage.put(f"a/{number}/theirs", [b"x"])
+    remove = Path.rmdir
+
+    def left_and_removed_by_another(folder: Path) -> None:
+        try:
+            remove(folder)
+        except OSError:
+            if folder.joinpath("theirs").exists():
+                folder.joinpath("theirs").unlink()
+                remove(folder)
+            raise
+
+    monkeypatch.setattr(Path, "rmdir", left_and_removed_by_another)
+    if not has_syncfs:
+        monkeypatch.setattr(disk, "_syncfs", lambda: None)
+    storage.delete([f"a/{number}/mine" for number in range(many)])
+    assert list(storage.scan("")) == []
+
+
 def test_what_a_killed_process_left_is_never_seen_and_can_be_removed(storage: LocalStorage) -> None:
     """A crash must cost nothing but space, and not even that for long."""
     storage.put("a/whole", [b"x"])
