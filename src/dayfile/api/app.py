@@ -77,7 +77,7 @@ def create_app(context: Context, *, pages: Iterable[Route] = (), delay_rule: Del
     app.state.day_links = make_day_links()
     app.state.readiness = Readiness()
     app.state.concurrency = Concurrency(context.concurrent_requests)
-    app.state.downloads = downloads.make_downloads()
+    app.state.downloads = downloads.make_downloads(context)
     app.state.files_in_memory = MemoryRoom(downloads.MEMORY_BYTES)
     app.state.reference = Reference(context.public_url, OPERATIONS)
     return app

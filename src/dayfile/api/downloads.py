@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dayfile.api.context import Context, context_of
+from dayfile.api.in_loop import InLoop
 from dayfile.api.memory_room import MemoryRoom
 from dayfile.api.micro_batches import MicroBatches
 from dayfile.api.openapi.operation import FILES, Answer, Operation
@@ -37,6 +38,9 @@ from dayfile.web.urls import Urls
 
 WHOLE_BYTES = 8 * 1024 * 1024
 """Largest file, or part of one, that is read whole before it is sent, as long as there is memory."""
+
+IN_LOOP_BYTES: Final = 64 * 1024
+"""Largest file that the event loop reads itself, if it is on a disk of this machine."""
 
 MEMORY_BYTES = 256 * 1024 * 1024
 """Limit of the memory for such files."""
@@ -102,15 +106,34 @@ async def download(request: Request, link: str) -> Response:
     return await downloads.ask((request, given))
 
 
-def make_downloads() -> Downloads:
+def make_downloads(context: Context) -> Downloads:
     """Return the queue of downloads of one app, apart from others, so that a slow disk holds up no others."""
-    return MicroBatches(_respond_to_all, name="download", most=MOST_AT_ONCE, threads=THREADS)
+    is_here = context.database.file is not None and not context.storage.is_remote
+    in_loop = InLoop(_respond_if_small, clock=context.clock).try_work if is_here else None
+    return MicroBatches(_respond_to_all, name="download", most=MOST_AT_ONCE, threads=THREADS, try_in_loop=in_loop)
 
 
 def _respond_to_all(asked: Sequence[tuple[Request, Link]]) -> list[Response | Exception]:
+    return _respond_each(asked, _find_all(asked))
+
+
+def _respond_if_small(asked: Sequence[tuple[Request, Link]]) -> list[Response | Exception] | None:
+    """Return None if one of the files is read for so long that it belongs into a thread."""
+    found = _find_all(asked)
+    if any(isinstance(file, _File) and file.size_bytes > IN_LOOP_BYTES for file in found):
+        return None
+    return _respond_each(asked, found)
+
+
+def _find_all(asked: Sequence[tuple[Request, Link]]) -> list[_File | Exception]:
     context = context_of(asked[0][0])
     with context.database.shared_snapshot():
-        found = [outcome(request, partial(_find, context, given)) for request, given in asked]
+        return [outcome(request, partial(_find, context, given)) for request, given in asked]
+
+
+def _respond_each(
+    asked: Sequence[tuple[Request, Link]], found: Sequence[_File | Exception]
+) -> list[Response | Exception]:
     return [
         outcome(request, partial(_respond, request, given, file)) if isinstance(file, _File) else file
         for (request, given), file in zip(asked, found, strict=True)

@@ -1,7 +1,9 @@
-"""Readings: requests that need a few rows of the database, of one moment, and nothing else. Few threads work on them.
+"""Readings: requests that need a few rows of the database, of one moment, and nothing else.
 
-With a thread for each, a dozen of them would take turns at one interpreter for every row that SQLite finds, and most of
-their time would go into waking one another.
+Where the database is a file, the event loop answers them itself: to hand one to a thread and to wait for Python's lock
+takes as long as the rows do. While the disk is slow, few threads work on readings, as they do where the database is
+elsewhere: with a thread for each, a dozen of them would take turns at one interpreter for every row, and most of their
+time would go into waking one another.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from starlette.responses import Response
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from dayfile.api.context import Context, context_of
+from dayfile.api.in_loop import InLoop
 from dayfile.api.micro_batches import MicroBatches
 
 MOST_READINGS: Final = 8
@@ -34,8 +37,11 @@ Readings = MicroBatches[Reading, Response]
 
 def make_readings(context: Context) -> Readings:
     """Return the queue of readings of one app."""
-    threads = max(THREADS, context.database.connections // 2) if context.database.file is None else THREADS
-    return MicroBatches(_answers, name="reading", most=MOST_READINGS, threads=threads)
+    if context.database.file is None:
+        threads = max(THREADS, context.database.connections // 2)
+        return MicroBatches(_answers, name="reading", most=MOST_READINGS, threads=threads)
+    in_loop = InLoop(_answers, clock=context.clock)
+    return MicroBatches(_answers, name="reading", most=MOST_READINGS, threads=THREADS, try_in_loop=in_loop.try_work)
 
 
 def readings_of(request: HTTPConnection) -> Readings:

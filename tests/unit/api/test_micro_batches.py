@@ -103,3 +103,30 @@ def test_who_does_not_wait_any_more_takes_nobody_along(cancelled: str) -> None:
     left = {"a": "A", "b": "B", "c": "C"}
     del left[cancelled]
     assert [outcome for outcome in outcomes if isinstance(outcome, str)] == list(left.values())
+
+
+def test_the_loop_does_what_it_can_and_threads_do_the_rest() -> None:
+    """No thread is woken for a request that waits for nothing; one that may have to wait does not hold up the loop."""
+    loops: list[int] = []
+    threads: list[list[str]] = []
+
+    def in_loop(asked: Sequence[str]) -> list[str | Exception] | None:
+        if "slow" in asked:
+            return None
+        loops.append(threading.get_ident())
+        return [ValueError(name) if name == "bad" else name.upper() for name in asked]
+
+    def in_thread(asked: Sequence[str]) -> list[str | Exception]:
+        threads.append(list(asked))
+        return list(asked)
+
+    async def ask() -> list[str | BaseException]:
+        micro_batches = MicroBatches(in_thread, name="test", most=2, try_in_loop=in_loop)
+        names = ["a", "bad", "slow", "b", "c"]
+        return await asyncio.gather(*map(micro_batches.ask, names), return_exceptions=True)
+
+    a, bad, slow, b, c = asyncio.run(ask())
+    assert (a, slow, b, c) == ("A", "slow", "b", "C")
+    assert isinstance(bad, ValueError)
+    assert loops == [threading.get_ident()] * 2
+    assert threads == [["slow", "b"]]
