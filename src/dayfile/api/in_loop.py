@@ -7,8 +7,11 @@ from typing import Final, Generic, TypeVar
 
 from dayfile.clock import Clock
 
-LONG_SECONDS: Final = 0.02
-"""Time of work in the loop after which the next goes to threads: everybody else has waited for it."""
+LONG_SECONDS: Final = 0.1
+"""Time of work in the loop after which the next goes to threads: everybody else has waited for it.
+
+Much less would be taken for a slow disk where other processes keep all processors busy.
+"""
 
 IN_THREADS_SECONDS: Final = 1.0
 """Time for which it goes there, before the loop tries again."""
