@@ -7,6 +7,9 @@ them is asked gives the sum of all.
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +32,10 @@ values.ValueClass = values.MutexValue
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]  # by the library
 
 
+_Answer = tuple[str, str, int | None]
+"""A method, the template of a route, and a status, if there was one."""
+
+
 class Counters:
     """The counters of one process, or, with a folder, its part of what several processes count together."""
 
@@ -44,7 +51,8 @@ class Counters:
             values.ValueClass = values.MultiProcessValue(lambda: member)  # type: ignore[no-untyped-call]  # by the library
         self._registry = CollectorRegistry()
         self._folder = folder
-        self._of_request: dict[tuple[str, str, int | None], tuple[Counter, Histogram]] = {}
+        self._of_request: dict[_Answer, tuple[Counter, _Seconds]] = {}
+        self._answered: deque[tuple[_Answer, float]] = deque()
         self._make_counters()
 
     def _make_counters(self) -> None:
@@ -53,8 +61,12 @@ class Counters:
         self._requests = self._counter(
             "requests", "Requests that were answered, by the template of their route.", "method", "route", "status"
         )
-        self._request_seconds = self._histogram(
-            "request_seconds", "Time from a request to the end of its answer.", REQUEST_SECONDS, "method", "route"
+        self._request_seconds = _Seconds(
+            "dayfile_request_seconds",
+            "Time from a request to the end of its answer.",
+            ("method", "route"),
+            buckets=REQUEST_SECONDS,
+            registry=self._registry,
         )
         self._failed_logins = self._counter("failed_logins", "Requests with wrong credentials.")
         self._errors = self._counter(
@@ -83,6 +95,7 @@ class Counters:
 
     def collect(self) -> list[Metric]:
         """Return the metrics of this process, or of all that share the folder."""
+        self.write_answers()
         if self._folder is None:
             return list(self._registry.collect())
         return _counted_in(self._folder)
@@ -92,14 +105,30 @@ class Counters:
         self._accepted.labels(resource_type.name).inc(accepted)
         self._rejected.labels(resource_type.name).inc(rejected)
 
-    def answered(self, *, method: str, route: str, status: int | None, seconds: float) -> None:
-        """Count a request at its end; without a status, its client went away before it was answered."""
-        of = method, route, status
-        counted, timed = self._of_request.get(of) or self._counters_of(*of)
-        counted.inc()
-        timed.observe(seconds)
+    def answered(self, *, method: str, route: str, status: int | None, seconds: float) -> bool:
+        """Count a request at its end; without a status, its client went away before it was answered.
 
-    def _counters_of(self, method: str, route: str, status: int | None) -> tuple[Counter, Histogram]:
+        Several are written together, since that takes longer than all else: True if this is the first, so that the
+        caller is to have `write_answers` called soon. Whoever reads from here has them all.
+        """
+        self._answered.append(((method, route, status), seconds))
+        return len(self._answered) == 1
+
+    def write_answers(self) -> None:
+        """Write the counts of requests that wait for it. Thread-safe."""
+        times: dict[_Answer, list[float]] = {}
+        while self._answered:
+            try:
+                of, seconds = self._answered.popleft()
+            except IndexError:  # another thread does the same
+                break
+            times.setdefault(of, []).append(seconds)
+        for of, each in times.items():
+            counted, timed = self._of_request.get(of) or self._counters_of(*of)
+            counted.inc(len(each))
+            timed.observe_all(each)
+
+    def _counters_of(self, method: str, route: str, status: int | None) -> tuple[Counter, _Seconds]:
         """Return the counters of such requests; kept, since to find them by their labels takes longer than to count."""
         named = method if method in METHODS else "other"
         found = (
@@ -142,6 +171,17 @@ class Counters:
 
     def _histogram(self, name: str, help_text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
         return Histogram(f"dayfile_{name}", help_text, labels, buckets=buckets, registry=self._registry)
+
+
+class _Seconds(Histogram):
+    """A histogram that takes many values as fast as one."""
+
+    def observe_all(self, amounts: Sequence[float]) -> None:
+        """Observe each of some amounts."""
+        self._sum.inc(sum(amounts))
+        places = [bisect_left(self._upper_bounds, amount) for amount in amounts]
+        for place in set(places):
+            self._buckets[place].inc(places.count(place))
 
 
 class CountersOfOthers:

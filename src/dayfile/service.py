@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from dayfile.api.context import Context
+    from dayfile.api.request_log import RequestLog
     from dayfile.delivery.transport import Transport
     from dayfile.delivery.trial import WebhookTrial
     from dayfile.intake.pipeline import Intake
@@ -284,11 +285,11 @@ class Service(contextlib.AbstractContextManager["Service"]):
             allow=self.settings.webhook_allow or (), resolver=self.overrides.resolver or SystemResolver()
         )
 
-    def api(self, *, pages: Iterable[Route] = ()) -> ASGIApp:
-        """Return the web application; `pages` are other faces under the same roof."""
+    def api(self, *, pages: Iterable[Route] = (), request_log: RequestLog | None = None) -> ASGIApp:
+        """Return the web application; `pages` are other faces under the same roof, `request_log` tells of requests."""
         from dayfile.api.app import create_app
 
-        return create_app(self.context, pages=pages)
+        return create_app(self.context, pages=pages, request_log=request_log)
 
     @cached_property
     def context(self) -> Context:

@@ -6,6 +6,7 @@ import re
 import socket
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 
 import httpx2
@@ -110,6 +111,9 @@ def test_processes_that_answer_together_are_one_in_metrics(tmp_path: Path) -> No
         with httpx2.Client(trust_env=False) as client:
             for _ in range(20):
                 client.get(f"{running.url}/healthz", headers={"Connection": "close"})
+            # It is counted some milliseconds after its answer, and no later than its line can be read.
+            lines = (line for line in instance.logged() if line.get("path") == "/healthz")
+            assert len(list(islice(lines, 20))) == 20
             scraped = Scraped.of_text(client.get(f"http://127.0.0.1:{listener['port']}/metrics").text)
     assert scraped.value("requests_total", method="GET", route="/healthz", status="200") == 20
     assert scraped.value("database_up") == 1

@@ -37,6 +37,7 @@ from dayfile.api.openapi.operation import TAGS
 from dayfile.api.ranges import RangeNotSatisfiable
 from dayfile.api.readings import make_readings
 from dayfile.api.reference import Reference
+from dayfile.api.request_log import RequestLog, UsualLog
 from dayfile.api.responses import error_response
 from dayfile.api.routes import Dispatch, in_order_of_matching
 from dayfile.errors import Invalid, NotFound, Unauthorized
@@ -58,17 +59,30 @@ OPERATIONS = tuple(
 """All operations, in the order of the document."""
 
 
-def create_app(context: Context, *, pages: Iterable[Route] = (), delay_rule: DelayRule = USUAL_DELAYS) -> Starlette:
+def create_app(
+    context: Context,
+    *,
+    pages: Iterable[Route] = (),
+    delay_rule: DelayRule = USUAL_DELAYS,
+    request_log: RequestLog | None = None,
+) -> Starlette:
     """Return the app for a context; `pages` are routes of other faces that the same app serves.
 
-    `delay_rule` delays the responses to failed logins.
+    `delay_rule` delays the responses to failed logins; `request_log` tells of all others.
     """
     # The path that is called a thousand times a second is matched first.
     others = [route for one in ROUTES if one is not records.routes for route in one.routes]
     app = _Application(
         routes=[*records.routes.routes, *in_order_of_matching([*others, *pages])],
         middleware=[
-            Middleware(Edge, context=context, answer=partial(answer, context), allowed=_allowed, delay_rule=delay_rule)
+            Middleware(
+                Edge,
+                context=context,
+                answer=partial(answer, context),
+                allowed=_allowed,
+                delay_rule=delay_rule,
+                request_log=request_log or UsualLog(),
+            )
         ],
     )
     app.state.context = context

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, Final
 
-import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from dayfile.api.context import Context
 from dayfile.api.failed_logins import Crowded, FailedLogins
+from dayfile.api.request_log import RequestLine, RequestLog, tell_of_failure
 from dayfile.counters import METHODS as KNOWN_METHODS
 from dayfile.counters import NO_ROUTE
 from dayfile.errors import Forbidden, Invalid, Transient
 from dayfile.model.secret import Randomness
-from dayfile.spans import NO_SPAN, Span
+from dayfile.spans import NO_SPANS, Span
 from dayfile.web import concurrency
 from dayfile.web.concurrency import concurrent_requests
 from dayfile.web.cross_site import check_cross_site
@@ -54,12 +55,22 @@ ANSWERED, CLIENT_GONE, CUT_OFF, STOPPED = "answered", "client gone", "cut off", 
 
 _LENGTH, _ENCODING, _FORWARDED, _TRACE = b"content-length", b"transfer-encoding", b"x-forwarded-for", b"traceparent"
 _LOOKED_AT = frozenset({_LENGTH, _ENCODING, _FORWARDED, _TRACE})
-_NONE: list[bytes] = []
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")  # customers' content must not be sniffed as HTML
 _SERVER_ERROR = 500
 _ID_DIGITS, _IDS_AT_ONCE = 32, 64
 
-_log = structlog.get_logger()
+_COUNTED_AFTER: Final = 0.005
+"""Seconds for which the count of a request waits for others, to be written with them."""
+
+
+def _variable() -> ContextVar[str]:
+    """Return the variable of a task by which structlog knows its request: to find it takes longer than to set it."""
+    bound = bind_contextvars(request_id="")
+    reset_contextvars(**bound)
+    return bound["request_id"].var
+
+
+_REQUEST_ID: Final = _variable()
 
 Answer = Callable[[Scope, Exception], ASGIApp]
 """A function that returns the response to an error."""
@@ -76,11 +87,14 @@ class Edge:
         answer: Answer,
         allowed: Callable[[Scope], str],
         delay_rule: DelayRule,
+        request_log: RequestLog,
     ) -> None:
         self._app = app
         self._allowed = allowed
         self._context = context
         self._answer = answer
+        self._request_log = request_log
+        self._counters, self._spans = context.counters, context.spans
         delays = LoginDelays(delay_rule, proxies=context.trusted_proxies)
         self._request_ids = _request_ids(context.randomness)
         self._failed_logins = FailedLogins(delays, rule=delay_rule, clock=context.clock, counters=context.counters)
@@ -96,15 +110,34 @@ class Edge:
             failed_logins=self._failed_logins,
         )
         # Whatever is logged meanwhile, also in threads that work for this request alone, has its id.
-        before = bind_contextvars(request_id=exchange.request_id)
-        with self._context.spans.serving("request", traceparent=exchange.traceparent()) as span:
-            scope["state"]["span"] = self._context.spans.here()
+        before = _REQUEST_ID.set(exchange.request_id)
+        try:
+            await (self._serve(exchange) if self._spans is NO_SPANS else self._traced(exchange))
+        finally:
+            concurrency.leave(scope)
+            self._tell(exchange)
+            _REQUEST_ID.reset(before)
+
+    async def _traced(self, exchange: _Exchange) -> None:
+        """Have a request answered within a span of its own."""
+        with self._spans.serving("request", traceparent=exchange.traceparent()) as span:
+            exchange.scope["state"]["span"] = self._spans.here()
             try:
                 await self._serve(exchange)
             finally:
-                concurrency.leave(scope)
-                exchange.end(span)
-                reset_contextvars(**before)
+                exchange.trace(span)
+
+    def _tell(self, exchange: _Exchange) -> None:
+        """Count a request at its end, and log it."""
+        error, seconds, counters = exchange.failure, exchange.seconds(), self._counters
+        if counters.answered(method=exchange.method, route=exchange.route, status=exchange.status, seconds=seconds):
+            asyncio.get_running_loop().call_later(_COUNTED_AFTER, counters.write_answers)
+        line = exchange.line(seconds)
+        if error is None:
+            self._request_log.tell(line)
+        else:
+            counters.failed(error)
+            tell_of_failure(line, error)
 
     async def _serve(self, exchange: _Exchange) -> None:
         """Have a request answered, also if it fails."""
@@ -167,8 +200,8 @@ class _Exchange:
     """One request and the state of its response."""
 
     __slots__ = (
-        *("_began", "_client", "_clock", "_counters", "_failed_logins", "_has_unread_body", "_path", "_receive"),
-        *("_proxies", "_send", "_sent_bytes", "_told", "outcome", "request_id", "scope", "status"),
+        *("_began", "_client", "_clock", "_failed_logins", "_has_unread_body", "_path", "_proxies", "_receive"),
+        *("_send", "_sent_bytes", "_told", "method", "outcome", "request_id", "scope", "status"),
     )
 
     def __init__(
@@ -181,13 +214,14 @@ class _Exchange:
         context: Context,
         failed_logins: FailedLogins,
     ) -> None:
+        self._clock = context.clock
         self._began = context.clock.monotonic()
-        self._clock, self._counters = context.clock, context.counters
         self.request_id = request_id
+        self.method: str = scope["method"]
         self._path: str = scope["path"]
         self._failed_logins = failed_logins
         self._told = [header for header in scope["headers"] if header[0] in _LOOKED_AT]  # few requests have any
-        self._has_unread_body = bool(self._given(_LENGTH) or self._given(_ENCODING))
+        self._has_unread_body = bool(self._told and (self._given(_LENGTH) or self._given(_ENCODING)))
         self._receive = receive
         self._proxies = context.trusted_proxies
         self._send = send
@@ -197,7 +231,7 @@ class _Exchange:
         self.outcome = ANSWERED
         self._client = self._address()
         state = scope.setdefault("state", {})
-        state["request_id"], state["client"] = request_id, self._client
+        state["request_id"], state["client"], state["span"] = request_id, self._client, None
 
     async def receive(self) -> Message:
         """Pass on a message from the client."""
@@ -232,21 +266,30 @@ class _Exchange:
         peer = self.scope["client"]
         return found[0].decode("latin-1") if found and peer and self._proxies.trusts(peer[0]) else None
 
-    def end(self, span: Span) -> None:
-        """Count this request, and log it in one line without its query, which may hold a signature, and its body."""
+    @property
+    def route(self) -> str:
+        """Template of the route that answers, for counts: addresses are chosen by strangers."""
+        found: str = self.scope.get("route", NO_ROUTE)
+        return found
+
+    @property
+    def failure(self) -> Exception | None:
+        """Error of a request that failed through no fault of its caller."""
+        error: Exception | None = self.scope["state"].get("error")
+        if error is None or self.outcome == CUT_OFF:
+            return error
+        is_told = self.outcome == ANSWERED and (self.status is None or self.status >= _SERVER_ERROR)
+        return error if is_told else None
+
+    def seconds(self) -> float:
+        """Return the time that it has taken until now."""
+        return self._clock.monotonic() - self._began
+
+    def line(self, seconds: float) -> RequestLine:
+        """Return what the log is to tell of it: not its query, which may hold a signature, and not its body."""
         state: dict[str, Any] = self.scope["state"]
-        error = state.get("error")
-        failed = error is not None and (
-            self.outcome == CUT_OFF
-            or (self.outcome == ANSWERED and (self.status is None or self.status >= _SERVER_ERROR))
-        )
-        seconds = self._clock.monotonic() - self._began
-        self._count(seconds, error=error if failed else None)
-        self._trace(span, error=error if failed else None)
-        tell = _log.error if failed else _log.info
-        tell(
-            "request",
-            method=self.scope["method"],
+        return RequestLine(
+            method=self.method,
             path=self._path[:200],
             status=self.status,
             code=state.get("code"),
@@ -256,37 +299,29 @@ class _Exchange:
             caller=state.get("caller"),
             client=self._client,
             request_id=self.request_id,
-            **({"exc_info": error} if failed else {}),
         )
 
-    def _given(self, name: bytes) -> list[bytes]:
-        """Return the values of a header that was looked for."""
-        return [value for one, value in self._told if one == name] if self._told else _NONE
-
-    def _address(self) -> str:
-        """Return the client's address; an empty text if the connection has none."""
-        client, forwarded_for = self.scope.get("client"), [value.decode("latin-1") for value in self._given(_FORWARDED)]
-        return self._proxies.client_of(client[0] if client else "", forwarded_for)
-
-    def _count(self, seconds: float, *, error: Exception | None) -> None:
-        route = self.scope.get("route", NO_ROUTE)
-        self._counters.answered(method=self.scope["method"], route=route, status=self.status, seconds=seconds)
-        if error is not None:
-            self._counters.failed(error)
-
-    def _trace(self, span: Span, *, error: Exception | None) -> None:
-        if span is NO_SPAN:
-            return
+    def trace(self, span: Span) -> None:
+        """Tell its span what it was."""
         # Methods and addresses are chosen by strangers: the names of spans are not.
-        method = self.scope["method"] if self.scope["method"] in KNOWN_METHODS else "other"
-        route = self.scope.get("route", NO_ROUTE)
-        span.named(f"{method} {route}")
-        span.note({"http.request.method": method, "http.route": route, "dayfile.request_id": self.request_id})
+        method = self.method if self.method in KNOWN_METHODS else "other"
+        span.named(f"{method} {self.route}")
+        span.note({"http.request.method": method, "http.route": self.route, "dayfile.request_id": self.request_id})
         span.note({"dayfile.outcome": self.outcome, "http.response.body.size": self._sent_bytes})
         if self.status is not None:
             span.note({"http.response.status_code": self.status})
-        if error is not None:
+        if (error := self.failure) is not None:
             span.failed(error)
+
+    def _given(self, name: bytes) -> list[bytes]:
+        """Return the values of a header that was looked for."""
+        return [value for one, value in self._told if one == name]
+
+    def _address(self) -> str:
+        """Return the client's address; an empty text if the connection has none."""
+        client = self.scope.get("client")
+        forwarded_for = [value.decode("latin-1") for value in self._given(_FORWARDED)] if self._told else ()
+        return self._proxies.client_of(client[0] if client else "", forwarded_for)
 
     def _with_common(self, own: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """Return the headers of a response and those that all have."""

@@ -19,7 +19,7 @@ import uvicorn
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from dayfile.cli.logs import write_waiting
+from dayfile.cli.logs import request_log, write_waiting
 from dayfile.cli.open_files import open_files
 from dayfile.cli.signals import Stop
 from dayfile.console.customer import customer_pages
@@ -76,7 +76,7 @@ def answer(
     if stop.is_told:
         return
     limits = Limits.within(open_files())
-    app = service.api(pages=_pages(service))
+    app = service.api(pages=_pages(service), request_log=request_log())
     server = HttpServer(app, listening, limits=limits, proxies=service.context.trusted_proxies, stop=stop)
     with _woken(service):
         server.start()
@@ -88,6 +88,7 @@ def answer(
         if with_worker:
             _stop_working(service)
         server.join()
+        service.insight.counters.write_answers()
 
 
 def work(service: Service, *, stop: Stop) -> None:

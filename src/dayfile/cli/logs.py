@@ -13,6 +13,7 @@ from typing import Any, Final, TextIO
 import msgspec
 import structlog
 
+from dayfile.api.request_log import EVENT, RequestLine, RequestLog, UsualLog
 from dayfile.cli.controls import json_text, plain, plain_lines, writes_all
 from dayfile.clock import SystemClock
 
@@ -21,6 +22,7 @@ _HELD_SECONDS: Final = 0.005
 """The longest time for which a line of an event loop waits for others, to be written with them."""
 
 _CLOCK: Final = SystemClock()
+_DELETE: Final = b"\x7f"
 _TOLD_ELSEWHERE = frozenset({"Invalid HTTP request received."})  # as request.refused, with the address
 
 
@@ -61,6 +63,11 @@ def write_waiting() -> None:
     _TOLD.write_waiting()
 
 
+def request_log() -> RequestLog:
+    """Return the fastest log of requests that writes the lines that the log would have of them."""
+    return UsualLog() if sys.stderr.isatty() else _RequestsInJson()
+
+
 def _stamped(_: object, __: str, facts: structlog.typing.EventDict) -> structlog.typing.EventDict:
     # As text made by msgspec, which takes a tenth of the time that structlog's own stamp takes.
     facts["at"] = msgspec.to_builtins(_CLOCK.now())
@@ -95,9 +102,28 @@ class _InJson:
                 written = msgspec.json.format(msgspec.json.encode(facts), indent=0)
             except UnicodeEncodeError:  # half a surrogate pair
                 return self._others(logger, name, facts)
-            if written.isascii() and b"\x7f" not in written:
+            if written.isascii() and _DELETE not in written:
                 return written.decode()
         return self._others(logger, name, facts)
+
+
+class _RequestsInJson:
+    """Requests in JSON, without the way that any other event goes: of small answers it was a quarter of the cost."""
+
+    def __init__(self) -> None:
+        self._usual = UsualLog()
+
+    def tell(self, line: RequestLine) -> None:
+        """Log a request, soon if an event loop runs."""
+        try:
+            written = msgspec.json.format(msgspec.json.encode(line), indent=0)
+        except UnicodeEncodeError:  # half a surrogate pair
+            written = _DELETE
+        if not written.isascii() or _DELETE in written:
+            self._usual.tell(line)
+            return
+        at = msgspec.to_builtins(_CLOCK.now())
+        _TOLD.info(f'{written[:-1].decode()}, "event": "{EVENT}", "level": "info", "at": "{at}"}}')
 
 
 class _Told(structlog.PrintLogger):

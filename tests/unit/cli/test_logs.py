@@ -16,6 +16,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dayfile.api.request_log import RequestLine, UsualLog
 from dayfile.cli import logs
 from dayfile.cli.controls import plain_lines
 
@@ -154,6 +155,37 @@ def test_no_line_of_an_event_loop_is_lost_when_it_ends() -> None:
         structlog.get_logger().info("request", number=3)
     facts = [json.loads(line) for line in stderr.getvalue().splitlines()]
     assert [fact["number"] for fact in facts] == [0, 1, 2, 3]
+
+
+TEXTS = st.text(st.sampled_from('ab/ \\"{}:,\x00\x1b\n\x7f\x85é\u2028\u202e\ud800\U000e0041')) | st.text()
+LINES = st.builds(
+    RequestLine,
+    method=TEXTS,
+    path=TEXTS,
+    status=st.none() | st.integers(100, 599),
+    code=st.none() | st.integers(),
+    outcome=TEXTS,
+    duration_ms=st.floats(0, 1e9).map(lambda took: round(took, 3)),
+    sent_bytes=st.integers(0, 2**62),
+    caller=st.none() | TEXTS,
+    client=TEXTS,
+    request_id=TEXTS,
+)
+
+
+@given(line=LINES, encoding=st.sampled_from(["utf-8", "ascii"]))
+def test_a_request_is_logged_as_any_other_event_is(line: RequestLine, encoding: str) -> None:
+    """Its line is written in a way of its own, for speed; who reads the log must not be able to tell."""
+    raw = io.BytesIO()
+    stderr = io.TextIOWrapper(raw, encoding=encoding, errors="backslashreplace", newline="\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stderr", stderr)
+        logs.log_everything()
+        for log in (UsualLog(), logs.request_log()):
+            log.tell(line)
+    usual, other = (re.sub(rb'"at": "2[0-9T:.-]+Z"}$', b"", written) for written in raw.getvalue().splitlines())
+    assert other == usual
+    assert usual.endswith(b'"event": "request", "level": "info", ')
 
 
 LOGS = """
