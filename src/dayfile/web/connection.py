@@ -70,8 +70,18 @@ class Connection(asyncio.BufferedProtocol):
 
     __slots__ = (
         *("_connections", "_deadline", "_drained_bytes", "_heard_at", "_http", "_is_counted", "_is_ending"),
-        *("_is_held_back", "_is_paused", "_limits", "_loop", "_make_http", "_running", "_stage", "_transport"),
-        *("_unparsed", "_unwritten", "group", "held_bytes", "is_in_reserve", "look_after", "peer", "stalled_at"),
+        *("_is_held_back", "_is_paused", "_limits", "_loop", "_make_http", "_running", "_stage", "_times"),
+        *(
+            "_transport",
+            "_unparsed",
+            "_unwritten",
+            "group",
+            "held_bytes",
+            "is_in_reserve",
+            "look_after",
+            "peer",
+            "stalled_at",
+        ),
         "unsent_bytes",
     )
 
@@ -87,6 +97,7 @@ class Connection(asyncio.BufferedProtocol):
         self._running = running
         self._connections = connections
         self._limits = connections.limits
+        self._times = connections.times
         self._loop = asyncio.get_running_loop()
         self._is_counted = False
         self._is_ending = False
@@ -111,6 +122,8 @@ class Connection(asyncio.BufferedProtocol):
         if not self._is_counted:
             self._transport.abort()
             return
+        if self.is_in_reserve:
+            self._times = self._connections.reserve_times
         self._running.add(self)
         self._enter(Stage.HEAD)
 
@@ -137,12 +150,17 @@ class Connection(asyncio.BufferedProtocol):
             self._speak()
         if self._stage is Stage.LINGER:
             self._drop(nbytes)
-        elif self._http.is_authorized:
+        elif self._http.is_authorized or self._is_one_piece(nbytes):
             self._http.data_received(self._connections.buffer[:nbytes])
             self.settle()
         else:
             self._unparsed += bytes(self._connections.buffer[:nbytes])
             self.settle()
+
+    def _is_one_piece(self, nbytes: int) -> bool:
+        """Return True if what was read is parsed at once and as a whole, as most requests are."""
+        is_next = not self._unparsed and not self._http.has_queue
+        return nbytes <= _PIECE_BYTES and is_next and self._stage not in _ENDING
 
     def eof_received(self) -> None:
         """Let the loop close the connection."""
@@ -216,23 +234,26 @@ class Connection(asyncio.BufferedProtocol):
 
     def settle(self) -> None:
         """Set the limits for the request's current stage. Called after each read and response, and by `read_on`."""
-        while self._unparsed and not self._http.has_queue and self._stage not in _ENDING:
+        http = self._http
+        while self._unparsed and not http.has_queue and self._stage not in _ENDING:
             piece, self._unparsed = self._unparsed[:_PIECE_BYTES], self._unparsed[_PIECE_BYTES:]
-            self._http.data_received(piece)
+            http.data_received(piece)
         if self._stage in _ENDING:
             return
-        stage = self._http.stage
+        stage = http.stage
         if stage is not self._stage:
             self._enter(stage)
         elif stage is Stage.UPLOAD:
             self._connections.wait(self)  # again from now on: only silence counts
             self._heard_at = self._loop.time()
-        queues = self._http.has_queue
+        queues = http.has_queue
         if queues or stage in _UNAUTHORIZED:
-            self._connections.hold(self, self._http.held_bytes + len(self._unparsed))
+            self._connections.hold(self, http.held_bytes + len(self._unparsed))
         elif self.held_bytes:
             self._connections.hold(self, 0)
-        self._hold_back(queues or (stage is Stage.BODY and self._http.missing_bytes <= 0))
+        is_enough = queues or (stage is Stage.BODY and http.missing_bytes <= 0)
+        if is_enough or self._is_held_back:
+            self._hold_back(is_enough)
 
     # --- Towards the server ---
 
@@ -302,22 +323,17 @@ class Connection(asyncio.BufferedProtocol):
             self._connections.resume(self)
         else:
             self._connections.wait(self)
-        if stage in _ENDING:
-            self._connections.hold(self, 0)
-        if stage is Stage.LINGER:
-            self._transport.resume_reading()
-        self._deadline = self._heard_at + self._time_for(stage)
+            if stage in _ENDING:
+                self._connections.hold(self, 0)
+            if stage is Stage.LINGER:
+                self._transport.resume_reading()
+        self._deadline = self._heard_at + self._times.get(stage, _NEVER)
         self._plan_look()
 
     def _plan_look(self) -> None:
         """Set the next look at the time limits: at the next tick if a limit on the time without progress counts."""
         counts_silence = self.stalled_at is not None or self._stage is Stage.CLOSING or self._is_ending
         self.look_after = _SOON if counts_silence else self._deadline
-
-    def _time_for(self, stage: Stage) -> float:
-        if stage is Stage.HEAD and self.is_in_reserve:
-            return self._limits.reserve_head_for
-        return self._connections.times.get(stage, _NEVER)
 
     def _drop(self, size: int) -> None:
         """Count and drop bytes of a request that is answered already; beyond the limit they stay in the socket."""

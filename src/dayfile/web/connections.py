@@ -57,6 +57,7 @@ class Connections:
             Stage.IDLE: limits.idle_for,
             Stage.LINGER: limits.drain_for,
         }
+        self.reserve_times = self.times | {Stage.HEAD: limits.reserve_head_for}
         self.buffer = memoryview(bytearray(READ_BYTES))  # shared: what is read is parsed before anything else is read
         self._proxies = proxies
         self._open: set[Open] = set()

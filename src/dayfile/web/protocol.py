@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote
 
 import httptools
@@ -31,6 +31,8 @@ _MOST_FRAMING_BYTES = 64  # carried over to the next read, which may begin withi
 _OF_UPGRADES = frozenset({b"upgrade", b"connection", b"http2-settings"})
 _HEADER_FRAMING_BYTES = 4  # the colon, the space and the line break
 _FOR_WATCHERS = frozenset({"/healthz", "/readyz"})
+
+_NO_SCOPE: Final[Any] = {}  # while a head is read
 
 _log = structlog.get_logger()
 
@@ -57,6 +59,15 @@ def bounded_http(
 def read_on(scope: Scope) -> None:
     """Allow the rest of a request's body to be read, since its sender is authorized; before, only its start is read."""
     scope["state"].get(_READ_ON, _nothing)(scope)
+
+
+def parts_of(url: bytes) -> tuple[bytes, bytes]:
+    """Return the path and the query of a URL that the parser of requests has let through."""
+    if url.startswith(b"/") and b"#" not in url:
+        path, _, query = url.partition(b"?")
+        return path, query
+    place = httptools.parse_url(url)  # a whole one, as a proxy is sent
+    return place.path, place.query or b""
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -174,25 +185,29 @@ class BoundedHttp(HttpToolsProtocol):
     # --- The parser's ---
 
     def on_message_begin(self) -> None:
-        """Reset the counts for a new message."""
-        super().on_message_begin()
+        """Reset everything for a new message. Its scope is made when the head is complete."""
+        self.url, self.headers, self.scope = b"", [], _NO_SCOPE
+        self.expect_100_continue = False
         self._is_in_head = self._has_begun = True
         self._is_in_body = self.is_authorized = False
         self._head_bytes = self._body_bytes = self._header_lines = 0
 
     def on_url(self, url: bytes) -> None:
-        """Count a part of the URL and pass it on."""
-        super().on_url(url)
+        """Count a part of the URL and keep it."""
+        self.url += url
         if self._has_begun:
             self._head_bytes += len(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Count a header and pass it on. Trailers are dropped: the headers have been acted on already."""
+        """Count a header and keep it. Trailers are dropped: the headers have been acted on already."""
         if self._has_begun:
             self._head_bytes += len(name) + len(value) + _HEADER_FRAMING_BYTES
         self._header_lines += 1
         if self._is_in_head and not self._is_head_too_large:
-            super().on_header(name, value)
+            name = name.lower()
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Check the limits of the head, and start the app."""
@@ -208,7 +223,6 @@ class BoundedHttp(HttpToolsProtocol):
         if len(self.url) > self._limits.url_bytes:
             self.refuse(HTTPStatus.REQUEST_URI_TOO_LONG, "The address is longer than any that this server has.")
             return
-        self.scope["state"][_READ_ON] = self._read_on
         if self._connection.is_in_reserve and self.url.partition(b"?")[0].decode("latin-1") not in _FOR_WATCHERS:
             self.refuse(
                 HTTPStatus.SERVICE_UNAVAILABLE, "This server has as many connections as it can have: try again soon."
@@ -222,14 +236,23 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _begin(self) -> None:
         """Start the app, or queue the request behind the one that is being answered, as uvicorn does."""
-        before, version, place = self._cycle, self.parser.get_http_version(), httptools.parse_url(self.url)
-        path = place.path.decode("ascii")
-        self.scope |= {
-            "method": self.parser.get_method().decode("ascii"),
+        before, version = self._cycle, self.parser.get_http_version()
+        raw_path, query = parts_of(self.url)
+        path = raw_path.decode("ascii")
+        self.scope = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
             "http_version": version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme or "http",
+            "method": self.parser.get_method().decode("ascii"),
+            "root_path": self.root_path,
             "path": unquote(path) if "%" in path else path,
-            "raw_path": place.path,
-            "query_string": place.query or b"",
+            "raw_path": raw_path,
+            "query_string": query,
+            "headers": self.headers,
+            "state": {**self.app_state, _READ_ON: self._read_on},
         }
         self.cycle = Cycle(
             scope=self.scope,
@@ -265,9 +288,12 @@ class BoundedHttp(HttpToolsProtocol):
         self._is_in_body = self.is_authorized = False
         if self._is_refused or self._is_upgrade or self._cycle is None:
             return
-        super().on_message_complete()
-        if not self.cycle.response_started:
-            self.cycle.keep_alive = self._is_kept
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.more_body = False
+            cycle.message_event.set()
+        if not cycle.response_started:
+            cycle.keep_alive = self._is_kept
 
     def on_response_complete(self) -> None:
         """Go on with the next request. How long a connection may be idle is one of its own limits."""
