@@ -81,11 +81,10 @@ class Dispatch:
             shape = _shape(route.path)
             self._by_shape[shape] = tuple(one for one in routes if _may_match(one, shape))
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request; raises HTTPException if no route has its path, or none with it has its method."""
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Serve a request; raises HTTPException at once if no route has its path, or none with it has its method."""
         if scope["type"] != "http":
-            await self._others(scope, receive, send)
-            return
+            return self._others(scope, receive, send)
         path = scope["path"]
         is_known = False
         for route in self._by_shape.get(_shape(path), self._of_any_shape):
@@ -94,10 +93,10 @@ class Dispatch:
                 continue
             if scope["method"] in (route.methods or ()):
                 # As Starlette's own routing, which would match the path once more.
-                scope["endpoint"], scope["path_params"] = route.endpoint, _variables(route, found)
+                scope["endpoint"] = route.endpoint
+                scope["path_params"] = _variables(route, found) if route.param_convertors else {}
                 scope["route"] = self._templates[route.path]
-                await route.app(scope, receive, send)
-                return
+                return route.app(scope, receive, send)
             is_known = True
         raise HTTPException(405 if is_known else 404)
 

@@ -88,9 +88,9 @@ class CheckedRead:
 
         It is read once, and hashed meanwhile if it is small or all of it is asked for.
         """
-        self._check_size()
         if self.size_bytes <= HASHED_FIRST_BYTES:
             return self._read_whole()[start:stop]
+        self._check_size()
         if not self.is_suspect and (start, stop) != (0, self.size_bytes):
             return b"".join(self._part(start, stop))
         kept, at = [], 0
@@ -130,12 +130,18 @@ class CheckedRead:
         check_size(self.storage, self.key, self.place, size_bytes=self.size_bytes)
 
     def _read_whole(self) -> bytes:
-        """Return all bytes of a small object, which takes less time than in blocks."""
+        """Return all bytes of a small object, which takes less time than in blocks.
+
+        Its size is asked for only if they are wrong: it is not longer if the byte behind its last one is not there.
+        """
+        stop = self.size_bytes if self.place.is_packed else self.size_bytes + 1
         with as_damage(self.key, place=self.place):
-            whole = b"".join(read_file(self.storage, self.place, stop=self.size_bytes))
-        if len(whole) < self.size_bytes:
-            raise DamagedObject(self.key, f"it ended {self.size_bytes - len(whole)} bytes early")
-        if (sha256 := hashlib.sha256(whole).hexdigest()) != self.sha256:
+            whole = b"".join(read_file(self.storage, self.place, stop=stop))
+        sha256 = hashlib.sha256(whole).hexdigest()
+        if len(whole) != self.size_bytes or sha256 != self.sha256:
+            self._check_size()
+            if len(whole) < self.size_bytes:
+                raise DamagedObject(self.key, f"it ended {self.size_bytes - len(whole)} bytes early")
             raise DamagedObject(self.key, self._wrong(sha256))
         return whole
 

@@ -42,6 +42,13 @@ _PARAMETERS: Final = {
     "Expires": re.compile(r"[0-9]{1,11}", re.ASCII),
     "Signature": re.compile(r"[0-9a-f]{64}", re.ASCII),
 }
+_AS_GIVEN: Final = re.compile(
+    r"(?P<signed>SealedDay=(?P<SealedDay>[0-9]{1,18})(?:&File=(?P<File>[0-9a-f]{32}))?&Expires=(?P<Expires>[0-9]{1,11}))"
+    r"&Signature=(?P<Signature>[0-9a-f]{64})",
+    re.ASCII,
+)
+"""A query in the order and the spelling in which links are given out; most clients leave them so."""
+
 _BEFORE_HASHES: Final = _PARAMETERS.keys() - {"File"}
 _CREATED = "%Y%m%d%H%M%S"
 
@@ -118,9 +125,11 @@ class LinkSigner:
         given twice or unknown, also where its value would mean the same. Raises ExpiredLink from the second of its
         expiry on.
         """
-        given = _parse_query(query)
+        as_given = _AS_GIVEN.fullmatch(query)
+        given = as_given.groupdict() if as_given else _parse_query(query)
         # What is compared is the signature of the very texts that were given, so no value has a second spelling.
-        signature = self._signature(path, _joined({**given, "Signature": None}))
+        signed = as_given["signed"] if as_given else _joined({**given, "Signature": None})
+        signature = self._signature(path, signed)
         if not hmac.compare_digest(signature, given["Signature"]):
             raise _forged()
         link = _parse(path, given)
@@ -181,7 +190,7 @@ def _parse(path: str, given: Mapping[str, str]) -> Link:
 
 def _moment(digits: str) -> datetime:
     """Read fourteen digits, as `_CREATED` has them; `strptime` takes longer than all the rest of a link."""
-    return datetime(int(digits[:4]), *(int(digits[at : at + 2]) for at in range(4, 14, 2)), tzinfo=UTC)  # type: ignore[misc,arg-type]
+    return datetime.fromisoformat(f"{digits[:8]}T{digits[8:]}Z")
 
 
 def _forged() -> ForgedLink:

@@ -34,7 +34,8 @@ class FileAnswer(Response):
         """Take the blocks; `on_end` is called when no block is needed any more, however the response ends."""
         self.status_code = status
         self.background = None
-        self.init_headers(headers)
+        # None is added to these, so they need not go through what Starlette does for other responses.
+        self.raw_headers = [(name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in headers.items()]
         self._blocks = blocks
         self._on_end = on_end
 
