@@ -101,6 +101,19 @@ def test_a_packed_file_comes_from_dayfile(tmp_path: Path, environment: Bucket, m
         assert answer.headers["etag"] == f'"{hashlib.sha256(answer.content).hexdigest()}"'
 
 
+def test_a_small_file_is_one_request_to_the_store(
+    tmp_path: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each request takes its time and is billed: the size of an object is seen by reading it."""
+    with failing_proxy(bucket.endpoint) as proxy:
+        for name, value in bucket.environment(endpoint=proxy.url).items():
+            monkeypatch.setenv(name, value)
+        with published(tmp_path, bucket, downloads="serve") as (_, _, link):
+            begun = len(proxy.asked)
+            assert httpx2.get(link).status_code == 200
+            assert [asked.partition(" ")[0] for asked in proxy.asked[begun:]] == ["GET"]
+
+
 def test_an_operator_can_have_all_files_come_from_dayfile(tmp_path: Path, environment: Bucket) -> None:
     """Operators may have clients that cannot reach the store, or need more than the store's log."""
     with published(tmp_path, environment, downloads="serve") as (face, _, link):
