@@ -42,7 +42,7 @@ $(VENV)/.run: pyproject.toml $(LOCKS)/run.txt | $(BIN)/python
 $(VENV)/.dev: $(LOCKS)/dev.txt $(LOCKS)/cloud.txt $(LOCKS)/postgresql.txt $(LOCKS)/dask.txt $(LOCKS)/otel.txt \
 		$(VENV)/.run
 	@echo "Installing what it is tested and checked with ($(LOCKS)/dev.txt): $(call COUNT,$(LOCKS)/dev.txt) packages," \
-		"about 85 MB to download the first time, one to three minutes."
+		"about 140 MB to download the first time, one to three minutes."
 	@$(INSTALL) -r $(LOCKS)/dev.txt -r $(LOCKS)/cloud.txt -r $(LOCKS)/postgresql.txt -r $(LOCKS)/dask.txt \
 		-r $(LOCKS)/otel.txt
 	@touch $@

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
+
+from playwright.sync_api import Page, ViewportSize
 
 from tests.conftest import ROOT
-from tests.support.browser_tab import Tab, a_tab
+from tests.support.browser import a_browser, a_tab
 from tests.support.customer_console import Customer, console_for_customers
 
 IMAGES = ROOT / "docs" / "images"
-SIZES = {"desktop": (1040, 720), "phone": (360, 720)}
+SIZES: Mapping[str, ViewportSize] = {
+    "desktop": {"width": 1040, "height": 720},
+    "phone": {"width": 360, "height": 720},
+}
+SCHEMES: Final = ("dark", "light")
 
 
 def main() -> None:
@@ -18,28 +26,31 @@ def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as data,
-        tempfile.TemporaryDirectory() as browser,
         console_for_customers(Path(data)) as console,
+        a_browser() as browser,
+        a_tab(browser) as tab,
     ):
         acme = console.customer()
-        with a_tab(Path(browser)) as tab:
-            tab.open(f"{console.url}/console")
-            fields = f"username.value = '{acme.sid}'; password.value = '{acme.login.password}'"
-            tab.submit(f"{fields}; document.querySelector('form button').click()")
-            for name, path in _pages(acme).items():
-                _take(tab, name, f"{console.url}{path}")
+        tab.goto(f"{console.url}/console")
+        tab.get_by_label("sid").fill(acme.sid)
+        tab.get_by_label("secret").fill(acme.login.password)
+        tab.get_by_role("button", name="Sign in").click()
+        tab.wait_for_url("**/console")
+        for name, path in _pages(acme).items():
+            _take(tab, name, f"{console.url}{path}")
 
 
 def _pages(acme: Customer) -> dict[str, str]:
     return {"overview": "/console", "files": "/console/files", "job": f"/console/jobs/{acme.failed_job}"}
 
 
-def _take(tab: Tab, name: str, url: str) -> None:
-    for size, (width, height) in SIZES.items():
-        for is_dark in (False, True):
-            tab.show_as(width=width, height=height, is_dark=is_dark)
-            tab.open(url)
-            (IMAGES / f"{name}-{size}-{'dark' if is_dark else 'light'}.webp").write_bytes(tab.picture("webp"))
+def _take(tab: Page, name: str, url: str) -> None:
+    for size, viewport in SIZES.items():
+        tab.set_viewport_size(viewport)
+        for scheme in SCHEMES:
+            tab.emulate_media(color_scheme=scheme)
+            tab.goto(url)
+            tab.screenshot(path=IMAGES / f"{name}-{size}-{scheme}.webp", type="webp", quality=70)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 import pytest
+from playwright.sync_api import Browser, Page, expect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dayfile.accounts.administer import NewAccount
@@ -23,7 +24,6 @@ from dayfile.model.notice import Result
 from dayfile.overrides import Overrides
 from dayfile.service import Service
 from dayfile.settings import Settings
-from tests.support.browser_tab import Tab, a_tab
 from tests.support.clock import FakeClock
 from tests.support.evil_site import ENCODED, PLAIN, EvilSite, an_evil_site
 from tests.support.lanes import claimed, concluded
@@ -32,7 +32,6 @@ from tests.support.recorded_log import recorded_log
 from tests.support.server import serving
 
 DAY = "2026-11-01"
-NAMES = "MAP exports.example 127.0.0.1, MAP evil.example 127.0.0.1"
 
 
 class Seen(NamedTuple):
@@ -197,15 +196,23 @@ def by_account(victim: Victim) -> list[Attack]:
 WAYS = ("form", "script", "blob")
 
 
-def attack(tab: Tab, evil: EvilSite, one: Attack, *, way: str, names: Place, victim: Victim) -> Seen:
+def attack(tab: Page, evil: EvilSite, one: Attack, *, way: str, names: Place, victim: Victim) -> Seen:
     """Have the browser open the other site's page, which sends something; the request as it came."""
     target = f"http://{names.victim}:{victim.port}{one.path}"
     if way == "form":
         evil.has_form(target, one.fields, kind=one.kind)
     else:
         evil.has_script(target, one.body, as_blob=way == "blob")
-    tab.open(f"http://{names.evil}:{evil.port}/")
+    tab.goto(f"http://{names.evil}:{evil.port}/", wait_until="commit")
+    tab.wait_for_url(target if way == "form" else "**/")  # the form leads there before its own page is loaded
     return victim.next_of("POST", one.path)
+
+
+@pytest.fixture
+def tab(chromium: Browser) -> Iterator[Page]:
+    """A tab of a browser that nobody has used before; the pages of the other site make it complain."""
+    with chromium.new_context() as context:
+        yield context.new_page()
 
 
 @contextmanager
@@ -219,26 +226,25 @@ def unchanged(victim: Victim) -> Iterator[None]:
 
 @pytest.mark.parametrize(("place", "who"), [(place, who) for place in PLACES for who in ("operator", "account")])
 def test_a_page_of_another_site_writes_nothing_with_basic_credentials(
-    victim: Victim, evil: EvilSite, tmp_path: Path, *, place: str, who: str
+    victim: Victim, evil: EvilSite, tab: Page, *, place: str, who: str
 ) -> None:
     """The browser sends what it holds along with any form. Records were forged so, and webhooks set."""
     names = PLACES[place]
     login = victim.operator if who == "operator" else (victim.sid, victim.account.auth_token)
     attacks = by_operator(victim) if who == "operator" else by_account(victim)
-    with a_tab(tmp_path, names=NAMES) as tab:
-        tab.open(f"http://{':'.join(login)}@{names.victim}:{victim.port}/challenge")
-        assert victim.next_of("GET", "/challenge").status == 401
-        assert victim.next_of("GET", "/challenge").status == 200
-        with unchanged(victim):
-            for one in attacks:
-                answers = {way: attack(tab, evil, one, way=way, names=names, victim=victim) for way in WAYS}
-                assert {way: seen.status for way, seen in answers.items()} == dict.fromkeys(WAYS, 403)
-                assert answers["form"].has_credentials, "else it would be refused for another reason"
+    tab.goto(f"http://{':'.join(login)}@{names.victim}:{victim.port}/challenge")
+    assert victim.next_of("GET", "/challenge").status == 401
+    assert victim.next_of("GET", "/challenge").status == 200
+    with unchanged(victim):
+        for one in attacks:
+            answers = {way: attack(tab, evil, one, way=way, names=names, victim=victim) for way in WAYS}
+            assert {way: seen.status for way, seen in answers.items()} == dict.fromkeys(WAYS, 403)
+            assert answers["form"].has_credentials, "else it would be refused for another reason"
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_a_page_of_another_site_does_nothing_with_a_session(
-    victim: Victim, evil: EvilSite, tmp_path: Path, place: str
+    victim: Victim, evil: EvilSite, tab: Page, place: str
 ) -> None:
     """Not write, not sign the operator out, and not sign them in with a key that somebody else reads along with."""
     names = PLACES[place]
@@ -248,28 +254,27 @@ def test_a_page_of_another_site_does_nothing_with_a_session(
         Attack("/console/sign-in", {"username": sid, "password": secret}, ENCODED),
         Attack("/console/sign-out", {"form_token": ""}, ENCODED),
     ]
-    with a_tab(tmp_path, names=NAMES) as tab:
-        tab.open(page)
-        tab.submit(
-            f"username.value = '{sid}'; password.value = '{secret}'; document.querySelector('form button').click()"
-        )
-        assert victim.next_of("POST", "/console/sign-in").status == 303
-        with unchanged(victim):
-            for one in [*by_operator(victim), *forms]:
-                answers = {way: attack(tab, evil, one, way=way, names=names, victim=victim) for way in WAYS}
-                assert {way: seen.status for way, seen in answers.items()} == dict.fromkeys(WAYS, 403)
-                # Ports of one host are one site: there SameSite keeps nothing back.
-                assert answers["form"].has_cookie is (names.victim == names.evil)
-            tab.open(page)
-            assert sid in tab.run("document.body.innerHTML")
+    tab.goto(page)
+    tab.get_by_label("sid").fill(sid)
+    tab.get_by_label("secret").fill(secret)
+    tab.get_by_role("button", name="Sign in").click()
+    assert victim.next_of("POST", "/console/sign-in").status == 303
+    expect(tab.get_by_role("button", name="Sign out")).to_be_visible()
+    with unchanged(victim):
+        for one in [*by_operator(victim), *forms]:
+            answers = {way: attack(tab, evil, one, way=way, names=names, victim=victim) for way in WAYS}
+            assert {way: seen.status for way, seen in answers.items()} == dict.fromkeys(WAYS, 403)
+            # Ports of one host are one site: there SameSite keeps nothing back.
+            assert answers["form"].has_cookie is (names.victim == names.evil)
+        tab.goto(page)
+        assert sid in tab.content()
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_browser_is_not_made_to_keep_basic_credentials(victim: Victim, tmp_path: Path, place: str) -> None:
+def test_a_browser_is_not_made_to_keep_basic_credentials(victim: Victim, tab: Page, place: str) -> None:
     """Not even when they are in the address: it is not asked for them, and shows the form."""
     address = f"{':'.join(victim.operator)}@{PLACES[place].victim}:{victim.port}"
-    with a_tab(tmp_path, names=NAMES) as tab:
-        for path in ("/operator", "/v1/Exports/Messages"):
-            for _ in range(2):
-                tab.open(f"http://{address}{path}")
-                assert victim.next_of("GET", path)[2:] == (401, False, False)
+    for path in ("/operator", "/v1/Exports/Messages"):
+        for _ in range(2):
+            tab.goto(f"http://{address}{path}")
+            assert victim.next_of("GET", path)[2:] == (401, False, False)

@@ -6,17 +6,15 @@ import base64
 import hashlib
 import html
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import httpx2
 import pytest
+from playwright.sync_api import Page, expect
 
 from dayfile import __version__
 from dayfile.api.app import OPERATIONS
 from dayfile.api.error_table import BY_CODE
-from tests.support.browser import look
-from tests.support.browser_tab import Tab, a_tab
+from tests.support.browser import DESKTOP, PHONE
 from tests.support.documented import DOCUMENT
 from tests.support.face import Face
 
@@ -94,61 +92,45 @@ def test_every_error_has_a_page(face: Face, code: int) -> None:
     assert httpx2.get(f"{face.url}/errors/{code}").json()["title"] == explanation.title
 
 
-def test_it_works_in_a_browser(face: Face, tmp_path: Path) -> None:
+def test_it_works_in_a_browser(face: Face, tab: Page) -> None:
     """The policy that keeps others out must not keep the page's own script and style out."""
-    seen = look(f"{face.url}/docs", tmp_path)
-    assert '<button type="button">Copy</button>' in seen.document  # shown by the script, hidden without it
-    assert "Content Security Policy" not in seen.log
+    tab.goto(f"{face.url}/docs")
+    expect(tab.get_by_role("button", name="Copy").first).to_be_visible()  # shown by the script, hidden without it
 
 
-SHOWN = (
-    "[...document.querySelectorAll('.body article')].filter(one => !one.hidden && one.offsetParent).map(one => one.id)"
-)
-CURRENT = "[...document.querySelectorAll('.contents [aria-current]')].map(one => one.hash)"
-CONTENTS = """new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(
-    document.querySelector('.contents a').checkVisibility()))))"""
-"""True if the contents are seen, once the page is drawn."""
-
-
-@pytest.fixture
-def tab(tmp_path: Path) -> Iterator[Tab]:
-    """A browser."""
-    with a_tab(tmp_path) as tab:
-        yield tab
-
-
-def test_the_reference_is_filtered_by_words(face: Face, tab: Tab) -> None:
+def test_the_reference_is_filtered_by_words(face: Face, tab: Page) -> None:
     """Parts that have all of them are shown, in the contents as well; a link to a hidden one ends the filter."""
-    tab.show_as()
-    tab.open(f"{face.url}/docs")
-    tab.type_into(".filter input", "replay  NOTICE")
-    assert "CreateAttempt" in tab.run(SHOWN)
-    assert "CreateExportCustomJob" not in tab.run(SHOWN)
-    assert tab.run("document.querySelector('.contents a[href=\"#CreateExportCustomJob\"]').checkVisibility()") is False
-    assert re.fullmatch("[0-9]+ of [0-9]+ found", tab.run("found.textContent"))
-    tab.type_into(".filter input", " no such word")
-    assert tab.run(SHOWN) == []
-    assert tab.run("found.textContent").startswith("Nothing of ")
-    tab.run("document.querySelector('.contents a[href=\"#CreateExportCustomJob\"]').click()")
-    assert "CreateExportCustomJob" in tab.run(SHOWN)
-    assert tab.run("document.querySelector('.filter input').value") == ""
+    tab.goto(f"{face.url}/docs")
+    words, found = tab.locator(".filter input"), tab.locator("#found")
+    wanted, other = tab.locator("article#CreateAttempt"), tab.locator("article#CreateExportCustomJob")
+    words.fill("replay  NOTICE")
+    expect(wanted).to_be_visible()
+    expect(other).to_be_hidden()
+    expect(tab.locator('.contents a[href="#CreateExportCustomJob"]')).to_be_hidden()
+    expect(found).to_have_text(re.compile("^[0-9]+ of [0-9]+ found$"))
+    words.press_sequentially(" no such word")
+    expect(tab.locator(".body article:visible")).to_have_count(0)
+    expect(found).to_have_text(re.compile("^Nothing of "))
+    tab.evaluate("document.querySelector('.contents a[href=\"#CreateExportCustomJob\"]').click()")
+    expect(other).to_be_visible()
+    expect(words).to_have_value("")
 
 
-def test_the_reference_marks_what_is_read(face: Face, tab: Tab) -> None:
+def test_the_reference_marks_what_is_read(face: Face, tab: Page) -> None:
     """One place at a time, also for who hears the page."""
-    tab.show_as()
-    tab.open(f"{face.url}/docs#CreateAttempt")
-    assert tab.run(
-        f"new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done({CURRENT}))))"
-    ) == ["#CreateAttempt"]
+    tab.goto(f"{face.url}/docs#CreateAttempt")
+    marked = tab.locator(".contents [aria-current]")
+    expect(marked).to_have_count(1)
+    expect(marked).to_have_attribute("href", "#CreateAttempt")
 
 
-def test_the_contents_are_folded_on_a_phone(face: Face, tab: Tab) -> None:
+def test_the_contents_are_folded_on_a_phone(face: Face, tab: Page) -> None:
     """There they would stand before everything else; on a desktop they stand beside it."""
-    tab.show_as(width=360)
-    tab.open(f"{face.url}/docs#CreateExportCustomJob")
-    assert tab.run(CONTENTS) is False
-    tab.run("document.querySelector('.contents summary').click()")
-    assert tab.run(CONTENTS) is True
-    tab.show_as()
-    assert tab.run(CONTENTS) is True
+    first = tab.locator(".contents a").first
+    tab.set_viewport_size(PHONE)
+    tab.goto(f"{face.url}/docs#CreateExportCustomJob")
+    expect(first).to_be_hidden()
+    tab.locator(".contents summary").click()
+    expect(first).to_be_visible()
+    tab.set_viewport_size(DESKTOP)
+    expect(first).to_be_visible()

@@ -11,16 +11,15 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
+from playwright.sync_api import Page, expect
 
 from dayfile.api.app import OPERATIONS
 from dayfile.errors import DatabaseUnavailable
 from dayfile.model.session import SESSION_LIFETIME
 from dayfile.store.database import Database
-from tests.support.browser_tab import Tab, a_tab
 from tests.support.console_server import BROWSER, ConsoleServer, console_served, form_token, sign_in, sign_out
 
 FIGURES = "Waiting records"
-PLAIN_HTTP = "MAP exports.example 127.0.0.1"
 
 
 @pytest.fixture(scope="module")
@@ -225,25 +224,26 @@ def test_a_database_that_is_away_is_shown_to_the_operator_too(
     assert operator.status_code == 503
 
 
-def fill_in(tab: Tab, sid: str, secret: str) -> None:
+def fill_in(tab: Page, sid: str, secret: str) -> None:
     """Type and press the button."""
-    fields = f"username.value = '{sid}'; password.value = '{secret}'"
-    tab.submit(f"{fields}; document.querySelector('form button').click()")
+    tab.get_by_label("sid").fill(sid)
+    tab.get_by_label("secret").fill(secret)
+    tab.get_by_role("button", name="Sign in").click()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "exports.example"])
-def test_it_works_in_a_browser(server: ConsoleServer, tmp_path: Path, host: str) -> None:
+def test_it_works_in_a_browser(server: ConsoleServer, tab: Page, host: str) -> None:
     """On loopback, and over plain HTTP under another name, where the browser tells the origin only."""
     url = f"http://{host}:{urlsplit(server.url).port}/operator"
-    with a_tab(tmp_path, names=PLAIN_HTTP) as tab:
-        tab.open(url)
-        fill_in(tab, server.operator[0], "wrong")
-        assert "Check both" in tab.run("document.body.textContent")
-        fill_in(tab, *server.operator)
-        assert tab.run("location.href") == url
-        assert FIGURES in tab.run("document.body.textContent")
-        assert tab.run("document.cookie") == ""
-        tab.submit("document.querySelector('.who form button').click()")
-        assert tab.run("location.pathname") == "/console/sign-in"
-        tab.open(url)
-        assert FIGURES not in tab.run("document.body.textContent")
+    figures = tab.get_by_text(FIGURES)
+    tab.goto(url)
+    fill_in(tab, server.operator[0], "wrong")
+    expect(tab.get_by_role("alert")).to_contain_text("Check both")
+    fill_in(tab, *server.operator)
+    expect(figures).to_be_visible()
+    assert tab.url == url
+    assert tab.evaluate("document.cookie") == ""
+    tab.get_by_role("button", name="Sign out").click()
+    tab.wait_for_url("**/console/sign-in")
+    tab.goto(url)
+    expect(figures).to_have_count(0)
