@@ -138,8 +138,12 @@ def test_progress_is_shown_by_itself(console: CustomerConsole, tab: Page, acme: 
         made = browser.post("/console/jobs/new", data={**form, "StartDay": "2026-10-01", "EndDay": "2026-10-03"})
     tab.goto(console.url + made.headers["location"])
     expect(tab.locator("#state")).to_have_text("0 of 3 days done")
+    link = tab.get_by_role("link", name="All jobs")
+    link.focus()
     console.face.work()
     expect(tab.locator("#state")).to_have_text("Done")
+    expect(tab.get_by_role("link", name="See the files")).to_be_visible()
+    expect(link).to_be_focused()  # whoever stands there with the keyboard stays there
     expect(tab.locator("[hx-trigger]")).to_have_count(0)
     expect(tab.locator(".grid .Completed")).to_have_count(3)
 
