@@ -97,7 +97,8 @@ def make_cast(settings: Settings, *, records: int) -> Cast:
     """Create the instance, with accounts, a key and about `records` records, under yesterday's clock."""
     with Service.open(settings, Overrides(clock=_DayAgo())) as service:
         members = _create_accounts(service)
-        key = service.administration.create_key(account=None, scopes=[Scope.INTAKE], friendly_name="platform")
+        scopes = [Scope.INTAKE, Scope.ACCOUNTS]  # whoever tries the operator's pages can try all of them
+        key = service.administration.create_key(account=None, scopes=scopes, friendly_name="platform")
         platform = service.authenticator.authenticate(key.key.sid, key.secret)
         yesterday = _live_through(service, platform, [member.sid for member in members], records=records)
     with Service.open(settings) as service:
