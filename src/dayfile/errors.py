@@ -25,6 +25,7 @@
     │       └── Moved               its instance has moved to another place: stop the process
     ├── LostClaim               somebody else holds the work now: drop what you did
     ├── Corrupt                 stored bytes are not what their row says
+    │   ├── DamagedRow          a row says what no Dayfile writes: the operator must set it right
     │   ├── DamagedObject       an object is missing, or is not what was written: the operator must restore it
     │   └── DamagedFile         the same for a sealed file, as its owner is told
     └── Unusable                this instance cannot start or go on: the operator must act
@@ -176,6 +177,19 @@ class LostClaim(DayfileError):
 
 class Corrupt(DayfileError):
     """Stored bytes that do not match the row that describes them."""
+
+
+class DamagedRow(Corrupt):
+    """A row of the state database that says what no Dayfile writes; `reason` names the row and says what it says."""
+
+    to_do = (
+        "The row was edited, or is damaged: restore the state database from its backup, or stop every process of "
+        "Dayfile and set right what the row says. `dayfile check` names all such rows"
+    )
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason}. {self.to_do}")
+        self.reason = reason
 
 
 class DamagedObject(Corrupt):

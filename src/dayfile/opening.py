@@ -322,7 +322,7 @@ def _note_storage(settings: Settings, database: Database) -> None:
     place = settings.storage.whereabouts
     with database.snapshot() as tx:
         noted = tx.instance.find(STORAGE)
-        keys = {sealed.place.object_key for sealed in tx.sealed_days.after(0, limit=_OBJECTS_TRIED)}
+        keys = tx.sealed_days.object_keys(limit=_OBJECTS_TRIED)
     is_own_folder = settings.is_shared and settings.storage.folder is not None  # another host has one of the same name
     if noted == place and not is_own_folder:
         return

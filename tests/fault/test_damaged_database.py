@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
@@ -23,11 +24,14 @@ from dayfile.overrides import Overrides
 from dayfile.service import Service
 from dayfile.settings import Settings
 from dayfile.store.database import Database
+from dayfile.store.tables.metadata import metadata
 from tests.conftest import ROOT
 from tests.e2e.cli_instance import Instance
 from tests.support.clock import FakeClock
+from tests.support.moves import a_busy_world
 from tests.support.recorded_log import recorded_log
 from tests.support.server import serving
+from tests.support.state import KEY_TEXT
 from tests.support.told import NamesOf
 
 PAGE = 4096
@@ -51,8 +55,8 @@ def account(tmp_path: Path) -> tuple[str, str]:
         return new.account.sid, new.auth_token
 
 
-def _run(folder: Path, *words: str) -> Result:
-    return CliRunner().invoke(app, words, env={"DAYFILE_DATA_DIR": str(folder)})
+def _run(folder: Path, *words: str, key: str | None = None) -> Result:
+    return CliRunner().invoke(app, words, env={"DAYFILE_DATA_DIR": str(folder), "DAYFILE_SECRET_KEY": key})
 
 
 def _lose(file: Path, table: str) -> None:
@@ -121,6 +125,31 @@ def test_every_page_that_is_lost_ends_commands_with_the_way_out(
             assert "restore the database from its backup" in " ".join(done.output.split()), (page, done.output)
             failed += 1
     assert failed
+
+
+@pytest.mark.parametrize(("column", "value"), [("resource_type", "Message1"), ("day", "2026-11-3x")])
+def test_a_row_that_cannot_be_read_is_named_by_a_check_of_all(tmp_path: Path, column: str, value: str) -> None:
+    """Whichever table it is in: no request was wrong, nothing is a bug, and the operator is told the row."""
+    world = a_busy_world(tmp_path / "sound")
+    world.close()
+    edited = 0
+    for table in metadata.sorted_tables:
+        if column not in table.c or table.c[column].foreign_keys:
+            continue
+        shutil.copytree(tmp_path / "sound", tmp_path / table.name)
+        first = f"(SELECT min(rowid) FROM {table.name})"  # noqa: S608 - names of ours
+        edit = f"UPDATE {table.name} SET {column} = ? WHERE rowid = {first} AND {column} IS NOT NULL"  # noqa: S608
+        with closing(sqlite3.connect(tmp_path / table.name / "dayfile.sqlite")) as database, database:
+            count = database.execute(edit, (value,)).rowcount
+        if count:
+            edited += 1
+            done = _run(tmp_path / table.name, "check", "--deep", key=KEY_TEXT)
+            said = " ".join(done.output.split())
+            assert done.exit_code == Outcome.FAILED, (table.name, said, done.exception)
+            assert f"of the table {table.name}" in said, said
+            assert "set right what the row says" in said, said
+        shutil.rmtree(tmp_path / table.name)
+    assert edited > 5
 
 
 def test_a_file_that_is_no_database_stops_a_server_with_a_message(tmp_path: Path, account: tuple[str, str]) -> None:

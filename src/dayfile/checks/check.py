@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Final
 
 from dayfile.checks.clock_state import clock_state
 from dayfile.checks.finding import Finding
@@ -12,7 +13,7 @@ from dayfile.checks.object_check import ObjectCheck
 from dayfile.checks.overdue import Overdue
 from dayfile.clock import HOSTS_DIFFER, Clock, DatabaseClock
 from dayfile.delivery.mail_folder import UnsentLetters
-from dayfile.errors import Corrupt, DatabaseDamaged
+from dayfile.errors import Corrupt, DamagedRow, DatabaseDamaged
 from dayfile.files.storage import Storage
 from dayfile.files.workplace import Engine
 from dayfile.model.account import AccountSid
@@ -24,6 +25,7 @@ from dayfile.store.accounts import StoredToken
 from dayfile.store.database import Database
 
 _PAGE = 500
+_UNREADABLE: Final = f"{DamagedRow.to_do}. What else is wrong may not be found before"
 
 
 class Check:
@@ -67,6 +69,29 @@ class Check:
         """
         if deep:
             yield from self._database_file()
+        unreadable = self._unreadable_rows()
+        yield from unreadable
+        try:
+            yield from self._readable(deep=deep, on_object=on_object)
+        except DamagedRow:
+            if not unreadable:  # it has no type and no day that would name it
+                raise
+
+    def objects(self) -> int:
+        """Return the number of objects that `run` will check."""
+        return self._objects.count()
+
+    def _unreadable_rows(self) -> list[Finding]:
+        with self._database.snapshot() as tx:
+            of_unknown_type = tx.unreadable_rows.of_unknown_type(limit=_PAGE)
+            of_no_day = tx.unreadable_rows.of_no_day(limit=_PAGE)
+        return [
+            *(_unreadable(row, "its resource type is none that there is") for row in of_unknown_type),
+            *(_unreadable(row, "one of its days is none of the calendar") for row in of_no_day),
+        ]
+
+    def _readable(self, *, deep: bool, on_object: Callable[[], None]) -> Iterator[Finding]:
+        """Yield the findings of a database whose rows can be read."""
         yield from self._cluster()
         yield from self._objects.find(deep=deep, on_object=on_object)
         yield from self._manifests.find(deep=deep)
@@ -84,10 +109,6 @@ class Check:
             yield from self._overdue.find()
         if deep:
             yield from self._left_over()
-
-    def objects(self) -> int:
-        """Return the number of objects that `run` will check."""
-        return self._objects.count()
 
     def _cluster(self) -> Iterator[Finding]:
         trouble = self._cluster_trouble()
@@ -192,6 +213,10 @@ class Check:
                 detail="its write was interrupted, and its partial file is still there. A worker removes it when it "
                 "starts, and once a day: is one running, and what does its log say?",
             )
+
+
+def _unreadable(row: str, reason: str) -> Finding:
+    return Finding(invariant="what rows say can be read", subject=row, detail=f"{reason}. {_UNREADABLE}")
 
 
 def _is_of(sealed: SealedDay | None, file: DayFile) -> bool:

@@ -140,12 +140,13 @@ PARTICIPANTS = ResourceType(
 
 RESOURCE_TYPES = (MESSAGES, CALLS, CONFERENCES, PARTICIPANTS)
 
-_BY_NAME = {resource_type.name: resource_type for resource_type in RESOURCE_TYPES}
+TYPE_BY_NAME = {resource_type.name: resource_type for resource_type in RESOURCE_TYPES}
 
 
 def parse_resource_type(text: str) -> ResourceType:
     """Read the name of a resource type as the API spells it, `Messages`; raises NotFound for any other text."""
-    found = _BY_NAME.get(text)
+    found = TYPE_BY_NAME.get(text)
     if found is None:
-        raise NotFound(f"There is no resource type {text[:40]!r}: use one of {', '.join(_BY_NAME)}, spelled like this")
+        names = ", ".join(TYPE_BY_NAME)
+        raise NotFound(f"There is no resource type {text[:40]!r}: use one of {names}, spelled like this")
     return found

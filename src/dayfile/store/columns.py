@@ -10,11 +10,13 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, String
+from sqlalchemy import BigInteger, ColumnElement, Integer, String, Table
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from dayfile.errors import DamagedRow, InvalidParameter
 from dayfile.model.day import Day
+from dayfile.model.resource import TYPE_BY_NAME, ResourceType
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -66,7 +68,10 @@ class DayText(TypeDecorator[Day]):
 
 
 def _read_moment(value: Any) -> datetime | None:
-    return None if value is None else _EPOCH + value * _MICROSECOND
+    try:
+        return None if value is None else _EPOCH + value * _MICROSECOND
+    except (OverflowError, TypeError) as error:
+        raise DamagedRow("a row of the state database has a time that is none") from error
 
 
 def _read_day(value: Any) -> Day | None:
@@ -75,8 +80,32 @@ def _read_day(value: Any) -> Day | None:
 
 @lru_cache(maxsize=8192)  # the same few are read again and again
 def read_day(text: str) -> Day:
-    """Return the day that a column holds as text."""
-    return Day.parse(text)
+    """Return the day that a column holds as text; raises DamagedRow for one that is not in the calendar."""
+    try:
+        return Day.parse(text)
+    except (InvalidParameter, TypeError) as error:
+        raise DamagedRow("a row of the state database has a day that is none") from error
+
+
+def read_type(name: str, table: str, *key: object) -> ResourceType:
+    """Return the resource type that the row of a table with this key has; raises DamagedRow for an unknown one.
+
+    The name is not repeated: in a damaged database it may be anything, a secret, too.
+    """
+    found = TYPE_BY_NAME.get(name)
+    if found is None:
+        raise DamagedRow(f"{row_name(table, *key)} in the state database has a resource type that is none")
+    return found
+
+
+def known_type(table: Table) -> ColumnElement[bool]:
+    """Return the condition that a row has a resource type that there is: one that has another must not stop a walk."""
+    return table.c.resource_type.in_(TYPE_BY_NAME)
+
+
+def row_name(table: str, *key: object) -> str:
+    """Return the name of a row, for operators: its table and its primary key."""
+    return f"the row {', '.join(map(str, key))} of the table {table}"
 
 
 def key_text(length: int) -> TypeEngine[str]:

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Row, bindparam, select, update
 from dayfile.model.account import AccountSid, AccountState
 from dayfile.model.day import Day
 from dayfile.model.export import ExportConfiguration
-from dayfile.model.resource import ResourceType, parse_resource_type
+from dayfile.model.resource import ResourceType
+from dayfile.store.columns import read_type
 from dayfile.store.dialect import insert_missing
 from dayfile.store.prepared import Prepared
 from dayfile.store.tables.accounts import account as account_table
@@ -92,7 +93,7 @@ def _values(configuration: ExportConfiguration, now: datetime) -> dict[str, Any]
 def _configuration(row: Row[Any]) -> ExportConfiguration:
     return ExportConfiguration(
         account=row.account,
-        resource_type=parse_resource_type(row.resource_type),
+        resource_type=read_type(row.resource_type, "export_configuration", row.account),
         enabled_at=row.enabled_at,
         webhook_url=row.webhook_url,
         webhook_method=row.webhook_method,

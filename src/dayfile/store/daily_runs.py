@@ -12,7 +12,8 @@ from sqlalchemy.sql import ColumnElement, Select
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
 from dayfile.model.export import DailyRun, WithheldDay
-from dayfile.model.resource import ResourceType, parse_resource_type
+from dayfile.model.resource import ResourceType
+from dayfile.store.columns import read_type
 from dayfile.store.dialect import in_batches, insert_missing
 from dayfile.store.tables.exports import daily_run as table
 from dayfile.store.tables.exports import daily_withheld
@@ -68,7 +69,11 @@ class DailyRuns:
         if after is not None:
             query = query.where(tuple_(*key) > (after.resource_type.name, after.day, after.account))
         return [
-            WithheldDay(resource_type=parse_resource_type(row.resource_type), day=row.day, account=row.account)
+            WithheldDay(
+                resource_type=read_type(row.resource_type, "daily_withheld", row.day, row.account),
+                day=row.day,
+                account=row.account,
+            )
             for row in self._connection.execute(query)
         ]
 
@@ -106,7 +111,7 @@ def _is(run: DailyRun) -> ColumnElement[bool]:
 
 def _run(row: Row[Any]) -> DailyRun:
     return DailyRun(
-        resource_type=parse_resource_type(row.resource_type),
+        resource_type=read_type(row.resource_type, "daily_run", row.day),
         day=row.day,
         cursor=row.cursor,
         published=row.published,

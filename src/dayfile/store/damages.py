@@ -11,7 +11,8 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, se
 from dayfile.errors import NotFound
 from dayfile.model.damage import Damage, DamageKind, DamageState, FoundDamage
 from dayfile.model.day import Day, DayRange
-from dayfile.model.resource import ResourceType, parse_resource_type
+from dayfile.model.resource import ResourceType
+from dayfile.store.columns import read_type
 from dayfile.store.dialect import in_batches
 from dayfile.store.prepared import Prepared
 from dayfile.store.tables.sealing import damage as table
@@ -99,7 +100,7 @@ class Damages:
             table.c.settled_at.is_(None), table.c.state != DamageState.OPEN.value
         )
         rows = self._connection.execute(query.distinct().order_by(table.c.day, table.c.resource_type))
-        return [(parse_resource_type(row.resource_type), row.day) for row in rows]
+        return [(read_type(row.resource_type, "damage", row.day), row.day) for row in rows]
 
     def looked_at(self, damage_id: int, *, now: datetime) -> None:
         """Record that the object was looked at again."""
@@ -154,7 +155,7 @@ def _damage(row: Row[Any]) -> Damage:
         kind=DamageKind(row.kind),
         account=row.account,
         accounts=row.accounts,
-        resource_type=parse_resource_type(row.resource_type),
+        resource_type=read_type(row.resource_type, "damage", row.id),
         day=row.day,
         reason=row.reason,
         state=DamageState(row.state),

@@ -13,7 +13,8 @@ from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
 from dayfile.model.empty import EMPTY_FILE
 from dayfile.model.export import DayFile, FileDetails, ListedDay
-from dayfile.model.resource import RESOURCE_TYPES, ResourceType, parse_resource_type
+from dayfile.model.resource import RESOURCE_TYPES, ResourceType
+from dayfile.store.columns import known_type, read_type
 from dayfile.store.dialect import in_batches, upsert
 from dayfile.store.prepared import Prepared
 from dayfile.store.sealed_days import PACK_COLUMNS, sealed_day
@@ -122,8 +123,11 @@ class DayFiles:
         return self._connection.execute(delete(table).where(tuple_(*key).in_(rows), expired)).rowcount
 
     def walk(self, *, after: tuple[str, str, Day] | None, limit: int) -> list[DayFile]:
-        """Return published files of all accounts after a key, in the order of their keys, for checking them."""
-        query = _with_sealed()
+        """Return published files of all accounts after a key, in the order of their keys, for checking them.
+
+        Those whose rows have an unknown resource type are left out.
+        """
+        query = _with_sealed().where(known_type(table), or_(sealed_table.c.id.is_(None), known_type(sealed_table)))
         if after is not None:
             account, resource_type, day = after
             query = query.where(
@@ -264,7 +268,7 @@ _LISTED: Final = _Pages(
 def _day_file(row: Row[Any]) -> DayFile:
     return DayFile(
         account=row.file_account,
-        resource_type=parse_resource_type(row.file_type),
+        resource_type=read_type(row.file_type, "day_file", row.file_account, row.file_day),
         day=row.file_day,
         friendly_name=row.friendly_name,
         created_at=row.created_at,

@@ -16,7 +16,7 @@ from dayfile.errors import LostClaim
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
 from dayfile.model.job import Claim, Event, HeldDays, JobDay, JobSid, Status, after
-from dayfile.model.resource import parse_resource_type
+from dayfile.store.columns import read_type
 from dayfile.store.dialect import next_number
 from dayfile.store.instance import Instance
 from dayfile.store.jobs import CLAIMABLE, SHOWN_DAY, Jobs, read_job_day
@@ -146,7 +146,7 @@ class JobDays:
             HeldDays(
                 job=JobSid(row.job_sid),
                 account=AccountSid(row.account),
-                resource_type=parse_resource_type(row.resource_type),
+                resource_type=read_type(row.resource_type, "job", row.job_sid),
                 worker=row.worker,
                 days=row.days,
                 claimed_at=row.claimed_at,

@@ -29,8 +29,8 @@ from dayfile.errors import NotFound
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
 from dayfile.model.job import Job, JobDay, JobRequest, JobSid, Queue, Status, StatusGroup, Stretch, is_claimable
-from dayfile.model.resource import ResourceType, parse_resource_type
-from dayfile.store.columns import read_day
+from dayfile.model.resource import ResourceType
+from dayfile.store.columns import read_day, read_type
 from dayfile.store.dialect import in_batches, insert_columns, insert_missing, next_number
 from dayfile.store.prepared import Prepared, PreparedForSome
 from dayfile.store.tables.exports import job as table
@@ -251,7 +251,7 @@ def read_job(row: Row[Any]) -> Job:
     return Job(
         sid=row.sid,
         account=row.account,
-        resource_type=parse_resource_type(row.resource_type),
+        resource_type=read_type(row.resource_type, "job", row.sid),
         days=DayRange(first=row.start_day, last=row.end_day),
         friendly_name=row.friendly_name,
         webhook_url=row.webhook_url,

@@ -30,8 +30,7 @@ from dayfile.model.notice import (
     NoticeState,
     Result,
 )
-from dayfile.model.resource import parse_resource_type
-from dayfile.store.columns import Moment
+from dayfile.store.columns import Moment, read_type
 from dayfile.store.dialect import insert
 from dayfile.store.tables.exports import job
 from dayfile.store.tables.notices import attempt, lane
@@ -216,7 +215,7 @@ def read_notice(row: Row[Any]) -> Notice:
         channel=Channel(row.channel),
         receiver=row.receiver,
         method=row.method,
-        resource_type=parse_resource_type(row.resource_type),
+        resource_type=read_type(row.resource_type, "notice", row.number),
         job_sid=row.job_sid,
         day=row.day,
         generation=row.generation,

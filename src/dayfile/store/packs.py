@@ -16,8 +16,9 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, or_, select, up
 
 from dayfile.errors import LostClaim
 from dayfile.model.day import Day
-from dayfile.model.resource import ResourceType, parse_resource_type
+from dayfile.model.resource import ResourceType
 from dayfile.model.seal import SealClaim
+from dayfile.store.columns import known_type, read_type
 from dayfile.store.dialect import in_batches, insert, insert_missing
 from dayfile.store.instance import Instance
 from dayfile.store.tables.sealing import pack as table
@@ -209,8 +210,9 @@ class Packs:
         return found
 
     def all(self) -> list[Pack]:
-        """Return all packs, by id."""
-        return [_pack(row) for row in self._connection.execute(select(table).order_by(table.c.id))]
+        """Return all packs, by id; none of an unknown resource type."""
+        query = select(table).where(known_type(table)).order_by(table.c.id)
+        return [_pack(row) for row in self._connection.execute(query)]
 
     def miscounted(self, *, limit: int) -> list[tuple[str, int, int]]:
         """Return packs whose counts are not those of their rows: key, number of files counted, number of rows."""
@@ -291,7 +293,7 @@ def _pack(row: Row[Any]) -> Pack:
     return Pack(
         id=row.id,
         key=row.object_key,
-        resource_type=parse_resource_type(row.resource_type),
+        resource_type=read_type(row.resource_type, "pack", row.id),
         day=row.day,
         size_bytes=row.size_bytes,
         live_bytes=row.live_bytes,

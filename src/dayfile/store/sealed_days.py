@@ -18,8 +18,9 @@ from dayfile.errors import NotFound
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
 from dayfile.model.export import FilePlace, NewSealedDay, Revision, SealedDay
-from dayfile.model.resource import RESOURCE_TYPES, ResourceType, parse_resource_type
+from dayfile.model.resource import RESOURCE_TYPES, ResourceType
 from dayfile.model.seal import SealClaim
+from dayfile.store.columns import known_type, read_type
 from dayfile.store.dialect import in_batches, insert_columns
 from dayfile.store.instance import Instance
 from dayfile.store.packs import Pack, Packs, Share
@@ -144,8 +145,8 @@ class SealedDays:
         return found
 
     def after(self, sealed_day_id: int, *, limit: int) -> list[SealedDay]:
-        """Return the sealed days that follow an id, all revisions, for walking over them."""
-        query = _committed().where(table.c.id > sealed_day_id).order_by(table.c.id).limit(limit)
+        """Return the sealed days that follow an id, all revisions, for walking over them; none of an unknown type."""
+        query = _committed().where(table.c.id > sealed_day_id, known_type(table)).order_by(table.c.id).limit(limit)
         return [sealed_day(row) for row in self._connection.execute(query)]
 
     def of_seal(self, seal_id: int, *, after: int, limit: int) -> list[SealedDay]:
@@ -226,6 +227,13 @@ class SealedDays:
             found.update(self._connection.execute(query).scalars())
         return found
 
+    def object_keys(self, *, limit: int) -> set[str]:
+        """Return the keys of the objects of some sealed days, whatever else their rows say."""
+        key = func.coalesce(pack.c.object_key, table.c.file_key)
+        query = select(key).select_from(table).join(seal, seal.c.id == table.c.seal_id)
+        query = query.outerjoin(pack, pack.c.id == table.c.pack_id).where(seal.c.state == COMMITTED)
+        return set(self._connection.execute(query.order_by(table.c.id).limit(limit)).scalars())
+
     def count(self) -> int:
         """Return the number of sealed days, all revisions."""
         query = select(func.count()).select_from(table).join(seal).where(seal.c.state == COMMITTED)
@@ -237,7 +245,7 @@ def sealed_day(row: Row[Any]) -> SealedDay:
     return SealedDay(
         id=row.id,
         account=row.account,
-        resource_type=parse_resource_type(row.resource_type),
+        resource_type=read_type(row.resource_type, "sealed_day", row.id),
         day=row.day,
         revision=row.revision,
         key=row.file_key,

@@ -10,9 +10,10 @@ from sqlalchemy import Column, Connection, Row, and_, delete, func, or_, select,
 
 from dayfile.errors import LostClaim
 from dayfile.model.day import Day
-from dayfile.model.resource import ResourceType, parse_resource_type
+from dayfile.model.resource import ResourceType
 from dayfile.model.seal import KeptSeal, RunningSeal, SealClaim
 from dayfile.store import uploads
+from dayfile.store.columns import known_type, read_type
 from dayfile.store.dialect import in_batches, insert, insert_missing
 from dayfile.store.instance import Instance
 from dayfile.store.packs import Packs
@@ -52,7 +53,7 @@ class Seals:
             day_state.c.state == OPEN, day_state.c.day < before
         )
         rows = self._connection.execute(query.order_by(day_state.c.day, day_state.c.resource_type))
-        return [(parse_resource_type(row.resource_type), row.day) for row in rows]
+        return [(read_type(row.resource_type, "day_state", row.day), row.day) for row in rows]
 
     def is_open(self, resource_type: ResourceType, day: Day) -> bool:
         """Return True if the day is known and was never sealed."""
@@ -173,8 +174,9 @@ class Seals:
         return self._among(seal.c.marker_key, keys)
 
     def kept(self, *, after: int, limit: int) -> list[KeptSeal]:
-        """Return committed seals that have a manifest, by id."""
-        query = select(seal).where(seal.c.state == COMMITTED, seal.c.mark.is_not(None), seal.c.id > after)
+        """Return committed seals that have a manifest, by id; none of an unknown resource type."""
+        has_one = seal.c.state == COMMITTED, seal.c.mark.is_not(None), known_type(seal)
+        query = select(seal).where(*has_one, seal.c.id > after)
         return [_kept(row) for row in self._connection.execute(query.order_by(seal.c.id).limit(limit))]
 
     def forget(self, *, begun_before: datetime, limit: int) -> list[KeptSeal]:
@@ -207,15 +209,18 @@ class Seals:
 
     def running(self, *, now: datetime) -> list[tuple[ResourceType, Day]]:
         """Return the days that somebody is sealing under a lease that has not run out."""
-        query = select(seal.c.resource_type, seal.c.day).where(seal.c.state == RUNNING, seal.c.leased_until > now)
-        return [(parse_resource_type(row.resource_type), row.day) for row in self._connection.execute(query)]
+        query = select(seal.c.id, seal.c.resource_type, seal.c.day).where(
+            seal.c.state == RUNNING, seal.c.leased_until > now
+        )
+        rows = self._connection.execute(query)
+        return [(read_type(row.resource_type, "seal", row.id), row.day) for row in rows]
 
     def in_progress(self, *, limit: int) -> list[RunningSeal]:
         """Return the seals that run, the oldest first; those whose lease has run out, too."""
         query = select(seal).where(seal.c.state == RUNNING).order_by(seal.c.id).limit(limit)
         return [
             RunningSeal(
-                resource_type=parse_resource_type(row.resource_type),
+                resource_type=read_type(row.resource_type, "seal", row.id),
                 day=row.day,
                 worker=row.worker,
                 started_at=row.started_at,
@@ -262,7 +267,7 @@ class Seals:
 def _kept(row: Row[Any]) -> KeptSeal:
     return KeptSeal(
         id=row.id,
-        resource_type=parse_resource_type(row.resource_type),
+        resource_type=read_type(row.resource_type, "seal", row.id),
         day=row.day,
         mark=row.mark,
         is_committed=row.state == COMMITTED,

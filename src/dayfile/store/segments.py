@@ -11,12 +11,13 @@ import msgspec
 from sqlalchemy import Connection, Row, String, bindparam, delete, func, insert, or_, select, type_coerce, update
 from sqlalchemy.sql import Select
 
-from dayfile.errors import DayfileError, LostClaim
+from dayfile.errors import DamagedRow, LostClaim
 from dayfile.model.account import AccountSid, packed_holds
 from dayfile.model.damage import INLINE_SEGMENTS
 from dayfile.model.day import Day
-from dayfile.model.resource import ResourceType, parse_resource_type
+from dayfile.model.resource import TYPE_BY_NAME, ResourceType
 from dayfile.model.segment import NewSegment, Segment, SegmentKind
+from dayfile.store.columns import known_type, read_day, read_type
 from dayfile.store.dialect import give_ids_beyond, in_batches
 from dayfile.store.prepared import Prepared
 from dayfile.store.tables.records import segment as table
@@ -118,7 +119,7 @@ class Segments:
         first = func.min(table.c.accepted_at)
         query = select(
             table.c.resource_type,
-            type_coerce(table.c.day, String).label("day"),
+            _DAY,
             func.count().label("segments"),
             func.sum(table.c.records).label("records"),
             func.sum(table.c.stored_bytes).label("stored_bytes"),
@@ -130,8 +131,8 @@ class Segments:
         query = query.group_by(table.c.resource_type, table.c.day).order_by(first)
         return [
             WaitingDay(
-                resource_type=parse_resource_type(row.resource_type),
-                day=Day.parse(row.day),
+                resource_type=TYPE_BY_NAME[row.resource_type],
+                day=read_day(row.day),
                 segments=row.segments,
                 records=int(row.records),
                 stored_bytes=int(row.stored_bytes),
@@ -148,8 +149,8 @@ class Segments:
         return self._connection.execute(select(func.count()).select_from(table)).scalar_one()
 
     def after(self, segment_id: int, *, limit: int) -> list[Segment]:
-        """Return the segments that follow an id, for walking over all that wait."""
-        query = select(table).where(table.c.id > segment_id).order_by(table.c.id).limit(limit)
+        """Return the segments that follow an id, for walking over all that wait; none of an unknown resource type."""
+        query = select(table).where(table.c.id > segment_id, known_type(table)).order_by(table.c.id).limit(limit)
         return [_segment(row) for row in self._connection.execute(query)]
 
     def exists(self, segment_id: int) -> bool:
@@ -186,14 +187,14 @@ class Segments:
     def days_waiting(self, account: AccountSid, resource_type: ResourceType, *, accepted_by: datetime) -> set[Day]:
         """Return the days for which `waits_for` is true, in one read."""
         rows = _WAITING.rows(self._connection, resource_type=resource_type.name, accepted_by=accepted_by)
-        return {row.day for row in rows if packed_holds(row.accounts, account)}
+        return {read_day(row.day) for row in rows if packed_holds(row.accounts, account)}
 
     def days_waiting_by_type(self, account: AccountSid, *, accepted_by: datetime) -> dict[str, set[Day]]:
         """Return the days for which `waits_for` is true, for each type that has any, in one read."""
         found: dict[str, set[Day]] = {}
         for row in _WAITING_OF_ALL.rows(self._connection, accepted_by=accepted_by):
             if packed_holds(row.accounts, account):
-                found.setdefault(row.resource_type, set()).add(row.day)
+                found.setdefault(row.resource_type, set()).add(read_day(row.day))
         return found
 
     def take(self, seal_id: int, resource_type: ResourceType, day: Day) -> None:
@@ -291,11 +292,10 @@ class Segments:
 
 def _is_readable(resource_type: str, day: str) -> bool:
     try:
-        parse_resource_type(resource_type)
-        Day.parse(day)
-    except DayfileError:
+        read_day(day)
+    except DamagedRow:
         return False
-    return True
+    return resource_type in TYPE_BY_NAME
 
 
 def _of_day(query: Select[Any], resource_type: ResourceType, day: Day) -> Select[Any]:
@@ -329,7 +329,7 @@ def _values(segment: NewSegment) -> dict[str, Any]:
 def _segment(row: Row[Any]) -> Segment:
     return Segment(
         id=row.id,
-        resource_type=parse_resource_type(row.resource_type),
+        resource_type=read_type(row.resource_type, "segment", row.id),
         day=row.day,
         kind=SegmentKind(row.kind) if row.kind in _KINDS else SegmentKind.UNKNOWN,
         key=row.object_key,
@@ -344,13 +344,15 @@ def _segment(row: Row[Any]) -> Segment:
     )
 
 
+# Their days are read for the account alone that is asked about: a row that was edited must not stop all others.
+_DAY: Final = type_coerce(table.c.day, String).label("day")
 _WAITING_OF_ALL: Final = Prepared(
-    select(table.c.resource_type, table.c.day, table.c.accounts).where(
+    select(table.c.resource_type, _DAY, table.c.accounts).where(
         table.c.accepted_at <= bindparam("accepted_by"), table.c.held_for.is_(None)
     )
 )
 _WAITING: Final = Prepared(
-    select(table.c.day, table.c.accounts).where(
+    select(_DAY, table.c.accounts).where(
         table.c.resource_type == bindparam("resource_type"),
         table.c.accepted_at <= bindparam("accepted_by"),
         table.c.held_for.is_(None),

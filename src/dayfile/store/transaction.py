@@ -31,6 +31,7 @@ from dayfile.store.sealed_days import SealedDays
 from dayfile.store.seals import Seals
 from dayfile.store.segments import Segments
 from dayfile.store.sessions import Sessions
+from dayfile.store.unreadable_rows import UnreadableRows
 from dayfile.store.uploads import Uploads
 from dayfile.store.workers import Workers
 from dayfile.store.wrong_times import WrongTimes
@@ -149,6 +150,10 @@ class Transaction:
     @cached_property
     def referred(self) -> ReferredObjects:
         return ReferredObjects(self._connection)
+
+    @cached_property
+    def unreadable_rows(self) -> UnreadableRows:
+        return UnreadableRows(self._connection)
 
     @cached_property
     def clock_marks(self) -> ClockMarks:
