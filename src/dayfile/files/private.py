@@ -116,11 +116,13 @@ def _open_to_others(path: Path) -> os.stat_result | None:
     return found if found.st_mode & _OTHERS else None
 
 
-def _close(path: Path, found: os.stat_result, wanted: int) -> Exposed | Closed:
+def _close(path: Path, found: os.stat_result, wanted: int) -> Exposed | Closed | None:
     if found.st_uid != os.geteuid():
         return _left(path, found, f"it belongs to another user (uid {found.st_uid})")
     try:
         path.chmod(wanted)
+    except FileNotFoundError:
+        return None  # as the files beside a database, which the last process that used it removes
     except OSError as error:
         return _left(path, found, f"its permissions cannot be changed ({error.strerror})")
     return Closed(path=path, mode=stat.S_IMODE(found.st_mode))

@@ -42,7 +42,8 @@ def scratch_folder(parent: Path, name: str) -> Iterator[Path]:
 
 def _wipe_abandoned(parent: Path) -> None:
     for lock in parent.glob(f"*/{_LOCK}"):
-        with contextlib.suppress(BlockingIOError), _locked(lock, wait=False):
+        # A process that ends removes its folder without the door.
+        with contextlib.suppress(BlockingIOError, FileNotFoundError), _locked(lock, wait=False):
             shutil.rmtree(lock.parent, ignore_errors=True)
 
 

@@ -332,8 +332,10 @@ def _as_unwritable(what: str) -> Iterator[None]:
 
 def _has_log(file: Path) -> bool:
     """Return True if there may be commits beside the file that are not in it."""
-    log = file.with_name(file.name + "-wal")
-    return log.exists() and log.stat().st_size > 0
+    try:
+        return file.with_name(file.name + "-wal").stat().st_size > 0
+    except FileNotFoundError:
+        return False  # or the last process that used the database has just removed it
 
 
 def _how_to_copy(file: Path) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,3 +38,21 @@ def test_a_parent_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageUnavailable, match="file"), scratch_folder(tmp_path / "file", "a"):
         pass
+
+
+def test_a_folder_whose_process_ends_while_it_is_looked_at_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seals end at any moment, and the next one of another process must not fail for it."""
+    look = Path.glob
+
+    def looked_at_and_gone(parent: Path, pattern: str) -> Iterator[Path]:
+        for lock in look(parent, pattern):
+            shutil.rmtree(lock.parent)
+            yield lock
+
+    with scratch_folder(tmp_path, "other"):
+        monkeypatch.setattr(Path, "glob", looked_at_and_gone)
+        with scratch_folder(tmp_path, "mine") as mine:
+            assert mine.is_dir()
+            assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["mine"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -191,6 +192,28 @@ def test_a_file_read_alone_is_not_believed_once_somebody_writes_beside_it(disk: 
             _note(writing, "meanwhile")
             with pytest.raises(DatabaseUnavailable, match="run the command again"):
                 _noted(reading)
+
+
+def test_a_log_that_vanishes_while_it_is_looked_at_was_there(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last process that used a database removes its log: what was read before may be of several moments."""
+    file = disk / "dayfile.sqlite"
+    log, look = file.with_name("dayfile.sqlite-wal"), Path.stat
+
+    def looked_at_and_gone(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        found = look(path, follow_symlinks=follow_symlinks)
+        if path == log:
+            path.unlink()
+        return found
+
+    with closing(a_database(disk)) as database:
+        _note(database, "before")
+    change(disk, "ro")
+    with closing(Database.connect_to_read(f"sqlite:///{file}")) as reading:
+        change(disk, "rw")
+        log.write_bytes(b"commits")
+        monkeypatch.setattr(Path, "stat", looked_at_and_gone)
+        with pytest.raises(DatabaseUnavailable, match="run the command again"):
+            _noted(reading)
 
 
 def test_a_log_that_cannot_be_read_in_place_is_never_left_out(disk: Path, tmp_path: Path) -> None:
