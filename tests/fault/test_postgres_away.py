@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -62,7 +64,7 @@ def test_a_batch_that_met_a_crash_is_taken_once_when_it_is_sent_again(server: Po
 
 
 def test_a_server_that_restarts_is_not_noticed_by_what_comes_after(server: PostgresServer, world: World) -> None:
-    """Connections of the pool are all dead then, and each is tried before it is used."""
+    """Connections of the pool are all dead then, which is noticed before anything is asked of them."""
     acme = an_account(world.database, "acme").sid
     world.accept(_sent(acme, "before"))
     server.stop()
@@ -70,6 +72,22 @@ def test_a_server_that_restarts_is_not_noticed_by_what_comes_after(server: Postg
     world.accept(_sent(acme, "after"))
     world.seal(DAY)
     assert _bodies(world, acme) == ["after", "before"]
+
+
+def test_readers_do_not_notice_it_either(server: PostgresServer, world: World) -> None:
+    """They would be answered with errors, one for each connection that there was."""
+    with ThreadPoolExecutor(3) as threads:
+        together = threading.Barrier(3)
+
+        def read(number: int) -> int:
+            with world.database.snapshot() as tx:
+                together.wait(timeout=20)  # each on a connection of its own
+                return number + tx.accounts.count()
+
+        assert list(threads.map(read, range(3))) == [0, 1, 2]
+        server.stop()
+        server.start()
+        assert list(threads.map(read, range(3))) == [0, 1, 2]
 
 
 def test_a_job_that_met_a_restart_is_completed_when_its_lease_has_run_out(server: PostgresServer, world: World) -> None:

@@ -22,6 +22,7 @@ from sqlalchemy import Connection, Engine
 
 from dayfile.errors import DatabaseDamaged, DatabaseUnavailable, DatabaseUnwritable, Undone, Unusable
 from dayfile.store.checkpoints import Checkpoints
+from dayfile.store.connections import in_reading, in_transaction
 from dayfile.store.database_url import file_in, parse_url
 from dayfile.store.departure import moved
 from dayfile.store.driver_errors import is_cut_off, translated
@@ -137,9 +138,7 @@ class Database:
         tx, is_at_end = None, False
         try:
             options = {**WRITES, "dayfile_durable": durable}
-            with self._translated(), self._writer, self._connection(**options) as connection, connection.begin():
-                if not durable and self._file is None:
-                    connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+            with self._translated(), self._writer, in_transaction(self.engine, **options) as connection:
                 tx = Transaction(connection)
                 yield tx
                 is_at_end = True  # from here on the answer to a commit may be what is lost
@@ -202,8 +201,8 @@ class Database:
         Raises Unusable for a PostgreSQL that Dayfile does not work with.
         """
         # On PostgreSQL without the limits of what writes: a migration may take long, and others wait for it.
-        locking, connecting = self._migration_lock(), self._connection(**(WRITES if self._file else {}))
-        with self._translated(), locking, connecting as connection, connection.begin():
+        locking, beginning = self._migration_lock(), in_transaction(self.engine, **(WRITES if self._file else {}))
+        with self._translated(), locking, beginning as connection:
             if not self._file:
                 check_server(connection)
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(4660714)")
@@ -218,7 +217,7 @@ class Database:
     def notify(self, topic: str) -> None:
         """Wake those that listen on PostgreSQL, in a transaction of its own; no-op on SQLite. Raises as `snapshot`."""
         if self._file is None:
-            with self._translated(), self._connection() as connection, connection.begin():
+            with self._translated(), in_transaction(self.engine) as connection:
                 connection.exec_driver_sql("SELECT pg_notify(%s, %s)", (CHANNEL, topic))
 
     def probe(self) -> None:
@@ -271,8 +270,7 @@ class Database:
 
     @contextlib.contextmanager
     def _read(self) -> Iterator[Connection]:
-        reads = {} if self._file else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        with self._translated(), self._connection(**reads) as connection, connection.begin():
+        with self._translated(), in_transaction(self.engine) if self._file else in_reading(self.engine) as connection:
             yield connection
         if self._is_immutable and self._file and _has_log(self._file):
             raise DatabaseUnavailable("the state database was written while it was read: run the command again")
@@ -304,11 +302,6 @@ class Database:
                 # A server that another one has succeeded still answers what reads: connect anew, perhaps to that one.
                 self.engine.dispose()
             raise
-
-    @contextlib.contextmanager
-    def _connection(self, **options: Any) -> Iterator[Connection]:
-        with self.engine.connect() as connection:
-            yield connection.execution_options(**options) if options else connection
 
     @contextlib.contextmanager
     def _migration_lock(self) -> Iterator[None]:

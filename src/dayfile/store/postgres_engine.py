@@ -6,7 +6,6 @@ transaction needs is set within it. Only where a session is surely this process'
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -17,6 +16,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from dayfile.errors import Unusable
 from dayfile.store.departure import name_refusals
 from dayfile.store.driver_errors import has_no_slots
+from dayfile.store.postgres_session import PostgresSession, as_raised, session_of
 
 CONNECTIONS: Final = 7
 """Connections of one process by default. With the one that listens, a dozen processes fit into a server's usual 100."""
@@ -27,11 +27,19 @@ OLDEST: Final = 15
 PATIENCE_SECONDS: Final = 30
 """Time that a transaction waits for a connection, and for a lock."""
 
+_BEGIN: Final = b"BEGIN"
+_BEGIN_TO_READ: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_TIME: Final = "clock_timestamp()"
 _LIMITS: Final = (
     f"SELECT set_config('lock_timeout', '{PATIENCE_SECONDS}s', true), set_config('statement_timeout', '300s', true), "
     # A host that is frozen in a transaction must not hold its locks until it is found.
-    "set_config('idle_in_transaction_session_timeout', '60s', true), clock_timestamp()"
+    "set_config('idle_in_transaction_session_timeout', '60s', true)"
 )
+_NO_WAIT: Final = ", set_config('synchronous_commit', 'off', true)"
+# One round trip each.
+_BEGIN_TO_WRITE: Final = f"BEGIN; {_LIMITS}, {_TIME}".encode()
+_BEGIN_TO_WRITE_LOOSELY: Final = f"BEGIN; {_LIMITS}{_NO_WAIT}, {_TIME}".encode()
+_BEGIN_TO_READ_AND_TELL: Final = _BEGIN_TO_READ + f"; SELECT {_TIME}".encode()
 NETWORK: Final = {
     "connect_timeout": "10",
     # A server that is cut off without a word is noticed in half a minute; the system's own patience is a quarter hour.
@@ -45,9 +53,6 @@ NETWORK: Final = {
 
 RENEWED_AFTER_SECONDS: Final = 600
 """Age of a connection from which another one takes its place, and with it the plans that it has kept."""
-
-_NEVER_UNASKED: Final = sys.maxsize
-"""Times that a statement runs before psycopg prepares it by itself: only those that ask for it are."""
 
 _PAUSES: Final = (0.2, 0.4, 0.8, 1.6, 3.0, 3.0, 3.0, 3.0)
 """Seconds between the tries to connect to a server that has no connection left."""
@@ -85,7 +90,6 @@ def postgres_engine(url: URL, *, connections: int, pause: Pause) -> Engine:
         pool_size=connections,
         max_overflow=0,
         pool_timeout=PATIENCE_SECONDS,
-        pool_pre_ping=True,
         pool_recycle=RENEWED_AFTER_SECONDS,
         use_native_hstore=False,
         connect_args={"prepare_threshold": None, **own},
@@ -100,6 +104,23 @@ def postgres_engine(url: URL, *, connections: int, pause: Pause) -> Engine:
 def keep_time(engine: Engine, keeper: TimeKeeper) -> None:
     """Have the database's time told as transactions begin."""
     engine.update_execution_options(dayfile_time=keeper)
+
+
+def begin_to_read(connection: Connection) -> None:
+    """Begin a transaction that sees one moment, behind SQLAlchemy's back, which would take four times as long.
+
+    Raises DBAPIError. Closing the connection rolls it back, unless it has ended.
+    """
+    keeper: TimeKeeper | None = connection.get_execution_options().get("dayfile_time")
+    if keeper is not None and keeper.is_due():
+        _ask(keeper, lambda: _told(connection, _BEGIN_TO_READ_AND_TELL))
+    else:
+        _told(connection, _BEGIN_TO_READ)
+
+
+def end_reading(connection: Connection) -> None:
+    """End such a transaction; raises DBAPIError."""
+    _told(connection, b"COMMIT")
 
 
 def check_server(connection: Connection) -> None:
@@ -129,22 +150,33 @@ def _connect(pause: Pause, dialect: Any, _record: Any, arguments: Any, options: 
     return dialect.connect(*arguments, **options)
 
 
-def _prepare(driver: Any, record: Any) -> None:  # noqa: ARG001 - SQLAlchemy's signature
+def _prepare(driver: Any, record: Any) -> None:
     """Let statements be prepared if there is no pooler: one tells its clients of a session that it makes up."""
-    driver.autocommit = True
+    driver.autocommit = True  # transactions begin where `_begin` says
     [(pid,)] = driver.execute("SELECT pg_backend_pid()").fetchall()
-    driver.autocommit = False
-    if pid == driver.info.backend_pid:
-        driver.prepare_threshold = _NEVER_UNASKED
+    PostgresSession(driver, keeps_statements=pid == driver.info.backend_pid).keep(record.info)
 
 
 def _begin(connection: Connection) -> None:
     options = connection.get_execution_options()
-    keeper: TimeKeeper | None = options.get("dayfile_time")
     if options.get("dayfile_writes"):
-        _ask(keeper, lambda: connection.exec_driver_sql(_LIMITS).one()[-1])
-    elif keeper is not None and keeper.is_due():
-        _ask(keeper, lambda: connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one())
+        words = _BEGIN_TO_WRITE if options.get("dayfile_durable", True) else _BEGIN_TO_WRITE_LOOSELY
+        _ask(options.get("dayfile_time"), lambda: _told(connection, words))
+    elif session_of(connection).is_idle:  # SQLAlchemy knows nothing of a transaction that was begun to read
+        _told(connection, _BEGIN)
+
+
+def _told(connection: Connection, words: bytes) -> Any:
+    """Return the last value that PostgreSQL answers with; raises DBAPIError."""
+    errors: Any = connection.dialect.dbapi
+    try:
+        return session_of(connection).run(words)
+    except errors.Error as error:
+        driver: Any = connection.connection.dbapi_connection
+        if driver.closed:
+            # SQLAlchemy is to find out by itself: then it gives up all connections that are as old as this one.
+            connection.exec_driver_sql(words.decode())
+        raise as_raised(connection, error, statement=words.decode()) from error
 
 
 def _ask(keeper: TimeKeeper | None, ask: Callable[[], datetime]) -> None:

@@ -1,8 +1,8 @@
 """SELECTs that are made once for each dialect and then run as they are, for what is asked many times a second.
 
 To look a statement up, bind its values and wrap its rows takes SQLAlchemy several times as long as SQLite needs to
-answer. What the columns and parameters mean is left to their types, here as there. PostgreSQL is asked to keep them
-prepared, where a session is this process's own (`postgres_engine.py`).
+answer. What the columns and parameters mean is left to their types, here as there. PostgreSQL keeps them prepared, if
+its session is this process's own (`postgres_session.py`).
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any, Final, cast
 
 from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, literal_column
 from sqlalchemy.engine import Dialect
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import Select
 from sqlalchemy.sql.visitors import replacement_traverse
 
 from dayfile.store.dialect import BATCH, in_batches
+from dayfile.store.postgres_session import as_raised, session_of
 
 Processor = Callable[[Any], Any]
 
@@ -93,7 +93,6 @@ class _Text:
     constants: dict[str, Any]  # that are not in the text
     binding: Sequence[tuple[str, Processor]]
     reading: Sequence[tuple[int, Processor]]
-    options: dict[str, Any]  # of the driver
     row: Callable[[Sequence[Any]], Any]
 
     def run(self, connection: Connection, values: dict[str, Any]) -> list[Any]:
@@ -101,21 +100,19 @@ class _Text:
         for name, process in self.binding:
             given[name] = process(given[name])
         parameters = given if self.order is None else [given[name] for name in self.order]
-        driver: Any = connection.connection.dbapi_connection
         errors: Any = connection.dialect.dbapi
         try:
-            found = driver.execute(self.sql, parameters, **self.options).fetchall()
+            found = self._found(connection, parameters)
         except errors.Error as error:
-            raise DBAPIError.instance(
-                self.sql,
-                None,
-                error,
-                errors.Error,
-                hide_parameters=True,
-                dialect=connection.dialect,
-                connection_invalidated=connection.dialect.is_disconnect(error, driver, None),
-            ) from error
+            raise as_raised(connection, error, statement=self.sql) from error
         return self._read(found)
+
+    def _found(self, connection: Connection, parameters: Any) -> Sequence[Sequence[Any]]:
+        if connection.dialect.name == "postgresql":
+            return session_of(connection).select(self.sql, parameters)
+        driver: Any = connection.connection.dbapi_connection
+        found: Sequence[Sequence[Any]] = driver.execute(self.sql, parameters).fetchall()
+        return found
 
     def _read(self, found: Sequence[Sequence[Any]]) -> list[Any]:
         """Return what the types of the columns make of rows; column by column takes half of row by row."""
@@ -128,7 +125,11 @@ class _Text:
 
 
 def _text(query: Select[Any], dialect: Dialect, row: Any) -> _Text:
-    compiled: Any = _with_constants(query, dialect).compile(dialect=dialect)
+    spoken: Any = dialect
+    if dialect.name == "postgresql":
+        of_driver: Any = type(dialect)
+        spoken = of_driver(paramstyle="numeric_dollar")  # as the server has it; psycopg has its own way
+    compiled: Any = _with_constants(query, dialect).compile(dialect=spoken)
     binding = {name: bound.type.dialect_impl(dialect).bind_processor(dialect) for name, bound in compiled.binds.items()}
     columns = list(query.selected_columns)
     reading = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
@@ -138,7 +139,6 @@ def _text(query: Select[Any], dialect: Dialect, row: Any) -> _Text:
         constants={name: value for name, value in compiled.params.items() if value is not None},
         binding=[(name, process) for name, process in binding.items() if process is not None],
         reading=[(at, process) for at, process in enumerate(reading) if process is not None],
-        options={"prepare": True} if dialect.name == "postgresql" else {},
         row=partial(tuple.__new__, row),  # a third of what the row's own `_make` takes
     )
 

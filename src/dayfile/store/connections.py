@@ -1,0 +1,62 @@
+"""Connections in a transaction, whose session may have been lost while nobody used it.
+
+Apart, because what writes, what reads and what migrates all begin like this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from dayfile.store.postgres_engine import begin_to_read, end_reading
+
+
+@contextmanager
+def in_transaction(engine: Engine, **options: Any) -> Iterator[Connection]:
+    """Open a connection in a transaction, which is committed when the block ends; with execution options for it."""
+
+    def begin(connection: Connection) -> None:
+        connection.execution_options(**options).begin()
+
+    with _connected(engine, begin) as connection:
+        yield connection
+        if (transaction := connection.get_transaction()) is not None:
+            transaction.commit()
+
+
+@contextmanager
+def in_reading(engine: Engine) -> Iterator[Connection]:
+    """Open a connection to PostgreSQL in a transaction that only reads, and sees one moment."""
+    with _connected(engine, begin_to_read) as connection:
+        yield connection
+        end_reading(connection)
+
+
+@contextmanager
+def _connected(engine: Engine, begin: Callable[[Connection], None]) -> Iterator[Connection]:
+    """Open a connection, with a transaction that `begin` begins and that is rolled back unless it ends in the block.
+
+    A session that was lost is noticed as its transaction begins, which needs no query of its own.
+    """
+    try:
+        connection = _begun(engine, begin)
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        connection = _begun(engine, begin)  # a new one: all that were as old have been given up
+    with connection:
+        yield connection
+
+
+def _begun(engine: Engine, begin: Callable[[Connection], None]) -> Connection:
+    connection = engine.connect()
+    try:
+        begin(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
