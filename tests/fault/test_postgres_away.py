@@ -90,6 +90,21 @@ def test_readers_do_not_notice_it_either(server: PostgresServer, world: World) -
         assert list(threads.map(read, range(3))) == [0, 1, 2]
 
 
+def test_readers_that_share_a_snapshot_wait_once_for_a_server_that_is_away(
+    server: PostgresServer, world: World
+) -> None:
+    """Each of them would wait for it as long as the first."""
+    server.stop()
+    told = []
+    with world.database.shared_snapshot():
+        for _ in range(2):
+            with pytest.raises(DatabaseUnavailable) as raised, world.database.snapshot():
+                pass
+            told.append(raised.value)
+    server.start()
+    assert told[0] is told[1]
+
+
 def test_a_job_that_met_a_restart_is_completed_when_its_lease_has_run_out(server: PostgresServer, world: World) -> None:
     """The files of its day are stored, and their commit is not: it is made again, under a new claim."""
     acme = an_account(world.database, "acme")

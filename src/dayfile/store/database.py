@@ -172,27 +172,25 @@ class Database:
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[Transaction]:
         """Open a read-only transaction that sees one moment. Raises DatabaseUnavailable."""
-        shared: Transaction | None = getattr(self._shared, "snapshot", None)
+        shared: _Shared | None = getattr(self._shared, "snapshot", None)
         if shared is not None:
-            yield shared
+            yield shared.transaction()
             return
-        as_of = self.logins_as_of
-        with self._read() as connection:
-            yield Transaction(connection, logins_as_of=as_of)
+        with self._snapshot(self._read) as tx:
+            yield tx
 
     @contextlib.contextmanager
     def shared_snapshot(self) -> Iterator[None]:
-        """Have every snapshot that this thread opens meanwhile be the same one. Raises DatabaseUnavailable.
+        """Have every snapshot that this thread opens meanwhile be the same one, which begins with the first of them.
 
-        On SQLite the thread keeps its connection: to take one from the pool takes as long as some rows do.
+        Raises DatabaseUnavailable, as they do. On SQLite the thread keeps its connection: to take one from the pool
+        takes as long as some rows do.
         """
-        as_of = self.logins_as_of
-        with self._read_again() if self._file and not self._is_immutable else self._read() as connection:
-            self._shared.snapshot = Transaction(connection, logins_as_of=as_of)
-            try:
-                yield
-            finally:
-                self._shared.snapshot = None
+        read = self._read_again if self._file and not self._is_immutable else self._read
+        with contextlib.ExitStack() as stack:
+            self._shared.snapshot = _Shared(lambda: stack.enter_context(self._snapshot(read)))
+            stack.callback(setattr, self._shared, "snapshot", None)
+            yield
 
     @contextlib.contextmanager
     def exclusively(self) -> Iterator[Connection]:
@@ -269,6 +267,12 @@ class Database:
         return database
 
     @contextlib.contextmanager
+    def _snapshot(self, read: Callable[[], contextlib.AbstractContextManager[Connection]]) -> Iterator[Transaction]:
+        as_of = self.logins_as_of
+        with read() as connection:
+            yield Transaction(connection, logins_as_of=as_of)
+
+    @contextlib.contextmanager
     def _read(self) -> Iterator[Connection]:
         with self._translated(), in_transaction(self.engine) if self._file else in_reading(self.engine) as connection:
             yield connection
@@ -311,6 +315,25 @@ class Database:
                     self._file.parent.mkdir(parents=True, exist_ok=True)
                     held.enter_context(locked(self._file.with_name(self._file.name + ".migrate-lock"), wait=True))
             yield
+
+
+class _Shared:
+    """A snapshot that is begun when it is first asked for. If that fails, nobody waits for the same failure again."""
+
+    def __init__(self, begin: Callable[[], Transaction]) -> None:
+        self._begin = begin
+        self._begun: Transaction | DatabaseUnavailable | None = None
+
+    def transaction(self) -> Transaction:
+        """Return its transaction; raises DatabaseUnavailable."""
+        if self._begun is None:
+            try:
+                self._begun = self._begin()
+            except DatabaseUnavailable as error:
+                self._begun = error
+        if isinstance(self._begun, DatabaseUnavailable):
+            raise self._begun
+        return self._begun
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,16 @@ def test_an_error_in_one_is_none_of_the_next(database: Database, thread: ThreadP
             thread.submit(fail).result()
         assert thread.submit(_accounts, database).result() == [number, number]
         an_account(database, f"a{number}")
+
+
+def test_one_that_nobody_reads_in_takes_no_connection(database: Database) -> None:
+    """An answer whose caller is remembered may need nothing of the database."""
+    pool: Any = database.engine.pool
+    with database.shared_snapshot():
+        before = pool.checkedout()
+        with database.snapshot() as tx:
+            tx.accounts.count()
+        assert pool.checkedout() == before + 1
 
 
 def test_closing_the_database_closes_what_threads_keep(tmp_path: Path, thread: ThreadPoolExecutor) -> None:
