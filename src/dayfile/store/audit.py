@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Final, Self
 
-from sqlalchemy import Column, ColumnElement, Connection, Row, func, insert, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Row, func, or_, select
 
 from dayfile.model.credential import Actor
-from dayfile.store.dialect import in_batches
+from dayfile.store.dialect import in_batches, insert_columns
 from dayfile.store.tables.instance import audit as table
+
+_RECORDED: Final = ("at", "actor", "action", "subject", "address")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,18 +58,9 @@ class Audit:
 
     def add_all(self, deeds: Sequence[Deed]) -> None:
         """Record several deeds, in this order."""
-        rows = [
-            {
-                "at": one.at,
-                "actor": one.actor,
-                "action": one.action,
-                "subject": one.subject,
-                "address": one.address,
-            }
-            for one in deeds
-        ]
-        for batch in in_batches(rows):
-            self._connection.execute(insert(table), batch)
+        for batch in in_batches(deeds):
+            columns = {name: [getattr(one, name) for one in batch] for name in _RECORDED}
+            insert_columns(self._connection, table, columns)
 
     def newest(
         self,

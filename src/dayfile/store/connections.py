@@ -1,7 +1,4 @@
-"""Connections in a transaction, whose session may have been lost while nobody used it.
-
-Apart, because what writes, what reads and what migrates all begin like this.
-"""
+"""Connections in a transaction, whose session may have been lost while nobody used it."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from dayfile.store.postgres_engine import begin_to_read, end_reading
+from dayfile.store.postgres_engine import begin_to_read, end_reading, notify
 
 
 @contextmanager
@@ -34,6 +31,12 @@ def in_reading(engine: Engine) -> Iterator[Connection]:
     with _connected(engine, begin_to_read) as connection:
         yield connection
         end_reading(connection)
+
+
+def tell(engine: Engine, channel: str, words: str) -> None:
+    """Notify those that listen on a channel of PostgreSQL, by one statement that is a transaction of its own."""
+    with _connected(engine, lambda connection: notify(connection, channel, words)):
+        pass
 
 
 @contextmanager

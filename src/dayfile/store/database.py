@@ -22,10 +22,9 @@ from sqlalchemy import Connection, Engine
 
 from dayfile.errors import DatabaseDamaged, DatabaseUnavailable, DatabaseUnwritable, Undone, Unusable
 from dayfile.store.checkpoints import Checkpoints
-from dayfile.store.connections import in_reading, in_transaction
+from dayfile.store.connections import in_reading, in_transaction, tell
 from dayfile.store.database_url import file_in, parse_url
-from dayfile.store.departure import moved
-from dayfile.store.driver_errors import is_cut_off, translated
+from dayfile.store.driver_errors import is_cut_off, moved, translated
 from dayfile.store.engines import WRITES, sqlite_engine, sqlite_reading_engine
 from dayfile.store.file_lock import locked
 from dayfile.store.listening import CHANNEL
@@ -215,8 +214,8 @@ class Database:
     def notify(self, topic: str) -> None:
         """Wake those that listen on PostgreSQL, in a transaction of its own; no-op on SQLite. Raises as `snapshot`."""
         if self._file is None:
-            with self._translated(), in_transaction(self.engine) as connection:
-                connection.exec_driver_sql("SELECT pg_notify(%s, %s)", (CHANNEL, topic))
+            with self._translated():
+                tell(self.engine, CHANNEL, topic)
 
     def probe(self) -> None:
         """Check that the database can be read and that its disk takes more.

@@ -15,7 +15,8 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, Engine, event, select
 
-from dayfile.errors import Conflict, LostClaim, Moved, Unusable
+from dayfile.errors import Conflict, LostClaim, Unusable
+from dayfile.store.driver_errors import CLOSED, CLOSED_STATE, is_refusal, moved
 from dayfile.store.instance import Instance
 from dayfile.store.tables.instance import instance as facts
 from dayfile.store.tables.metadata import metadata
@@ -23,9 +24,6 @@ from dayfile.store.tables.metadata import metadata
 DEPARTURE: Final = "departure"
 """The fact of a database that is closed: where the instance goes, and how far it is."""
 
-_CLOSED: Final = "this state database is closed, since its instance moves to another place, or has moved there"
-_SQLSTATE: Final = "DF001"
-_SQLITE_TRIGGER: Final = 1811  # SQLITE_CONSTRAINT_TRIGGER
 _EVENTS: Final = ("INSERT", "UPDATE", "DELETE")
 _REFUSE: Final = "refuse_closed"
 
@@ -131,9 +129,7 @@ def name_refusals(engine: Engine) -> None:
 
 def _name_refusal(context: Any) -> None:
     error = context.original_exception
-    if getattr(error, "sqlstate", None) == _SQLSTATE or (
-        getattr(error, "sqlite_errorcode", None) == _SQLITE_TRIGGER and str(error) == _CLOSED
-    ):
+    if is_refusal(error):
         raise moved() from error
 
 
@@ -143,11 +139,6 @@ def given_up() -> LostClaim:
         "this move was given up (`dayfile move --reopen`), or another process goes on with it: it ends here. `dayfile "
         "status` says where the instance is"
     )
-
-
-def moved() -> Moved:
-    """Return the error for processes that go on where nothing is written any more; it names no place to strangers."""
-    return Moved(f"{_CLOSED}: its processes are to be stopped, and `dayfile status` says where it is")
 
 
 def _encoded(departure: Departure) -> str:
@@ -164,7 +155,7 @@ def _closing(dialect: str) -> Iterator[str]:
     tables = [table.name for table in metadata.sorted_tables if table is not facts]
     if dialect == "postgresql":
         yield from _opening(dialect)
-        raising = f"RAISE EXCEPTION USING MESSAGE = '{_CLOSED}', ERRCODE = '{_SQLSTATE}'"
+        raising = f"RAISE EXCEPTION USING MESSAGE = '{CLOSED}', ERRCODE = '{CLOSED_STATE}'"
         yield f"CREATE FUNCTION {_REFUSE}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {raising}; END $$"
         for table in tables:
             yield (
@@ -176,7 +167,7 @@ def _closing(dialect: str) -> Iterator[str]:
         for what in _EVENTS:
             yield (
                 f"CREATE TRIGGER IF NOT EXISTS closed_{what.lower()}_{table} BEFORE {what} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{_CLOSED}'); END"
+                f"BEGIN SELECT RAISE(ABORT, '{CLOSED}'); END"
             )
 
 

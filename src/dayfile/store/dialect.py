@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import chain, islice, repeat
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, bindparam, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, LargeBinary, Table, case, func
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Dialect
 
-from dayfile.store.tables.instance import counter
+from dayfile.store.postgres_session import rows_of
 
 T = TypeVar("T")
+
+_POSTGRES: Final[Dialect] = postgresql.dialect()  # type: ignore[no-untyped-call]
+# A text that is cast to a width is cut, where one that is assigned is refused.
+_WIDTH_OR_COLLATION: Final = re.compile(r"\(.*\)| COLLATE .*")
 
 BATCH = 500
 """The most values in one IN list or rows in one insert: below every driver's limit of bound parameters."""
@@ -33,27 +39,69 @@ def insert_columns(connection: Connection, table: Table, columns: Mapping[str, S
     long: rows that only some of them have would be lost without a word.
     """
     dialect = connection.dialect
-    names = [*columns, *same]
-    is_sqlite = dialect.name == "sqlite"
-    place = ", ".join(["?" if is_sqlite else "%s"] * len(names))
-    into = ", ".join(f'"{name}"' for name in names)
-    statement = f"INSERT INTO {table.name} ({into}) VALUES ({place})"  # noqa: S608 - names
 
-    def stored(name: str, values: Sequence[Any]) -> Iterable[Any]:
+    def stored(name: str, values: Sequence[Any]) -> Sequence[Any]:
         process = table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
-        return values if process is None else map(process, values)
+        is_raw = isinstance(table.c[name].type, LargeBinary)  # psycopg's cursors take bytes in a cover
+        return values if process is None or is_raw else list(map(process, values))
 
-    differing = [stored(name, values) for name, values in columns.items()]
-    count = max(map(len, columns.values()), default=0)
-    shared = [repeat(one, count) for name, value in same.items() for one in stored(name, [value])]
-    rows = list(zip(*differing, *shared, strict=True))
-    together = len(rows) - len(rows) % _ROWS_TOGETHER if is_sqlite else 0
+    differing = {name: stored(name, values) for name, values in columns.items()}
+    shared = {name: stored(name, [value])[0] for name, value in same.items()}
+    if len(set(map(len, differing.values()))) > 1:
+        raise ValueError(f"the columns of {table.name} are not equally long")
+    if not any(map(len, differing.values())):
+        return
+    if dialect.name == "postgresql":
+        arrays = list(map(array_literal, differing.values()))
+        rows_of(connection, _inserting_arrays(table, tuple(differing), tuple(shared)), [*arrays, *shared.values()])
+    else:
+        _insert_rows(connection, table, differing, shared)
+
+
+def _insert_rows(
+    connection: Connection, table: Table, differing: Mapping[str, Sequence[Any]], shared: Mapping[str, Any]
+) -> None:
+    names = [*differing, *shared]
+    place = ", ".join(["?"] * len(names))
+    statement = f"INSERT INTO {table.name} ({_listed(names)}) VALUES ({place})"  # noqa: S608 - names
+    rows = list(zip(*differing.values(), *map(repeat, shared.values()), strict=False))
+    together = len(rows) - len(rows) % _ROWS_TOGETHER
     if together:
         starts = range(0, together, _ROWS_TOGETHER)
         values = [tuple(chain.from_iterable(rows[start : start + _ROWS_TOGETHER])) for start in starts]
         connection.exec_driver_sql(statement + f", ({place})" * (_ROWS_TOGETHER - 1), values)
     if rest := rows[together:]:
         connection.exec_driver_sql(statement, rest)
+
+
+@cache  # so that it is the same text, which is prepared
+def _inserting_arrays(table: Table, differing: tuple[str, ...], shared: tuple[str, ...]) -> str:
+    """Return PostgreSQL's INSERT of any number of rows, whose columns are arrays: one statement, which is read once."""
+    types = [_WIDTH_OR_COLLATION.sub("", table.c[name].type.compile(_POSTGRES)) for name in (*differing, *shared)]
+    cast = [f"${number}::{kind}" for number, kind in enumerate(types, start=1)]
+    arrays, values = [f"{one}[]" for one in cast[: len(differing)]], cast[len(differing) :]
+    taken = ", ".join([*(f'given."{name}"' for name in differing), *values])
+    return (
+        f"INSERT INTO {table.name} ({_listed([*differing, *shared])}) SELECT {taken} "  # noqa: S608 - names
+        f"FROM unnest({', '.join(arrays)}) AS given({_listed(differing)})"
+    )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def array_literal(values: Iterable[Any]) -> str:
+    """Return PostgreSQL's text of an array of texts, bytes or numbers, with None among them."""
+    return "{" + ",".join(map(_element, values)) + "}"
+
+
+def _element(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return f'"\\\\x{value.hex()}"' if isinstance(value, bytes) else str(value)
 
 
 def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -87,29 +135,6 @@ def _upserting(dialect: str, table: Table, names: tuple[str, ...]) -> Any:
     statement = _insert(dialect, table)
     changed = {name: statement.excluded[name] for name in names if name not in keys}
     return statement.on_conflict_do_update(index_elements=keys, set_=changed)
-
-
-def next_number(connection: Connection, name: str, *, taken: Column[int] | None = None) -> int:
-    """Return the next value of a counter; other transactions wait for this one, so numbers commit in their order.
-
-    It is beyond every value of the column `taken`: a row that was edited must not make the counter run into it.
-    """
-    statement = _next_number(taken)
-    number = connection.execute(statement, {"counter": name}).scalar_one_or_none()
-    if number is None:  # the first of all
-        insert_missing(connection, counter, [{"name": name, "value": 0}])
-        number = connection.execute(statement, {"counter": name}).scalar_one()
-    return int(number)
-
-
-@cache  # the same
-def _next_number(taken: Column[int] | None) -> Any:
-    value: ColumnElement[int] = counter.c.value
-    if taken is not None:
-        highest = select(func.coalesce(func.max(taken), 0)).scalar_subquery()
-        value = case((highest > value, highest), else_=value)
-    of_name = counter.c.name == bindparam("counter")
-    return update(counter).where(of_name).values(value=value + 1).returning(counter.c.value)
 
 
 def give_ids_beyond(connection: Connection, table: Table, taken: int) -> None:

@@ -10,7 +10,15 @@ from typing import Final
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from dayfile.errors import DatabaseDamaged, DatabaseUnavailable, DatabaseUnwritable, Undone
+from dayfile.errors import DatabaseDamaged, DatabaseUnavailable, DatabaseUnwritable, Moved, Undone
+
+CLOSED: Final = "this state database is closed, since its instance moves to another place, or has moved there"
+"""The message of the triggers of a database that is closed (`departure.py`)."""
+
+CLOSED_STATE: Final = "DF001"
+"""The SQLSTATE of the same."""
+
+_SQLITE_TRIGGER: Final = 1811  # SQLITE_CONSTRAINT_TRIGGER
 
 # By SQLite's primary result codes; the extended ones hold them in their lowest byte.
 _SQLITE_DAMAGED: Final = {
@@ -69,6 +77,18 @@ def is_cut_off(error: BaseException | None) -> bool:
     return error.connection_invalidated or state.startswith(("08", "57P"))
 
 
+def is_refusal(error: BaseException | None) -> bool:
+    """Return True for a driver's error that says that the database is closed."""
+    return getattr(error, "sqlstate", None) == CLOSED_STATE or (
+        getattr(error, "sqlite_errorcode", None) == _SQLITE_TRIGGER and str(error) == CLOSED
+    )
+
+
+def moved() -> Moved:
+    """Return the error for processes that go on where nothing is written any more; it names no place to strangers."""
+    return Moved(f"{CLOSED}: its processes are to be stopped, and `dayfile status` says where it is")
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Raise DatabaseUnavailable, or a subclass of it, for driver errors that may pass; any other driver error is a bug.
@@ -95,6 +115,8 @@ def _meaning(error: DBAPIError) -> DatabaseUnavailable | None:
     driver_error: BaseException | None = error.orig
     state, code = getattr(driver_error, "sqlstate", None), getattr(driver_error, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF
+    if is_refusal(driver_error):
+        return moved()
     if primary in _SQLITE_DAMAGED or state in _POSTGRES_DAMAGED:
         return DatabaseDamaged(_SQLITE_DAMAGED.get(primary or 0, "PostgreSQL's log says where"))
     # sqlite3 decodes text itself and gives its error no code. Its message holds the text: a record, or a secret.

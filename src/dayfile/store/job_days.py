@@ -17,7 +17,7 @@ from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
 from dayfile.model.job import Claim, Event, HeldDays, JobDay, JobSid, Status, after
 from dayfile.store.columns import read_type
-from dayfile.store.dialect import next_number
+from dayfile.store.counters import next_number
 from dayfile.store.instance import Instance
 from dayfile.store.jobs import CLAIMABLE, SHOWN_DAY, Jobs, read_job_day
 from dayfile.store.prepared import Prepared

@@ -16,7 +16,6 @@ from sqlalchemy import (
     case,
     delete,
     func,
-    insert,
     literal_column,
     or_,
     select,
@@ -31,7 +30,8 @@ from dayfile.model.day import Day, DayRange
 from dayfile.model.job import Job, JobDay, JobRequest, JobSid, Queue, Status, StatusGroup, Stretch, is_claimable
 from dayfile.model.resource import ResourceType
 from dayfile.store.columns import read_day, read_type
-from dayfile.store.dialect import in_batches, insert_columns, insert_missing, next_number
+from dayfile.store.counters import next_number
+from dayfile.store.dialect import in_batches, insert_columns, insert_missing
 from dayfile.store.prepared import Prepared, PreparedForSome
 from dayfile.store.tables.exports import job as table
 from dayfile.store.tables.exports import job_day, quota_day
@@ -55,11 +55,11 @@ class Jobs:
         row is changed only if the sum stays within the limit.
         """
         drawn = {"root": root_account, "today": today, "days": days, "limit": limit}
-        if self._connection.execute(_DRAW, drawn).rowcount == 1:
+        if _DRAW.row(self._connection, **drawn) is not None:
             return None
         # There is too little left, or this is the first of the day.
         insert_missing(self._connection, quota_day, [{"root_account": root_account, "day": today, "requested": 0}])
-        if self._connection.execute(_DRAW, drawn).rowcount == 1:
+        if _DRAW.row(self._connection, **drawn) is not None:
             return None
         return limit - self.drawn_quota(root_account, today=today)
 
@@ -85,7 +85,7 @@ class Jobs:
             "unfinished_days": len(request.days),
             "due_at": now,
         }
-        self._connection.execute(_ADD, values)
+        insert_columns(self._connection, table, {name: [value] for name, value in values.items()})
         same = {"job_sid": sid, "status": Status.SUBMITTED.value, "attempt": 0, "not_before": now}
         insert_columns(self._connection, job_day, {"day": list(request.days)}, **same)
         return self.get(sid)
@@ -274,12 +274,12 @@ def read_job_day(row: Row[Any]) -> JobDay:
 
 
 # Statements are made here, once: to make one takes longer than to run it.
-_ADD: Final = insert(table)
-_DRAW: Final = (
+_DRAW: Final = Prepared(
     update(quota_day)
     .where(quota_day.c.root_account == bindparam("root"), quota_day.c.day == bindparam("today"))
     .where(quota_day.c.requested + bindparam("days") <= bindparam("limit"))
     .values(requested=quota_day.c.requested + bindparam("days"))
+    .returning(quota_day.c.requested)
 )
 _DRAWN: Final = Prepared(
     select(quota_day.c.requested).where(

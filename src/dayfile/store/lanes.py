@@ -17,7 +17,7 @@ from dayfile.errors import LostClaim
 from dayfile.model.account import AccountSid
 from dayfile.model.lane import LaneHealth, LaneKey, LaneVerdict, Turn
 from dayfile.model.notice import Channel, Notice, NoticeState, Outcome, Result, Verdict
-from dayfile.store.dialect import next_number
+from dayfile.store.counters import next_number
 from dayfile.store.instance import Instance
 from dayfile.store.notices import BEGUN, read_notice
 from dayfile.store.tables.notices import attempt, notice

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
@@ -57,6 +57,8 @@ RENEWED_AFTER_SECONDS: Final = 600
 _PAUSES: Final = (0.2, 0.4, 0.8, 1.6, 3.0, 3.0, 3.0, 3.0)
 """Seconds between the tries to connect to a server that has no connection left."""
 
+
+T = TypeVar("T")
 
 Pause = Callable[[float], None]
 """A function that lets so many seconds pass."""
@@ -123,6 +125,11 @@ def end_reading(connection: Connection) -> None:
     _told(connection, b"COMMIT")
 
 
+def notify(connection: Connection, channel: str, words: str) -> None:
+    """Notify those that listen on a channel, without a transaction around it; raises DBAPIError."""
+    _asked(connection, lambda session: session.execute("SELECT pg_notify($1, $2)", [channel, words]))
+
+
 def check_server(connection: Connection) -> None:
     """Raise Unusable, with what to do, if the server is too old or the database cannot keep every text."""
     version = connection.dialect.server_version_info or (0,)
@@ -168,15 +175,20 @@ def _begin(connection: Connection) -> None:
 
 def _told(connection: Connection, words: bytes) -> Any:
     """Return the last value that PostgreSQL answers with; raises DBAPIError."""
+    return _asked(connection, lambda session: session.run(words))
+
+
+def _asked(connection: Connection, ask: Callable[[PostgresSession], T]) -> T:
+    """Return the answer to the first or the last statement of a transaction; raises DBAPIError."""
     errors: Any = connection.dialect.dbapi
     try:
-        return session_of(connection).run(words)
+        return ask(session_of(connection))
     except errors.Error as error:
         driver: Any = connection.connection.dbapi_connection
         if driver.closed:
             # SQLAlchemy is to find out by itself: then it gives up all connections that are as old as this one.
-            connection.exec_driver_sql(words.decode())
-        raise as_raised(connection, error, statement=words.decode()) from error
+            connection.exec_driver_sql("SELECT 1")
+        raise as_raised(connection, error, statement="BEGIN or COMMIT") from error
 
 
 def _ask(keeper: TimeKeeper | None, ask: Callable[[], datetime]) -> None:

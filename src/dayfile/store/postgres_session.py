@@ -50,8 +50,8 @@ class PostgresSession:
         rows = self._rows(self._answer())
         return rows[0][-1] if rows else None
 
-    def select(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """Return the rows of a SELECT, whose parameters are $1, $2 and so on; raises psycopg.Error."""
+    def execute(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Return the rows that a statement gives, whose parameters are $1, $2 and so on; raises psycopg.Error."""
         given = self._transformer(self._driver).dump_sequence(parameters, [self._as_text] * len(parameters))
         if not self._keeps_statements:
             self._libpq.send_query_params(statement.encode(), given)
@@ -94,6 +94,15 @@ def session_of(connection: Connection) -> PostgresSession:
     """Return the session of a connection to PostgreSQL."""
     session: PostgresSession = connection.info[_KEPT_AS]
     return session
+
+
+def rows_of(connection: Connection, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Return the rows that a statement gives; raises as `Connection.execute` does, but calls none of its listeners."""
+    errors: Any = connection.dialect.dbapi
+    try:
+        return session_of(connection).execute(statement, parameters)
+    except errors.Error as error:
+        raise as_raised(connection, error, statement=statement) from error
 
 
 def as_raised(connection: Connection, error: Any, *, statement: str) -> Exception:

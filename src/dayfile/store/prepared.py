@@ -1,4 +1,4 @@
-"""SELECTs that are made once for each dialect and then run as they are, for what is asked many times a second.
+"""Statements that are made once for each dialect and then run as they are, for what is asked many times a second.
 
 To look a statement up, bind its values and wrap its rows takes SQLAlchemy several times as long as SQLite needs to
 answer. What the columns and parameters mean is left to their types, here as there. PostgreSQL keeps them prepared, if
@@ -16,11 +16,13 @@ from typing import Any, Final, cast
 from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, literal_column
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import Select
+from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.sql.visitors import replacement_traverse
 
 from dayfile.store.dialect import BATCH, in_batches
-from dayfile.store.postgres_session import as_raised, session_of
+from dayfile.store.postgres_session import as_raised, rows_of
 
+Query = Select[Any] | ReturningUpdate[Any]
 Processor = Callable[[Any], Any]
 
 _LENGTHS: Final = (1, 10, 50, BATCH)
@@ -28,15 +30,17 @@ _ONE: Final = "one_of_some_"
 
 
 class Prepared:
-    """A SELECT whose parameters are named `bindparam`s, none of them a list. Safe to use from several threads.
+    """A SELECT, or an UPDATE that returns something, whose parameters are named `bindparam`s, none of them a list.
+
+    Safe to use from several threads.
 
     `row` is the class of its rows, a named tuple whose fields are the columns; without one, they have a class of their
     own.
     """
 
-    def __init__(self, query: Select[Any], *, row: Any = None) -> None:
+    def __init__(self, query: Query, *, row: Any = None) -> None:
         self._query = query
-        names = tuple(column.name for column in query.selected_columns)
+        names = tuple(column.name for column in query.exported_columns)
         own: Any = namedtuple("Row", names)  # type: ignore[misc]  # noqa: PYI024 - they are known only here
         self._row = row or own
         if self._row._fields != names:
@@ -94,25 +98,22 @@ class _Text:
     binding: Sequence[tuple[str, Processor]]
     reading: Sequence[tuple[int, Processor]]
     row: Callable[[Sequence[Any]], Any]
+    is_postgres: bool
 
     def run(self, connection: Connection, values: dict[str, Any]) -> list[Any]:
         given = {**self.constants, **values}
         for name, process in self.binding:
             given[name] = process(given[name])
-        parameters = given if self.order is None else [given[name] for name in self.order]
+        parameters: Any = given if self.order is None else [given[name] for name in self.order]
+        if self.is_postgres:
+            return self._read(rows_of(connection, self.sql, parameters))
+        driver: Any = connection.connection.dbapi_connection
         errors: Any = connection.dialect.dbapi
         try:
-            found = self._found(connection, parameters)
+            found = driver.execute(self.sql, parameters).fetchall()
         except errors.Error as error:
             raise as_raised(connection, error, statement=self.sql) from error
         return self._read(found)
-
-    def _found(self, connection: Connection, parameters: Any) -> Sequence[Sequence[Any]]:
-        if connection.dialect.name == "postgresql":
-            return session_of(connection).select(self.sql, parameters)
-        driver: Any = connection.connection.dbapi_connection
-        found: Sequence[Sequence[Any]] = driver.execute(self.sql, parameters).fetchall()
-        return found
 
     def _read(self, found: Sequence[Sequence[Any]]) -> list[Any]:
         """Return what the types of the columns make of rows; column by column takes half of row by row."""
@@ -124,14 +125,14 @@ class _Text:
         return list(map(self.row, zip(*columns, strict=True)))
 
 
-def _text(query: Select[Any], dialect: Dialect, row: Any) -> _Text:
+def _text(query: Query, dialect: Dialect, row: Any) -> _Text:
     spoken: Any = dialect
     if dialect.name == "postgresql":
         of_driver: Any = type(dialect)
         spoken = of_driver(paramstyle="numeric_dollar")  # as the server has it; psycopg has its own way
     compiled: Any = _with_constants(query, dialect).compile(dialect=spoken)
     binding = {name: bound.type.dialect_impl(dialect).bind_processor(dialect) for name, bound in compiled.binds.items()}
-    columns = list(query.selected_columns)
+    columns = list(query.exported_columns)
     reading = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
     return _Text(
         sql=str(compiled),
@@ -140,10 +141,11 @@ def _text(query: Select[Any], dialect: Dialect, row: Any) -> _Text:
         binding=[(name, process) for name, process in binding.items() if process is not None],
         reading=[(at, process) for at, process in enumerate(reading) if process is not None],
         row=partial(tuple.__new__, row),  # a third of what the row's own `_make` takes
+        is_postgres=dialect.name == "postgresql",
     )
 
 
-def _with_constants(query: Select[Any], dialect: Dialect) -> Select[Any]:
+def _with_constants(query: Query, dialect: Dialect) -> Query:
     """Return a query with the values that it has already in its text, so that only named parameters are left.
 
     SQLite plans a statement anew each time that a parameter is given a value which might make a partial index fit.
@@ -157,4 +159,4 @@ def _with_constants(query: Select[Any], dialect: Dialect) -> Select[Any]:
         return literal_column(written(element.value), element.type)
 
     replaced: Any = replacement_traverse(query, {}, constant)
-    return cast("Select[Any]", replaced)
+    return cast("Query", replaced)
