@@ -46,7 +46,7 @@ def test_nothing_of_one_is_left_on_its_connection(database: Database) -> None:
 
 
 def test_postgresql_lets_nobody_write_in_one() -> None:
-    """What only reads takes no locks, and may be run again."""
+    """A reader takes no locks, and may be asked again."""
     with closing(a_postgres_database()) as database:
         for _ in range(2):
             with pytest.raises(DatabaseUnwritable), database.snapshot() as tx:
