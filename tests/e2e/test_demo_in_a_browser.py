@@ -95,6 +95,7 @@ def test_a_job_is_seen_to_finish(customer: Page, demo: DemoServer) -> None:
     with demo.working():
         expect(state).to_have_text("Done")
     assert customer.evaluate("window.isTheSamePage")
+    expect(customer.get_by_text("Cancel it")).to_be_hidden()
     customer.get_by_role("link", name="See the files").click()
     expect(customer.get_by_role("link", name=str(demo.days.last)).first).to_be_visible()
 
