@@ -6,7 +6,6 @@ A column is valid or it is not. Which of its values is wrong, and why, is found 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import compress
 from operator import itemgetter
 from typing import Final
 
@@ -18,6 +17,8 @@ _SID_DIGITS: Final = b"0" * 32
 _MOMENT_SHAPE: Final = b"0000-00-00T00:00:00Z\n"
 _CLOCK_SHAPE: Final = b"00:00:00\n"
 _CLOCK_AT: Final = 11
+_CLOCK_DIGITS: Final = (0, 1, 3, 4, 6, 7)
+_HOURS_THAT_ARE_NONE: Final = (b"24", b"25", b"26", b"27", b"28", b"29")
 _MIDNIGHT: Final = "00:00:00"
 
 date_of: Final = itemgetter(slice(10))
@@ -35,12 +36,15 @@ def are_sids(values: Sequence[str], prefixes: Sequence[str]) -> bool:
 
 def are_moments(values: Sequence[str]) -> bool:
     """Return True if each value is a moment in the canonical form, and its day one of the calendar."""
-    rows, shape = _rows(values), _MOMENT_SHAPE * len(values)
-    if len(rows) != len(shape) or rows.translate(_DIGIT_TO_ZERO) != shape:
+    rows = _rows(values)
+    if len(rows) != len(_MOMENT_SHAPE) * len(values):
         return False
+    dates = set(map(date_of, values[:1]))
     # Most are of one date, which is found faster than the dates of all.
-    is_one_date = rows.count(rows[:_CLOCK_AT]) == len(values)
-    dates = set(map(date_of, values[:1] if is_one_date else values))
+    if _without_clocks(rows, _CLOCK_AT, len(_MOMENT_SHAPE)) != b"".join(map(_midnight_of, dates)) * len(values):
+        if rows.translate(_DIGIT_TO_ZERO) != _MOMENT_SHAPE * len(values):
+            return False
+        dates = set(map(date_of, values))
     return _are_clocks(rows, _CLOCK_AT, len(_MOMENT_SHAPE)) and all(map(find_day, dates))
 
 
@@ -68,12 +72,16 @@ def _moments_of_one_date(values: Sequence[str], at: int) -> list[str] | None:
     """
     before, after = values[0][:at], values[0][at + len(_MIDNIGHT) :]
     date = _date_of(before, after)
-    rows = "\n".join(["", *values, ""])
-    if date is None or not rows.count(f"\n{before}") == rows.count(f"{after}\n") == len(values):
+    rows, row_bytes = _rows(values), len(values[0]) + 1
+    usual = f"{before}{_MIDNIGHT}{after}\n".encode("ascii", "replace")
+    if date is None or len(rows) != row_bytes * len(values):
         return None
-    rows = rows.replace(f"\n{before}", f"\n{date}T").replace(f"{after}\n", "Z\n")
-    respelled = rows.split("\n")[1:-1]
-    return respelled if are_moments(respelled) else None
+    if _without_clocks(rows, at, row_bytes) != usual * len(values) or not _are_clocks(rows, at, row_bytes):
+        return None
+    respelled = bytearray(_midnight_of(date) * len(values))
+    for digit in _CLOCK_DIGITS:
+        respelled[_CLOCK_AT + digit :: len(_MOMENT_SHAPE)] = rows[at + digit :: row_bytes]
+    return respelled.decode().split("\n")[:-1]
 
 
 def _date_of(before: str, after: str) -> str | None:
@@ -86,14 +94,33 @@ def _date_of(before: str, after: str) -> str | None:
     return date if clock == f"{_MIDNIGHT}Z" else None
 
 
+def _midnight_of(date: str) -> bytes:
+    """Return the first moment of a date, and a newline."""
+    return f"{date}T{_MIDNIGHT}Z\n".encode("ascii", "replace")
+
+
+def _without_clocks(rows: bytes, at: int, row_bytes: int) -> bytearray:
+    """Return rows of one length with zeros for the digits of the time at a position of each."""
+    without = bytearray(rows)
+    zeros = b"0" * (len(rows) // row_bytes)
+    for digit in _CLOCK_DIGITS:
+        without[at + digit :: row_bytes] = zeros
+    return without
+
+
 def _are_clocks(rows: bytes, at: int, row_bytes: int) -> bool:
-    """Return True if the digits at a position of each row are a time of day from 00:00:00 to 23:59:59."""
-    hour_tens, hour_ones, minute_tens, second_tens = (rows[at + digit :: row_bytes] for digit in (0, 1, 3, 6))
-    if hour_tens.strip(b"012") or minute_tens.strip(b"012345") or second_tens.strip(b"012345"):
+    """Return True if what is in place of the digits of a time is one from 00:00:00 to 23:59:59, in each row."""
+    hour_tens, hour_ones, *others = (rows[at + digit :: row_bytes] for digit in _CLOCK_DIGITS)
+    minute_tens, minute_ones, second_tens, second_ones = others
+    if hour_tens.strip(b"012") or (minute_tens + second_tens).strip(b"012345"):
+        return False
+    if (hour_ones + minute_ones + second_ones).strip(b"0123456789"):
         return False
     if b"2" not in hour_tens:
         return True
-    return not bytes(compress(hour_ones, map(ord("2").__eq__, hour_tens))).strip(b"0123")
+    hours = bytearray(b"00\n") * len(hour_tens)
+    hours[0::3], hours[1::3] = hour_tens, hour_ones
+    return not any(map(hours.__contains__, _HOURS_THAT_ARE_NONE))
 
 
 def _rows(values: Sequence[str]) -> bytes:
