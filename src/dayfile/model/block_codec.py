@@ -12,10 +12,10 @@ import keyword
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import attrgetter
 from typing import Annotated, Any, Final
 
 import msgspec
+from msgspec.structs import astuple
 
 from dayfile.model.fields import MAX_INTEGER, MIN_INTEGER
 from dayfile.model.resource import Kind, ResourceType
@@ -49,17 +49,12 @@ class Column:
 
     name: str
     attribute: str
-    get: Callable[[Any], Any]
 
     @classmethod
     def of(cls, name: str, attribute: str | None = None) -> Column:
         """Return the column of a field, kept in an attribute of its name or another one."""
         attribute = attribute or (f"{name}_" if keyword.iskeyword(name) else name)
-        return cls(name=name, attribute=attribute, get=attrgetter(attribute))
-
-    def values(self, drafts: Sequence[Any]) -> list[Any]:
-        """Return the value of each object."""
-        return list(map(self.get, drafts))
+        return cls(name=name, attribute=attribute)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +63,11 @@ class Form:
 
     make: Callable[..., Any]
     columns: tuple[Column, ...]
+
+    def columns_of(self, drafts: Sequence[Any]) -> dict[str, Sequence[Any]]:
+        """Return the values of each column in some objects; at least one."""
+        # All at once: to get each column by itself takes three times as long.
+        return dict(zip((column.name for column in self.columns), zip(*map(astuple, drafts), strict=True), strict=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -7,19 +7,21 @@ ordinary is left to a `RecordReader`, with a few that follow it, and those befor
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
 import msgspec
 
 from dayfile.errors import InvalidRecord
 from dayfile.model.account import AccountSid
-from dayfile.model.block import Block, OddError
+from dayfile.model.block import Block
 from dayfile.model.block_codec import block_codec
 from dayfile.model.columns import date_of
 from dayfile.model.day import FIRST_DAY, Day
 from dayfile.model.moment import moment_text
+from dayfile.model.odd import OddError
 from dayfile.model.record import NEWEST_AHEAD, RecordReader
 from dayfile.model.resource import ResourceType
 
@@ -142,16 +144,18 @@ class BlockReader:
     def _add_many(self, lines: Sequence[bytes], part: Part) -> None:
         """Add all lines to a part, or raise OddError."""
         block = self._decoded(lines)
-        text = block.canonical(keep_dropped=self._keep_dropped)
-        created = block.created
-        first, last = min(created), max(created)
-        if not (self._oldest <= first and last <= self._newest):
-            raise OddError(next(at for at, one in enumerate(created) if not self._oldest <= one <= self._newest))
-        dates = {date_of(first)} if date_of(first) == date_of(last) else set(map(date_of, created))
-        part.texts.append(text)
+        text = block.canonical(keep_dropped=self._keep_dropped, oldest=self._oldest, newest=self._newest)
         part.accounts |= block.accounts
-        part.days.update(map(Day.parse, dates))
-        part.stop += len(lines)
+        part.days.update(map(Day.parse, block.dates))
+        start, before = part.stop, len(part.texts)
+        read: dict[int, bytes] = {}  # odd lines that are records all the same
+        for at in block.odd:
+            part.stop = start + at
+            self._add_one(lines[at], part)
+            if len(part.texts) > before:
+                read[at] = part.texts.pop()
+        part.stop = start + len(lines)
+        part.texts += _in_order(text, block.odd, read) if read else [text]
 
     def _decoded(self, lines: Sequence[bytes]) -> Block:
         """Decode lines; what is not in the types of an export once is not expected to be from then on."""
@@ -166,3 +170,15 @@ class BlockReader:
         block = Block(lines, tolerant)
         self._codec = tolerant
         return block
+
+
+def _in_order(text: bytes, odd: Sequence[int], read: Mapping[int, bytes]) -> Iterator[bytes]:
+    """Yield the lines of a text, and between them the odd ones that are records, by their numbers among all."""
+    others = iter(text.splitlines(keepends=True))
+    start = 0
+    for at in odd:
+        yield from islice(others, at - start)
+        if at in read:
+            yield read[at]
+        start = at + 1
+    yield from others

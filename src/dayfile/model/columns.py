@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import itemgetter
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from dayfile.model.moment import canonical_moment, find_day
 
@@ -63,6 +65,15 @@ def canonical_moments(values: Sequence[str]) -> list[str]:
     if not is_usual or None in dates.values():
         return list(map(canonical_moment, values))
     return [f"{dates[pair]}T{clock}Z" for pair, clock in zip(around, clocks, strict=True)]
+
+
+def texts_of(values: Sequence[Any]) -> list[bytes | None]:
+    """Return values that are JSON as bytes; None for UNSET."""
+    try:
+        texts = b"\n".join(values).split(b"\n")  # making bytes of each takes twice as long
+    except TypeError:
+        return [None if value is msgspec.UNSET else bytes(value) for value in values]
+    return [*texts] if len(texts) == len(values) else list(map(bytes, values))
 
 
 def _moments_of_one_date(values: Sequence[str], at: int) -> list[str] | None:
