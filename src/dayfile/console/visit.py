@@ -23,10 +23,13 @@ from dayfile.model.account import Account
 from dayfile.model.credential import Actor, Caller, Permission, Scope
 from dayfile.web.concurrency import concurrency_of
 from dayfile.web.form import read_page_form
+from dayfile.web.limits import Limits
 from dayfile.web.session_cookie import SessionCookie
 from dayfile.web.sheet import Filled
 
-_FORM_BYTES: Final = 16 * 1024  # a URL of 2,048 characters, percent-encoded, and the rest of a job
+# A URL of 2,048 characters, percent-encoded, and the rest of a job. It is less than a connection gives of a body:
+# whoever waited for more than that, to see that a form is too large, would wait until the connection is closed.
+_FORM_BYTES: Final = Limits().unauthorized_body_bytes - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

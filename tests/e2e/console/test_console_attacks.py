@@ -111,6 +111,17 @@ def test_a_form_without_the_token_of_its_session_does_nothing(
         assert everything(console, acme) == before
 
 
+@pytest.mark.parametrize("size", [16 * 1024 - 1, 16 * 1024, 16 * 1024 + 1, 100_000])
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_a_form_larger_than_any_is_refused_at_once(browser: httpx2.Client, size: int, *, is_chunked: bool) -> None:
+    """The connection gives no more of it to anybody who is not authorized: waiting for the rest would never end."""
+    start = b"form_token=" + form_token(browser.get("/console/jobs/new")).encode() + b"&FriendlyName="
+    body = start.ljust(size, b"x")
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = browser.post("/console/jobs/new", content=iter([body]) if is_chunked else body, headers=headers)
+    assert answer.status_code == (400 if size < 16 * 1024 else 413)
+
+
 @pytest.mark.parametrize(
     "headers",
     [
