@@ -7,6 +7,7 @@ in and seals the day: durable after each batch, one hashed file for each of 50 a
 if it is installed (`pip install chdb`), ClickHouse read the same file, keep the newest version of each record and
 write one gzip file in the order of accounts and times, neither durable nor hashed. Each is a process of its own; what
 it takes to start is part of it, and for `dayfile seal` it is shown apart. Dayfile is compiled before, as installers do.
+`dayfile intake` is run on all cores, with a process for each, and on one, by itself.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -116,8 +118,9 @@ def main() -> None:
                 flush=True,
             )
 
-        by_file = _by_file(folder / "by-file", accounts, source, show)
-        show("dayfile intake and seal", by_file)
+        show("dayfile intake and seal", _by_file(folder / "by-file", accounts, source, show))
+        one_core = _by_file(folder / "on-one-core", accounts, source, show, cores=1)
+        show("the same, reading on one core", one_core)
         by_post = _by_post(folder / "by-post", accounts, source, show)
         show("POST and dayfile seal", by_post)
         for tool, script in _tools().items():
@@ -144,9 +147,16 @@ def _tools() -> dict[str, str]:
     return {tool: script for tool, script in tools.items() if importlib.util.find_spec(modules[tool])}
 
 
-def _by_file(folder: Path, accounts: Sequence[str], source: Path, show: Callable[[str, Cost], None]) -> Cost:
+def _by_file(
+    folder: Path,
+    accounts: Sequence[str],
+    source: Path,
+    show: Callable[[str, Cost], None],
+    *,
+    cores: int | None = None,
+) -> Cost:
     environment = _new_instance(folder, accounts)[0]
-    taken = _run([sys.executable, "-m", "dayfile", "intake", "Messages", str(source)], environment)
+    taken = _run([sys.executable, "-m", "dayfile", "intake", "Messages", str(source)], environment, cores=cores)
     show("  dayfile intake", taken)
     return taken + _sealed(environment, show)
 
@@ -201,12 +211,27 @@ def _send(url: str, headers: dict[str, str], bodies: Sequence[bytes]) -> None:
         answer.read()
 
 
-def _run(command: Sequence[str], environment: dict[str, str] | None = None) -> Cost:
+def _run(command: Sequence[str], environment: dict[str, str] | None = None, *, cores: int | None = None) -> Cost:
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with _only_on(cores):  # a child runs where its parent may
+        process = subprocess.Popen(command, env=environment, **quiet)
+    if process.wait():
+        raise subprocess.CalledProcessError(process.returncode, command)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Cost(time.perf_counter() - start, used)
+
+
+@contextmanager
+def _only_on(cores: int | None) -> Iterator[None]:
+    """Run on so many cores, of those that there are; None: on all."""
+    every = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(every)[:cores])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, every)
 
 
 if __name__ == "__main__":
