@@ -118,6 +118,8 @@ def main() -> None:
             "DAYFILE_QUOTA_DAYS": "0",
             "DAYFILE_CONCURRENT_REQUESTS": "0",
             "DAYFILE_LINK_LIFETIME_SECONDS": "86400",
+            # All files would be read for the first time at once; of an instance that grew they are read in a week.
+            "DAYFILE_SCRUB_DAYS": "0",
         }
         environment |= {f"DAYFILE_{name.upper()}": text for name, text in given.items()}
         idle = measure(settings, asked, options.only, folder, environment=environment, seconds=options.seconds)
