@@ -31,8 +31,9 @@ def settle(database: Database, tables: Iterable[Table]) -> None:
                 connection.exec_driver_sql(
                     f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), {next_one}, false)"
                 )
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("VACUUM ANALYZE")
+    with database.engine.connect() as connection:
+        driver: Any = connection.connection.dbapi_connection
+        driver.execute("VACUUM ANALYZE")  # outside of a transaction, which the engine's own way would begin
 
 
 def _copy(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]], same: Mapping[str, Any]) -> None:
