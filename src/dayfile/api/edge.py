@@ -63,14 +63,17 @@ _COUNTED_AFTER: Final = 0.005
 """Seconds for which the count of a request waits for others, to be written with them."""
 
 
-def _variable() -> ContextVar[str]:
-    """Return the variable of a task by which structlog knows its request: to find it takes longer than to set it."""
+def _request_id_variable() -> ContextVar[str]:
+    """Return the context variable in which structlog keeps the id of a request.
+
+    It is looked up once: `bind_contextvars` does so for each request, which takes longer than to set it.
+    """
     bound = bind_contextvars(request_id="")
     reset_contextvars(**bound)
     return bound["request_id"].var
 
 
-_REQUEST_ID: Final = _variable()
+_REQUEST_ID: Final = _request_id_variable()
 
 Answer = Callable[[Scope, Exception], ASGIApp]
 """A function that returns the response to an error."""

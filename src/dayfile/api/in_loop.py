@@ -10,7 +10,7 @@ from dayfile.clock import Clock
 LONG_SECONDS: Final = 0.1
 """Time of work in the loop after which the next goes to threads: everybody else has waited for it.
 
-Much less would be taken for a slow disk where other processes keep all processors busy.
+With much less, other processes that keep the processors busy would be taken for a slow disk.
 """
 
 IN_THREADS_SECONDS: Final = 1.0

@@ -42,7 +42,7 @@ def scratch_folder(parent: Path, name: str) -> Iterator[Path]:
 
 def _wipe_abandoned(parent: Path) -> None:
     for lock in parent.glob(f"*/{_LOCK}"):
-        # A process that ends removes its folder without the door.
+        # A process that ends removes its own folder, and may do so just now.
         with contextlib.suppress(BlockingIOError, FileNotFoundError), _locked(lock, wait=False):
             shutil.rmtree(lock.parent, ignore_errors=True)
 
