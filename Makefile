@@ -32,7 +32,7 @@ help: ## Show this list
 $(BIN)/python:
 	@tools/make-venv $(VENV) $(PYTHON)
 
-$(VENV)/.run: pyproject.toml $(LOCKS)/run.txt | $(BIN)/python
+$(VENV)/.run: pyproject.toml $(LOCKS)/run.txt $(wildcard src/plain_lines/*) | $(BIN)/python
 	@echo "Installing what Dayfile runs on ($(LOCKS)/run.txt): $(call COUNT,$(LOCKS)/run.txt) packages, about 100 MB to" \
 		"download the first time, one to three minutes."
 	@$(INSTALL) -r $(LOCKS)/run.txt

@@ -2,10 +2,10 @@
 
     python bench/records.py [--records 20000]
 
-Lines are read together, as those of a batch are, and one by one, as those that are out of the ordinary. Beside it, in
-the same run, what the JSON library takes to read and write final lines and to check nothing: no reader that is made of
-it can be faster. The lines differ in sids, accounts and times, ten in a second and in this order, as a platform's log
-has them; "times of a day" has them all over the day.
+Lines are read together, as those of a batch are, by compiled code where the installation has it, and by Python; and
+one by one, as those that are out of the ordinary. Beside it, in the same run, what the JSON library takes to read and
+write final lines and to check nothing: no reader in Python can be faster. The lines differ in sids, accounts and
+times, ten in a second and in this order, as a platform's log has them; "times of a day" has them all over the day.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from dayfile.intake.body import read_lines
 from dayfile.model.block_codec import block_codec
 from dayfile.model.block_reader import BlockReader
 from dayfile.model.line_codec import encode_lines
+from dayfile.model.plain_reader import IS_COMPILED, PlainReader
 from dayfile.model.record import RecordReader
 from dayfile.model.resource import RESOURCE_TYPES, Kind, ResourceType
 
@@ -83,8 +84,8 @@ def _microseconds(work: Callable[[], object], count: int) -> float:
     return best / count * 1e6
 
 
-def _together(resource_type: ResourceType, lines: Sequence[bytes]) -> None:
-    reader = BlockReader(resource_type, now=NOW)
+def _together(make: type[BlockReader | PlainReader], resource_type: ResourceType, lines: Sequence[bytes]) -> None:
+    reader = make(resource_type, now=NOW)
     for start in range(0, len(lines), BLOCK_LINES):
         deque(reader.read(lines[start : start + BLOCK_LINES]), maxlen=0)
 
@@ -107,11 +108,14 @@ def _print(name: str, *times: float) -> None:
 
 def _measure(resource_type: ResourceType, *, count: int, rng: random.Random) -> None:
     spellings = _spellings(resource_type, count=count, rng=rng)
-    print(f"{resource_type.name:26}{'together':>12}{'one by one':>12}")
+    print(f"{resource_type.name:26}{'compiled':>12}{'Python':>12}{'one by one':>12}")
     for name, lines in spellings.items():
         _print(
             name,
-            _microseconds(partial(_together, resource_type, lines), count),
+            _microseconds(partial(_together, PlainReader, resource_type, lines), count)
+            if IS_COMPILED
+            else float("nan"),
+            _microseconds(partial(_together, BlockReader, resource_type, lines), count),
             _microseconds(partial(_one_by_one, resource_type, lines), count),
         )
     decode = block_codec(resource_type, is_strict=True).decode

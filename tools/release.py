@@ -32,7 +32,8 @@ FOLDERS_OF_ARCHIVE: Final = ("deploy", "docs", "requirements", "src")
 
 def build(folder: Path, *, moment: str | None, root: Path = ROOT) -> tuple[Path, Path]:
     """Make the source archive of a checkout, and the wheel of what is in the archive; return both."""
-    environment = os.environ | ({"SOURCE_DATE_EPOCH": moment} if moment else {})
+    # The wheel is for any machine. Compiled code is made where Dayfile is installed, from the source archive.
+    environment = os.environ | {"DAYFILE_COMPILE": "no"} | ({"SOURCE_DATE_EPOCH": moment} if moment else {})
     folder.mkdir(parents=True, exist_ok=True)
     _hatch("sdist", folder, at=root, environment=environment)
     (archive,) = folder.glob("*.tar.gz")
@@ -73,7 +74,7 @@ def _files(folder: Path) -> Collection[str]:
     return [
         str(path.relative_to(folder))
         for path in folder.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts and path.name != ".DS_Store"
+        if path.is_file() and "__pycache__" not in path.parts and path.name != ".DS_Store" and path.suffix != ".so"
     ]
 
 

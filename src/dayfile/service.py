@@ -175,6 +175,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
             accounts_may_write=self.settings.accounts_may_write,
             max_body_bytes=self.settings.max_body_bytes,
             keep_dropped=self.settings.fields == "full",
+            may_be_compiled=self.settings.line_reader == "auto",
             counters=self.insight.counters,
             spans=self.spans,
         )

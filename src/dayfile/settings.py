@@ -200,6 +200,10 @@ class Settings(BaseSettings):
         Literal["export", "full"],
         Field(description="`export` drops the fields that Twilio leaves out of exports; `full` keeps them at the end"),
     ] = "export"
+    line_reader: Annotated[
+        Literal["auto", "python"],
+        Field(description="`auto` reads lines by compiled code if the installation has it; `python` never"),
+    ] = "auto"
 
     @classmethod
     def settings_customise_sources(  # noqa: PLR0917 - the library's signature

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from dayfile.model.block_reader import FEW_LINES, BlockReader
 from dayfile.model.record import RecordReader
 from dayfile.model.resource import MESSAGES, RESOURCE_TYPES, Kind, ResourceType
-from tests.support.outcomes import Counted, outcome_of, outcomes_of
+from tests.support.outcomes import Counted, MakeReader, each_reader, outcome_of, outcomes_of
 from tests.support.record_lines import a_record
 from tests.support.spellings import (
     NOW,
@@ -182,22 +182,24 @@ def _content(resource_type: ResourceType, rng: Random) -> dict[str, Any]:
     return content
 
 
+@each_reader
 @each_type
 @each_spelling
 @pytest.mark.parametrize("extras", EXTRAS, ids=len)
 @pytest.mark.parametrize("keep_dropped", [False, True])
 def test_lines_of_every_spelling_are_read_together(
-    resource_type: ResourceType, spelling: Spelling, extras: Members, *, keep_dropped: bool
+    make: MakeReader, resource_type: ResourceType, spelling: Spelling, *, extras: Members, keep_dropped: bool
 ) -> None:
     """Intake is as fast as this holds; nothing else would show that it no longer does."""
     rng = Random(1)
     lines = [spelling([*_content(resource_type, rng).items(), *extras], resource_type, rng) for _ in range(COUNT)]
     one = RecordReader(resource_type, keep_dropped=keep_dropped, now=NOW)
-    many = Counted(resource_type, keep_dropped=keep_dropped, now=NOW)
+    many, counted = Counted.within(make, resource_type, keep_dropped=keep_dropped, now=NOW)
     assert outcomes_of(many, lines) == [outcome_of(one, line) for line in lines]
-    assert many.one_by_one == (FEW_LINES if extras else 0)
+    assert counted.count == (FEW_LINES if extras and make is BlockReader else 0)
 
 
+@each_reader
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -218,19 +220,20 @@ def test_lines_of_every_spelling_are_read_together(
         (b'"num_media":0', b'"num_media":"00"'),
     ],
 )
-def test_what_makes_a_line_bad_makes_it_bad_among_others(old: bytes, new: bytes) -> None:
+def test_what_makes_a_line_bad_makes_it_bad_among_others(make: MakeReader, old: bytes, new: bytes) -> None:
     """A column is judged as a whole, and none of its values may hide behind the others."""
     content = a_record(MESSAGES, price="0.01", num_media=0, flags="x", date_created="2026-06-01T10:00:07Z")
     lines = [_compact(list(content.items()), Random(1)).encode()] * 30
     assert lines[0].count(old)
     bad = lines[0].replace(old, new, 1)
-    outcomes = outcomes_of(BlockReader(MESSAGES, now=NOW), [*lines, bad, *lines])
+    outcomes = outcomes_of(make(MESSAGES, now=NOW), [*lines, bad, *lines])
     assert outcomes[30] == outcome_of(RecordReader(MESSAGES, now=NOW), bad)
     assert len(outcomes[30]) == len(("field", "reason", "type"))
     assert outcomes[30][0] is None or isinstance(outcomes[30][0], str)
     assert outcomes[:30] == outcomes[31:] == [outcome_of(RecordReader(MESSAGES, now=NOW), lines[0])] * 30
 
 
+@each_reader
 @pytest.mark.parametrize(
     ("old", "new", "is_record"),
     [
@@ -246,27 +249,30 @@ def test_what_makes_a_line_bad_makes_it_bad_among_others(old: bytes, new: bytes)
         (b'"flags":"x"', b'"flags":[%b]' % b",".join([b"[]"] * 200), True),
     ],
 )
-def test_a_line_with_one_odd_value_does_not_spoil_those_around_it(old: bytes, new: bytes, *, is_record: bool) -> None:
+def test_a_line_with_one_odd_value_does_not_spoil_those_around_it(
+    make: MakeReader, old: bytes, new: bytes, *, is_record: bool
+) -> None:
     """Only it is read by itself, so that a batch with a bad line in every block costs little more than a good one."""
     content = a_record(MESSAGES, price="0.01", num_media=0, flags="x", date_created="2026-06-01T10:00:07Z")
     text = _compact(list(content.items()), Random(1)).replace('"price":"0.01"', '"price":0.01')
     line = text.replace('"num_media":0', '"num_media":"0"').encode()
     bad = line.replace(old, new, 1)
     assert bad != line
-    reader = Counted(MESSAGES, now=NOW)
+    reader, counted = Counted.within(make, MESSAGES, now=NOW)
     outcomes_of(reader, [line] * COUNT)  # which fields there are is known from now on
-    reader.one_by_one = 0
+    counted.count = 0
     lines = [bad if at in {0, 11, 12, COUNT - 1} else line for at in range(COUNT)]
     one = RecordReader(MESSAGES, now=NOW)
     outcomes = outcomes_of(reader, lines)
     assert outcomes == [outcome_of(one, each) for each in lines]
     assert isinstance(outcomes[0][0], bytes) is is_record
-    assert reader.one_by_one == lines.count(bad)
+    assert counted.count <= lines.count(bad)
 
 
-@given(types_and_contents, seeds, st.sampled_from(list(SPELLINGS)), st.sampled_from(EXTRAS))
+@each_reader
+@given(given=types_and_contents, seed=seeds, spelling=st.sampled_from(list(SPELLINGS)), extras=st.sampled_from(EXTRAS))
 def test_an_odd_line_among_others_is_read_as_by_itself(
-    given: tuple[ResourceType, dict[str, Any]], seed: int, spelling: str, extras: Members
+    make: MakeReader, given: tuple[ResourceType, dict[str, Any]], seed: int, *, spelling: str, extras: Members
 ) -> None:
     """Speed must not decide what is accepted, how it is written, and why it is refused."""
     resource_type, content = given
@@ -284,7 +290,7 @@ def test_an_odd_line_among_others_is_read_as_by_itself(
     variants += [line.replace(b"{", b"{" + rng.choice([b'"flags":1,', b'"$t":2,'])) for line in lines[:5]]
     variants += [line.replace(b'"flags"', rng.choice([b'"sid"', b'"note"', b'"\\u0066lags"'])) for line in lines[:3]]
     variants += [*map(_with_a_bad_clock(rng), lines[:8]), sent(resource_type, content, rng), b"", lines[0] * 2]
-    reader = BlockReader(resource_type, keep_dropped=keep_dropped, now=NOW)
+    reader = make(resource_type, keep_dropped=keep_dropped, now=NOW)
     one = RecordReader(resource_type, keep_dropped=keep_dropped, now=NOW)
     outcomes = [outcome_of(one, line) for line in lines]
     for variant in rng.sample(variants, 20):
@@ -304,9 +310,10 @@ def _with_a_bad_clock(rng: Random) -> Callable[[bytes], bytes]:
     return changed
 
 
-@given(types_and_contents, seeds)
+@each_reader
+@given(given=types_and_contents, seed=seeds)
 def test_lines_that_only_make_objects_together_are_refused(
-    given: tuple[ResourceType, dict[str, Any]], seed: int
+    make: MakeReader, given: tuple[ResourceType, dict[str, Any]], seed: int
 ) -> None:
     """A decoder reads on over the end of a line, and could make as many records of as many broken lines."""
     resource_type, _ = given
@@ -322,9 +329,10 @@ def test_lines_that_only_make_objects_together_are_refused(
     for odd in rng.sample(range(len(lines)), rng.randrange(4)):
         lines[odd] = re.sub(rb'_?sid":"..', rb"\g<0>X", lines[odd], count=1)
     one = RecordReader(resource_type, now=NOW)
-    assert outcomes_of(BlockReader(resource_type, now=NOW), lines) == [outcome_of(one, line) for line in lines]
+    assert outcomes_of(make(resource_type, now=NOW), lines) == [outcome_of(one, line) for line in lines]
 
 
+@each_reader
 @pytest.mark.parametrize(
     "tail",
     [
@@ -343,16 +351,17 @@ def test_lines_that_only_make_objects_together_are_refused(
         b'"a":1,"b":2,"a":1',
     ],
 )
-def test_undocumented_fields_keep_the_order_that_they_have(tail: bytes) -> None:
+def test_undocumented_fields_keep_the_order_that_they_have(make: MakeReader, tail: bytes) -> None:
     """Their places are looked for in the line, where a name may stand within a value."""
     known = _compact(list(a_record(MESSAGES).items()), Random(1)).encode()[:-1]
     usual, odd = known + b',"a":1,"b":{"c":2}}', known + b"," + tail + b"}"
     lines = [*[usual] * 40, odd, *[usual] * 20]
     for of_these in (lines, [*lines, *[odd] * 60]):
         one = RecordReader(MESSAGES, now=NOW)
-        assert outcomes_of(BlockReader(MESSAGES, now=NOW), of_these) == [outcome_of(one, line) for line in of_these]
+        assert outcomes_of(make(MESSAGES, now=NOW), of_these) == [outcome_of(one, line) for line in of_these]
 
 
+@each_reader
 @pytest.mark.parametrize(
     ("usual", "odd"),
     [
@@ -368,7 +377,7 @@ def test_undocumented_fields_keep_the_order_that_they_have(tail: bytes) -> None:
         ("Thu, 01 Oct 2026 10:00:00 +0000", "Thu, 01 Oct 2026 10:00:00 +0200"),
     ],
 )
-def test_a_time_of_another_form_among_others_is_read_as_by_itself(usual: str, odd: str) -> None:
+def test_a_time_of_another_form_among_others_is_read_as_by_itself(make: MakeReader, usual: str, odd: str) -> None:
     """Times of one form are respelled together."""
     content = a_record(MESSAGES)
     lines = [
@@ -376,13 +385,14 @@ def test_a_time_of_another_form_among_others_is_read_as_by_itself(usual: str, od
         for moment in [*[usual] * 30, odd, *[usual] * 20]
     ]
     one = RecordReader(MESSAGES, now=NOW)
-    assert outcomes_of(BlockReader(MESSAGES, now=NOW), lines) == [outcome_of(one, line) for line in lines]
+    assert outcomes_of(make(MESSAGES, now=NOW), lines) == [outcome_of(one, line) for line in lines]
 
 
-def test_a_refusal_keeps_nothing_but_its_words() -> None:
+@each_reader
+def test_a_refusal_keeps_nothing_but_its_words(make: MakeReader) -> None:
     """An error keeps its traceback: for many refused lines, that would be several times their own bytes."""
     lines = [b'{"sid": 1}', b"broken", b"\xff", b'{"sid": "CA%s"}' % (b"0" * 32)] * 20
-    [part] = BlockReader(MESSAGES, now=NOW).read(lines)
+    [part] = make(MESSAGES, now=NOW).read(lines)
     assert len(part.refused) == len(lines)
     kept = {(error.__traceback__, error.__cause__, error.__context__) for _, error in part.refused}
     assert kept == {(None, None, None)}

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
+
+import pytest
 
 from dayfile.errors import InvalidRecord
 from dayfile.model.block_reader import BlockReader
-from dayfile.model.record import RecordReader
+from dayfile.model.line_reader import LineReader
+from dayfile.model.plain_reader import IS_COMPILED, PlainReader
+from dayfile.model.record import Record, RecordReader
+from dayfile.model.resource import ResourceType
+
+needs_compiled = pytest.mark.skipif(not IS_COMPILED, reason="this installation has no compiled reader")
+
+MakeReader = type[BlockReader] | type[PlainReader]
+each_reader = pytest.mark.parametrize("make", [BlockReader, pytest.param(PlainReader, marks=needs_compiled)])
 
 
 def outcome_of(reader: RecordReader, line: bytes) -> tuple[Any, ...]:
@@ -18,7 +29,7 @@ def outcome_of(reader: RecordReader, line: bytes) -> tuple[Any, ...]:
     return record.line, record.account, record.day
 
 
-def outcomes_of(reader: BlockReader, lines: list[bytes]) -> list[tuple[Any, ...]]:
+def outcomes_of(reader: LineReader, lines: list[bytes]) -> list[tuple[Any, ...]]:
     """The outcome of each line, out of the parts in which they are read."""
     outcomes: dict[int, tuple[Any, ...]] = {}
     for part in reader.read(lines):
@@ -29,11 +40,21 @@ def outcomes_of(reader: BlockReader, lines: list[bytes]) -> list[tuple[Any, ...]
     return [outcomes[at] for at in range(len(lines))]
 
 
-class Counted(BlockReader):
-    """A reader that counts the lines that it reads one by one."""
+class Counted(RecordReader):
+    """A reader of one line that counts those that it reads for a reader of many."""
 
-    one_by_one = 0
+    count = 0
 
-    def _add_one(self, line: bytes, part: Any) -> None:
-        self.one_by_one += 1
-        super()._add_one(line, part)
+    @classmethod
+    def within(
+        cls, make: MakeReader, resource_type: ResourceType, *, keep_dropped: bool = False, now: datetime
+    ) -> tuple[LineReader, Counted]:
+        """Make a reader of many lines, and the counted one to which it leaves what is out of the ordinary."""
+        many = make(resource_type, keep_dropped=keep_dropped, now=now)
+        many._one = one = cls(resource_type, keep_dropped=keep_dropped, now=now)
+        return many, one
+
+    def parse(self, line: bytes | memoryview) -> Record:
+        """Count a line, and read it."""
+        self.count += 1
+        return super().parse(line)

@@ -36,7 +36,7 @@ def status(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
     if as_json:
         screen.json(_as_json(service, condition, measures))
     else:
-        _show(screen, condition, measures)
+        _show(screen, condition, measures, line_reader=_line_reader(service))
     if condition.status != "ok":
         screen.problem(f"{_needs(condition)}: see docs/operations.md, “Alerts”")
         raise typer.Exit(Outcome.FAILED)
@@ -48,7 +48,13 @@ def _may_write(service: Service) -> bool:
     return folder is None or (folder.exists() and folder.stat().st_uid == os.geteuid())
 
 
-def _show(screen: Screen, condition: Condition, measures: Measures | None) -> None:
+def _line_reader(service: Service) -> str:
+    from dayfile.model.line_reader import is_compiled
+
+    return "compiled" if is_compiled(may_be=service.settings.line_reader == "auto") else "python"
+
+
+def _show(screen: Screen, condition: Condition, measures: Measures | None, *, line_reader: str) -> None:
     rows = ((sign.name, _WORDS[sign.status], sign.text) for sign in condition.all_signs)
     screen.table(_COLUMNS, rows, empty="")
     if measures is not None:
@@ -56,6 +62,8 @@ def _show(screen: Screen, condition: Condition, measures: Measures | None) -> No
 
         screen.line("")
         screen.facts(waiting_texts(measures))
+    screen.line("")
+    screen.line("Lines are read by compiled code." if line_reader == "compiled" else "Lines are read by Python alone.")
     if condition.status == "ok":
         screen.line("")
         screen.line("All is well.")
@@ -80,6 +88,7 @@ def _as_json(service: Service, condition: Condition, measures: Measures | None) 
         "status": condition.status,
         "version": __version__,
         "instance": service.settings.place,
+        "line_reader": _line_reader(service),
         "checks": checks,
         "waiting": waiting,
     }

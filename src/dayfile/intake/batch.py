@@ -17,8 +17,9 @@ from dayfile.errors import InvalidBody, TooLarge
 from dayfile.intake.gate import Gate, Refused
 from dayfile.intake.lines import Lines
 from dayfile.model.account import AccountSid
-from dayfile.model.block_reader import BlockReader, Part
 from dayfile.model.day import Day
+from dayfile.model.line_reader import LineReader
+from dayfile.model.part import Part
 from dayfile.model.receipt import KEPT_LINE_BYTES, LISTED_REJECTIONS, Receipt, Refusal, StoredReceipt
 from dayfile.model.resource import ResourceType
 from dayfile.model.segment import NewSegment
@@ -82,7 +83,7 @@ class Batch:
 class Sorting:
     """The sorting of one batch."""
 
-    def __init__(self, resource_type: ResourceType, *, gate: Gate, reader: BlockReader, checks_type: bool) -> None:
+    def __init__(self, resource_type: ResourceType, *, gate: Gate, reader: LineReader, checks_type: bool) -> None:
         """Refuse lines that are all of another type as a whole, if `checks_type` is set."""
         self.accepted = 0
         self.rejected = 0

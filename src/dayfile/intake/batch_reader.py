@@ -15,7 +15,7 @@ from dayfile.intake.lines import Lines
 from dayfile.intake.rejections import RejectionWriter, are_few
 from dayfile.intake.segment_writer import SegmentWriter
 from dayfile.model.account import AccountSid
-from dayfile.model.block_reader import BlockReader
+from dayfile.model.line_reader import line_reader
 from dayfile.model.receipt import LISTED_REJECTIONS, Receipt, Refusal
 from dayfile.model.resource import ResourceType
 from dayfile.model.secret import Randomness
@@ -39,6 +39,7 @@ class BatchReader:
         latest: LatestTime,
         randomness: Randomness,
         keep_dropped: bool,
+        may_be_compiled: bool,
         part_bytes: int,
     ) -> None:
         self._writer = writer
@@ -46,6 +47,7 @@ class BatchReader:
         self._latest = latest
         self._randomness = randomness
         self._keep_dropped = keep_dropped
+        self._may_be_compiled = may_be_compiled
         self._part_bytes = part_bytes
 
     def new_sid(self) -> str:
@@ -104,6 +106,7 @@ class BatchReader:
             lines=lines,
             now=self._latest.time(),
             keep_dropped=self._keep_dropped,
+            may_be_compiled=self._may_be_compiled,
             refused=refused,
         )
 
@@ -140,7 +143,12 @@ class BatchReader:
         )
 
     def _sorting(self, resource_type: ResourceType, gate: Gate, *, checks_type: bool) -> Sorting:
-        reader = BlockReader(resource_type, keep_dropped=self._keep_dropped, now=self._latest.time())
+        reader = line_reader(
+            resource_type,
+            keep_dropped=self._keep_dropped,
+            now=self._latest.time(),
+            may_be_compiled=self._may_be_compiled,
+        )
         return Sorting(resource_type, gate=gate, reader=reader, checks_type=checks_type)
 
     def _write_away(self, taken: _Taken) -> None:

@@ -16,7 +16,7 @@ from dayfile.intake.gate import Refused
 from dayfile.intake.lines import Lines
 from dayfile.intake.packed_day import PackedDay, packed
 from dayfile.model.account import AccountSid
-from dayfile.model.block_reader import BlockReader
+from dayfile.model.line_reader import line_reader
 from dayfile.model.receipt import Refusal
 from dayfile.model.resource import ResourceType
 
@@ -32,6 +32,7 @@ class UnreadChunk:
     lines: Sequence[Lines]
     now: datetime
     keep_dropped: bool
+    may_be_compiled: bool
     refused: Mapping[AccountSid, Refused]  # the accounts whose lines are refused
 
 
@@ -52,7 +53,12 @@ def read_chunk(chunk: UnreadChunk) -> ReadChunk | None:
     Raises TooLarge if more are refused than in any batch.
     """
     gate = _GivenGate(chunk.refused)
-    reader = BlockReader(chunk.resource_type, keep_dropped=chunk.keep_dropped, now=chunk.now)
+    reader = line_reader(
+        chunk.resource_type,
+        keep_dropped=chunk.keep_dropped,
+        now=chunk.now,
+        may_be_compiled=chunk.may_be_compiled,
+    )
     sorting = Sorting(chunk.resource_type, gate=gate, reader=reader, checks_type=False)
     refusals: list[Refusal] = []
     for lines in chunk.lines:

@@ -94,6 +94,7 @@ class Intake:
         accounts_may_write: bool,
         max_body_bytes: int,
         keep_dropped: bool = False,
+        may_be_compiled: bool = True,
         part_bytes: int = PART_BYTES,
         counters: Counters | None = None,
         spans: Spans = NO_SPANS,
@@ -110,6 +111,7 @@ class Intake:
             latest=LatestTime(database, clock=clock),
             randomness=randomness,
             keep_dropped=keep_dropped,
+            may_be_compiled=may_be_compiled,
             part_bytes=part_bytes,
         )
 

@@ -14,14 +14,12 @@ from typing import Final
 
 import msgspec
 
-from dayfile.errors import InvalidRecord
-from dayfile.model.account import AccountSid
 from dayfile.model.block import Block
 from dayfile.model.block_codec import block_codec
-from dayfile.model.columns import date_of
 from dayfile.model.day import FIRST_DAY, Day
 from dayfile.model.moment import moment_text
 from dayfile.model.odd import OddError
+from dayfile.model.part import MOST_REFUSED, Part
 from dayfile.model.record import NEWEST_AHEAD, RecordReader
 from dayfile.model.resource import ResourceType
 
@@ -31,41 +29,9 @@ FEW_LINES: Final = 8
 MOST_LINES: Final = 256
 """The most lines that are read together: their objects fit into a processor's cache."""
 
-MOST_REFUSED: Final = 500
-"""The number of refused lines, approximately, after which a part is handed on."""
-
 _GROWTH = 4  # of the number of lines that are tried together, after success
 _MOST_EXTRAS = 8  # undocumented fields that are known at once
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.$-]{1,64}")
-
-
-class Part:
-    """Some of the lines that were read, one after the other: records in their order, and refusals."""
-
-    def __init__(self, resource_type: ResourceType, start: int) -> None:
-        """Begin with the line of this number, from 0."""
-        self.start = start
-        self.stop = start  # the number after the last line
-        self.texts: list[bytes] = []  # canonical lines, one or more in each
-        self.accounts: set[AccountSid] = set()
-        self.days: set[Day] = set()
-        self.refused: list[tuple[int, InvalidRecord]] = []  # with the line's number
-        self._resource_type = resource_type
-
-    @property
-    def count(self) -> int:
-        """The number of records."""
-        return self.stop - self.start - len(self.refused)
-
-    def records(self) -> Iterator[tuple[int, bytes, AccountSid, Day]]:
-        """Yield each record: the line's number, the canonical line, its account and its day."""
-        account, created = slice(*self._resource_type.account_span), slice(*self._resource_type.created_span)
-        days = {str(day).encode(): day for day in self.days}
-        refused = {at for at, _ in self.refused}
-        accepted = (at for at in range(self.start, self.stop) if at not in refused)
-        lines = (line for text in self.texts for line in text.splitlines(keepends=True))
-        for at, line in zip(accepted, lines, strict=True):
-            yield at, line, AccountSid(line[account].decode()), days[date_of(line[created])]
 
 
 class BlockReader:
@@ -114,19 +80,9 @@ class BlockReader:
         return len(lines) * _GROWTH
 
     def _add_one(self, line: bytes, part: Part) -> None:
-        try:
-            record = self._one.parse(line)
-        except InvalidRecord as invalid:
-            # Its traceback would keep everything that its reader knew of the line.
-            invalid.__traceback__ = invalid.__cause__ = invalid.__context__ = None
-            part.refused.append((part.stop, invalid))
-        else:
-            part.texts.append(record.line)
-            part.accounts.add(record.account)
-            part.days.add(record.day)
-            if self._learns:
-                self._learn(record.line)
-        part.stop += 1
+        record = part.add(line, self._one)
+        if record is not None and self._learns:
+            self._learn(record.line)
 
     def _learn(self, line: bytes) -> None:
         """Know the undocumented fields of a canonical line from now on, in their order."""
