@@ -171,5 +171,5 @@ release: $(VENV)/.run ## Build wheel and source archive into dist/, look into th
 
 .PHONY: clean
 clean: ## Remove what the other targets made: .venv, dist, caches; never data
-	@rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis .import_linter_cache
+	@rm -rf $(VENV) dist build src/dayfile/model/*.so .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis .import_linter_cache
 	@find src tests -name __pycache__ -prune -exec rm -rf {} +

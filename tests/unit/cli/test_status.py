@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dayfile.cli.exit_codes import Outcome
+from dayfile.model.plain_reader import IS_COMPILED
 from dayfile.service import Service
 from dayfile.settings import Settings
 
@@ -31,6 +32,13 @@ def test_an_instance_that_is_well_is_said_to_be(run: Any) -> None:
         told = json.loads(run("status", "--json").stdout)
     assert (told["status"], told["checks"]["workers"]["running"]) == ("ok", 1)
     assert told["waiting"] == {"records": 0, "jobs": 0, "notices": 0, "packs_to_rewrite": 0}
+
+
+def test_it_says_which_code_reads_lines(run: Any) -> None:
+    """Whoever compiled it, or did without it, sees that it is so."""
+    assert "Lines are read by Python alone." in run("status", DAYFILE_LINE_READER="python").stdout
+    told = json.loads(run("status", "--json").stdout)["line_reader"]
+    assert told == ("compiled" if IS_COMPILED else "python")
 
 
 def test_where_there_is_no_instance_none_is_made(run: Any, data_folder: Any) -> None:
