@@ -67,7 +67,7 @@ class Blocks:
 def borders(lengths: Any) -> list[int]:
     """Return where blocks begin if lines have these lengths, and where the last one ends, as numbers of lines."""
     size = pa.scalar(_BLOCK_BYTES, pa.int64())  # of a Python integer, Arrow asks whether it is one of pandas
-    blocks = pc.divide(pc.cumulative_sum(lengths.cast(pa.int64())), size).combine_chunks()
+    blocks = pc.divide(pc.cumulative_sum(lengths.cast(pa.int64())), size)
     return [0, *pc.run_end_encode(blocks).run_ends.to_pylist()]
 
 

@@ -61,6 +61,8 @@ def those_packed(packed: bytes, *, without: Iterable[AccountSid]) -> Callable[[A
 
 def cut(lines: Any, resource_type: ResourceType) -> dict[str, Any]:
     """Return the columns of an array of lines (binary). Sids are 16 bytes each, which sort as their texts do."""
+    # The columns end with the last of these. One by one, they would fetch each line from memory again.
+    lines = pc.binary_slice(lines, 0, resource_type.updated_span[1])
     columns = {"account": _hexadecimal(lines, resource_type.account_span)}
     for number, (key, span) in enumerate(zip(resource_type.key_fields, resource_type.key_spans, strict=True)):
         columns[f"key_{number}"] = _hexadecimal(lines, span)

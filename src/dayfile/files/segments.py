@@ -17,6 +17,7 @@ from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, Self
@@ -236,17 +237,17 @@ class _Writer:
     ) -> None:
         """Write a portion of lines, ordered by itself; each block within a context of `in_block`."""
         columns = {"arrival": arrivals, "length": pc.binary_length(lines), **cut(lines, self._resource_type)}
-        rows = pa.table(columns)
+        rows = pa.record_batch(columns)
         order = pc.sort_indices(rows, self._order)
         rows, lines = rows.take(order), lines.take(order)
-        numbers = array("i")
+        accounts, numbers = rows["account"], array("i")
         for start, stop in pairwise(blocks.borders(rows["length"])):
-            numbers.extend([len(self._places)] * (stop - start))
+            numbers.extend(array("i", [len(self._places)]) * (stop - start))
             with in_block():
-                accounts = tuple(rows["account"][at].as_py().hex() for at in (start, stop - 1))
+                ends = tuple(accounts[at].as_py().hex() for at in (start, stop - 1))
                 some = lines.slice(start, stop - start)
-                self._places.append(blocks.write(self._sink, some, accounts=accounts))
-        self._parquet.write_table(_typed(rows.append_column("block", pa.array(numbers)), self._schema))
+                self._places.append(blocks.write(self._sink, some, accounts=ends))
+        self._parquet.write_batch(_typed(rows, _integers(numbers), self._schema))
 
 
 def _encoded(lines: Any, arrivals: Any, resource_type: ResourceType) -> bytes:
@@ -276,13 +277,14 @@ def _parquet_writer(sink: Any, schema: Any) -> Any:
     )
 
 
-def _typed(rows: Any, schema: Any) -> Any:
-    """Return the columns in the types of the file; a table that is to be sorted cannot have sids in theirs."""
-    columns = []
-    for field in schema:
-        column = rows[field.name].combine_chunks()
-        columns.append(pa.ExtensionArray.from_storage(field.type, column) if field.type == pa.uuid() else column)
-    return pa.Table.from_arrays(columns, schema=schema)
+def _typed(rows: Any, numbers: Any, schema: Any) -> Any:
+    """Return rows and the numbers of their blocks in the types of the file; what is to be sorted cannot be in them."""
+    columns = (numbers if field.name == "block" else rows[field.name] for field in schema)
+    typed = [
+        pa.ExtensionArray.from_storage(field.type, column) if field.type == pa.uuid() else column
+        for field, column in zip(schema, columns, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(typed, schema=schema)
 
 
 def _only(
@@ -349,10 +351,12 @@ def _numbers(count: int) -> Any:
 
 def _lines_of(text: bytes) -> Any:
     """Return a text as an array of its lines, newlines included; it is not copied."""
-    ends, at, find = [0], 0, text.find
-    while at := find(b"\n", at) + 1:  # splitting the text would copy every line
-        ends.append(at)
-    if ends[-1] < len(text):
-        ends.append(len(text))
-    offsets = array("i", ends)
-    return pa.Array.from_buffers(pa.binary(), len(offsets) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(text)])
+    lengths = array("i", [0])
+    lengths.fromlist(list(map(len, BytesIO(text))))  # a line at a time: all of them at once would not fit into a cache
+    offsets = pc.cumulative_sum_checked(_integers(lengths))
+    return pa.Array.from_buffers(pa.binary(), len(offsets) - 1, [None, offsets.buffers()[1], pa.py_buffer(text)])
+
+
+def _integers(numbers: array[int]) -> Any:
+    """Return integers for Arrow, uncopied; asked to make an array of them, it would look for pandas each time."""
+    return pa.Array.from_buffers(pa.int32(), len(numbers), [None, pa.py_buffer(numbers)])

@@ -1,6 +1,7 @@
 """Segments: what goes in comes out, and what has changed meanwhile is noticed."""
 
 import io
+import sys
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -64,3 +65,19 @@ def test_a_parquet_file_without_lines_is_no_segment() -> None:
     pq.write_table(pa.table({"arrival": [0, 1]}), file)
     with pytest.raises(Corrupt, match="does not say where its blocks are"):
         segments.decode(file.getvalue())
+
+
+def test_making_a_segment_looks_for_no_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrow looks for pandas on the disk each time it is given what might be an array of it, and never finds it."""
+    sought: list[str] = []
+
+    class Finder:
+        @staticmethod
+        def find_spec(name: str, *_: object) -> None:
+            sought.append(name)
+
+    sent = b"".join(lines(12))
+    segments.encode(sent, MESSAGES)  # what is needed is imported by then
+    monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
+    segments.encode(sent, MESSAGES)
+    assert not sought
