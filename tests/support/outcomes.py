@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -29,7 +30,7 @@ def outcome_of(reader: RecordReader, line: bytes) -> tuple[Any, ...]:
     return record.line, record.account, record.day
 
 
-def outcomes_of(reader: LineReader, lines: list[bytes]) -> list[tuple[Any, ...]]:
+def outcomes_of(reader: LineReader, lines: Sequence[bytes]) -> list[tuple[Any, ...]]:
     """The outcome of each line, out of the parts in which they are read."""
     outcomes: dict[int, tuple[Any, ...]] = {}
     for part in reader.read(lines):

@@ -16,8 +16,10 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
+from io import BytesIO
+from itertools import accumulate
 from typing import Any, Final, Protocol
 
 from dayfile.errors import InvalidBody, TooLarge
@@ -27,6 +29,7 @@ from dayfile.intake.lines import NO_LINES, Lines
 from dayfile.model.file_format import HEAD_BYTES, find_foreign_format
 from dayfile.model.record import MAX_LINE_BYTES
 from dayfile.model.strictjson import BYTE_ORDER_MARK
+from dayfile.model.text_lines import TextLines
 
 try:
     from isal import isal_zlib
@@ -37,6 +40,9 @@ else:
 
 BLOCK_BYTES = 1024 * 1024
 """The approximate bytes of plain text that are split into one list of lines."""
+
+UNCUT_BYTES = 16 * 1024
+"""The fewest bytes of lines that are left in one text, as their reader likes them; fewer are cut at once."""
 
 SENT_WINDOW_LOG: Final = 23
 """A sender's zstd needs at most 8 MiB of memory to be read, the bound of RFC 9659: many are read at once."""
@@ -98,6 +104,7 @@ class LineSplitter:
         max_bytes: int | None,
         block_bytes: int = BLOCK_BYTES,
         max_line_bytes: int = MAX_LINE_BYTES,
+        uncut_bytes: int = UNCUT_BYTES,
     ) -> None:
         """Bound the body, after decompression, by `max_bytes`; with None it is a file, and has no bound."""
         self._compression = compression
@@ -106,6 +113,7 @@ class LineSplitter:
         self._max_bytes = max_bytes
         self._block_bytes = block_bytes
         self._max_line_bytes = max_line_bytes
+        self._uncut_bytes = uncut_bytes
         self._plain_bytes = 0
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
@@ -130,7 +138,7 @@ class LineSplitter:
         if self._form is None:
             return lines
         last = self._form.finish()
-        return Lines([*lines.numbers, *last.numbers], [*lines.texts, *last.texts])
+        return Lines([*lines.numbers, *last.numbers], [*lines.texts, *last.texts]) if last.texts else lines
 
     def _blocks(self, chunk: bytes) -> Iterable[bytes]:
         if self._inflater is not None:
@@ -145,21 +153,21 @@ class LineSplitter:
             raise TooLarge(f"the body is over {self._max_bytes} bytes of plain text: send it in smaller parts")
 
     def _split(self, *, is_last: bool = False) -> Lines:
-        block = b"".join(self._waiting)
-        self._waiting = []
-        self._waiting_bytes = 0
+        blocks, self._waiting, self._waiting_bytes = self._waiting, [], 0
         if self._form is not None:
-            return self._form.split(block)
-        text = self._without_blank(block)
+            return self._form.split(blocks)
+        text = self._without_blank(b"".join(blocks))
         if not text or (len(text) < HEAD_BYTES and not is_last):
             self._waiting = [text]  # what it is does not depend on where it is cut
             return NO_LINES
         self._check_format(text[:HEAD_BYTES])
         if text.startswith(_ARRAY):
             self._form = JsonArray(max_bytes=self._max_line_bytes)
-            return self._form.split(text[len(_ARRAY) :])
-        self._form = _Rows(first_number=self._blank_lines + 1, max_bytes=self._max_line_bytes)
-        return self._form.split(text)
+            return self._form.split([text[len(_ARRAY) :]])
+        self._form = _Rows(
+            first_number=self._blank_lines + 1, max_bytes=self._max_line_bytes, uncut_bytes=self._uncut_bytes
+        )
+        return self._form.split([text])
 
     def _check_format(self, head: bytes) -> None:
         """Raise InvalidBody for the beginning of a body that is not lines."""
@@ -188,19 +196,33 @@ class LineSplitter:
 class _Rows:
     """A splitter of a body's text at its newlines."""
 
-    def __init__(self, *, first_number: int, max_bytes: int) -> None:
-        """Truncate a line over `max_bytes` to one byte more than that."""
+    def __init__(self, *, first_number: int, max_bytes: int, uncut_bytes: int) -> None:
+        """Truncate a line over `max_bytes` to one byte more than that; leave lines of `uncut_bytes` in their text."""
         self._number = first_number
+        self._uncut_bytes = uncut_bytes
         self._kept_bytes = max_bytes + 1
         self._begun = b""  # the beginning of an unfinished line
 
-    def split(self, block: bytes) -> Lines:
-        """Return the lines that end in this block."""
-        texts = block.split(b"\n")
-        texts[0] = self._begun + texts[0]
+    def split(self, blocks: Sequence[bytes]) -> Lines:
+        """Return the lines that end in these blocks."""
+        text = b"".join([self._begun, *blocks] if self._begun else blocks)
+        whole = text.rfind(b"\n") + 1
         # One byte more than is kept: if the last one is a carriage return, the line is still too long.
-        self._begun = texts.pop()[: self._kept_bytes + 1]
-        return self._lines(texts, has_returns=b"\r" in block or b"\r" in texts[0]) if texts else NO_LINES
+        self._begun = text[whole : whole + self._kept_bytes + 1]
+        has_returns = b"\r" in text
+        if whole >= self._uncut_bytes and not has_returns and (ends := self._ends(text, whole)):
+            numbers = range(self._number, self._number + len(ends))
+            self._number += len(ends)
+            return Lines(numbers, TextLines(text, ends))
+        return self._lines(text[: whole - 1].split(b"\n"), has_returns=has_returns) if whole else NO_LINES
+
+    def _ends(self, text: bytes, whole: int) -> list[int] | None:
+        """Return the ends of a text's lines; None if a line is empty or too long, or begins with white space."""
+        sizes = list(map(len, map(bytes.lstrip, BytesIO(text))))  # of one line after the other, in the same memory
+        if whole < len(text):
+            sizes.pop()
+        is_plain = sum(sizes) == whole and max(sizes) <= self._kept_bytes + 1
+        return list(accumulate(sizes)) if is_plain else None
 
     def finish(self) -> Lines:
         """Return the last line of the body, if it had no newline."""

@@ -26,6 +26,7 @@ from dayfile.intake.pipeline import Chunk, Intake
 from dayfile.intake.reader_pool import ReaderPool
 from dayfile.model.receipt import LISTED_REJECTIONS, Receipt, Refusal
 from dayfile.model.resource import ResourceType
+from dayfile.model.text_lines import size_of
 
 CHUNK_BYTES = 16 * 1024 * 1024
 """The bytes of lines that complete a chunk. Another size makes other chunks, which are not recognised."""
@@ -143,7 +144,7 @@ def _cut(blocks: Iterable[Lines], chunk_bytes: int) -> Iterator[list[Lines]]:
     chunk: list[Lines] = []
     size = 0
     for block in blocks:
-        if block.texts and (whole := size + sum(map(len, block.texts))) < chunk_bytes:  # as nearly all do
+        if block.texts and (whole := size + size_of(block.texts)) < chunk_bytes:  # as nearly all do
             chunk.append(block)
             size = whole
             continue

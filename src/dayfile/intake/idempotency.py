@@ -18,6 +18,7 @@ from dayfile.errors import Conflict, InFlight
 from dayfile.intake.lines import Lines
 from dayfile.model.receipt import Receipt, Refusal, StoredReceipt
 from dayfile.model.resource import ResourceType
+from dayfile.model.text_lines import joined
 from dayfile.store.database import Database
 
 _RETRY_AFTER_SECONDS = 1
@@ -100,7 +101,7 @@ class Fingerprint:
     def update(self, lines: Lines) -> None:
         """Add more lines to the fingerprint."""
         if lines.texts:
-            self._hash.update(b"\n".join(lines.texts))
+            self._hash.update(joined(lines.texts))
             self._hash.update(b"\n")
 
     def hexdigest(self) -> str:

@@ -7,7 +7,7 @@ decides if it is a record. An error between elements is an error of the body: In
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Final, NoReturn
 
@@ -40,8 +40,9 @@ class JsonArray:
         self._in_text = False
         self._is_escaped = False  # within a text: a backslash came before the next byte
 
-    def split(self, block: bytes) -> Lines:
-        """Return the elements that end in this block; raises InvalidBody."""
+    def split(self, blocks: Sequence[bytes]) -> Lines:
+        """Return the elements that end in these blocks; raises InvalidBody."""
+        block = b"".join(blocks)
         elements: list[bytes] = []
         at, is_tried = 0, False
         while at < len(block):

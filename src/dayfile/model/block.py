@@ -36,6 +36,7 @@ from dayfile.model.moment import canonical_moment
 from dayfile.model.odd import OddError, OddLines, check_each, odd_places
 from dayfile.model.quotes import PAIR, quotes_of, quotes_of_field
 from dayfile.model.record import MAX_LINE_BYTES
+from dayfile.model.text_lines import TextLines, joined
 
 _MOST_ODD = 8  # lines that are taken out of a block: each time, its columns are looked at again
 _SHARE_BEFORE = 4  # of lines that cannot be decoded, one in so many is tried again if it is not known which is odd
@@ -53,7 +54,7 @@ class Block:
         """Decode lines; raises OddError."""
         self._codec = codec
         self._lines = lines
-        self._joined = b"\n".join(lines)
+        self._joined = joined(lines)
         try:
             self._drafts = codec.decode(self._joined)
         except (ValueError, RecursionError) as error:
@@ -246,7 +247,7 @@ def _check_objects(lines: Sequence[bytes]) -> None:
 def _are_objects(lines: Sequence[bytes]) -> bool:
     if not all(lines) or bytes(map(_first, lines)).strip(b"{") or bytes(map(_last, lines)).strip(b"}"):
         return False
-    return b"\n" not in b"".join(lines)
+    return isinstance(lines, TextLines) or b"\n" not in b"".join(lines)
 
 
 def _lines_before(error: Exception, joined: bytes, count: int) -> int:

@@ -19,6 +19,7 @@ from dayfile.intake.body import (
     BLOCK_BYTES,
     FILE_WINDOW_LOG,
     SENT_WINDOW_LOG,
+    UNCUT_BYTES,
     Compression,
     LineSplitter,
     read_lines,
@@ -318,10 +319,17 @@ def test_a_byte_order_mark_is_one_only_where_the_body_begins() -> None:
 
 
 def _outcome(
-    body: bytes, *, sizes: list[int], block_bytes: int, compression: Compression | None = None
+    body: bytes,
+    *,
+    sizes: list[int],
+    block_bytes: int,
+    uncut_bytes: int = UNCUT_BYTES,
+    compression: Compression | None = None,
 ) -> list[Line] | str:
     """The lines of a body that comes in chunks of these sizes, over and over; or that it is refused."""
-    splitter = LineSplitter(compression=compression, max_bytes=None, block_bytes=block_bytes, max_line_bytes=20)
+    splitter = LineSplitter(
+        compression=compression, max_bytes=None, block_bytes=block_bytes, max_line_bytes=20, uncut_bytes=uncut_bytes
+    )
     lines: list[Line] = []
     try:
         at = turn = 0
@@ -344,14 +352,18 @@ bodies = st.tuples(st.sampled_from(["", "[", "[{", MARK.decode(), " ["]), pieces
 chunk_sizes = st.lists(st.integers(1, 12), min_size=1, max_size=4)
 
 
-@given(bodies, chunk_sizes, st.integers(4, 30), st.sampled_from([None, *Compression]))
+@given(bodies, chunk_sizes, st.tuples(st.integers(4, 30), st.integers(1, 20)), st.sampled_from([None, *Compression]))
 def test_chunks_make_no_difference(
-    body: bytes, sizes: list[int], block_bytes: int, compression: Compression | None
+    body: bytes, sizes: list[int], bounds: tuple[int, int], compression: Compression | None
 ) -> None:
-    """The network cuts where it likes; the same body must always give the same lines, or the same refusal."""
+    """The network cuts where it likes; the same body must always give the same lines, or the same refusal.
+
+    Whether its lines are left in their text makes none, either.
+    """
     whole = _outcome(body, sizes=[1000], block_bytes=BLOCK_BYTES)
-    sent = _packed(body, compression)
-    assert _outcome(sent, sizes=sizes, block_bytes=block_bytes, compression=compression) == whole
+    sent, (block_bytes, uncut_bytes) = _packed(body, compression), bounds
+    cut = _outcome(sent, sizes=sizes, block_bytes=block_bytes, uncut_bytes=uncut_bytes, compression=compression)
+    assert cut == whole
 
 
 values: st.SearchStrategy[Any] = st.recursive(
