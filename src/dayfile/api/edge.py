@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
-from contextvars import ContextVar
 from typing import Any, Final
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from dayfile.api.context import Context
 from dayfile.api.failed_logins import Crowded, FailedLogins
+from dayfile.api.request_id import REQUEST_ID
 from dayfile.api.request_log import RequestLine, RequestLog, tell_of_failure
 from dayfile.counters import METHODS as KNOWN_METHODS
 from dayfile.counters import NO_ROUTE
@@ -63,18 +62,6 @@ _COUNTED_AFTER: Final = 0.005
 """Seconds for which the count of a request waits for others, to be written with them."""
 
 
-def _request_id_variable() -> ContextVar[str]:
-    """Return the context variable in which structlog keeps the id of a request.
-
-    It is looked up once: `bind_contextvars` does so for each request, which takes longer than to set it.
-    """
-    bound = bind_contextvars(request_id="")
-    reset_contextvars(**bound)
-    return bound["request_id"].var
-
-
-_REQUEST_ID: Final = _request_id_variable()
-
 Answer = Callable[[Scope, Exception], ASGIApp]
 """A function that returns the response to an error."""
 
@@ -113,13 +100,13 @@ class Edge:
             failed_logins=self._failed_logins,
         )
         # Whatever is logged meanwhile, also in threads that work for this request alone, has its id.
-        before = _REQUEST_ID.set(exchange.request_id)
+        before = REQUEST_ID.set(exchange.request_id)
         try:
             await (self._serve(exchange) if self._spans is NO_SPANS else self._traced(exchange))
         finally:
             concurrency.leave(scope)
             self._tell(exchange)
-            _REQUEST_ID.reset(before)
+            REQUEST_ID.reset(before)
 
     async def _traced(self, exchange: _Exchange) -> None:
         """Have a request answered within a span of its own."""

@@ -9,15 +9,16 @@ time would go into waking one another.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, TypeVar, cast
 
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
-from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from dayfile.api.context import Context, context_of
 from dayfile.api.in_loop import InLoop
 from dayfile.api.micro_batches import MicroBatches
+from dayfile.api.request_id import REQUEST_ID
 
 MOST_READINGS: Final = 8
 """Limit of readings in a micro-batch: the first of them waits until the last is done."""
@@ -54,19 +55,20 @@ def outcome(request: Request, work: Callable[[], T]) -> T | Exception:
 
     What the work logs has the id of that request, whose context the thread does not have.
     """
-    before = bind_contextvars(request_id=request.state.request_id)
+    before = REQUEST_ID.set(request.scope["state"]["request_id"])
     try:
         return work()
     except Exception as error:  # noqa: BLE001 - it concerns that request only
         return error
     finally:
-        reset_contextvars(**before)
+        REQUEST_ID.reset(before)
 
 
 def _answers(readings: Sequence[Reading]) -> list[Response | Exception]:
     """Answer requests from one snapshot, which begins after the last of them came."""
     with context_of(readings[0][1]).database.shared_snapshot():
-        return [
-            outcome(request, lambda answer=answer, request=request: answer(request, *request.path_params.values()))  # type: ignore[misc]
-            for answer, request in readings
-        ]
+        return [outcome(request, partial(_answer, answer, request)) for answer, request in readings]
+
+
+def _answer(answer: Callable[..., Response], request: Request) -> Response:
+    return answer(request, *request.scope["path_params"].values())

@@ -12,13 +12,13 @@ import itertools
 import os
 import tempfile
 import threading
-import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, NoReturn, Self, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from dayfile.errors import DatabaseDamaged, DatabaseUnavailable, DatabaseUnwritable, Undone, Unusable
 from dayfile.store.checkpoints import Checkpoints
@@ -27,6 +27,7 @@ from dayfile.store.database_url import file_in, parse_url
 from dayfile.store.driver_errors import is_cut_off, moved, translated
 from dayfile.store.engines import WRITES, sqlite_engine, sqlite_reading_engine
 from dayfile.store.file_lock import locked
+from dayfile.store.kept_connections import KeptConnections
 from dayfile.store.listening import CHANNEL
 from dayfile.store.postgres_engine import (
     CONNECTIONS,
@@ -37,6 +38,7 @@ from dayfile.store.postgres_engine import (
     keep_time,
     postgres_engine,
 )
+from dayfile.store.shared_snapshot import KeptSnapshot, SharedSnapshot
 from dayfile.store.transaction import Transaction
 from dayfile.store.turns import Turns
 
@@ -71,8 +73,8 @@ class Database:
         self._file = file  # of SQLite
         self._is_immutable = is_immutable
         self._damage: str | None = None  # damage that was found
-        self._shared = threading.local()  # the snapshot that a thread shares, and the connection that it keeps for it
-        self._kept: weakref.WeakSet[Connection] = weakref.WeakSet()  # those of all threads
+        self._of_thread = threading.local()  # the snapshot that a thread shares
+        self._kept = KeptConnections(engine)
         self._login_changes = itertools.count(1)
         self.logins_as_of = 0
         # SQLite has one writer at a time. Among the threads of this process the queue is fair and wakes at once;
@@ -168,28 +170,18 @@ class Database:
         with self.transaction(durable=durable) as tx:
             return decide(tx)
 
-    @contextlib.contextmanager
-    def snapshot(self) -> Iterator[Transaction]:
-        """Open a read-only transaction that sees one moment. Raises DatabaseUnavailable."""
-        shared: _Shared | None = getattr(self._shared, "snapshot", None)
-        if shared is not None:
-            yield shared.transaction()
-            return
-        with self._snapshot(self._read) as tx:
-            yield tx
+    def snapshot(self) -> contextlib.AbstractContextManager[Transaction]:
+        """Open a read-only transaction that sees one moment. Raises DatabaseUnavailable, here or on entry."""
+        shared: SharedSnapshot | None = getattr(self._of_thread, "snapshot", None)
+        return self._snapshot() if shared is None else shared.part()
 
-    @contextlib.contextmanager
-    def shared_snapshot(self) -> Iterator[None]:
+    def shared_snapshot(self) -> contextlib.AbstractContextManager[None]:
         """Have every snapshot that this thread opens meanwhile be the same one, which begins with the first of them.
 
-        Raises DatabaseUnavailable, as they do. On SQLite the thread keeps its connection: to take one from the pool
-        takes as long as some rows do.
+        Raises DatabaseUnavailable, as they do. On SQLite the thread keeps its connection.
         """
-        read = self._read_again if self._file and not self._is_immutable else self._read
-        with contextlib.ExitStack() as stack:
-            self._shared.snapshot = _Shared(lambda: stack.enter_context(self._snapshot(read)))
-            stack.callback(setattr, self._shared, "snapshot", None)
-            yield
+        begin = self._snapshot if self._file is None or self._is_immutable else self._kept_snapshot
+        return SharedSnapshot(self._of_thread, begin, self._raise_meaning)
 
     @contextlib.contextmanager
     def exclusively(self) -> Iterator[Connection]:
@@ -250,8 +242,7 @@ class Database:
 
     def close(self) -> None:
         """Close every connection; closing twice is fine."""
-        for connection in list(self._kept):
-            connection.close()
+        self._kept.close()
         self.engine.dispose()
 
     @classmethod
@@ -266,10 +257,13 @@ class Database:
         return database
 
     @contextlib.contextmanager
-    def _snapshot(self, read: Callable[[], contextlib.AbstractContextManager[Connection]]) -> Iterator[Transaction]:
+    def _snapshot(self) -> Iterator[Transaction]:
         as_of = self.logins_as_of
-        with read() as connection:
+        with self._read() as connection:
             yield Transaction(connection, logins_as_of=as_of)
+
+    def _kept_snapshot(self) -> KeptSnapshot:
+        return KeptSnapshot(self._kept, logins_as_of=self.logins_as_of, translate=self._raise_meaning)
 
     @contextlib.contextmanager
     def _read(self) -> Iterator[Connection]:
@@ -277,20 +271,6 @@ class Database:
             yield connection
         if self._is_immutable and self._file and _has_log(self._file):
             raise DatabaseUnavailable("the state database was written while it was read: run the command again")
-
-    @contextlib.contextmanager
-    def _read_again(self) -> Iterator[Connection]:
-        with self._translated():
-            connection: Connection | None = getattr(self._shared, "connection", None)
-            if connection is None or connection.closed or connection.invalidated:
-                connection = self._shared.connection = self.engine.connect()
-                self._kept.add(connection)
-            try:
-                with connection.begin():
-                    yield connection
-            except BaseException:
-                connection.close()  # whatever has become of it, the next snapshot has another one
-                raise
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
@@ -306,6 +286,10 @@ class Database:
                 self.engine.dispose()
             raise
 
+    def _raise_meaning(self, error: SQLAlchemyError) -> NoReturn:
+        with self._translated():
+            raise error
+
     @contextlib.contextmanager
     def _migration_lock(self) -> Iterator[None]:
         with contextlib.ExitStack() as held:
@@ -314,25 +298,6 @@ class Database:
                     self._file.parent.mkdir(parents=True, exist_ok=True)
                     held.enter_context(locked(self._file.with_name(self._file.name + ".migrate-lock"), wait=True))
             yield
-
-
-class _Shared:
-    """A snapshot that is begun when it is first asked for. If that fails, nobody waits for the same failure again."""
-
-    def __init__(self, begin: Callable[[], Transaction]) -> None:
-        self._begin = begin
-        self._begun: Transaction | DatabaseUnavailable | None = None
-
-    def transaction(self) -> Transaction:
-        """Return its transaction; raises DatabaseUnavailable."""
-        if self._begun is None:
-            try:
-                self._begun = self._begin()
-            except DatabaseUnavailable as error:
-                self._begun = error
-        if isinstance(self._begun, DatabaseUnavailable):
-            raise self._begun
-        return self._begun
 
 
 @contextlib.contextmanager

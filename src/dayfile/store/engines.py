@@ -82,4 +82,5 @@ def _begin_sqlite(connection: Connection) -> None:
         driver.execute(f"PRAGMA synchronous = {'FULL' if options.get('dayfile_durable', True) else 'NORMAL'}")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         return
-    driver.execute("BEGIN")  # it only begins to read with the next statement, so it neither waits nor fails
+    if not driver.in_transaction:  # a kept connection may have begun without SQLAlchemy
+        driver.execute("BEGIN")  # it only begins to read with the next statement, so it neither waits nor fails

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dayfile.errors import NotFound
+from dayfile.errors import DatabaseDamaged, NotFound
 from dayfile.model.account import AccountSid
 from dayfile.store.database import Database
 from tests.support.state import a_database, a_sid, an_account
@@ -69,3 +69,42 @@ def test_closing_the_database_closes_what_threads_keep(tmp_path: Path, thread: T
     thread.submit(_accounts, database).result()
     database.close()
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith("-wal")] == []
+
+
+def test_damage_is_named_as_in_a_snapshot_of_its_own(tmp_path: Path, thread: ThreadPoolExecutor) -> None:
+    """An answer that meets it says that the database is at fault, and not that Dayfile is."""
+    database = a_database(tmp_path)
+    sid = an_account(database, "a").sid
+    with database.exclusively() as connection:
+        connection.exec_driver_sql("UPDATE account SET friendly_name = CAST(x'ff' AS TEXT)")
+
+    def read() -> None:
+        with database.shared_snapshot():
+            for _ in range(2):  # for one request and the next
+                with pytest.raises(DatabaseDamaged), database.snapshot() as tx:
+                    tx.accounts.get(sid)
+
+    thread.submit(read).result()
+    with pytest.raises(DatabaseDamaged):
+        database.probe()
+    database.close()
+
+
+def test_what_sqlalchemy_runs_itself_is_part_of_the_same_moment(tmp_path: Path, thread: ThreadPoolExecutor) -> None:
+    """Some statements are prepared and some are not."""
+    database = a_database(tmp_path)
+
+    def read() -> list[int]:
+        found = []
+        with database.shared_snapshot(), database.snapshot() as tx:
+            found.append(len(tx.accounts.listed(after=None, limit=100)))
+            an_account(database, f"a{len(seen)}")
+            found.append(tx.accounts.count())
+            found.append(len(tx.accounts.listed(after=None, limit=100)))
+        return found
+
+    seen: list[list[int]] = []
+    for _ in range(3):
+        seen.append(thread.submit(read).result())
+    assert seen == [[number] * 3 for number in range(3)]
+    database.close()
