@@ -12,7 +12,7 @@ from dayfile.clock import Clock
 from dayfile.errors import AccountSuspended, Unauthorized
 from dayfile.model.account import AccountState
 from dayfile.model.credential import Caller, permissions_of
-from dayfile.model.secret import InstanceKey, hash_matches, login_hash
+from dayfile.model.secret import InstanceKey, hash_matches, login_hash, memory_digest
 from dayfile.store.database import Database
 from dayfile.store.logins import StoredLogin
 
@@ -47,24 +47,30 @@ class Authenticator:
             stored = {username: tx.logins.find(username) for username in {username for username, _ in logins}}
         return [self._judged(username, self._hash(username, given), stored[username]) for username, given in logins]
 
-    def authenticate_reader(self, username: str, password: str) -> Caller:
-        """Return the owner of the credentials of a request that changes nothing; raises as `authenticate` does.
+    def find_reader(self, sent: bytes) -> Caller | None:
+        """Return the owner of credentials that were right a moment ago; None if they are to be authenticated.
 
-        Right credentials may work on for REMEMBERED_FOR_SECONDS after another process has ended them. What this process
-        has ended does not work, and neither does a former token from the moment on until which it works.
+        `sent` is all that a request which changes nothing brought of them. They may work on for REMEMBERED_FOR_SECONDS
+        after another process has ended them. What this process has ended does not work, and neither does a former token
+        from the moment on until which it works.
         """
+        return self._remembered.find(self._digest(sent), as_of=self._database.logins_as_of, clock=self._clock)
+
+    def authenticate_reader(self, username: str, password: str, *, sent: bytes) -> Caller:
+        """Return the owner of the credentials, and remember it for `find_reader`; raises as `authenticate` does."""
         given, now = self._hash(username, password), self._clock.monotonic()
-        remembered = self._remembered.find(given, as_of=self._database.logins_as_of, now=now)
-        if remembered is not None and isinstance(found := self._judged(username, given, remembered), Caller):
-            return found
         with self._database.snapshot() as tx:
             stored, as_of = tx.logins.find(username), tx.logins_as_of
         outcome = self._judged(username, given, stored)
         if not isinstance(outcome, Caller):
             raise outcome
         if stored is not None and as_of is not None:
-            self._remembered.keep(given, stored, as_of=as_of, looked_up_at=now)
+            ends_at = None if hash_matches(given, [stored.secret_hash]) else stored.former_until
+            self._remembered.keep(self._digest(sent), outcome, ends_at=ends_at, as_of=as_of, looked_up_at=now)
         return outcome
+
+    def _digest(self, sent: bytes) -> bytes:
+        return memory_digest(self._key, sent)
 
     def _hash(self, username: str, password: str) -> bytes:
         return login_hash(self._key, sid=username, secret=password)

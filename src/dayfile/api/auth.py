@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from starlette.requests import Request
 
+from dayfile.accounts.authenticate import Authenticator
 from dayfile.api.context import context_of
 from dayfile.errors import DayfileError, Unauthorized
 from dayfile.model.account import Account
 from dayfile.model.credential import Actor, Caller, Permission, Scope
-from dayfile.web.basic import BasicLogin, note_failed_login, read_login
+from dayfile.web.basic import BasicLogin, note_failed_login, read_login, sent_login
 from dayfile.web.concurrency import concurrency_of
 from dayfile.web.cross_site import READS
 
@@ -20,18 +21,27 @@ def caller(request: Request) -> Caller:
 
     Raises Unauthorized for missing or unknown credentials, AccountSuspended if their account is not active.
     """
+    scope, authenticator = request.scope, context_of(request).authenticator
+    sent = sent_login(scope) if scope["method"] in READS else None
+    found = authenticator.find_reader(sent) if sent else None
+    if found is None:
+        found = _looked_up(request, authenticator, sent)
+    scope["state"]["caller"] = found.credential  # for the line in the log
+    return found
+
+
+def _looked_up(request: Request, authenticator: Authenticator, sent: bytes | None) -> Caller:
+    """Return the owner of a request's credentials as of now; `sent` is what a reader is remembered by."""
     login = _login_or_not(request)
     if isinstance(login, Unauthorized):
         raise login
-    authenticator = context_of(request).authenticator
-    only_reads = request.scope["method"] in READS
     try:
-        found = (authenticator.authenticate_reader if only_reads else authenticator.authenticate)(*login)
+        if sent is None:
+            return authenticator.authenticate(*login)
+        return authenticator.authenticate_reader(*login, sent=sent)
     except Unauthorized:
         note_failed_login(request.scope, login.username)
         raise
-    request.state.caller = found.credential  # for the line in the log
-    return found
 
 
 def callers(requests: Sequence[Request]) -> list[Caller | DayfileError]:

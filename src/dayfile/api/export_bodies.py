@@ -99,13 +99,13 @@ class DayBody(ClosedBody, frozen=True, kw_only=True):
     ]
 
     @classmethod
-    def of(cls, listed: ListedDay) -> DayBody:
-        """Return an entry of the Days list."""
+    def of(cls, listed: ListedDay, resource_type: ResourceType) -> DayBody:
+        """Return an entry of the Days list of a resource type."""
         return cls(
             friendly_name=listed.friendly_name,
             create_date=listed.created_at.astimezone(UTC).date().isoformat(),
             day=listed.day.date.isoformat(),
-            resource_type=listed.resource_type.name,
+            resource_type=resource_type.name,
             size=min(listed.size_bytes, LARGEST_SIZE),
         )
 

@@ -97,7 +97,7 @@ def list_days(request: Request, resource_type: str) -> Response:
     now = context.clock.now()
     with context.database.snapshot() as tx:
         page = read_page(_DayListing(tx, account, kind, now), asked)
-    days = [DayBody.of(listed) for listed in page.items]
+    days = [DayBody.of(listed, kind) for listed in page.items]
     return json_response(DayListBody(meta=pages.meta(asked, page, key="days"), days=days))
 
 

@@ -134,15 +134,21 @@ def read_page(listing: Listing[T], request: PageRequest) -> Page[T]:
         return Page(items=found, previous=None, next=None)
     has_more, is_backwards = len(found) > size, cursor is not None and cursor.side is Side.BEFORE
     items = found[-size:] if is_backwards else found[:size]
-    before = Cursor(side=Side.BEFORE, position=listing.position(items[0]))
-    after = Cursor(side=Side.AFTER, position=listing.position(items[-1]))
+
+    def around(side: Side, item: T) -> Cursor:
+        return Cursor(side=side, position=listing.position(item))
+
     if cursor is None:
         has_previous, has_next = offset > 0, has_more  # those that were skipped are before it
     elif is_backwards:
-        has_previous, has_next = has_more, bool(listing.read(after, offset=0, limit=1))
+        has_previous, has_next = has_more, bool(listing.read(around(Side.AFTER, items[-1]), offset=0, limit=1))
     else:
-        has_previous, has_next = bool(listing.read(before, offset=0, limit=1)), has_more
-    return Page(items=items, previous=before if has_previous else None, next=after if has_next else None)
+        has_previous, has_next = bool(listing.read(around(Side.BEFORE, items[0]), offset=0, limit=1)), has_more
+    return Page(
+        items=items,
+        previous=around(Side.BEFORE, items[0]) if has_previous else None,
+        next=around(Side.AFTER, items[-1]) if has_next else None,
+    )
 
 
 class MetaBody(ClosedBody, frozen=True, kw_only=True):
@@ -193,7 +199,9 @@ class PageUrls:
 
 
 def _size(parameters: Mapping[str, str]) -> int:
-    text = parameters.get("PageSize", str(DEFAULT_SIZE))
+    text = parameters.get("PageSize")
+    if text is None:
+        return DEFAULT_SIZE
     if not _POSITIVE.fullmatch(text):
         raise InvalidParameter("PageSize", f"must be a whole number from 1 to {LARGEST_SIZE}", text)
     digits = text.lstrip("0")
@@ -201,7 +209,9 @@ def _size(parameters: Mapping[str, str]) -> int:
 
 
 def _number(parameters: Mapping[str, str]) -> int:
-    text = parameters.get("Page", "0")
+    text = parameters.get("Page")
+    if text is None:
+        return 0
     if not _NUMBER.fullmatch(text) or int(text[-10:]) > LARGEST_NUMBER:
         raise InvalidParameter("Page", f"must be a whole number from 0 to {LARGEST_NUMBER}", text)
     return int(text[-10:])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
@@ -16,12 +15,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dayfile.api.openapi.operation import Operation
 from dayfile.api.readings import readings_of
+from dayfile.api.route_tree import TAKES_SLASHES, Place, RouteTree
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 """A function of the request and the variables of its path, in order; it runs in a thread unless it is async."""
 
 _WITH_SLASHES: Final = "{Link}"
-_TAKES_SLASHES: Final = ":path}"
 
 
 class Routes:
@@ -65,53 +64,42 @@ def in_order_of_matching(routes: Sequence[Route]) -> list[Route]:
 
 
 class Dispatch:
-    """The choice of the route for a request, among those that have as many parts and the same first one.
-
-    Starlette would try all of them for each request, one after the other.
-    """
+    """The choice of the route for a request: Starlette would try all of them for each, one after the other."""
 
     def __init__(self, routes: Sequence[Route], *, others: ASGIApp) -> None:
         """Take the routes, in their order of matching; `others` serves what is no HTTP."""
         self._others = others
-        self._templates = {route.path: route.path.replace(_TAKES_SLASHES, "}") for route in routes}
-        # Those that may match a path of a shape that no route has.
-        self._of_any_shape = tuple(one for one in routes if _TAKES_SLASHES in one.path or one.path.startswith("/{"))
-        self._by_shape: dict[tuple[str, int], tuple[Route, ...]] = {}
+        self._tree = RouteTree()
+        self._with_slashes = [Place(route) for route in routes if TAKES_SLASHES in route.path]
         for route in routes:
-            shape = _shape(route.path)
-            self._by_shape[shape] = tuple(one for one in routes if _may_match(one, shape))
+            if TAKES_SLASHES not in route.path:
+                self._tree.add(route)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve a request; raises HTTPException at once if no route has its path, or none with it has its method."""
         if scope["type"] != "http":
             return self._others(scope, receive, send)
-        path = scope["path"]
-        is_known = False
-        for route in self._by_shape.get(_shape(path), self._of_any_shape):
-            found = route.path_regex.match(path)
-            if found is None:
-                continue
-            if scope["method"] in (route.methods or ()):
-                # As Starlette's own routing, which would match the path once more.
-                scope["endpoint"] = route.endpoint
-                scope["path_params"] = _variables(route, found) if route.param_convertors else {}
-                scope["route"] = self._templates[route.path]
-                return route.app(scope, receive, send)
-            is_known = True
-        raise HTTPException(405 if is_known else 404)
+        path, method = scope["path"], scope["method"]
+        parts = path.split("/")
+        found = self._tree.find(parts)
+        for place in found:
+            if method in (place.route.methods or ()):
+                return _note(scope, place, place.variables(parts))(scope, receive, send)
+        for place in self._with_slashes:
+            matched = place.route.path_regex.match(path)
+            if matched is not None:
+                if method in (place.route.methods or ()):
+                    return _note(scope, place, matched.groupdict())(scope, receive, send)
+                found = [place]
+        raise HTTPException(405 if found else 404)
 
 
-def _variables(route: Route, found: re.Match[str]) -> dict[str, Any]:
-    return {name: route.param_convertors[name].convert(text) for name, text in found.groupdict().items()}
-
-
-def _shape(path: str) -> tuple[str, int]:
-    return path[1:].partition("/")[0], path.count("/")
-
-
-def _may_match(route: Route, shape: tuple[str, int]) -> bool:
-    first, parts = _shape(route.path)
-    return (first == shape[0] or first.startswith("{")) and (parts == shape[1] or _TAKES_SLASHES in route.path)
+def _note(scope: Scope, place: Place, variables: dict[str, Any]) -> ASGIApp:
+    """Note a route as Starlette's own routing would, which would match the path once more; return its app."""
+    scope["endpoint"] = place.route.endpoint
+    scope["path_params"] = variables
+    scope["route"] = place.template
+    return place.route.app
 
 
 def _answering(endpoint: Callable[..., Any], *, only_reads: bool) -> ASGIApp:

@@ -134,7 +134,7 @@ class AccountView:
         while True:
             page = self._files(resource_type, after)
             for file in page:
-                yield read_day(DayBody.of(file).members())
+                yield read_day(DayBody.of(file, resource_type).members())
             if len(page) < _PAGE:
                 return
             after = page[-1].generation, page[-1].day

@@ -124,11 +124,10 @@ class DayFile:
         return self.sealed is None or (self.sealed.account, self.sealed.resource_type, self.sealed.day) == own
 
 
-class ListedDay(msgspec.Struct, frozen=True, kw_only=True):
-    """An entry of the Days list: what it shows of a day file."""
+class ListedDay(NamedTuple):
+    """An entry of the Days list of a resource type: what it shows of a day file."""
 
     day: Day
-    resource_type: ResourceType
     friendly_name: str
     created_at: datetime
     generation: int

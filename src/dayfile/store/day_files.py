@@ -99,17 +99,7 @@ class DayFiles:
         These are the files that follow `after`, or the last ones before `before`.
         """
         asked = {"offset": offset, "limit": limit, **_list(account, resource_type, now)}
-        return [
-            ListedDay(
-                day=row.day,
-                resource_type=resource_type,
-                friendly_name=row.friendly_name,
-                created_at=row.created_at,
-                generation=row.generation,
-                size_bytes=len(EMPTY_FILE) if row.size_bytes is None else row.size_bytes,
-            )
-            for row in _LISTED.page(self._connection, after=after, before=before, **asked)
-        ]
+        return _LISTED.page(self._connection, after=after, before=before, **asked)
 
     def forget_expired(self, *, now: datetime, limit: int) -> int:
         """Delete day files that are on no list any more and have no valid links, and return their number."""
@@ -207,17 +197,15 @@ class _Pages:
         on: Any = bindparam("on")
         page, place = query.offset(bindparam("offset")).limit(bindparam("limit")), (table.c.generation, table.c.day)
         forwards, backwards = page.order_by(*place), page.order_by(*(column.desc() for column in place))
-        self._first = Prepared(forwards)
-        self._after = Prepared(
-            forwards.where(or_(table.c.generation > at, and_(table.c.generation == at, table.c.day > on)))
-        )
-        self._before = Prepared(
-            backwards.where(or_(table.c.generation < at, and_(table.c.generation == at, table.c.day < on)))
-        )
+        follows = or_(table.c.generation > at, and_(table.c.generation == at, table.c.day > on))
+        precedes = or_(table.c.generation < at, and_(table.c.generation == at, table.c.day < on))
+        self._first = Prepared(forwards, row=ListedDay)
+        self._after = Prepared(forwards.where(follows), row=ListedDay)
+        self._before = Prepared(backwards.where(precedes), row=ListedDay)
 
     def page(
         self, connection: Connection, *, after: tuple[int, Day] | None, before: tuple[int, Day] | None, **asked: Any
-    ) -> list[Any]:
+    ) -> list[ListedDay]:
         """Return the rows that follow `after`, or the last ones before `before`, or the first of all."""
         if before is not None:
             return self._before.rows(connection, at=before[0], on=before[1], **asked)[::-1]
@@ -259,7 +247,11 @@ _LISTED_ONES: Final = Prepared(
 _LISTED: Final = _Pages(
     _of_a_list(
         select(
-            table.c.day, table.c.friendly_name, table.c.created_at, table.c.generation, sealed_table.c.size_bytes
+            table.c.day,
+            table.c.friendly_name,
+            table.c.created_at,
+            table.c.generation,
+            func.coalesce(sealed_table.c.size_bytes, len(EMPTY_FILE)).label("size_bytes"),
         ).select_from(table.outerjoin(sealed_table, sealed_table.c.id == table.c.sealed_day_id))
     )
 )

@@ -13,6 +13,7 @@ from starlette.types import Scope
 FAILED_LOGIN: Final = "failed_login"
 """Key of the user name in the state of a request with wrong credentials. Missing credentials are not wrong."""
 
+_AUTHORIZATION: Final = b"authorization"
 _SID: Final = re.compile(r"[A-Z]{2}[0-9a-f]{32}", re.ASCII)
 
 
@@ -48,6 +49,11 @@ def read_login(headers: Headers) -> BasicLogin | None:
     except (binascii.Error, ValueError):
         return _UNREADABLE
     return BasicLogin(username, password) if colon else _UNREADABLE
+
+
+def sent_login(scope: Scope) -> bytes:
+    """Return the Authorization header of a request as it was sent, the first of several; empty without one."""
+    return next((value for name, value in scope["headers"] if name == _AUTHORIZATION), b"")
 
 
 def note_failed_login(scope: Scope, username: str) -> None:

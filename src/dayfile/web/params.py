@@ -151,6 +151,8 @@ def check_path(raw_path: bytes) -> None:
 
 
 def _decode(encoded: bytes, *, of: str) -> str:
+    if b"%" not in encoded and b"+" not in encoded and encoded.isascii():
+        return encoded.decode()
     shown = encoded.decode("latin-1")
     if _BROKEN_ESCAPE.search(encoded):
         rule = "must be percent-encoded: a % must be followed by two hexadecimal digits, or be %25"

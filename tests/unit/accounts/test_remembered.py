@@ -13,9 +13,9 @@ from dayfile.accounts.remembered import REMEMBERED_FOR_SECONDS, RememberedLogins
 from dayfile.errors import AccountSuspended, Forbidden, Unauthorized
 from dayfile.model.account import AccountSid, AccountState
 from dayfile.model.account_entry import AccountEntry
-from dayfile.model.credential import KeyKind
+from dayfile.model.credential import Caller, KeyKind
 from dayfile.store.database import Database
-from dayfile.store.logins import StoredLogin
+from tests.support.clock import FakeClock
 from tests.support.randomness import SeededRandomness
 from tests.unit.accounts.conftest import KEY, Office
 
@@ -23,10 +23,16 @@ MOMENT = timedelta(seconds=REMEMBERED_FOR_SECONDS)
 SECOND = timedelta(seconds=1)
 
 
+def reader(authenticator: Authenticator, username: str, password: str) -> Caller:
+    """The owner of a reader's credentials, found or looked up as for each request; raises as that does."""
+    sent = f"{username}:{password}".encode()
+    return authenticator.find_reader(sent) or authenticator.authenticate_reader(username, password, sent=sent)
+
+
 def works(office: Office, username: str, password: str) -> bool:
     """True if a reader with these credentials gets an answer."""
     try:
-        return bool(office.authenticator.authenticate_reader(username, password))
+        return bool(reader(office.authenticator, username, password))
     except (Unauthorized, AccountSuspended):
         return False
 
@@ -124,7 +130,7 @@ def test_a_suspended_account_is_told_so_and_not_remembered(office: Office, elsew
     new = office.administration.create_account()
     office.administration.suspend(new.account.sid)
     with pytest.raises(AccountSuspended):
-        office.authenticator.authenticate_reader(new.account.sid, new.auth_token)
+        reader(office.authenticator, new.account.sid, new.auth_token)
     elsewhere.activate(new.account.sid)
     assert works(office, new.account.sid, new.auth_token)
 
@@ -143,9 +149,9 @@ def test_a_change_while_a_login_is_looked_up_is_not_missed(office: Office) -> No
     """A row that was read before a change, and kept after it, would outlive it."""
     new = office.administration.create_account()
     slow = Authenticator(_ChangedMeanwhile(office, new), key=KEY, clock=office.clock)  # type: ignore[arg-type]
-    assert slow.authenticate_reader(new.account.sid, new.auth_token).account == new.account
+    assert reader(slow, new.account.sid, new.auth_token).account == new.account
     with pytest.raises(AccountSuspended):
-        slow.authenticate_reader(new.account.sid, new.auth_token)
+        reader(slow, new.account.sid, new.auth_token)
 
 
 class _ChangedMeanwhile:
@@ -180,14 +186,22 @@ class _AndThen:
         self._then()
 
 
+def test_who_is_remembered_is_not_looked_up_again(office: Office) -> None:
+    """That is what it is for; and nobody is found by less, or more, than all that was sent."""
+    new = office.administration.create_account()
+    sent = f"{new.account.sid}:{new.auth_token}".encode()
+    assert office.authenticator.find_reader(sent) is None
+    found = reader(office.authenticator, new.account.sid, new.auth_token)
+    assert office.authenticator.find_reader(sent) == found
+    assert [office.authenticator.find_reader(other) for other in (b"", sent[:-1], sent + b" ")] == [None] * 3
+
+
 def test_few_are_remembered_and_the_oldest_is_forgotten_first() -> None:
     """Memory is bounded, however many accounts there are."""
-    kept = RememberedLogins(most=2)
-    stored = StoredLogin(
-        account=None, parent_state=None, key=None, secret_hash=b"", former_hash=None, former_until=None
-    )
+    kept, clock = RememberedLogins(most=2), FakeClock()
+    caller = Caller(credential="SK", account=None, scopes=frozenset(), permissions=frozenset())
     for name in (b"a", b"b", b"a", b"c"):
-        kept.keep(name, stored, as_of=0, looked_up_at=0.0)
+        kept.keep(name, caller, ends_at=None, as_of=0, looked_up_at=clock.monotonic())
     assert len(kept) == 2
-    assert [kept.find(name, as_of=0, now=0.0) is not None for name in (b"a", b"b", b"c")] == [True, False, True]
-    assert kept.find(b"a", as_of=1, now=0.0) is None
+    assert [kept.find(name, as_of=0, clock=clock) is not None for name in (b"a", b"b", b"c")] == [True, False, True]
+    assert kept.find(b"a", as_of=1, clock=clock) is None

@@ -54,7 +54,6 @@ def a_listed_day(size_bytes: int) -> ListedDay:
     """The same day as the Days list shows it."""
     return ListedDay(
         day=FIRST,
-        resource_type=MESSAGES,
         friendly_name="november",
         created_at=NOW,
         generation=1,
@@ -87,14 +86,14 @@ def a_job() -> Job:
 def test_a_size_beyond_32_bits_is_shown_as_the_largest(size_bytes: int, shown: int) -> None:
     """Java and C# clients fail to read a larger one; the manifest has the true size."""
     day_file = a_late_day_file(a_sealed_day(size_bytes=size_bytes))
-    assert DayBody.of(a_listed_day(size_bytes)).size == shown
+    assert DayBody.of(a_listed_day(size_bytes), MESSAGES).size == shown
     assert ManifestBody.of(URLS, day_file).size_bytes == size_bytes
 
 
 @pytest.mark.compat(35)
 def test_the_create_date_is_the_utc_day_of_publication() -> None:
     """A server in another time zone must not shift it."""
-    assert DayBody.of(a_listed_day(0)).create_date == "2026-11-23"
+    assert DayBody.of(a_listed_day(0), MESSAGES).create_date == "2026-11-23"
 
 
 @pytest.mark.parametrize(

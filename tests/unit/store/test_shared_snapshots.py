@@ -94,17 +94,15 @@ def test_what_sqlalchemy_runs_itself_is_part_of_the_same_moment(tmp_path: Path, 
     """Some statements are prepared and some are not."""
     database = a_database(tmp_path)
 
-    def read() -> list[int]:
+    def read(number: int) -> list[int]:
         found = []
         with database.shared_snapshot(), database.snapshot() as tx:
             found.append(len(tx.accounts.listed(after=None, limit=100)))
-            an_account(database, f"a{len(seen)}")
+            an_account(database, f"a{number}")
             found.append(tx.accounts.count())
             found.append(len(tx.accounts.listed(after=None, limit=100)))
         return found
 
-    seen: list[list[int]] = []
-    for _ in range(3):
-        seen.append(thread.submit(read).result())
+    seen = [thread.submit(read, number).result() for number in range(3)]
     assert seen == [[number] * 3 for number in range(3)]
     database.close()
