@@ -25,7 +25,7 @@ from dayfile.errors import NotFound
 from dayfile.model.account import Account
 from dayfile.model.credential import Permission
 from dayfile.model.email import LONGEST_EMAIL
-from dayfile.model.job import Job, Queue, parse_job_sid
+from dayfile.model.job import ListedJob, Queue, parse_job_sid
 from dayfile.model.resource import ResourceType, parse_resource_type
 from dayfile.store.transaction import Transaction
 from dayfile.web.export_forms import LONGEST_NAME, parse_job_request
@@ -162,9 +162,8 @@ def list_jobs(request: Request, resource_type: str) -> Response:
     asked = parse_page_request(request.scope["query_string"], pages.tokens, of=pages.of)
     with context.database.snapshot() as tx:
         page = read_page(_JobListing(tx, account, kind, now - context.job_lifetime), asked)
-        days = tx.jobs.details([job.sid for job in page.items])
-        places = QueuePlaces.of(page.items, tx, now=now, rate=request.app.state.queue_rate)
-    jobs = [CustomJobBody.of(job, days[job.sid], places.place(job)) for job in page.items]
+        places = QueuePlaces.of([one.job for one in page.items], tx, now=now, rate=request.app.state.queue_rate)
+    jobs = [CustomJobBody.of(one.job, one.details, places.place(one.job)) for one in page.items]
     return json_response(CustomJobListBody(meta=pages.meta(asked, page, key="jobs"), jobs=jobs))
 
 
@@ -194,12 +193,12 @@ def fetch_job(request: Request, job_sid: str) -> Response:
     context, account = context_of(request), auth.customer(request, Permission.EXPORTS_READ)
     sid, now = parse_job_sid(job_sid), context.clock.now()
     with context.database.snapshot() as tx:
-        job = tx.jobs.find(account.sid, sid, over_since=now - context.job_lifetime)
-        if job is None:
+        found = tx.listed_jobs.find(account.sid, sid, over_since=now - context.job_lifetime)
+        if found is None:
             raise NotFound(f"there is no job {sid}")
-        days = tx.jobs.details([job.sid])[job.sid]
-        place = QueuePlaces.of([job], tx, now=now, rate=request.app.state.queue_rate).place(job)
-    return json_response(JobBody.of(Urls(context.public_url), job, days, place))
+        job, rate = found.job, request.app.state.queue_rate
+        place = QueuePlaces.of([job], tx, now=now, rate=rate, queue=found.queue).place(job)
+    return json_response(JobBody.of(Urls(context.public_url), job, found.details, place))
 
 
 @routes.add(
@@ -239,9 +238,9 @@ class _JobListing:
     resource_type: ResourceType
     over_since: datetime
 
-    def read(self, cursor: Cursor | None, *, offset: int, limit: int) -> list[Job]:
+    def read(self, cursor: Cursor | None, *, offset: int, limit: int) -> list[ListedJob]:
         # Newest first: the jobs after one on the list were submitted before it.
-        return self.tx.jobs.page(
+        return self.tx.listed_jobs.page(
             self.account.sid,
             self.resource_type,
             before=cursor.position.rank if cursor and cursor.side is Side.AFTER else None,
@@ -251,5 +250,5 @@ class _JobListing:
             over_since=self.over_since,
         )
 
-    def position(self, item: Job) -> Position:
-        return Position(item.submit_number)
+    def position(self, item: ListedJob) -> Position:
+        return Position(item.job.submit_number)

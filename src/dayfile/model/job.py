@@ -258,6 +258,15 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListedJob:
+    """A job as an answer shows it."""
+
+    job: Job
+    details: tuple[StatusGroup, ...]
+    queue: Queue | None = None  # as the job needs it; None once it is over, and in lists
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stretch:
     """The time for which a day was worked on until it was finished."""
 

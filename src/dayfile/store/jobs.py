@@ -10,36 +10,40 @@ from sqlalchemy import (
     Column,
     Connection,
     Row,
-    String,
     and_,
     bindparam,
     case,
     delete,
     func,
-    literal_column,
     or_,
     select,
     tuple_,
-    type_coerce,
     update,
 )
 
 from dayfile.errors import NotFound
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
-from dayfile.model.job import Job, JobDay, JobRequest, JobSid, Queue, Status, StatusGroup, Stretch, is_claimable
+from dayfile.model.job import Job, JobDay, JobRequest, JobSid, Queue, Status, Stretch, is_claimable
 from dayfile.model.resource import ResourceType
-from dayfile.store.columns import read_day, read_type
+from dayfile.store.columns import read_type
 from dayfile.store.counters import next_number
 from dayfile.store.dialect import in_batches, insert_columns, insert_missing
-from dayfile.store.prepared import Prepared, PreparedForSome
+from dayfile.store.prepared import Prepared
 from dayfile.store.tables.exports import job as table
 from dayfile.store.tables.exports import job_day, quota_day
 
 FINAL = [status.value for status in Status if status.is_final]
 _STATUS: Final = {status.value: status for status in Status}
-_PLACES: Final = {status.value: place for place, status in enumerate(Status)}
 CLAIMABLE = [status.value for status in Status if is_claimable(status)]
+
+
+IS_SHOWN: Final = or_(
+    table.c.over_at.is_(None),
+    # A deleted job is shown until the last of its running days has stopped.
+    and_(table.c.deleted_at.is_(None), table.c.over_at > bindparam("over_since")),
+)
+"""The condition of jobs that their owners are shown."""
 
 
 class Jobs:
@@ -125,18 +129,9 @@ class Jobs:
         over_since: datetime,
     ) -> list[Job]:
         """Return shown jobs, newest first: those submitted before number `before`, or the ones just after `after`."""
-        asked = {
-            "account": account,
-            "resource_type": resource_type.name,
-            "over_since": over_since,
-            "offset": offset,
-            "limit": limit,
-        }
-        if after is not None:
-            return [read_job(row) for row in _PAGE_AFTER.rows(self._connection, number=after, **asked)][::-1]
-        if before is not None:
-            return [read_job(row) for row in _PAGE_BEFORE.rows(self._connection, number=before, **asked)]
-        return [read_job(row) for row in _PAGE_FIRST.rows(self._connection, **asked)]
+        asked = {"account": account, "resource_type": resource_type.name, "over_since": over_since}
+        rows = _PAGES.rows(self._connection, before=before, after=after, offset=offset, limit=limit, **asked)
+        return list(map(read_job, rows))
 
     def recent(self, *, limit: int) -> list[Job]:
         """Return the jobs submitted last, of all accounts, for the operator."""
@@ -152,14 +147,6 @@ class Jobs:
             for row in self._connection.execute(_DAYS, {"sids": batch}):
                 found[row.job_sid].append(read_job_day(row))
         return {sid: tuple(days) for sid, days in found.items()}
-
-    def details(self, sids: Collection[JobSid]) -> dict[JobSid, tuple[StatusGroup, ...]]:
-        """Return the days of jobs, grouped as `group_by_status` does, without a value for each of them."""
-        found: dict[JobSid, list[StatusGroup]] = {sid: [] for sid in sids}
-        for row in _DETAILS.rows(self._connection, sids):
-            days = tuple(map(read_day, sorted(row.days.split(","))))
-            found[row.job_sid].append(StatusGroup(status=_STATUS[row.status], days=days))
-        return {sid: tuple(sorted(groups, key=_place)) for sid, groups in found.items()}
 
     def published_days(
         self, account: AccountSid, resource_type: ResourceType, days: DayRange, *, over_since: datetime
@@ -246,6 +233,32 @@ class Jobs:
         return list(self._connection.execute(query).scalars())
 
 
+class JobPages:
+    """The pages of the lists of shown jobs, with the same columns."""
+
+    def __init__(self, *columns: Any) -> None:
+        page = (
+            select(*columns)
+            .where(
+                table.c.account == bindparam("account"), table.c.resource_type == bindparam("resource_type"), IS_SHOWN
+            )
+            .offset(bindparam("offset"))
+            .limit(bindparam("limit"))
+        )
+        number: Any = bindparam("number")
+        self._first = Prepared(page.order_by(table.c.submit_number.desc()))
+        self._before = Prepared(page.where(table.c.submit_number < number).order_by(table.c.submit_number.desc()))
+        self._after = Prepared(page.where(table.c.submit_number > number).order_by(table.c.submit_number))
+
+    def rows(self, connection: Connection, *, before: int | None, after: int | None, **asked: Any) -> list[Any]:
+        """Return rows, newest first: those submitted before number `before`, or the ones just after `after`."""
+        if after is not None:
+            return self._after.rows(connection, number=after, **asked)[::-1]
+        if before is not None:
+            return self._before.rows(connection, number=before, **asked)
+        return self._first.rows(connection, **asked)
+
+
 def read_job(row: Row[Any]) -> Job:
     """Return the job in a row of its table."""
     return Job(
@@ -262,10 +275,6 @@ def read_job(row: Row[Any]) -> Job:
         over_at=row.over_at,
         deleted_at=row.deleted_at,
     )
-
-
-def _place(group: StatusGroup) -> int:
-    return _PLACES[group.status.value]
 
 
 def read_job_day(row: Row[Any]) -> JobDay:
@@ -299,34 +308,20 @@ _SETTLE: Final = (
     .where(table.c.sid == bindparam("job"), table.c.over_at.is_(None))
     .values(unfinished_days=bindparam("unfinished"), due_at=bindparam("due"), over_at=bindparam("over"))
 )
-_IS_SHOWN: Final = or_(
-    table.c.over_at.is_(None),
-    # A deleted job is shown until the last of its running days has stopped.
-    and_(table.c.deleted_at.is_(None), table.c.over_at > bindparam("over_since")),
-)
-_SHOWN: Final = Prepared(_OF.where(table.c.account == bindparam("account"), _IS_SHOWN))
-_PAGE: Final = (
-    select(table)
-    .where(table.c.account == bindparam("account"), table.c.resource_type == bindparam("resource_type"), _IS_SHOWN)
-    .offset(bindparam("offset"))
-    .limit(bindparam("limit"))
-)
+_SHOWN: Final = Prepared(_OF.where(table.c.account == bindparam("account"), IS_SHOWN))
 _UNFINISHED_OF: Final = Prepared(
     select(table.c.resource_type, func.count().label("jobs"))
     .where(table.c.account == bindparam("account"), table.c.over_at.is_(None))
     .group_by(table.c.resource_type)
 )
-_NEWEST_FIRST: Final = _PAGE.order_by(table.c.submit_number.desc())
-_PAGE_FIRST: Final = Prepared(_NEWEST_FIRST)
-_PAGE_BEFORE: Final = Prepared(_NEWEST_FIRST.where(table.c.submit_number < bindparam("number")))
-_PAGE_AFTER: Final = Prepared(_PAGE.where(table.c.submit_number > bindparam("number")).order_by(table.c.submit_number))
+_PAGES: Final = JobPages(table)
 _PUBLISHED: Final = Prepared(
     select(job_day.c.day)
     .join(table, table.c.sid == job_day.c.job_sid)
     .where(
         table.c.account == bindparam("account"),
         table.c.resource_type == bindparam("resource_type"),
-        _IS_SHOWN,
+        IS_SHOWN,
         job_day.c.day.between(bindparam("first"), bindparam("last")),
         or_(
             job_day.c.status == Status.COMPLETED.value,
@@ -347,15 +342,6 @@ _DAYS: Final = (
     .order_by(job_day.c.job_sid, job_day.c.day)
 )
 _DAYS_OF_ONE: Final = Prepared(select(*SHOWN_DAY).where(job_day.c.job_sid == bindparam("sid")).order_by(job_day.c.day))
-_COMMA: Any = literal_column("','")  # a parameter would be filled in anew for each execution
-_DETAILS: Final = PreparedForSome(
-    select(
-        job_day.c.job_sid,
-        job_day.c.status,
-        func.aggregate_strings(type_coerce(job_day.c.day, String), _COMMA).label("days"),
-    ).group_by(job_day.c.job_sid, job_day.c.status),
-    job_day.c.job_sid,
-)
 _AHEAD: Final = Prepared(
     select(func.count().label("jobs"), func.coalesce(func.sum(table.c.unfinished_days), 0).label("days")).where(
         table.c.over_at.is_(None), table.c.submit_number < bindparam("first")

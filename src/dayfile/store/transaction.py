@@ -20,6 +20,7 @@ from dayfile.store.job_days import JobDays
 from dayfile.store.jobs import Jobs
 from dayfile.store.keys import Keys
 from dayfile.store.lanes import Lanes
+from dayfile.store.listed_jobs import ListedJobs
 from dayfile.store.logins import Logins
 from dayfile.store.notices import Notices
 from dayfile.store.packs import Packs
@@ -118,6 +119,10 @@ class Transaction:
     @cached_property
     def jobs(self) -> Jobs:
         return Jobs(self._connection)
+
+    @cached_property
+    def listed_jobs(self) -> ListedJobs:
+        return ListedJobs(self._connection)
 
     @cached_property
     def job_days(self) -> JobDays:

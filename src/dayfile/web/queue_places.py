@@ -32,13 +32,24 @@ class QueuePlaces:
     now: datetime
 
     @classmethod
-    def of(cls, jobs: Sequence[Job], tx: Transaction, *, now: datetime, rate: RecentRate | None = None) -> QueuePlaces:
-        """Look at the queue for these jobs; `rate` is one that was looked up a moment ago, or will be."""
+    def of(
+        cls,
+        jobs: Sequence[Job],
+        tx: Transaction,
+        *,
+        now: datetime,
+        rate: RecentRate | None = None,
+        queue: Queue | None = None,
+    ) -> QueuePlaces:
+        """Look at the queue for these jobs, unless it is given.
+
+        `rate` is one that was looked up a moment ago, or will be.
+        """
         unfinished = [job for job in jobs if job.over_at is None]
         if not unfinished:
             return cls(Queue.of(()), None, now)  # nobody will ask
         days_per_second = rate_of(tx, now=now) if rate is None else rate.as_seen_in(tx, now=now)
-        return cls(queue_of(unfinished, tx), days_per_second, now)
+        return cls(queue or queue_of(unfinished, tx), days_per_second, now)
 
     def place(self, job: Job) -> QueuePlace:
         """Return the position and the estimate of a job."""

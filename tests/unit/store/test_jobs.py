@@ -11,6 +11,7 @@ from sqlalchemy import update
 from dayfile.errors import LostClaim
 from dayfile.model.day import Day
 from dayfile.model.job import Claim, Event, JobSid, Status, group_by_status
+from dayfile.model.resource import MESSAGES
 from dayfile.store.database import Database
 from dayfile.store.tables.exports import job as table
 from tests.support.clock import NOON
@@ -88,10 +89,16 @@ def test_details_are_the_days_grouped_by_their_status(database: Database) -> Non
     assert _claim(database, limit=2) is not None
     assert _claim(database, limit=2) is not None
     with database.snapshot() as tx:
-        days, details = tx.jobs.days(jobs), tx.jobs.details(jobs)
+        days = tx.jobs.days(jobs)
+        details = {
+            one.job.sid: one.details for one in tx.listed_jobs.page(account.sid, MESSAGES, limit=9, over_since=NOON)
+        }
         assert details == {sid: group_by_status(days[sid]) for sid in jobs}
         assert len({status.status for groups in details.values() for status in groups}) == 3
-        assert tx.jobs.details([]) == {}
+        for sid in jobs:
+            found = tx.listed_jobs.find(account.sid, sid, over_since=NOON)
+            assert found is not None
+            assert found.details == details[sid]
 
 
 def test_a_report_names_only_days_of_its_claim(database: Database) -> None:
