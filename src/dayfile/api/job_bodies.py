@@ -11,7 +11,8 @@ from msgspec import Meta
 from dayfile.api.body import ClosedBody
 from dayfile.api.openapi.schema import JOB_SID, JOB_SID_PATTERN, RESOURCE_TYPE, day, number, text, url
 from dayfile.api.paging import MetaBody
-from dayfile.model.job import Job, Status, StatusGroup
+from dayfile.model.job import Job, ListedJob, Status, StatusGroup
+from dayfile.model.resource import ResourceType
 from dayfile.web.queue_places import QueuePlace
 from dayfile.web.urls import Urls
 
@@ -85,14 +86,31 @@ class CustomJobBody(ClosedBody, frozen=True, kw_only=True):
     estimated_completion_time: CompletionTime | None
 
     @classmethod
-    def of(cls, job: Job, days: Iterable[StatusGroup] | None, place: QueuePlace) -> CustomJobBody:
-        """Return a job; `days` is None on creation, when there are no details."""
+    def of(cls, job: ListedJob, resource_type: ResourceType, place: QueuePlace) -> CustomJobBody:
+        """Return an entry of the Jobs list of a resource type."""
+        return cls(
+            start_day=job.first.date.isoformat(),
+            job_sid=job.sid,
+            friendly_name=job.friendly_name,
+            webhook_method=job.webhook_method,
+            details=JobDetailBody.all_of(job.details),
+            end_day=job.last.date.isoformat(),
+            webhook_url=job.webhook_url,
+            email=job.email,
+            resource_type=resource_type.name,
+            job_queue_position=_position_text(place.position),
+            estimated_completion_time=_estimate_text(place.done_at),
+        )
+
+    @classmethod
+    def created(cls, job: Job, place: QueuePlace) -> CustomJobBody:
+        """Return a job on its creation, when there are no details."""
         return cls(
             start_day=str(job.days.first),
             job_sid=job.sid,
             friendly_name=job.friendly_name,
             webhook_method=job.webhook_method,
-            details=None if days is None else JobDetailBody.all_of(days),
+            details=None,
             end_day=str(job.days.last),
             webhook_url=job.webhook_url,
             email=job.email,

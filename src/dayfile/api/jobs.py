@@ -125,7 +125,7 @@ def _create_job(request: Request, resource_type: str, form: bytes) -> Response:
         asked, actor=auth.actor(request), look=lambda tx, new: queues.append(queue_of([new], tx))
     )
     place = QueuePlaces(queues[0], rate, now).place(job)
-    return json_response(CustomJobBody.of(job, None, place), status=201)
+    return json_response(CustomJobBody.created(job, place), status=201)
 
 
 @routes.add(
@@ -162,8 +162,8 @@ def list_jobs(request: Request, resource_type: str) -> Response:
     asked = parse_page_request(request.scope["query_string"], pages.tokens, of=pages.of)
     with context.database.snapshot() as tx:
         page = read_page(_JobListing(tx, account, kind, now - context.job_lifetime), asked)
-        places = QueuePlaces.of([one.job for one in page.items], tx, now=now, rate=request.app.state.queue_rate)
-    jobs = [CustomJobBody.of(one.job, one.details, places.place(one.job)) for one in page.items]
+        places = QueuePlaces.of(page.items, tx, now=now, rate=request.app.state.queue_rate)
+    jobs = [CustomJobBody.of(job, kind, places.place(job)) for job in page.items]
     return json_response(CustomJobListBody(meta=pages.meta(asked, page, key="jobs"), jobs=jobs))
 
 
@@ -251,4 +251,4 @@ class _JobListing:
         )
 
     def position(self, item: ListedJob) -> Position:
-        return Position(item.job.submit_number)
+        return Position(item.submit_number)

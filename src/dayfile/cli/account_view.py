@@ -100,12 +100,12 @@ class AccountView:
                 page = tx.listed_jobs.page(
                     self._account, resource_type, before=before, limit=_PAGE, over_since=over_since
                 )
-                places = QueuePlaces.of([one.job for one in page], tx, now=now)
-            for one in page:
-                yield read_job(CustomJobBody.of(one.job, one.details, places.place(one.job)).members())
+                places = QueuePlaces.of(page, tx, now=now)
+            for job in page:
+                yield read_job(CustomJobBody.of(job, resource_type, places.place(job)).members())
             if len(page) < _PAGE:
                 return
-            before = page[-1].job.submit_number
+            before = page[-1].submit_number
 
     def job(self, sid: str) -> RemoteJob:
         """Return the job as it stands; raises NotFound."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from itertools import accumulate
-from typing import NewType
+from typing import NamedTuple, NewType, Protocol
 
 import msgspec
 
@@ -222,6 +222,20 @@ class RetryRule:
         return min(self.first_delay * (1 << doublings), self.longest_delay)
 
 
+class Queued(Protocol):
+    """A job as the queue sees it."""
+
+    @property
+    def submit_number(self) -> int:
+        """A number that later jobs have greater ones than."""
+        ...
+
+    @property
+    def over_at(self) -> datetime | None:
+        """The moment at which it was over; None while it waits."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Queue:
     """The jobs that are not over, in order of submission: gives positions in the queue and the work ahead of a job.
@@ -242,11 +256,11 @@ class Queue:
         days = accumulate((days for _, days in pairs), initial=days_before)
         return cls(before, tuple(number for number, _ in pairs), tuple(days))
 
-    def position(self, job: Job) -> int | None:
+    def position(self, job: Queued) -> int | None:
         """Return 1 for the first in line; it never rises. None once the job is over."""
         return None if job.over_at else 1 + self.before + bisect_left(self.numbers, job.submit_number)
 
-    def estimated_completion(self, job: Job, *, days_per_second: float | None, now: datetime) -> datetime | None:
+    def estimated_completion(self, job: Queued, *, days_per_second: float | None, now: datetime) -> datetime | None:
         """Return the moment at which the job's last day should be done; None once the job is over.
 
         Without a measured rate (None), DAYS_PER_SECOND_AT_START is assumed.
@@ -258,12 +272,27 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListedJob:
-    """A job as an answer shows it."""
+class FoundJob:
+    """A job and what its own answer shows beside it."""
 
     job: Job
     details: tuple[StatusGroup, ...]
-    queue: Queue | None = None  # as the job needs it; None once it is over, and in lists
+    queue: Queue | None  # as the job needs it; None once it is over
+
+
+class ListedJob(NamedTuple):
+    """An entry of the Jobs list of a resource type: what it shows of a job."""
+
+    sid: JobSid
+    first: Day
+    last: Day
+    friendly_name: str
+    webhook_url: str | None
+    webhook_method: str | None
+    email: str | None
+    submit_number: int
+    over_at: datetime | None
+    details: tuple[StatusGroup, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -236,7 +236,7 @@ class Jobs:
 class JobPages:
     """The pages of the lists of shown jobs, with the same columns."""
 
-    def __init__(self, *columns: Any) -> None:
+    def __init__(self, *columns: Any, row: Any = None) -> None:
         page = (
             select(*columns)
             .where(
@@ -246,9 +246,10 @@ class JobPages:
             .limit(bindparam("limit"))
         )
         number: Any = bindparam("number")
-        self._first = Prepared(page.order_by(table.c.submit_number.desc()))
-        self._before = Prepared(page.where(table.c.submit_number < number).order_by(table.c.submit_number.desc()))
-        self._after = Prepared(page.where(table.c.submit_number > number).order_by(table.c.submit_number))
+        newest = page.order_by(table.c.submit_number.desc())
+        self._first = Prepared(newest, row=row)
+        self._before = Prepared(newest.where(table.c.submit_number < number), row=row)
+        self._after = Prepared(page.where(table.c.submit_number > number).order_by(table.c.submit_number), row=row)
 
     def rows(self, connection: Connection, *, before: int | None, after: int | None, **asked: Any) -> list[Any]:
         """Return rows, newest first: those submitted before number `before`, or the ones just after `after`."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, String, bindparam, case, func, literal_column, select, type_coerce
 from sqlalchemy import cast as as_type
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
 
 from dayfile.model.account import AccountSid
-from dayfile.model.job import Job, JobSid, ListedJob, Queue, Status, StatusGroup
+from dayfile.model.job import FoundJob, Job, JobSid, ListedJob, Queue, Status, StatusGroup
 from dayfile.model.resource import ResourceType
 from dayfile.store.columns import read_day
 from dayfile.store.jobs import IS_SHOWN, JobPages, read_job
@@ -17,7 +21,9 @@ from dayfile.store.prepared import Prepared
 from dayfile.store.tables.exports import job as table
 from dayfile.store.tables.exports import job_day
 
-_STATUS: Final = {status.value: (place, status) for place, status in enumerate(Status)}
+_STATUS: Final = {status.value: status for status in Status}
+_ORDER: Final = {status.value: place for place, status in enumerate(Status)}
+_DAY_LENGTH: Final = 10
 
 
 class ListedJobs:
@@ -26,13 +32,13 @@ class ListedJobs:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def find(self, account: AccountSid, sid: JobSid, *, over_since: datetime) -> ListedJob | None:
+    def find(self, account: AccountSid, sid: JobSid, *, over_since: datetime) -> FoundJob | None:
         """Return the account's job with its queue; None for a foreign, deleted, or long finished job."""
         row = _FIND.row(self._connection, sid=sid, account=account, over_since=over_since)
         if row is None:
             return None
         job = read_job(row)
-        return ListedJob(job=job, details=_details(row.details), queue=_queue(job, row))
+        return FoundJob(job=job, details=row.details, queue=_queue(job, row))
 
     def page(
         self,
@@ -45,20 +51,34 @@ class ListedJobs:
         limit: int,
         over_since: datetime,
     ) -> list[ListedJob]:
-        """Return what `Jobs.page` does, without a queue."""
+        """Return shown jobs in the order of `Jobs.page`."""
         asked = {"account": account, "resource_type": resource_type.name, "over_since": over_since}
-        rows = _PAGES.rows(self._connection, before=before, after=after, offset=offset, limit=limit, **asked)
-        return [ListedJob(job=read_job(row), details=_details(row.details)) for row in rows]
+        return _PAGES.rows(self._connection, before=before, after=after, offset=offset, limit=limit, **asked)
 
 
+class _Details(TypeDecorator[tuple[StatusGroup, ...]]):
+    """The days of a job as text, each behind its status."""
+
+    impl = String
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[StatusGroup, ...]:
+        return _details(value)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], tuple[StatusGroup, ...]]:
+        return _details
+
+
+@lru_cache(maxsize=256)  # lists are asked for again and again; with a year of days each, they take some megabytes
 def _details(text: str) -> tuple[StatusGroup, ...]:
     """Return the days of a job, grouped as `group_by_status` does, without a value for each day and status."""
-    found = []
-    for one in text.split(";"):
-        status, _, days = one.partition(":")
-        place, known = _STATUS[status]
-        found.append((place, StatusGroup(status=known, days=tuple(map(read_day, sorted(days.split(",")))))))
-    return tuple(group for _, group in sorted(found, key=lambda one: one[0]))
+    found: dict[str, list[str]] = {}
+    for one in text.split(","):
+        found.setdefault(one[:-_DAY_LENGTH], []).append(one[-_DAY_LENGTH:])
+    return tuple(
+        StatusGroup(status=_STATUS[status], days=tuple(map(read_day, sorted(found[status]))))
+        for status in sorted(found, key=_ORDER.__getitem__)
+    )
 
 
 def _queue(job: Job, row: Row[Any]) -> Queue | None:
@@ -70,20 +90,16 @@ def _queue(job: Job, row: Row[Any]) -> Queue | None:
 
 # Texts in the statements: a parameter would be filled in anew for each execution.
 _COMMA: Any = literal_column("','")
-_COLON: Any = literal_column("':'")
-_SEMICOLON: Any = literal_column("';'")
 _SPACE: Any = literal_column("' '")
 
-_OF_STATUS: Final = (
-    select(
-        (job_day.c.status + _COLON + func.aggregate_strings(type_coerce(job_day.c.day, String), _COMMA)).label("days")
-    )
+_DAY_TEXT: Any = type_coerce(job_day.c.day, String)
+_DETAILS: Final = type_coerce(
+    select(func.aggregate_strings(job_day.c.status + _DAY_TEXT, _COMMA))
     .where(job_day.c.job_sid == table.c.sid)
-    .group_by(job_day.c.status)
     .correlate(table)
-    .subquery("of_status")
-)
-_DETAILS: Final = select(func.aggregate_strings(_OF_STATUS.c.days, _SEMICOLON)).scalar_subquery().label("details")
+    .scalar_subquery(),
+    _Details,
+).label("details")
 _OLDER: Final = table.alias("older")
 _COUNTED: Final = (
     as_type(func.count(), String) + _SPACE + as_type(func.coalesce(func.sum(_OLDER.c.unfinished_days), 0), String)
@@ -99,4 +115,16 @@ _FIND: Final = Prepared(
         table.c.sid == bindparam("sid"), table.c.account == bindparam("account"), IS_SHOWN
     )
 )
-_PAGES: Final = JobPages(table, _DETAILS)
+_PAGES: Final = JobPages(
+    table.c.sid,
+    table.c.start_day.label("first"),
+    table.c.end_day.label("last"),
+    table.c.friendly_name,
+    table.c.webhook_url,
+    table.c.webhook_method,
+    table.c.email,
+    table.c.submit_number,
+    table.c.over_at,
+    _DETAILS,
+    row=ListedJob,
+)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from dayfile.model.job import RATE_DAYS, RATE_WINDOW, Job, Queue, days_per_second
+from dayfile.model.job import RATE_DAYS, RATE_WINDOW, Queue, Queued, days_per_second
 from dayfile.store.database import Database
 from dayfile.store.transaction import Transaction
 
@@ -34,7 +34,7 @@ class QueuePlaces:
     @classmethod
     def of(
         cls,
-        jobs: Sequence[Job],
+        jobs: Sequence[Queued],
         tx: Transaction,
         *,
         now: datetime,
@@ -51,7 +51,7 @@ class QueuePlaces:
         days_per_second = rate_of(tx, now=now) if rate is None else rate.as_seen_in(tx, now=now)
         return cls(queue or queue_of(unfinished, tx), days_per_second, now)
 
-    def place(self, job: Job) -> QueuePlace:
+    def place(self, job: Queued) -> QueuePlace:
         """Return the position and the estimate of a job."""
         if job.over_at is not None:
             return _OVER
@@ -64,7 +64,7 @@ class QueuePlaces:
 _OVER: Final = QueuePlace(position=None, done_at=None)
 
 
-def queue_of(unfinished: Sequence[Job], tx: Transaction) -> Queue:
+def queue_of(unfinished: Sequence[Queued], tx: Transaction) -> Queue:
     """Return the queue as these jobs need it, of which there is at least one."""
     numbers = [job.submit_number for job in unfinished]
     return tx.jobs.queue(first=min(numbers), last=max(numbers))

@@ -108,7 +108,7 @@ def test_the_create_date_is_the_utc_day_of_publication() -> None:
 @pytest.mark.compat(41)
 def test_an_estimate_has_milliseconds_and_no_zone(done_at: datetime | None, shown: str | None) -> None:
     """The one form that was seen in the wild; it is UTC all the same."""
-    body = CustomJobBody.of(a_job(), None, QueuePlace(position=2, done_at=done_at))
+    body = CustomJobBody.created(a_job(), QueuePlace(position=2, done_at=done_at))
     assert body.estimated_completion_time == shown
     assert body.job_queue_position == "2"  # text: strictly typed clients bind it so
 

@@ -90,9 +90,7 @@ def test_details_are_the_days_grouped_by_their_status(database: Database) -> Non
     assert _claim(database, limit=2) is not None
     with database.snapshot() as tx:
         days = tx.jobs.days(jobs)
-        details = {
-            one.job.sid: one.details for one in tx.listed_jobs.page(account.sid, MESSAGES, limit=9, over_since=NOON)
-        }
+        details = {one.sid: one.details for one in tx.listed_jobs.page(account.sid, MESSAGES, limit=9, over_since=NOON)}
         assert details == {sid: group_by_status(days[sid]) for sid in jobs}
         assert len({status.status for groups in details.values() for status in groups}) == 3
         for sid in jobs:
