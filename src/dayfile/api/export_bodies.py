@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, date
 from typing import Annotated, Final
 
 from dayfile.api.body import Body, ClosedBody, moment_text
@@ -84,8 +84,8 @@ class DayBody(ClosedBody, frozen=True, kw_only=True):
     """A day that can be downloaded."""
 
     friendly_name: Annotated[str, text("The name of the job that published it; `Daily export` if none did.", "october")]
-    create_date: Annotated[str, day("When it was published.", "2026-10-03")]
-    day: Annotated[str, day("The UTC day of its records.")]
+    create_date: Annotated[date, day("When it was published.", "2026-10-03")]
+    day: Annotated[date, day("The UTC day of its records.")]
     resource_type: Annotated[str, RESOURCE_TYPE]
     size: Annotated[
         int,
@@ -103,10 +103,10 @@ class DayBody(ClosedBody, frozen=True, kw_only=True):
         """Return an entry of the Days list of a resource type."""
         return cls(
             friendly_name=listed.friendly_name,
-            create_date=listed.created_at.astimezone(UTC).date().isoformat(),
-            day=listed.day.date.isoformat(),
+            create_date=listed.created_at.astimezone(UTC).date(),
+            day=listed.day.date,
             resource_type=resource_type.name,
-            size=min(listed.size_bytes, LARGEST_SIZE),
+            size=min(LARGEST_SIZE, listed.size_bytes),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Final
 
 from msgspec import Meta
@@ -21,8 +21,8 @@ _DETAILS: Final = Meta(
     "that creates the job."
 )
 
-StartDay = Annotated[str, day("The first day of the job.")]
-EndDay = Annotated[str, day("The last day of the job.", "2026-10-02")]
+StartDay = Annotated[date, day("The first day of the job.")]
+EndDay = Annotated[date, day("The last day of the job.", "2026-10-02")]
 Sid = Annotated[str, text("The job's sid.", JOB_SID, minLength=34, maxLength=34, pattern=JOB_SID_PATTERN)]
 FriendlyName = Annotated[str, text("The name that the job was given.", "october")]
 WebhookUrl = Annotated[str, text("The webhook, as it was given.", "https://example.com/hook")]
@@ -59,13 +59,13 @@ class JobDetailBody(ClosedBody, frozen=True, kw_only=True):
         ),
     ]
     count: Annotated[int, number("The number of these days.", 2, minimum=1)]
-    days: Annotated[list[Annotated[str, day("A day of the job.")]], Meta(description="The days themselves.")]
+    days: Annotated[list[Annotated[date, day("A day of the job.")]], Meta(description="The days themselves.")]
 
     @classmethod
     def all_of(cls, groups: Iterable[StatusGroup]) -> list[JobDetailBody]:
         """Return the days of a job."""
         return [
-            cls(status=group.status.value, count=len(group.days), days=[day.date.isoformat() for day in group.days])
+            cls(status=group.status.value, count=len(group.days), days=[day.date for day in group.days])
             for group in groups
         ]
 
@@ -89,12 +89,12 @@ class CustomJobBody(ClosedBody, frozen=True, kw_only=True):
     def of(cls, job: ListedJob, resource_type: ResourceType, place: QueuePlace) -> CustomJobBody:
         """Return an entry of the Jobs list of a resource type."""
         return cls(
-            start_day=job.first.date.isoformat(),
+            start_day=job.first.date,
             job_sid=job.sid,
             friendly_name=job.friendly_name,
             webhook_method=job.webhook_method,
             details=JobDetailBody.all_of(job.details),
-            end_day=job.last.date.isoformat(),
+            end_day=job.last.date,
             webhook_url=job.webhook_url,
             email=job.email,
             resource_type=resource_type.name,
@@ -106,12 +106,12 @@ class CustomJobBody(ClosedBody, frozen=True, kw_only=True):
     def created(cls, job: Job, place: QueuePlace) -> CustomJobBody:
         """Return a job on its creation, when there are no details."""
         return cls(
-            start_day=str(job.days.first),
+            start_day=job.days.first.date,
             job_sid=job.sid,
             friendly_name=job.friendly_name,
             webhook_method=job.webhook_method,
             details=None,
-            end_day=str(job.days.last),
+            end_day=job.days.last.date,
             webhook_url=job.webhook_url,
             email=job.email,
             resource_type=job.resource_type.name,
@@ -148,11 +148,11 @@ class JobBody(ClosedBody, frozen=True, kw_only=True):
     def of(cls, urls: Urls, job: Job, days: Iterable[StatusGroup], place: QueuePlace) -> JobBody:
         """Return a job with its days."""
         return cls(
-            start_day=str(job.days.first),
+            start_day=job.days.first.date,
             job_sid=job.sid,
             url=urls.job(job.sid),
             friendly_name=job.friendly_name,
-            end_day=str(job.days.last),
+            end_day=job.days.last.date,
             details=JobDetailBody.all_of(days),
             webhook_url=job.webhook_url,
             webhook_method=job.webhook_method,

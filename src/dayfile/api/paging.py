@@ -62,12 +62,14 @@ class PageTokens:
     """The issuer of page tokens, which also verifies them."""
 
     def __init__(self, key: bytes) -> None:
-        self._key = key
+        self._keyed = hmac.new(key, digestmod="sha256")  # each token takes a copy: to begin anew takes as long again
 
     def give(self, cursor: Cursor, *, of: str) -> str:
         """Return the token of a cursor; `of` names the list and its owner: authenticated, but not in the token."""
         text = f"{cursor.side.value}{cursor.position.rank}.{cursor.position.detail}"
-        tag = hmac.digest(self._key, f"{of}\n{text}".encode(), "sha256")[:_TAG_BYTES]
+        authenticating = self._keyed.copy()
+        authenticating.update(f"{of}\n{text}".encode())
+        tag = authenticating.digest()[:_TAG_BYTES]
         return "PT" + base64.urlsafe_b64encode(tag + text.encode()).rstrip(b"=").decode()
 
     def parse(self, token: str, *, of: str) -> Cursor:
