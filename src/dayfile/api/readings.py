@@ -15,10 +15,11 @@ from typing import Final, TypeVar, cast
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
-from dayfile.api.context import Context, context_of
+from dayfile.api.context import Context
 from dayfile.api.in_loop import InLoop
 from dayfile.api.micro_batches import MicroBatches
 from dayfile.api.request_id import REQUEST_ID
+from dayfile.store.database import Database
 
 MOST_READINGS: Final = 8
 """Limit of readings in a micro-batch: the first of them waits until the last is done."""
@@ -38,11 +39,12 @@ Readings = MicroBatches[Reading, Response]
 
 def make_readings(context: Context) -> Readings:
     """Return the queue of readings of one app."""
+    answer_all = partial(_answers, context.database)
     if context.database.file is None:
         threads = max(THREADS, context.database.connections // 2)
-        return MicroBatches(_answers, name="reading", most=MOST_READINGS, threads=threads)
-    in_loop = InLoop(_answers, clock=context.clock)
-    return MicroBatches(_answers, name="reading", most=MOST_READINGS, threads=THREADS, try_in_loop=in_loop.try_work)
+        return MicroBatches(answer_all, name="reading", most=MOST_READINGS, threads=threads)
+    in_loop = InLoop(answer_all, clock=context.clock)
+    return MicroBatches(answer_all, name="reading", most=MOST_READINGS, threads=THREADS, try_in_loop=in_loop.try_work)
 
 
 def readings_of(request: HTTPConnection) -> Readings:
@@ -64,9 +66,9 @@ def outcome(request: Request, work: Callable[[], T]) -> T | Exception:
         REQUEST_ID.reset(before)
 
 
-def _answers(readings: Sequence[Reading]) -> list[Response | Exception]:
+def _answers(database: Database, readings: Sequence[Reading]) -> list[Response | Exception]:
     """Answer requests from one snapshot, which begins after the last of them came."""
-    with context_of(readings[0][1]).database.shared_snapshot():
+    with database.shared_snapshot():
         return [outcome(request, partial(_answer, answer, request)) for answer, request in readings]
 
 

@@ -70,8 +70,10 @@ class _Details(TypeDecorator[tuple[StatusGroup, ...]]):
 
 
 @lru_cache(maxsize=256)  # lists are asked for again and again; with a year of days each, they take some megabytes
-def _details(text: str) -> tuple[StatusGroup, ...]:
+def _details(text: str | None) -> tuple[StatusGroup, ...]:
     """Return the days of a job, grouped as `group_by_status` does, without a value for each day and status."""
+    if text is None:  # it has none, as only a damaged database can have it
+        return ()
     found: dict[str, list[str]] = {}
     for one in text.split(","):
         found.setdefault(one[:-_DAY_LENGTH], []).append(one[-_DAY_LENGTH:])

@@ -47,7 +47,7 @@ class QueuePlaces:
         """
         unfinished = [job for job in jobs if job.over_at is None]
         if not unfinished:
-            return cls(Queue.of(()), None, now)  # nobody will ask
+            return cls(_EMPTY, None, now)  # nobody will ask
         days_per_second = rate_of(tx, now=now) if rate is None else rate.as_seen_in(tx, now=now)
         return cls(queue or queue_of(unfinished, tx), days_per_second, now)
 
@@ -61,6 +61,7 @@ class QueuePlaces:
         )
 
 
+_EMPTY: Final = Queue.of(())
 _OVER: Final = QueuePlace(position=None, done_at=None)
 
 

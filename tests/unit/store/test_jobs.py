@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from dayfile.errors import LostClaim
 from dayfile.model.day import Day
@@ -14,6 +14,7 @@ from dayfile.model.job import Claim, Event, JobSid, Status, group_by_status
 from dayfile.model.resource import MESSAGES
 from dayfile.store.database import Database
 from dayfile.store.tables.exports import job as table
+from dayfile.store.tables.exports import job_day
 from tests.support.clock import NOON
 from tests.support.state import a_job, a_job_request, an_account
 
@@ -97,6 +98,17 @@ def test_details_are_the_days_grouped_by_their_status(database: Database) -> Non
             found = tx.listed_jobs.find(account.sid, sid, over_since=NOON)
             assert found is not None
             assert found.details == details[sid]
+
+
+def test_a_job_that_has_lost_its_days_is_still_shown(database: Database) -> None:
+    """A damaged database must not hide the other jobs of a list."""
+    account = an_account(database)
+    job = a_job(database, a_job_request(account))
+    with database.exclusively() as connection:
+        connection.execute(delete(job_day))
+    with database.snapshot() as tx:
+        [listed] = tx.listed_jobs.page(account.sid, MESSAGES, limit=9, over_since=NOON)
+        assert (listed.sid, listed.details) == (job.sid, ())
 
 
 def test_a_report_names_only_days_of_its_claim(database: Database) -> None:
