@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,6 +17,8 @@ import pytest
 from dayfile.files.checked_read import HASHED_FIRST_BYTES
 from dayfile.files.storage import BLOCK_BYTES
 from dayfile.model.export import SealedDay
+from dayfile.store.database import Database
+from dayfile.store.transaction import Transaction
 from tests.support.face import Face, Login, served_face
 from tests.support.recorded_log import RecordedLog, recorded_log
 
@@ -259,3 +263,35 @@ def test_a_row_that_names_the_file_of_another_account_gives_nothing_of_it(face: 
         answer = client.get(f"/v1/Exports/Messages/Days/{DAY}{path}")
     assert (answer.status_code, answer.json()["code"]) == (500, 20510)
     assert foreign.sha256 not in answer.text
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_damage_is_recorded_where_nobody_waits_for_it(
+    face: Face, acme: Login, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit waits for the one writer of SQLite, and the event loop would hold up everybody meanwhile."""
+    in_loop: list[bool] = []
+    transaction = Database.transaction
+
+    def watched(self: Database, *, durable: bool = True) -> AbstractContextManager[Transaction]:
+        in_loop.append(is_in_event_loop())
+        return transaction(self, durable=durable)
+
+    sealed = face.seal(acme, DAY, SMALL)
+    face.publish(acme, DAY)
+    url = link(face, acme)
+    broken(face, sealed, flipped)
+    monkeypatch.setattr(Database, "transaction", watched)
+    with recorded_log() as log:
+        assert get(url, method).status_code == 500
+        assert next_damage(log) == (sealed.key, acme.sid, "Messages", DAY)
+    assert in_loop == [False]
+
+
+def is_in_event_loop() -> bool:
+    """Return True if the caller holds up an event loop."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

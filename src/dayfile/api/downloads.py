@@ -8,7 +8,7 @@ A damaged file is not sent: see `objects/file_reader.py`.
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -26,20 +26,20 @@ from dayfile.api.openapi.schema import SHA256, Node, text
 from dayfile.api.ranges import Part, is_known, requested_part
 from dayfile.api.readings import outcome
 from dayfile.api.routes import Routes
-from dayfile.errors import Forbidden, NotFound
+from dayfile.errors import DamagedObject, Forbidden, NotFound
 from dayfile.files.checked_read import HASHED_FIRST_BYTES
 from dayfile.files.links import EMPTY, ExpiredLink, Link
 from dayfile.model.empty import EMPTY_FILE, EMPTY_SHA256
 from dayfile.model.export import SealedDay
 from dayfile.objects.file_reader import FileReader
 from dayfile.objects.layout import saved_as
-from dayfile.web.file_answer import FileAnswer
+from dayfile.web.file_answer import SMALL_BYTES, FileAnswer
 from dayfile.web.urls import Urls
 
 WHOLE_BYTES = 8 * 1024 * 1024
 """Largest file, or part of one, that is read whole before it is sent, as long as there is memory."""
 
-IN_LOOP_BYTES: Final = 64 * 1024
+IN_LOOP_BYTES: Final = SMALL_BYTES
 """Largest file that the event loop reads itself, if it is on a disk of this machine."""
 
 MEMORY_BYTES = 256 * 1024 * 1024
@@ -101,7 +101,7 @@ async def download(request: Request, link: str) -> Response:
     """Send the file of a link, or the requested range of it."""
     given = _check_link(context_of(request), link, request.scope["query_string"].decode("latin-1"))
     if given.sealed_day_id == EMPTY:
-        return _respond(request, given, _empty(given))
+        return _respond(request, given, _empty(given), reader=_reader(context_of(request)))
     downloads: Downloads = request.app.state.downloads
     return await downloads.ask((request, given))
 
@@ -114,15 +114,19 @@ def make_downloads(context: Context) -> Downloads:
 
 
 def _respond_to_all(asked: Sequence[tuple[Request, Link]]) -> list[Response | Exception]:
-    return _respond_each(asked, _find_all(asked))
+    return _respond_each(asked, _find_all(asked), reader=_reader(context_of(asked[0][0])))
 
 
 def _respond_if_small(asked: Sequence[tuple[Request, Link]]) -> list[Response | Exception] | None:
-    """Return None if one of the files is read for so long that it belongs into a thread."""
+    """Return None if one of the files belongs into a thread: it is read for long, or it is damaged.
+
+    A thread reads that again and records it: the commit may have to wait for those of others.
+    """
     found = _find_all(asked)
     if any(isinstance(file, _File) and file.size_bytes > IN_LOOP_BYTES for file in found):
         return None
-    return _respond_each(asked, found)
+    responses = _respond_each(asked, found, reader=_reader(context_of(asked[0][0]), writes=False))
+    return None if any(isinstance(one, DamagedObject) for one in responses) else responses
 
 
 def _find_all(asked: Sequence[tuple[Request, Link]]) -> list[_File | Exception]:
@@ -132,16 +136,15 @@ def _find_all(asked: Sequence[tuple[Request, Link]]) -> list[_File | Exception]:
 
 
 def _respond_each(
-    asked: Sequence[tuple[Request, Link]], found: Sequence[_File | Exception]
+    asked: Sequence[tuple[Request, Link]], found: Sequence[_File | Exception], *, reader: FileReader
 ) -> list[Response | Exception]:
     return [
-        outcome(request, partial(_respond, request, given, file)) if isinstance(file, _File) else file
+        outcome(request, partial(_respond, request, given, file, reader=reader)) if isinstance(file, _File) else file
         for (request, given), file in zip(asked, found, strict=True)
     ]
 
 
-def _respond(request: Request, given: Link, file: _File) -> Response:
-    context = context_of(request)
+def _respond(request: Request, given: Link, file: _File, *, reader: FileReader) -> Response:
     etag = f'"{file.sha256}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-transform", "Accept-Ranges": "bytes"}
     if is_known(request.headers.get("if-none-match"), etag=etag):
@@ -153,12 +156,12 @@ def _respond(request: Request, given: Link, file: _File) -> Response:
     }
     if request.method == "HEAD":
         if file.sealed is not None:
-            _reader(context).check(file.sealed)
+            reader.check(file.sealed)
         return Response(headers=headers | {"Content-Length": str(file.size_bytes)})
     part = requested_part(
         request.headers.get("range"), request.headers.get("if-range"), etag=etag, size_bytes=file.size_bytes
     )
-    if part is None and (location := _accelerated(context, request, file.sealed)) is not None:
+    if part is None and (location := _accelerated(request, file.sealed, reader=reader)) is not None:
         del headers["Accept-Ranges"]  # the proxy adds its own
         return Response(headers=headers | {"X-Accel-Redirect": location})
     if part is None:
@@ -166,7 +169,8 @@ def _respond(request: Request, given: Link, file: _File) -> Response:
     else:
         headers["Content-Range"], status = part.content_range(file.size_bytes), 206
     headers["Content-Length"] = str(part.stop - part.start)
-    return _answer(context, file, part, status=status, headers=headers, room=request.app.state.files_in_memory)
+    answer = partial(FileAnswer, status=status, headers=headers)
+    return _answer(file, part, answer, reader=reader, room=request.app.state.files_in_memory)
 
 
 def _check_link(context: Context, path: str, query: str) -> Link:
@@ -201,40 +205,41 @@ def _find(context: Context, link: Link) -> _File:
     return _File(sealed=sealed, size_bytes=sealed.size_bytes, sha256=sealed.sha256)
 
 
-def _accelerated(context: Context, request: Request, sealed: SealedDay | None) -> str | None:
+def _accelerated(request: Request, sealed: SealedDay | None, *, reader: FileReader) -> str | None:
     """Return the location from which the proxy in front of this server sends a whole file; None if it must not.
 
     It sends what has an object of its own and is not hashed before its first byte. It would judge conditions and ranges
     by names of its own, so whoever sends any is served from here, as is everybody who does not come by a trusted proxy.
     """
+    context = context_of(request)
     if context.accel_redirect is None or sealed is None or sealed.place.is_packed:
         return None
     if sealed.size_bytes <= HASHED_FIRST_BYTES or any(name in request.headers for name in _CONDITIONS):
         return None
     if request.client is None or not context.trusted_proxies.trusts(request.client.host):
         return None
-    _reader(context).check(sealed)
+    reader.check(sealed)
     return None if context.storage.path(sealed.key) is None else context.accel_redirect + sealed.key
 
 
 def _answer(
-    context: Context, file: _File, part: Part, *, status: int, headers: dict[str, str], room: MemoryRoom
+    file: _File, part: Part, answer: Callable[..., FileAnswer], *, reader: FileReader, room: MemoryRoom
 ) -> FileAnswer:
     """Return the part as a response, read whole if it is small: each block read later costs a thread hop."""
     if file.sealed is None:
-        return FileAnswer([EMPTY_FILE[part.start : part.stop]], status=status, headers=headers)
-    reader, size = _reader(context), part.stop - part.start
+        return answer([EMPTY_FILE[part.start : part.stop]])
+    size = part.stop - part.start
+    if file.size_bytes <= SMALL_BYTES:  # sent at once, so that nothing of it is kept in memory
+        return answer([reader.read(file.sealed, start=part.start, stop=part.stop)])
     if size > WHOLE_BYTES or not room.take(size):
-        blocks = reader.blocks(file.sealed, start=part.start, stop=part.stop)
-        return FileAnswer(blocks, status=status, headers=headers)
+        return answer(reader.blocks(file.sealed, start=part.start, stop=part.stop))
     give_back = partial(room.give_back, size)
     try:
-        read = reader.read(file.sealed, start=part.start, stop=part.stop)
-        return FileAnswer([read], status=status, headers=headers, on_end=give_back)
+        return answer([reader.read(file.sealed, start=part.start, stop=part.stop)], on_end=give_back)
     except BaseException:
         give_back()
         raise
 
 
-def _reader(context: Context) -> FileReader:
-    return FileReader(context.database, context.storage, clock=context.clock)
+def _reader(context: Context, *, writes: bool = True) -> FileReader:
+    return FileReader(context.database, context.storage, clock=context.clock, writes=writes)

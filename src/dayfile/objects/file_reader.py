@@ -22,8 +22,14 @@ T = TypeVar("T")
 class FileReader:
     """A reader of sealed files. Safe to use from several threads."""
 
-    def __init__(self, database: Database, storage: Storage, *, clock: Clock) -> None:
+    def __init__(self, database: Database, storage: Storage, *, clock: Clock, writes: bool = True) -> None:
+        """Take where files and their rows are.
+
+        Without `writes` it raises DamagedObject for what turns out to be damaged, and records nothing, for callers that
+        must not wait for a commit.
+        """
         self._database = database
+        self._writes = writes
         self._storage = storage
         self._damage = DamageRecord(database, clock=clock)
 
@@ -97,6 +103,8 @@ class FileReader:
         try:
             yield
         except DamagedObject as damaged:
+            if not self._writes:
+                raise
             if not self._damage.add_file(sealed, damaged.reason):
                 raise NotFound(f"the file of {sealed.resource_type} of {sealed.day} was removed just now") from damaged
             raise DamagedFile(str(sealed.resource_type), str(sealed.day)) from damaged
