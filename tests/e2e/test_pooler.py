@@ -14,6 +14,7 @@ from sqlalchemy import text
 from dayfile.model.account import AccountSid
 from dayfile.store.database import Database
 from dayfile.store.opening import make_database
+from dayfile.store.postgres_pipeline import PostgresPipeline
 from tests.e2e.test_whole_life import test_what_is_accepted_is_sealed_published_told_and_forgotten as whole_life
 from tests.support.deployment import Place
 from tests.support.pgbouncer import SESSIONS, pgbouncer_before
@@ -70,3 +71,13 @@ def test_nothing_of_a_transaction_is_left_to_the_next_client(pooled: tuple[str, 
     for thread in threads:
         thread.join()
     assert failures == []
+
+
+def test_readings_have_no_pipeline_behind_it(pooled: tuple[str, PostgresServer]) -> None:
+    """It would keep statements, and a setting, in a session that others get, and who writes would be told not to."""
+    url, _ = pooled
+    make_database(url).close()
+    with closing(Database.connect(url)) as database:
+        for number in range(2 * SESSIONS):
+            assert PostgresPipeline.connect(database.engine) is None
+            database.run(lambda tx, number=number: tx.instance.settle(f"name {number}", "value"))  # type: ignore[misc]

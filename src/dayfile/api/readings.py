@@ -1,25 +1,28 @@
 """Readings: requests that need a few rows of the database, of one moment, and nothing else.
 
 Where the database is a file, the event loop answers them itself: to hand one to a thread and to wait for Python's lock
-takes as long as the rows do. While the disk is slow, few threads work on readings, as they do where the database is
-elsewhere: with a thread for each, a dozen of them would take turns at one interpreter for every row, and most of their
-time would go into waking one another.
+takes as long as the rows do. Where it is PostgreSQL, the loop asks for rows and does something else meanwhile, for a
+reading of one statement. While the disk is slow, and for all other readings, there are few threads: with one for each
+reading, a dozen of them would take turns at one interpreter for every row, and most of their time would go into waking
+one another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final, TypeVar, cast
 
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
-from dayfile.api.context import Context
+from dayfile.api.context import Context, context_of
 from dayfile.api.in_loop import InLoop
 from dayfile.api.micro_batches import MicroBatches
 from dayfile.api.request_id import REQUEST_ID
 from dayfile.store.database import Database
+from dayfile.store.postgres_pipeline import NotInPipeline
 
 MOST_READINGS: Final = 8
 """Limit of readings in a micro-batch: the first of them waits until the last is done."""
@@ -50,6 +53,15 @@ def make_readings(context: Context) -> Readings:
 def readings_of(request: HTTPConnection) -> Readings:
     """Return the queue of the app that a request belongs to."""
     return cast("Readings", request.app.state.readings)
+
+
+async def answer_reading(answer: Callable[..., Response], request: Request) -> Response:
+    """Return the answer to a reading; raises its error."""
+    pipelined = context_of(request).database.pipelined_readings
+    if pipelined is not None:
+        with suppress(NotInPipeline):
+            return await pipelined.run(partial(_answer, answer, request))
+    return await readings_of(request).ask((answer, request))
 
 
 def outcome(request: Request, work: Callable[[], T]) -> T | Exception:

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dayfile.api.openapi.operation import Operation
-from dayfile.api.readings import readings_of
+from dayfile.api.readings import answer_reading
 from dayfile.api.route_tree import TAKES_SLASHES, Place, RouteTree
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
@@ -111,7 +111,7 @@ def _answering(endpoint: Callable[..., Any], *, only_reads: bool) -> ASGIApp:
         if is_async:
             answer: Response = await endpoint(request, *variables)
         elif only_reads:
-            answer = await readings_of(request).ask((endpoint, request))
+            answer = await answer_reading(endpoint, request)
         else:
             answer = await run_in_threadpool(endpoint, request, *variables)
         await answer(scope, receive, send)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from dayfile.store.postgres_engine import begin_to_read, end_reading, notify
+from dayfile.store.postgres_engine import begin_to_read, end_reading, let_only_read, notify
 
 
 @contextmanager
@@ -39,20 +39,32 @@ def tell(engine: Engine, channel: str, words: str) -> None:
         pass
 
 
+def connect_to_read(engine: Engine) -> Connection:
+    """Return a connection to PostgreSQL of which each statement only reads, if there is no pooler; raises DBAPIError.
+
+    Whoever has it invalidates it in the end: it is of no use to others.
+    """
+    return _begun_on_living(engine, let_only_read)
+
+
 @contextmanager
 def _connected(engine: Engine, begin: Callable[[Connection], None]) -> Iterator[Connection]:
-    """Open a connection, with a transaction that `begin` begins and that is rolled back unless it ends in the block.
+    """Open a connection, with a transaction that `begin` begins and that is rolled back unless it ends in the block."""
+    with _begun_on_living(engine, begin) as connection:
+        yield connection
 
-    A session that was lost is noticed as its transaction begins, which needs no query of its own.
+
+def _begun_on_living(engine: Engine, begin: Callable[[Connection], None]) -> Connection:
+    """Return a connection on which `begin` has run.
+
+    A session that was lost is noticed by that, which needs no query of its own.
     """
     try:
-        connection = _begun(engine, begin)
+        return _begun(engine, begin)
     except DBAPIError as error:
         if not error.connection_invalidated:
             raise
-        connection = _begun(engine, begin)  # a new one: all that were as old have been given up
-    with connection:
-        yield connection
+        return _begun(engine, begin)  # a new one: all that were as old have been given up
 
 
 def _begun(engine: Engine, begin: Callable[[Connection], None]) -> Connection:

@@ -29,6 +29,7 @@ from dayfile.store.engines import WRITES, sqlite_engine, sqlite_reading_engine
 from dayfile.store.file_lock import locked
 from dayfile.store.kept_connections import KeptConnections
 from dayfile.store.listening import CHANNEL
+from dayfile.store.pipelined_readings import LEAST_CONNECTIONS, PipelinedReadings, pipelined_connection
 from dayfile.store.postgres_engine import (
     CONNECTIONS,
     Pause,
@@ -77,6 +78,8 @@ class Database:
         self._kept = KeptConnections(engine)
         self._login_changes = itertools.count(1)
         self.logins_as_of = 0
+        has_one_for_it = file is None and connections >= LEAST_CONNECTIONS
+        self._pipelined = PipelinedReadings(engine) if has_one_for_it else None
         # SQLite has one writer at a time. Among the threads of this process the queue is fair and wakes at once;
         # SQLite's own busy wait, which is left between processes, is neither.
         self._writer: contextlib.AbstractContextManager[Any] = Turns() if file else contextlib.nullcontext()
@@ -173,7 +176,11 @@ class Database:
     def snapshot(self) -> contextlib.AbstractContextManager[Transaction]:
         """Open a read-only transaction that sees one moment. Raises DatabaseUnavailable, here or on entry."""
         shared: SharedSnapshot | None = getattr(self._of_thread, "snapshot", None)
-        return self._snapshot() if shared is None else shared.part()
+        if shared is not None:
+            return shared.part()
+        if (pipelined := pipelined_connection(self.engine)) is not None:
+            return contextlib.nullcontext(Transaction(pipelined, logins_as_of=self.logins_as_of))
+        return self._snapshot()
 
     def shared_snapshot(self) -> contextlib.AbstractContextManager[None]:
         """Have every snapshot that this thread opens meanwhile be the same one, which begins with the first of them.
@@ -182,6 +189,14 @@ class Database:
         """
         begin = self._snapshot if self._file is None or self._is_immutable else self._kept_snapshot
         return SharedSnapshot(self._of_thread, begin, self._raise_meaning)
+
+    @property
+    def pipelined_readings(self) -> PipelinedReadings | None:
+        """The readings that an event loop does itself; None if it cannot wait for this database but in a thread.
+
+        Their snapshots are a statement each.
+        """
+        return self._pipelined
 
     @contextlib.contextmanager
     def exclusively(self) -> Iterator[Connection]:
@@ -243,6 +258,8 @@ class Database:
     def close(self) -> None:
         """Close every connection; closing twice is fine."""
         self._kept.close()
+        if self._pipelined is not None:
+            self._pipelined.close()
         self.engine.dispose()
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
@@ -61,9 +62,10 @@ def shown_url(url: str) -> str:
 def _with_driver(url: URL) -> URL:
     try:
         url.get_dialect().import_dbapi()
+        import_module("greenlet")  # for `pipelined_readings.py`
     except ImportError as error:
         raise Unusable(
-            "the database is PostgreSQL, and this installation lacks the driver for it: "
+            "the database is PostgreSQL, and this installation lacks what speaks to it: "
             "run `pip install 'dayfile[postgresql]'`"
         ) from error
     return url

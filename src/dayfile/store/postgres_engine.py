@@ -6,7 +6,7 @@ transaction needs is set within it. Only where a session is surely this process'
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
@@ -108,12 +108,18 @@ def keep_time(engine: Engine, keeper: TimeKeeper) -> None:
     engine.update_execution_options(dayfile_time=keeper)
 
 
+def is_time_due(engine: Engine) -> bool:
+    """Return True if the next transaction is to ask for the database's time."""
+    keeper = _keeper(engine.get_execution_options())
+    return keeper is not None and keeper.is_due()
+
+
 def begin_to_read(connection: Connection) -> None:
     """Begin a transaction that sees one moment, behind SQLAlchemy's back, which would take four times as long.
 
     Raises DBAPIError. Closing the connection rolls it back, unless it has ended.
     """
-    keeper: TimeKeeper | None = connection.get_execution_options().get("dayfile_time")
+    keeper = _keeper(connection.get_execution_options())
     if keeper is not None and keeper.is_due():
         _ask(keeper, lambda: _told(connection, _BEGIN_TO_READ_AND_TELL))
     else:
@@ -123,6 +129,15 @@ def begin_to_read(connection: Connection) -> None:
 def end_reading(connection: Connection) -> None:
     """End such a transaction; raises DBAPIError."""
     _told(connection, b"COMMIT")
+
+
+def let_only_read(connection: Connection) -> None:
+    """Have each transaction of a session only read, unless it says something else; raises DBAPIError.
+
+    No-op behind a pooler, which gives the session to others.
+    """
+    if session_of(connection).keeps_statements:
+        _told(connection, b"SET default_transaction_read_only = on")
 
 
 def notify(connection: Connection, channel: str, words: str) -> None:
@@ -168,7 +183,7 @@ def _begin(connection: Connection) -> None:
     options = connection.get_execution_options()
     if options.get("dayfile_writes"):
         words = _BEGIN_TO_WRITE if options.get("dayfile_durable", True) else _BEGIN_TO_WRITE_LOOSELY
-        _ask(options.get("dayfile_time"), lambda: _told(connection, words))
+        _ask(_keeper(options), lambda: _told(connection, words))
     elif session_of(connection).is_idle:  # SQLAlchemy knows nothing of a transaction that was begun to read
         _told(connection, _BEGIN)
 
@@ -189,6 +204,11 @@ def _asked(connection: Connection, ask: Callable[[PostgresSession], T]) -> T:
             # SQLAlchemy is to find out by itself: then it gives up all connections that are as old as this one.
             connection.exec_driver_sql("SELECT 1")
         raise as_raised(connection, error, statement="BEGIN or COMMIT") from error
+
+
+def _keeper(options: Mapping[str, Any]) -> TimeKeeper | None:
+    found: TimeKeeper | None = options.get("dayfile_time")
+    return found
 
 
 def _ask(keeper: TimeKeeper | None, ask: Callable[[], datetime]) -> None:

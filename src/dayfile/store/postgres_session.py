@@ -11,7 +11,8 @@ from typing import Any, Final
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-_KEPT_AS: Final = "dayfile_session"
+KEPT_AS: Final = "dayfile_session"
+"""Name of a session in the information of its connection."""
 
 
 class PostgresSession:
@@ -32,9 +33,14 @@ class PostgresSession:
         self._names: dict[str, bytes] = {}  # of the statements that are prepared, by their text
         self._prepared = 0
 
+    @property
+    def keeps_statements(self) -> bool:
+        """True if what is prepared in it will be there again."""
+        return self._keeps_statements
+
     def keep(self, info: dict[Any, Any]) -> None:
         """Be found by `session_of` on the connections of SQLAlchemy with this information."""
-        info[_KEPT_AS] = self
+        info[KEPT_AS] = self
 
     @property
     def is_idle(self) -> bool:
@@ -92,7 +98,7 @@ class PostgresSession:
 
 def session_of(connection: Connection) -> PostgresSession:
     """Return the session of a connection to PostgreSQL."""
-    session: PostgresSession = connection.info[_KEPT_AS]
+    session: PostgresSession = connection.info[KEPT_AS]
     return session
 
 

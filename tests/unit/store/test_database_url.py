@@ -41,8 +41,9 @@ def test_another_url_is_refused_with_the_rule(url: str, words: str) -> None:
     assert "hunter2" not in str(refused.value)
 
 
-def test_an_installation_without_the_driver_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("missing", ["psycopg", "greenlet"])
+def test_an_installation_without_the_driver_says_what_to_install(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     """It is the first thing that whoever moves to PostgreSQL meets."""
-    monkeypatch.setitem(sys.modules, "psycopg", None)
+    monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(Unusable, match=r"run `pip install 'dayfile\[postgresql\]'`"):
         full_url("postgresql://u@h/d")

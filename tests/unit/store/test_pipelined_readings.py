@@ -1,0 +1,366 @@
+"""Readings that an event loop does itself on PostgreSQL: they see what others see, or go to a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import weakref
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, TypeVar
+
+import pytest
+from sqlalchemy import Integer, bindparam, func, literal_column, select, update
+
+from dayfile.errors import NotFound
+from dayfile.model.account import AccountSid
+from dayfile.store import pipelined_readings
+from dayfile.store.database import Database
+from dayfile.store.pipelined_readings import LEAST_CONNECTIONS, PipelinedReadings
+from dayfile.store.postgres_pipeline import NotInPipeline
+from dayfile.store.prepared import Prepared
+from dayfile.store.tables.accounts import account
+from tests.support.postgres import a_postgres_database, a_postgres_url
+from tests.support.state import a_sid, an_account
+
+T = TypeVar("T")
+
+_QUOTIENT = Prepared(select((literal_column("1000", Integer) // bindparam("by", type_=Integer)).label("quotient")))
+_PID = Prepared(select(func.pg_backend_pid().label("pid")))
+_SERVE = Prepared(
+    update(account)
+    .where(account.c.sid == bindparam("whose"))
+    .values(served=bindparam("turn"))
+    .returning(account.c.served)
+)
+
+
+@pytest.fixture
+def database() -> Iterator[Database]:
+    """A new database on PostgreSQL, closed at the end."""
+    database = a_postgres_database()
+    yield database
+    database.close()
+
+
+def _sid(name: str) -> AccountSid:
+    return AccountSid(a_sid("AC", name))
+
+
+def _is_there(database: Database, name: str) -> Callable[[], bool]:
+    """Return a reading of one statement."""
+
+    def read() -> bool:
+        with database.snapshot() as tx:
+            return tx.logins.find(_sid(name)) is not None
+
+    return read
+
+
+def _quotient(database: Database, by: int) -> Callable[[], float]:
+    def read() -> float:
+        with database.snapshot() as tx:
+            return float(_QUOTIENT.rows(tx._connection, by=by)[0].quotient)
+
+    return read
+
+
+def _readings(database: Database) -> PipelinedReadings:
+    readings = database.pipelined_readings
+    assert readings is not None
+    return readings
+
+
+async def _connected(database: Database) -> PipelinedReadings:
+    """Return the readings of a database once there is a connection for them, which a thread makes."""
+    readings = _readings(database)
+    while True:
+        with suppress(NotInPipeline):
+            await readings.run(_is_there(database, "nobody"))
+            return readings
+        await asyncio.sleep(0)
+
+
+async def _sent_to_a_thread(database: Database) -> None:
+    """Return once readings are sent to a thread: the news of a connection may take its time."""
+    with suppress(NotInPipeline):
+        while True:
+            await _readings(database).run(_is_there(database, "nobody"))
+
+
+def _run(database: Database, ask: Callable[[PipelinedReadings], Coroutine[Any, Any, T]]) -> T:
+    async def main() -> T:
+        return await ask(await _connected(database))
+
+    return asyncio.run(main())
+
+
+def test_each_sees_what_was_committed_before_it(database: Database) -> None:
+    """A client that was told of a change finds it, though the connection is older."""
+
+    async def ask(readings: PipelinedReadings) -> None:
+        for number in range(3):
+            assert await readings.run(_is_there(database, f"a{number}")) is False
+            an_account(database, f"a{number}")
+            assert await readings.run(_is_there(database, f"a{number}")) is True
+
+    _run(database, ask)
+
+
+def test_many_at_once_get_the_rows_that_each_asked_for(database: Database) -> None:
+    """Their answers come one after the other, on one connection."""
+    for number in range(0, 100, 2):
+        an_account(database, f"a{number}")
+
+    async def ask(readings: PipelinedReadings) -> list[bool]:
+        return await asyncio.gather(*(readings.run(_is_there(database, f"a{number}")) for number in range(100)))
+
+    assert _run(database, ask) == [number % 2 == 0 for number in range(100)]
+
+
+def test_a_second_statement_of_one_moment_is_for_a_thread(database: Database) -> None:
+    """It would see another moment; another snapshot may."""
+
+    def twice_in_one() -> None:
+        with database.snapshot() as tx:
+            tx.logins.find(_sid("a"))
+            tx.logins.find(_sid("b"))
+
+    def twice() -> list[bool]:
+        return [_is_there(database, name)() for name in ("a", "b")]
+
+    async def ask(readings: PipelinedReadings) -> None:
+        with pytest.raises(NotInPipeline):
+            await readings.run(twice_in_one)
+        assert await readings.run(twice) == [False, False]
+
+    _run(database, ask)
+
+
+def test_a_statement_that_is_not_prepared_is_for_a_thread(database: Database) -> None:
+    """SQLAlchemy waits for its answer, and the loop with it."""
+
+    def count() -> int:
+        with database.snapshot() as tx:
+            return tx.accounts.count()
+
+    async def ask(readings: PipelinedReadings) -> None:
+        with pytest.raises(NotInPipeline):
+            await readings.run(count)
+
+    _run(database, ask)
+    assert count() == 0
+
+
+def test_one_that_fails_spoils_no_other(database: Database) -> None:
+    """Errors are told by a thread; those that were asked for in the same turn are answered, in one way or the other."""
+    an_account(database, "acme")
+
+    async def ask(readings: PipelinedReadings) -> None:
+        wrong = readings.run(_quotient(database, 0))
+        found = await asyncio.gather(
+            *(readings.run(_quotient(database, by)) for by in (1, 2)),
+            wrong,
+            *(readings.run(_quotient(database, by)) for by in (4, 5)),
+            return_exceptions=True,
+        )
+        assert found[:2] == [1000, 500]
+        assert all(isinstance(one, NotInPipeline) or one in {250, 200} for one in found[2:])
+        assert isinstance(found[2], NotInPipeline)
+        assert await readings.run(_quotient(database, 8)) == 125
+        assert await readings.run(_is_there(database, "acme")) is True
+
+    _run(database, ask)
+
+
+def test_nobody_writes_in_one(database: Database) -> None:
+    """As in every snapshot."""
+    acme = an_account(database, "acme").sid
+
+    def serve() -> None:
+        with database.snapshot() as tx:
+            _SERVE.rows(tx._connection, whose=acme, turn=7)
+
+    async def ask(readings: PipelinedReadings) -> None:
+        with pytest.raises(NotInPipeline):
+            await readings.run(serve)
+
+    _run(database, ask)
+    with database.snapshot() as tx:
+        assert tx._connection.execute(select(account.c.served)).scalar_one() != 7
+
+
+def test_what_a_reading_raises_is_raised(database: Database) -> None:
+    """Before its statement, and after it."""
+
+    def fail_after(*, statements: int) -> None:
+        for _ in range(statements):
+            _is_there(database, "acme")()
+        raise NotFound(f"after {statements}")
+
+    async def ask(readings: PipelinedReadings) -> None:
+        for statements in range(3):
+            with pytest.raises(NotFound, match=f"after {statements}"):
+                await readings.run(lambda statements=statements: fail_after(statements=statements))  # type: ignore[misc]
+
+    _run(database, ask)
+
+
+class _Large:
+    """An answer, as it were."""
+
+
+def test_nothing_is_kept_of_one_that_has_ended(database: Database) -> None:
+    """An answer may be large, and an error holds all that there was when it was raised."""
+
+    def read(*, fails: bool) -> _Large:
+        _is_there(database, "acme")()
+        large = _Large()
+        seen.append(weakref.ref(large))
+        if fails:
+            raise NotFound("with all that there was")
+        return large
+
+    seen: list[weakref.ref[_Large]] = []
+
+    async def ask(readings: PipelinedReadings) -> None:
+        await readings.run(lambda: read(fails=False))
+        with suppress(NotFound):
+            await readings.run(lambda: read(fails=True))
+        gc.collect()
+        assert [one() for one in seen] == [None, None]
+
+    _run(database, ask)
+
+
+def test_one_that_is_cancelled_ends_and_holds_up_no_other(database: Database) -> None:
+    """A client may go away while the database works for it."""
+    ended = []
+
+    def read() -> None:
+        try:
+            _is_there(database, "acme")()
+        finally:
+            ended.append("cancelled")
+
+    async def ask(readings: PipelinedReadings) -> None:
+        task = asyncio.create_task(readings.run(read))
+        await asyncio.sleep(0)  # it has asked
+        other = asyncio.create_task(readings.run(_is_there(database, "acme")))
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert ended == ["cancelled"]
+        assert await other is False
+
+    _run(database, ask)
+
+
+def test_a_connection_that_is_lost_is_made_anew(database: Database) -> None:
+    """Until then readings are for threads, whether they have asked already or come after."""
+    an_account(database, "acme")
+
+    async def ask(readings: PipelinedReadings) -> None:
+        await asyncio.to_thread(_end_other_sessions, database)
+        await _sent_to_a_thread(database)
+        again = await _connected(database)
+        assert await again.run(_is_there(database, "acme")) is True
+
+    _run(database, ask)
+
+
+def _end_other_sessions(database: Database) -> None:
+    with database.transaction() as tx:
+        tx._connection.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE pid <> pg_backend_pid() AND datname = current_database()"
+        ).all()
+
+
+def test_a_connection_is_renewed_without_a_reading_that_fails(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would go on with plans of tables that were empty once; the former one answers what it was asked."""
+    monkeypatch.setattr(pipelined_readings, "RENEWED_AFTER_SECONDS", 0.0)
+
+    def pid() -> int:
+        with database.snapshot() as tx:
+            return int(_PID.rows(tx._connection)[0].pid)
+
+    async def ask(readings: PipelinedReadings) -> None:
+        seen: set[int] = set()
+        while len(seen) < 4:
+            seen.update(await asyncio.gather(*(readings.run(pid) for _ in range(5))))
+
+    _run(database, ask)
+
+
+def test_a_connection_is_given_up_with_all_others(database: Database) -> None:
+    """Once a server turns out to be a former primary, what it would still answer is the past."""
+    an_account(database, "acme")
+
+    async def ask(readings: PipelinedReadings) -> None:
+        database.engine.dispose()
+        with pytest.raises(NotInPipeline):
+            await readings.run(_is_there(database, "acme"))
+        again = await _connected(database)
+        assert await again.run(_is_there(database, "acme")) is True
+
+    _run(database, ask)
+
+
+def test_each_event_loop_has_a_connection_of_its_own(database: Database) -> None:
+    """Answers are read by the loop that waits for them, and a loop that has ended reads no more."""
+    for _ in range(2):
+        assert _run(database, lambda readings: readings.run(_is_there(database, "acme"))) is False
+
+
+def test_few_connections_are_left_to_threads() -> None:
+    """Threads need two: one that writes, and another that reads meanwhile."""
+    url = a_postgres_url()
+    for connections in range(1, LEAST_CONNECTIONS + 1):
+        database = Database.connect(url, connections=connections)
+        assert (database.pipelined_readings is None) == (connections < LEAST_CONNECTIONS)
+        database.close()
+
+
+class _Due:
+    """A keeper of time that asks for it once."""
+
+    def __init__(self) -> None:
+        self.told: datetime | None = None
+
+    def is_due(self) -> bool:
+        return self.told is None
+
+    def sample(self, ask: Callable[[], datetime]) -> None:
+        self.told = ask()
+
+
+def test_a_reading_is_for_a_thread_when_the_databases_time_is_to_be_asked_for(database: Database) -> None:
+    """A server that only answers readings would never ask for it."""
+    keeper = _Due()
+
+    async def ask(readings: PipelinedReadings) -> None:
+        database.keep_time(keeper)
+        with pytest.raises(NotInPipeline):
+            await readings.run(_is_there(database, "acme"))
+        await asyncio.to_thread(_is_there(database, "acme"))
+        assert keeper.told is not None
+        assert await readings.run(_is_there(database, "acme")) is False
+
+    _run(database, ask)
+
+
+def test_a_database_that_is_closed_while_the_loop_runs_closes_the_connection(database: Database) -> None:
+    """A reading that waits is sent to a thread, and is told there."""
+
+    async def ask(readings: PipelinedReadings) -> None:
+        closing = threading.Thread(target=database.close)
+        closing.start()
+        await asyncio.to_thread(closing.join)
+        await _sent_to_a_thread(database)
+
+    _run(database, ask)
