@@ -302,6 +302,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
         return Context(
             database=self.database,
             storage=self.storage,
+            objects_folder=self.settings.storage.folder,
             storage_probe=self.storage_probe,
             clock=self.clock,
             randomness=self.randomness,

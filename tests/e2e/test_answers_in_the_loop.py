@@ -84,3 +84,19 @@ def test_a_job_that_waits_is_told_its_place(face: Face, account: Login, in_threa
             assert _from_loop(client, f"/v1/Exports/Jobs/{sid}", in_threads).json()["job_queue_position"] == str(place)
         face.work()
         assert _from_loop(client, f"/v1/Exports/Jobs/{jobs[2]}", in_threads).json()["job_queue_position"] is None
+
+
+def test_a_small_file_is_downloaded_whole_or_in_part(face: Face, account: Login) -> None:
+    """Also a damaged one is told as ever: a thread records that."""
+    with face.client(account) as client:
+        link = client.get(f"{EXPORTS}/Days/{DAY}").json()["redirect_to"]
+        whole = client.get(link).content
+        for _ in range(20):
+            assert client.get(link).content == whole
+            part = client.get(link, headers={"Range": "bytes=3-"})
+            assert (part.status_code, part.content) == (206, whole[3:])
+        [file] = list(face.folder.glob("objects/sealed/**/*.gz"))
+        file.write_bytes(bytes(len(whole)))
+        assert client.get(link).status_code == 500
+    with face.database.snapshot() as tx:
+        assert tx.damages.count() == 1

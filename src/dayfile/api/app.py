@@ -92,6 +92,7 @@ def create_app(
     app.state.readiness = Readiness()
     app.state.concurrency = Concurrency(context.concurrent_requests)
     app.state.downloads = downloads.make_downloads(context)
+    app.state.downloads_in_loop = downloads.make_downloads_in_loop(context)
     app.state.files_in_memory = MemoryRoom(downloads.MEMORY_BYTES)
     app.state.reference = Reference(context.public_url, OPERATIONS)
     return app

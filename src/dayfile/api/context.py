@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from starlette.requests import HTTPConnection
@@ -42,6 +43,7 @@ class Context:
 
     database: Database
     storage: Storage
+    objects_folder: Path | None  # of the storage, if it is one
     storage_probe: StorageProbe
     clock: Clock
     randomness: Randomness

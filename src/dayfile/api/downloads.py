@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -26,13 +27,17 @@ from dayfile.api.openapi.schema import SHA256, Node, text
 from dayfile.api.ranges import Part, is_known, requested_part
 from dayfile.api.readings import outcome
 from dayfile.api.routes import Routes
+from dayfile.clock import Clock
 from dayfile.errors import DamagedObject, Forbidden, NotFound
 from dayfile.files.checked_read import HASHED_FIRST_BYTES
 from dayfile.files.links import EMPTY, ExpiredLink, Link
+from dayfile.files.network_disk import network_file_system
 from dayfile.model.empty import EMPTY_FILE, EMPTY_SHA256
 from dayfile.model.export import SealedDay
 from dayfile.objects.file_reader import FileReader
 from dayfile.objects.layout import saved_as
+from dayfile.store.pipelined_readings import PipelinedReadings
+from dayfile.store.postgres_pipeline import NotInPipeline
 from dayfile.web.file_answer import SMALL_BYTES, FileAnswer
 from dayfile.web.urls import Urls
 
@@ -102,6 +107,10 @@ async def download(request: Request, link: str) -> Response:
     given = _check_link(context_of(request), link, request.scope["query_string"].decode("latin-1"))
     if given.sealed_day_id == EMPTY:
         return _respond(request, given, _empty(given), reader=_reader(context_of(request)))
+    in_loop: DownloadsInLoop | None = request.app.state.downloads_in_loop
+    if in_loop is not None:
+        with suppress(NotInPipeline):
+            return await in_loop.answer(request, given)
     downloads: Downloads = request.app.state.downloads
     return await downloads.ask((request, given))
 
@@ -111,6 +120,44 @@ def make_downloads(context: Context) -> Downloads:
     is_here = context.database.file is not None and not context.storage.is_remote
     in_loop = InLoop(_respond_if_small, clock=context.clock).try_work if is_here else None
     return MicroBatches(_respond_to_all, name="download", most=MOST_AT_ONCE, threads=THREADS, try_in_loop=in_loop)
+
+
+class DownloadsInLoop:
+    """Downloads of small files that the event loop begins by itself, though their rows are on PostgreSQL."""
+
+    def __init__(self, pipelined: PipelinedReadings, *, clock: Clock) -> None:
+        self._pipelined = pipelined
+        self._reads = InLoop(_read_small, clock=clock)
+
+    async def answer(self, request: Request, given: Link) -> Response:
+        """Return the response; raises NotInPipeline if the download is for a thread."""
+        return await self._pipelined.run(partial(self._answer, request, given))
+
+    def _answer(self, request: Request, given: Link) -> Response:
+        file = _find(context_of(request), given)
+        response = self._reads.try_work([(request, given, file)])
+        if response is None:
+            raise NotInPipeline
+        return response
+
+
+def make_downloads_in_loop(context: Context) -> DownloadsInLoop | None:
+    """Return what begins downloads in the event loop of one app; None where that waits for something else than rows."""
+    pipelined, folder = context.database.pipelined_readings, context.objects_folder
+    if pipelined is None or folder is None or network_file_system(folder) is not None:
+        return None
+    return DownloadsInLoop(pipelined, clock=context.clock)
+
+
+def _read_small(asked: Sequence[tuple[Request, Link, _File]]) -> Response | None:
+    """Return the response to the only one; None if its file belongs into a thread, as `_respond_if_small` has it."""
+    [(request, given, file)] = asked
+    if file.size_bytes > IN_LOOP_BYTES:
+        return None
+    try:
+        return _respond(request, given, file, reader=_reader(context_of(request), writes=False))
+    except DamagedObject:
+        return None
 
 
 def _respond_to_all(asked: Sequence[tuple[Request, Link]]) -> list[Response | Exception]:
