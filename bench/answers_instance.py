@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import msgspec
+import xxhash
 from sqlalchemy import func, insert, literal, select, update
 
 from dayfile.files import gzip
@@ -102,9 +103,10 @@ def _small(
 def _large(service: Service, sid: AccountSid, day: Day, *, blocks: int) -> _Sealed:
     """A large file, with an object of its own; its bytes are no gzip, which nobody looks at."""
     claim, data = _claim(service, CALLS, day), [random.Random(1).randbytes(BLOCK_BYTES)] * blocks
-    sha256 = hashlib.sha256()
+    sha256, xxh3 = hashlib.sha256(), xxhash.xxh3_128()
     for block in data:
         sha256.update(block)
+        xxh3.update(block)
     size = blocks * BLOCK_BYTES
     digest = gzip.Digest(
         size_bytes=size,
@@ -112,6 +114,7 @@ def _large(service: Service, sid: AccountSid, day: Day, *, blocks: int) -> _Seal
         sha256=sha256.hexdigest(),
         plain_sha256="0" * 64,
         encoder="none",
+        xxh3=xxh3.hexdigest(),
     )
     key = _key(claim, sid)
     service.storage.put(key, data)
@@ -133,6 +136,7 @@ def _manifest(key: str, sid: AccountSid, day: Day, digest: gzip.Digest) -> NewSe
         sha256=digest.sha256,
         plain_sha256=digest.plain_sha256,
         encoder=digest.encoder,
+        xxh3=digest.xxh3,
         first_created_at=day.start,
         last_created_at=day.end - timedelta(seconds=1),
     )

@@ -197,6 +197,7 @@ def test_a_row_that_names_the_object_of_another_account_is_found(world: World) -
         {"plain_bytes": 1},
         {"plain_sha256": "a" * 64},
         {"sha256": "a" * 64},
+        {"xxh3": "a" * 32},
         {"first_created_at": timedelta(seconds=1)},
         {"last_created_at": timedelta(seconds=1)},
     ],

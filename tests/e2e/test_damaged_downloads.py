@@ -194,10 +194,20 @@ def test_files_of_two_accounts_that_were_swapped_are_given_to_nobody(face: Face,
     assert [get(link(face, account)).status_code for account in (acme, other)] == [500, 500]
 
 
+def sealed_before_fast_digests(face: Face) -> None:
+    """Make every row that there is one that has no fast digest."""
+    with face.database.exclusively() as connection:
+        connection.exec_driver_sql("UPDATE sealed_day SET xxh3 = NULL")
+
+
 @pytest.mark.parametrize("how", [flipped, flipped_at_its_end])
-def test_the_last_of_a_damaged_large_file_is_not_sent(face: Face, acme: Login, how: Break) -> None:
+@pytest.mark.parametrize("is_old", [False, True])
+def test_the_last_of_a_damaged_large_file_is_not_sent(face: Face, acme: Login, how: Break, *, is_old: bool) -> None:
     """It cannot be hashed before its first byte is sent; the client must see that something is missing."""
     sealed = face.seal(acme, DAY, a_large_text())
+    assert sealed.xxh3
+    if is_old:
+        sealed_before_fast_digests(face)
     assert sealed.size_bytes > HASHED_FIRST_BYTES + BLOCK_BYTES
     face.publish(acme, DAY)
     url = link(face, acme)
@@ -239,15 +249,30 @@ def test_a_large_file_of_another_size_is_not_begun(face: Face, acme: Login, how:
         assert get(url, **headers).status_code == 500
 
 
-def test_a_large_file_is_sent_whole_and_in_parts(face: Face, acme: Login) -> None:
+@pytest.mark.parametrize("is_old", [False, True])
+def test_a_large_file_is_sent_whole_and_in_parts(face: Face, acme: Login, *, is_old: bool) -> None:
     """A check must not break what it checks."""
     sealed = face.seal(acme, DAY, a_large_text())
+    if is_old:
+        sealed_before_fast_digests(face)
     face.publish(acme, DAY)
     url = link(face, acme)
     whole = get(url).content
     assert hashlib.sha256(whole).hexdigest() == sealed.sha256
     assert get(url, range="bytes=7-").content == whole[7:]
     assert get(url, range="bytes=5-9").content == whole[5:10]
+
+
+@pytest.mark.parametrize("how", BREAKS)
+def test_nothing_of_a_damaged_file_with_a_fast_digest_is_sent(face: Face, acme: Login, how: Break) -> None:
+    """One of some blocks of text is read whole before it is sent."""
+    sealed = face.seal(acme, DAY, hashlib.shake_256(b"").digest(2 * BLOCK_BYTES))
+    assert sealed.xxh3
+    assert sealed.size_bytes <= HASHED_FIRST_BYTES
+    face.publish(acme, DAY)
+    url = link(face, acme)
+    broken(face, sealed, how)
+    assert get(url).status_code == 500
 
 
 @pytest.mark.parametrize("path", ["", "/Manifest"])

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from dayfile.api.memory_room import MemoryRoom
 from dayfile.errors import StorageUnavailable
+from dayfile.files import checked_read
 from dayfile.files.checked_read import HASHED_FIRST_BYTES
-from dayfile.files.storage import LocalStorage
+from dayfile.files.reused_blocks import read_reused
+from dayfile.files.storage import Bytes, LocalStorage, Storage
 from tests.support.face import Face, Login, served_face
 from tests.support.recorded_log import recorded_log
 
@@ -180,15 +182,14 @@ def test_a_link_goes_on_giving_the_revision_that_it_was_given_for(tmp_path: Path
 def test_a_client_that_goes_away_costs_nothing_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Downloads are broken off all day; each must give back its file and its thread, and end its line in the log."""
     closed = threading.Event()
-    read = LocalStorage.read
 
-    def watched(self: LocalStorage, key: str, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+    def watched(storage: Storage, key: str, *, start: int, stop: int) -> Iterator[Bytes]:
         try:
-            yield from read(self, key, start=start, stop=stop)
+            yield from read_reused(storage, key, start=start, stop=stop)
         finally:
             closed.set()
 
-    monkeypatch.setattr(LocalStorage, "read", watched)
+    monkeypatch.setattr(checked_read, "read_reused", watched)
     with served_face(tmp_path) as face, recorded_log() as log:
         acme = face.account()
         sealed = face.seal(acme, "2026-11-01", hashlib.shake_256(b"").digest(24_000_000))
@@ -204,7 +205,7 @@ def test_a_client_that_goes_away_costs_nothing_more(tmp_path: Path, monkeypatch:
         assert httpx2.get(face.url + "/healthz").status_code == 200
 
 
-def _failing(self: LocalStorage, key: str, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+def _failing(_: Storage, key: str, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
     yield b"half"
     raise StorageUnavailable("the disk went away")
 
@@ -219,7 +220,7 @@ def test_a_file_that_ends_early_is_cut_off_and_not_finished(face: Face, monkeypa
     face.seal(acme, "2026-11-01", hashlib.shake_256(b"").digest(HASHED_FIRST_BYTES + 1))
     face.publish(acme, "2026-11-01")
     larger = link(face, acme, "2026-11-01")
-    monkeypatch.setattr(LocalStorage, "read", _failing)
+    monkeypatch.setattr(checked_read, "read_reused", _failing)
     with recorded_log() as log:
         with pytest.raises(httpx2.RemoteProtocolError):
             get(larger)

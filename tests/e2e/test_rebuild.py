@@ -50,7 +50,7 @@ def _manifests(files: dict[AccountSid, SealedDay]) -> list[object]:
             one.revision,
             one.key,
             one.records,
-            (one.size_bytes, one.plain_bytes, one.sha256, one.plain_sha256, one.encoder),
+            (one.size_bytes, one.plain_bytes, one.sha256, one.plain_sha256, one.encoder, one.xxh3),
             (one.first_created_at, one.last_created_at, one.sealed_at, one.is_incomplete),
             (one.place.object_key, one.place.start),
         )

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import xxhash
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dayfile.api.app import create_app
+from dayfile.files.gzip import BLOCK_BYTES
 from dayfile.files.storage import LocalStorage
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import KeyKind, Permission
@@ -175,6 +177,7 @@ class Face:
                 sha256=hashlib.sha256(packed).hexdigest(),
                 plain_sha256=hashlib.sha256(text).hexdigest(),
                 encoder="zlib",
+                xxh3=xxhash.xxh3_128(packed).hexdigest() if len(text) > BLOCK_BYTES else None,
                 first_created_at=of.start,
                 last_created_at=of.end - timedelta(seconds=1),
                 pack_key=pack,

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from dayfile.files.storage import Bytes
 from dayfile.model.account import AccountSid
 from dayfile.model.empty import EMPTY_FILE, EMPTY_SHA256
 from dayfile.model.export import DayFile, SealedDay
@@ -21,7 +22,7 @@ SUMS_NAME: Final = "SHA256SUMS"
 """The last entry: a line for each file, as `sha256sum --check` reads it."""
 
 
-def archive(files: Sequence[DayFile], read: Callable[[SealedDay], Iterator[bytes]]) -> Iterator[bytes]:
+def archive(files: Sequence[DayFile], read: Callable[[SealedDay], Iterator[Bytes]]) -> Iterator[bytes]:
     """Yield the blocks of an archive of these files; `read` returns the blocks of one.
 
     Raises what `read` raises, and then the archive has no end.

@@ -2,7 +2,8 @@
 
 A small object is hashed before its first byte is given, on each read: what was whole a minute ago may have been changed
 since then, by a disk as much as by a person, and no size or time of a file would tell. A larger one would keep its
-reader waiting; it is hashed as it is read, and its last block is given only if the hash is right.
+reader waiting; it is hashed as it is read, and its last block is given only if the hash is right. The hash of a large
+file is XXH3 where its row has one: SHA-256 would take most of the time of a download.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
+
+import xxhash
 
 from dayfile.errors import DamagedObject, NotFound, StorageUnavailable
-from dayfile.files.hashed import Hashed
-from dayfile.files.storage import Storage
+from dayfile.files.reused_blocks import read_reused
+from dayfile.files.storage import Bytes, Storage
 from dayfile.model.export import FilePlace
 
 HASHED_FIRST_BYTES: Final = 8 * 1024 * 1024
@@ -66,13 +69,15 @@ def read_file(storage: Storage, place: FilePlace, *, start: int = 0, stop: int) 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedRead:
-    """A sealed file with its expected size and hash. Every method raises DamagedObject, and StorageUnavailable."""
+    """A sealed file with its expected size and hashes. Every method raises DamagedObject, and StorageUnavailable."""
 
     storage: Storage
     key: str  # its name
     place: FilePlace
     size_bytes: int
     sha256: str
+    xxh3: str | None = None
+    """Fast digest of the file, compared in the place of its SHA-256; None if it has none."""
     is_suspect: bool = False
     """True if all of it is hashed first, whatever its size, since it is known as damaged."""
 
@@ -99,11 +104,11 @@ class CheckedRead:
             at += len(block)
         return b"".join(kept)
 
-    def blocks(self, *, start: int, stop: int) -> Iterator[bytes]:
+    def blocks(self, *, start: int, stop: int) -> Iterator[Bytes]:
         """Return the same in blocks, which takes less memory, and, of a small object, a second reading.
 
         Raises at once for what is found before the first byte. The blocks raise DamagedObject in the place of the last
-        one if all of the object was asked for, and its hash is wrong. Memory: two blocks.
+        one if all of the object was asked for, and its hash is wrong. Memory: three blocks at most.
         """
         self.check()
         is_whole = (start, stop) == (0, self.size_bytes)
@@ -111,7 +116,7 @@ class CheckedRead:
         next(blocks)  # opens it
         return blocks
 
-    def whole(self, held: bytes | None = None) -> Iterator[bytes]:
+    def whole(self, held: bytes | None = None) -> Iterator[Bytes]:
         """Yield the object in blocks, the last one only if the hash is right. Nothing is hashed first.
 
         If its bytes were read before and are `held`, it is read again only if these are not right.
@@ -137,33 +142,48 @@ class CheckedRead:
         stop = self.size_bytes if self.place.is_packed else self.size_bytes + 1
         with as_damage(self.key, place=self.place):
             whole = b"".join(read_file(self.storage, self.place, stop=stop))
-        sha256 = hashlib.sha256(whole).hexdigest()
-        if len(whole) != self.size_bytes or sha256 != self.sha256:
+        digest = self._digest(whole).hexdigest()
+        if len(whole) != self.size_bytes or digest != self._expected:
             self._check_size()
             if len(whole) < self.size_bytes:
                 raise DamagedObject(self.key, f"it ended {self.size_bytes - len(whole)} bytes early")
-            raise DamagedObject(self.key, self._wrong(sha256))
+            raise DamagedObject(self.key, self._wrong(digest))
         return whole
 
-    def _part(self, start: int, stop: int) -> Iterator[bytes]:
+    def _part(self, start: int, stop: int) -> Iterator[Bytes]:
         """Yield an empty block when the object is open, then these bytes."""
         with as_damage(self.key, place=self.place):
-            blocks = read_file(self.storage, self.place, start=start, stop=stop)
+            blocks = self._read(start, stop)
             yield b""
             yield from blocks
 
-    def _hashed(self) -> Iterator[bytes]:
+    def _hashed(self) -> Iterator[Bytes]:
         """Yield an empty block when the object is open, then its bytes."""
         with as_damage(self.key, place=self.place):
-            hashed = Hashed(read_file(self.storage, self.place, stop=self.size_bytes))
+            blocks = self._read(0, self.size_bytes)
             yield b""
-            for block in hashed:
-                if hashed.size_bytes == self.size_bytes and hashed.sha256 != self.sha256:
-                    raise DamagedObject(self.key, self._wrong(hashed.sha256))
+            digest, left = self._digest(), self.size_bytes
+            for block in blocks:
+                digest.update(block)
+                left -= len(block)
+                if not left and digest.hexdigest() != self._expected:
+                    raise DamagedObject(self.key, self._wrong(digest.hexdigest()))
                 yield block
-        if hashed.size_bytes < self.size_bytes:
-            raise DamagedObject(self.key, f"it ended {self.size_bytes - hashed.size_bytes} bytes early")
+        if left:
+            raise DamagedObject(self.key, f"it ended {left} bytes early")
 
-    def _wrong(self, sha256: str) -> str:
+    def _read(self, start: int, stop: int) -> Iterator[Bytes]:
+        at = self.place.start
+        return read_reused(self.storage, self.place.object_key, start=at + start, stop=at + stop)
+
+    def _digest(self, begun: bytes = b"") -> Any:
+        return hashlib.sha256(begun) if self.xxh3 is None else xxhash.xxh3_128(begun)
+
+    @property
+    def _expected(self) -> str:
+        return self.sha256 if self.xxh3 is None else self.xxh3
+
+    def _wrong(self, digest: str) -> str:
         within = f"in its pack {self.place.object_key} " if self.place.is_packed else ""
-        return f"{within}its SHA-256 is {sha256} and should be {self.sha256}"
+        name = "SHA-256" if self.xxh3 is None else "XXH3"
+        return f"{within}its {name} is {digest} and should be {self._expected}"

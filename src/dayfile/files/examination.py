@@ -15,6 +15,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import xxhash
 
 from dayfile.errors import Corrupt, DamagedObject, NotFound, StorageUnavailable
 from dayfile.files import blocks, gzip
@@ -23,7 +24,7 @@ from dayfile.files.key_columns import cut, fields
 from dayfile.files.seal_manifest import read_manifest
 from dayfile.files.segments import decode_inline
 from dayfile.files.soundness import compare_inline
-from dayfile.files.storage import Storage
+from dayfile.files.storage import Bytes, Storage
 from dayfile.model.account import AccountSid, packed_holds
 from dayfile.model.export import SealedDay
 from dayfile.model.moment import moment_text
@@ -40,12 +41,21 @@ def examine_file(sealed: SealedDay, storage: Storage, *, held: bytes | None = No
 
     Raises DamagedObject, StorageUnavailable.
     """
-    text = _Text(sealed)
+    text, fast = _Text(sealed), xxhash.xxh3_128()
     with _as_wrong(sealed.key):
-        for block in gzip.plain(read_of(sealed, storage).whole(held)):
+        for block in gzip.plain(_digested(fast, read_of(sealed, storage).whole(held))):
             text.add(block)
             yield len(block)
         text.finish()
+        if sealed.xxh3 not in {None, fast.hexdigest()}:
+            raise Corrupt(f"its XXH3 is {fast.hexdigest()}, and its row says {sealed.xxh3}")
+
+
+def _digested(digest: Any, blocks: Iterator[Bytes]) -> Iterator[Bytes]:
+    """Yield blocks that the digest has been told before."""
+    for block in blocks:
+        digest.update(block)
+        yield block
 
 
 def read_of(sealed: SealedDay, storage: Storage) -> CheckedRead:

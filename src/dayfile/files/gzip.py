@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+import xxhash
 
 from dayfile.errors import Corrupt
 
@@ -71,6 +72,7 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str  # of the gzip file
     plain_sha256: str  # of the text in it
     encoder: str
+    xxh3: str | None = None  # of the gzip file; None for a text of one block: its SHA-256 takes no time
 
 
 class Member:
@@ -124,7 +126,7 @@ def begin(
     return lambda: coded.whole(block for future in compressing for block in future.result())
 
 
-def plain(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def plain(chunks: Iterable[Bytes]) -> Iterator[bytes]:
     """Yield the text of a gzip file, in blocks; raises Corrupt if it is damaged, cut off or not exactly one member."""
     inflate = (_igzip or zlib).decompressobj(wbits=_GZIP)
     for chunk in chunks:
@@ -214,6 +216,7 @@ class _Coded(_Counted):
         self._size_bytes = 0
         self._plain_hash = hashlib.sha256()
         self._hash = hashlib.sha256()
+        self._xxh3 = xxhash.xxh3_128()
 
     def read(self, chunk: Bytes) -> memoryview:
         """Count and hash the next chunk of text, and return it as bytes."""
@@ -225,6 +228,7 @@ class _Coded(_Counted):
         """Count and hash the next bytes of the file, and return them."""
         self._size_bytes += len(coded)
         self._hash.update(coded)
+        self._xxh3.update(coded)
         return coded
 
     def whole(self, blocks: Iterable[bytes]) -> tuple[bytes, Digest]:
@@ -240,6 +244,7 @@ class _Coded(_Counted):
             sha256=self._hash.hexdigest(),
             plain_sha256=self._plain_hash.hexdigest(),
             encoder=self._encoder.name,
+            xxh3=self._xxh3.hexdigest() if self._plain_bytes > BLOCK_BYTES else None,
         )
 
 
@@ -292,7 +297,7 @@ def _one(parts: Sequence[memoryview]) -> Bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _inflated(inflate: Any, chunk: bytes) -> Iterator[bytes]:
+def _inflated(inflate: Any, chunk: Bytes) -> Iterator[bytes]:
     """Yield the text of a chunk, block by block: a small chunk may expand a thousandfold."""
     rest = chunk
     while not inflate.eof:

@@ -45,6 +45,7 @@ class ManifestLine(
     msgspec.Struct,
     frozen=True,
     kw_only=True,
+    omit_defaults=True,
     rename={
         "object_key": "object",
         "first_created_at": "first_date_created",
@@ -68,6 +69,7 @@ class ManifestLine(
     last_created_at: datetime
     encoder: str
     is_incomplete: bool
+    xxh3: str | None = None  # left out where there is none
 
 
 _ENCODER: Final = msgspec.json.Encoder()
@@ -91,6 +93,7 @@ def manifest_line(sealed: NewSealedDay | SealedDay, object_key: str, offset: int
         last_created_at=sealed.last_created_at,
         encoder=sealed.encoder,
         is_incomplete=sealed.is_incomplete,
+        xxh3=sealed.xxh3,
     )
 
 

@@ -51,13 +51,15 @@ class NewSealedDay(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     is_incomplete: bool = False  # accepted records are lost that should be in it
     pack_key: str | None = None
     pack_offset: int | None = None
+    xxh3: str | None = None  # as in a sealed day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedDay:
     """One revision of one account's day of one resource type: immutable, and provably complete.
 
-    It holds the manifest: what is in the file, how large it is, and the SHA-256 of both its forms.
+    It holds the manifest: what is in the file, how large it is, and the SHA-256 of both its forms. The
+    fast digest is for downloads: it finds what a disk or a mistake has changed, not what was forged to fit it.
     """
 
     id: int
@@ -77,6 +79,7 @@ class SealedDay:
     sealed_at: datetime
     is_incomplete: bool = False  # accepted records are lost that should be in it: the operator has accepted that
     pack: FilePlace | None = None  # None: it has an object of its own
+    xxh3: str | None = None  # fast digest of the gzip file: XXH3, 128 bits; None: a small file, or an old one
 
     @property
     def place(self) -> FilePlace:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from dayfile.clock import Clock
 from dayfile.errors import DamagedFile, DamagedObject, NotFound
 from dayfile.files.checked_read import HASHED_FIRST_BYTES, CheckedRead
-from dayfile.files.storage import Storage
+from dayfile.files.storage import Bytes, Storage
 from dayfile.model.damage import DamageState
 from dayfile.model.export import SealedDay
 from dayfile.objects.damage_record import DamageRecord
@@ -44,7 +44,7 @@ class FileReader:
         """Return the bytes from `start` up to, not including, `stop`. Raises as `check` does."""
         return self._read(sealed, lambda read: read.read(start=start, stop=stop))
 
-    def blocks(self, sealed: SealedDay, *, start: int, stop: int) -> Iterator[bytes]:
+    def blocks(self, sealed: SealedDay, *, start: int, stop: int) -> Iterator[Bytes]:
         """Return the same in blocks. Raises at once as `check` does.
 
         The blocks raise DamagedFile before the last one of a whole file whose hash turns out to be wrong.
@@ -61,7 +61,7 @@ class FileReader:
             return None
         return self._storage.link(sealed.place.object_key, lifetime=lifetime)
 
-    def _rest(self, sealed: SealedDay, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    def _rest(self, sealed: SealedDay, blocks: Iterator[Bytes]) -> Iterator[Bytes]:
         with self._recorded(sealed):
             yield from blocks
 
@@ -83,13 +83,15 @@ class FileReader:
             return tx.sealed_days.of_ids([sealed.id]).get(sealed.id, sealed)
 
     def _reading(self, sealed: SealedDay) -> CheckedRead:
+        is_suspect = sealed.size_bytes > HASHED_FIRST_BYTES and self._is_damage_known(sealed)
         return CheckedRead(
             storage=self._storage,
             key=sealed.key,
             place=sealed.place,
             size_bytes=sealed.size_bytes,
             sha256=sealed.sha256,
-            is_suspect=sealed.size_bytes > HASHED_FIRST_BYTES and self._is_damage_known(sealed),
+            xxh3=None if is_suspect else sealed.xxh3,
+            is_suspect=is_suspect,
         )
 
     def _is_damage_known(self, sealed: SealedDay) -> bool:

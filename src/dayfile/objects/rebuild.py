@@ -221,4 +221,5 @@ def _new_sealed_day(line: ManifestLine, place: FilePlace) -> NewSealedDay:
         is_incomplete=line.is_incomplete,
         pack_key=place.object_key if is_packed else None,
         pack_offset=place.start if is_packed else None,
+        xxh3=line.xxh3,
     )

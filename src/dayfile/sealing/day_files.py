@@ -73,6 +73,7 @@ class _Totals(msgspec.Struct, frozen=True):
             is_incomplete=target.is_incomplete,
             pack_key=pack_key,
             pack_offset=pack_offset,
+            xxh3=digest.xxh3,
         )
 
 

@@ -260,6 +260,7 @@ def sealed_day(row: Row[Any]) -> SealedDay:
         sealed_at=row.sealed_at,
         is_incomplete=row.is_incomplete,
         pack=_pack_place(row),
+        xxh3=row.xxh3,
     )
 
 

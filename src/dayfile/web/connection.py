@@ -194,7 +194,10 @@ class Connection(asyncio.BufferedProtocol):
         """
         if self.is_closing():
             return
-        if self._unwritten or len(data) > _HEAD_BYTES:
+        if len(data) > _HEAD_BYTES:  # too much to be copied: they are queued together
+            self._flush()
+            self._transport.write(data)
+        elif self._unwritten:
             data, self._unwritten = self._unwritten + data, b""
             self._transport.write(data)
         elif data:

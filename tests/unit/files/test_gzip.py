@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 
 import pytest
+import xxhash
 from isal import ISAL_VERSION
 
 from dayfile.errors import Corrupt
@@ -38,6 +39,7 @@ def test_the_digest_describes_the_file(pool: Executor, encoder: Encoder) -> None
         plain_bytes=len(TEXT),
         sha256=hashlib.sha256(data).hexdigest(),
         plain_sha256=hashlib.sha256(TEXT).hexdigest(),
+        xxh3=xxhash.xxh3_128(data).hexdigest(),
         encoder=encoder.name,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from dayfile.errors import Corrupt
@@ -35,6 +36,16 @@ def test_a_line_is_spelled_as_ever(tmp_path: Path) -> None:
         f'"last_date_created":"{FILE.last_created_at:%Y-%m-%dT%H:%M:%SZ}",'
         f'"encoder":"{FILE.encoder}","incomplete":false}}'
     )
+
+
+def test_a_large_file_has_its_fast_digest_at_the_end(tmp_path: Path) -> None:
+    """Behind what was there before, so that a line without one is what it always was."""
+    storage, large = LocalStorage.open(tmp_path), msgspec.structs.replace(FILE, xxh3="f" * 32)
+    lines = [manifest_line(one, "pack-0001-ab12", 17) for one in (FILE, large)]
+    write_manifest(storage, KEY, HEADER, lines)
+    _, without, with_it = gzip.decompress((tmp_path / KEY).read_bytes()).decode().splitlines()
+    assert with_it == without.replace("}", f',"xxh3":"{large.xxh3}"}}')
+    assert list(read_manifest(storage, KEY)[1]) == lines
 
 
 def test_what_was_written_is_read_again(tmp_path: Path) -> None:

@@ -105,6 +105,7 @@ sealed_day = Table(
     Column("sealed_at", Moment, nullable=False),
     Column("superseded_by", BigInteger),  # the seal that made the next revision; counts once that is committed
     Column("is_incomplete", Boolean, nullable=False, server_default=false()),  # accepted records are lost from it
+    Column("xxh3", String(32)),  # a fast digest of a large file; null: it is small, or was sealed before there was one
     Column("unpublished_at", Moment),  # when a day file last went on to another revision: links may outlive that
     Index(
         "ix_sealed_day_superseded",
