@@ -5,7 +5,9 @@ import hashlib
 import socket
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 import httpx2
@@ -14,11 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dayfile.api.memory_room import MemoryRoom
+from dayfile.api.remembered_files import REMEMBERED_FOR_SECONDS
 from dayfile.errors import StorageUnavailable
 from dayfile.files import checked_read
 from dayfile.files.checked_read import HASHED_FIRST_BYTES
 from dayfile.files.reused_blocks import read_reused
 from dayfile.files.storage import Bytes, LocalStorage, Storage
+from dayfile.store.database import Database
 from tests.support.face import Face, Login, served_face
 from tests.support.recorded_log import recorded_log
 
@@ -271,3 +275,51 @@ def test_memory_is_given_back_however_a_download_ends(
     assert all(given_back.acquire(timeout=30) for _ in range(3))
     assert len(taken) == 6
     assert sum(taken) == 0
+
+
+def test_a_link_that_was_just_given_is_followed_without_the_database(
+    face: Face, acme: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Most links are followed at once, and what they lead to has just been looked up."""
+    target = link(face, acme, "2026-11-02")
+    with monkeypatch.context() as patched:
+        patched.setattr(Database, "snapshot", _none)
+        assert gzip.decompress(get(target).content) == b'{"a":1}\n'
+        face.clock.pass_by(timedelta(seconds=REMEMBERED_FOR_SECONDS))
+        assert get(target).status_code == 500
+    assert get(target).status_code == 200
+
+
+@pytest.mark.parametrize("small_files", ["packed"], indirect=True)
+def test_a_link_that_was_just_given_leads_to_where_its_file_has_moved_since(face: Face, small_files: None) -> None:
+    """A pack that was rewritten is swept, while somebody still remembers it."""
+    acme = face.account()
+    sealed = face.seal(acme, "2026-11-01", b'{"a":1}\n')
+    face.publish(acme, "2026-11-01")
+    target = link(face, acme, "2026-11-01")
+    pack = sealed.place
+    assert pack.is_packed
+    whole = (face.storage.root / pack.object_key).read_bytes()
+    face.storage.put(f"{pack.object_key}-moved", [whole])
+    with face.database.exclusively() as connection:
+        connection.exec_driver_sql("UPDATE pack SET object_key = object_key || '-moved' WHERE id = ?", (pack.pack_id,))
+    face.storage.delete([pack.object_key])
+    assert gzip.decompress(get(target).content) == b'{"a":1}\n'
+    with face.database.snapshot() as tx:
+        assert tx.damages.find(sealed.key) is None
+
+
+def test_a_link_that_was_just_given_to_a_file_that_was_forgotten_since_leads_nowhere(face: Face, acme: Login) -> None:
+    """It is no damage that what retention has removed is not there."""
+    sealed = face.seal(acme, "2026-11-04", b'{"a":1}\n')
+    face.publish(acme, "2026-11-04")
+    target = link(face, acme, "2026-11-04")
+    with face.database.exclusively() as connection:
+        connection.exec_driver_sql("DELETE FROM day_file WHERE sealed_day_id = ?", (sealed.id,))
+        connection.exec_driver_sql("DELETE FROM sealed_day WHERE id = ?", (sealed.id,))
+    face.storage.delete([sealed.place.object_key])
+    assert get(target).status_code == 404
+
+
+def _none(_: Database) -> NoReturn:
+    raise AssertionError("the database is asked")

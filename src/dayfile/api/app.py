@@ -37,6 +37,7 @@ from dayfile.api.openapi.operation import TAGS
 from dayfile.api.ranges import RangeNotSatisfiable
 from dayfile.api.readings import make_readings
 from dayfile.api.reference import Reference
+from dayfile.api.remembered_files import RememberedFiles
 from dayfile.api.request_log import RequestLog, UsualLog
 from dayfile.api.responses import error_response
 from dayfile.api.routes import Dispatch, in_order_of_matching
@@ -91,6 +92,7 @@ def create_app(
     app.state.day_links = make_day_links()
     app.state.readiness = Readiness()
     app.state.concurrency = Concurrency(context.concurrent_requests)
+    app.state.remembered_files = RememberedFiles()
     app.state.downloads = downloads.make_downloads(context)
     app.state.downloads_in_loop = downloads.make_downloads_in_loop(context)
     app.state.files_in_memory = MemoryRoom(downloads.MEMORY_BYTES)

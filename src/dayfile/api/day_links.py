@@ -15,6 +15,7 @@ from dayfile.api.context import Context, context_of
 from dayfile.api.export_bodies import DayLinkBody
 from dayfile.api.micro_batches import MicroBatches
 from dayfile.api.readings import outcome
+from dayfile.api.remembered_files import remembered_files_of
 from dayfile.api.responses import json_response
 from dayfile.model.credential import Permission
 from dayfile.model.day import Day
@@ -54,12 +55,16 @@ def published_day(request: Request, *, permission: Permission) -> DayFile:
 
 
 def _give_all(requests: Sequence[Request]) -> list[Response | Exception]:
-    context = context_of(requests[0])
+    context, remembered = context_of(requests[0]), remembered_files_of(requests[0])
+    began = context.clock.monotonic()
     with context.database.shared_snapshot():
         found = [
             outcome(request, lambda request=request: published_day(request, permission=Permission.DOWNLOADS_READ))  # type: ignore[misc]
             for request in requests
         ]
+    for day_file in found:
+        if isinstance(day_file, DayFile) and day_file.sealed is not None:
+            remembered.keep(day_file.sealed, looked_up_at=began)
     now = context.clock.now()
     asked = list(zip(requests, found, strict=True))
     context.given_links.record_all(

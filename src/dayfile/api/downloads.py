@@ -26,6 +26,7 @@ from dayfile.api.openapi.parameters import in_head, in_path, in_query
 from dayfile.api.openapi.schema import SHA256, Node, text
 from dayfile.api.ranges import Part, is_known, requested_part
 from dayfile.api.readings import outcome
+from dayfile.api.remembered_files import RememberedFiles, remembered_files_of
 from dayfile.api.routes import Routes
 from dayfile.clock import Clock
 from dayfile.errors import DamagedObject, Forbidden, NotFound
@@ -117,8 +118,7 @@ async def download(request: Request, link: str) -> Response:
 
 def make_downloads(context: Context) -> Downloads:
     """Return the queue of downloads of one app, apart from others, so that a slow disk holds up no others."""
-    is_here = context.database.file is not None and not context.storage.is_remote
-    in_loop = InLoop(_respond_if_small, clock=context.clock).try_work if is_here else None
+    in_loop = None if context.storage.is_remote else InLoop(_respond_if_small, clock=context.clock).try_work
     return MicroBatches(_respond_to_all, name="download", most=MOST_AT_ONCE, threads=THREADS, try_in_loop=in_loop)
 
 
@@ -165,21 +165,36 @@ def _respond_to_all(asked: Sequence[tuple[Request, Link]]) -> list[Response | Ex
 
 
 def _respond_if_small(asked: Sequence[tuple[Request, Link]]) -> list[Response | Exception] | None:
-    """Return None if one of the files belongs into a thread: it is read for long, or it is damaged.
+    """Return None if one of the files belongs into a thread: it is read for long, or cannot be read as it should be.
 
-    A thread reads that again and records it: the commit may have to wait for those of others.
+    A thread looks that up and reads it again, and records damage: the commit may have to wait for those of others.
     """
-    found = _find_all(asked)
-    if any(isinstance(file, _File) and file.size_bytes > IN_LOOP_BYTES for file in found):
+    found = _find_quickly(asked)
+    if found is None or any(isinstance(file, _File) and file.size_bytes > IN_LOOP_BYTES for file in found):
         return None
-    responses = _respond_each(asked, found, reader=_reader(context_of(asked[0][0]), writes=False))
+    responses = _respond_each(asked, found, reader=_reader(context_of(asked[0][0]), is_quick=True))
     return None if any(isinstance(one, DamagedObject) for one in responses) else responses
 
 
+def _find_quickly(asked: Sequence[tuple[Request, Link]]) -> list[_File | Exception] | None:
+    """Return files that are remembered, or whose rows are on this machine; None if another one must be asked."""
+    context, remembered = context_of(asked[0][0]), remembered_files_of(asked[0][0])
+    now = context.clock.monotonic()
+    kept = [remembered.find(given.sealed_day_id, now=now) for _, given in asked]
+    if None in kept:
+        return None if context.database.file is None else _find_all(asked)
+    return [
+        outcome(request, partial(_named, sealed, given))
+        for (request, given), sealed in zip(asked, kept, strict=True)
+        if sealed is not None
+    ]
+
+
 def _find_all(asked: Sequence[tuple[Request, Link]]) -> list[_File | Exception]:
-    context = context_of(asked[0][0])
+    context, remembered = context_of(asked[0][0]), remembered_files_of(asked[0][0])
+    find = partial(_find, context, remembered, began=context.clock.monotonic())
     with context.database.shared_snapshot():
-        return [outcome(request, partial(_find, context, given)) for request, given in asked]
+        return [outcome(request, partial(find, given)) for request, given in asked]
 
 
 def _respond_each(
@@ -238,12 +253,18 @@ def _gone(link: Link) -> NotFound:
     return NotFound(f"The file behind this link was removed: fetch {link.resource_type} of {link.day} again.")
 
 
-def _find(context: Context, link: Link) -> _File:
+def _find(context: Context, remembered: RememberedFiles, link: Link, *, began: float) -> _File:
     with context.database.snapshot() as tx:
         try:
             sealed = tx.sealed_days.get(link.sealed_day_id)
         except NotFound as error:
             raise _gone(link) from error
+    remembered.keep(sealed, looked_up_at=began)
+    return _named(sealed, link)
+
+
+def _named(sealed: SealedDay, link: Link) -> _File:
+    """Return the file of a sealed day; raises NotFound if it is not the one that the link is for."""
     # A database restored from a backup assigns ids a second time, perhaps to a day of another account, or to another
     # revision of the same day.
     named = (link.account, link.resource_type, link.day)
@@ -288,5 +309,5 @@ def _answer(
         raise
 
 
-def _reader(context: Context, *, writes: bool = True) -> FileReader:
-    return FileReader(context.database, context.storage, clock=context.clock, writes=writes)
+def _reader(context: Context, *, is_quick: bool = False) -> FileReader:
+    return FileReader(context.database, context.storage, clock=context.clock, is_quick=is_quick)

@@ -22,14 +22,14 @@ T = TypeVar("T")
 class FileReader:
     """A reader of sealed files. Safe to use from several threads."""
 
-    def __init__(self, database: Database, storage: Storage, *, clock: Clock, writes: bool = True) -> None:
+    def __init__(self, database: Database, storage: Storage, *, clock: Clock, is_quick: bool = False) -> None:
         """Take where files and their rows are.
 
-        Without `writes` it raises DamagedObject for what turns out to be damaged, and records nothing, for callers that
-        must not wait for a commit.
+        One that `is_quick` raises DamagedObject for what it cannot read as its row says, looks for it nowhere else and
+        records nothing, for callers that must not wait for the database.
         """
         self._database = database
-        self._writes = writes
+        self._is_quick = is_quick
         self._storage = storage
         self._damage = DamageRecord(database, clock=clock)
 
@@ -70,6 +70,8 @@ class FileReader:
         try:
             return read(self._reading(sealed))
         except DamagedObject:
+            if self._is_quick:
+                raise
             found = self._moved(sealed) if sealed.place.is_packed else sealed
             if found.place == sealed.place:
                 with self._recorded(sealed):
@@ -105,8 +107,6 @@ class FileReader:
         try:
             yield
         except DamagedObject as damaged:
-            if not self._writes:
-                raise
             if not self._damage.add_file(sealed, damaged.reason):
                 raise NotFound(f"the file of {sealed.resource_type} of {sealed.day} was removed just now") from damaged
             raise DamagedFile(str(sealed.resource_type), str(sealed.day)) from damaged
