@@ -26,7 +26,7 @@ from dayfile.api.openapi.parameters import in_head, in_path, in_query
 from dayfile.api.openapi.schema import SHA256, Node, text
 from dayfile.api.ranges import Part, is_known, requested_part
 from dayfile.api.readings import outcome
-from dayfile.api.remembered_files import RememberedFiles, remembered_files_of
+from dayfile.api.remembered_files import remembered_files_of
 from dayfile.api.routes import Routes
 from dayfile.clock import Clock
 from dayfile.errors import DamagedObject, Forbidden, NotFound
@@ -118,7 +118,8 @@ async def download(request: Request, link: str) -> Response:
 
 def make_downloads(context: Context) -> Downloads:
     """Return the queue of downloads of one app, apart from others, so that a slow disk holds up no others."""
-    in_loop = None if context.storage.is_remote else InLoop(_respond_if_small, clock=context.clock).try_work
+    is_here = context.database.file is not None and not context.storage.is_remote
+    in_loop = InLoop(_respond_if_small, clock=context.clock).try_work if is_here else None
     return MicroBatches(_respond_to_all, name="download", most=MOST_AT_ONCE, threads=THREADS, try_in_loop=in_loop)
 
 
@@ -127,17 +128,22 @@ class DownloadsInLoop:
 
     def __init__(self, pipelined: PipelinedReadings, *, clock: Clock) -> None:
         self._pipelined = pipelined
-        self._reads = InLoop(_read_small, clock=clock)
+        self._reads = InLoop(_respond_to_found, clock=clock)
 
     async def answer(self, request: Request, given: Link) -> Response:
         """Return the response; raises NotInPipeline if the download is for a thread."""
         return await self._pipelined.run(partial(self._answer, request, given))
 
     def _answer(self, request: Request, given: Link) -> Response:
-        file = _find(context_of(request), given)
-        response = self._reads.try_work([(request, given, file)])
-        if response is None:
+        file = _remembered(request, given)
+        if file is None:
+            file = _find(request, given, began=context_of(request).clock.monotonic())
+        responses = self._reads.try_work([(request, given, file)])
+        if responses is None:
             raise NotInPipeline
+        [response] = responses
+        if isinstance(response, Exception):
+            raise response
         return response
 
 
@@ -149,52 +155,34 @@ def make_downloads_in_loop(context: Context) -> DownloadsInLoop | None:
     return DownloadsInLoop(pipelined, clock=context.clock)
 
 
-def _read_small(asked: Sequence[tuple[Request, Link, _File]]) -> Response | None:
-    """Return the response to the only one; None if its file belongs into a thread, as `_respond_if_small` has it."""
-    [(request, given, file)] = asked
-    if file.size_bytes > IN_LOOP_BYTES:
-        return None
-    try:
-        return _respond(request, given, file, reader=_reader(context_of(request), writes=False))
-    except DamagedObject:
-        return None
-
-
 def _respond_to_all(asked: Sequence[tuple[Request, Link]]) -> list[Response | Exception]:
     return _respond_each(asked, _find_all(asked), reader=_reader(context_of(asked[0][0])))
 
 
 def _respond_if_small(asked: Sequence[tuple[Request, Link]]) -> list[Response | Exception] | None:
+    """Return None if one of the files belongs into a thread."""
+    kept = [outcome(request, partial(_remembered, request, given)) for request, given in asked]
+    found = _find_all(asked) if None in kept else [file for file in kept if file is not None]
+    return _respond_to_found([(*one, file) for one, file in zip(asked, found, strict=True)])
+
+
+def _respond_to_found(found: Sequence[tuple[Request, Link, _File | Exception]]) -> list[Response | Exception] | None:
     """Return None if one of the files belongs into a thread: it is read for long, or cannot be read as it should be.
 
     A thread looks that up and reads it again, and records damage: the commit may have to wait for those of others.
     """
-    found = _find_quickly(asked)
-    if found is None or any(isinstance(file, _File) and file.size_bytes > IN_LOOP_BYTES for file in found):
+    if any(isinstance(file, _File) and file.size_bytes > IN_LOOP_BYTES for _, _, file in found):
         return None
-    responses = _respond_each(asked, found, reader=_reader(context_of(asked[0][0]), is_quick=True))
+    asked, files = [(request, given) for request, given, _ in found], [file for _, _, file in found]
+    responses = _respond_each(asked, files, reader=_reader(context_of(asked[0][0]), is_quick=True))
     return None if any(isinstance(one, DamagedObject) for one in responses) else responses
 
 
-def _find_quickly(asked: Sequence[tuple[Request, Link]]) -> list[_File | Exception] | None:
-    """Return files that are remembered, or whose rows are on this machine; None if another one must be asked."""
-    context, remembered = context_of(asked[0][0]), remembered_files_of(asked[0][0])
-    now = context.clock.monotonic()
-    kept = [remembered.find(given.sealed_day_id, now=now) for _, given in asked]
-    if None in kept:
-        return None if context.database.file is None else _find_all(asked)
-    return [
-        outcome(request, partial(_named, sealed, given))
-        for (request, given), sealed in zip(asked, kept, strict=True)
-        if sealed is not None
-    ]
-
-
 def _find_all(asked: Sequence[tuple[Request, Link]]) -> list[_File | Exception]:
-    context, remembered = context_of(asked[0][0]), remembered_files_of(asked[0][0])
-    find = partial(_find, context, remembered, began=context.clock.monotonic())
+    context = context_of(asked[0][0])
+    began = context.clock.monotonic()
     with context.database.shared_snapshot():
-        return [outcome(request, partial(find, given)) for request, given in asked]
+        return [outcome(request, partial(_find, request, given, began=began)) for request, given in asked]
 
 
 def _respond_each(
@@ -253,14 +241,21 @@ def _gone(link: Link) -> NotFound:
     return NotFound(f"The file behind this link was removed: fetch {link.resource_type} of {link.day} again.")
 
 
-def _find(context: Context, remembered: RememberedFiles, link: Link, *, began: float) -> _File:
-    with context.database.snapshot() as tx:
+def _find(request: Request, link: Link, *, began: float) -> _File:
+    """Return the file of a link by its row; `began` is from before it was looked for."""
+    with context_of(request).database.snapshot() as tx:
         try:
             sealed = tx.sealed_days.get(link.sealed_day_id)
         except NotFound as error:
             raise _gone(link) from error
-    remembered.keep(sealed, looked_up_at=began)
+    remembered_files_of(request).keep(sealed, looked_up_at=began)
     return _named(sealed, link)
+
+
+def _remembered(request: Request, link: Link) -> _File | None:
+    """Return the file of a link if its row was looked up a moment ago."""
+    found = remembered_files_of(request).find(link.sealed_day_id, now=context_of(request).clock.monotonic())
+    return None if found is None else _named(found, link)
 
 
 def _named(sealed: SealedDay, link: Link) -> _File:
