@@ -107,22 +107,19 @@ static inline bool read_any(Cursor *line, Value *value) {
 
 /* Write a value: as many bytes as were read of it or fewer, but for the null of an absent one and two more quotes. */
 static inline byte *write_value(byte *out, const Value *value) {
-    size_t size = (size_t)(value->end - value->start);
-    switch (value->how) {
-    case TEXT_SHORTENED: return write_text(out, value->start, value->end);
-    case NESTED_SHORTENED: return write_nested(out, value->start, value->end);
-    case ABSENT:
+    size_t size;
+    if (value->how == TEXT_SHORTENED) return write_text(out, value->start, value->end);
+    if (value->how == NESTED_SHORTENED) return write_nested(out, value->start, value->end);
+    if (value->how == ABSENT) {
         memcpy(out, "null", 4);
         return out + 4;
-    case QUOTED:
-        *out++ = '"';
-        memcpy(out, value->start, size);
-        out[size] = '"';
-        return out + size + 1;
-    case COPIED: break;
     }
+    if (value->how == QUOTED) *out++ = '"';
+    size = (size_t)(value->end - value->start);
     memcpy(out, value->start, size);
-    return out + size;
+    out += size;
+    if (value->how == QUOTED) *out++ = '"';
+    return out;
 }
 
 #endif
