@@ -35,7 +35,7 @@ def test_an_instance_that_is_well_is_said_to_be(run: Any) -> None:
 
 
 def test_it_says_which_code_reads_lines(run: Any) -> None:
-    """Whoever compiled it, or did without it, sees that it is so."""
+    """An operator who compiled it, or does without it, sees that it is so."""
     assert "Lines are read by Python alone." in run("status", DAYFILE_LINE_READER="python").stdout
     told = json.loads(run("status", "--json").stdout)["line_reader"]
     assert told == ("compiled" if IS_COMPILED else "python")
