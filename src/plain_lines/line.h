@@ -25,10 +25,8 @@ static void begin(Line *line, const Table *table) {
 
 static bool read_value(Cursor *line, Value *value, const Field *field) {
     if (value->how != ABSENT || line->at == line->end) return false; /* a name that comes twice */
-    if (*line->at == 'n' && !is_needed(field->kind)) {
-        set_value(value, line->at, line->at + 4, COPIED);
-        return take_word(line, "null", 4);
-    }
+    if (*line->at == 'n' && !is_needed(field->kind))
+        return take_word(line, "null", 4) && set_value(value, line->at - 4, line->at, COPIED);
     switch (field->kind) {
     case SID: return read_sid(line, value, field->prefixes, field->prefix_count);
     case NEEDED_MOMENT:
