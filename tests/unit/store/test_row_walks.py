@@ -1,4 +1,4 @@
-"""Walks over all rows, page by page: each page is read in the order of its key, and costs what a page has."""
+"""Walks over many rows, page by page: each page is read in the order of its key, and costs what a page has."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from sqlalchemy import event
 
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
+from dayfile.model.resource import MESSAGES
+from dayfile.store.database import Database
 from dayfile.store.transaction import Transaction
+from tests.support.record_lines import NOW
 from tests.support.state import a_database, a_sid
 
 PAGE = 100
@@ -25,6 +28,13 @@ WALKS: dict[str, Callable[[Transaction], object]] = {
     "day files": lambda tx: tx.day_files.walk(
         after=(AccountSid(a_sid("AC", "acme")), "Messages", Day.parse("2026-11-01")), limit=PAGE
     ),
+}
+
+
+PAGES: dict[str, dict[str, Any]] = {
+    "first": {},
+    "after a day": {"after": (3, Day.parse("2026-11-01"))},
+    "before a day": {"before": (3, Day.parse("2026-11-01"))},
 }
 
 
@@ -42,7 +52,26 @@ def test_a_page_is_found_by_its_key_and_not_sorted_out_of_all_rows(tmp_path: Pat
         WALKS[walk](tx)
     event.remove(database.engine, "before_cursor_execute", note)
     [(statement, parameters)] = asked
+    assert sorting(database, statement, parameters) == []
+    database.close()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_of_the_days_list_is_not_sorted_either(tmp_path: Path, page: str) -> None:
+    """An account that published a year has 365 of them, and a client that polls asks for ten."""
+    database = a_database(tmp_path)
+    asked: list[str] = []
+    with database.snapshot() as tx:
+        driver: Any = tx._connection.connection.dbapi_connection
+        driver.set_trace_callback(asked.append)  # statements that are prepared have no listeners
+        tx.day_files.page(AccountSid(a_sid("AC", "acme")), MESSAGES, limit=11, now=NOW, **PAGES[page])
+        driver.set_trace_callback(None)
+    assert sorting(database, asked[-1]) == []
+    database.close()
+
+
+def sorting(database: Database, statement: str, parameters: Any = ()) -> list[str]:
+    """The steps of a statement's plan that sort."""
     with database.looked_into() as connection:
         plan = [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
-    database.close()
-    assert not [step for step in plan if "TEMP B-TREE" in step], plan
+    return [step for step in plan if "TEMP B-TREE" in step]

@@ -127,5 +127,5 @@ day_file = Table(
     Column("generation", BigInteger, nullable=False),
     Column("sealed_day_id", BigInteger, ForeignKey("sealed_day.id"), index=True),  # null: a day without records
     Column("expires_at", Moment, nullable=False, index=True),
-    Index("ix_day_file_generation", "account", "resource_type", "generation"),
+    Index("ix_day_file_generation", "account", "resource_type", "generation", "day"),
 )
