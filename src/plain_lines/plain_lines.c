@@ -6,7 +6,7 @@ become part of another. dayfile/model/plain_reader.py is the only caller.
 
 How it stays within its memory:
 
-- Lines are bytes objects, which do not change; a tuple of ours keeps them while the interpreter's lock is given up.
+- Lines are bytes objects, which do not change, or parts of one; they are kept while the interpreter's lock is given up.
   They are read through `Cursor` only, which compares where it is with the end.
 - Of a line no more is written than was read and `most_added` (table.h): every name of a field once, null or two quotes
   for its value, a newline; a value is never longer than it was (value.h, text.h, moment.h), and of an undocumented
@@ -39,7 +39,7 @@ typedef struct {
     size_t *sizes;
     size_t longest;       /* in bytes, with the newline */
     byte *out;
-    size_t written;
+    size_t capacity, written;
     Py_ssize_t *declined; /* numbers of lines, and how much was written before each */
     Py_ssize_t declined_count;
     Texts accounts, dates;
@@ -165,9 +165,43 @@ static PyObject *list_of(const Py_ssize_t *numbers, Py_ssize_t count) {
     return list;
 }
 
-/* Take the lines of a tuple, in memory that is freed by whoever owns the block; false with an exception. */
-static bool take_lines(Block *block, PyObject *lines) {
-    size_t places = 8, capacity = LEAD_BYTES, count = (size_t)block->count;
+static void take_line(Block *block, Py_ssize_t number, const char *start, size_t size) {
+    if (size >= block->longest) return;
+    block->starts[number] = (const byte *)start;
+    block->sizes[number] = size;
+    block->capacity += size + block->table->most_added;
+}
+
+/* Count the lines of a text, which has newlines between them. */
+static Py_ssize_t lines_of(const char *text, const char *end) {
+    Py_ssize_t count = 1;
+    while ((text = memchr(text, '\n', (size_t)(end - text)))) text++, count++;
+    return count;
+}
+
+/* Take so many lines out of a text, which is as many as it has. */
+static void take_text(Block *block, const char *text, const char *end) {
+    for (Py_ssize_t at = 0; at < block->count; at++) {
+        const char *newline = memchr(text, '\n', (size_t)(end - text)), *stop = newline ? newline : end;
+        take_line(block, at, text, (size_t)(stop - text));
+        text = stop + 1;
+    }
+}
+
+/* Take each line of a tuple; false with an exception. */
+static bool take_each(Block *block, PyObject *lines) {
+    for (Py_ssize_t at = 0; at < block->count; at++) {
+        char *start;
+        Py_ssize_t size;
+        if (PyBytes_AsStringAndSize(PyTuple_GetItem(lines, at), &start, &size) < 0) return false;
+        take_line(block, at, start, (size_t)size);
+    }
+    return true;
+}
+
+/* Take lines, in memory that is freed by whoever owns the block; false with an exception. */
+static bool take_lines(Block *block, PyObject *lines, const char *text, Py_ssize_t size) {
+    size_t places = 8, count = (size_t)block->count;
     const byte **memory;
     while (places <= count) places *= 2;
     places *= 2; /* so that half of them or more are free */
@@ -178,16 +212,10 @@ static bool take_lines(Block *block, PyObject *lines) {
     block->declined = (Py_ssize_t *)(memory + 2 * count);
     block->accounts = (Texts){memory + 4 * count, places, ACCOUNT_BYTES};
     block->dates = (Texts){memory + 4 * count + places, places, DATE_BYTES};
-    for (Py_ssize_t at = 0; at < block->count; at++) {
-        char *start;
-        Py_ssize_t size;
-        if (PyBytes_AsStringAndSize(PyTuple_GetItem(lines, at), &start, &size) < 0) return false;
-        if ((size_t)size >= block->longest) continue;
-        block->starts[at] = (const byte *)start;
-        block->sizes[at] = (size_t)size;
-        capacity += (size_t)size + block->table->most_added;
-    }
-    block->out = PyMem_Malloc(capacity);
+    block->capacity = LEAD_BYTES;
+    if (text) take_text(block, text, text + size);
+    else if (!take_each(block, lines)) return false;
+    block->out = PyMem_Malloc(block->capacity);
     return block->out || PyErr_NoMemory() != NULL;
 }
 
@@ -206,16 +234,24 @@ static PyObject *results_of(const Block *block) {
 static PyObject *read_lines(PyObject *module, PyObject *args) {
     PyObject *capsule, *given, *lines, *results = NULL;
     Block block = {0};
-    Py_ssize_t longest;
+    Py_ssize_t longest, size = 0;
+    char *text = NULL; /* of all lines, if they are one */
     (void)module;
     if (!PyArg_ParseTuple(args, "OOn", &capsule, &given, &longest)) return NULL;
     block.table = PyCapsule_GetPointer(capsule, TABLE);
-    if (!block.table || !(lines = PySequence_Tuple(given))) return NULL;
-    block.count = PyTuple_Size(lines);
+    if (!block.table) return NULL;
+    if (PyBytes_Check(given)) {
+        lines = Py_NewRef(given);
+        if (PyBytes_AsStringAndSize(lines, &text, &size) == 0) block.count = lines_of(text, text + size);
+    } else {
+        lines = PySequence_Tuple(given);
+        if (!lines) return NULL;
+        block.count = PyTuple_Size(lines);
+    }
     block.longest = (size_t)longest;
     if (block.count > MOST_LINES || longest < 0 || longest > LONGEST_BYTES)
         PyErr_SetString(PyExc_ValueError, "these are too many lines, or too long ones");
-    else if (take_lines(&block, lines)) {
+    else if (take_lines(&block, lines, text, size)) {
         Py_BEGIN_ALLOW_THREADS
         read_block(&block);
         Py_END_ALLOW_THREADS

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from dayfile.model.plain_reader import PlainReader
 from dayfile.model.record import MAX_LINE_BYTES, RecordReader
 from dayfile.model.resource import CALLS, MESSAGES, ResourceType
+from dayfile.model.text_lines import TextLines
 from plain_lines.compiling import CannotCompile, compile_lines
 from tests.conftest import ROOT
 from tests.support.near_lines import near_line
@@ -24,7 +25,7 @@ from tests.support.record_lines import a_record
 from tests.support.spellings import NOW, line_text, seeds, types_and_contents
 
 LINES = 60
-CHECKED = ("tests/property/test_plain_reader.py", "tests/property/test_block_reader.py")
+CHECKED = tuple(f"tests/property/test_{name}.py" for name in ("plain_reader", "block_reader", "reading_text_lines"))
 
 years = st.sampled_from(["0000", "0001", "1900", "2000", "2024", "2026", "9999", "20x6"])
 twos = st.sampled_from(
@@ -123,7 +124,7 @@ def test_ordinary_lines_are_not_declined() -> None:
 def test_compiled_code_takes_lines_as_bytes_only() -> None:
     """A mistake of ours is an exception, too, and not a crash."""
     reader = PlainReader(MESSAGES, now=NOW)
-    for wrong in (["x"], [None], [bytearray(b"{}")], 1, [b"{}"] * 70_000):
+    for wrong in (["x"], [None], [bytearray(b"{}")], 1, [b"{}"] * 70_000, TextLines(b"\n" * 70_000, range(1, 70_001))):
         with pytest.raises((TypeError, ValueError)):
             reader._add(wrong, None)  # type: ignore[arg-type]
 

@@ -8,18 +8,20 @@ from typing import Any
 
 from hypothesis import given
 
-from dayfile.model.block_reader import BlockReader
 from dayfile.model.record import RecordReader
 from dayfile.model.resource import ResourceType
 from dayfile.model.text_lines import TextLines
-from tests.support.outcomes import outcome_of, outcomes_of
+from tests.support.outcomes import MakeReader, each_reader, outcome_of, outcomes_of
 from tests.support.spellings import NOW, damaged, line_text, seeds, sent, types_and_contents
 
 COUNT = 40
 
 
+@each_reader
 @given(types_and_contents, seeds)
-def test_lines_in_a_text_are_read_as_each_by_itself(given: tuple[ResourceType, dict[str, Any]], seed: int) -> None:
+def test_lines_in_a_text_are_read_as_each_by_itself(
+    make: MakeReader, given: tuple[ResourceType, dict[str, Any]], seed: int
+) -> None:
     """Bodies come in both forms of lines, and what a line means does not depend on which."""
     resource_type, content = given
     rng = Random(seed)
@@ -30,5 +32,5 @@ def test_lines_in_a_text_are_read_as_each_by_itself(given: tuple[ResourceType, d
     in_a_text = TextLines(b"".join(line + b"\n" for line in lines), list(accumulate(len(line) + 1 for line in lines)))
     keep_dropped = rng.random() < 0.5
     one = RecordReader(resource_type, keep_dropped=keep_dropped, now=NOW)
-    many = BlockReader(resource_type, keep_dropped=keep_dropped, now=NOW)
+    many = make(resource_type, keep_dropped=keep_dropped, now=NOW)
     assert outcomes_of(many, in_a_text) == [outcome_of(one, line) for line in lines]

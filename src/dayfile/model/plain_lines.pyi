@@ -14,5 +14,5 @@ def table(
     /,
 ) -> _Table: ...
 def read(
-    table: _Table, lines: Sequence[bytes], longest: int, /
+    table: _Table, lines: bytes | Sequence[bytes], longest: int, /
 ) -> tuple[bytes, list[int], set[AccountSid], set[str]]: ...

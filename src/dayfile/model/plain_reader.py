@@ -16,6 +16,7 @@ from dayfile.model.moment import moment_text
 from dayfile.model.part import MOST_REFUSED, Part
 from dayfile.model.record import MAX_LINE_BYTES, NEWEST_AHEAD, RecordReader
 from dayfile.model.resource import Kind, ResourceType
+from dayfile.model.text_lines import TextLines
 
 try:
     from dayfile.model import plain_lines
@@ -62,7 +63,8 @@ class PlainReader:
         yield part
 
     def _add(self, lines: Sequence[bytes], part: Part) -> None:
-        text, declined, accounts, dates = plain_lines.read(self._table, lines, MAX_LINE_BYTES)
+        given = lines.joined if isinstance(lines, TextLines) else lines
+        text, declined, accounts, dates = plain_lines.read(self._table, given, MAX_LINE_BYTES)
         start = part.stop
         part.accounts |= accounts
         part.days.update(map(Day.parse, dates))
