@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
+from dayfile.store.kept_connections import KeptConnections
 from tests.support.customer_console import LATE_DAY, Customer, CustomerConsole
 
 CUSTOMER = (
@@ -25,14 +27,21 @@ OPERATOR = (
 @contextmanager
 def begun(console: CustomerConsole) -> Iterator[list[None]]:
     """A list that grows with each transaction that begins."""
-    engine, found = console.face.database.engine, list[None]()
+    engine, found, begin = console.face.database.engine, list[None](), KeptConnections.begin
 
-    def note(_: object) -> None:
+    def note(connection: Any) -> None:
+        if not connection.connection.dbapi_connection.in_transaction:
+            found.append(None)
+
+    def begin_noted(connections: KeptConnections) -> Connection:
         found.append(None)
+        return begin(connections)
 
-    event.listen(engine, "begin", note)
+    event.listen(engine, "begin", note, insert=True)
     try:
-        yield found
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(KeptConnections, "begin", begin_noted)
+            yield found
     finally:
         event.remove(engine, "begin", note)
 

@@ -178,12 +178,12 @@ def test_an_object_that_cannot_be_read_now_holds_up_no_other(world: World, monke
     """A folder that somebody took the permission from is no damage, and no reason to look no further."""
     sealed, path = sealed_file(world)
 
-    def refused(name: str) -> FileIO:
-        if name == str(path):
+    def refused(name: Path) -> FileIO:
+        if name == path:
             raise PermissionError(13, "Permission denied")
         return FileIO(name)
 
-    monkeypatch.setattr("dayfile.files.storage.FileIO", refused)
+    monkeypatch.setattr("dayfile.files.reused_blocks.FileIO", refused)
     flip(segment_path(world))
     with recorded_log() as log:
         walk(world)
