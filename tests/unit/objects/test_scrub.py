@@ -178,12 +178,13 @@ def test_an_object_that_cannot_be_read_now_holds_up_no_other(world: World, monke
     """A folder that somebody took the permission from is no damage, and no reason to look no further."""
     sealed, path = sealed_file(world)
 
-    def refused(name: Path) -> FileIO:
-        if name == path:
+    def refused(name: Path | str) -> FileIO:
+        if str(name) == str(path):
             raise PermissionError(13, "Permission denied")
         return FileIO(name)
 
-    monkeypatch.setattr("dayfile.files.reused_blocks.FileIO", refused)
+    for place in ("storage", "reused_blocks"):  # what is not read beside its neighbours is read by itself
+        monkeypatch.setattr(f"dayfile.files.{place}.FileIO", refused)
     flip(segment_path(world))
     with recorded_log() as log:
         walk(world)
