@@ -123,14 +123,12 @@ class Jobs:
         resource_type: ResourceType,
         *,
         before: int | None = None,
-        after: int | None = None,
-        offset: int = 0,
         limit: int,
         over_since: datetime,
     ) -> list[Job]:
-        """Return shown jobs, newest first: those submitted before number `before`, or the ones just after `after`."""
+        """Return shown jobs, newest first: those submitted before number `before`."""
         asked = {"account": account, "resource_type": resource_type.name, "over_since": over_since}
-        rows = _PAGES.rows(self._connection, before=before, after=after, offset=offset, limit=limit, **asked)
+        rows = _PAGES.rows(self._connection, before=before, after=None, offset=0, limit=limit, **asked)
         return list(map(read_job, rows))
 
     def recent(self, *, limit: int) -> list[Job]:

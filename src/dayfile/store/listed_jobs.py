@@ -51,7 +51,7 @@ class ListedJobs:
         limit: int,
         over_since: datetime,
     ) -> list[ListedJob]:
-        """Return shown jobs in the order of `Jobs.page`."""
+        """Return shown jobs, newest first: those submitted before number `before`, or the ones just after `after`."""
         asked = {"account": account, "resource_type": resource_type.name, "over_since": over_since}
         return _PAGES.rows(self._connection, before=before, after=after, offset=offset, limit=limit, **asked)
 
