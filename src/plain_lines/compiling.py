@@ -22,6 +22,7 @@ IN_PACKAGE: Final = f"dayfile/model/{MODULE}"
 FLAGS: Final = ("-std=c11", "-O2", "-fPIC", "-fstack-protector-strong", "-D_FORTIFY_SOURCE=2", "-Wall", "-Wextra")
 LINKING: Final = ("-shared", "-Wl,-z,relro,-z,now")
 _OLDEST_PYTHON: Final = "cp311-abi3"  # as Py_LIMITED_API has it
+_INSTALL: Final = "install a C compiler, such as gcc, and Python's headers"
 
 
 class CannotCompile(Exception):
@@ -39,9 +40,9 @@ def compile_lines(module: Path, *options: str) -> None:
         # In its folder, so that nothing of where it is gets into the module.
         subprocess.run(command, cwd=HERE, check=True, capture_output=True, text=True)
     except FileNotFoundError as error:
-        raise CannotCompile(f"there is no {compiler[0]}") from error
+        raise CannotCompile(f"there is no {compiler[0]}; {_INSTALL}") from error
     except subprocess.CalledProcessError as error:
-        raise CannotCompile(f"{compiler[0]} fails: {error.stderr.strip()[:2000]}") from error
+        raise CannotCompile(f"{compiler[0]} fails; {_INSTALL}: {error.stderr.strip()[:2000]}") from error
 
 
 class Compiling(BuildHookInterface[Any]):

@@ -160,14 +160,14 @@ def _respond_to_all(asked: Sequence[tuple[Request, Link]]) -> list[Response | Ex
 
 
 def _respond_if_small(asked: Sequence[tuple[Request, Link]]) -> list[Response | Exception] | None:
-    """Return None if one of the files belongs into a thread."""
+    """Return None if one of the files belongs in a thread."""
     kept = [outcome(request, partial(_remembered, request, given)) for request, given in asked]
     found = _find_all(asked) if None in kept else [file for file in kept if file is not None]
     return _respond_to_found([(*one, file) for one, file in zip(asked, found, strict=True)])
 
 
 def _respond_to_found(found: Sequence[tuple[Request, Link, _File | Exception]]) -> list[Response | Exception] | None:
-    """Return None if one of the files belongs into a thread: it is read for long, or cannot be read as it should be.
+    """Return None if one of the files belongs in a thread: it is read for long, or cannot be read as it should be.
 
     A thread looks that up and reads it again, and records damage: the commit may have to wait for those of others.
     """

@@ -6,14 +6,20 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from dayfile.model.plain_reader import IS_COMPILED
 from tests.conftest import ROOT
 
-needs_compiler = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler here")
+HEADERS = Path(sysconfig.get_path("include"), "Python.h")
+
+needs_compiler = pytest.mark.skipif(
+    not shutil.which("cc") or not HEADERS.exists(), reason="there is no C compiler here, or no headers of Python"
+)
 
 
 def built(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -40,6 +46,13 @@ def test_a_wheel_has_compiled_code_where_it_can_be_made(tmp_path: Path) -> None:
     (one,), (other,) = (list(folder.glob("*.whl")) for folder in folders)
     assert "-cp311-abi3-linux_" in one.name
     assert one.read_bytes() == other.read_bytes()
+
+
+@needs_compiler
+@pytest.mark.skipif(os.environ.get("DAYFILE_COMPILE") == "no", reason="this installation is to be without it")
+def test_this_installation_has_it_where_it_can_be_made() -> None:
+    """Else all tests of it would be skipped, and nobody would see why."""
+    assert IS_COMPILED
 
 
 @pytest.mark.parametrize("environment", [{"CC": "false"}, {"CC": "/nowhere/cc"}, {"DAYFILE_COMPILE": "no"}], ids=str)
