@@ -1,7 +1,8 @@
 """Reading of many lines at once: the same records and refusals as `RecordReader` makes, at a fraction of its cost.
 
 The lines go through one decoder together, and come out as one text (`block.py`). A line with anything out of the
-ordinary is left to a `RecordReader`, with a few that follow it, and those before it are tried again.
+ordinary is left to a `RecordReader`, with some that follow it: the more, the more often that happens. Those before it
+are tried again.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from dayfile.model.record import NEWEST_AHEAD, RecordReader
 from dayfile.model.resource import ResourceType
 
 FEW_LINES: Final = 8
-"""The number of lines that are read one by one: so few are not worth more."""
+"""The number of lines that are read one by one at least: so few are not worth more."""
 
 MOST_LINES: Final = 256
 """The most lines that are read together: their objects fit into a processor's cache."""
@@ -46,6 +47,7 @@ class BlockReader:
         self._codec = block_codec(resource_type, is_strict=True)
         self._learns = False  # undocumented fields, of lines that are read one by one
         self._odd_at = -1  # the number of a line that is known to be odd before it is reached
+        self._singly = 0  # more lines than usual are read one by one after several vain tries: a backoff
         self._is_tolerance_vain = False  # lines that a strict codec does not read were bad when it was tried last
         self._oldest = moment_text(FIRST_DAY.start)
         self._newest = moment_text(now + NEWEST_AHEAD)
@@ -53,30 +55,39 @@ class BlockReader:
     def read(self, lines: Sequence[bytes]) -> Iterator[Part]:
         """Yield all lines in parts, each record and refusal as `RecordReader.parse` gives it."""
         part = Part(self._resource_type, 0)
-        tried, self._odd_at = MOST_LINES, -1
+        together, self._singly, self._odd_at = MOST_LINES, 0, -1
         while part.stop < len(lines):
-            count = FEW_LINES if part.stop == self._odd_at else max(FEW_LINES, min(tried, MOST_LINES))
-            tried = self._step(lines[part.stop : part.stop + count], part)
+            start = part.stop
+            if together > FEW_LINES and start != self._odd_at:
+                together = self._read_together(lines[start : start + min(together, MOST_LINES)], part)
+            else:
+                together = self._read_singly(lines[start : start + max(FEW_LINES, self._singly)], part)
             if len(part.refused) >= MOST_REFUSED:
                 yield part
                 part = Part(self._resource_type, part.stop)
         yield part
 
-    def _step(self, lines: Sequence[bytes], part: Part) -> int:
-        """Add the lines to a part, or none if one is out of the ordinary; return how many to try next."""
+    def _read_singly(self, lines: Sequence[bytes], part: Part) -> int:
+        """Add lines to a part, read one by one; return how many to try together next."""
+        refused = len(part.refused)
+        for line in lines:
+            self._add_one(line, part)
+        are_bad = len(part.refused) - refused == len(lines)
+        return FEW_LINES if are_bad else FEW_LINES * _GROWTH  # where all are bad, the next ones may be
+
+    def _read_together(self, lines: Sequence[bytes], part: Part) -> int:
+        """Add all lines to a part, or none if one is out of the ordinary; return how many to try together next."""
         if len(lines) <= FEW_LINES:
-            for line in lines:
-                self._add_one(line, part)
-            if len(part.refused) >= len(lines) and part.refused[-len(lines)][0] == part.stop - len(lines):
-                return FEW_LINES  # all of them are bad, so the next ones may be
-        else:
-            try:
-                self._add_many(lines, part)
-            except OddError as odd:
-                self._learns = True
-                self._odd_at = part.stop + odd.before
-                return odd.before
-            self._learns = False
+            return self._read_singly(lines, part)
+        try:
+            self._add_many(lines, part)
+        except OddError as odd:
+            self._learns = True
+            self._odd_at = part.stop + odd.before
+            if odd.before <= FEW_LINES:
+                self._singly = min(max(FEW_LINES, self._singly * 2), MOST_LINES)
+            return odd.before
+        self._learns, self._singly = False, 0
         return len(lines) * _GROWTH
 
     def _add_one(self, line: bytes, part: Part) -> None:
