@@ -54,17 +54,31 @@ def canonical_moments(values: Sequence[str]) -> list[str]:
     """Return moments, each in any form that `canonical_moment` reads, in the canonical form; raises its ValueError."""
     at = values[0].find(":") - 2 if values else 0
     if at <= 0:
-        return list(map(canonical_moment, values))
+        return _moments_by_length(values)
     if respelled := _moments_of_one_date(values, at):
         return respelled
     clocks = [value[at : at + len(_MIDNIGHT)] for value in values]
+    rows = _rows(clocks)
+    if rows.translate(_DIGIT_TO_ZERO) != _CLOCK_SHAPE * len(clocks) or not _are_clocks(rows, 0, len(_CLOCK_SHAPE)):
+        return _moments_by_length(values)
     around = [(value[:at], value[at + len(_MIDNIGHT) :]) for value in values]
     dates = {pair: _date_of(*pair) for pair in set(around)}
-    rows = _rows(clocks)
-    is_usual = rows.translate(_DIGIT_TO_ZERO) == _CLOCK_SHAPE * len(clocks) and _are_clocks(rows, 0, len(_CLOCK_SHAPE))
-    if not is_usual or None in dates.values():
-        return list(map(canonical_moment, values))
+    if None in dates.values():
+        return _moments_by_length(values)
     return [f"{dates[pair]}T{clock}Z" for pair, clock in zip(around, clocks, strict=True)]
+
+
+def _moments_by_length(values: Sequence[str]) -> list[str]:
+    """Return moments of several spellings, those of each length together; those of one length each by itself."""
+    of_length: dict[int, list[str]] = {}
+    for value in values:
+        of_length.setdefault(len(value), []).append(value)
+    if len(of_length) <= 1:
+        return list(map(canonical_moment, values))
+    respelled: dict[str, str] = {}
+    for some in of_length.values():
+        respelled.update(zip(some, canonical_moments(some), strict=True))
+    return [respelled[value] for value in values]
 
 
 def texts_of(values: Sequence[Any]) -> list[bytes | None]:
