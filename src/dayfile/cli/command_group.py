@@ -1,12 +1,14 @@
 """Command groups with plain help.
 
 typer 0.29 shows the Python type of every parameter, such as `<bool>` and `<ResourceType>`, and braces around arguments,
-which are of no use at a terminal. Here a flag has no type, and an argument is shown by its name.
+which are of no use at a terminal. Here a flag has no type, and an argument is shown by its name. Its paragraphs are as
+wide as the terminal.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import cleandoc
 from typing import Any, TypeVar
 
 import typer
@@ -23,7 +25,7 @@ class Command(TyperCommand):
     """A command with plain help, and an example at its end."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        self.epilog = _epilog(ctx)
+        self.help, self.epilog = _in_whole_lines(self.help), _epilog(ctx)
         super().format_help(ctx, formatter)
 
     def get_params(self, ctx: Any) -> list[Any]:
@@ -45,7 +47,7 @@ class Group(TyperGroup):
     """A group of commands with plain help, and an example at its end."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        self.epilog = _epilog(ctx)
+        self.help, self.epilog = _in_whole_lines(self.help), _epilog(ctx)
         super().format_help(ctx, formatter)
 
     def get_params(self, ctx: Any) -> list[Any]:
@@ -61,6 +63,11 @@ class Family(typer.Typer):
     def command(self, name: str | None = None, **settings: Any) -> Callable[[C], C]:
         """Return typer's decorator for a command, with plain help."""
         return super().command(name, **{"cls": Command, **settings})
+
+
+def _in_whole_lines(text: str | None) -> str | None:
+    """Return a docstring with one line for each paragraph: typer keeps its line ends, which few terminals have."""
+    return text and "\n\n".join(" ".join(paragraph.split()) for paragraph in cleandoc(text).split("\n\n"))
 
 
 def _epilog(ctx: Any) -> str | None:

@@ -120,7 +120,7 @@ def _is_there(url: str) -> bool:
     try:
         if file is not None and file.stat().st_size == 0:
             return False  # as a first start leaves it that was killed in its first moment
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError:
         return True  # opening it says what is wrong

@@ -149,6 +149,20 @@ def test_a_key_is_never_made_beside_a_database_that_has_one(
     assert run(*words).exit_code == Outcome.DONE
 
 
+@pytest.mark.parametrize("beneath", ["", "data"])
+def test_a_file_in_the_place_of_the_data_folder_is_named_with_the_setting(
+    beneath: str, tmp_path: Path, run: Any
+) -> None:
+    """A name that was taken, or mistyped: what the system says of a file that nobody asked for helps nobody."""
+    (tmp_path / "notes.txt").write_text("mine")
+    place = str(tmp_path / "notes.txt" / beneath)
+    absent, refused = (run(word, DAYFILE_DATA_DIR=place) for word in ("status", "init"))
+    assert absent.exit_code == refused.exit_code == Outcome.FAILED
+    assert f"there is no instance in {place}" in absent.stderr
+    assert f"the data folder {place} cannot be used: Not a directory" in refused.stderr
+    assert "DAYFILE_DATA_DIR" in refused.stderr
+
+
 def test_a_first_start_that_was_killed_is_gone_on_with(data_folder: Path, run: Any) -> None:
     """Neither a database without a key nor a key without a database is an instance; both become one."""
     run("init")

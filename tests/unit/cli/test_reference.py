@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Any
 
 from dayfile.cli.examples import EXAMPLES
@@ -51,6 +52,18 @@ def test_every_help_ends_with_an_example_of_its_command(run: Any) -> None:
         assert all(re.search(rf"(^| )dayfile {known.split()[0] if known else ''}", example) for example in examples)
         shown = run(*known.split(), "--help", COLUMNS="200").output
         assert [example for example in examples if example not in shown] == [], known
+
+
+def test_no_help_breaks_a_line_that_has_room_for_more(run: Any) -> None:
+    """A paragraph that breaks where the source file does has every other line cut short on a terminal."""
+    width = 80
+    for words, command in [(words, command) for _, words, command in commands() if "\n\n" in (command.help or "")]:
+        lines = run(*words.split()[1:], "--help", COLUMNS=str(width)).output.split("\n")
+        about = " ".join((command.help or "").split())
+        shown = [line.strip() for line in lines[3 : next(at for at, line in enumerate(lines) if line[:1] == "╭")]]
+        assert " ".join(filter(None, shown)) == about, words
+        short = [line for line, after in pairwise(shown) if after and line and len(f" {line} {after.split()[0]}") < width]
+        assert short == [], words
 
 
 def test_values_that_may_be_chosen_are_listed(run: Any) -> None:
