@@ -38,6 +38,7 @@ class Opened:
 
     database: Database
     key: InstanceKey
+    is_new: bool  # it had no key before, and so none of its data
     permissions: Sequence[Closed | Exposed]  # of files that other users could reach until now, or still can
 
 
@@ -54,10 +55,10 @@ def make_instance(settings: Settings, *, randomness: Randomness, pause: Pause) -
         database = make_database(settings.database, connections=settings.database_connections, pause=pause)
         with _closed_on_failure(database):
             key = _make_key(settings, database, randomness=randomness)
-            _settle_key(database, key, is_shared=settings.is_shared)
+            is_new = _settle_key(database, key, is_shared=settings.is_shared)
             _check_whole(database)
             _note_storage(settings, database)
-    return Opened(database=database, key=key, permissions=permissions)
+    return Opened(database=database, key=key, is_new=is_new, permissions=permissions)
 
 
 class Access(Enum):
@@ -74,16 +75,21 @@ def find_instance(settings: Settings, access: Access, *, pause: Pause) -> Opened
         finding = _FINDING[access]
         database = finding(settings.database, connections=settings.database_connections, pause=pause)
         if database is None:
-            raise Absent(_ABSENT.format(settings.place, _name_of_place(settings)))
+            raise Absent(_ABSENT.format(settings.place, setting_of_place(settings)))
         with _closed_on_failure(database):
             key = _find_key(settings, database)
             if key is None:
-                raise Absent(_ABSENT.format(settings.place, _name_of_place(settings)))
+                raise Absent(_ABSENT.format(settings.place, setting_of_place(settings)))
             _settle_key(database, key, is_shared=settings.is_shared)
             _check_whole(database)
             _check_not_left(settings, database)
             permissions = settings.own_folders(database.file).close()
-    return Opened(database=database, key=key, permissions=permissions)
+    return Opened(database=database, key=key, is_new=False, permissions=permissions)
+
+
+def setting_of_place(settings: Settings) -> str:
+    """Return the name of the setting that says where the instance is."""
+    return "DAYFILE_DATABASE_URL" if settings.is_shared else "DAYFILE_DATA_DIR"
 
 
 def storage_of(settings: Settings, *, makes_folder: bool) -> Storage:
@@ -217,11 +223,7 @@ def _named_place(settings: Settings) -> Iterator[None]:
         raise
     except (Unusable, DatabaseUnavailable) as error:
         place = settings.place if settings.is_shared else settings.data_dir.absolute()
-        raise Unusable(f"{error} ({_name_of_place(settings)} is {place})") from error
-
-
-def _name_of_place(settings: Settings) -> str:
-    return "DAYFILE_DATABASE_URL" if settings.is_shared else "DAYFILE_DATA_DIR"
+        raise Unusable(f"{error} ({setting_of_place(settings)} is {place})") from error
 
 
 @contextlib.contextmanager
@@ -271,13 +273,14 @@ def _is_settled(database: Database) -> bool:
         return tx.instance.find("key_check") is not None or bool(tx.accounts.listed(after=None, limit=1))
 
 
-def _settle_key(database: Database, key: InstanceKey, *, is_shared: bool) -> None:
-    """Make this the instance's key, once and for all; raises Unusable if the instance has another one.
+def _settle_key(database: Database, key: InstanceKey, *, is_shared: bool) -> bool:
+    """Make this the instance's key, once and for all; return True if it had none; raises Unusable if it has another.
 
     Nothing is written if it has one: the disk may be full or read-only.
     """
     with database.snapshot() as tx:
         settled = tx.instance.find("key_check")
+    is_new = settled is None
     if settled is None:
         with database.transaction() as tx:
             settled = tx.instance.settle("key_check", key.check_value())
@@ -287,6 +290,7 @@ def _settle_key(database: Database, key: InstanceKey, *, is_shared: bool) -> Non
             "the secret key is not the one this instance was made with: every login would fail. "
             f"Set DAYFILE_SECRET_KEY to that key{way_out}"
         )
+    return is_new
 
 
 def _check_whole(database: Database) -> None:

@@ -90,6 +90,7 @@ class Service(contextlib.AbstractContextManager["Service"]):
         self.database = overrides.database(opened.database)
         self.key = opened.key
         self.permissions = opened.permissions
+        self.is_new = opened.is_new
         self.clock = overrides.clock or self._real_clock()
         self.randomness: Randomness = overrides.randomness or SystemRandomness()
         self._closing = contextlib.ExitStack()

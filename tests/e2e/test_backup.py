@@ -349,7 +349,9 @@ def test_the_commands_back_up_and_restore_an_instance(tmp_path: Path) -> None:
     assert "DAYFILE_SECRET_KEY" in new.run("restore", to, expect=Outcome.FAILED).stderr
     other = Instance(tmp_path, {"DAYFILE_DATA_DIR": str(tmp_path / "new"), "DAYFILE_SECRET_KEY": "ab" * 32})
     assert "not the one" in other.run("restore", to, expect=Outcome.FAILED).stderr
-    assert "no backup in that place" in new.run("restore", "nowhere", expect=Outcome.FAILED).stderr
+    nothing = new.run("restore", "nowhere", expect=Outcome.FAILED).stderr
+    assert "no backup in that place" in nothing
+    assert f"looked for in {tmp_path / 'nowhere'}" in nothing
     assert not (tmp_path / "new").exists()
     assert old.json("backup", to, "--with-key")["has_key"] is True
     (key,) = (tmp_path / "backup" / "backups").glob("*/secret.key")

@@ -68,6 +68,15 @@ def test_a_host_name_that_some_clients_mangle_is_warned_of(tmp_path: Path) -> No
     assert "Warning: Twilio's libraries for Node, Java and Go" in instance.log()
 
 
+def test_a_start_says_that_it_made_a_new_instance_and_only_then(tmp_path: Path) -> None:
+    """After a lost or mistyped setting the server runs, ready and empty; nothing else would tell until customers do."""
+    instance = Instance(tmp_path)
+    for _ in range(2):
+        with serving(instance):
+            pass
+        assert instance.log().count(f"Made a new instance in {tmp_path / 'data'}: there was none.") == 1
+
+
 def test_a_data_folder_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     """After a downgrade: told what to do, and nothing that the newer version needs is touched."""
     instance = Instance(tmp_path)

@@ -21,9 +21,10 @@ from dayfile.model.quantity import count_text, size_text
 
 if TYPE_CHECKING:
     from dayfile.cli.terminal import Bar
+    from dayfile.files.backup_manifest import BackupManifest
     from dayfile.files.storage import Storage
     from dayfile.objects.backup import MadeBackup
-    from dayfile.objects.restore import Restored
+    from dayfile.objects.restore import Restore, Restored
     from dayfile.service import Service
     from dayfile.settings import Settings
 
@@ -120,7 +121,7 @@ def restore(
     settings = instance.read_settings(screen)
     target = BackupTarget(_storage_at(source, settings, makes_folder=False))
     one = Restore(target, storage_of(settings, makes_folder=False), settings.database)
-    manifest = one.manifest()
+    manifest = _manifest_in(source, one)
     if not beside_other_objects:
         one.check_place(manifest)
     randomness = SystemRandomness()
@@ -129,6 +130,15 @@ def restore(
     with scratch_folder(settings.scratch, randomness.hex(32)) as scratch, screen.counting("Restoring", None) as bar:
         restored = one.run(manifest, scratch, despite_damage=despite_damage, on_step=steps_on(bar))
     _tell_restored(screen, settings, restored, made_at=manifest.made_at, as_json=as_json)
+
+
+def _manifest_in(source: str, one: Restore) -> BackupManifest:
+    try:
+        return one.manifest()
+    except Unusable as error:
+        place = source if "://" in source else Path(source).absolute()
+        error.add_note(f"The backup was looked for in {place}.")
+        raise
 
 
 def _tell_restored(screen: Screen, settings: Settings, restored: Restored, *, made_at: str, as_json: bool) -> None:

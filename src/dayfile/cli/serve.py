@@ -10,7 +10,6 @@ import typer
 from dayfile import __version__
 from dayfile.cli import instance
 from dayfile.cli.options import JsonOption, screen_of
-from dayfile.errors import Absent
 
 if TYPE_CHECKING:
     from dayfile.cli.signals import Stop
@@ -53,17 +52,15 @@ def init(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
 
     An instance that exists already is left unchanged.
     """
-    from dayfile.settings import Settings
-
     screen = screen_of(ctx)
-    was_there = _is_there(settings := Settings.read())
-    with instance.opened(screen_of(ctx), make=True) as service:
+    with instance.opened(screen, make=True) as service:
+        settings, is_new = service.settings, service.is_new
         _ = service.storage  # made, too
         instance.warn_of_exposed(screen, service)
     if as_json:
         screen.json(
             {
-                "made": not was_there,
+                "made": is_new,
                 "data_dir": str(settings.data_dir.absolute()),
                 "storage_dir": str(settings.storage.folder) if settings.storage.folder else None,
                 "storage_url": settings.storage.text,
@@ -71,20 +68,10 @@ def init(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
             }
         )
         return
-    screen.line(f"There is an instance in {settings.place} already." if was_there else f"Made {settings.place}")
-    if not was_there and not settings.secret_key:
+    screen.line(f"Made {settings.place}" if is_new else f"There is an instance in {settings.place} already.")
+    if is_new and not settings.secret_key:
         screen.note(f"Its key is in {settings.key_file}. Back it up with the database, which is of no use without it.")
     screen.note("Start it with: dayfile serve")
-
-
-def _is_there(settings: Settings) -> bool:
-    from dayfile.service import Service
-
-    try:
-        Service.find(settings, to_read=True).close()
-    except Absent:
-        return False
-    return True
 
 
 def serve(
@@ -137,10 +124,16 @@ def _serve(screen: Screen, stop: Stop, *, no_worker: bool, processes: int, host:
 
 def _begin(screen: Screen, service: Service, what: str) -> None:
     from dayfile.cli.operator import note_start
+    from dayfile.opening import setting_of_place
 
     service.check_host()
     instance.tell_closed(service)
     instance.warn_of_exposed(screen, service)
+    if service.is_new:
+        screen.note(
+            f"Made a new instance in {service.settings.place}: there was none. "
+            f"If yours is elsewhere, stop this one and set {setting_of_place(service.settings)}."
+        )
     note_start(service, what)
 
 

@@ -62,7 +62,9 @@ def test_no_help_breaks_a_line_that_has_room_for_more(run: Any) -> None:
         about = " ".join((command.help or "").split())
         shown = [line.strip() for line in lines[3 : next(at for at, line in enumerate(lines) if line[:1] == "╭")]]
         assert " ".join(filter(None, shown)) == about, words
-        short = [line for line, after in pairwise(shown) if after and line and len(f" {line} {after.split()[0]}") < width]
+        short = [
+            line for line, after in pairwise(shown) if after and line and len(f" {line} {after.split()[0]}") < width
+        ]
         assert short == [], words
 
 
