@@ -68,12 +68,12 @@ def backup(ctx: typer.Context, to: ToArgument, *, with_key: WithKeyOption = Fals
     screen = screen_of(ctx)
     with instance.opened(screen) as service:
         storage = _storage_at(to, service.settings, makes_folder=True)
+        way_out = f"The last whole backup in {to}, if there is one, can be restored. Run the command again to go on."
         try:
-            made = _make(screen, service, storage, with_key=with_key)
+            with screen.when_stopped(f"Stopped. {way_out}"):
+                made = _make(screen, service, storage, with_key=with_key)
         except DayfileError as error:
-            error.add_note(
-                f"The last whole backup in {to}, if there is one, can be restored. Run the command again to go on."
-            )
+            error.add_note(way_out)
             raise
     manifest = made.manifest
     size_bytes = manifest.size_bytes + manifest.database.size_bytes
@@ -127,7 +127,11 @@ def restore(
     randomness = SystemRandomness()
     place_key(settings, check_value=manifest.key_check, kept=lambda: target.key_text(manifest), randomness=randomness)
     storage_of(settings, makes_folder=True)  # not before: what is refused makes nothing
-    with scratch_folder(settings.scratch, randomness.hex(32)) as scratch, screen.counting("Restoring", None) as bar:
+    with (
+        screen.when_stopped("Stopped. Run the command again to go on."),
+        scratch_folder(settings.scratch, randomness.hex(32)) as scratch,
+        screen.counting("Restoring", None) as bar,
+    ):
         restored = one.run(manifest, scratch, despite_damage=despite_damage, on_step=steps_on(bar))
     _tell_restored(screen, settings, restored, made_at=manifest.made_at, as_json=as_json)
 

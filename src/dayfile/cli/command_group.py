@@ -66,7 +66,7 @@ class Family(typer.Typer):
 
 
 def _in_whole_lines(text: str | None) -> str | None:
-    """Return a docstring with one line for each paragraph: typer keeps its line ends, which few terminals have."""
+    """Return a docstring with one line for each paragraph: typer keeps line ends, and terminals have others."""
     return text and "\n\n".join(" ".join(paragraph.split()) for paragraph in cleandoc(text).split("\n\n"))
 
 

@@ -199,16 +199,13 @@ class _Found:
 def _download(screen: Screen, downloader: Downloader, places: Sequence[tuple[ResourceType, Day]]) -> _Found:
     found = _Found(files=[], missing=[], damaged=[])
     for number, (of, day) in enumerate(places, start=1):
-        with screen.transfer(f"{of} {day}, {number} of {len(places)}", None) as bar:
+        with screen.transfer(f"{of} {day}, {number} of {len(places)}", None) as bar, screen.when_stopped(STOPPED):
             try:
                 found.files.append((of, day, downloader.download(of, day, progress=bar.reach)))
             except NotFound:
                 found.missing.append((of, day))
             except Corrupt as error:
                 found.damaged.append(str(error))
-            except KeyboardInterrupt:
-                screen.note(STOPPED)
-                raise
     return found
 
 

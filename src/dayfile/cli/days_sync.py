@@ -43,12 +43,8 @@ def sync(
     screen = screen_of(ctx)
     with server_at(url, account_sid, auth_token) as server:
         total = len(resource_types) * len(days)
-        with screen.counting("Looking at what is published", total) as bar:
-            try:
-                synced = server.sync(resource_types, days.first, days.last, folder=folder, watcher=_Shown(bar))
-            except KeyboardInterrupt:
-                screen.note(STOPPED)
-                raise
+        with screen.counting("Looking at what is published", total) as bar, screen.when_stopped(STOPPED):
+            synced = server.sync(resource_types, days.first, days.last, folder=folder, watcher=_Shown(bar))
     if as_json:
         screen.json([_as_json(one) for one in synced])
     else:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from dayfile.intake.file import FileReceipt
     from dayfile.model.receipt import Refusal
 
+_KEPT = "Records that were accepted before are kept"
+_GO_ON = "Run the same command again to go on from there."
 _SHOWN_REFUSALS = 10
 _MOST_PROCESSES = 6  # that read: the one that cuts a file into lines and commits what is read keeps up with no more
 
@@ -72,6 +74,7 @@ def _take_in(screen: Screen, resource_type: ResourceType, files: Sequence[str]) 
         instance.opened(screen) as service,
         ReaderPool(_processes()) as pool,
         screen.intake("Taking in", total_bytes(files)) as bar,
+        screen.when_stopped(f"Stopped. {_KEPT}. {_GO_ON}"),
     ):
         from dayfile.intake.file import FileIntake
 
@@ -103,10 +106,9 @@ def _processes() -> int:
 
 
 def _what_is_kept(error: DayfileError) -> str:
-    kept = "Records that were accepted before are kept"
     if isinstance(error, Invalid):
-        return f"{kept}. Correct this and run the same command again to go on from there."
-    return f"{kept}. Run the same command again to go on from there."
+        return f"{_KEPT}. Correct this and run the same command again to go on from there."
+    return f"{_KEPT}. {_GO_ON}"
 
 
 def _show(screen: Screen, receipts: Sequence[tuple[str, FileReceipt]]) -> None:

@@ -97,12 +97,15 @@ def list_jobs(
     """
     screen = screen_of(ctx)
     with seen_by(screen, account, login=(url, account_sid, auth_token)) as server:
-        jobs = [job for one in types_of(resource_types) for job in server.jobs(one)]
+        jobs = [(one, job) for one in types_of(resource_types) for job in server.jobs(one)]
     if as_json:
-        screen.json([job.answer for job in jobs])
+        screen.json([job.answer for _, job in jobs])
         return
-    columns = (Column("JOB", whole=True), Column("DAYS", whole=True), Column("IS", whole=True), Column("NAME"))
-    rows = ((job.sid, range_text(job.days.first, job.days.last), counts_text(job), job.friendly_name) for job in jobs)
+    columns = (*(Column(name, whole=True) for name in ("JOB", "TYPE", "DAYS", "IS")), Column("NAME"))
+    rows = (
+        (job.sid, one, range_text(job.days.first, job.days.last), counts_text(job), job.friendly_name)
+        for one, job in jobs
+    )
     of = f" for {resource_types[0]}" if resource_types and len(resource_types) == 1 else ""
     screen.table(columns, rows, empty=f"There is no job{of}. Make one: dayfile jobs create --help")
 

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from dayfile.store.departure import Departure
 
 _SHOWN = 10
+_WAY_OUT = (
+    "The instance is closed here. Nothing is lost: run the command again to go on, or `dayfile move --reopen` to stay "
+    "here."
+)
 
 DatabaseOption = Annotated[
     str | None,
@@ -98,7 +102,7 @@ def move(
             confirm(screen, f"The instance in {settings.place} moves to {to.where}, and is closed here", yes=yes)
         to = destination_of(settings, database=to_database, storage=to_storage, makes_folder=True)
         one.begin(to, actor=operator_here())
-        with _way_out():
+        with _way_out(screen):
             moved = _run(screen, service, one, to, despite_damage=despite_damage)
     _tell(screen, settings, to, moved, as_json=as_json)
 
@@ -129,16 +133,14 @@ def _run(screen: Screen, service: Service, one: Move, to: Destination, *, despit
 
 
 @contextmanager
-def _way_out() -> Iterator[None]:
+def _way_out(screen: Screen) -> Iterator[None]:
     try:
-        yield
+        with screen.when_stopped(f"Stopped. {_WAY_OUT}"):
+            yield
     except LostClaim:  # it may be open again
         raise
     except DayfileError as error:
-        error.add_note(
-            "The instance is closed here. Nothing is lost: run the command again to go on, or `dayfile move --reopen` "
-            "to stay here."
-        )
+        error.add_note(_WAY_OUT)
         raise
 
 

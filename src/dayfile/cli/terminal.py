@@ -139,6 +139,15 @@ class Screen:
         """Print a note about the result, on standard error."""
         self.err.print(Text(plain_lines(text), style="dim"), soft_wrap=not self.err.is_terminal)
 
+    @contextmanager
+    def when_stopped(self, text: str) -> Iterator[None]:
+        """Print a note if Ctrl-C ends the block: what is kept, and how to go on."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.note(text)
+            raise
+
     def warn(self, text: str) -> None:
         """Print a warning, on standard error."""
         self._tell("Warning: ", text, style="bold yellow")

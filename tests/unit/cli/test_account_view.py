@@ -75,7 +75,8 @@ def test_the_operator_sees_what_the_customer_sees(run: Any, service: Service, ma
         assert json.loads(run(*words, "--json", "--account", other).stdout) == []
     for words in (asked[1], asked[3]):
         assert run(*words, "--account", other).exit_code == Outcome.NOT_FOUND
-    assert job.sid in run("jobs", "list", "--account", account).stdout
+    listed = [line.split()[:3] for line in run("jobs", "list", "--account", account).stdout.splitlines()]
+    assert [job.sid, "Messages", "2026-11-01..2026-11-03"] in listed, "one of several types says which"
     shown = run("days", "show", "Messages", "2026-11-02", "--account", account).stdout
     assert "SHA-256" in shown
 
