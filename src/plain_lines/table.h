@@ -29,7 +29,7 @@ typedef struct {
     byte oldest[MOMENT_BYTES], newest[MOMENT_BYTES];
 } Table;
 
-/* Return the place of a name of at least one byte. */
+/* Return the place of a name of at least one byte. The factors are any that give few names of a type the same one. */
 static inline unsigned place_of(const byte *name, size_t size) {
     return (unsigned)(size * 7 + name[0] * 5u + name[size / 2] * 11u + name[size - 1] * 3u) % PLACES;
 }

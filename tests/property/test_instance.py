@@ -89,7 +89,7 @@ class Instance(RuleBasedStateMachine):
 
     @rule()
     def work_on_days(self) -> None:
-        """A worker seals what is due, folds and sweeps."""
+        """A worker seals what is due, compacts and sweeps."""
         self.world.worker.days_tick()
 
     @rule()

@@ -1,4 +1,4 @@
-"""However records are batched, repeated, mixed and folded: the same lines wait, in the order in which they came."""
+"""However records are batched, repeated, mixed and compacted: the same lines wait, in the order in which they came."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _sent(draw: st.DrawFn) -> Sent:
 
 @st.composite
 def _steps(draw: st.DrawFn) -> list[list[Sent] | None]:
-    """Batches, and folds (None) between them."""
+    """Batches, and compactions (None) between them."""
     return draw(st.lists(st.one_of(st.none(), st.lists(_sent(), max_size=8)), max_size=8))
 
 

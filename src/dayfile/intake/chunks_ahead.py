@@ -19,7 +19,7 @@ _MOST_LINES: Final = 1_000_000
 _READ_BEFORE_START = 3  # chunks that are read in the time in which processes start
 _MOST_VERDICTS = 10_000  # that go with every chunk; lines of further unknown accounts are read by the parent
 
-_Waiting = tuple[Chunk, Receipt | None]
+_Followed = tuple[Chunk, Receipt | None]  # the receipt of one that was taken in before
 
 
 class ChunksAhead:
@@ -32,12 +32,12 @@ class ChunksAhead:
         self._unknown = 0  # number of chunks that were not taken in before
         self._refused: dict[AccountSid, Refused] = {}  # as the last chunks had them
 
-    def follow(self, chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, Receipt | None]]:
+    def follow(self, chunks: Iterator[Chunk]) -> Iterator[_Followed]:
         """Yield chunks with the receipts of those that were taken in before; the others are read meanwhile.
 
         If `chunks` raises, that is raised once all chunks before have been yielded. Raises DatabaseUnavailable.
         """
-        waiting: deque[_Waiting] = deque()
+        waiting: deque[_Followed] = deque()
         try:
             for chunk in chunks:
                 known = self._intake.find_chunk(chunk.digest)
@@ -77,7 +77,7 @@ class ChunksAhead:
         unread = self._intake.unread(chunk, refused=dict(self._refused))
         self._pending[chunk.digest] = self._pool.begin(unread)
 
-    def _is_time_for(self, waiting: deque[_Waiting]) -> bool:
+    def _is_time_for(self, waiting: deque[_Followed]) -> bool:
         """Return True if the first chunk is not to wait until more of them are there."""
         if not waiting:
             return False

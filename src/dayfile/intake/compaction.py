@@ -41,7 +41,7 @@ from dayfile.store.transaction import Transaction
 log = structlog.get_logger()
 
 LEAST_SEGMENTS = 64
-"""The fewest segments of about one size that are worth a merged."""
+"""The fewest segments of about one size that are worth compacting."""
 
 LEAST_LARGE_SEGMENTS = 512
 """The fewest segments of the last step, unless many machines read them."""
@@ -178,8 +178,8 @@ class Compaction:
         """Return the largest group of segments of about one size that may be compacted now; empty if too few."""
         left_out = self._left_out[resource_type, day]
         with self._database.snapshot() as tx:
-            foldable = tx.segments.foldable(resource_type, day, now=self._clock.now())
-        found = [one for one in foldable if one.id not in left_out]
+            compactable = tx.segments.compactable(resource_type, day, now=self._clock.now())
+        found = [one for one in compactable if one.id not in left_out]
         groups: dict[int, list[Segment]] = {limit: [] for limit in _STEPS}
         beyond: list[Segment] = []
         for segment in found:

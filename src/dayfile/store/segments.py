@@ -87,7 +87,7 @@ class Segments:
         """Return all segments that wait for a day, in order of arrival."""
         return self._all(_of_day(select(table), resource_type, day))
 
-    def foldable(self, resource_type: ResourceType, day: Day, *, now: datetime) -> list[Segment]:
+    def compactable(self, resource_type: ResourceType, day: Day, *, now: datetime) -> list[Segment]:
         """Return the waiting segments of a day that no seal, compaction or damage holds, in order of arrival."""
         whole = table.c.held_for.is_(None), table.c.blocks.is_(None)
         return self._all(_of_day(select(table), resource_type, day).where(_free(), _unclaimed(now), *whole))

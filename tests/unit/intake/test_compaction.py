@@ -45,21 +45,21 @@ def _send(intake: Intake, account: Account, bodies: Iterable[str], *, day: str =
 
 
 def test_small_segments_become_one_with_their_lines_in_order(place: Place, intake: Intake, acme: Account) -> None:
-    """Of two versions with the same time the later one counts: folding must not forget which that was."""
+    """Of two versions with the same time the later one counts: compaction must not forget which that was."""
     _send(intake, acme, "abcde")
     before = place.segments(DAY)
     assert place.compaction().step()
-    (folded,) = place.segments(DAY)
+    (compacted,) = place.segments(DAY)
     assert _bodies(place) == list("abcde")
-    assert folded.key is not None
-    assert folded.records == 5
-    assert folded.plain_bytes == sum(segment.plain_bytes for segment in before)
-    assert folded.stored_bytes == place.storage.size(folded.key)
-    assert packed_holds(folded.accounts, acme.sid)
+    assert compacted.key is not None
+    assert compacted.records == 5
+    assert compacted.plain_bytes == sum(segment.plain_bytes for segment in before)
+    assert compacted.stored_bytes == place.storage.size(compacted.key)
+    assert packed_holds(compacted.accounts, acme.sid)
 
 
 def test_lines_that_come_after_a_fold_are_later_than_those_in_it(place: Place, intake: Intake, acme: Account) -> None:
-    """Folds are folded again, together with what came in between."""
+    """What was compacted is compacted again, together with what came in between."""
     compaction = place.compaction()
     for letters in ("abc", "def", "gh"):
         _send(intake, acme, letters)
@@ -89,7 +89,7 @@ def test_the_day_with_most_segments_comes_first(place: Place, intake: Intake, ac
     assert not compaction.step()
 
 
-def test_segments_are_folded_with_others_of_their_size(place: Place, intake: Intake, acme: Account) -> None:
+def test_segments_are_compacted_with_others_of_their_size(place: Place, intake: Intake, acme: Account) -> None:
     """Rewriting a large object for every few small ones would write each line over and over."""
     _send(intake, acme, ["large"], filler=3000)
     _send(intake, acme, "ab")
@@ -125,7 +125,7 @@ def test_large_segments_become_larger_where_many_machines_read_them(
     assert _bodies(place) == list("abc")
 
 
-def test_objects_that_were_folded_rest_before_they_are_swept(place: Place, intake: Intake, acme: Account) -> None:
+def test_objects_that_were_compacted_rest_before_they_are_swept(place: Place, intake: Intake, acme: Account) -> None:
     """An older copy of the state database, restored, still finds them."""
     _send(intake, acme, ["a", "b"], filler=3000)
     old = [segment.key for segment in place.segments(DAY)]
@@ -137,7 +137,7 @@ def test_objects_that_were_folded_rest_before_they_are_swept(place: Place, intak
     assert place.unaccounted() == []
 
 
-def test_marks_that_erase_are_not_folded_with_lines(place: Place, intake: Intake, acme: Account) -> None:
+def test_marks_that_erase_are_not_compacted_with_lines(place: Place, intake: Intake, acme: Account) -> None:
     """They are not records: among the lines they would be exported."""
     mark = NewSegment(
         resource_type=MESSAGES,
@@ -158,7 +158,7 @@ def test_marks_that_erase_are_not_folded_with_lines(place: Place, intake: Intake
 
 
 def test_what_a_seal_holds_is_left_to_it(place: Place, intake: Intake, acme: Account) -> None:
-    """A seal takes a set of segments; what is folded away under it would be sealed twice or never."""
+    """A seal takes a set of segments; what is compacted under it would be sealed twice or never."""
     _send(intake, acme, "ab")
     _claim(place)
     assert not place.compaction().step()
@@ -308,7 +308,7 @@ def test_a_damaged_segment_holds_up_no_other_day(place: Place, intake: Intake, a
 def test_a_segment_that_cannot_be_read_is_left_out_of_the_fold(
     place: Place, intake: Intake, acme: Account, how: str
 ) -> None:
-    """The rest of its day is folded, too: other senders go on filling the state database."""
+    """The rest of its day is compacted, too: other senders go on filling the state database."""
     _send(intake, acme, ["a", "b", "c"], filler=0 if how == "inline" else 3000)
     _send(intake, acme, "de", day=NEXT)
     first = place.segments(DAY)[0]
@@ -366,7 +366,7 @@ def _gone(place: Place, ids: list[int]) -> bool:
     raise NotFound("there is no object")
 
 
-def test_resource_types_are_folded_apart(place: Place, intake: Intake, acme: Account) -> None:
+def test_resource_types_are_compacted_apart(place: Place, intake: Intake, acme: Account) -> None:
     """A day of messages and the same day of calls are two days."""
     other = an_account(place.database, "other")
     call = {

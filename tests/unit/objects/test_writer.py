@@ -87,7 +87,7 @@ def test_of_many_objects_all_are_pending_or_all_are_given_up(
 
 
 def test_an_error_of_the_source_reaches_the_caller_and_gives_the_object_up(database: Database) -> None:
-    """A damaged segment that is being folded must be named, not hidden behind what follows from it."""
+    """A damaged segment that is being compacted must be named, not hidden behind what follows from it."""
     writer, _ = _failing(database, None)
 
     def chunks() -> Iterator[bytes]:

@@ -106,10 +106,10 @@ def test_compaction_cannot_touch_what_a_seal_holds(database: Database) -> None:
     claim = _take(database)
     assert claim is not None
     with pytest.raises(LostClaim), database.transaction() as tx:
-        tx.segments.replace(ids, a_segment(ACME, key="segments/folded"), accepted_at=NOON)
+        tx.segments.replace(ids, a_segment(ACME, key="segments/compacted"), accepted_at=NOON)
     with database.transaction() as tx:
-        tx.segments.replace(ids, a_segment(ACME, key="segments/folded"), accepted_at=NOON, seal_id=claim.id)
-    assert _commit(database, claim) == ["segments/folded"]
+        tx.segments.replace(ids, a_segment(ACME, key="segments/compacted"), accepted_at=NOON, seal_id=claim.id)
+    assert _commit(database, claim) == ["segments/compacted"]
 
 
 def test_two_folds_of_the_same_segments_cannot_both_count(database: Database) -> None:

@@ -110,7 +110,7 @@ def test_of_two_compactions_one_has_the_segments(database: Database) -> None:
     with pytest.raises(LostClaim):
         _while_held(database, first, second)
     with database.snapshot() as tx:
-        assert [one.id for one in tx.segments.foldable(MESSAGES, DAY, now=NOON)] == ids[2:], "nothing of it is left"
+        assert [one.id for one in tx.segments.compactable(MESSAGES, DAY, now=NOON)] == ids[2:], "nothing of it is left"
 
 
 def test_a_fold_that_meets_a_seal_at_its_segments_loses(database: Database) -> None:
@@ -124,7 +124,7 @@ def test_a_fold_that_meets_a_seal_at_its_segments_loses(database: Database) -> N
 
     def compact() -> None:
         with database.transaction() as tx:
-            tx.segments.replace(ids, a_segment(ACME, key="segments/folded"), accepted_at=NOON)
+            tx.segments.replace(ids, a_segment(ACME, key="segments/compacted"), accepted_at=NOON)
 
     with pytest.raises(LostClaim):
         _while_held(database, seal, compact)
@@ -138,7 +138,7 @@ def test_a_seal_that_meets_a_fold_takes_what_is_there_afterwards(database: Datab
 
     def compact(held: Database) -> None:
         with held.transaction() as tx:
-            tx.segments.replace(ids, a_segment(ACME, key="segments/folded"), accepted_at=NOON)
+            tx.segments.replace(ids, a_segment(ACME, key="segments/compacted"), accepted_at=NOON)
 
     def seal() -> int:
         with database.transaction() as tx:
@@ -147,8 +147,8 @@ def test_a_seal_that_meets_a_fold_takes_what_is_there_afterwards(database: Datab
     seal_id = _while_held(database, compact, seal)
     with database.snapshot() as tx:
         held = [segment.key for segment in tx.segments.of_seal(seal_id)]
-        assert held in ([], ["segments/folded"])
-        assert [segment.key for segment in tx.segments.of_day(MESSAGES, DAY)] == ["segments/folded"]
+        assert held in ([], ["segments/compacted"])
+        assert [segment.key for segment in tx.segments.of_day(MESSAGES, DAY)] == ["segments/compacted"]
 
 
 @pytest.mark.parametrize("first", [publish, give_up])
