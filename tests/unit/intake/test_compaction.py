@@ -59,7 +59,7 @@ def test_small_segments_become_one_with_their_lines_in_order(place: Place, intak
 
 
 def test_lines_that_come_after_a_fold_are_later_than_those_in_it(place: Place, intake: Intake, acme: Account) -> None:
-    """What was compacted is compacted again, together with what came in between."""
+    """A compacted segment is compacted again, together with those that came in between."""
     compaction = place.compaction()
     for letters in ("abc", "def", "gh"):
         _send(intake, acme, letters)
