@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
+from typing import Any
 
 from starlette.applications import Starlette
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, State
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import Response
@@ -103,12 +104,23 @@ def create_app(
 class _Application(Starlette):
     """Starlette with the edge and its routes, and no layer of its own: the edge answers every error."""
 
+    def __init__(self, *, routes: Sequence[Route], middleware: Sequence[Middleware]) -> None:
+        super().__init__(routes=routes, middleware=middleware)
+        self.state = _State()
+
     def build_middleware_stack(self) -> ASGIApp:
         routes = [route for route in self.routes if isinstance(route, Route)]
         app: ASGIApp = Dispatch(routes, others=self.router)
         for layer in reversed(self.user_middleware):
             app = layer.cls(app, *layer.args, **layer.kwargs)
         return app
+
+
+class _State(State):
+    """The state of the app as attributes: Starlette's own are found by a function, after there was no attribute."""
+
+    def __setattr__(self, name: Any, value: Any) -> None:
+        object.__setattr__(self, name, value)
 
 
 def answer(context: Context, scope: Scope, error: Exception) -> Response:
