@@ -109,7 +109,7 @@ def list_accounts(request: Request) -> Response:
     with context.database.snapshot() as tx:
         page = read_page(_AccountListing(tx), asked)
     accounts = [AccountBody.of(urls, account) for account in page.items]
-    return json_response(AccountListBody(meta=pages.meta(asked, page, key="accounts"), accounts=accounts))
+    return json_response(AccountListBody(meta=pages.meta(asked, page.around, key="accounts"), accounts=accounts))
 
 
 @routes.add(

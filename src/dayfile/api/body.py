@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
@@ -28,6 +29,11 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
 
 class ClosedBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A body that has exactly these members: Twilio's, whose strictly typed clients refuse others."""
+
+
+def json_text(content: Body | Mapping[str, object]) -> bytes:
+    """Return a body as JSON, with a space after each colon and comma as in Twilio's responses."""
+    return msgspec.json.format(msgspec.json.encode(content), indent=0)
 
 
 def moment_text(moment: datetime) -> str:

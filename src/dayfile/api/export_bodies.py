@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, date
+from functools import lru_cache
 from typing import Annotated, Final
 
-from dayfile.api.body import Body, ClosedBody, moment_text
+from dayfile.api.body import Body, ClosedBody, json_text, moment_text
 from dayfile.api.openapi.schema import (
     ACCOUNT_SID,
     RESOURCE_TYPE,
@@ -25,6 +26,9 @@ from dayfile.web.urls import Urls
 
 LARGEST_SIZE: Final = 2**31 - 1
 """Largest `size`: Java and C# clients parse it as 32 bits. The manifest and Content-Length have the true size."""
+
+REMEMBERED_DAYS: Final = 2000
+"""Most entries of Days lists whose JSON is remembered, which takes a quarter of a kilobyte, or a kilobyte at most."""
 
 _HASH: Final = "^[0-9a-f]{64}$"
 
@@ -108,6 +112,12 @@ class DayBody(ClosedBody, frozen=True, kw_only=True):
             resource_type=resource_type.name,
             size=min(LARGEST_SIZE, listed.size_bytes),
         )
+
+
+@lru_cache(maxsize=REMEMBERED_DAYS)
+def day_json(listed: ListedDay, resource_type: ResourceType) -> bytes:
+    """Return an entry of the Days list as JSON."""
+    return json_text(DayBody.of(listed, resource_type))
 
 
 class DayListBody(ClosedBody, frozen=True, kw_only=True):

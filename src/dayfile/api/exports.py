@@ -11,11 +11,11 @@ from starlette.responses import Response
 from dayfile.api import auth
 from dayfile.api.context import context_of
 from dayfile.api.day_links import day_links_of, published_day
-from dayfile.api.export_bodies import DayBody, DayLinkBody, DayListBody, ExportBody, ManifestBody
+from dayfile.api.export_bodies import DayLinkBody, DayListBody, ExportBody, ManifestBody, day_json
 from dayfile.api.openapi.operation import EXPORTS, FILES, Answer, Operation, by_account, link
 from dayfile.api.openapi.parameters import DAY_IN_PATH, PAGES, RESOURCE_TYPE_IN_PATH
-from dayfile.api.paging import Cursor, PageUrls, Position, Side, parse_page_request, read_page
-from dayfile.api.responses import json_response
+from dayfile.api.paging import Cursor, PageUrls, Position, Side, meta_json, parse_page_request, read_page
+from dayfile.api.responses import json_response, list_response
 from dayfile.api.routes import Routes
 from dayfile.model.account import Account
 from dayfile.model.credential import Permission
@@ -97,8 +97,8 @@ def list_days(request: Request, resource_type: str) -> Response:
     now = context.clock.now()
     with context.database.snapshot() as tx:
         page = read_page(_DayListing(tx, account, kind, now), asked)
-    days = [DayBody.of(listed, kind) for listed in page.items]
-    return json_response(DayListBody(meta=pages.meta(asked, page, key="days"), days=days))
+    days = [day_json(listed, kind) for listed in page.items]
+    return list_response(meta=meta_json(pages, asked, page.around, key="days"), key="days", items=days)
 
 
 @routes.add(

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Annotated, Final
 
 from msgspec import Meta
 
-from dayfile.api.body import ClosedBody
+from dayfile.api.body import ClosedBody, json_text
 from dayfile.api.openapi.schema import JOB_SID, JOB_SID_PATTERN, RESOURCE_TYPE, day, number, text, url
 from dayfile.api.paging import MetaBody
 from dayfile.model.job import Job, ListedJob, Status, StatusGroup
 from dayfile.model.resource import ResourceType
-from dayfile.web.queue_places import QueuePlace
+from dayfile.web.queue_places import NO_PLACE, QueuePlace, QueuePlaces
 from dayfile.web.urls import Urls
 
 _DETAILS: Final = Meta(
     description="The days of the job, grouped by their status. A job has no status of its own. Null in the answer "
     "that creates the job."
 )
+
+REMEMBERED_JOBS: Final = 1000
+"""Most entries of Jobs lists whose JSON is remembered: half a megabyte, or nine if all have a year of days."""
 
 StartDay = Annotated[date, day("The first day of the job.")]
 EndDay = Annotated[date, day("The last day of the job.", "2026-10-02")]
@@ -118,6 +122,18 @@ class CustomJobBody(ClosedBody, frozen=True, kw_only=True):
             job_queue_position=_position_text(place.position),
             estimated_completion_time=_estimate_text(place.done_at),
         )
+
+
+def job_json(job: ListedJob, resource_type: ResourceType, places: QueuePlaces) -> bytes:
+    """Return an entry of the Jobs list as JSON."""
+    if job.over_at is None:
+        return json_text(CustomJobBody.of(job, resource_type, places.place(job)))  # its estimate changes all the time
+    return _json_of_over(job, resource_type)
+
+
+@lru_cache(maxsize=REMEMBERED_JOBS)
+def _json_of_over(job: ListedJob, resource_type: ResourceType) -> bytes:
+    return json_text(CustomJobBody.of(job, resource_type, NO_PLACE))
 
 
 class CustomJobListBody(ClosedBody, frozen=True, kw_only=True):

@@ -13,13 +13,13 @@ from starlette.responses import Response
 
 from dayfile.api import auth
 from dayfile.api.context import context_of
-from dayfile.api.job_bodies import CustomJobBody, CustomJobListBody, JobBody
+from dayfile.api.job_bodies import CustomJobBody, CustomJobListBody, JobBody, job_json
 from dayfile.api.openapi.operation import JOBS, Answer, Operation, by_account, link
 from dayfile.api.openapi.parameters import JOB_SID_IN_PATH, PAGES, RESOURCE_TYPE_IN_PATH, WEBHOOK_FIELDS, form_body
 from dayfile.api.openapi.schema import DAY_PATTERN, Node
-from dayfile.api.paging import Cursor, PageUrls, Position, Side, parse_page_request, read_page
+from dayfile.api.paging import Cursor, PageUrls, Position, Side, meta_json, parse_page_request, read_page
 from dayfile.api.request_bodies import read_form
-from dayfile.api.responses import json_response
+from dayfile.api.responses import json_response, list_response
 from dayfile.api.routes import Routes
 from dayfile.errors import NotFound
 from dayfile.model.account import Account
@@ -163,8 +163,8 @@ def list_jobs(request: Request, resource_type: str) -> Response:
     with context.database.snapshot() as tx:
         page = read_page(_JobListing(tx, account, kind, now - context.job_lifetime), asked)
         places = QueuePlaces.of(page.items, tx, now=now, rate=request.app.state.queue_rate)
-    jobs = [CustomJobBody.of(job, kind, places.place(job)) for job in page.items]
-    return json_response(CustomJobListBody(meta=pages.meta(asked, page, key="jobs"), jobs=jobs))
+    jobs = [job_json(job, kind, places) for job in page.items]
+    return list_response(meta=meta_json(pages, asked, page.around, key="jobs"), key="jobs", items=jobs)
 
 
 @routes.add(

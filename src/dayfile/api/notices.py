@@ -67,7 +67,7 @@ def list_notices(request: Request) -> Response:
     with context.database.snapshot() as tx:
         page = read_page(_NoticeListing(tx, account), asked)
     notices = [NoticeBody.of(urls, notice) for notice in page.items]
-    return json_response(NoticeListBody(meta=pages.meta(asked, page, key="notices"), notices=notices))
+    return json_response(NoticeListBody(meta=pages.meta(asked, page.around, key="notices"), notices=notices))
 
 
 @routes.add(

@@ -13,9 +13,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated, Any, Generic, NamedTuple, Protocol, TypeVar
+from functools import lru_cache
+from typing import Annotated, Generic, NamedTuple, Protocol, TypeVar
 
-from dayfile.api.body import ClosedBody
+from dayfile.api.body import ClosedBody, json_text
 from dayfile.api.openapi.schema import number, text, url
 from dayfile.errors import InvalidPageToken, InvalidParameter
 from dayfile.web.params import parse_parameters
@@ -27,6 +28,12 @@ LARGEST_SIZE = 1000
 """Larger sizes are reduced to this, not refused: Twilio's clients send any limit that their user asks for."""
 
 LARGEST_NUMBER = 2**31 - 1  # clients parse it as 32 bits
+
+REMEMBERED_PAGES = 1000
+"""Most page requests, and places of pages as JSON, that are remembered: two megabytes, or ten with the longest queries.
+
+For clients that ask again and again. Both follow from what is asked and found, and from nothing else.
+"""
 
 _POSITIVE = re.compile(r"0*[1-9][0-9]*", re.ASCII)
 _NUMBER = re.compile(r"0*[0-9]{1,10}", re.ASCII)
@@ -50,8 +57,7 @@ class Position(NamedTuple):
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cursor:
+class Cursor(NamedTuple):
     """The location of a page in its list: before or after a position."""
 
     side: Side
@@ -81,8 +87,7 @@ class PageTokens:
         return cursor
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageRequest:
+class PageRequest(NamedTuple):
     """A parsed request for a page of a list."""
 
     size: int
@@ -103,15 +108,23 @@ class Listing(Protocol[T]):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page(Generic[T]):
-    """Consecutive items of a list, and the cursors of the pages before and after them; None where there is none."""
+class Around(NamedTuple):
+    """The cursors of the pages before and after a page; None where there is none."""
 
-    items: list[T]
     previous: Cursor | None
     next: Cursor | None
+    is_empty: bool  # the page itself
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[T]):
+    """Consecutive items of a list, and what is around them."""
+
+    items: list[T]
+    around: Around
+
+
+@lru_cache(maxsize=REMEMBERED_PAGES)
 def parse_page_request(query: bytes, tokens: PageTokens, *, of: str) -> PageRequest:
     """Parse the last PageSize, Page and PageToken; raises InvalidParameter or InvalidPageToken."""
     parameters = parse_parameters(query, known=("PageSize", "Page", "PageToken"), last_counts=True)
@@ -133,23 +146,26 @@ def read_page(listing: Listing[T], request: PageRequest) -> Page[T]:
     offset = 0 if cursor else request.number * size
     found = listing.read(cursor, offset=offset, limit=size + 1)
     if not found:
-        return Page(items=found, previous=None, next=None)
+        return Page(items=found, around=Around(previous=None, next=None, is_empty=True))
     has_more, is_backwards = len(found) > size, cursor is not None and cursor.side is Side.BEFORE
     items = found[-size:] if is_backwards else found[:size]
 
-    def around(side: Side, item: T) -> Cursor:
+    def cursor_at(side: Side, item: T) -> Cursor:
         return Cursor(side=side, position=listing.position(item))
 
     if cursor is None:
         has_previous, has_next = offset > 0, has_more  # those that were skipped are before it
     elif is_backwards:
-        has_previous, has_next = has_more, bool(listing.read(around(Side.AFTER, items[-1]), offset=0, limit=1))
+        has_previous, has_next = has_more, bool(listing.read(cursor_at(Side.AFTER, items[-1]), offset=0, limit=1))
     else:
-        has_previous, has_next = bool(listing.read(around(Side.BEFORE, items[0]), offset=0, limit=1)), has_more
+        has_previous, has_next = bool(listing.read(cursor_at(Side.BEFORE, items[0]), offset=0, limit=1)), has_more
     return Page(
         items=items,
-        previous=around(Side.BEFORE, items[0]) if has_previous else None,
-        next=around(Side.AFTER, items[-1]) if has_next else None,
+        around=Around(
+            previous=cursor_at(Side.BEFORE, items[0]) if has_previous else None,
+            next=cursor_at(Side.AFTER, items[-1]) if has_next else None,
+            is_empty=False,
+        ),
     )
 
 
@@ -166,19 +182,18 @@ class MetaBody(ClosedBody, frozen=True, kw_only=True):
     key: Annotated[str, text("The member that has the items.", "days", enum=["days", "jobs", "notices", "accounts"])]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageUrls:
+class PageUrls(NamedTuple):
     """The URLs of the pages of one list."""
 
     url: str  # of the list
     tokens: PageTokens
     of: str
 
-    def meta(self, request: PageRequest, page: Page[Any], *, key: str) -> MetaBody:
+    def meta(self, request: PageRequest, around: Around, *, key: str) -> MetaBody:
         """Return the place of a page in its list."""
         number = request.number
-        before = self._around(page.previous, number=max(number - 1, 0), size=request.size)
-        if before is None and not page.items and number > 0:
+        before = self._around(around.previous, number=max(number - 1, 0), size=request.size)
+        if before is None and around.is_empty and number > 0:
             # Beyond the end there is no item to point to: go back by page number.
             before = self._page(size=request.size, number=number - 1)
         return MetaBody(
@@ -187,7 +202,7 @@ class PageUrls:
             first_page_url=self._page(size=request.size, number=0),
             previous_page_url=before,
             url=self._page(size=request.size, number=number, token=request.token),
-            next_page_url=self._around(page.next, number=min(number + 1, LARGEST_NUMBER), size=request.size),
+            next_page_url=self._around(around.next, number=min(number + 1, LARGEST_NUMBER), size=request.size),
             key=key,
         )
 
@@ -198,6 +213,12 @@ class PageUrls:
 
     def _page(self, *, size: int, number: int, token: str | None = None) -> str:
         return f"{self.url}?PageSize={size}&Page={number}" + (f"&PageToken={token}" if token else "")
+
+
+@lru_cache(maxsize=REMEMBERED_PAGES)
+def meta_json(urls: PageUrls, request: PageRequest, around: Around, *, key: str) -> bytes:
+    """Return the place of a page in its list as JSON."""
+    return json_text(urls.meta(request, around, key=key))
 
 
 def _size(parameters: Mapping[str, str]) -> int:

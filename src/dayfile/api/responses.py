@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Final
 
-import msgspec
 from starlette.responses import Response
 
-from dayfile.api.body import Body, ClosedBody
+from dayfile.api.body import Body, ClosedBody, json_text
 from dayfile.api.openapi.schema import JOB_SID, number, text, url
 
 _JSON: Final = (b"content-type", b"application/json")
@@ -30,8 +29,13 @@ class ErrorBody(ClosedBody, frozen=True, kw_only=True):
 
 
 def json_response(body: Body, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Return a body as JSON, with a space after each colon and comma as in Twilio's responses."""
+    """Return a body as JSON."""
     return _response(body, status=status, headers=headers)
+
+
+def list_response(*, meta: bytes, key: str, items: Iterable[bytes]) -> Response:
+    """Return a page of a list as `json_response` would; its place in the list and its items are JSON already."""
+    return _JsonResponse(b'{"meta": %b, "%b": [%b]}' % (meta, key.encode(), b", ".join(items)), 200)
 
 
 def members_response(
@@ -51,8 +55,8 @@ class _JsonResponse(Response):
         self.raw_headers = [(b"content-length", b"%d" % len(content)), _JSON]
 
 
-def _response(content: object, *, status: int, headers: Mapping[str, str] | None) -> Response:
-    encoded = msgspec.json.format(msgspec.json.encode(content), indent=0)
+def _response(content: Body | Mapping[str, object], *, status: int, headers: Mapping[str, str] | None) -> Response:
+    encoded = json_text(content)
     if headers:
         return Response(encoded, status_code=status, headers=headers, media_type="application/json")
     return _JsonResponse(encoded, status)

@@ -22,6 +22,9 @@ from dayfile.store.tables.exports import day_file as table
 from dayfile.store.tables.sealing import pack
 from dayfile.store.tables.sealing import sealed_day as sealed_table
 
+REMEMBERED_DAYS: Final = 2000
+"""Most days of lists that are remembered by each statement: half a kilobyte each."""
+
 
 class DayFiles:
     """The day files, within one transaction. An expired one counts as gone, whether its row was removed yet or not."""
@@ -199,9 +202,9 @@ class _Pages:
         forwards, backwards = page.order_by(*place), page.order_by(*(column.desc() for column in place))
         follows = or_(table.c.generation > at, and_(table.c.generation == at, table.c.day > on))
         precedes = or_(table.c.generation < at, and_(table.c.generation == at, table.c.day < on))
-        self._first = Prepared(forwards, row=ListedDay)
-        self._after = Prepared(forwards.where(follows), row=ListedDay)
-        self._before = Prepared(backwards.where(precedes), row=ListedDay)
+        self._first = Prepared(forwards, row=ListedDay, remembered=REMEMBERED_DAYS)
+        self._after = Prepared(forwards.where(follows), row=ListedDay, remembered=REMEMBERED_DAYS)
+        self._before = Prepared(backwards.where(precedes), row=ListedDay, remembered=REMEMBERED_DAYS)
 
     def page(
         self, connection: Connection, *, after: tuple[int, Day] | None, before: tuple[int, Day] | None, **asked: Any

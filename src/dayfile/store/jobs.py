@@ -234,7 +234,7 @@ class Jobs:
 class JobPages:
     """The pages of the lists of shown jobs, with the same columns."""
 
-    def __init__(self, *columns: Any, row: Any = None) -> None:
+    def __init__(self, *columns: Any, row: Any = None, remembered: int = 0) -> None:
         page = (
             select(*columns)
             .where(
@@ -245,9 +245,10 @@ class JobPages:
         )
         number: Any = bindparam("number")
         newest = page.order_by(table.c.submit_number.desc())
-        self._first = Prepared(newest, row=row)
-        self._before = Prepared(newest.where(table.c.submit_number < number), row=row)
-        self._after = Prepared(page.where(table.c.submit_number > number).order_by(table.c.submit_number), row=row)
+        before, after = newest.where(table.c.submit_number < number), page.where(table.c.submit_number > number)
+        self._first = Prepared(newest, row=row, remembered=remembered)
+        self._before = Prepared(before, row=row, remembered=remembered)
+        self._after = Prepared(after.order_by(table.c.submit_number), row=row, remembered=remembered)
 
     def rows(self, connection: Connection, *, before: int | None, after: int | None, **asked: Any) -> list[Any]:
         """Return rows, newest first: those submitted before number `before`, or the ones just after `after`."""

@@ -25,6 +25,9 @@ _STATUS: Final = {status.value: status for status in Status}
 _ORDER: Final = {status.value: place for place, status in enumerate(Status)}
 _DAY_LENGTH: Final = 10
 
+REMEMBERED_JOBS: Final = 1000
+"""Most jobs of lists that are remembered by each statement: a megabyte, or twelve if all have the days of a year."""
+
 
 class ListedJobs:
     """The jobs that are shown, within one transaction."""
@@ -129,4 +132,5 @@ _PAGES: Final = JobPages(
     table.c.over_at,
     _DETAILS,
     row=ListedJob,
+    remembered=REMEMBERED_JOBS,
 )

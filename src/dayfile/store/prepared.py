@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final, cast
 
 from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, literal_column
@@ -35,11 +35,12 @@ class Prepared:
     Safe to use from several threads.
 
     `row` is the class of its rows, a named tuple whose fields are the columns; without one, they have a class of their
-    own.
+    own. So many rows are `remembered`: one that is read again, with the same columns, is the same value as before.
     """
 
-    def __init__(self, query: Query, *, row: Any = None) -> None:
+    def __init__(self, query: Query, *, row: Any = None, remembered: int = 0) -> None:
         self._query = query
+        self._remembered = remembered
         names = tuple(column.name for column in query.exported_columns)
         own: Any = namedtuple("Row", names)  # type: ignore[misc]  # noqa: PYI024 - they are known only here
         self._row = row or own
@@ -52,7 +53,7 @@ class Prepared:
         dialect = connection.dialect
         text = self._of_dialect.get(dialect.name)
         if text is None:
-            text = self._of_dialect[dialect.name] = _text(self._query, dialect, self._row)
+            text = self._of_dialect[dialect.name] = _text(self._query, dialect, self._row, remembered=self._remembered)
         return text.run(connection, values)
 
     def row(self, connection: Connection, **values: Any) -> Any | None:
@@ -96,8 +97,7 @@ class _Text:
     order: Sequence[str] | None  # of the parameters; None: they are named
     constants: dict[str, Any]  # that are not in the text
     binding: Sequence[tuple[str, Processor]]
-    reading: Sequence[tuple[int, Processor]]
-    row: Callable[[Sequence[Any]], Any]
+    read: Callable[[Sequence[Sequence[Any]]], list[Any]]
     is_postgres: bool
 
     def run(self, connection: Connection, values: dict[str, Any]) -> list[Any]:
@@ -106,26 +106,45 @@ class _Text:
             given[name] = process(given[name])
         parameters: Any = given if self.order is None else [given[name] for name in self.order]
         if self.is_postgres:
-            return self._read(rows_of(connection, self.sql, parameters))
+            return self.read(rows_of(connection, self.sql, parameters))
         driver: Any = connection.connection.dbapi_connection
         errors: Any = connection.dialect.dbapi
         try:
             found = driver.execute(self.sql, parameters).fetchall()
         except errors.Error as error:
             raise as_raised(connection, error, statement=self.sql) from error
-        return self._read(found)
+        return self.read(found)
 
-    def _read(self, found: Sequence[Sequence[Any]]) -> list[Any]:
+
+class _Rows:
+    """The rows of a statement, made of the columns as the driver gives them."""
+
+    def __init__(self, row: Any, reading: Sequence[tuple[int, Processor]]) -> None:
+        self._row = partial(tuple.__new__, row)  # a third of what the row's own `_make` takes
+        self._reading = reading
+
+    def read(self, found: Sequence[Sequence[Any]]) -> list[Any]:
         """Return what the types of the columns make of rows; column by column takes half of row by row."""
-        if not self.reading or not found:
-            return list(map(self.row, found))
+        if not self._reading or not found:
+            return list(map(self._row, found))
         columns: list[Iterable[Any]] = list(zip(*found, strict=True))
-        for at, process in self.reading:
+        for at, process in self._reading:
             columns[at] = map(process, columns[at])
-        return list(map(self.row, zip(*columns, strict=True)))
+        return list(map(self._row, zip(*columns, strict=True)))
+
+    def remembering(self, most: int) -> Callable[[Sequence[Sequence[Any]]], list[Any]]:
+        """Return the same as `read`, for rows that are read again and again: the last of them are remembered."""
+        read_one = lru_cache(maxsize=most)(self._read_one)
+        return lambda found: list(map(read_one, found))
+
+    def _read_one(self, found: Sequence[Any]) -> Any:
+        columns = list(found)
+        for at, process in self._reading:
+            columns[at] = process(columns[at])
+        return self._row(columns)
 
 
-def _text(query: Query, dialect: Dialect, row: Any) -> _Text:
+def _text(query: Query, dialect: Dialect, row: Any, *, remembered: int) -> _Text:
     spoken: Any = dialect
     if dialect.name == "postgresql":
         of_driver: Any = type(dialect)
@@ -134,13 +153,13 @@ def _text(query: Query, dialect: Dialect, row: Any) -> _Text:
     binding = {name: bound.type.dialect_impl(dialect).bind_processor(dialect) for name, bound in compiled.binds.items()}
     columns = list(query.exported_columns)
     reading = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
+    rows = _Rows(row, [(at, process) for at, process in enumerate(reading) if process is not None])
     return _Text(
         sql=str(compiled),
         order=compiled.positiontup,
         constants={name: value for name, value in compiled.params.items() if value is not None},
         binding=[(name, process) for name, process in binding.items() if process is not None],
-        reading=[(at, process) for at, process in enumerate(reading) if process is not None],
-        row=partial(tuple.__new__, row),  # a third of what the row's own `_make` takes
+        read=rows.remembering(remembered) if remembered else rows.read,
         is_postgres=dialect.name == "postgresql",
     )
 

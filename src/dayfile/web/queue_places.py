@@ -23,6 +23,10 @@ class QueuePlace:
     done_at: datetime | None  # as estimated
 
 
+NO_PLACE: Final = QueuePlace(position=None, done_at=None)
+"""The place of a job that is over."""
+
+
 @dataclass(frozen=True, slots=True)
 class QueuePlaces:
     """The queue and how fast it moves, as of one moment."""
@@ -54,7 +58,7 @@ class QueuePlaces:
     def place(self, job: Queued) -> QueuePlace:
         """Return the position and the estimate of a job."""
         if job.over_at is not None:
-            return _OVER
+            return NO_PLACE
         return QueuePlace(
             position=self.queue.position(job),
             done_at=self.queue.estimated_completion(job, days_per_second=self.days_per_second, now=self.now),
@@ -62,7 +66,6 @@ class QueuePlaces:
 
 
 _EMPTY: Final = Queue.of(())
-_OVER: Final = QueuePlace(position=None, done_at=None)
 
 
 def queue_of(unfinished: Sequence[Queued], tx: Transaction) -> Queue:

@@ -7,13 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dayfile.api.body import json_text
 from dayfile.api.paging import (
+    Around,
     Cursor,
     PageRequest,
     PageTokens,
     PageUrls,
     Position,
     Side,
+    meta_json,
     parse_page_request,
     read_page,
 )
@@ -56,7 +59,7 @@ def walk(url: object, numbers: list[int], *, key: str) -> Iterator[list[int]]:
         request = parse(str(url).partition("?")[2])
         page = read_page(Numbers(numbers), request)
         yield page.items
-        url = URLS.meta(request, page, key="days").members()[key]
+        url = URLS.meta(request, page.around, key="days").members()[key]
 
 
 @given(cursors)
@@ -157,9 +160,9 @@ def test_walking_yields_everything_once_and_back_again(numbers: set[int], size: 
 def test_the_previous_page_leads_back_to_the_first(numbers: set[int], size: int, back: int) -> None:
     """previous_page_url is no ornament: Java's clients walk by it."""
     request = parse(f"PageSize={size}")
-    while (page := read_page(Numbers(list(numbers)), request)).next:
-        request = parse(str(URLS.meta(request, page, key="days").next_page_url).partition("?")[2])
-    meta = URLS.meta(request, page, key="days")
+    while (page := read_page(Numbers(list(numbers)), request)).around.next:
+        request = parse(str(URLS.meta(request, page.around, key="days").next_page_url).partition("?")[2])
+    meta = URLS.meta(request, page.around, key="days")
     start = str(meta.url).replace(f"PageSize={size}", f"PageSize={back}")
     backwards = list(walk(start, list(numbers), key="previous_page_url"))
     assert [n for page in reversed(backwards[1:]) for n in page] == [n for n in sorted(numbers) if n < backwards[0][0]]
@@ -188,7 +191,7 @@ def test_a_walk_yields_each_once_while_others_come_and_go(numbers: list[int], si
 def test_the_first_page_echoes_what_was_asked_for() -> None:
     """Twilio's addresses name size and page even where the client named neither; some scripts cut them apart."""
     request = parse("")
-    meta = URLS.meta(request, read_page(Numbers(list(range(60))), request), key="days")
+    meta = URLS.meta(request, read_page(Numbers(list(range(60))), request).around, key="days")
     assert list(meta.members()) == [
         "page",
         "page_size",
@@ -210,14 +213,14 @@ def test_a_page_without_a_token_is_counted_to() -> None:
     request = parse("PageSize=10&Page=2")
     page = read_page(Numbers(list(range(60))), request)
     assert page.items == list(range(20, 30))
-    assert page.previous
-    assert page.next
+    assert page.around.previous
+    assert page.around.next
 
 
 def test_beyond_the_end_there_is_an_empty_page_with_a_way_back() -> None:
     """An address that was bookmarked when the list was longer is no error."""
     request = parse("PageSize=10&Page=9")
-    meta = URLS.meta(request, read_page(Numbers([1]), request), key="days")
+    meta = URLS.meta(request, read_page(Numbers([1]), request).around, key="days")
     assert meta.previous_page_url == f"{URLS.url}?PageSize=10&Page=8"
     assert meta.next_page_url is None
 
@@ -225,5 +228,33 @@ def test_beyond_the_end_there_is_an_empty_page_with_a_way_back() -> None:
 def test_an_empty_list_has_one_page() -> None:
     """Nothing before it and nothing after it."""
     request = parse("")
-    meta = URLS.meta(request, read_page(Numbers([]), request), key="jobs")
+    meta = URLS.meta(request, read_page(Numbers([]), request).around, key="jobs")
     assert meta.previous_page_url is meta.next_page_url is None
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.builds(PageUrls, url=st.sampled_from(["http://a", "http://b"]), tokens=st.just(TOKENS), of=st.just(OF)),
+            st.builds(PageRequest, size=st.integers(1, 2), number=st.integers(0, 1), cursor=st.none(), token=st.none()),
+            st.builds(Around, previous=st.none() | cursors, next=st.none() | cursors, is_empty=st.booleans()),
+            st.sampled_from(["days", "jobs"]),
+        )
+    )
+)
+def test_a_place_that_is_remembered_is_the_one_that_is_asked_for(
+    asked: list[tuple[PageUrls, PageRequest, Around, str]],
+) -> None:
+    """Places that differ in anything are told apart, however similar they are."""
+    for urls, request, around, key in asked:
+        assert meta_json(urls, request, around, key=key) == json_text(urls.meta(request, around, key=key))
+
+
+def test_a_query_that_is_remembered_gives_no_token_to_another_list() -> None:
+    """The same query asks for another page of another list, or for none: its token is wrong there."""
+    query = f"PageToken={TOKENS.give(Cursor(side=Side.AFTER, position=Position(1)), of=OF)}".encode()
+    for _ in range(2):
+        assert parse_page_request(query, TOKENS, of=OF).cursor
+        for tokens, of in ((TOKENS, "AC2 Messages days"), (PageTokens(b"x" * 32), OF)):
+            with pytest.raises(InvalidPageToken):
+                parse_page_request(query, tokens, of=of)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from sqlalchemy import Column, MetaData, Table, bindparam, insert, literal, select, text
+from sqlalchemy import Column, MetaData, Table, bindparam, insert, literal, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from dayfile.model.day import Day
@@ -70,6 +70,28 @@ def test_rows_are_of_the_class_that_has_their_columns(database: Database) -> Non
         assert (type(newest), newest) == (Quota, Quota(day=TODAY, requested=0))
     with pytest.raises(TypeError, match="are not the fields of Quota"):
         Prepared(select(quota_day.c.requested, quota_day.c.day), row=Quota)
+
+
+def test_a_row_that_is_remembered_is_the_value_that_it_was(database: Database) -> None:
+    """It is known by all that it has: what is made of it is the same, and need not be made again."""
+    query = select(quota_day.c.day, quota_day.c.requested).order_by(quota_day.c.day.desc())
+    usual, remembering, forgetting = (Prepared(query, row=Quota, remembered=most) for most in (0, 3, 2))
+    with database.looked_into() as connection:
+        rows = usual.rows(connection)
+        first, again = remembering.rows(connection), remembering.rows(connection)
+        assert rows == first == again == forgetting.rows(connection) == forgetting.rows(connection)
+        assert all(one is other for one, other in zip(first, again, strict=True))
+        assert {type(row) for row in first} == {Quota}
+
+
+def test_a_row_that_has_changed_is_another_one_at_once(database: Database) -> None:
+    """The database is asked each time, and what it says counts."""
+    remembering = Prepared(select(quota_day.c.day, quota_day.c.requested), row=Quota, remembered=100)
+    for requested in (1, 2, 1, 0):
+        with database.exclusively() as connection:
+            connection.execute(update(quota_day).values(requested=requested))
+        with database.looked_into() as connection:
+            assert {row.requested for row in remembering.rows(connection)} == {requested}
 
 
 @pytest.mark.parametrize("many", [0, 1, 2, 3, 60, 600])
