@@ -11,7 +11,7 @@ from starlette.responses import Response
 from dayfile.api import auth
 from dayfile.api.context import context_of
 from dayfile.api.day_links import day_links_of, published_day
-from dayfile.api.export_bodies import DayLinkBody, DayListBody, ExportBody, ManifestBody, day_json
+from dayfile.api.export_bodies import DayBody, DayLinkBody, DayListBody, ExportBody, ManifestBody, day_json
 from dayfile.api.openapi.operation import EXPORTS, FILES, Answer, Operation, by_account, link
 from dayfile.api.openapi.parameters import DAY_IN_PATH, PAGES, RESOURCE_TYPE_IN_PATH
 from dayfile.api.paging import Cursor, PageUrls, Position, Side, meta_json, parse_page_request, read_page
@@ -96,9 +96,12 @@ def list_days(request: Request, resource_type: str) -> Response:
     asked = parse_page_request(request.scope["query_string"], pages.tokens, of=pages.of)
     now = context.clock.now()
     with context.database.snapshot() as tx:
-        page = read_page(_DayListing(tx, account, kind, now), asked)
-    days = [day_json(listed, kind) for listed in page.items]
-    return list_response(meta=meta_json(pages, asked, page.around, key="days"), key="days", items=days)
+        page = read_page(_DayListing(tx, account, kind, now, remembering=asked.is_usual), asked)
+    if asked.is_usual:
+        days = [day_json(listed, kind) for listed in page.items]
+        return list_response(meta=meta_json(pages, asked, page.around, key="days"), key="days", items=days)
+    bodies = [DayBody.of(listed, kind) for listed in page.items]
+    return json_response(DayListBody(meta=pages.meta(asked, page.around, key="days"), days=bodies))
 
 
 @routes.add(
@@ -152,6 +155,7 @@ class _DayListing:
     account: Account
     resource_type: ResourceType
     now: datetime
+    remembering: bool
 
     def read(self, cursor: Cursor | None, *, offset: int, limit: int) -> list[ListedDay]:
         at = None if cursor is None else (cursor.position.rank, Day.parse(cursor.position.detail))
@@ -163,6 +167,7 @@ class _DayListing:
             offset=offset,
             limit=limit,
             now=self.now,
+            remembering=self.remembering,
         )
 
     def position(self, item: ListedDay) -> Position:

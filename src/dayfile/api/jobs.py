@@ -161,10 +161,14 @@ def list_jobs(request: Request, resource_type: str) -> Response:
     pages = PageUrls(url=urls.export_custom_jobs(kind), tokens=context.page_tokens, of=f"{account.sid} {kind} jobs")
     asked = parse_page_request(request.scope["query_string"], pages.tokens, of=pages.of)
     with context.database.snapshot() as tx:
-        page = read_page(_JobListing(tx, account, kind, now - context.job_lifetime), asked)
+        listing = _JobListing(tx, account, kind, now - context.job_lifetime, remembering=asked.is_usual)
+        page = read_page(listing, asked)
         places = QueuePlaces.of(page.items, tx, now=now, rate=request.app.state.queue_rate)
-    jobs = [job_json(job, kind, places) for job in page.items]
-    return list_response(meta=meta_json(pages, asked, page.around, key="jobs"), key="jobs", items=jobs)
+    if asked.is_usual:
+        jobs = [job_json(job, kind, places) for job in page.items]
+        return list_response(meta=meta_json(pages, asked, page.around, key="jobs"), key="jobs", items=jobs)
+    bodies = [CustomJobBody.of(job, kind, places.place(job)) for job in page.items]
+    return json_response(CustomJobListBody(meta=pages.meta(asked, page.around, key="jobs"), jobs=bodies))
 
 
 @routes.add(
@@ -237,6 +241,7 @@ class _JobListing:
     account: Account
     resource_type: ResourceType
     over_since: datetime
+    remembering: bool
 
     def read(self, cursor: Cursor | None, *, offset: int, limit: int) -> list[ListedJob]:
         # Newest first: the jobs after one on the list were submitted before it.
@@ -248,6 +253,7 @@ class _JobListing:
             offset=offset,
             limit=limit,
             over_since=self.over_since,
+            remembering=self.remembering,
         )
 
     def position(self, item: ListedJob) -> Position:

@@ -95,6 +95,14 @@ class PageRequest(NamedTuple):
     cursor: Cursor | None
     token: str | None  # the cursor's, as given
 
+    @property
+    def is_usual(self) -> bool:
+        """True for what clients ask for again and again: a first page, or one by its number, of a usual size.
+
+        A walk has each of its pages once, and very large pages would take the place of many others.
+        """
+        return self.cursor is None and self.size <= DEFAULT_SIZE
+
 
 class Listing(Protocol[T]):
     """A list in one snapshot of the database."""

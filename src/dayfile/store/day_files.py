@@ -23,7 +23,7 @@ from dayfile.store.tables.sealing import pack
 from dayfile.store.tables.sealing import sealed_day as sealed_table
 
 REMEMBERED_DAYS: Final = 2000
-"""Most days of lists that are remembered by each statement: half a kilobyte each."""
+"""Most days of lists that are remembered: half a kilobyte each."""
 
 
 class DayFiles:
@@ -96,12 +96,16 @@ class DayFiles:
         offset: int = 0,
         limit: int,
         now: datetime,
+        remembering: bool = False,
     ) -> list[ListedDay]:
         """Return what the Days list shows, ordered by generation, then day.
 
-        These are the files that follow `after`, or the last ones before `before`.
+        These are the files that follow `after`, or the last ones before `before`. `remembering` is for a page that is
+        asked for again and again, and has neither.
         """
         asked = {"offset": offset, "limit": limit, **_list(account, resource_type, now)}
+        if remembering:
+            return _LISTED.again(self._connection, **asked)
         return _LISTED.page(self._connection, after=after, before=before, **asked)
 
     def forget_expired(self, *, now: datetime, limit: int) -> int:
@@ -202,9 +206,10 @@ class _Pages:
         forwards, backwards = page.order_by(*place), page.order_by(*(column.desc() for column in place))
         follows = or_(table.c.generation > at, and_(table.c.generation == at, table.c.day > on))
         precedes = or_(table.c.generation < at, and_(table.c.generation == at, table.c.day < on))
-        self._first = Prepared(forwards, row=ListedDay, remembered=REMEMBERED_DAYS)
-        self._after = Prepared(forwards.where(follows), row=ListedDay, remembered=REMEMBERED_DAYS)
-        self._before = Prepared(backwards.where(precedes), row=ListedDay, remembered=REMEMBERED_DAYS)
+        self._first = Prepared(forwards, row=ListedDay)
+        self._again = Prepared(forwards, row=ListedDay, remembered=REMEMBERED_DAYS)
+        self._after = Prepared(forwards.where(follows), row=ListedDay)
+        self._before = Prepared(backwards.where(precedes), row=ListedDay)
 
     def page(
         self, connection: Connection, *, after: tuple[int, Day] | None, before: tuple[int, Day] | None, **asked: Any
@@ -215,6 +220,10 @@ class _Pages:
         if after is not None:
             return self._after.rows(connection, at=after[0], on=after[1], **asked)
         return self._first.rows(connection, **asked)
+
+    def again(self, connection: Connection, **asked: Any) -> list[ListedDay]:
+        """Return the first of all rows, and remember them."""
+        return self._again.rows(connection, **asked)
 
 
 _FIND: Final = Prepared(_of_a_list(_with_sealed()).where(table.c.day == bindparam("day")))

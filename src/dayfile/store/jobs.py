@@ -37,6 +37,9 @@ FINAL = [status.value for status in Status if status.is_final]
 _STATUS: Final = {status.value: status for status in Status}
 CLAIMABLE = [status.value for status in Status if is_claimable(status)]
 
+REMEMBERED_JOBS: Final = 1000
+"""Most jobs of a list that are remembered: a megabyte, or twelve if all have the days of a year."""
+
 
 IS_SHOWN: Final = or_(
     table.c.over_at.is_(None),
@@ -234,7 +237,7 @@ class Jobs:
 class JobPages:
     """The pages of the lists of shown jobs, with the same columns."""
 
-    def __init__(self, *columns: Any, row: Any = None, remembered: int = 0) -> None:
+    def __init__(self, *columns: Any, row: Any = None) -> None:
         page = (
             select(*columns)
             .where(
@@ -245,10 +248,10 @@ class JobPages:
         )
         number: Any = bindparam("number")
         newest = page.order_by(table.c.submit_number.desc())
-        before, after = newest.where(table.c.submit_number < number), page.where(table.c.submit_number > number)
-        self._first = Prepared(newest, row=row, remembered=remembered)
-        self._before = Prepared(before, row=row, remembered=remembered)
-        self._after = Prepared(after.order_by(table.c.submit_number), row=row, remembered=remembered)
+        self._first = Prepared(newest, row=row)
+        self._again = Prepared(newest, row=row, remembered=REMEMBERED_JOBS)
+        self._before = Prepared(newest.where(table.c.submit_number < number), row=row)
+        self._after = Prepared(page.where(table.c.submit_number > number).order_by(table.c.submit_number), row=row)
 
     def rows(self, connection: Connection, *, before: int | None, after: int | None, **asked: Any) -> list[Any]:
         """Return rows, newest first: those submitted before number `before`, or the ones just after `after`."""
@@ -257,6 +260,10 @@ class JobPages:
         if before is not None:
             return self._before.rows(connection, number=before, **asked)
         return self._first.rows(connection, **asked)
+
+    def again(self, connection: Connection, **asked: Any) -> list[Any]:
+        """Return the newest rows, and remember them: for a page that is asked for again and again."""
+        return self._again.rows(connection, **asked)
 
 
 def read_job(row: Row[Any]) -> Job:

@@ -25,9 +25,6 @@ _STATUS: Final = {status.value: status for status in Status}
 _ORDER: Final = {status.value: place for place, status in enumerate(Status)}
 _DAY_LENGTH: Final = 10
 
-REMEMBERED_JOBS: Final = 1000
-"""Most jobs of lists that are remembered by each statement: a megabyte, or twelve if all have the days of a year."""
-
 
 class ListedJobs:
     """The jobs that are shown, within one transaction."""
@@ -53,9 +50,15 @@ class ListedJobs:
         offset: int = 0,
         limit: int,
         over_since: datetime,
+        remembering: bool = False,
     ) -> list[ListedJob]:
-        """Return shown jobs, newest first: those submitted before number `before`, or the ones just after `after`."""
+        """Return shown jobs, newest first: those submitted before number `before`, or the ones just after `after`.
+
+        `remembering` is for a page that is asked for again and again, and has neither.
+        """
         asked = {"account": account, "resource_type": resource_type.name, "over_since": over_since}
+        if remembering:
+            return _PAGES.again(self._connection, offset=offset, limit=limit, **asked)
         return _PAGES.rows(self._connection, before=before, after=after, offset=offset, limit=limit, **asked)
 
 
@@ -132,5 +135,4 @@ _PAGES: Final = JobPages(
     table.c.over_at,
     _DETAILS,
     row=ListedJob,
-    remembered=REMEMBERED_JOBS,
 )
