@@ -200,12 +200,11 @@ class _Pages:
     """The pages of a list."""
 
     def __init__(self, query: Select[Any]) -> None:
-        at: Any = bindparam("at")
-        on: Any = bindparam("on")
+        at, on = bindparam("at", type_=table.c.generation.type), bindparam("on", type_=table.c.day.type)
         page, place = query.offset(bindparam("offset")).limit(bindparam("limit")), (table.c.generation, table.c.day)
         forwards, backwards = page.order_by(*place), page.order_by(*(column.desc() for column in place))
-        follows = or_(table.c.generation > at, and_(table.c.generation == at, table.c.day > on))
-        precedes = or_(table.c.generation < at, and_(table.c.generation == at, table.c.day < on))
+        # Compared as pairs, so that the index leads to the place: alternatives would be tried for every row before it.
+        follows, precedes = tuple_(*place) > tuple_(at, on), tuple_(*place) < tuple_(at, on)
         self._first = Prepared(forwards, row=ListedDay)
         self._again = Prepared(forwards, row=ListedDay, remembered=REMEMBERED_DAYS)
         self._after = Prepared(forwards.where(follows), row=ListedDay)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from dayfile.model.day import Day, DayRange
 from dayfile.model.export import FileDetails
@@ -32,6 +35,27 @@ def test_a_range_has_the_files_of_its_days_and_no_others(database: Database) -> 
         assert sorted(details) == [DAYS.first, DAYS.last]
         assert details[DAYS.first] == FileDetails(day=DAYS.first, sealed_at=None, sha256=None, expires_at=expires_at)
         assert tx.day_files.details(acme, MESSAGES, DAYS, now=expires_at) == {}
+
+
+def test_a_page_begins_and_ends_at_any_place_of_the_list(database: Database) -> None:
+    """A generation may have several days, and a place may be that of a day that is published anew meanwhile."""
+    acme = an_account(database).sid
+    files = [replace(a_day_file(acme, DAYS.first + n), generation=1 + (5 - n) // 2) for n in range(6)]
+    with database.transaction() as tx:
+        tx.day_files.publish(files, now=NOON)
+    listed = sorted((file.generation, file.day) for file in files)
+    with database.snapshot() as tx:
+
+        def page(**asked: Any) -> list[tuple[int, Day]]:
+            found = tx.day_files.page(acme, MESSAGES, limit=2, now=NOON, **asked)
+            return [(one.generation, one.day) for one in found]
+
+        for remembering in (False, True, True):
+            assert [page(offset=n, remembering=remembering) for n in range(7)] == [listed[n : n + 2] for n in range(7)]
+        for generation, day in itertools.product(range(5), [DAYS.first + n for n in range(-1, 7)]):
+            place = generation, day
+            assert page(after=place) == [one for one in listed if one > place][:2]
+            assert page(before=place) == [one for one in listed if one < place][-2:]
 
 
 def test_all_types_of_an_account_are_read_at_once(database: Database) -> None:
