@@ -8,12 +8,12 @@ A damaged file is not sent: see `objects/file_reader.py`.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -26,7 +26,7 @@ from dayfile.api.openapi.parameters import in_head, in_path, in_query
 from dayfile.api.openapi.schema import SHA256, Node, text
 from dayfile.api.ranges import Part, is_known, requested_part
 from dayfile.api.readings import outcome
-from dayfile.api.remembered_files import remembered_files_of
+from dayfile.api.remembered_files import RememberedFiles, remembered_files_of
 from dayfile.api.routes import Routes
 from dayfile.clock import Clock
 from dayfile.errors import DamagedObject, Forbidden, NotFound
@@ -62,12 +62,15 @@ Downloads = MicroBatches[tuple[Request, Link], Response]
 routes = Routes()
 
 _GZIP: Final[Node] = {"application/gzip": {}}
-_CONDITIONS: Final = ("range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
+_CONDITIONS: Final = frozenset(
+    {b"range", b"if-range", b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since"}
+)
+_RANGES: Final = (b"accept-ranges", b"bytes")
+_USUAL: Final = ((b"content-type", b"application/gzip"), (b"cache-control", b"private, no-transform"))
 _FILE_HEADERS: Final = ("ETag", "Content-Disposition", "Repr-Digest", "Accept-Ranges")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _File:
+class _File(msgspec.Struct, frozen=True, kw_only=True):
     """The file behind a link: that of a sealed day, or None for the empty file."""
 
     sealed: SealedDay | None
@@ -108,6 +111,9 @@ async def download(request: Request, link: str) -> Response:
     given = _check_link(context_of(request), link, request.scope["query_string"].decode("latin-1"))
     if given.sealed_day_id == EMPTY:
         return _respond(request, given, _empty(given), reader=_reader(context_of(request)))
+    at_once: DownloadsAtOnce | None = request.app.state.downloads_at_once
+    if at_once is not None and (answered := at_once.answer(request, given)) is not None:
+        return answered
     in_loop: DownloadsInLoop | None = request.app.state.downloads_in_loop
     if in_loop is not None:
         with suppress(NotInPipeline):
@@ -118,9 +124,38 @@ async def download(request: Request, link: str) -> Response:
 
 def make_downloads(context: Context) -> Downloads:
     """Return the queue of downloads of one app, apart from others, so that a slow disk holds up no others."""
-    is_here = context.database.file is not None and not context.storage.is_remote
+    is_here = context.database.file is not None and _is_on_disk_here(context)
     in_loop = InLoop(_respond_if_small, clock=context.clock).try_work if is_here else None
     return MicroBatches(_respond_to_all, name="download", most=MOST_AT_ONCE, threads=THREADS, try_in_loop=in_loop)
+
+
+class DownloadsAtOnce:
+    """Downloads of small files whose rows are remembered, begun by the event loop as soon as they are asked for."""
+
+    def __init__(self, context: Context, remembered: RememberedFiles) -> None:
+        self._clock = context.clock
+        self._remembered = remembered
+        self._reader = _reader(context, is_quick=True)
+        self._reads = InLoop(self._respond, clock=context.clock)
+
+    def answer(self, request: Request, given: Link) -> Response | None:
+        """Return the response; None if the download is for others. Raises NotFound, StorageUnavailable."""
+        sealed = self._remembered.find(given.sealed_day_id, now=self._clock.monotonic())
+        if sealed is None or sealed.size_bytes > IN_LOOP_BYTES:
+            return None
+        return self._reads.try_work([(request, given, _named(sealed, given))])
+
+    def _respond(self, asked: Sequence[tuple[Request, Link, _File]]) -> Response | None:
+        [(request, given, file)] = asked
+        try:
+            return _respond(request, given, file, reader=self._reader)
+        except DamagedObject:  # perhaps it has moved; a thread looks that up, and records damage
+            return None
+
+
+def make_downloads_at_once(context: Context, remembered: RememberedFiles) -> DownloadsAtOnce | None:
+    """Return what begins downloads of one app at once; None if its files are not on a disk of this machine."""
+    return DownloadsAtOnce(context, remembered) if _is_on_disk_here(context) else None
 
 
 class DownloadsInLoop:
@@ -135,9 +170,7 @@ class DownloadsInLoop:
         return await self._pipelined.run(partial(self._answer, request, given))
 
     def _answer(self, request: Request, given: Link) -> Response:
-        file = _remembered(request, given)
-        if file is None:
-            file = _find(request, given, began=context_of(request).clock.monotonic())
+        file = _find(request, given, began=context_of(request).clock.monotonic())
         responses = self._reads.try_work([(request, given, file)])
         if responses is None:
             raise NotInPipeline
@@ -149,10 +182,15 @@ class DownloadsInLoop:
 
 def make_downloads_in_loop(context: Context) -> DownloadsInLoop | None:
     """Return what begins downloads in the event loop of one app; None where that waits for something else than rows."""
-    pipelined, folder = context.database.pipelined_readings, context.objects_folder
-    if pipelined is None or folder is None or network_file_system(folder) is not None:
+    pipelined = context.database.pipelined_readings
+    if pipelined is None or not _is_on_disk_here(context):
         return None
     return DownloadsInLoop(pipelined, clock=context.clock)
+
+
+def _is_on_disk_here(context: Context) -> bool:
+    folder = context.objects_folder
+    return folder is not None and network_file_system(folder) is None
 
 
 def _respond_to_all(asked: Sequence[tuple[Request, Link]]) -> list[Response | Exception]:
@@ -161,9 +199,7 @@ def _respond_to_all(asked: Sequence[tuple[Request, Link]]) -> list[Response | Ex
 
 def _respond_if_small(asked: Sequence[tuple[Request, Link]]) -> list[Response | Exception] | None:
     """Return None if one of the files belongs in a thread."""
-    kept = [outcome(request, partial(_remembered, request, given)) for request, given in asked]
-    found = _find_all(asked) if None in kept else [file for file in kept if file is not None]
-    return _respond_to_found([(*one, file) for one, file in zip(asked, found, strict=True)])
+    return _respond_to_found([(*one, file) for one, file in zip(asked, _find_all(asked), strict=True)])
 
 
 def _respond_to_found(found: Sequence[tuple[Request, Link, _File | Exception]]) -> list[Response | Exception] | None:
@@ -194,33 +230,48 @@ def _respond_each(
     ]
 
 
-def _respond(request: Request, given: Link, file: _File, *, reader: FileReader) -> Response:
-    etag = f'"{file.sha256}"'
-    headers = {"ETag": etag, "Cache-Control": "private, no-transform", "Accept-Ranges": "bytes"}
-    if is_known(request.headers.get("if-none-match"), etag=etag):
-        return Response(status_code=304, headers=headers)
-    headers |= {
-        "Content-Type": "application/gzip",
-        "Content-Disposition": f'attachment; filename="{saved_as(given.account, given.resource_type.name, given.day)}"',
-        "Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(file.sha256)).decode()}:",
-    }
+def _respond(request: Request, given: Link, file: _File, *, reader: FileReader) -> FileAnswer:
+    etag, asked = f'"{file.sha256}"', _conditions(request)
+    headers = [(b"etag", etag.encode()), *_USUAL]
+    if asked and is_known(asked.get(b"if-none-match"), etag=etag):
+        return FileAnswer((), status=304, headers=[*headers, _RANGES])
+    name = saved_as(given.account, given.resource_type.name, given.day).encode()
+    digest = base64.b64encode(bytes.fromhex(file.sha256))
+    headers += (
+        (b"content-disposition", b'attachment; filename="%b"' % name),
+        (b"repr-digest", b"sha-256=:%b:" % digest),
+    )
     if request.method == "HEAD":
         if file.sealed is not None:
             reader.check(file.sealed)
-        return Response(headers=headers | {"Content-Length": str(file.size_bytes)})
-    part = requested_part(
-        request.headers.get("range"), request.headers.get("if-range"), etag=etag, size_bytes=file.size_bytes
-    )
-    if part is None and (location := _accelerated(request, file.sealed, reader=reader)) is not None:
-        del headers["Accept-Ranges"]  # the proxy adds its own
-        return Response(headers=headers | {"X-Accel-Redirect": location})
+        return FileAnswer((), status=200, headers=[*headers, _RANGES, _length(file.size_bytes)])
+    part = None
+    if asked:
+        part = requested_part(asked.get(b"range"), asked.get(b"if-range"), etag=etag, size_bytes=file.size_bytes)
+    elif (location := _accelerated(request, file.sealed, reader=reader)) is not None:
+        # The proxy adds Accept-Ranges of its own.
+        return FileAnswer((), status=200, headers=[*headers, (b"x-accel-redirect", location.encode()), _length(0)])
+    headers.append(_RANGES)
     if part is None:
         part, status = Part(start=0, stop=file.size_bytes), 200
     else:
-        headers["Content-Range"], status = part.content_range(file.size_bytes), 206
-    headers["Content-Length"] = str(part.stop - part.start)
+        headers.append((b"content-range", part.content_range(file.size_bytes).encode()))
+        status = 206
+    headers.append(_length(part.stop - part.start))
+    if file.sealed is not None and file.size_bytes <= SMALL_BYTES:  # sent at once: nothing of it is kept in memory
+        return FileAnswer([reader.read(file.sealed, start=part.start, stop=part.stop)], status=status, headers=headers)
     answer = partial(FileAnswer, status=status, headers=headers)
     return _answer(file, part, answer, reader=reader, room=request.app.state.files_in_memory)
+
+
+def _conditions(request: Request) -> Mapping[bytes, str]:
+    """Return the headers on which it depends what is sent, the first of each name; nearly no request has any."""
+    found = [(name, value.decode("latin-1")) for name, value in request.scope["headers"] if name in _CONDITIONS]
+    return dict(reversed(found))
+
+
+def _length(size_bytes: int) -> tuple[bytes, bytes]:
+    return b"content-length", b"%d" % size_bytes
 
 
 def _check_link(context: Context, path: str, query: str) -> Link:
@@ -252,12 +303,6 @@ def _find(request: Request, link: Link, *, began: float) -> _File:
     return _named(sealed, link)
 
 
-def _remembered(request: Request, link: Link) -> _File | None:
-    """Return the file of a link if its row was looked up a moment ago."""
-    found = remembered_files_of(request).find(link.sealed_day_id, now=context_of(request).clock.monotonic())
-    return None if found is None else _named(found, link)
-
-
 def _named(sealed: SealedDay, link: Link) -> _File:
     """Return the file of a sealed day; raises NotFound if it is not the one that the link is for."""
     # A database restored from a backup assigns ids a second time, perhaps to a day of another account, or to another
@@ -274,12 +319,12 @@ def _accelerated(request: Request, sealed: SealedDay | None, *, reader: FileRead
     It sends what has an object of its own and is not hashed before its first byte. It would judge conditions and ranges
     by names of its own, so whoever sends any is served from here, as is everybody who does not come by a trusted proxy.
     """
+    if sealed is None or sealed.size_bytes <= HASHED_FIRST_BYTES or sealed.place.is_packed:
+        return None
     context = context_of(request)
-    if context.accel_redirect is None or sealed is None or sealed.place.is_packed:
+    if context.accel_redirect is None or request.client is None:
         return None
-    if sealed.size_bytes <= HASHED_FIRST_BYTES or any(name in request.headers for name in _CONDITIONS):
-        return None
-    if request.client is None or not context.trusted_proxies.trusts(request.client.host):
+    if not context.trusted_proxies.trusts(request.client.host):
         return None
     reader.check(sealed)
     return None if context.storage.path(sealed.key) is None else context.accel_redirect + sealed.key
@@ -288,12 +333,13 @@ def _accelerated(request: Request, sealed: SealedDay | None, *, reader: FileRead
 def _answer(
     file: _File, part: Part, answer: Callable[..., FileAnswer], *, reader: FileReader, room: MemoryRoom
 ) -> FileAnswer:
-    """Return the part as a response, read whole if it is small: each block read later costs a thread hop."""
+    """Return the part of a larger file, or of the empty one, as a response.
+
+    It is read whole if there is memory for it: each block read later costs a thread hop.
+    """
     if file.sealed is None:
         return answer([EMPTY_FILE[part.start : part.stop]])
     size = part.stop - part.start
-    if file.size_bytes <= SMALL_BYTES:  # sent at once, so that nothing of it is kept in memory
-        return answer([reader.read(file.sealed, start=part.start, stop=part.stop)])
     if size > WHOLE_BYTES or not room.take(size):
         return answer(reader.blocks(file.sealed, start=part.start, stop=part.stop))
     give_back = partial(room.give_back, size)

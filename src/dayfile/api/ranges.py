@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from dayfile.errors import Invalid
 
@@ -21,8 +22,7 @@ class RangeNotSatisfiable(Invalid):
         self.size_bytes = size_bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(msgspec.Struct, frozen=True, kw_only=True):
     """A range of bytes from `start` up to, not including, `stop`."""
 
     start: int

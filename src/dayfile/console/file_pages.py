@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from markupsafe import Markup
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
@@ -171,7 +172,7 @@ def _archive(visit: Visit) -> Page:
         "Content-Type": "application/zip",
         "Content-Disposition": f'attachment; filename="{name}"',
     }
-    return FileAnswer(blocks, status=200, headers=headers)
+    return FileAnswer(blocks, status=200, headers=Headers(headers).raw)
 
 
 def _chosen_files(visit: Visit, kind: ResourceType) -> list[DayFile]:

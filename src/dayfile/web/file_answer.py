@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
@@ -36,13 +36,20 @@ class FileAnswer(Response):
     """
 
     def __init__(
-        self, blocks: Blocks, *, status: int, headers: Mapping[str, str], on_end: Callable[[], None] | None = None
+        self,
+        blocks: Blocks,
+        *,
+        status: int,
+        headers: Sequence[tuple[bytes, bytes]],
+        on_end: Callable[[], None] | None = None,
     ) -> None:
-        """Take the blocks; `on_end` is called when no block is needed any more, however the response ends."""
+        """Take the blocks, and all headers, their names in lower case, as ASGI has them.
+
+        `on_end` is called when no block is needed any more, however the response ends.
+        """
         self.status_code = status
         self.background = None
-        # None is added to these, so they need not go through what Starlette does for other responses.
-        self.raw_headers = [(name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in headers.items()]
+        self.raw_headers = list(headers)
         self._blocks = blocks
         self._on_end = on_end
 

@@ -59,7 +59,7 @@ def test_all_blocks_come_in_their_order() -> None:
 
     async def serve() -> bytes:
         client = Client()
-        answer = FileAnswer(source.blocks(), status=200, headers={}, on_end=lambda: ended.append(True))
+        answer = FileAnswer(source.blocks(), status=200, headers=[], on_end=lambda: ended.append(True))
         await answer({}, client.receive, client.send)
         return client.body
 
@@ -73,7 +73,7 @@ def test_a_client_that_goes_has_at_most_one_more_block_read() -> None:
 
     async def serve() -> None:
         client = Client(goes_after=2)
-        answer = FileAnswer(source.blocks(), status=200, headers={}, on_end=lambda: ended.append(True))
+        answer = FileAnswer(source.blocks(), status=200, headers=[], on_end=lambda: ended.append(True))
         await answer({}, client.receive, client.send)
 
     with pytest.raises(ClientDisconnect):
@@ -88,7 +88,7 @@ def test_what_is_small_is_handed_over_at_once(size: int, messages: int) -> None:
 
     async def serve() -> Client:
         client = Client(goes_after=size)
-        await FileAnswer([b"x" * size], status=200, headers={})({}, client.receive, client.send)
+        await FileAnswer([b"x" * size], status=200, headers=[])({}, client.receive, client.send)
         return client
 
     client = asyncio.run(serve())
