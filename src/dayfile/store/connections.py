@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from dayfile.store.postgres_engine import begin_to_read, end_reading, let_only_read, notify
+from dayfile.store.postgres_engine import begin_to_read, end_reading, notify, set_up_to_read
 
 
 @contextmanager
@@ -44,7 +44,7 @@ def connect_to_read(engine: Engine) -> Connection:
 
     Whoever has it invalidates it in the end: it is of no use to others.
     """
-    return _begun_on_living(engine, let_only_read)
+    return _begun_on_living(engine, set_up_to_read)
 
 
 @contextmanager

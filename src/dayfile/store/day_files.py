@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, func, or_, select, tuple_, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, literal, or_, select, tuple_, update
 from sqlalchemy.sql import Select
 
 from dayfile.model.account import AccountSid
@@ -125,16 +125,11 @@ class DayFiles:
         Those whose rows have an unknown resource type are left out.
         """
         query = _with_sealed().where(known_type(table), or_(sealed_table.c.id.is_(None), known_type(sealed_table)))
+        key = table.c.account, table.c.resource_type, table.c.day
         if after is not None:
-            account, resource_type, day = after
-            query = query.where(
-                or_(
-                    table.c.account > account,
-                    and_(table.c.account == account, table.c.resource_type > resource_type),
-                    and_(table.c.account == account, table.c.resource_type == resource_type, table.c.day > day),
-                )
-            )
-        query = query.order_by(table.c.account, table.c.resource_type, table.c.day).limit(limit)
+            place = (literal(value, column.type) for value, column in zip(after, key, strict=True))
+            query = query.where(tuple_(*key) > tuple_(*place))
+        query = query.order_by(*key).limit(limit)
         return [_day_file(row) for row in self._connection.execute(query)]
 
     def count_expired(self, *, before: datetime) -> int:

@@ -40,6 +40,16 @@ _NO_WAIT: Final = ", set_config('synchronous_commit', 'off', true)"
 _BEGIN_TO_WRITE: Final = f"BEGIN; {_LIMITS}, {_TIME}".encode()
 _BEGIN_TO_WRITE_LOOSELY: Final = f"BEGIN; {_LIMITS}{_NO_WAIT}, {_TIME}".encode()
 _BEGIN_TO_READ_AND_TELL: Final = _BEGIN_TO_READ + f"; SELECT {_TIME}".encode()
+_READS_ONLY: Final = b"""
+SET default_transaction_read_only = on;
+SET plan_cache_mode = force_generic_plan;
+SET enable_sort = off; SET enable_seqscan = off; SET enable_bitmapscan = off;
+SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off
+"""
+# Left to itself, the server makes a plan for the values of each execution: it takes them to be worth it, since it does
+# not know how few rows a page has, and to plan a list takes longer than to read it. A plan that is kept has to be good
+# for the account with the most rows as well, and for tables of which the server knows nothing yet: one that goes along
+# an index is. Where there is no such plan, those that are switched off cost so much that they would be compiled.
 NETWORK: Final = {
     "connect_timeout": "10",
     # A server that is cut off without a word is noticed in half a minute; the system's own patience is a quarter hour.
@@ -131,13 +141,13 @@ def end_reading(connection: Connection) -> None:
     _told(connection, b"COMMIT")
 
 
-def let_only_read(connection: Connection) -> None:
-    """Have each transaction of a session only read, unless it says something else; raises DBAPIError.
+def set_up_to_read(connection: Connection) -> None:
+    """Have a session do short readings and nothing else, which find rows by indexes; raises DBAPIError.
 
     No-op behind a pooler, which gives the session to others.
     """
     if session_of(connection).keeps_statements:
-        _told(connection, b"SET default_transaction_read_only = on")
+        _told(connection, _READS_ONLY)
 
 
 def notify(connection: Connection, channel: str, words: str) -> None:
