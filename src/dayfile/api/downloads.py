@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -37,8 +36,7 @@ from dayfile.model.empty import EMPTY_FILE, EMPTY_SHA256
 from dayfile.model.export import SealedDay
 from dayfile.objects.file_reader import FileReader
 from dayfile.objects.layout import saved_as
-from dayfile.store.pipelined_readings import PipelinedReadings
-from dayfile.store.postgres_pipeline import NotInPipeline
+from dayfile.store.database import Database
 from dayfile.web.file_answer import SMALL_BYTES, FileAnswer
 from dayfile.web.urls import Urls
 
@@ -116,8 +114,9 @@ async def download(request: Request, link: str) -> Response:
         return answered
     in_loop: DownloadsInLoop | None = request.app.state.downloads_in_loop
     if in_loop is not None:
-        with suppress(NotInPipeline):
-            return await in_loop.answer(request, given)
+        response = await in_loop.answer(request, given)
+        if response is not None:
+            return response
     downloads: Downloads = request.app.state.downloads
     return await downloads.ask((request, given))
 
@@ -161,19 +160,19 @@ def make_downloads_at_once(context: Context, remembered: RememberedFiles) -> Dow
 class DownloadsInLoop:
     """Downloads of small files that the event loop begins by itself, though their rows are on PostgreSQL."""
 
-    def __init__(self, pipelined: PipelinedReadings, *, clock: Clock) -> None:
-        self._pipelined = pipelined
+    def __init__(self, database: Database, *, clock: Clock) -> None:
+        self._database = database
         self._reads = InLoop(_respond_to_found, clock=clock)
 
-    async def answer(self, request: Request, given: Link) -> Response:
-        """Return the response; raises NotInPipeline if the download is for a thread."""
-        return await self._pipelined.run(partial(self._answer, request, given))
+    async def answer(self, request: Request, given: Link) -> Response | None:
+        """Return the response; None if the download is for a thread."""
+        return await self._database.read_in_loop(partial(self._answer, request, given))
 
-    def _answer(self, request: Request, given: Link) -> Response:
+    def _answer(self, request: Request, given: Link) -> Response | None:
         file = _find(request, given, began=context_of(request).clock.monotonic())
         responses = self._reads.try_work([(request, given, file)])
         if responses is None:
-            raise NotInPipeline
+            return None
         [response] = responses
         if isinstance(response, Exception):
             raise response
@@ -182,10 +181,10 @@ class DownloadsInLoop:
 
 def make_downloads_in_loop(context: Context) -> DownloadsInLoop | None:
     """Return what begins downloads in the event loop of one app; None where that waits for something else than rows."""
-    pipelined = context.database.pipelined_readings
-    if pipelined is None or not _is_on_disk_here(context):
+    database = context.database
+    if not database.is_asked_by_loops or not _is_on_disk_here(context):
         return None
-    return DownloadsInLoop(pipelined, clock=context.clock)
+    return DownloadsInLoop(database, clock=context.clock)
 
 
 def _is_on_disk_here(context: Context) -> bool:

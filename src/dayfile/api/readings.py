@@ -2,7 +2,7 @@
 
 Where the database is a file, the event loop answers them itself: to hand one to a thread and to wait for Python's lock
 takes as long as the rows do. Where it is PostgreSQL, the loop asks for rows and does something else meanwhile, for a
-reading of one statement. While the disk is slow, and for all other readings, there are few threads: with one for each
+reading of few statements. While the disk is slow, and for all other readings, there are few threads: with one for each
 reading, a dozen of them would take turns at one interpreter for every row, and most of their time would go into waking
 one another.
 """
@@ -10,7 +10,6 @@ one another.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Final, TypeVar, cast
 
@@ -22,7 +21,6 @@ from dayfile.api.in_loop import InLoop
 from dayfile.api.micro_batches import MicroBatches
 from dayfile.api.request_id import REQUEST_ID
 from dayfile.store.database import Database
-from dayfile.store.postgres_pipeline import NotInPipeline
 
 MOST_READINGS: Final = 8
 """Limit of readings in a micro-batch: the first of them waits until the last is done."""
@@ -57,10 +55,11 @@ def readings_of(request: HTTPConnection) -> Readings:
 
 async def answer_reading(answer: Callable[..., Response], request: Request) -> Response:
     """Return the answer to a reading; raises its error."""
-    pipelined = context_of(request).database.pipelined_readings
-    if pipelined is not None:
-        with suppress(NotInPipeline):
-            return await pipelined.run(partial(_answer, answer, request))
+    database = context_of(request).database
+    if database.is_asked_by_loops:
+        response = await database.read_in_loop(partial(_answer, answer, request))
+        if response is not None:
+            return response
     return await readings_of(request).ask((answer, request))
 
 

@@ -39,6 +39,7 @@ from dayfile.store.postgres_engine import (
     keep_time,
     postgres_engine,
 )
+from dayfile.store.postgres_pipeline import NotInPipeline
 from dayfile.store.shared_snapshot import KeptSnapshot, SharedSnapshot
 from dayfile.store.transaction import Transaction
 from dayfile.store.turns import Turns
@@ -191,12 +192,21 @@ class Database:
         return SharedSnapshot(self._of_thread, begin, self._raise_meaning)
 
     @property
-    def pipelined_readings(self) -> PipelinedReadings | None:
-        """The readings that an event loop does itself; None if it cannot wait for this database but in a thread.
+    def is_asked_by_loops(self) -> bool:
+        """True if event loops themselves may ask it, and do something else until it answers."""
+        return self._pipelined is not None
 
-        Their snapshots are a statement each.
+    async def read_in_loop(self, read: Callable[[], T]) -> T | None:
+        """Return what a reading returns, which this event loop does itself; raises what it raises.
+
+        None if a thread is to do it, from its beginning: it was perhaps begun here, and so must have no other effects.
         """
-        return self._pipelined
+        if self._pipelined is None:
+            return None
+        try:
+            return await self._pipelined.run(read)
+        except NotInPipeline:
+            return None
 
     @contextlib.contextmanager
     def exclusively(self) -> Iterator[Connection]:

@@ -41,11 +41,14 @@ _BEGIN_TO_WRITE: Final = f"BEGIN; {_LIMITS}, {_TIME}".encode()
 _BEGIN_TO_WRITE_LOOSELY: Final = f"BEGIN; {_LIMITS}{_NO_WAIT}, {_TIME}".encode()
 _BEGIN_TO_READ_AND_TELL: Final = _BEGIN_TO_READ + f"; SELECT {_TIME}".encode()
 _READS_ONLY: Final = b"""
-SET default_transaction_read_only = on;
+SET default_transaction_read_only = on; SET default_transaction_isolation = 'repeatable read';
+SET statement_timeout = '1s';
 SET plan_cache_mode = force_generic_plan;
 SET enable_sort = off; SET enable_seqscan = off; SET enable_bitmapscan = off;
 SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off
 """
+# One that takes long holds up those behind it, and is given up: a thread has all the time in the world.
+#
 # Left to itself, the server makes a plan for the values of each execution: it takes them to be worth it, since it does
 # not know how few rows a page has, and to plan a list takes longer than to read it. A plan that is kept has to be good
 # for the account with the most rows as well, and for tables of which the server knows nothing yet: one that goes along

@@ -6,20 +6,21 @@ import asyncio
 import gc
 import threading
 import weakref
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import ExitStack, asynccontextmanager, suppress
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import pytest
-from sqlalchemy import Integer, bindparam, func, literal_column, select, update
+from sqlalchemy import Float, Integer, bindparam, func, literal_column, select, update
 
 from dayfile.errors import NotFound
 from dayfile.model.account import AccountSid
 from dayfile.store import pipelined_readings
 from dayfile.store.database import Database
-from dayfile.store.pipelined_readings import LEAST_CONNECTIONS, PipelinedReadings
-from dayfile.store.postgres_pipeline import NotInPipeline
+from dayfile.store.pipelined_readings import LEAST_CONNECTIONS, MOST_STATEMENTS
+from dayfile.store.postgres_pipeline import MOST_EXPECTED
 from dayfile.store.prepared import Prepared
 from dayfile.store.tables.accounts import account
 from tests.support.postgres import a_postgres_database, a_postgres_url
@@ -28,6 +29,7 @@ from tests.support.state import a_sid, an_account
 T = TypeVar("T")
 
 _QUOTIENT = Prepared(select((literal_column("1000", Integer) // bindparam("by", type_=Integer)).label("quotient")))
+_SLEEP = Prepared(select(func.pg_sleep(bindparam("seconds", type_=Float)).label("slept")))
 _PID = Prepared(select(func.pg_backend_pid().label("pid")))
 _SERVE = Prepared(
     update(account)
@@ -67,32 +69,22 @@ def _quotient(database: Database, by: int) -> Callable[[], float]:
     return read
 
 
-def _readings(database: Database) -> PipelinedReadings:
-    readings = database.pipelined_readings
-    assert readings is not None
-    return readings
-
-
-async def _connected(database: Database) -> PipelinedReadings:
-    """Return the readings of a database once there is a connection for them, which a thread makes."""
-    readings = _readings(database)
-    while True:
-        with suppress(NotInPipeline):
-            await readings.run(_is_there(database, "nobody"))
-            return readings
-        await asyncio.sleep(0)
+async def _connected(database: Database) -> None:
+    """Return once there is a connection for readings, which a thread makes."""
+    while await database.read_in_loop(_is_there(database, "nobody")) is None:
+        await asyncio.to_thread(_is_there(database, "nobody"))
 
 
 async def _sent_to_a_thread(database: Database) -> None:
     """Return once readings are sent to a thread: the news of a connection may take its time."""
-    with suppress(NotInPipeline):
-        while True:
-            await _readings(database).run(_is_there(database, "nobody"))
+    while await database.read_in_loop(_is_there(database, "nobody")) is not None:
+        pass
 
 
-def _run(database: Database, ask: Callable[[PipelinedReadings], Coroutine[Any, Any, T]]) -> T:
+def _run(database: Database, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
     async def main() -> T:
-        return await ask(await _connected(database))
+        await _connected(database)
+        return await ask()
 
     return asyncio.run(main())
 
@@ -100,11 +92,11 @@ def _run(database: Database, ask: Callable[[PipelinedReadings], Coroutine[Any, A
 def test_each_sees_what_was_committed_before_it(database: Database) -> None:
     """A client that was told of a change finds it, though the connection is older."""
 
-    async def ask(readings: PipelinedReadings) -> None:
+    async def ask() -> None:
         for number in range(3):
-            assert await readings.run(_is_there(database, f"a{number}")) is False
+            assert await database.read_in_loop(_is_there(database, f"a{number}")) is False
             an_account(database, f"a{number}")
-            assert await readings.run(_is_there(database, f"a{number}")) is True
+            assert await database.read_in_loop(_is_there(database, f"a{number}")) is True
 
     _run(database, ask)
 
@@ -114,27 +106,65 @@ def test_many_at_once_get_the_rows_that_each_asked_for(database: Database) -> No
     for number in range(0, 100, 2):
         an_account(database, f"a{number}")
 
-    async def ask(readings: PipelinedReadings) -> list[bool]:
-        return await asyncio.gather(*(readings.run(_is_there(database, f"a{number}")) for number in range(100)))
+    async def ask() -> list[bool | None]:
+        return await asyncio.gather(
+            *(database.read_in_loop(_is_there(database, f"a{number}")) for number in range(100))
+        )
 
     assert _run(database, ask) == [number % 2 == 0 for number in range(100)]
 
 
-def test_a_second_statement_of_one_moment_is_for_a_thread(database: Database) -> None:
-    """It would see another moment; another snapshot may."""
+def test_statements_of_one_snapshot_see_one_moment(database: Database) -> None:
+    """What is committed between two of them was there for both, or is a matter for a thread; others are not held up."""
+    an_account(database, "acme")
 
-    def twice_in_one() -> None:
+    def names_after(between: Callable[[], object], *, asked: str) -> list[bool]:
         with database.snapshot() as tx:
-            tx.logins.find(_sid("a"))
-            tx.logins.find(_sid("b"))
+            found = [tx.logins.find(_sid(asked)) is not None]
+            between()
+            found += [tx.logins.find(_sid(asked)) is not None for _ in range(MOST_STATEMENTS - 1)]
+            return found
 
-    def twice() -> list[bool]:
-        return [_is_there(database, name)() for name in ("a", "b")]
+    async def ask() -> None:
+        nothing = partial(names_after, lambda: None, asked="acme")
+        assert await database.read_in_loop(nothing) == [True] * MOST_STATEMENTS
+        other = partial(names_after, lambda: an_account(database, "other"), asked="acme")
+        assert await database.read_in_loop(other) == [True] * MOST_STATEMENTS
+        late = partial(names_after, lambda: an_account(database, "late"), asked="late")
+        assert await database.read_in_loop(late) is None
+        assert await asyncio.to_thread(names_after, lambda: None, asked="late") == [True] * MOST_STATEMENTS
 
-    async def ask(readings: PipelinedReadings) -> None:
-        with pytest.raises(NotInPipeline):
-            await readings.run(twice_in_one)
-        assert await readings.run(twice) == [False, False]
+    _run(database, ask)
+
+
+def test_a_second_statement_sees_what_was_committed_before_it_was_asked_for(database: Database) -> None:
+    """If nothing has changed of what the first one saw, they agree on the later moment."""
+
+    def read() -> list[bool]:
+        with database.snapshot() as tx:
+            found = [tx.logins.find(_sid("a")) is not None]
+            an_account(database, "b")
+            return [*found, tx.logins.find(_sid("b")) is not None]
+
+    async def ask() -> None:
+        assert await database.read_in_loop(read) == [False, True]
+
+    _run(database, ask)
+
+
+def test_many_statements_of_one_snapshot_are_for_a_thread(database: Database) -> None:
+    """With each of them, all before it are asked for again; several snapshots are none of that."""
+
+    def many_in_one() -> bool:
+        with database.snapshot() as tx:
+            return all(tx.logins.find(_sid("a")) is None for _ in range(MOST_STATEMENTS + 1))
+
+    def many() -> list[bool]:
+        return [_is_there(database, "a")() for _ in range(MOST_STATEMENTS + 1)]
+
+    async def ask() -> None:
+        assert await database.read_in_loop(many_in_one) is None
+        assert await database.read_in_loop(many) == [False] * (MOST_STATEMENTS + 1)
 
     _run(database, ask)
 
@@ -146,9 +176,8 @@ def test_a_statement_that_is_not_prepared_is_for_a_thread(database: Database) ->
         with database.snapshot() as tx:
             return tx.accounts.count()
 
-    async def ask(readings: PipelinedReadings) -> None:
-        with pytest.raises(NotInPipeline):
-            await readings.run(count)
+    async def ask() -> None:
+        assert await database.read_in_loop(count) is None
 
     _run(database, ask)
     assert count() == 0
@@ -158,19 +187,78 @@ def test_one_that_fails_spoils_no_other(database: Database) -> None:
     """Errors are told by a thread; those that were asked for in the same turn are answered, in one way or the other."""
     an_account(database, "acme")
 
-    async def ask(readings: PipelinedReadings) -> None:
-        wrong = readings.run(_quotient(database, 0))
+    async def ask() -> None:
+        wrong = database.read_in_loop(_quotient(database, 0))
         found = await asyncio.gather(
-            *(readings.run(_quotient(database, by)) for by in (1, 2)),
+            *(database.read_in_loop(_quotient(database, by)) for by in (1, 2)),
             wrong,
-            *(readings.run(_quotient(database, by)) for by in (4, 5)),
+            *(database.read_in_loop(_quotient(database, by)) for by in (4, 5)),
             return_exceptions=True,
         )
         assert found[:2] == [1000, 500]
-        assert all(isinstance(one, NotInPipeline) or one in {250, 200} for one in found[2:])
-        assert isinstance(found[2], NotInPipeline)
-        assert await readings.run(_quotient(database, 8)) == 125
-        assert await readings.run(_is_there(database, "acme")) is True
+        assert all(one in {None, 250, 200} for one in found[2:])
+        assert found[2] is None
+        assert await database.read_in_loop(_quotient(database, 8)) == 125
+        assert await database.read_in_loop(_is_there(database, "acme")) is True
+
+    _run(database, ask)
+
+
+def test_one_that_waits_holds_up_no_other(database: Database) -> None:
+    """A migration locks a table for as long as it takes; what does not need the table is answered by a thread."""
+    an_account(database, "acme")
+
+    async def ask() -> None:
+        async with _locked(database):
+            waiting = [asyncio.create_task(database.read_in_loop(_is_there(database, "acme"))) for _ in range(3)]
+            other = database.read_in_loop(_quotient(database, 8))
+            assert await asyncio.gather(*waiting, other) == [None, None, None, None]
+            assert await database.read_in_loop(_quotient(database, 8)) is None
+            assert await asyncio.to_thread(_quotient(database, 8)) == 125
+        while await database.read_in_loop(_quotient(database, 8)) is None:
+            await asyncio.to_thread(_quotient(database, 8))
+        assert await database.read_in_loop(_is_there(database, "acme")) is True
+
+    _run(database, ask)
+
+
+@asynccontextmanager
+async def _locked(database: Database) -> AsyncIterator[None]:
+    """Have a table locked, as a migration does."""
+    with ExitStack() as stack:
+        connection = await asyncio.to_thread(stack.enter_context, database.exclusively())
+        await asyncio.to_thread(connection.exec_driver_sql, "LOCK TABLE account IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+def test_one_that_takes_long_is_given_up(database: Database) -> None:
+    """What was asked for behind it would wait as long, although threads have done it meanwhile."""
+
+    async def ask() -> None:
+        assert await database.read_in_loop(_slept(database, 3600)) is None
+        await _connected(database)
+        assert await database.read_in_loop(_quotient(database, 8)) == 125
+
+    _run(database, ask)
+
+
+def _slept(database: Database, seconds: float) -> Callable[[], bool]:
+    def read() -> bool:
+        with database.snapshot() as tx:
+            return bool(_SLEEP.rows(tx._connection, seconds=seconds))
+
+    return read
+
+
+def test_thousands_at_once_are_answered_in_one_way_or_the_other(database: Database) -> None:
+    """Those that wait for rows take memory, each a stack of its own; the rest goes to a thread, and waits there."""
+    an_account(database, "acme")
+
+    async def ask() -> None:
+        found = await asyncio.gather(*(database.read_in_loop(_is_there(database, "acme")) for _ in range(3000)))
+        assert set(found) == {True, None}
+        assert found.count(True) <= MOST_EXPECTED
+        assert await database.read_in_loop(_is_there(database, "acme")) is True
 
     _run(database, ask)
 
@@ -179,13 +267,12 @@ def test_nobody_writes_in_one(database: Database) -> None:
     """As in every snapshot."""
     acme = an_account(database, "acme").sid
 
-    def serve() -> None:
+    def serve() -> list[Any]:
         with database.snapshot() as tx:
-            _SERVE.rows(tx._connection, whose=acme, turn=7)
+            return _SERVE.rows(tx._connection, whose=acme, turn=7)
 
-    async def ask(readings: PipelinedReadings) -> None:
-        with pytest.raises(NotInPipeline):
-            await readings.run(serve)
+    async def ask() -> None:
+        assert await database.read_in_loop(serve) is None
 
     _run(database, ask)
     with database.snapshot() as tx:
@@ -200,10 +287,10 @@ def test_what_a_reading_raises_is_raised(database: Database) -> None:
             _is_there(database, "acme")()
         raise NotFound(f"after {statements}")
 
-    async def ask(readings: PipelinedReadings) -> None:
+    async def ask() -> None:
         for statements in range(3):
             with pytest.raises(NotFound, match=f"after {statements}"):
-                await readings.run(lambda statements=statements: fail_after(statements=statements))  # type: ignore[misc]
+                await database.read_in_loop(lambda statements=statements: fail_after(statements=statements))  # type: ignore[misc]
 
     _run(database, ask)
 
@@ -225,10 +312,10 @@ def test_nothing_is_kept_of_one_that_has_ended(database: Database) -> None:
 
     seen: list[weakref.ref[_Large]] = []
 
-    async def ask(readings: PipelinedReadings) -> None:
-        await readings.run(lambda: read(fails=False))
+    async def ask() -> None:
+        await database.read_in_loop(lambda: read(fails=False))
         with suppress(NotFound):
-            await readings.run(lambda: read(fails=True))
+            await database.read_in_loop(lambda: read(fails=True))
         gc.collect()
         assert [one() for one in seen] == [None, None]
 
@@ -245,10 +332,10 @@ def test_one_that_is_cancelled_ends_and_holds_up_no_other(database: Database) ->
         finally:
             ended.append("cancelled")
 
-    async def ask(readings: PipelinedReadings) -> None:
-        task = asyncio.create_task(readings.run(read))
+    async def ask() -> None:
+        task = asyncio.create_task(database.read_in_loop(read))
         await asyncio.sleep(0)  # it has asked
-        other = asyncio.create_task(readings.run(_is_there(database, "acme")))
+        other = asyncio.create_task(database.read_in_loop(_is_there(database, "acme")))
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -262,11 +349,11 @@ def test_a_connection_that_is_lost_is_made_anew(database: Database) -> None:
     """Until then readings are for threads, whether they have asked already or come after."""
     an_account(database, "acme")
 
-    async def ask(readings: PipelinedReadings) -> None:
+    async def ask() -> None:
         await asyncio.to_thread(_end_other_sessions, database)
         await _sent_to_a_thread(database)
-        again = await _connected(database)
-        assert await again.run(_is_there(database, "acme")) is True
+        await _connected(database)
+        assert await database.read_in_loop(_is_there(database, "acme")) is True
 
     _run(database, ask)
 
@@ -289,10 +376,10 @@ def test_a_connection_is_renewed_without_a_reading_that_fails(
         with database.snapshot() as tx:
             return int(_PID.rows(tx._connection)[0].pid)
 
-    async def ask(readings: PipelinedReadings) -> None:
-        seen: set[int] = set()
+    async def ask() -> None:
+        seen: set[int | None] = set()
         while len(seen) < 4:
-            seen.update(await asyncio.gather(*(readings.run(pid) for _ in range(5))))
+            seen.update(await asyncio.gather(*(database.read_in_loop(pid) for _ in range(5))))
 
     _run(database, ask)
 
@@ -301,12 +388,11 @@ def test_a_connection_is_given_up_with_all_others(database: Database) -> None:
     """Once a server turns out to be a former primary, what it would still answer is the past."""
     an_account(database, "acme")
 
-    async def ask(readings: PipelinedReadings) -> None:
+    async def ask() -> None:
         database.engine.dispose()
-        with pytest.raises(NotInPipeline):
-            await readings.run(_is_there(database, "acme"))
-        again = await _connected(database)
-        assert await again.run(_is_there(database, "acme")) is True
+        assert await database.read_in_loop(_is_there(database, "acme")) is None
+        await _connected(database)
+        assert await database.read_in_loop(_is_there(database, "acme")) is True
 
     _run(database, ask)
 
@@ -314,7 +400,7 @@ def test_a_connection_is_given_up_with_all_others(database: Database) -> None:
 def test_each_event_loop_has_a_connection_of_its_own(database: Database) -> None:
     """Answers are read by the loop that waits for them, and a loop that has ended reads no more."""
     for _ in range(2):
-        assert _run(database, lambda readings: readings.run(_is_there(database, "acme"))) is False
+        assert _run(database, lambda: database.read_in_loop(_is_there(database, "acme"))) is False
 
 
 def test_few_connections_are_left_to_threads() -> None:
@@ -322,7 +408,7 @@ def test_few_connections_are_left_to_threads() -> None:
     url = a_postgres_url()
     for connections in range(1, LEAST_CONNECTIONS + 1):
         database = Database.connect(url, connections=connections)
-        assert (database.pipelined_readings is None) == (connections < LEAST_CONNECTIONS)
+        assert database.is_asked_by_loops == (connections >= LEAST_CONNECTIONS)
         database.close()
 
 
@@ -343,13 +429,12 @@ def test_a_reading_is_for_a_thread_when_the_databases_time_is_to_be_asked_for(da
     """A server that only answers readings would never ask for it."""
     keeper = _Due()
 
-    async def ask(readings: PipelinedReadings) -> None:
+    async def ask() -> None:
         database.keep_time(keeper)
-        with pytest.raises(NotInPipeline):
-            await readings.run(_is_there(database, "acme"))
+        assert await database.read_in_loop(_is_there(database, "acme")) is None
         await asyncio.to_thread(_is_there(database, "acme"))
         assert keeper.told is not None
-        assert await readings.run(_is_there(database, "acme")) is False
+        assert await database.read_in_loop(_is_there(database, "acme")) is False
 
     _run(database, ask)
 
@@ -357,7 +442,7 @@ def test_a_reading_is_for_a_thread_when_the_databases_time_is_to_be_asked_for(da
 def test_a_database_that_is_closed_while_the_loop_runs_closes_the_connection(database: Database) -> None:
     """A reading that waits is sent to a thread, and is told there."""
 
-    async def ask(readings: PipelinedReadings) -> None:
+    async def ask() -> None:
         closing = threading.Thread(target=database.close)
         closing.start()
         await asyncio.to_thread(closing.join)
