@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cache
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, case, delete, func, literal, select, update
+from sqlalchemy import Connection, Row, bindparam, case, delete, func, literal, select, update
 from sqlalchemy.sql import ColumnElement
 
 from dayfile.errors import NotFound
@@ -32,6 +33,7 @@ from dayfile.model.notice import (
 )
 from dayfile.store.columns import Moment, read_type
 from dayfile.store.dialect import insert
+from dayfile.store.prepared import Prepared
 from dayfile.store.tables.exports import job
 from dayfile.store.tables.notices import attempt, lane
 from dayfile.store.tables.notices import notice as table
@@ -63,16 +65,16 @@ class Notices:
 
     def find(self, sid: EventSid, *, account: AccountSid | None = None) -> Notice | None:
         """Return the notice, or None; with `account`, None also for a notice of another account."""
-        query = select(table).where(table.c.sid == sid)
-        if account is not None:
-            query = query.where(table.c.account == account)
-        row = self._connection.execute(query).one_or_none()
+        row = (
+            _OF_SID.row(self._connection, sid=sid)
+            if account is None
+            else _OF_SID_AND_ACCOUNT.row(self._connection, sid=sid, account=account)
+        )
         return None if row is None else read_notice(row)
 
     def attempts(self, sid: EventSid) -> list[Attempt]:
         """Return every attempt of a notice, the first one first."""
-        query = select(attempt).where(attempt.c.notice_sid == sid).order_by(attempt.c.number)
-        return [_attempt(row) for row in self._connection.execute(query)]
+        return [_attempt(row) for row in _ATTEMPTS.rows(self._connection, sid=sid)]
 
     def page(
         self,
@@ -85,18 +87,12 @@ class Notices:
         limit: int,
     ) -> list[Notice]:
         """Return notices, newest first: those written before the number `before`, or the ones just after `after`."""
-        query = select(table).offset(offset).limit(limit)
-        if account is not None:
-            query = query.where(table.c.account == account)
-        if state is not None:
-            query = query.where(table.c.state == state.value)
-        if before is not None:
-            query = query.where(table.c.number < before)
-        if after is None:
-            rows = self._connection.execute(query.order_by(table.c.number.desc()))
-            return [read_notice(row) for row in rows]
-        query = query.where(table.c.number > after).order_by(table.c.number)
-        return [read_notice(row) for row in self._connection.execute(query)][::-1]
+        state_text = None if state is None else state.value
+        named = {"account": account, "state": state_text, "before": before, "after": after}
+        asked = {name: value for name, value in named.items() if value is not None}
+        found = _page_by(frozenset(asked)).rows(self._connection, offset=offset, limit=limit, **asked)
+        notices = [read_notice(row) for row in found]
+        return notices if after is None else notices[::-1]
 
     def pending(self) -> int:
         """Return the number of notices that are to be told."""
@@ -177,6 +173,27 @@ class Notices:
             LaneKey(account=AccountSid(row.account), channel=Channel(row.channel), host=row.host): row.id
             for row in found
         }
+
+
+_OF_SID: Final = Prepared(select(table).where(table.c.sid == bindparam("sid")))
+_OF_SID_AND_ACCOUNT: Final = Prepared(
+    select(table).where(table.c.sid == bindparam("sid"), table.c.account == bindparam("account"))
+)
+_ATTEMPTS: Final = Prepared(select(attempt).where(attempt.c.notice_sid == bindparam("sid")).order_by(attempt.c.number))
+_CONDITIONS: Final[dict[str, ColumnElement[bool]]] = {
+    "account": table.c.account == bindparam("account"),
+    "state": table.c.state == bindparam("state"),
+    "before": table.c.number < bindparam("before"),
+    "after": table.c.number > bindparam("after"),
+}
+
+
+@cache
+def _page_by(asked: frozenset[str]) -> Prepared:
+    """Return the statement of pages with some of these conditions: few of so many are ever asked for."""
+    page = select(table).where(*(_CONDITIONS[name] for name in sorted(asked)))
+    order = table.c.number if "after" in asked else table.c.number.desc()
+    return Prepared(page.order_by(order).offset(bindparam("offset")).limit(bindparam("limit")))
 
 
 def _order(key: LaneKey) -> tuple[str, str, str]:

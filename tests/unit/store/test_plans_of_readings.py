@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
 from dayfile.model.job import JobSid
+from dayfile.model.notice import EventSid
 from dayfile.model.resource import MESSAGES
 from dayfile.store.connections import connect_to_read
 from dayfile.store.database import Database
@@ -22,6 +23,7 @@ from tests.support.record_lines import NOW
 from tests.support.state import a_sid
 
 _ACME: Final = AccountSid(a_sid("AC", "acme"))
+_SID: Final = EventSid(a_sid("EV", "told"))
 _DAY: Final = Day.parse("2026-11-01")
 _WEEK_AGO: Final = NOW - timedelta(days=7)
 _JOBS: Final[dict[str, Any]] = {"limit": 11, "over_since": _WEEK_AGO}
@@ -37,6 +39,11 @@ READINGS: dict[str, Callable[[Transaction], object]] = {
     "jobs after one": lambda tx: tx.listed_jobs.page(_ACME, MESSAGES, after=3, **_JOBS),
     "a job": lambda tx: tx.listed_jobs.find(_ACME, JobSid("JS" + "0" * 32), over_since=_WEEK_AGO),
     "the queue": lambda tx: tx.jobs.queue(first=1, last=2),
+    "notices": lambda tx: tx.notices.page(account=_ACME, limit=11),
+    "notices before one": lambda tx: tx.notices.page(account=_ACME, before=3, limit=11),
+    "notices after one": lambda tx: tx.notices.page(account=_ACME, after=3, limit=11),
+    "a notice": lambda tx: tx.notices.find(_SID, account=_ACME),
+    "attempts": lambda tx: tx.notices.attempts(_SID),
     "a login": lambda tx: tx.logins.find(_ACME),
     "the queue's pace": lambda tx: tx.jobs.worked(since=_WEEK_AGO, limit=100),
 }
