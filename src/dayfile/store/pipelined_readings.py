@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Here:
-    """What a reading reads from, and what it waits by."""
+    """Things that a reading has: what it reads from, and what it waits by."""
 
     engine: Engine
     pipeline: PostgresPipeline

@@ -164,7 +164,7 @@ class PostgresPipeline:
 
     def _prepare(self, text: str) -> _Statement:
         self._prepared += 1
-        made = _Statement(text=text, name=b"dayfile_%d" % self._prepared, transformer=self._transformer())
+        made = _Statement(text, name=b"dayfile_%d" % self._prepared, transformer=self._transformer())
         self._libpq.send_prepare(made.name, text.encode())
         self._waiting_bytes += len(text)
         self._expected.append(_Expected(statement=made, answer=None))
@@ -239,22 +239,22 @@ class PostgresPipeline:
         self._looking = self._loop.call_later(HELD_UP_AFTER_SECONDS, self._look, self._came)
 
 
-@dataclass(slots=True, kw_only=True)
 class _Statement:
     """A statement that is prepared, and what turns values into its parameters and the columns of its rows into values.
 
     Its columns stay what they are: the server refuses it after they have changed.
     """
 
-    text: str
-    name: bytes
-    transformer: Any
-    knows_columns: bool = False
+    __slots__ = ("_knows_columns", "name", "text", "transformer")
+
+    def __init__(self, text: str, *, name: bytes, transformer: Any) -> None:
+        self.text, self.name, self.transformer = text, name, transformer
+        self._knows_columns = False
 
     def rows(self, answer: Any) -> Rows:
         """Return the rows of an answer."""
-        self.transformer.set_pgresult(answer, set_loaders=not self.knows_columns)
-        self.knows_columns = True
+        self.transformer.set_pgresult(answer, set_loaders=not self._knows_columns)
+        self._knows_columns = True
         found: Rows = self.transformer.load_rows(0, answer.ntuples, tuple)
         self.transformer.set_pgresult(None, set_loaders=False)  # keeps no answer
         return found

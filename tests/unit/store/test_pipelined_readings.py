@@ -6,30 +6,32 @@ import asyncio
 import gc
 import threading
 import weakref
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import ExitStack, asynccontextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
-from sqlalchemy import Float, Integer, bindparam, func, literal_column, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from dayfile.errors import NotFound
-from dayfile.model.account import AccountSid
 from dayfile.store import pipelined_readings
 from dayfile.store.database import Database
 from dayfile.store.pipelined_readings import LEAST_CONNECTIONS, MOST_STATEMENTS
-from dayfile.store.postgres_pipeline import MOST_EXPECTED
 from dayfile.store.prepared import Prepared
 from dayfile.store.tables.accounts import account
+from tests.support.loop_readings import (
+    is_there,
+    quotient,
+    run_connected,
+    sid_of,
+    until_connected,
+    until_sent_to_a_thread,
+)
 from tests.support.postgres import a_postgres_database, a_postgres_url
-from tests.support.state import a_sid, an_account
+from tests.support.state import an_account
 
-T = TypeVar("T")
-
-_QUOTIENT = Prepared(select((literal_column("1000", Integer) // bindparam("by", type_=Integer)).label("quotient")))
-_SLEEP = Prepared(select(func.pg_sleep(bindparam("seconds", type_=Float)).label("slept")))
 _PID = Prepared(select(func.pg_backend_pid().label("pid")))
 _SERVE = Prepared(
     update(account)
@@ -47,58 +49,16 @@ def database() -> Iterator[Database]:
     database.close()
 
 
-def _sid(name: str) -> AccountSid:
-    return AccountSid(a_sid("AC", name))
-
-
-def _is_there(database: Database, name: str) -> Callable[[], bool]:
-    """Return a reading of one statement."""
-
-    def read() -> bool:
-        with database.snapshot() as tx:
-            return tx.logins.find(_sid(name)) is not None
-
-    return read
-
-
-def _quotient(database: Database, by: int) -> Callable[[], float]:
-    def read() -> float:
-        with database.snapshot() as tx:
-            return float(_QUOTIENT.rows(tx._connection, by=by)[0].quotient)
-
-    return read
-
-
-async def _connected(database: Database) -> None:
-    """Return once there is a connection for readings, which a thread makes."""
-    while await database.read_in_loop(_is_there(database, "nobody")) is None:
-        await asyncio.to_thread(_is_there(database, "nobody"))
-
-
-async def _sent_to_a_thread(database: Database) -> None:
-    """Return once readings are sent to a thread: the news of a connection may take its time."""
-    while await database.read_in_loop(_is_there(database, "nobody")) is not None:
-        pass
-
-
-def _run(database: Database, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    async def main() -> T:
-        await _connected(database)
-        return await ask()
-
-    return asyncio.run(main())
-
-
 def test_each_sees_what_was_committed_before_it(database: Database) -> None:
     """A client that was told of a change finds it, though the connection is older."""
 
     async def ask() -> None:
         for number in range(3):
-            assert await database.read_in_loop(_is_there(database, f"a{number}")) is False
+            assert await database.read_in_loop(is_there(database, f"a{number}")) is False
             an_account(database, f"a{number}")
-            assert await database.read_in_loop(_is_there(database, f"a{number}")) is True
+            assert await database.read_in_loop(is_there(database, f"a{number}")) is True
 
-    _run(database, ask)
+    run_connected(database, ask)
 
 
 def test_many_at_once_get_the_rows_that_each_asked_for(database: Database) -> None:
@@ -107,22 +67,20 @@ def test_many_at_once_get_the_rows_that_each_asked_for(database: Database) -> No
         an_account(database, f"a{number}")
 
     async def ask() -> list[bool | None]:
-        return await asyncio.gather(
-            *(database.read_in_loop(_is_there(database, f"a{number}")) for number in range(100))
-        )
+        return await asyncio.gather(*(database.read_in_loop(is_there(database, f"a{number}")) for number in range(100)))
 
-    assert _run(database, ask) == [number % 2 == 0 for number in range(100)]
+    assert run_connected(database, ask) == [number % 2 == 0 for number in range(100)]
 
 
 def test_statements_of_one_snapshot_see_one_moment(database: Database) -> None:
-    """What is committed between two of them was there for both, or is a matter for a thread; others are not held up."""
+    """A commit between two of them was there for both, or they are a matter for a thread."""
     an_account(database, "acme")
 
     def names_after(between: Callable[[], object], *, asked: str) -> list[bool]:
         with database.snapshot() as tx:
-            found = [tx.logins.find(_sid(asked)) is not None]
+            found = [tx.logins.find(sid_of(asked)) is not None]
             between()
-            found += [tx.logins.find(_sid(asked)) is not None for _ in range(MOST_STATEMENTS - 1)]
+            found += [tx.logins.find(sid_of(asked)) is not None for _ in range(MOST_STATEMENTS - 1)]
             return found
 
     async def ask() -> None:
@@ -134,22 +92,22 @@ def test_statements_of_one_snapshot_see_one_moment(database: Database) -> None:
         assert await database.read_in_loop(late) is None
         assert await asyncio.to_thread(names_after, lambda: None, asked="late") == [True] * MOST_STATEMENTS
 
-    _run(database, ask)
+    run_connected(database, ask)
 
 
 def test_a_second_statement_sees_what_was_committed_before_it_was_asked_for(database: Database) -> None:
-    """If nothing has changed of what the first one saw, they agree on the later moment."""
+    """Both agree on the later moment, as long as nothing has changed of what the first one saw."""
 
     def read() -> list[bool]:
         with database.snapshot() as tx:
-            found = [tx.logins.find(_sid("a")) is not None]
+            found = [tx.logins.find(sid_of("a")) is not None]
             an_account(database, "b")
-            return [*found, tx.logins.find(_sid("b")) is not None]
+            return [*found, tx.logins.find(sid_of("b")) is not None]
 
     async def ask() -> None:
         assert await database.read_in_loop(read) == [False, True]
 
-    _run(database, ask)
+    run_connected(database, ask)
 
 
 def test_many_statements_of_one_snapshot_are_for_a_thread(database: Database) -> None:
@@ -157,16 +115,16 @@ def test_many_statements_of_one_snapshot_are_for_a_thread(database: Database) ->
 
     def many_in_one() -> bool:
         with database.snapshot() as tx:
-            return all(tx.logins.find(_sid("a")) is None for _ in range(MOST_STATEMENTS + 1))
+            return all(tx.logins.find(sid_of("a")) is None for _ in range(MOST_STATEMENTS + 1))
 
     def many() -> list[bool]:
-        return [_is_there(database, "a")() for _ in range(MOST_STATEMENTS + 1)]
+        return [is_there(database, "a")() for _ in range(MOST_STATEMENTS + 1)]
 
     async def ask() -> None:
         assert await database.read_in_loop(many_in_one) is None
         assert await database.read_in_loop(many) == [False] * (MOST_STATEMENTS + 1)
 
-    _run(database, ask)
+    run_connected(database, ask)
 
 
 def test_a_statement_that_is_not_prepared_is_for_a_thread(database: Database) -> None:
@@ -179,7 +137,7 @@ def test_a_statement_that_is_not_prepared_is_for_a_thread(database: Database) ->
     async def ask() -> None:
         assert await database.read_in_loop(count) is None
 
-    _run(database, ask)
+    run_connected(database, ask)
     assert count() == 0
 
 
@@ -188,79 +146,20 @@ def test_one_that_fails_spoils_no_other(database: Database) -> None:
     an_account(database, "acme")
 
     async def ask() -> None:
-        wrong = database.read_in_loop(_quotient(database, 0))
+        wrong = database.read_in_loop(quotient(database, 0))
         found = await asyncio.gather(
-            *(database.read_in_loop(_quotient(database, by)) for by in (1, 2)),
+            *(database.read_in_loop(quotient(database, by)) for by in (1, 2)),
             wrong,
-            *(database.read_in_loop(_quotient(database, by)) for by in (4, 5)),
+            *(database.read_in_loop(quotient(database, by)) for by in (4, 5)),
             return_exceptions=True,
         )
         assert found[:2] == [1000, 500]
         assert all(one in {None, 250, 200} for one in found[2:])
         assert found[2] is None
-        assert await database.read_in_loop(_quotient(database, 8)) == 125
-        assert await database.read_in_loop(_is_there(database, "acme")) is True
+        assert await database.read_in_loop(quotient(database, 8)) == 125
+        assert await database.read_in_loop(is_there(database, "acme")) is True
 
-    _run(database, ask)
-
-
-def test_one_that_waits_holds_up_no_other(database: Database) -> None:
-    """A migration locks a table for as long as it takes; what does not need the table is answered by a thread."""
-    an_account(database, "acme")
-
-    async def ask() -> None:
-        async with _locked(database):
-            waiting = [asyncio.create_task(database.read_in_loop(_is_there(database, "acme"))) for _ in range(3)]
-            other = database.read_in_loop(_quotient(database, 8))
-            assert await asyncio.gather(*waiting, other) == [None, None, None, None]
-            assert await database.read_in_loop(_quotient(database, 8)) is None
-            assert await asyncio.to_thread(_quotient(database, 8)) == 125
-        while await database.read_in_loop(_quotient(database, 8)) is None:
-            await asyncio.to_thread(_quotient(database, 8))
-        assert await database.read_in_loop(_is_there(database, "acme")) is True
-
-    _run(database, ask)
-
-
-@asynccontextmanager
-async def _locked(database: Database) -> AsyncIterator[None]:
-    """Have a table locked, as a migration does."""
-    with ExitStack() as stack:
-        connection = await asyncio.to_thread(stack.enter_context, database.exclusively())
-        await asyncio.to_thread(connection.exec_driver_sql, "LOCK TABLE account IN ACCESS EXCLUSIVE MODE")
-        yield
-
-
-def test_one_that_takes_long_is_given_up(database: Database) -> None:
-    """What was asked for behind it would wait as long, although threads have done it meanwhile."""
-
-    async def ask() -> None:
-        assert await database.read_in_loop(_slept(database, 3600)) is None
-        await _connected(database)
-        assert await database.read_in_loop(_quotient(database, 8)) == 125
-
-    _run(database, ask)
-
-
-def _slept(database: Database, seconds: float) -> Callable[[], bool]:
-    def read() -> bool:
-        with database.snapshot() as tx:
-            return bool(_SLEEP.rows(tx._connection, seconds=seconds))
-
-    return read
-
-
-def test_thousands_at_once_are_answered_in_one_way_or_the_other(database: Database) -> None:
-    """Those that wait for rows take memory, each a stack of its own; the rest goes to a thread, and waits there."""
-    an_account(database, "acme")
-
-    async def ask() -> None:
-        found = await asyncio.gather(*(database.read_in_loop(_is_there(database, "acme")) for _ in range(3000)))
-        assert set(found) == {True, None}
-        assert found.count(True) <= MOST_EXPECTED
-        assert await database.read_in_loop(_is_there(database, "acme")) is True
-
-    _run(database, ask)
+    run_connected(database, ask)
 
 
 def test_nobody_writes_in_one(database: Database) -> None:
@@ -274,7 +173,7 @@ def test_nobody_writes_in_one(database: Database) -> None:
     async def ask() -> None:
         assert await database.read_in_loop(serve) is None
 
-    _run(database, ask)
+    run_connected(database, ask)
     with database.snapshot() as tx:
         assert tx._connection.execute(select(account.c.served)).scalar_one() != 7
 
@@ -284,7 +183,7 @@ def test_what_a_reading_raises_is_raised(database: Database) -> None:
 
     def fail_after(*, statements: int) -> None:
         for _ in range(statements):
-            _is_there(database, "acme")()
+            is_there(database, "acme")()
         raise NotFound(f"after {statements}")
 
     async def ask() -> None:
@@ -292,7 +191,7 @@ def test_what_a_reading_raises_is_raised(database: Database) -> None:
             with pytest.raises(NotFound, match=f"after {statements}"):
                 await database.read_in_loop(lambda statements=statements: fail_after(statements=statements))  # type: ignore[misc]
 
-    _run(database, ask)
+    run_connected(database, ask)
 
 
 class _Large:
@@ -303,7 +202,7 @@ def test_nothing_is_kept_of_one_that_has_ended(database: Database) -> None:
     """An answer may be large, and an error holds all that there was when it was raised."""
 
     def read(*, fails: bool) -> _Large:
-        _is_there(database, "acme")()
+        is_there(database, "acme")()
         large = _Large()
         seen.append(weakref.ref(large))
         if fails:
@@ -319,7 +218,7 @@ def test_nothing_is_kept_of_one_that_has_ended(database: Database) -> None:
         gc.collect()
         assert [one() for one in seen] == [None, None]
 
-    _run(database, ask)
+    run_connected(database, ask)
 
 
 def test_one_that_is_cancelled_ends_and_holds_up_no_other(database: Database) -> None:
@@ -328,21 +227,21 @@ def test_one_that_is_cancelled_ends_and_holds_up_no_other(database: Database) ->
 
     def read() -> None:
         try:
-            _is_there(database, "acme")()
+            is_there(database, "acme")()
         finally:
             ended.append("cancelled")
 
     async def ask() -> None:
         task = asyncio.create_task(database.read_in_loop(read))
         await asyncio.sleep(0)  # it has asked
-        other = asyncio.create_task(database.read_in_loop(_is_there(database, "acme")))
+        other = asyncio.create_task(database.read_in_loop(is_there(database, "acme")))
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         assert ended == ["cancelled"]
         assert await other is False
 
-    _run(database, ask)
+    run_connected(database, ask)
 
 
 def test_a_connection_that_is_lost_is_made_anew(database: Database) -> None:
@@ -351,11 +250,11 @@ def test_a_connection_that_is_lost_is_made_anew(database: Database) -> None:
 
     async def ask() -> None:
         await asyncio.to_thread(_end_other_sessions, database)
-        await _sent_to_a_thread(database)
-        await _connected(database)
-        assert await database.read_in_loop(_is_there(database, "acme")) is True
+        await until_sent_to_a_thread(database)
+        await until_connected(database)
+        assert await database.read_in_loop(is_there(database, "acme")) is True
 
-    _run(database, ask)
+    run_connected(database, ask)
 
 
 def _end_other_sessions(database: Database) -> None:
@@ -381,7 +280,7 @@ def test_a_connection_is_renewed_without_a_reading_that_fails(
         while len(seen) < 4:
             seen.update(await asyncio.gather(*(database.read_in_loop(pid) for _ in range(5))))
 
-    _run(database, ask)
+    run_connected(database, ask)
 
 
 def test_a_connection_is_given_up_with_all_others(database: Database) -> None:
@@ -390,17 +289,17 @@ def test_a_connection_is_given_up_with_all_others(database: Database) -> None:
 
     async def ask() -> None:
         database.engine.dispose()
-        assert await database.read_in_loop(_is_there(database, "acme")) is None
-        await _connected(database)
-        assert await database.read_in_loop(_is_there(database, "acme")) is True
+        assert await database.read_in_loop(is_there(database, "acme")) is None
+        await until_connected(database)
+        assert await database.read_in_loop(is_there(database, "acme")) is True
 
-    _run(database, ask)
+    run_connected(database, ask)
 
 
 def test_each_event_loop_has_a_connection_of_its_own(database: Database) -> None:
     """Answers are read by the loop that waits for them, and a loop that has ended reads no more."""
     for _ in range(2):
-        assert _run(database, lambda: database.read_in_loop(_is_there(database, "acme"))) is False
+        assert run_connected(database, lambda: database.read_in_loop(is_there(database, "acme"))) is False
 
 
 def test_few_connections_are_left_to_threads() -> None:
@@ -431,12 +330,12 @@ def test_a_reading_is_for_a_thread_when_the_databases_time_is_to_be_asked_for(da
 
     async def ask() -> None:
         database.keep_time(keeper)
-        assert await database.read_in_loop(_is_there(database, "acme")) is None
-        await asyncio.to_thread(_is_there(database, "acme"))
+        assert await database.read_in_loop(is_there(database, "acme")) is None
+        await asyncio.to_thread(is_there(database, "acme"))
         assert keeper.told is not None
-        assert await database.read_in_loop(_is_there(database, "acme")) is False
+        assert await database.read_in_loop(is_there(database, "acme")) is False
 
-    _run(database, ask)
+    run_connected(database, ask)
 
 
 def test_a_database_that_is_closed_while_the_loop_runs_closes_the_connection(database: Database) -> None:
@@ -446,6 +345,6 @@ def test_a_database_that_is_closed_while_the_loop_runs_closes_the_connection(dat
         closing = threading.Thread(target=database.close)
         closing.start()
         await asyncio.to_thread(closing.join)
-        await _sent_to_a_thread(database)
+        await until_sent_to_a_thread(database)
 
-    _run(database, ask)
+    run_connected(database, ask)
