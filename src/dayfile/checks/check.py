@@ -147,7 +147,7 @@ class Check:
             yield Finding(
                 invariant="a job is what its days say",
                 subject=sid,
-                detail="it is not over, and its days stand otherwise than it says: a bug, report it",
+                detail="its days stand otherwise than its row says: a bug, report it",
             )
 
     def _clock_findings(self) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from dayfile.store.dialect import insert_missing, upsert
 from dayfile.store.prepared import Prepared
 from dayfile.store.tables.instance import instance as table
 
-SCHEMA: Final = "0019"
+SCHEMA: Final = "0020"
 """The version of the schema that this Dayfile is made for: its last migration."""
 
 MINIMUM_VERSION: Final = "minimum_version"

@@ -10,14 +10,17 @@ from sqlalchemy import (
     Column,
     Connection,
     Row,
+    String,
     and_,
     bindparam,
     case,
     delete,
     func,
+    literal_column,
     or_,
     select,
     tuple_,
+    type_coerce,
     update,
 )
 
@@ -47,6 +50,15 @@ IS_SHOWN: Final = or_(
     and_(table.c.deleted_at.is_(None), table.c.over_at > bindparam("over_since")),
 )
 """The condition of jobs that their owners are shown."""
+
+_COMMA: Any = literal_column("','")  # in the statement: a parameter would be filled in anew for each execution
+DAYS_AS_TEXT: Final = (
+    select(func.aggregate_strings(job_day.c.status + type_coerce(job_day.c.day, String), _COMMA))
+    .where(job_day.c.job_sid == table.c.sid)
+    .correlate(table)
+    .scalar_subquery()
+)
+"""The days of a job as a text, in any order, each behind its status."""
 
 
 class Jobs:
@@ -225,12 +237,14 @@ class Jobs:
         return [read_job(row) for row in self._connection.execute(query.order_by(table.c.due_at).limit(limit))]
 
     def unsettled(self, *, limit: int) -> list[JobSid]:
-        """Return unfinished jobs whose row contradicts their days: there must be none."""
+        """Return jobs whose row contradicts their days: there must be none."""
         of_job = job_day.c.job_sid == table.c.sid
         open_days = select(func.count()).where(of_job, job_day.c.status.not_in(FINAL)).scalar_subquery()
         due_at = select(func.min(job_day.c.not_before)).where(of_job, job_day.c.status.in_(CLAIMABLE)).scalar_subquery()
         wrong = or_(open_days == 0, open_days != table.c.unfinished_days, due_at.is_distinct_from(table.c.due_at))
-        query = select(table.c.sid).where(table.c.over_at.is_(None), wrong).limit(limit)
+        # Days that are gathered are in any order.
+        is_other = func.length(table.c.final_days) != func.length(func.coalesce(DAYS_AS_TEXT, ""))
+        query = select(table.c.sid).where(or_(and_(table.c.over_at.is_(None), wrong), is_other)).limit(limit)
         return list(self._connection.execute(query).scalars())
 
 
@@ -310,10 +324,12 @@ _COUNTED: Any = select(
     func.min(case((or_(*(job_day.c.status == text for text in CLAIMABLE)), job_day.c.not_before))).label("due_at"),
 ).where(job_day.c.job_sid == bindparam("sid"), *(job_day.c.status != text for text in FINAL))
 _OPEN_DAYS: Final = Prepared(_COUNTED)
+_OVER: Final = bindparam("over", type_=table.c.over_at.type)
 _SETTLE: Final = (
     update(table)
     .where(table.c.sid == bindparam("job"), table.c.over_at.is_(None))
-    .values(unfinished_days=bindparam("unfinished"), due_at=bindparam("due"), over_at=bindparam("over"))
+    .values(unfinished_days=bindparam("unfinished"), due_at=bindparam("due"), over_at=_OVER)
+    .values(final_days=case((_OVER.is_not(None), DAYS_AS_TEXT)))
 )
 _SHOWN: Final = Prepared(_OF.where(table.c.account == bindparam("account"), IS_SHOWN))
 _UNFINISHED_OF: Final = Prepared(

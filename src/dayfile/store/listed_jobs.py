@@ -16,10 +16,9 @@ from dayfile.model.account import AccountSid
 from dayfile.model.job import FoundJob, Job, JobSid, ListedJob, Queue, Status, StatusGroup
 from dayfile.model.resource import ResourceType
 from dayfile.store.columns import read_day
-from dayfile.store.jobs import IS_SHOWN, JobPages, read_job
+from dayfile.store.jobs import DAYS_AS_TEXT, IS_SHOWN, JobPages, read_job
 from dayfile.store.prepared import Prepared
 from dayfile.store.tables.exports import job as table
-from dayfile.store.tables.exports import job_day
 
 _STATUS: Final = {status.value: status for status in Status}
 _ORDER: Final = {status.value: place for place, status in enumerate(Status)}
@@ -96,18 +95,8 @@ def _queue(job: Job, row: Row[Any]) -> Queue | None:
     return Queue.of([(job.submit_number, row.unfinished_days)], before=jobs, days_before=days)
 
 
-# Texts in the statements: a parameter would be filled in anew for each execution.
-_COMMA: Any = literal_column("','")
-_SPACE: Any = literal_column("' '")
-
-_DAY_TEXT: Any = type_coerce(job_day.c.day, String)
-_DETAILS: Final = type_coerce(
-    select(func.aggregate_strings(job_day.c.status + _DAY_TEXT, _COMMA))
-    .where(job_day.c.job_sid == table.c.sid)
-    .correlate(table)
-    .scalar_subquery(),
-    _Details,
-).label("details")
+_SPACE: Any = literal_column("' '")  # in the statement: a parameter would be filled in anew for each execution
+_DETAILS: Final = type_coerce(func.coalesce(table.c.final_days, DAYS_AS_TEXT), _Details).label("details")
 _OLDER: Final = table.alias("older")
 _COUNTED: Final = (
     as_type(func.count(), String) + _SPACE + as_type(func.coalesce(func.sum(_OLDER.c.unfinished_days), 0), String)

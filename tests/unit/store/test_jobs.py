@@ -100,6 +100,39 @@ def test_details_are_the_days_grouped_by_their_status(database: Database) -> Non
             assert found.details == details[sid]
 
 
+@pytest.mark.parametrize("is_from_before", [False, True])
+def test_details_of_a_job_that_is_over_stand_in_its_row(database: Database, *, is_from_before: bool) -> None:
+    """They stay as they are, so a list need not gather them; for jobs that were over before it could, it does."""
+    account = an_account(database)
+    job = a_job(database, a_job_request(account))
+    for event in (Event.COMPLETE, Event.COMPLETE_EMPTY, Event.COMPLETE):
+        claim = _claim(database, limit=1)
+        assert claim is not None
+        _report(database, claim, event)
+    with database.exclusively() as connection:
+        if is_from_before:
+            connection.execute(update(table).values(final_days=None))
+    with database.snapshot() as tx:
+        assert tx.jobs.unsettled(limit=9) == []
+        details = group_by_status(tx.jobs.days([job.sid])[job.sid])
+        [listed] = tx.listed_jobs.page(account.sid, MESSAGES, limit=9, over_since=NOON - LEASE)
+        found = tx.listed_jobs.find(account.sid, job.sid, over_since=NOON - LEASE)
+    assert found is not None
+    assert listed.details == found.details == details
+
+
+def test_a_row_that_has_other_days_than_its_job_is_found(database: Database) -> None:
+    """Days of a job that is over stand twice, so one of them can be wrong."""
+    job = a_job(database, a_job_request(an_account(database)))
+    claim = _claim(database)
+    assert claim is not None
+    _report(database, claim, Event.COMPLETE)
+    with database.exclusively() as connection:
+        connection.execute(delete(job_day).where(job_day.c.day == claim.days[0].day))
+    with database.snapshot() as tx:
+        assert tx.jobs.unsettled(limit=9) == [job.sid]
+
+
 def test_a_job_that_has_lost_its_days_is_still_shown(database: Database) -> None:
     """A damaged database must not hide the other jobs of a list."""
     account = an_account(database)

@@ -75,6 +75,7 @@ job = Table(
     Column("unfinished_days", Integer, nullable=False, server_default="0"),  # those that are not final
     Column("due_at", Moment),  # from when a day of it may be claimed; null: none may
     Column("over_at", Moment, index=True),  # when its last day became final
+    Column("final_days", Text),  # with their statuses, from then on; null for jobs from before there was this column
     Column("deleted_at", Moment),  # when its owner deleted it: no longer shown
     Index("ix_job_account", "account", "resource_type", "submit_number"),
     Index(
