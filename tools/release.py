@@ -1,9 +1,11 @@
-"""Build the wheel and the source archive of a release, look into them, and try the wheel where nothing else is.
+"""Build the wheels and the source archive of a release, look into them, and try the wheels where nothing else is.
 
     python tools/release.py [--folder dist] [--python python3] [--no-trial]
 
-Both are made twice and must have the same bytes: whoever builds the same commit can compare. Their moment is that of
-the commit, unless SOURCE_DATE_EPOCH gives another. The trial needs a package index, and takes a minute or two.
+One wheel is for any machine. Where there is a C compiler, another one has compiled code, for machines like this one.
+All are made twice and must have the same bytes: whoever builds the same commit can compare, compiled code with the same
+compiler. Their moment is that of the commit, unless SOURCE_DATE_EPOCH gives another. The trial needs a package index,
+and takes a minute or two for each wheel.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 SUMS: Final = "SHA256SUMS"
+FOR_ANY_MACHINE: Final = "-py3-none-any.whl"
+COMPILED: Final = "dayfile/model/plain_lines.abi3.so"
 EXTRAS: Final = "cloud,postgresql,dask,otel"
 PACKAGE: Final = Path("src", "dayfile")
 OF_ARCHIVE: Final = ("CHANGELOG.md", "LICENSE", "NOTICE", "PKG-INFO", "README.md", "pyproject.toml", ".gitignore")
@@ -30,10 +34,12 @@ FOLDERS_OF_ARCHIVE: Final = ("deploy", "docs", "requirements", "src")
 """Files and folders of the source archive: what runs Dayfile, and not what develops it."""
 
 
-def build(folder: Path, *, moment: str | None, root: Path = ROOT) -> tuple[Path, Path]:
-    """Make the source archive of a checkout, and the wheel of what is in the archive; return both."""
-    # The wheel is for any machine. Compiled code is made where Dayfile is installed, from the source archive.
-    environment = os.environ | {"DAYFILE_COMPILE": "no"} | ({"SOURCE_DATE_EPOCH": moment} if moment else {})
+def build(folder: Path, *, moment: str | None, root: Path = ROOT) -> list[Path]:
+    """Make the source archive of a checkout, and the wheels of what is in the archive; return them.
+
+    The wheel for any machine comes before the one with compiled code, which is left out where none can be made.
+    """
+    environment = os.environ | ({"SOURCE_DATE_EPOCH": moment} if moment else {})
     folder.mkdir(parents=True, exist_ok=True)
     _hatch("sdist", folder, at=root, environment=environment)
     (archive,) = folder.glob("*.tar.gz")
@@ -41,9 +47,14 @@ def build(folder: Path, *, moment: str | None, root: Path = ROOT) -> tuple[Path,
         with tarfile.open(archive) as files:
             files.extractall(unpacked, filter="data")
         (source,) = Path(unpacked).iterdir()
-        _hatch("wheel", folder, at=source, environment=environment)
-    (wheel,) = folder.glob("*.whl")
-    return archive, wheel
+        for compiles in ("no", "auto"):  # without a compiler, the second is the first again
+            _hatch("wheel", folder, at=source, environment=environment | {"DAYFILE_COMPILE": compiles})
+    return [archive, *sorted(folder.glob("*.whl"), key=is_compiled)]
+
+
+def is_compiled(wheel: Path) -> bool:
+    """Return True for a wheel that has compiled code, by its name."""
+    return not wheel.name.endswith(FOR_ANY_MACHINE)
 
 
 def _hatch(target: str, folder: Path, *, at: Path, environment: Mapping[str, str]) -> None:
@@ -55,7 +66,7 @@ def problems_of_wheel(wheel: Path, *, root: Path = ROOT) -> list[str]:
     """Return what is missing in a wheel, or must not be in it: it has the package and its licenses, nothing else."""
     with zipfile.ZipFile(wheel) as files:
         names = set(files.namelist())
-    there = {f"dayfile/{name}" for name in _files(root / PACKAGE)}
+    there = {f"dayfile/{name}" for name in _files(root / PACKAGE)} | ({COMPILED} if is_compiled(wheel) else set())
     about = {name for name in names if name.partition("/")[0].endswith(".dist-info")}
     ends = {name.partition("/")[2] for name in about}
     missing = (there - names) | ({"licenses/LICENSE", "licenses/NOTICE", "entry_points.txt"} - ends)
@@ -138,19 +149,22 @@ def main() -> int:
     moment = _moment()
     with tempfile.TemporaryDirectory() as folder:
         first, second = (build(Path(folder, name), moment=moment) for name in ("first", "second"))
-        problems = problems_of_archive(first[0]) + problems_of_wheel(first[1])
+        archive, *wheels = first
+        problems = [*problems_of_archive(archive), *(told for wheel in wheels for told in problems_of_wheel(wheel))]
         if sums(*first) != sums(*second):
             problems.append("two builds of the same files differ")
         if problems:
             print(*(f"Error: {problem}" for problem in problems), sep="\n", file=sys.stderr)
             return 1
-        if not given.no_trial:
-            try_out(first[1], python=given.python)
+        for wheel in () if given.no_trial else wheels:
+            try_out(wheel, python=given.python)
         given.folder.mkdir(parents=True, exist_ok=True)
         for path in first:
             shutil.copy(path, given.folder)
         (given.folder / SUMS).write_text(told := sums(*first), encoding="utf-8")
     print(f"In {given.folder}:\n{told}", end="")
+    if not any(map(is_compiled, wheels)):
+        print("Warning: no wheel has compiled code: install a C compiler, such as gcc, and Python's headers.")
     return 0
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -22,6 +23,7 @@ IN_PACKAGE: Final = f"dayfile/model/{MODULE}"
 FLAGS: Final = ("-std=c11", "-O2", "-fPIC", "-fstack-protector-strong", "-D_FORTIFY_SOURCE=2", "-Wall", "-Wextra")
 LINKING: Final = ("-shared", "-Wl,-z,relro,-z,now")
 _OLDEST_PYTHON: Final = "cp311-abi3"  # as Py_LIMITED_API has it
+_OLDEST_GLIBC: Final = 17  # of 2012: what runs these Pythons has one that is newer
 _INSTALL: Final = "install a C compiler, such as gcc, and Python's headers"
 
 
@@ -43,6 +45,18 @@ def compile_lines(module: Path, *options: str) -> None:
         raise CannotCompile(f"there is no {compiler[0]}; {_INSTALL}") from error
     except subprocess.CalledProcessError as error:
         raise CannotCompile(f"{compiler[0]} fails; {_INSTALL}: {error.stderr.strip()[:2000]}") from error
+
+
+def platform_tag(module: bytes) -> str:
+    """Return the tag of the machines that can load a module: those whose glibc is as new as it needs, or newer.
+
+    It needs what the versions of symbols in it name. One that names none, as on musl, is for machines like this one.
+    """
+    machine = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+    needed = [int(minor) for minor in re.findall(rb"\0GLIBC_2\.(\d+)(?:\.\d+)?(?=\0)", module)]
+    if not needed or b"\0GLIBC_ABI_" in module or not machine.startswith("linux_"):
+        return machine
+    return f"manylinux_2_{max(_OLDEST_GLIBC, *needed)}_{machine.removeprefix('linux_')}"
 
 
 class Compiling(BuildHookInterface[Any]):
@@ -70,7 +84,7 @@ class Compiling(BuildHookInterface[Any]):
         if version != "editable":
             build_data["force_include"][str(module)] = IN_PACKAGE
             build_data["pure_python"] = False
-            build_data["tag"] = f"{_OLDEST_PYTHON}-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
+            build_data["tag"] = f"{_OLDEST_PYTHON}-{platform_tag(module.read_bytes())}"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Remove what was only for the wheel."""

@@ -11,29 +11,37 @@ from pathlib import Path
 
 import pytest
 
-from tools.release import FOLDERS_OF_ARCHIVE, ROOT, build, problems_of_archive, problems_of_wheel, sums
+from dayfile.model.plain_reader import IS_COMPILED
+from tools.release import FOLDERS_OF_ARCHIVE, ROOT, build, is_compiled, problems_of_archive, problems_of_wheel, sums
 
 MOMENT = "1790000000"
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The source archive and the wheel."""
+def built(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The source archive and the wheels."""
     return build(tmp_path_factory.mktemp("dist"), moment=MOMENT)
 
 
-def test_a_release_has_what_runs_and_nothing_else(built: tuple[Path, Path]) -> None:
+def test_a_release_has_what_runs_and_nothing_else(built: list[Path]) -> None:
     """Templates, htmx, migrations and licenses are files that no import would miss before a user does."""
-    archive, wheel = built
+    archive, wheel, *others = built
     assert problems_of_archive(archive) == []
-    assert problems_of_wheel(wheel) == []
+    assert [told for one in (wheel, *others) for told in problems_of_wheel(one)] == []
     with zipfile.ZipFile(wheel) as files:
         names = files.namelist()
     for end in ("page.html", ".min.js", "htmx-LICENSE.txt", "0001_the_first_schema.py", "licenses/NOTICE", "py.typed"):
         assert any(name.endswith(end) for name in names), end
 
 
-def test_the_same_files_give_the_same_bytes(built: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_release_has_a_wheel_for_any_machine_and_compiled_code_where_it_can_be_made(built: list[Path]) -> None:
+    """An installation from the folder gets the compiled one, if it is for that machine."""
+    _, wheel, *others = built
+    assert wheel.name.endswith("-py3-none-any.whl")
+    assert [is_compiled(one) for one in others] == ([True] if IS_COMPILED else [])
+
+
+def test_the_same_files_give_the_same_bytes(built: list[Path], tmp_path: Path) -> None:
     """Anybody who does not trust a release can build it: from copies with other times and rights, somewhere else."""
     copy = tmp_path / "copy"
     for name in FOLDERS_OF_ARCHIVE:
@@ -48,7 +56,7 @@ def test_the_same_files_give_the_same_bytes(built: tuple[Path, Path], tmp_path: 
     assert sums(*build(tmp_path / "dist", moment=MOMENT, root=copy)) == sums(*built)
 
 
-def test_what_is_missing_in_a_release_is_named(built: tuple[Path, Path], tmp_path: Path) -> None:
+def test_what_is_missing_in_a_release_is_named(built: list[Path], tmp_path: Path) -> None:
     """A migration that was left out would be noticed by the first upgrade otherwise."""
     left_out, put_in = "dayfile/store/migrations/versions/0001_the_first_schema.py", "tests/conftest.py"
     wheel = tmp_path / built[1].name
@@ -63,7 +71,7 @@ def test_what_is_missing_in_a_release_is_named(built: tuple[Path, Path], tmp_pat
     ]
 
 
-def test_a_lock_that_is_missing_in_the_source_archive_is_named(built: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_lock_that_is_missing_in_the_source_archive_is_named(built: list[Path], tmp_path: Path) -> None:
     """An operator installs from it what the wheel needs, in the versions that were tested."""
     archive = tmp_path / built[0].name
     with tarfile.open(built[0]) as whole, tarfile.open(archive, "w:gz") as cut:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from tests.conftest import ROOT
 
 DEPLOY = ROOT / "deploy"
 CONTAINERFILE = (DEPLOY / "container" / "Containerfile").read_text(encoding="utf-8")
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 FILES = sorted(path for path in DEPLOY.rglob("*") if path.is_file())
 KUBERNETES = sorted((DEPLOY / "kubernetes").glob("*.yml"))
 COMPOSE = sorted((DEPLOY / "compose").glob("*.yml"))
@@ -26,7 +30,8 @@ SECRETS = {
 
 def of_image() -> dict[str, str]:
     """The settings that the image has."""
-    return dict(re.findall(r"\b(DAYFILE_\w+)=(\S+)", CONTAINERFILE))
+    (variables,) = re.findall(r"^ENV ((?:.*\\\n)*.*)$", CONTAINERFILE, flags=re.MULTILINE)
+    return dict(re.findall(r"\b(DAYFILE_\w+)=(\S+)", variables))
 
 
 def check(settings: dict[str, str], monkeypatch: pytest.MonkeyPatch, folder: Path) -> Settings:
@@ -39,7 +44,7 @@ def check(settings: dict[str, str], monkeypatch: pytest.MonkeyPatch, folder: Pat
 @pytest.mark.parametrize("file", FILES, ids=lambda path: str(path.relative_to(DEPLOY)))
 def test_every_setting_that_is_named_exists(file: Path) -> None:
     """A name that is none would stop the process, or do nothing where something was meant."""
-    known = {f"DAYFILE_{name.upper()}" for name in Settings.model_fields}
+    known = {f"DAYFILE_{name.upper()}" for name in Settings.model_fields} | {"DAYFILE_COMPILE"}  # of the build
     assert set(re.findall(r"\bDAYFILE_[A-Z_]+", file.read_text(encoding="utf-8"))) <= known
 
 
@@ -167,6 +172,34 @@ def test_a_compose_file_fits_the_image(file: Path, monkeypatch: pytest.MonkeyPat
 
 def _filled(text: str, example: dict[str, str]) -> str:
     return re.sub(r"\$\{(?:DAYFILE_)?(\w+):\?\}", lambda found: example[found[1]], text)
+
+
+def test_what_the_image_copies_is_enough_to_build_it(tmp_path: Path) -> None:
+    """A file that its stage lacks would be missed by whoever builds the first image of a release."""
+    build, _, final = CONTAINERFILE.partition("AS build")[2].partition("\nFROM ")
+    for line in re.findall(r"^COPY (.+)$", build, flags=re.MULTILINE):
+        *sources, to = line.split()
+        for source in (path for one in sources for path in ROOT.glob(one)):
+            copy = shutil.copytree if source.is_dir() else shutil.copy
+            (tmp_path / to).parent.mkdir(exist_ok=True)
+            if to.endswith("/"):
+                (tmp_path / to).mkdir(exist_ok=True)
+            copy(source, tmp_path / to)
+    assert {path.name for path in tmp_path.glob("requirements/*")} >= {
+        "run.txt",
+        "cloud.txt",
+        "postgresql.txt",
+        "dask.txt",
+    }
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", "made"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(list(tmp_path.glob("made/dayfile-*.whl"))) == 1
+    # The compiler stays behind, and what compiles is what operators are told to run.
+    assert "apt-get" not in final
+    (told,) = re.findall(r"^DAYFILE_COMPILE=yes (\S+pip install .+)$", OPERATIONS, flags=re.MULTILINE)
+    (done_here,) = re.findall(r"^RUN (\S+pip install .+?) \\$", build, flags=re.MULTILINE)
+    assert set(done_here.split()) - {"--no-cache-dir"} == set(told.split()) - {"--force-reinstall"}
 
 
 def test_the_image_runs_as_its_own_user_and_is_asked_where_it_listens() -> None:
