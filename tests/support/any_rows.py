@@ -83,4 +83,4 @@ def _value(column: Column[Any], number: int) -> Any:
             return text[: column.type.length] if column.type.length else f"{text}\n"
         case _:
             pass
-    return number << (40 if type(column.type) is BigInteger else 0)
+    return number << (40 if isinstance(column.type, BigInteger) else 0)

@@ -74,7 +74,7 @@ class Check:
         try:
             yield from self._readable(deep=deep, on_object=on_object)
         except DamagedRow:
-            if not unreadable:  # it has no type and no day that would name it
+            if not unreadable:  # it says what only its reader knows to be wrong, and the error names it
                 raise
 
     def objects(self) -> int:
@@ -83,11 +83,14 @@ class Check:
 
     def _unreadable_rows(self) -> list[Finding]:
         with self._database.snapshot() as tx:
-            of_unknown_type = tx.unreadable_rows.of_unknown_type(limit=_PAGE)
-            of_no_day = tx.unreadable_rows.of_no_day(limit=_PAGE)
+            found = tx.unreadable_rows.find(limit=_PAGE)
         return [
-            *(_unreadable(row, "its resource type is none that there is") for row in of_unknown_type),
-            *(_unreadable(row, "one of its days is none of the calendar") for row in of_no_day),
+            Finding(
+                invariant="what rows say can be read",
+                subject=one.name,
+                detail=f"what it says in the column {one.column}: {one.reason}. {_UNREADABLE}",
+            )
+            for one in found
         ]
 
     def _readable(self, *, deep: bool, on_object: Callable[[], None]) -> Iterator[Finding]:
@@ -213,10 +216,6 @@ class Check:
                 detail="its write was interrupted, and its partial file is still there. A worker removes it when it "
                 "starts, and once a day: is one running, and what does its log say?",
             )
-
-
-def _unreadable(row: str, reason: str) -> Finding:
-    return Finding(invariant="what rows say can be read", subject=row, detail=f"{reason}. {_UNREADABLE}")
 
 
 def _is_of(sealed: SealedDay | None, file: DayFile) -> bool:

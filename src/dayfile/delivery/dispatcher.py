@@ -19,7 +19,7 @@ from dayfile.clock import Clock
 from dayfile.counters import Counters
 from dayfile.delivery.bulkhead import Bulkhead
 from dayfile.delivery.transport import Transport, credentials_of
-from dayfile.errors import DayfileError, LostClaim, Transient
+from dayfile.errors import DamagedRow, DayfileError, LostClaim, Transient
 from dayfile.model.account import AccountSid
 from dayfile.model.lane import LaneHealth, Turn, lane_after
 from dayfile.model.notice import ATTEMPT_SECONDS, Channel, Outcome, Result, after
@@ -36,6 +36,10 @@ LEASE = timedelta(seconds=4 * ATTEMPT_SECONDS)
 
 TURN_SECONDS = 2.0
 """Length of a turn: a lane goes on with its next notices for this long, then other lanes follow."""
+
+
+UNREADABLE_DELAY = timedelta(minutes=5)
+"""Pause of the notices of an account whose rows cannot be read."""
 
 
 class Dispatcher:
@@ -101,7 +105,11 @@ class Dispatcher:
         try:
             with self._database.transaction() as tx:
                 for health, account in wanted:
-                    turns += self._claim_one(tx, health, account, now=now)
+                    try:
+                        turns += self._claim_one(tx, health, account, now=now)
+                    except DamagedRow as error:
+                        log.error("notice.unreadable", account=account, reason=str(error))  # noqa: TRY400 - no bug
+                        tx.lanes.put_off(account, until=now + UNREADABLE_DELAY, now=now)
         except Exception:
             for turn in turns:
                 self._leave(turn)

@@ -12,19 +12,21 @@ automatically once the damage is settled.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 
 from dayfile.clock import Clock
-from dayfile.errors import Transient
+from dayfile.errors import DamagedRow, Transient
 from dayfile.exports.outbox import Outbox
 from dayfile.model.account import AccountSid, AccountState
 from dayfile.model.damage import first_that_blocks
 from dayfile.model.day import DayRange
 from dayfile.model.export import DailyRun, DayFile, ExportConfiguration, SealedDay, WithheldDay
 from dayfile.store.database import Database
+from dayfile.store.sealed_days import UnreadableDay
 from dayfile.store.transaction import Transaction
 
 log = structlog.get_logger()
@@ -98,27 +100,39 @@ class DailyExports:
         if locked is None:
             return None
         now = self._clock.now()
+        unreadable: set[AccountSid] = set()
         configurations = tx.configurations.covering(
-            locked.resource_type, locked.day, after=locked.cursor, limit=self._accounts_per_commit
+            locked.resource_type,
+            locked.day,
+            after=locked.cursor,
+            limit=self._accounts_per_commit,
+            on_refused=lambda row, _: unreadable.add(AccountSid(row.account)),
         )
-        sealed = self._current(tx, locked, configurations)
-        blocked = _blocked(tx, locked, configurations, sealed)
-        tx.daily_runs.withhold(locked, blocked)
+        sealed = self._current(tx, locked, configurations, unreadable=unreadable)
+        blocked = _blocked(tx, locked, configurations, sealed) | unreadable
         published = [one for one in configurations if one.account not in blocked]
-        self._publish(tx, locked, published, sealed, now=now)
-        if configurations:
-            tx.daily_runs.advance(locked, cursor=configurations[-1].account, published=len(published))
-        if is_last := len(configurations) < self._accounts_per_commit:
+        published, unnumbered = self._publish(tx, locked, published, sealed, now=now)
+        tx.daily_runs.withhold(locked, blocked | unnumbered)
+        passed = [*(one.account for one in configurations), *unreadable]
+        if passed:
+            tx.daily_runs.advance(locked, cursor=max(passed), published=len(published))
+        if is_last := len(set(passed)) < self._accounts_per_commit:
             tx.daily_runs.finish(locked, now=now)
         return locked.published + len(published), is_last
 
     def _publish_withheld(self) -> bool:
-        """Publish some of the withheld files, of accounts whose damage is settled by now."""
+        """Publish some of the withheld files, of accounts whose damage is settled by now.
+
+        One of an account whose rows cannot be read stays withheld.
+        """
         with self._database.snapshot() as tx:
             withheld = tx.daily_runs.withheld(after=self._withheld_after, limit=self._accounts_per_commit)
             free = [one for one in withheld if not _blocked_day(tx, one)]
         self._withheld_after = withheld[-1] if len(withheld) == self._accounts_per_commit else None
-        published = [self._publish_late(one) for one in free]
+        published = []
+        for one in free:
+            with suppress(DamagedRow):  # `dayfile check` names the row; others must not wait for it
+                published.append(self._publish_late(one))
         if published:
             self._outbox.wake()
         return any(published)
@@ -131,8 +145,9 @@ class DailyExports:
             configuration = tx.configurations.get(withheld.account, withheld.resource_type)
             is_active = tx.accounts.get(withheld.account).state is AccountState.ACTIVE
             if is_active and configuration.covers(withheld.day):
-                sealed = self._current(tx, withheld, [configuration])
-                self._publish(tx, withheld, [configuration], sealed, now=now)
+                sealed = self._current(tx, withheld, [configuration], unreadable=set())
+                if self._publish(tx, withheld, [configuration], sealed, now=now)[1]:
+                    raise DamagedRow(f"the row {withheld.account} of the table account has no generation")
         log.info(
             "daily_run.published_late",
             resource_type=withheld.resource_type.name,
@@ -142,10 +157,21 @@ class DailyExports:
         return True
 
     def _current(
-        self, tx: Transaction, of: DailyRun | WithheldDay, configurations: Sequence[ExportConfiguration]
+        self,
+        tx: Transaction,
+        of: DailyRun | WithheldDay,
+        configurations: Sequence[ExportConfiguration],
+        *,
+        unreadable: set[AccountSid],
     ) -> dict[AccountSid, SealedDay]:
+        """Return the files of accounts; those of which one cannot be read are added to `unreadable`."""
         accounts = [configuration.account for configuration in configurations]
-        return tx.sealed_days.current_of(accounts, of.resource_type, of.day)
+        return tx.sealed_days.current_of(
+            accounts,
+            of.resource_type,
+            of.day,
+            on_unreadable=lambda row: unreadable.add(AccountSid(str(row.account))),
+        )
 
     def _publish(
         self,
@@ -155,11 +181,13 @@ class DailyExports:
         sealed: dict[AccountSid, SealedDay],
         *,
         now: datetime,
-    ) -> None:
-        """Publish the day for the accounts of these configurations."""
-        if not configurations:
-            return
+    ) -> tuple[list[ExportConfiguration], set[AccountSid]]:
+        """Publish the day for the accounts of these configurations; return those, and accounts that got no number."""
         generations = tx.accounts.next_generations([configuration.account for configuration in configurations])
+        unnumbered = {one.account for one in configurations} - generations.keys()
+        configurations = [one for one in configurations if one.account in generations]
+        if not configurations:
+            return [], unnumbered
         files = [
             DayFile(
                 account=configuration.account,
@@ -175,6 +203,7 @@ class DailyExports:
         ]
         tx.day_files.publish(files, now=now)
         self._outbox.days_exported(tx, zip(files, configurations, strict=True), now=now)
+        return configurations, unnumbered
 
 
 def _blocked(
@@ -192,5 +221,10 @@ def _blocked(
 def _blocked_day(tx: Transaction, withheld: WithheldDay) -> bool:
     day, kind = withheld.day, withheld.resource_type
     damages = tx.damages.unsettled(kind, DayRange(first=day, last=day))
-    sealed = tx.sealed_days.current_of([withheld.account], kind, day).get(withheld.account)
-    return first_that_blocks(damages, withheld.account, day, sealed.key if sealed else None) is not None
+    unreadable: list[UnreadableDay] = []
+    found = tx.sealed_days.current_of([withheld.account], kind, day, on_unreadable=unreadable.append)
+    sealed = found.get(withheld.account)
+    return (
+        bool(unreadable)
+        or first_that_blocks(damages, withheld.account, day, sealed.key if sealed else None) is not None
+    )

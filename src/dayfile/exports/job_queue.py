@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+import structlog
+
 from dayfile.clock import Clock
+from dayfile.errors import DamagedRow
 from dayfile.exports.outbox import Outbox
 from dayfile.model.day import Day
 from dayfile.model.job import Claim, Event, Job, RetryRule
@@ -22,6 +25,12 @@ BUSY_DELAY = timedelta(seconds=1)
 """Pause of a day that another worker is sealing."""
 
 
+UNREADABLE_DELAY = timedelta(minutes=5)
+"""Pause of a job whose rows cannot be read."""
+
+log = structlog.get_logger()
+
+
 class JobQueue:
     """The queue of job days."""
 
@@ -33,13 +42,19 @@ class JobQueue:
         self._retry = retry
 
     def claim(self, *, worker: str) -> Claim | None:
-        """Claim days of the next job in the queue; None if there is nothing to do now."""
+        """Claim days of the next job in the queue; None if there is nothing to do now, or the job cannot be read."""
 
         def claim(tx: Transaction) -> Claim | None:
             now = self._clock.now()
             return tx.job_days.claim(worker=worker, leased_until=now + self._lease, limit=DAYS_PER_CLAIM, now=now)
 
-        return self._database.run(claim)
+        try:
+            return self._database.run(claim)
+        except DamagedRow as error:
+            log.error("job.unreadable", reason=str(error))  # noqa: TRY400 - no bug
+        now = self._clock.now()
+        self._database.run(lambda tx: tx.job_days.put_off(until=now + UNREADABLE_DELAY, now=now))
+        return None
 
     def extend(self, claim: Claim) -> None:
         """Renew the lease on the rest of the claim; raises LostClaim."""

@@ -110,5 +110,5 @@ def decrypt(key: InstanceKey, *, sid: str, encrypted: bytes) -> str:
     nonce, text = encrypted[:_NONCE_BYTES], encrypted[_NONCE_BYTES:]
     try:
         return AESGCM(key.subkey("encrypt")).decrypt(nonce, text, sid.encode()).decode()
-    except InvalidTag as error:
+    except (InvalidTag, ValueError) as error:  # ValueError: too short for a nonce, or not the text of a secret
         raise Corrupt(f"the stored secret of {sid} cannot be decrypted with this instance's key") from error

@@ -5,8 +5,8 @@ from __future__ import annotations
 import structlog
 
 from dayfile.clock import Clock
-from dayfile.errors import Transient
-from dayfile.model.damage import DamageKind, DamageState, FoundDamage, damaged_file
+from dayfile.errors import DamagedRow, Transient
+from dayfile.model.damage import Damage, DamageKind, DamageState, FoundDamage, damaged_file
 from dayfile.model.export import SealedDay
 from dayfile.model.segment import Segment
 from dayfile.store.database import Database
@@ -53,7 +53,7 @@ class DamageRecord:
             with self._database.transaction() as tx:
                 if not _is_referred_to(tx, sealed_day_id=sealed_day_id, segment_id=segment_id):
                     return False
-                known = tx.damages.find(found.key)
+                known = _known(tx, found.key)
                 if known is not None and known.state is DamageState.ACCEPTED:
                     return True
                 tx.damages.record(found, now=self._clock.now())
@@ -71,6 +71,13 @@ class DamageRecord:
                 to_do="restore the object from a backup; `dayfile damage list` says what waits for it",
             )
         return True
+
+
+def _known(tx: Transaction, key: str) -> Damage | None:
+    try:
+        return tx.damages.find(key)
+    except DamagedRow:
+        return None  # it is set right, as what is found now
 
 
 def _is_referred_to(tx: Transaction, *, sealed_day_id: int | None, segment_id: int | None) -> bool:

@@ -17,7 +17,7 @@ from typing import Final
 import structlog
 
 from dayfile.clock import Clock
-from dayfile.errors import DamagedObject, StorageUnavailable
+from dayfile.errors import DamagedObject, DamagedRow, StorageUnavailable
 from dayfile.files.checked_read import as_damage, compare_size
 from dayfile.files.examination import examine_manifest, examine_segment, read_of
 from dayfile.files.storage import ObjectState, Storage
@@ -236,13 +236,19 @@ class Scrub:
         try:
             yield from steps
         except DamagedObject as damaged:
-            subject.record(damaged.reason)
+            self._record(subject, damaged.reason)
         except StorageUnavailable as error:
             _log.warning("scrub.waiting", object=subject.key, reason=str(error))
             yield int(_REST_SECONDS * self._bytes_per_second)
         else:
             return True
         return False
+
+    def _record(self, subject: _Subject, reason: str) -> None:
+        try:
+            subject.record(reason)
+        except DamagedRow as error:
+            _log.error("scrub.unreadable", object=subject.key, reason=str(error))
 
     def _look(
         self, subject: _Subject, known: ReadObject | None, states: dict[str, ObjectState], due: dict[str, ReadObject]

@@ -14,6 +14,7 @@ from dayfile.model.segment import Segment
 from dayfile.objects.layout import sealed_place
 from dayfile.sealing.examine import Unsound, UnsoundFile
 from dayfile.sealing.piece import FormerFile, Piece, SegmentInput
+from dayfile.store.sealed_days import UnreadableDay
 from dayfile.store.transaction import Transaction
 
 
@@ -33,6 +34,7 @@ class Inputs:
         AccountSid, str
     ]  # the file's key, of accounts that have lines held for a damaged file; new lines are held, too
     bereft: frozenset[AccountSid]  # have no file, and lost accepted lines
+    unreadable: tuple[UnsoundFile, ...] = ()  # rows of files, of which one may be an account's current one
 
     def left_out(self, unsound: Unsound) -> frozenset[AccountSid]:
         """Return the accounts that this seal leaves out."""
@@ -45,7 +47,10 @@ class Inputs:
         return found[account] if account in found else self.waiting_for_files[account]
 
     def misplaced(self) -> tuple[UnsoundFile, ...]:
-        """Return the files that are not of the account, type and day that their rows name, for both accounts."""
+        """Return the files that are not of the account, type and day that their rows name, for both accounts.
+
+        And those whose rows cannot be read.
+        """
         kind, day = self.claim.resource_type.name, self.claim.day
         found = []
         for account, sealed in self.current.items():
@@ -58,7 +63,7 @@ class Inputs:
                     UnsoundFile(former=replace(former, account=one), key=sealed.key, reason=reason)
                     for one in dict.fromkeys((owner, account))
                 ]
-        return tuple(found)
+        return (*self.unreadable, *found)
 
     def piece(self, unsound: Unsound, *, unique: str, pack_below: int) -> Piece:
         """Return the piece without its damaged inputs; every key of its objects contains `unique`."""
@@ -124,7 +129,8 @@ def sound_parts(segments: Iterable[Segment], unsound: Unsound) -> tuple[SegmentI
 def read_inputs(tx: Transaction, claim: SealClaim) -> Inputs:
     """Return the state of a claimed day. Its inline segments are those that could not be compacted."""
     taken = tx.segments.of_seal(claim.id)
-    current = tx.sealed_days.of_day(claim.resource_type, claim.day)
+    unreadable: list[UnreadableDay] = []
+    current = tx.sealed_days.of_day(claim.resource_type, claim.day, on_unreadable=unreadable.append)
     damages = tx.damages.unsettled(claim.resource_type, DayRange(first=claim.day, last=claim.day))
     held = {segment.held_for for segment in tx.segments.held_for([one.id for one in damages])}
     files = [one for one in damages if one.kind is DamageKind.FILE and one.account is not None]
@@ -142,7 +148,27 @@ def read_inputs(tx: Transaction, claim: SealClaim) -> Inputs:
         damages=tuple(damages),
         waiting_for_files={one.account: one.key for one in files if one.account and one.is_open and one.id in held},
         bereft=frozenset(bereft) - current.keys(),
+        unreadable=tuple(_of_unreadable(one) for one in unreadable),
     )
+
+
+def _of_unreadable(row: UnreadableDay) -> UnsoundFile:
+    """Return what keeps the account's lines from being sealed: nobody knows what they are to be added to."""
+    key = row.key if isinstance(row.key, str) else f"sealed_day {row.id}"
+    place = sealed_place(key)
+    sid = row.account if isinstance(row.account, str) else place[0] if place else ""
+    former = FormerFile(
+        account=AccountSid(sid),
+        key=None,
+        place=None,
+        size_bytes=0,
+        plain_bytes=0,
+        revision=0,
+        plain_sha256="",
+        is_lost=False,
+        is_incomplete=False,
+    )
+    return UnsoundFile(former=former, key=key, reason=row.reason)
 
 
 def _is_given_up(damage: Damage, current: Mapping[AccountSid, SealedDay]) -> bool:

@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 
 from dayfile.clock import Clock
-from dayfile.errors import Conflict, Corrupt, InFlight, NotFound
+from dayfile.errors import Conflict, Corrupt, DamagedRow, InFlight, NotFound
 from dayfile.files.hashed import Hashed
 from dayfile.files.soundness import compare_inline, reason_of
 from dayfile.files.storage import Storage
@@ -140,7 +140,10 @@ class Repairs:
         if damage.account is None:
             return None
         with self._database.snapshot() as tx:
-            sealed = tx.sealed_days.find_by_key(damage.key, damage.account, damage.resource_type, damage.day)
+            try:
+                sealed = tx.sealed_days.find_by_key(damage.key, damage.account, damage.resource_type, damage.day)
+            except DamagedRow as error:
+                return error.reason
             is_held = bool(tx.segments.held_for([damage.id]))
         if sealed is None:
             # Lines are held for this file, and without its row it is unknown what to add them to.

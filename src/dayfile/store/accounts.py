@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
-from dayfile.errors import Conflict, NotFound
+from dayfile.errors import Conflict, DamagedRow, NotFound
 from dayfile.model.account import PACKED_BYTES, Account, AccountSid, AccountState, packed_members
 from dayfile.model.webhook_secret import SecretGeneration
+from dayfile.store.columns import MOST, read_choice, row_name
 from dayfile.store.dialect import in_batches
 from dayfile.store.prepared import Prepared
+from dayfile.store.sound_rows import sound_rows
 from dayfile.store.tables.accounts import account as table
 
 
@@ -85,8 +87,11 @@ class Accounts:
     def tokens(self, *, after: AccountSid | None, limit: int) -> list[tuple[AccountSid, StoredToken]]:
         """Return the tokens of the accounts that follow one in the order of their sids."""
         query = select(table.c.sid, table.c.login_hash, table.c.encrypted_token).where(table.c.sid > (after or ""))
-        rows = self._connection.execute(query.order_by(table.c.sid).limit(limit))
-        return [(row.sid, StoredToken(login_hash=row.login_hash, encrypted=row.encrypted_token)) for row in rows]
+        return sound_rows(
+            self._connection,
+            query.order_by(table.c.sid).limit(limit),
+            lambda row: (row.sid, StoredToken(login_hash=row.login_hash, encrypted=row.encrypted_token)),
+        )
 
     def webhook_secret(self, sid: AccountSid) -> SecretGeneration:
         """Return the generation of the account's webhook secret; raises NotFound."""
@@ -119,6 +124,10 @@ class Accounts:
         """Return the sids of an account and its subaccounts."""
         children = self._connection.execute(select(table.c.sid).where(table.c.parent == parent)).scalars()
         return {parent, *children}
+
+    def are_there(self) -> bool:
+        """Return True if there is any account, whatever its row says."""
+        return self._connection.execute(select(literal(1)).select_from(table).limit(1)).first() is not None
 
     def open_subaccounts(self, parent: AccountSid) -> int:
         """Return the number of an account's subaccounts that are not closed."""
@@ -171,16 +180,21 @@ class Accounts:
 
     def next_generation(self, sid: AccountSid) -> int:
         """Return the number for the day files about to be published together for the account; it only grows."""
-        return int(self._connection.execute(_NEXT_GENERATION, {"account": sid}).scalar_one())
+        found = self._connection.execute(_NEXT_GENERATION, {"account": sid}).scalar_one_or_none()
+        if found is None:
+            raise DamagedRow(f"{row_name('account', sid)} in the state database has a generation that is none")
+        return int(found)
 
     def next_generations(self, sids: Collection[AccountSid]) -> dict[AccountSid, int]:
-        """Return such a number for each of several accounts."""
+        """Return such a number for each of several accounts; one whose row says what it cannot is left out."""
         found: dict[AccountSid, int] = {}
         for batch in in_batches(sorted(sids)):
             # Two transactions that lock the same accounts in different orders deadlock on PostgreSQL.
             ordered = select(table.c.sid).where(table.c.sid.in_(batch)).order_by(table.c.sid).with_for_update()
             self._connection.execute(ordered).all()
-            statement = update(table).where(table.c.sid.in_(batch)).values(generation=table.c.generation + 1)
+            statement = (
+                update(table).where(table.c.sid.in_(batch), _OF_NUMBER).values(generation=table.c.generation + 1)
+            )
             for row in self._connection.execute(statement.returning(table.c.sid, table.c.generation)):
                 found[row.sid] = row.generation
         return found
@@ -191,9 +205,10 @@ class Accounts:
             raise NotFound(f"there is no account {sid}")
 
 
+_OF_NUMBER: Final = table.c.generation < MOST  # a text is not: it would count as 0
 _NEXT_GENERATION: Final = (
     update(table)
-    .where(table.c.sid == bindparam("account"))
+    .where(table.c.sid == bindparam("account"), _OF_NUMBER)
     .values(generation=table.c.generation + 1)
     .returning(table.c.generation)
 )
@@ -205,7 +220,7 @@ def read_account(row: Row[Any]) -> Account:
     return Account(
         sid=row.sid,
         parent=row.parent,
-        state=AccountState(row.state),
+        state=read_choice(AccountState, row.state, "account", row.sid),
         friendly_name=row.friendly_name,
         email=row.email,
         created_at=row.created_at,

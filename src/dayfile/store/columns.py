@@ -1,16 +1,20 @@
 """Column types that every database stores, compares and sorts alike.
 
 Moments are microseconds since 1970 (UTC), days are `yyyy-mm-dd`: neither has a zone that a driver could reinterpret.
+
+SQLite lets any column have any value, and rows are edited. What a value of another kind means is decided here, once for
+all columns: whoever reads it meets DamagedRow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar, Final, TypeVar
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, String, Table, func
+from sqlalchemy import BigInteger, Column, ColumnElement, Integer, LargeBinary, String, Table, Text, func
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -18,28 +22,56 @@ from dayfile.errors import DamagedRow, InvalidParameter
 from dayfile.model.day import Day
 from dayfile.model.resource import TYPE_BY_NAME, ResourceType
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
+MOST: Final = 1 << 53
+"""The number that nothing which is counted here comes near: what a row says beyond it was edited."""
+FIRST_MICROSECOND: Final = (datetime.min.replace(tzinfo=UTC) - EPOCH) // _MICROSECOND
+LAST_MICROSECOND: Final = (datetime.max.replace(tzinfo=UTC) - EPOCH) // _MICROSECOND
 
-class Moment(TypeDecorator[datetime]):
+
+C = TypeVar("C", bound=Enum)
+
+
+class _OfColumn:
+    """A type that knows its column, so that an error can name it."""
+
+    column: Column[Any] | None = None
+
+    def refusal(self, expected: str) -> DamagedRow:
+        """Return the error for a value, which is not repeated: it may be anything, a secret, too."""
+        if self.column is None:
+            return DamagedRow(f"a row of the state database has something that is no {expected}")
+        place = f"the column {self.column.name} of the table {self.column.table.name}"
+        return DamagedRow(f"a row of the state database has something in {place} that is no {expected}")
+
+
+class Moment(_OfColumn, TypeDecorator[datetime]):
     """An aware moment as microseconds since 1970, UTC."""
 
     impl = BigInteger
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        return None if value is None else (value - _EPOCH) // _MICROSECOND
+        return None if value is None else (value - EPOCH) // _MICROSECOND
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        return _read_moment(value)
+        moment: datetime | None = self.result_processor(dialect, None)(value)
+        return moment
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
-        return _read_moment  # itself: SQLAlchemy's way through `process_result_value` takes twice as long
+        def read(value: Any) -> datetime | None:
+            try:
+                return None if value is None else EPOCH + value * _MICROSECOND
+            except (OverflowError, TypeError) as error:
+                raise self.refusal("time") from error
+
+        return read  # SQLAlchemy's way through `process_result_value` takes twice as long
 
 
-class Duration(TypeDecorator[timedelta]):
-    """A duration in microseconds."""
+class Duration(_OfColumn, TypeDecorator[timedelta]):
+    """A duration in microseconds, at most as long as the calendar."""
 
     impl = BigInteger
     cache_ok = True
@@ -48,10 +80,14 @@ class Duration(TypeDecorator[timedelta]):
         return None if value is None else value // _MICROSECOND
 
     def process_result_value(self, value: Any, dialect: Dialect) -> timedelta | None:
-        return None if value is None else value * _MICROSECOND
+        if value is None:
+            return None
+        if type(value) is not int or abs(value) > LAST_MICROSECOND:
+            raise self.refusal("duration")
+        return value * _MICROSECOND
 
 
-class DayText(TypeDecorator[Day]):
+class DayText(_OfColumn, TypeDecorator[Day]):
     """A day as `yyyy-mm-dd`."""
 
     impl = String(10)
@@ -61,21 +97,90 @@ class DayText(TypeDecorator[Day]):
         return None if value is None else str(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Day | None:
-        return _read_day(value)
+        day: Day | None = self.result_processor(dialect, None)(value)
+        return day
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Day | None]:
-        return _read_day
+        def read(value: Any) -> Day | None:
+            try:
+                return None if value is None else read_day(value)
+            except DamagedRow as error:
+                raise self.refusal("day") from error
+
+        return read
 
 
-def _read_moment(value: Any) -> datetime | None:
-    try:
-        return None if value is None else _EPOCH + value * _MICROSECOND
-    except (OverflowError, TypeError) as error:
-        raise DamagedRow("a row of the state database has a time that is none") from error
+class Checked(_OfColumn):
+    """A type of values that Python has as they are: of another kind, they are refused where they are read."""
+
+    kinds: ClassVar[frozenset[type]]
+    expected: ClassVar[str]
+
+    def adapt(self, cls: type[Any], **given: Any) -> Any:
+        """Return the same type for a dialect; it is of the same column."""
+        adapted: Any = super().adapt(cls, **given)  # type: ignore[misc]  # of SQLAlchemy's type, beside which this one is
+        adapted.column = self.column
+        return adapted
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        if dialect.name == "postgresql":
+            return None  # it has no such values
+
+        def read(value: Any) -> Any:
+            if type(value) in kinds:
+                return value
+            raise self.refusal(self.expected)
+
+        kinds = self.kinds
+        return read
 
 
-def _read_day(value: Any) -> Day | None:
-    return None if value is None else read_day(value)
+class _Number(Checked):
+    kinds = frozenset({int, type(None)})
+    expected = "whole number"
+
+
+class _Words(Checked):
+    kinds = frozenset({str, type(None)})
+    expected = "text"
+
+
+class _CheckedInteger(_Number, Integer):
+    pass
+
+
+class _CheckedBigInteger(_Number, BigInteger):
+    pass
+
+
+class _CheckedString(_Words, String):
+    pass
+
+
+class _CheckedText(_Words, Text):
+    pass
+
+
+class _CheckedBytes(Checked, LargeBinary):
+    kinds = frozenset({bytes, type(None)})
+    expected = "sequence of bytes"
+
+
+_CHECKED: Final[Mapping[type, type[Any]]] = {
+    Integer: _CheckedInteger,
+    BigInteger: _CheckedBigInteger,
+    String: _CheckedString,
+    Text: _CheckedText,
+    LargeBinary: _CheckedBytes,
+}
+
+
+def check_column(column: Column[Any]) -> None:
+    """Have the values of a column checked where they are read, and its name told with those that are refused."""
+    checked = _CHECKED.get(type(column.type))
+    column.type = column.type.copy() if checked is None else column.type.adapt(checked)
+    if isinstance(column.type, _OfColumn):
+        column.type.column = column
 
 
 @lru_cache(maxsize=8192)  # the same few are read again and again
@@ -96,6 +201,14 @@ def read_type(name: str, table: str, *key: object) -> ResourceType:
     if found is None:
         raise DamagedRow(f"{row_name(table, *key)} in the state database has a resource type that is none")
     return found
+
+
+def read_choice(kind: type[C], text: str, table: str, *key: object) -> C:
+    """Return what the row of a table with this key has chosen of a few; raises DamagedRow if it is none of them."""
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise DamagedRow(f"{row_name(table, *key)} in the state database has a word that no Dayfile writes") from error
 
 
 def known_type(table: Table) -> ColumnElement[bool]:

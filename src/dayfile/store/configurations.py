@@ -14,6 +14,7 @@ from dayfile.model.resource import ResourceType
 from dayfile.store.columns import read_type
 from dayfile.store.dialect import insert_missing
 from dayfile.store.prepared import Prepared
+from dayfile.store.sound_rows import Refused, sound_rows
 from dayfile.store.tables.accounts import account as account_table
 from dayfile.store.tables.exports import export_configuration as table
 
@@ -57,7 +58,15 @@ class Configurations:
         )
         self._connection.execute(statement.values(_values(configuration, now)))
 
-    def covering(self, resource_type: ResourceType, day: Day, *, after: str, limit: int) -> list[ExportConfiguration]:
+    def covering(
+        self,
+        resource_type: ResourceType,
+        day: Day,
+        *,
+        after: str,
+        limit: int,
+        on_refused: Refused = lambda _, __: None,
+    ) -> list[ExportConfiguration]:
         """Return enabled configurations of active accounts that cover a day, ordered by account sid, after `after`.
 
         No account joins later: exports enabled after the day's end are not retroactive.
@@ -74,7 +83,7 @@ class Configurations:
             .order_by(table.c.account)
             .limit(limit)
         )
-        return [_configuration(row) for row in self._connection.execute(query)]
+        return sound_rows(self._connection, query, _configuration, on_refused=on_refused)
 
 
 def _key(configuration: ExportConfiguration) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, bindparam, case, func, select, update
 
+from dayfile.errors import DamagedRow
+from dayfile.store.columns import MOST, row_name
 from dayfile.store.dialect import insert_missing
 from dayfile.store.prepared import Prepared
 from dayfile.store.tables.instance import counter
@@ -21,7 +23,9 @@ def next_number(connection: Connection, name: str, *, taken: Column[int] | None 
     row = statement.row(connection, counter=name)
     if row is None:  # the first of all
         insert_missing(connection, counter, [{"name": name, "value": 0}])
-        [row] = statement.rows(connection, counter=name)
+        row = statement.row(connection, counter=name)
+    if row is None:
+        raise DamagedRow(f"{row_name('counter', name)} in the state database has a value that is no number of ours")
     return int(row.value)
 
 
@@ -29,7 +33,9 @@ def next_number(connection: Connection, name: str, *, taken: Column[int] | None 
 def _next_number(taken: Column[int] | None) -> Prepared:
     value: ColumnElement[int] = counter.c.value
     if taken is not None:
-        highest: Any = select(func.coalesce(func.max(taken), 0)).scalar_subquery()
+        last = select(taken).where(taken < MOST).order_by(taken.desc()).limit(1).scalar_subquery()
+        highest: Any = func.coalesce(last, 0)
         value = case((highest > value, highest), else_=value)
     of_name = counter.c.name == bindparam("counter")
-    return Prepared(update(counter).where(of_name).values(value=value + 1).returning(counter.c.value))
+    of_number = counter.c.value < MOST  # a text is not: it would count as 0, and numbers would be given twice
+    return Prepared(update(counter).where(of_name, of_number).values(value=value + 1).returning(counter.c.value))

@@ -15,6 +15,7 @@ from dayfile.model.export import DailyRun, WithheldDay
 from dayfile.model.resource import ResourceType
 from dayfile.store.columns import read_type
 from dayfile.store.dialect import in_batches, insert_missing
+from dayfile.store.sound_rows import sound_rows
 from dayfile.store.tables.exports import daily_run as table
 from dayfile.store.tables.exports import daily_withheld
 
@@ -68,14 +69,7 @@ class DailyRuns:
         query = select(daily_withheld).order_by(*key).limit(limit)
         if after is not None:
             query = query.where(tuple_(*key) > (after.resource_type.name, after.day, after.account))
-        return [
-            WithheldDay(
-                resource_type=read_type(row.resource_type, "daily_withheld", row.day, row.account),
-                day=row.day,
-                account=row.account,
-            )
-            for row in self._connection.execute(query)
-        ]
+        return sound_rows(self._connection, query, _withheld)
 
     def let_go(self, withheld: WithheldDay) -> bool:
         """Release a withheld file, in the commit that publishes it; False if somebody else did that."""
@@ -102,7 +96,7 @@ class DailyRuns:
 
     def _unfinished(self, query: Select[Any], *, limit: int) -> list[DailyRun]:
         query = query.where(table.c.finished_at.is_(None)).order_by(table.c.day, table.c.resource_type).limit(limit)
-        return [_run(row) for row in self._connection.execute(query)]
+        return sound_rows(self._connection, query, _run)
 
 
 def _is(run: DailyRun) -> ColumnElement[bool]:
@@ -116,4 +110,12 @@ def _run(row: Row[Any]) -> DailyRun:
         cursor=row.cursor,
         published=row.published,
         started_at=row.started_at,
+    )
+
+
+def _withheld(row: Row[Any]) -> WithheldDay:
+    return WithheldDay(
+        resource_type=read_type(row.resource_type, "daily_withheld", row.day, row.account),
+        day=row.day,
+        account=row.account,
     )

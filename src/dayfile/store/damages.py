@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
 
-from dayfile.errors import NotFound
+from dayfile.errors import DamagedRow, NotFound
+from dayfile.model.account import AccountSid, pack_accounts
 from dayfile.model.damage import Damage, DamageKind, DamageState, FoundDamage
 from dayfile.model.day import Day, DayRange
 from dayfile.model.resource import ResourceType
-from dayfile.store.columns import read_type
+from dayfile.store.columns import EPOCH, read_choice, read_day, read_type
 from dayfile.store.dialect import in_batches
 from dayfile.store.prepared import Prepared
+from dayfile.store.sound_rows import sound_rows
 from dayfile.store.tables.sealing import damage as table
 
 
@@ -26,27 +30,24 @@ class Damages:
 
     def record(self, found: FoundDamage, *, now: datetime, again: bool = False) -> int:
         """Record a damage and return its id. One that is open or accepted is unchanged, a repaired one opens again."""
-        was = self.find(found.key)
+        try:
+            was = self.find(found.key)
+        except DamagedRow:
+            return self._record_anew(found, now=now)
         if was is not None and (was.is_open if again else was.state is not DamageState.REPAIRED):
             return was.id
-        values = {
-            "kind": found.kind.value,
-            "account": found.account,
-            "accounts": found.accounts,
-            "resource_type": found.resource_type.name,
-            "day": found.day,
-            "reason": found.reason,
-            "state": DamageState.OPEN.value,
-            "found_at": now,
-            "looked_at": now,
-            "resolved_at": None,
-            "settled_at": None,
-        }
+        values = _opened(found, now)
         if was is not None:
             self._connection.execute(update(table).where(table.c.id == was.id).values(values))
             return was.id
         statement = insert(table).values(object_key=found.key, **values).returning(table.c.id)
         return int(self._connection.execute(statement).scalar_one())
+
+    def _record_anew(self, found: FoundDamage, *, now: datetime) -> int:
+        """Set a row right that cannot be read: what it is to say was found out again."""
+        of_key = table.c.object_key == found.key
+        self._connection.execute(update(table).where(of_key).values(_opened(found, now)))
+        return int(self._connection.execute(select(table.c.id).where(of_key)).scalar_one())
 
     def get(self, key: str) -> Damage:
         """Return the damage of an object; raises NotFound."""
@@ -75,7 +76,10 @@ class Damages:
     def unsettled(self, resource_type: ResourceType, days: DayRange) -> list[Damage]:
         """Return the damages of some days that are not settled, in the order of their ids."""
         asked = {"resource_type": resource_type.name, "first": days.first, "last": days.last}
-        return [_damage(row) for row in _UNSETTLED.rows(self._connection, **asked)]
+        try:
+            return [_damage(row) for row in _UNSETTLED.rows(self._connection, **asked)]
+        except DamagedRow:
+            return self._with_unreadable(resource_type, days, asked)
 
     def of_keys(self, keys: Collection[str]) -> dict[str, Damage]:
         """Return the damages of some objects, settled or not, by their keys."""
@@ -99,8 +103,10 @@ class Damages:
         query = select(table.c.resource_type, table.c.day).where(
             table.c.settled_at.is_(None), table.c.state != DamageState.OPEN.value
         )
-        rows = self._connection.execute(query.distinct().order_by(table.c.day, table.c.resource_type))
-        return [(read_type(row.resource_type, "damage", row.day), row.day) for row in rows]
+        query = query.distinct().order_by(table.c.day, table.c.resource_type)
+        return sound_rows(
+            self._connection, query, lambda row: (read_type(row.resource_type, "damage", row.day), row.day)
+        )
 
     def looked_at(self, damage_id: int, *, now: datetime) -> None:
         """Record that the object was looked at again."""
@@ -134,10 +140,21 @@ class Damages:
         return self._connection.execute(delete(table).where(table.c.id.in_(old))).rowcount
 
     def _all(self, query: Any) -> list[Damage]:
-        return [_damage(row) for row in self._connection.execute(query)]
+        """Return damages; those whose rows cannot be read are left out."""
+        return sound_rows(self._connection, query, _damage)
+
+    def _with_unreadable(self, resource_type: ResourceType, days: DayRange, asked: dict[str, Any]) -> list[Damage]:
+        """Return unsettled damages; one whose row cannot be read is open, and concerns whom it names."""
+        unreadable: list[Damage] = []
+
+        def stand_in(row: Any, error: DamagedRow) -> None:
+            unreadable.append(_unreadable(row, resource_type, days.first, error))
+
+        found = sound_rows(self._connection, _UNSETTLED_ONES, _damage, on_refused=stand_in, **asked)
+        return sorted((*unreadable, *found), key=attrgetter("id"))
 
 
-_UNSETTLED: Final = Prepared(
+_UNSETTLED_ONES: Final = (
     select(table)
     .where(
         table.c.settled_at.is_(None),
@@ -146,19 +163,58 @@ _UNSETTLED: Final = Prepared(
     )
     .order_by(table.c.id)
 )
+_UNSETTLED: Final = Prepared(_UNSETTLED_ONES)
+
+
+def _opened(found: FoundDamage, now: datetime) -> dict[str, Any]:
+    return {
+        "kind": found.kind.value,
+        "account": found.account,
+        "accounts": found.accounts,
+        "resource_type": found.resource_type.name,
+        "day": found.day,
+        "reason": found.reason,
+        "state": DamageState.OPEN.value,
+        "found_at": now,
+        "looked_at": now,
+        "resolved_at": None,
+        "settled_at": None,
+    }
+
+
+def _unreadable(row: Any, resource_type: ResourceType, day: Day, error: DamagedRow) -> Damage:
+    account = AccountSid(row.account) if isinstance(row.account, str) else None
+    packed = row.accounts if isinstance(row.accounts, bytes) else pack_accounts([account] if account else [])
+    with suppress(DamagedRow):
+        day = read_day(row.day)
+    return Damage(
+        id=row.id,
+        key=row.object_key if isinstance(row.object_key, str) else f"damage {row.id}",
+        kind=DamageKind.SEGMENT if account is None else DamageKind.FILE,
+        account=account,
+        accounts=packed,
+        resource_type=resource_type,
+        day=day,
+        reason=error.reason,
+        state=DamageState.OPEN,
+        found_at=EPOCH,
+        looked_at=EPOCH,
+        resolved_at=None,
+        settled_at=None,
+    )
 
 
 def _damage(row: Row[Any]) -> Damage:
     return Damage(
         id=row.id,
         key=row.object_key,
-        kind=DamageKind(row.kind),
+        kind=read_choice(DamageKind, row.kind, "damage", row.id),
         account=row.account,
         accounts=row.accounts,
         resource_type=read_type(row.resource_type, "damage", row.id),
         day=row.day,
         reason=row.reason,
-        state=DamageState(row.state),
+        state=read_choice(DamageState, row.state, "damage", row.id),
         found_at=row.found_at,
         looked_at=row.looked_at,
         resolved_at=row.resolved_at,

@@ -243,7 +243,7 @@ class Database:
         if self._damage is not None:
             raise DatabaseDamaged(self._damage)
         with self.snapshot() as tx:
-            tx.accounts.listed(after=None, limit=1)
+            tx.accounts.are_there()
             is_closed = tx.departures.find() is not None
         if is_closed:
             raise moved()

@@ -18,6 +18,7 @@ from dayfile.store.columns import known_type, read_type
 from dayfile.store.dialect import in_batches, upsert
 from dayfile.store.prepared import Prepared
 from dayfile.store.sealed_days import PACK_COLUMNS, sealed_day
+from dayfile.store.sound_rows import sound_rows
 from dayfile.store.tables.exports import day_file as table
 from dayfile.store.tables.sealing import pack
 from dayfile.store.tables.sealing import sealed_day as sealed_table
@@ -122,7 +123,7 @@ class DayFiles:
     def walk(self, *, after: tuple[str, str, Day] | None, limit: int) -> list[DayFile]:
         """Return published files of all accounts after a key, in the order of their keys, for checking them.
 
-        Those whose rows have an unknown resource type are left out.
+        Those whose rows cannot be read are left out.
         """
         query = _with_sealed().where(known_type(table), or_(sealed_table.c.id.is_(None), known_type(sealed_table)))
         key = table.c.account, table.c.resource_type, table.c.day
@@ -130,7 +131,7 @@ class DayFiles:
             place = (literal(value, column.type) for value, column in zip(after, key, strict=True))
             query = query.where(tuple_(*key) > tuple_(*place))
         query = query.order_by(*key).limit(limit)
-        return [_day_file(row) for row in self._connection.execute(query)]
+        return sound_rows(self._connection, query, _day_file)
 
     def count_expired(self, *, before: datetime) -> int:
         """Return the number of rows that expired before then."""

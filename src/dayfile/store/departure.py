@@ -16,7 +16,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, event, select
 
 from dayfile.errors import Conflict, LostClaim, Unusable
-from dayfile.store.driver_errors import CLOSED, CLOSED_STATE, is_refusal, moved
+from dayfile.store.driver_errors import CLOSED, CLOSED_STATE, is_refusal, is_undecodable, moved, undecodable
 from dayfile.store.instance import Instance
 from dayfile.store.tables.instance import instance as facts
 from dayfile.store.tables.metadata import metadata
@@ -123,7 +123,10 @@ def check_open(connection: Connection) -> None:
 
 
 def name_refusals(engine: Engine) -> None:
-    """Have statements that a closed database refuses raise Moved, and not what a constraint raises."""
+    """Have statements that a closed database refuses raise Moved, and not what a constraint raises.
+
+    Those that meet a text which is not UTF-8 raise DamagedRow.
+    """
     event.listen(engine, "handle_error", _name_refusal)
 
 
@@ -131,6 +134,8 @@ def _name_refusal(context: Any) -> None:
     error = context.original_exception
     if is_refusal(error):
         raise moved() from error
+    if is_undecodable(error):
+        raise undecodable() from None
 
 
 def given_up() -> LostClaim:

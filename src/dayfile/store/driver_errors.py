@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from dayfile.errors import DatabaseDamaged, DatabaseUnavailable, DatabaseUnwritable, Moved, Undone
+from dayfile.errors import DamagedRow, DatabaseDamaged, DatabaseUnavailable, DatabaseUnwritable, Moved, Undone
 
 CLOSED: Final = "this state database is closed, since its instance moves to another place, or has moved there"
 """The message of the triggers of a database that is closed (`departure.py`)."""
@@ -18,6 +18,7 @@ CLOSED: Final = "this state database is closed, since its instance moves to anot
 CLOSED_STATE: Final = "DF001"
 """The SQLSTATE of the same."""
 
+_UNDECODABLE: Final = "Could not decode to UTF-8"
 _SQLITE_TRIGGER: Final = 1811  # SQLITE_CONSTRAINT_TRIGGER
 
 # By SQLite's primary result codes; the extended ones hold them in their lowest byte.
@@ -89,6 +90,17 @@ def moved() -> Moved:
     return Moved(f"{CLOSED}: its processes are to be stopped, and `dayfile status` says where it is")
 
 
+def is_undecodable(error: BaseException | None) -> bool:
+    """Return True for a driver's error that says that a text of a row is not UTF-8."""
+    # sqlite3 decodes text itself and gives its error no code.
+    return type(error).__name__ == "OperationalError" and str(error).startswith(_UNDECODABLE)
+
+
+def undecodable() -> DamagedRow:
+    """Return the error for a row with such a text; the driver's own repeats it: a record, or a secret."""
+    return DamagedRow("a row of the state database has a text that is not UTF-8")
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Raise DatabaseUnavailable, or a subclass of it, for driver errors that may pass; any other driver error is a bug.
@@ -119,9 +131,6 @@ def _meaning(error: DBAPIError) -> DatabaseUnavailable | None:
         return moved()
     if primary in _SQLITE_DAMAGED or state in _POSTGRES_DAMAGED:
         return DatabaseDamaged(_SQLITE_DAMAGED.get(primary or 0, "PostgreSQL's log says where"))
-    # sqlite3 decodes text itself and gives its error no code. Its message holds the text: a record, or a secret.
-    if isinstance(error, OperationalError) and str(driver_error).startswith("Could not decode to UTF-8"):
-        return DatabaseDamaged("a text is not UTF-8")
     to_do = _SQLITE_UNWRITABLE.get(primary or 0) or _POSTGRES_UNWRITABLE.get(state or "")
     if to_do is not None:
         return DatabaseUnwritable(f"the state database cannot be used right now: {_said(driver_error)}; {to_do}")

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, func, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, func, or_, select, update
 
 from dayfile.errors import LostClaim
 from dayfile.model.account import AccountSid
@@ -19,8 +19,9 @@ from dayfile.model.job import Claim, Event, HeldDays, JobDay, JobSid, Status, af
 from dayfile.store.columns import read_type
 from dayfile.store.counters import next_number
 from dayfile.store.instance import Instance
-from dayfile.store.jobs import CLAIMABLE, SHOWN_DAY, Jobs, read_job_day
+from dayfile.store.jobs import CLAIMABLE, SHOWN_DAY, STATUSES, Jobs, read_job_day
 from dayfile.store.prepared import Prepared
+from dayfile.store.sound_rows import sound_rows
 from dayfile.store.tables.accounts import account
 from dayfile.store.tables.exports import job
 from dayfile.store.tables.exports import job_day as table
@@ -58,6 +59,11 @@ class JobDays:
             token=token,
             leased_until=leased_until,
         )
+
+    def put_off(self, *, until: datetime, now: datetime) -> None:
+        """Let the job whose turn it is wait until then, since its rows cannot be read: others must not wait for it."""
+        turn = _TURN.with_only_columns(job.c.sid).params(now=now).scalar_subquery()
+        self._connection.execute(update(job).where(job.c.sid == turn).values(due_at=until))
 
     def extend(self, claim: Claim, *, leased_until: datetime) -> None:
         """Extend the lease on the days left of a claim; raises LostClaim if none are."""
@@ -109,7 +115,7 @@ class JobDays:
         """Apply the owner's deletion to every day that is not final."""
         query = select(table.c.status).where(table.c.job_sid == sid).distinct()
         for text in self._connection.execute(query).scalars().all():
-            status = Status(text)
+            status = STATUSES[text]
             if status.is_final:
                 continue
             to = after(status, Event.DELETE)
@@ -119,12 +125,12 @@ class JobDays:
     def expired(self, *, now: datetime, limit: int) -> list[Claim]:
         """Return claims whose lease has run out, as their workers would report them."""
         query = (
-            select(table.c.job_sid, table.c.claim_token, table.c.worker, func.min(table.c.leased_until))
+            select(table.c.job_sid, table.c.claim_token, table.c.worker, func.min(table.c.leased_until).label("until"))
             .where(table.c.status.in_(_CLAIMED), table.c.leased_until <= now)
             .group_by(table.c.job_sid, table.c.claim_token, table.c.worker)
             .limit(limit)
         )
-        return [self._claim(*row) for row in self._connection.execute(query).all()]
+        return sound_rows(self._connection, query, lambda row: self._claim(*row))
 
     def held(self, *, limit: int) -> list[HeldDays]:
         """Return the claims of workers on days, the oldest first; those whose lease has run out, too."""
@@ -142,18 +148,7 @@ class JobDays:
             .order_by(table.c.claim_token)
             .limit(limit)
         )
-        return [
-            HeldDays(
-                job=JobSid(row.job_sid),
-                account=AccountSid(row.account),
-                resource_type=read_type(row.resource_type, "job", row.job_sid),
-                worker=row.worker,
-                days=row.days,
-                claimed_at=row.claimed_at,
-                leased_until=row.leased_until,
-            )
-            for row in self._connection.execute(query)
-        ]
+        return sound_rows(self._connection, query, _held_days)
 
     def is_expired(self, claim: Claim, *, now: datetime) -> bool:
         """Return True if all days left of a claim may be taken back."""
@@ -179,10 +174,22 @@ class JobDays:
 
     def _held(self, claim: Claim, days: Collection[Day]) -> dict[Day, Status]:
         rows = _HELD.rows(self._connection, **_held_under(claim))
-        held = {row.day: Status(row.status) for row in rows}
+        held = {row.day: STATUSES[row.status] for row in rows}
         if not held.keys() >= set(days):
             raise LostClaim(f"{claim.worker} no longer holds all of its days of {claim.job.sid}")
         return held
+
+
+def _held_days(row: Row[Any]) -> HeldDays:
+    return HeldDays(
+        job=JobSid(row.job_sid),
+        account=AccountSid(row.account),
+        resource_type=read_type(row.resource_type, "job", row.job_sid),
+        worker=row.worker,
+        days=row.days,
+        claimed_at=row.claimed_at,
+        leased_until=row.leased_until,
+    )
 
 
 def _claimed_day(row: Any) -> JobDay:
@@ -194,14 +201,14 @@ def _held_under(claim: Claim) -> dict[str, Any]:
 
 
 # Statements are made here, once: to make one takes longer than to run it.
-_NEXT_JOB: Final = Prepared(
+_TURN: Final = (
     select(job.c.sid, job.c.account)
     .join(account, account.c.sid == job.c.account)
-    .where(job.c.over_at.is_(None), job.c.due_at <= bindparam("now"))
+    .where(job.c.over_at.is_(None), job.c.due_at <= bindparam("now", type_=job.c.due_at.type))
     .order_by(account.c.served, job.c.submit_number)
     .limit(1)
-    .with_for_update(of=job, skip_locked=True)
 )
+_NEXT_JOB: Final = Prepared(_TURN.with_for_update(of=job, skip_locked=True))
 _IS_DUE: Final = (
     table.c.job_sid == bindparam("job"),
     or_(*(table.c.status == text for text in CLAIMABLE)),

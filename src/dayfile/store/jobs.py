@@ -24,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 
-from dayfile.errors import NotFound
+from dayfile.errors import DamagedRow, NotFound
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
 from dayfile.model.job import Job, JobDay, JobRequest, JobSid, Queue, Status, Stretch, is_claimable
@@ -33,11 +33,21 @@ from dayfile.store.columns import read_type
 from dayfile.store.counters import next_number
 from dayfile.store.dialect import in_batches, insert_columns, insert_missing
 from dayfile.store.prepared import Prepared
+from dayfile.store.sound_rows import sound_rows
 from dayfile.store.tables.exports import job as table
 from dayfile.store.tables.exports import job_day, quota_day
 
 FINAL = [status.value for status in Status if status.is_final]
-_STATUS: Final = {status.value: status for status in Status}
+
+
+class _Statuses(dict[str, Status]):
+    """The statuses by what rows say: one that there is not is damage."""
+
+    def __missing__(self, text: str) -> Status:
+        raise DamagedRow("a row of the table job_day in the state database has a status that is none")
+
+
+STATUSES: Final = _Statuses({status.value: status for status in Status})
 CLAIMABLE = [status.value for status in Status if is_claimable(status)]
 
 REMEMBERED_JOBS: Final = 1000
@@ -172,7 +182,7 @@ class Jobs:
     def queue(self, *, first: int, last: int) -> Queue:
         """Return the jobs that are not over, for queries about those with submit numbers from `first` to `last`."""
         [(before, days_before)] = _AHEAD.rows(self._connection, first=first)
-        pairs = _QUEUED.rows(self._connection, first=first, last=last)
+        pairs = _QUEUED.sound_rows(self._connection, first=first, last=last)
         return Queue.of(pairs, before=before, days_before=int(days_before))
 
     def unfinished(self) -> int:
@@ -192,7 +202,7 @@ class Jobs:
 
     def worked(self, *, since: datetime, limit: int) -> list[Stretch]:
         """Return the work times of days of any job that were finished since then, at most the last `limit` of them."""
-        rows = _WORKED.rows(self._connection, since=since, limit=limit)
+        rows = _WORKED.sound_rows(self._connection, since=since, limit=limit)
         return [Stretch(began_at=row.claimed_at, ended_at=row.finished_at) for row in rows]
 
     def mark_deleted(self, sid: JobSid, *, now: datetime) -> None:
@@ -234,7 +244,7 @@ class Jobs:
         if any(self._connection.execute(query).first() for query in (held, done)):
             return []
         query = select(table).where(table.c.over_at.is_(None), table.c.due_at <= due_before)
-        return [read_job(row) for row in self._connection.execute(query.order_by(table.c.due_at).limit(limit))]
+        return sound_rows(self._connection, query.order_by(table.c.due_at).limit(limit), read_job)
 
     def unsettled(self, *, limit: int) -> list[JobSid]:
         """Return jobs whose row contradicts their days: there must be none."""
@@ -300,7 +310,7 @@ def read_job(row: Row[Any]) -> Job:
 
 def read_job_day(row: Row[Any]) -> JobDay:
     """Return the job day in a row of its table."""
-    return JobDay(job_sid=row.job_sid, day=row.day, status=_STATUS[row.status], attempt=row.attempt, error=row.error)
+    return JobDay(job_sid=row.job_sid, day=row.day, status=STATUSES[row.status], attempt=row.attempt, error=row.error)
 
 
 # Statements are made here, once: to make one takes longer than to run it.

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from enum import Enum
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, select, update
 
 from dayfile.errors import NotFound
 from dayfile.model.account import AccountSid
 from dayfile.model.credential import ApiKey, KeyKind, Permission, Scope
+from dayfile.store.columns import read_choice
 from dayfile.store.dialect import insert
 from dayfile.store.tables.accounts import api_key as table
 
 _COLUMNS = [column.name for column in table.columns]
+
+C = TypeVar("C", bound=Enum)
 
 
 class Keys:
@@ -85,10 +89,14 @@ def read_key(row: Row[Any], *, prefix: str = "") -> ApiKey:
     return ApiKey(
         sid=values["sid"],
         account=values["account"],
-        kind=KeyKind(values["kind"]),
-        scopes=frozenset(Scope(name) for name in values["scopes"].split()),
-        permissions=frozenset(Permission(name) for name in values["permissions"].split()),
+        kind=read_choice(KeyKind, values["kind"], "api_key", values["sid"]),
+        scopes=_read_choices(Scope, values["scopes"], values["sid"]),
+        permissions=_read_choices(Permission, values["permissions"], values["sid"]),
         friendly_name=values["friendly_name"],
         created_at=values["created_at"],
         revoked_at=values["revoked_at"],
     )
+
+
+def _read_choices(kind: type[C], words: str, sid: str) -> frozenset[C]:
+    return frozenset(read_choice(kind, word, "api_key", sid) for word in words.split())

@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
 from dayfile.errors import LostClaim
 from dayfile.model.account import AccountSid
 from dayfile.model.lane import LaneHealth, LaneKey, LaneVerdict, Turn
 from dayfile.model.notice import Channel, Notice, NoticeState, Outcome, Result, Verdict
+from dayfile.store.columns import read_choice
 from dayfile.store.counters import next_number
 from dayfile.store.instance import Instance
 from dayfile.store.notices import BEGUN, read_notice
+from dayfile.store.sound_rows import sound_rows
 from dayfile.store.tables.notices import attempt, notice
 from dayfile.store.tables.notices import lane as table
 
@@ -86,7 +89,12 @@ class Lanes:
             served = table.alias()
             last = select(func.max(served.c.served)).where(served.c.account == table.c.account).scalar_subquery()
             query = query.order_by(last)
-        return list(self._connection.execute(query.limit(limit)).scalars())
+        return sound_rows(self._connection, query.limit(limit), lambda row: AccountSid(row.account))
+
+    def put_off(self, account: AccountSid, *, until: datetime, now: datetime) -> None:
+        """Let the due lanes of an account wait until then, as its rows cannot be read: others must not wait."""
+        due = table.c.account == account, table.c.due_at <= now
+        self._connection.execute(update(table).where(*due).values(due_at=until))
 
     def claim(
         self, account: AccountSid, eligible: Eligible, *, worker: str, leased_until: datetime, now: datetime
@@ -117,8 +125,8 @@ class Lanes:
         begun, number = self._begin(due, now=now)
         return Turn(
             lane_id=row.id,
-            key=LaneKey(account=row.account, channel=Channel(row.channel), host=row.host),
-            health=LaneHealth(row.health),
+            key=_key(row),
+            health=read_choice(LaneHealth, row.health, "lane", row.id),
             failures=row.failures,
             notice=begun,
             attempt=number,
@@ -167,10 +175,7 @@ class Lanes:
         """Return lanes that were due before then and that nobody holds: a worker should have claimed them."""
         free = or_(table.c.claim_token.is_(None), table.c.leased_until <= before)
         query = select(table).where(table.c.due_at <= before, free).order_by(table.c.due_at).limit(limit)
-        return [
-            (LaneKey(account=row.account, channel=Channel(row.channel), host=row.host), row.due_at)
-            for row in self._connection.execute(query)
-        ]
+        return sound_rows(self._connection, query, lambda row: (_key(row), row.due_at))
 
     def waiting_since(self, *, now: datetime) -> datetime | None:
         """Return from when on the lane that is due and waits longest could have been claimed; None if none is due."""
@@ -183,20 +188,25 @@ class Lanes:
         tried = notice.c.lane_id == table.c.id, notice.c.state == NoticeState.PENDING.value, notice.c.attempts > 0
         lanes, notices = func.count(table.c.id.distinct()), func.count()
         query = (
-            select(table.c.channel, lanes, notices, func.min(notice.c.created_at))
+            select(
+                table.c.channel,
+                lanes.label("lanes"),
+                notices.label("notices"),
+                func.min(notice.c.created_at).label("since"),
+            )
             .where(table.c.due_at.is_not(None), table.c.failures > 0, *tried)
             .group_by(table.c.channel)
         )
-        return [
-            FailingLanes(
-                channel=Channel(channel),
-                lanes=count,
-                notices=notices,
-                since=since,
-                are_most=self._answering(channel, limit=count) < count,
-            )
-            for channel, count, notices, since in self._connection.execute(query).all()
-        ]
+        return sound_rows(self._connection, query, self._failing_lanes)
+
+    def _failing_lanes(self, row: Row[Any]) -> FailingLanes:
+        return FailingLanes(
+            channel=read_choice(Channel, row.channel, "lane"),
+            lanes=row.lanes,
+            notices=row.notices,
+            since=row.since,
+            are_most=self._answering(row.channel, limit=row.lanes) < row.lanes,
+        )
 
     def failing_first(self, *, limit: int) -> list[FailingLane]:
         """Return the lanes that fail, the one first whose notices have waited longest."""
@@ -210,16 +220,7 @@ class Lanes:
             .order_by(since, table.c.id)
             .limit(limit)
         )
-        return [
-            FailingLane(
-                key=LaneKey(account=row.account, channel=Channel(row.channel), host=row.host),
-                failures=row.failures,
-                rests_until=row.rests_until,
-                notices=row.notices,
-                since=row.since,
-            )
-            for row in self._connection.execute(query)
-        ]
+        return sound_rows(self._connection, query, _failing_lane)
 
     def _answering(self, channel: str, *, limit: int) -> int:
         """Return the number of lanes of a channel whose last attempt has not failed, or the limit if there are more."""
@@ -289,6 +290,22 @@ class Lanes:
         """Make notices that wait for their next attempt due now, since the host is back."""
         waiting = update(notice).where(_pending(lane_id), notice.c.next_attempt_at > now)
         self._connection.execute(waiting.values(next_attempt_at=now))
+
+
+def _failing_lane(row: Row[Any]) -> FailingLane:
+    return FailingLane(
+        key=_key(row),
+        failures=row.failures,
+        rests_until=row.rests_until,
+        notices=row.notices,
+        since=row.since,
+    )
+
+
+def _key(row: Row[Any]) -> LaneKey:
+    return LaneKey(
+        account=row.account, channel=read_choice(Channel, row.channel, "lane of", row.account, row.host), host=row.host
+    )
 
 
 def _pending(lane_id: int) -> ColumnElement[bool]:

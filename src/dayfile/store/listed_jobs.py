@@ -16,11 +16,10 @@ from dayfile.model.account import AccountSid
 from dayfile.model.job import FoundJob, Job, JobSid, ListedJob, Queue, Status, StatusGroup
 from dayfile.model.resource import ResourceType
 from dayfile.store.columns import read_day
-from dayfile.store.jobs import DAYS_AS_TEXT, IS_SHOWN, JobPages, read_job
+from dayfile.store.jobs import DAYS_AS_TEXT, IS_SHOWN, STATUSES, JobPages, read_job
 from dayfile.store.prepared import Prepared
 from dayfile.store.tables.exports import job as table
 
-_STATUS: Final = {status.value: status for status in Status}
 _ORDER: Final = {status.value: place for place, status in enumerate(Status)}
 _DAY_LENGTH: Final = 10
 
@@ -83,7 +82,7 @@ def _details(text: str | None) -> tuple[StatusGroup, ...]:
     for one in text.split(","):
         found.setdefault(one[:-_DAY_LENGTH], []).append(one[-_DAY_LENGTH:])
     return tuple(
-        StatusGroup(status=_STATUS[status], days=tuple(map(read_day, sorted(found[status]))))
+        StatusGroup(status=STATUSES[status], days=tuple(map(read_day, sorted(found[status]))))
         for status in sorted(found, key=_ORDER.__getitem__)
     )
 

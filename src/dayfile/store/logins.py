@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, select
 from dayfile.model.account import Account, AccountState
 from dayfile.model.credential import ApiKey
 from dayfile.store.accounts import read_account
+from dayfile.store.columns import read_choice
 from dayfile.store.keys import read_key
 from dayfile.store.prepared import Prepared
 from dayfile.store.tables.accounts import account, api_key
@@ -73,7 +74,9 @@ def _login(row: Row[Any]) -> StoredLogin:
     is_key = "key_sid" in row._fields
     return StoredLogin(
         account=None if row.sid is None else read_account(row),
-        parent_state=None if row.parent_state is None else AccountState(row.parent_state),
+        parent_state=None
+        if row.parent_state is None
+        else read_choice(AccountState, row.parent_state, "account", row.parent),
         key=read_key(row, prefix="key_") if is_key else None,
         secret_hash=row.key_secret_hash if is_key else row.login_hash,
         former_hash=None if is_key else row.former_login_hash,

@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, bindparam, case, delete, func, literal, select, update
 from sqlalchemy.sql import ColumnElement
 
-from dayfile.errors import NotFound
+from dayfile.errors import DamagedRow, InvalidParameter, NotFound
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
 from dayfile.model.job import JobSid
@@ -31,7 +31,7 @@ from dayfile.model.notice import (
     NoticeState,
     Result,
 )
-from dayfile.store.columns import Moment, read_type
+from dayfile.store.columns import Moment, read_choice, read_type, row_name
 from dayfile.store.dialect import insert
 from dayfile.store.prepared import Prepared
 from dayfile.store.tables.exports import job
@@ -170,7 +170,11 @@ class Notices:
         statement = statement.on_conflict_do_update(index_elements=columns, set_={"due_at": due_at})
         found = self._connection.execute(statement.returning(lane.c.id, *columns), rows)
         return {
-            LaneKey(account=AccountSid(row.account), channel=Channel(row.channel), host=row.host): row.id
+            LaneKey(
+                account=AccountSid(row.account),
+                channel=read_choice(Channel, row.channel, "lane", row.id),
+                host=row.host,
+            ): row.id
             for row in found
         }
 
@@ -228,16 +232,16 @@ def read_notice(row: Row[Any]) -> Notice:
         sid=row.sid,
         account=row.account,
         number=row.number,
-        event=NoticeEvent(row.event),
-        channel=Channel(row.channel),
+        event=read_choice(NoticeEvent, row.event, "notice", row.number),
+        channel=read_choice(Channel, row.channel, "notice", row.number),
         receiver=row.receiver,
         method=row.method,
         resource_type=read_type(row.resource_type, "notice", row.number),
         job_sid=row.job_sid,
         day=row.day,
         generation=row.generation,
-        content=_read_content(row.content),
-        state=NoticeState(row.state),
+        content=_read_content(row),
+        state=read_choice(NoticeState, row.state, "notice", row.number),
         attempts=row.attempts,
         created_at=row.created_at,
         next_attempt_at=row.next_attempt_at,
@@ -250,7 +254,9 @@ def _attempt(row: Row[Any]) -> Attempt:
         number=row.number,
         began_at=row.began_at,
         took=None if row.duration_ms is None else timedelta(milliseconds=row.duration_ms),
-        result=None if row.outcome == BEGUN else Result(row.outcome),
+        result=None
+        if row.outcome == BEGUN
+        else read_choice(Result, row.outcome, "attempt", row.notice_sid, row.number),
         status=row.status,
         error=row.error,
         answer=row.answer or b"",
@@ -276,8 +282,16 @@ def _content_text(content: JobContent | DayContent) -> str:
     )
 
 
-def _read_content(text: str) -> JobContent | DayContent:
-    told = json.loads(text)
+def _read_content(row: Row[Any]) -> JobContent | DayContent:
+    try:
+        return _content(json.loads(row.content))
+    except (ValueError, TypeError, KeyError, AttributeError, InvalidParameter) as error:
+        raise DamagedRow(
+            f"{row_name('notice', row.number)} in the state database has a content that is none"
+        ) from error
+
+
+def _content(told: Any) -> JobContent | DayContent:
     if "size_bytes" in told:
         return DayContent(**told)
     days = DayRange(first=Day.parse(told.pop("start_day")), last=Day.parse(told.pop("end_day")))

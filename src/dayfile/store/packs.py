@@ -21,6 +21,7 @@ from dayfile.model.seal import SealClaim
 from dayfile.store.columns import known_type, read_type
 from dayfile.store.dialect import in_batches, insert, insert_missing
 from dayfile.store.instance import Instance
+from dayfile.store.sound_rows import sound_rows
 from dayfile.store.tables.sealing import pack as table
 from dayfile.store.tables.sealing import sealed_day
 
@@ -212,7 +213,7 @@ class Packs:
     def all(self) -> list[Pack]:
         """Return all packs, by id; none of an unknown resource type."""
         query = select(table).where(known_type(table)).order_by(table.c.id)
-        return [_pack(row) for row in self._connection.execute(query)]
+        return sound_rows(self._connection, query, _pack)
 
     def miscounted(self, *, limit: int) -> list[tuple[str, int, int]]:
         """Return packs whose counts are not those of their rows: key, number of files counted, number of rows."""

@@ -11,6 +11,8 @@ from typing import Any, Final
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from dayfile.store.driver_errors import is_undecodable, undecodable
+
 KEPT_AS: Final = "dayfile_session"
 """Name of a session in the information of its connection."""
 
@@ -113,6 +115,8 @@ def rows_of(connection: Connection, statement: str, parameters: Sequence[Any]) -
 
 def as_raised(connection: Connection, error: Any, *, statement: str) -> Exception:
     """Return the error that SQLAlchemy raises for one of a driver, whose parameters nobody is told."""
+    if is_undecodable(error):
+        return undecodable()
     dialect: Any = connection.dialect
     driver: Any = connection.connection.dbapi_connection
     raised: Exception = DBAPIError.instance(

@@ -19,14 +19,20 @@ from sqlalchemy.sql import Select
 from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.sql.visitors import replacement_traverse
 
+from dayfile.errors import DamagedRow
+from dayfile.store.columns import Checked
 from dayfile.store.dialect import BATCH, in_batches
 from dayfile.store.postgres_session import as_raised, rows_of
+from dayfile.store.sound_rows import sound_rows
 
 Query = Select[Any] | ReturningUpdate[Any]
 Processor = Callable[[Any], Any]
 
 _LENGTHS: Final = (1, 10, 50, BATCH)
 _ONE: Final = "one_of_some_"
+
+_SHAPES: Final = 200
+"""The most combinations of types in a row that a statement remembers."""
 
 
 class Prepared:
@@ -55,6 +61,14 @@ class Prepared:
         if text is None:
             text = self._of_dialect[dialect.name] = _text(self._query, dialect, self._row, remembered=self._remembered)
         return text.run(connection, values)
+
+    def sound_rows(self, connection: Connection, **values: Any) -> list[Any]:
+        """Return the rows of a SELECT about many, without those that cannot be read; raises as `rows` does."""
+        try:
+            return self.rows(connection, **values)
+        except DamagedRow:
+            query: Any = self._query
+            return sound_rows(connection, query, lambda row: row, **values)
 
     def row(self, connection: Connection, **values: Any) -> Any | None:
         """Return the only row, or None; raises as `rows` does."""
@@ -119,15 +133,28 @@ class _Text:
 class _Rows:
     """The rows of a statement, made of the columns as the driver gives them."""
 
-    def __init__(self, row: Any, reading: Sequence[tuple[int, Processor]]) -> None:
+    def __init__(
+        self, row: Any, *, checked: Sequence[tuple[int, Checked]], reading: Sequence[tuple[int, Processor]]
+    ) -> None:
         self._row = partial(tuple.__new__, row)  # a third of what the row's own `_make` takes
+        self._checked = checked
         self._reading = reading
+        self._shapes: set[tuple[type, ...]] = set()  # of rows that were checked
 
     def read(self, found: Sequence[Sequence[Any]]) -> list[Any]:
-        """Return what the types of the columns make of rows; column by column takes half of row by row."""
-        if not self._reading or not found:
+        """Return what the types of the columns make of rows; column by column takes half of row by row.
+
+        Raises DamagedRow.
+        """
+        if not found:
+            return []
+        # One row is known by the types in it: nearly all of a statement's are of a few shapes.
+        is_sound = not self._checked or (len(found) == 1 and tuple(map(type, found[0])) in self._shapes)
+        if is_sound and not self._reading:
             return list(map(self._row, found))
         columns: list[Iterable[Any]] = list(zip(*found, strict=True))
+        if not is_sound:
+            self._check(columns, found[0])
         for at, process in self._reading:
             columns[at] = map(process, columns[at])
         return list(map(self._row, zip(*columns, strict=True)))
@@ -138,10 +165,16 @@ class _Rows:
         return lambda found: list(map(read_one, found))
 
     def _read_one(self, found: Sequence[Any]) -> Any:
-        columns = list(found)
-        for at, process in self._reading:
-            columns[at] = process(columns[at])
-        return self._row(columns)
+        [value] = self.read([found])
+        return value
+
+    def _check(self, columns: Sequence[Iterable[Any]], first: Sequence[Any]) -> None:
+        """Raise DamagedRow if a column has values that it cannot have."""
+        for at, column in self._checked:
+            if not column.kinds.issuperset(map(type, columns[at])):
+                raise column.refusal(column.expected)
+        if len(self._shapes) < _SHAPES:
+            self._shapes.add(tuple(map(type, first)))
 
 
 def _text(query: Query, dialect: Dialect, row: Any, *, remembered: int) -> _Text:
@@ -152,8 +185,19 @@ def _text(query: Query, dialect: Dialect, row: Any, *, remembered: int) -> _Text
     compiled: Any = _with_constants(query, dialect).compile(dialect=spoken)
     binding = {name: bound.type.dialect_impl(dialect).bind_processor(dialect) for name, bound in compiled.binds.items()}
     columns = list(query.exported_columns)
-    reading = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
-    rows = _Rows(row, [(at, process) for at, process in enumerate(reading) if process is not None])
+    is_checked = dialect.name == "sqlite"
+    checked = [
+        (at, column.type) for at, column in enumerate(columns) if is_checked and isinstance(column.type, Checked)
+    ]
+    # What is checked by the shapes of rows, which costs a tenth, is not read by a function for each value as well.
+    left = {at for at, _ in checked}
+    reading = [
+        None if at in left else column.type.dialect_impl(dialect).result_processor(dialect, None)
+        for at, column in enumerate(columns)
+    ]
+    rows = _Rows(
+        row, checked=checked, reading=[(at, process) for at, process in enumerate(reading) if process is not None]
+    )
     return _Text(
         sql=str(compiled),
         order=compiled.positiontup,

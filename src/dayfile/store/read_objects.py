@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 
 from dayfile.store.dialect import in_batches, insert_missing, upsert
 from dayfile.store.instance import Instance
+from dayfile.store.sound_rows import sound_rows
 from dayfile.store.tables.sealing import read_object as table
 from dayfile.store.tables.sealing import scrub, sealed_day
 
@@ -51,10 +52,8 @@ class ReadObjects:
         """Return the last results for some objects, by their keys."""
         found: dict[str, ReadObject] = {}
         for batch in in_batches(keys):
-            for row in self._connection.execute(select(table).where(table.c.object_key.in_(batch))):
-                found[row.object_key] = ReadObject(
-                    key=row.object_key, size_bytes=row.size_bytes, modified_ns=row.modified_ns, read_at=row.read_at
-                )
+            query = select(table).where(table.c.object_key.in_(batch))
+            found |= {one.key: one for one in sound_rows(self._connection, query, _read_object)}
         return found
 
     def count_files(self, *, read_before: datetime) -> int:
@@ -85,3 +84,7 @@ class ReadObjects:
         is_free = (scrub.c.worker == worker) | (scrub.c.leased_until < now) | (scrub.c.leased_until > until)
         statement = update(scrub).where(scrub.c.id == _ONLY, is_free)
         return self._connection.execute(statement.values(worker=worker, leased_until=until)).rowcount == 1
+
+
+def _read_object(row: Row[Any]) -> ReadObject:
+    return ReadObject(key=row.object_key, size_bytes=row.size_bytes, modified_ns=row.modified_ns, read_at=row.read_at)

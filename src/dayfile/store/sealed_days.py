@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -14,7 +14,7 @@ from msgspec.structs import astuple
 from sqlalchemy import Connection, Row, bindparam, delete, func, or_, select, tuple_, update
 from sqlalchemy.sql import Select
 
-from dayfile.errors import NotFound
+from dayfile.errors import DamagedRow, NotFound
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
 from dayfile.model.export import FilePlace, NewSealedDay, Revision, SealedDay
@@ -26,6 +26,7 @@ from dayfile.store.instance import Instance
 from dayfile.store.packs import Pack, Packs, Share
 from dayfile.store.prepared import Prepared, PreparedForSome
 from dayfile.store.seals import COMMITTED
+from dayfile.store.sound_rows import sound_rows
 from dayfile.store.tables.exports import day_file
 from dayfile.store.tables.sealing import damage, pack, seal
 from dayfile.store.tables.sealing import sealed_day as table
@@ -44,6 +45,23 @@ class Disused:
     key: str
     size_bytes: int
     pack_id: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadableDay:
+    """A row that cannot be read, as far as it can."""
+
+    id: int
+    account: object  # what it says: the sid of an account, or anything
+    key: object
+    reason: str
+
+
+OnUnreadable = Callable[[UnreadableDay], object]
+
+
+def _leave_out(_: UnreadableDay) -> None:
+    pass
 
 
 class SealedDays:
@@ -125,29 +143,47 @@ class SealedDays:
             found.setdefault(row.resource_type, {})[row.day] = row.records
         return found
 
-    def of_day(self, resource_type: ResourceType, day: Day) -> dict[AccountSid, SealedDay]:
-        """Return the newest revision of every account that has records on the day."""
+    def of_day(
+        self, resource_type: ResourceType, day: Day, *, on_unreadable: OnUnreadable = _leave_out
+    ) -> dict[AccountSid, SealedDay]:
+        """Return the newest revision of every account that has records on the day; of rows that cannot be read, none.
+
+        Those are given to `on_unreadable`: an account of such a row may have a newer revision than is returned.
+        """
         query = _committed().where(table.c.resource_type == resource_type.name, table.c.day == day)
-        return {row.account: sealed_day(row) for row in self._connection.execute(query.order_by(table.c.revision))}
+        return self._newest(query, on_unreadable)
 
     def current_of(
-        self, accounts: Collection[AccountSid], resource_type: ResourceType, day: Day
+        self,
+        accounts: Collection[AccountSid],
+        resource_type: ResourceType,
+        day: Day,
+        *,
+        on_unreadable: OnUnreadable = _leave_out,
     ) -> dict[AccountSid, SealedDay]:
-        """Return the newest revision that each of the accounts has of a day; accounts without records are left out."""
+        """Return the newest revision that each of the accounts has of a day; accounts without records are left out.
+
+        So are rows that cannot be read, as with `of_day`.
+        """
         found: dict[AccountSid, SealedDay] = {}
         for batch in in_batches(accounts):
             query = _committed().where(
                 table.c.resource_type == resource_type.name, table.c.day == day, table.c.account.in_(batch)
             )
-            found |= {
-                row.account: sealed_day(row) for row in self._connection.execute(query.order_by(table.c.revision))
-            }
+            found |= self._newest(query, on_unreadable)
         return found
+
+    def _newest(self, query: Select[Any], on_unreadable: OnUnreadable) -> dict[AccountSid, SealedDay]:
+        def refuse(row: Any, error: DamagedRow) -> None:
+            on_unreadable(UnreadableDay(id=row.id, account=row.account, key=row.file_key, reason=error.reason))
+
+        found = sound_rows(self._connection, query.order_by(table.c.revision), sealed_day, on_refused=refuse)
+        return {one.account: one for one in found}
 
     def after(self, sealed_day_id: int, *, limit: int) -> list[SealedDay]:
         """Return the sealed days that follow an id, all revisions, for walking over them; none of an unknown type."""
         query = _committed().where(table.c.id > sealed_day_id, known_type(table)).order_by(table.c.id).limit(limit)
-        return [sealed_day(row) for row in self._connection.execute(query)]
+        return sound_rows(self._connection, query, sealed_day)
 
     def of_seal(self, seal_id: int, *, after: int, limit: int) -> list[SealedDay]:
         """Return what a committed seal has made and is not forgotten, from behind an id on, in its order."""
@@ -214,7 +250,7 @@ class SealedDays:
         found: dict[int, SealedDay] = {}
         for batch in in_batches(sealed_day_ids):
             query = _committed().where(table.c.id.in_(batch))
-            found |= {row.id: sealed_day(row) for row in self._connection.execute(query)}
+            found |= {one.id: one for one in sound_rows(self._connection, query, sealed_day)}
         return found
 
     def keys_of(self, places: Collection[tuple[AccountSid, str, Day]]) -> set[str]:
@@ -229,10 +265,10 @@ class SealedDays:
 
     def object_keys(self, *, limit: int) -> set[str]:
         """Return the keys of the objects of some sealed days, whatever else their rows say."""
-        key = func.coalesce(pack.c.object_key, table.c.file_key)
+        key = func.coalesce(pack.c.object_key, table.c.file_key).label("object_key")
         query = select(key).select_from(table).join(seal, seal.c.id == table.c.seal_id)
         query = query.outerjoin(pack, pack.c.id == table.c.pack_id).where(seal.c.state == COMMITTED)
-        return set(self._connection.execute(query.order_by(table.c.id).limit(limit)).scalars())
+        return set(sound_rows(self._connection, query.order_by(table.c.id).limit(limit), lambda row: row.object_key))
 
     def count(self) -> int:
         """Return the number of sealed days, all revisions."""

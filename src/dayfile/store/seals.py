@@ -17,6 +17,7 @@ from dayfile.store.columns import known_type, read_type
 from dayfile.store.dialect import in_batches, insert, insert_missing
 from dayfile.store.instance import Instance
 from dayfile.store.packs import Packs
+from dayfile.store.sound_rows import sound_rows
 from dayfile.store.tables.sealing import day_state, seal, sealed_day
 
 OPEN, SEALED, OLDER = "open", "sealed", "older"
@@ -43,17 +44,19 @@ class Seals:
         query = select(day_state.c.resource_type, func.max(day_state.c.day).label("day")).where(
             day_state.c.state != OLDER
         )
-        return {
-            row.resource_type: row.day for row in self._connection.execute(query.group_by(day_state.c.resource_type))
-        }
+        rows = sound_rows(self._connection, query.group_by(day_state.c.resource_type), lambda row: row)
+        return {row.resource_type: row.day for row in rows}
 
     def still_open(self, *, before: Day) -> list[tuple[ResourceType, Day]]:
         """Return the known days before that one that were never sealed, oldest first."""
         query = select(day_state.c.resource_type, day_state.c.day).where(
             day_state.c.state == OPEN, day_state.c.day < before
         )
-        rows = self._connection.execute(query.order_by(day_state.c.day, day_state.c.resource_type))
-        return [(read_type(row.resource_type, "day_state", row.day), row.day) for row in rows]
+        return sound_rows(
+            self._connection,
+            query.order_by(day_state.c.day, day_state.c.resource_type),
+            lambda row: (read_type(row.resource_type, "day_state", row.day), row.day),
+        )
 
     def is_open(self, resource_type: ResourceType, day: Day) -> bool:
         """Return True if the day is known and was never sealed."""
@@ -157,7 +160,7 @@ class Seals:
     def unmarked(self, *, limit: int) -> list[KeptSeal]:
         """Return committed seals that have no marker yet."""
         query = select(seal).where(seal.c.state == COMMITTED, seal.c.mark.is_not(None), seal.c.marker_key.is_(None))
-        return [_kept(row) for row in self._connection.execute(query.order_by(seal.c.id).limit(limit))]
+        return sound_rows(self._connection, query.order_by(seal.c.id).limit(limit), _kept)
 
     def set_marker(self, seal_id: int, key: str) -> None:
         """Note the marker of a seal; raises LostClaim if it has one already, or is gone."""
@@ -177,7 +180,7 @@ class Seals:
         """Return committed seals that have a manifest, by id; none of an unknown resource type."""
         has_one = seal.c.state == COMMITTED, seal.c.mark.is_not(None), known_type(seal)
         query = select(seal).where(*has_one, seal.c.id > after)
-        return [_kept(row) for row in self._connection.execute(query.order_by(seal.c.id).limit(limit))]
+        return sound_rows(self._connection, query.order_by(seal.c.id).limit(limit), _kept)
 
     def forget(self, *, begun_before: datetime, limit: int) -> list[KeptSeal]:
         """Delete seals that were abandoned, or whose revisions are all gone, and return them.
@@ -212,8 +215,7 @@ class Seals:
         query = select(seal.c.id, seal.c.resource_type, seal.c.day).where(
             seal.c.state == RUNNING, seal.c.leased_until > now
         )
-        rows = self._connection.execute(query)
-        return [(read_type(row.resource_type, "seal", row.id), row.day) for row in rows]
+        return sound_rows(self._connection, query, lambda row: (read_type(row.resource_type, "seal", row.id), row.day))
 
     def in_progress(self, *, limit: int) -> list[RunningSeal]:
         """Return the seals that run, the oldest first; those whose lease has run out, too."""

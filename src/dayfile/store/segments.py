@@ -8,18 +8,34 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, String, bindparam, delete, func, insert, or_, select, type_coerce, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    String,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.sql import Select
 
-from dayfile.errors import DamagedRow, LostClaim
+from dayfile.errors import LostClaim
 from dayfile.model.account import AccountSid, packed_holds
 from dayfile.model.damage import INLINE_SEGMENTS
 from dayfile.model.day import Day
 from dayfile.model.resource import TYPE_BY_NAME, ResourceType
-from dayfile.model.segment import NewSegment, Segment, SegmentKind
-from dayfile.store.columns import known_type, read_day, read_type
+from dayfile.model.segment import NewSegment, Segment
+from dayfile.store.columns import EPOCH, MOST, known_type, read_day
 from dayfile.store.dialect import give_ids_beyond, in_batches
 from dayfile.store.prepared import Prepared
+from dayfile.store.segment_rows import is_of_a_day, segments_of
+from dayfile.store.sound_rows import sound_rows
 from dayfile.store.tables.records import segment as table
 from dayfile.store.tables.records import segment_inline
 from dayfile.store.tables.sealing import seal
@@ -38,8 +54,6 @@ _BELIEVED: Final = 2 * COMPACTION_LEASE
 """Time from now up to which the end of a claim is believed: a later one is of a clock that was ahead."""
 
 _BLOCKS: Final = msgspec.json.Encoder()
-_KINDS: Final = frozenset(kind.value for kind in SegmentKind)
-_BLOCKS_READ: Final = msgspec.json.Decoder(tuple[int, ...])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,28 +135,23 @@ class Segments:
             table.c.resource_type,
             _DAY,
             func.count().label("segments"),
-            func.sum(table.c.records).label("records"),
-            func.sum(table.c.stored_bytes).label("stored_bytes"),
+            _sum(table.c.records).label("records"),
+            _sum(table.c.stored_bytes).label("stored_bytes"),
             first.label("first_accepted_at"),
             func.max(table.c.accepted_at).label("last_accepted_at"),
         )
         if not held:
             query = query.where(table.c.held_for.is_(None))
         query = query.group_by(table.c.resource_type, table.c.day).order_by(first)
-        return [
-            WaitingDay(
-                resource_type=TYPE_BY_NAME[row.resource_type],
-                day=read_day(row.day),
-                segments=row.segments,
-                records=int(row.records),
-                stored_bytes=int(row.stored_bytes),
-                first_accepted_at=row.first_accepted_at,
-                last_accepted_at=row.last_accepted_at,
-            )
-            for row in self._connection.execute(query)
-            # One row that was edited must not keep all days from being sealed.
-            if _is_readable(row.resource_type, row.day)
-        ]
+        unreadable: list[WaitingDay | None] = []
+        found = sound_rows(
+            self._connection,
+            query,
+            _waiting_day,
+            on_refused=lambda row, _: unreadable.append(_waiting_day(row, accepted_at=EPOCH)),
+        )
+        # One row that was edited must not keep all days from being sealed, nor its own day.
+        return [day for day in (*unreadable, *found) if day is not None]
 
     def count(self) -> int:
         """Return the number of waiting segments."""
@@ -151,7 +160,7 @@ class Segments:
     def after(self, segment_id: int, *, limit: int) -> list[Segment]:
         """Return the segments that follow an id, for walking over all that wait; none of an unknown resource type."""
         query = select(table).where(table.c.id > segment_id, known_type(table)).order_by(table.c.id).limit(limit)
-        return [_segment(row) for row in self._connection.execute(query)]
+        return segments_of(self._connection, query)
 
     def exists(self, segment_id: int) -> bool:
         """Return True if the segment still waits."""
@@ -167,11 +176,11 @@ class Segments:
         return found
 
     def inline(self, segment_ids: Collection[int]) -> dict[int, bytes]:
-        """Return the bytes of inline segments by id; segments that have none are left out."""
+        """Return the bytes of inline segments by id; segments that have none, or something else, are left out."""
         found: dict[int, bytes] = {}
         for batch in in_batches(segment_ids):
             query = select(segment_inline).where(segment_inline.c.segment_id.in_(batch))
-            found.update((row.segment_id, row.data) for row in self._connection.execute(query))
+            found.update(sound_rows(self._connection, query, lambda row: (row.segment_id, row.data)))
         return found
 
     def waits_for(self, account: AccountSid, resource_type: ResourceType, day: Day, *, accepted_by: datetime) -> bool:
@@ -182,17 +191,17 @@ class Segments:
         query = _of_day(select(table.c.accounts), resource_type, day).where(
             table.c.accepted_at <= accepted_by, table.c.held_for.is_(None)
         )
-        return any(packed_holds(packed, account) for packed in self._connection.execute(query).scalars())
+        return any(sound_rows(self._connection, query, lambda row: packed_holds(row.accounts, account)))
 
     def days_waiting(self, account: AccountSid, resource_type: ResourceType, *, accepted_by: datetime) -> set[Day]:
         """Return the days for which `waits_for` is true, in one read."""
-        rows = _WAITING.rows(self._connection, resource_type=resource_type.name, accepted_by=accepted_by)
+        rows = _WAITING.sound_rows(self._connection, resource_type=resource_type.name, accepted_by=accepted_by)
         return {read_day(row.day) for row in rows if packed_holds(row.accounts, account)}
 
     def days_waiting_by_type(self, account: AccountSid, *, accepted_by: datetime) -> dict[str, set[Day]]:
         """Return the days for which `waits_for` is true, for each type that has any, in one read."""
         found: dict[str, set[Day]] = {}
-        for row in _WAITING_OF_ALL.rows(self._connection, accepted_by=accepted_by):
+        for row in _WAITING_OF_ALL.sound_rows(self._connection, accepted_by=accepted_by):
             if packed_holds(row.accounts, account):
                 found.setdefault(row.resource_type, set()).add(read_day(row.day))
         return found
@@ -287,15 +296,22 @@ class Segments:
         return [key for key in self._connection.execute(statement).scalars() if key is not None]
 
     def _all(self, query: Select[Any]) -> list[Segment]:
-        return [_segment(row) for row in self._connection.execute(query.order_by(table.c.id))]
+        return segments_of(self._connection, query.order_by(table.c.id))
 
 
-def _is_readable(resource_type: str, day: str) -> bool:
-    try:
-        read_day(day)
-    except DamagedRow:
-        return False
-    return resource_type in TYPE_BY_NAME
+def _waiting_day(row: Any, *, accepted_at: datetime | None = None) -> WaitingDay | None:
+    """Return the day in a row; None for one that there is not."""
+    if not is_of_a_day(row.resource_type, row.day):
+        return None
+    return WaitingDay(
+        resource_type=TYPE_BY_NAME[row.resource_type],
+        day=read_day(row.day),
+        segments=row.segments,
+        records=int(row.records),
+        stored_bytes=int(row.stored_bytes),
+        first_accepted_at=accepted_at or row.first_accepted_at,
+        last_accepted_at=accepted_at or row.last_accepted_at,
+    )
 
 
 def _of_day(query: Select[Any], resource_type: ResourceType, day: Day) -> Select[Any]:
@@ -326,22 +342,9 @@ def _values(segment: NewSegment) -> dict[str, Any]:
     }
 
 
-def _segment(row: Row[Any]) -> Segment:
-    return Segment(
-        id=row.id,
-        resource_type=read_type(row.resource_type, "segment", row.id),
-        day=row.day,
-        kind=SegmentKind(row.kind) if row.kind in _KINDS else SegmentKind.UNKNOWN,
-        key=row.object_key,
-        records=row.records,
-        plain_bytes=row.plain_bytes,
-        stored_bytes=row.stored_bytes,
-        accounts=row.accounts,
-        accepted_at=row.accepted_at,
-        checksum=row.checksum,
-        blocks=None if row.blocks is None else _BLOCKS_READ.decode(row.blocks),
-        held_for=row.held_for,
-    )
+def _sum(column: Column[int]) -> ColumnElement[int]:
+    """Return the sum of a column; a row that was edited must not make it larger than SQLite can count."""
+    return func.sum(case((column.between(0, MOST), column), else_=0))
 
 
 # Their days are read for the account alone that is asked about: a row that was edited must not stop all others.

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from dayfile.errors import LostClaim
 from dayfile.store.dialect import in_batches
 from dayfile.store.instance import Instance
+from dayfile.store.sound_rows import sound_rows
 from dayfile.store.tables.records import upload as table
 
 REJECTIONS = "rejections"
@@ -140,7 +141,7 @@ class Uploads:
             .order_by(table.c.delete_after, table.c.id)
             .limit(limit)
         )
-        return [_upload(row) for row in self._connection.execute(query)]
+        return sound_rows(self._connection, query, _upload)
 
     def swept(self, upload_ids: Sequence[int], *, look_again_at: datetime) -> None:
         """Mark entries as swept: their objects are deleted, and once more later, since a frozen writer may put one."""
@@ -167,7 +168,7 @@ class Uploads:
         for batch in in_batches(keys):
             prefixes = {*batch, *map(prefix_of, batch)}
             query = select(table.c.prefix, table.c.mark).where(table.c.prefix.in_(prefixes), table.c.state != LIVE)
-            entries = self._connection.execute(query).all()
+            entries = sound_rows(self._connection, query, lambda row: row)
             found.update(
                 key for key in batch for entry in entries if key.startswith(entry.prefix) and entry.mark in key
             )

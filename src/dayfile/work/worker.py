@@ -18,7 +18,7 @@ import structlog
 from dayfile.clock import Clock
 from dayfile.counters import Counters
 from dayfile.delivery.dispatcher import Dispatcher
-from dayfile.errors import DatabaseUnavailable, LostClaim, Transient
+from dayfile.errors import DamagedRow, DatabaseUnavailable, LostClaim, Transient
 from dayfile.exports.daily import DailyExports
 from dayfile.exports.job_queue import BUSY_DELAY, JobQueue
 from dayfile.exports.publish import Publishing
@@ -53,7 +53,7 @@ AWAY_DELAY = timedelta(seconds=30)
 """Pause of a day after an attempt that met an unavailable database or storage."""
 
 
-_DAMAGED_SHOWN = 10
+_SHOWN = 10
 
 
 class Worker:
@@ -218,7 +218,7 @@ class Worker:
                 "day.damaged",
                 resource_type=resource_type.name,
                 day=str(day),
-                objects=outcome.damaged[:_DAMAGED_SHOWN],
+                objects=outcome.damaged[:_SHOWN],
                 damaged=len(outcome.damaged),
                 what_to_do="run `dayfile damage list`: the lines of the accounts that it names are kept, and wait",
             )
@@ -264,6 +264,9 @@ class Worker:
         except Transient as error:
             self._wait_or_fail(claim, [job_day.day for job_day in claim.days], error)
             return
+        except DamagedRow as error:
+            self._fail(claim, [job_day.day for job_day in claim.days], error)
+            return
         for day in unsealed:
             self._seal_and_publish(claim, day)
         log.info("job.worked_on", job=claim.job.sid, days=len(claim.days), sealed=len(unsealed))
@@ -278,10 +281,13 @@ class Worker:
             self._wait_or_fail(claim, [day], error)
         except LostClaim:
             raise
-        except Exception as error:
-            log.exception("job_day.failed", job=claim.job.sid, day=str(day))
-            self._counters.failed(error)
-            self._job_queue.fail(claim, [day], error=f"{type(error).__name__}: {error}")
+        except Exception as error:  # noqa: BLE001 - it is logged
+            self._fail(claim, [day], error)
+
+    def _fail(self, claim: Claim, days: list[Day], error: Exception) -> None:
+        log.error("job_day.failed", job=claim.job.sid, days=[str(day) for day in days[:_SHOWN]], exc_info=error)
+        self._counters.failed(error)
+        self._job_queue.fail(claim, days, error=f"{type(error).__name__}: {error}")
 
     def _wait_or_fail(self, claim: Claim, days: list[Day], error: Transient) -> None:
         """Hand days back without counting an attempt until BLAMELESS_FOR after submission; later count it as failed."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dayfile.errors import DatabaseDamaged, DatabaseUnavailable, DatabaseUnwritable, Unusable
+from dayfile.errors import DamagedRow, DatabaseDamaged, DatabaseUnavailable, DatabaseUnwritable, Unusable
 from dayfile.model.credential import Actor
 from dayfile.store.checkpoints import DUE_AT_BYTES, KEPT_BYTES
 from dayfile.store.database import Database
@@ -156,13 +156,13 @@ def test_a_file_that_is_no_database_is_damage(tmp_path: Path) -> None:
         pass
 
 
-def test_a_text_that_is_no_text_is_damage_and_is_not_repeated(tmp_path: Path) -> None:
+def test_a_text_that_is_no_text_is_damage_of_its_row_and_is_not_repeated(tmp_path: Path) -> None:
     """The driver's own message holds the text, which may be a record, and is shown to whoever asked."""
     with closing(a_database(tmp_path)) as database:
         an_account(database)
         with database.exclusively() as connection:
             connection.exec_driver_sql("UPDATE account SET friendly_name = CAST(x'5345435245543cff' AS TEXT)")
-        with pytest.raises(DatabaseDamaged, match="not UTF-8") as raised, database.snapshot() as tx:
+        with pytest.raises(DamagedRow, match="not UTF-8") as raised, database.snapshot() as tx:
             tx.accounts.listed(after=None, limit=10)
         assert "SECRET" not in str(raised.value)
 

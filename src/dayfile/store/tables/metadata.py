@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import MetaData
+from typing import Any
+
+from sqlalchemy import Column, MetaData, Table, event
+
+from dayfile.store.columns import check_column
 
 metadata = MetaData(
     naming_convention={
@@ -12,3 +16,9 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+@event.listens_for(Column, "after_parent_attach")
+def _check_column(column: Column[Any], parent: object) -> None:
+    if isinstance(parent, Table) and parent.metadata is metadata:
+        check_column(column)
