@@ -58,14 +58,16 @@ class InvalidParameter(Invalid):
 class InvalidRecord(Invalid):
     """A line that is not a record of its resource type: `field` (or None for the whole line) and `reason` say why.
 
-    `of_type` names the resource type whose sids the line has, if that is another one.
+    `of_type` names the resource type whose sids the line has, if that is another one. `is_object` is False if the line
+    is not one JSON object.
     """
 
-    def __init__(self, field: str | None, reason: str, *, of_type: str | None = None) -> None:
+    def __init__(self, field: str | None, reason: str, *, of_type: str | None = None, is_object: bool = True) -> None:
         super().__init__(f"{field}: {reason}" if field else reason)
         self.field = field
         self.reason = reason
         self.of_type = of_type
+        self.is_object = is_object
 
 
 class InvalidBody(Invalid):

@@ -1,26 +1,25 @@
 """A batch: its lines sorted by day, its refused ones with their reasons, and the content of its commit.
 
 There is no I/O here but the gate's. A batch's memory is bounded: its records are handed on in parts, and a batch with
-too many refused lines is refused as a whole. So is one that begins with records of another type only: its address is
-wrong, not its lines.
+too many refused lines is refused as a whole. So is one whose beginning shows that it was sent by mistake.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from operator import itemgetter
 
-from dayfile.errors import InvalidBody, TooLarge
+from dayfile.errors import TooLarge
+from dayfile.intake.beginning import Beginning
 from dayfile.intake.gate import Gate, Refused
 from dayfile.intake.lines import Lines
 from dayfile.model.account import AccountSid
 from dayfile.model.day import Day
 from dayfile.model.line_reader import LineReader
 from dayfile.model.part import Part
-from dayfile.model.receipt import KEPT_LINE_BYTES, LISTED_REJECTIONS, Receipt, Refusal, StoredReceipt
+from dayfile.model.receipt import KEPT_LINE_BYTES, LISTED_REJECTIONS, Receipt, Refusal, StoredReceipt, without_value
 from dayfile.model.resource import ResourceType
 from dayfile.model.segment import NewSegment
 from dayfile.spans import Origin
@@ -31,10 +30,6 @@ REFUSED_BYTES_LIMIT = 64 * 1024 * 1024
 HELD_REFUSALS = 1000
 HELD_REFUSAL_BYTES = 1024 * 1024
 """The bytes of refused lines, and above it their number, at which they are written before more come."""
-
-TYPE_TOLD_BY = 1000
-FEWEST_OF_ANOTHER_TYPE = 100
-"""A batch is refused if its first TYPE_TOLD_BY lines, or all of FEWEST_OF_ANOTHER_TYPE or more, are of another type."""
 
 _Refused = tuple[int, str | None, str, AccountSid | None]  # a line's place, its field, the reason, what it waits for
 _UNDECIDED_BYTES = 16 * 1024 * 1024  # of refused lines that may yet be no batch: they are not written before that
@@ -83,8 +78,8 @@ class Batch:
 class Sorting:
     """The sorting of one batch."""
 
-    def __init__(self, resource_type: ResourceType, *, gate: Gate, reader: LineReader, checks_type: bool) -> None:
-        """Refuse lines that are all of another type as a whole, if `checks_type` is set."""
+    def __init__(self, resource_type: ResourceType, *, gate: Gate, reader: LineReader, checks_beginning: bool) -> None:
+        """Refuse lines as a whole that were sent by mistake, if `checks_beginning` is set."""
         self.accepted = 0
         self.rejected = 0
         self.first_refusals: list[Refusal] = []
@@ -95,23 +90,24 @@ class Sorting:
         self._reader = reader
         self._days: dict[Day, _Gathered] = {}
         self._refused_accounts: dict[AccountSid, Refused] = {}
-        self._other_types: Counter[str] | None = Counter() if checks_type else None  # None once it is no question
+        self._beginning = Beginning(resource_type) if checks_beginning else None  # None once it is no question
         self._refused_bytes = 0
         self._held_refusal_bytes = 0
 
     @property
     def has_many_refusals(self) -> bool:
         """True if there are so many refused lines that they should be taken."""
-        most_bytes = HELD_REFUSAL_BYTES if self._other_types is None else _UNDECIDED_BYTES
+        most_bytes = HELD_REFUSAL_BYTES if self._beginning is None else _UNDECIDED_BYTES
         return len(self.refusals) >= HELD_REFUSALS or self._held_refusal_bytes >= most_bytes
 
     def add(self, lines: Lines) -> Iterator[None]:
         """Sort more lines, and pause after some of them: `drain` and `take_refusals` may be called then.
 
-        Raises TooLarge if too many are refused, InvalidBody if too many are of another type.
+        Raises TooLarge if too many are refused, InvalidBody if they were sent by mistake.
         """
         for part in self._reader.read(lines.texts):
-            self._note_types(part)
+            if self._beginning is not None and not self._beginning.is_mistaken(part, lines.numbers):
+                self._beginning = None
             refused: list[_Refused] = [(at, invalid.field, invalid.reason, None) for at, invalid in part.refused]
             refused += self._sort(part)
             for at, field, reason, account in sorted(refused, key=itemgetter(0)):
@@ -121,11 +117,9 @@ class Sorting:
             yield
 
     def end(self) -> None:
-        """End the batch: there are no more lines. Raises InvalidBody if all were of another type, and they are many."""
-        if self._other_types is not None and not self.plain_bytes:
-            count = self._other_types.total()
-            if count >= FEWEST_OF_ANOTHER_TYPE:
-                raise self._wrong_type(f"all {count} lines")
+        """End the batch: there are no more lines. Raises InvalidBody if they are many, and were sent by mistake."""
+        if self._beginning is not None:
+            self._beginning.end()
 
     def take_refusals(self) -> tuple[Refusal, ...]:
         """Return the refused lines that were not taken yet, in their order."""
@@ -136,8 +130,6 @@ class Sorting:
 
     def drain(self) -> tuple[DayLines, ...]:
         """Return the records of the part, by day; the next part begins empty."""
-        if self.plain_bytes:
-            self._other_types = None
         days, self._days, self.plain_bytes = self._days, {}, 0
         drained = tuple(self._day_lines(day, days[day]) for day in sorted(days))
         self.accepted += sum(day.records for day in drained)
@@ -196,27 +188,6 @@ class Sorting:
         if self._refused_bytes > REFUSED_BYTES_LIMIT:
             raise self._too_many()
 
-    def _note_types(self, part: Part) -> None:
-        """Count the lines that are of another type, for as long as there was nothing else.
-
-        Raises InvalidBody if the first many are.
-        """
-        if self._other_types is None:
-            return
-        for count, (at, invalid) in enumerate(part.refused):
-            if invalid.of_type is None or self.plain_bytes or part.start + count != at:
-                self._other_types = None
-                return
-            self._other_types[invalid.of_type] += 1
-            if self._other_types.total() == TYPE_TOLD_BY:
-                raise self._wrong_type(f"the first {TYPE_TOLD_BY:,} lines")
-
-    def _wrong_type(self, lines: str) -> InvalidBody:
-        types = " and ".join(sorted(self._other_types or ()))
-        return InvalidBody(
-            f"{lines} have sids of {types}, not {self.resource_type}: nothing was taken, send them as {types}"
-        )
-
     def _too_many(self) -> TooLarge:
         first = (self.first_refusals or self.refusals)[0]
         return TooLarge(
@@ -233,11 +204,6 @@ def merged(batches: Iterable[Sequence[DayLines]]) -> list[DayLines]:
         for day in batch:
             groups.setdefault((day.resource_type.name, day.day), []).append(day)
     return [group[0] if len(group) == 1 else _one(group) for group in groups.values()]
-
-
-def without_value(reason: str) -> str:
-    """Return a refusal's reason without the value that was given: receipts end up in the logs of senders."""
-    return reason.partition("; got ")[0]
 
 
 def _one(group: Sequence[DayLines]) -> DayLines:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from dayfile.clock import Clock
-from dayfile.intake.batch import Batch, DayLines, PendingSegment, Sorting, without_value
+from dayfile.intake.batch import Batch, DayLines, PendingSegment, Sorting
 from dayfile.intake.chunk_reading import ReadChunk, UnreadChunk
 from dayfile.intake.gate import Gate, Refused
 from dayfile.intake.idempotency import KeyedBody, stored
@@ -16,7 +16,7 @@ from dayfile.intake.rejections import RejectionWriter, are_few
 from dayfile.intake.segment_writer import SegmentWriter
 from dayfile.model.account import AccountSid
 from dayfile.model.line_reader import line_reader
-from dayfile.model.receipt import LISTED_REJECTIONS, Receipt, Refusal
+from dayfile.model.receipt import LISTED_REJECTIONS, Receipt, Refusal, without_value
 from dayfile.model.resource import ResourceType
 from dayfile.model.secret import Randomness
 from dayfile.store.database import Database
@@ -67,16 +67,16 @@ class BatchReader:
         *,
         source: str | None = None,
         keyed: KeyedBody | None = None,
-        checks_type: bool = True,
+        checks_beginning: bool = True,
     ) -> Batch:
         """Read the lines to their end. Rejections are filed under `source`, or else under the receipt's sid.
 
-        Raises what reading the lines raises, InvalidBody with `checks_type` when all are of another type, TooLarge when
-        too many are refused, StorageUnavailable and DatabaseUnavailable; then nothing is left but ledger entries for
-        the sweep.
+        Raises what reading the lines raises, InvalidBody with `checks_beginning` when they were sent by mistake,
+        TooLarge when too many are refused, StorageUnavailable and DatabaseUnavailable; then nothing is left but ledger
+        entries for the sweep.
         """
         sid = self.new_sid()
-        taken = _Taken(self._sorting(resource_type, gate, checks_type=checks_type), source=source or sid)
+        taken = _Taken(self._sorting(resource_type, gate, checks_beginning=checks_beginning), source=source or sid)
         try:
             for some in lines:
                 for _ in taken.sorting.add(some):
@@ -93,7 +93,7 @@ class BatchReader:
 
         Raises what `read` raises.
         """
-        taken = _Taken(self._sorting(resource_type, gate, checks_type=False), source="")
+        taken = _Taken(self._sorting(resource_type, gate, checks_beginning=False), source="")
         deque(taken.sorting.add(lines), maxlen=0)
         return self._batch(taken, taken.sorting.drain(), sid=self.new_sid(), keyed=None)
 
@@ -142,14 +142,14 @@ class BatchReader:
             refused_upload=refused_upload,
         )
 
-    def _sorting(self, resource_type: ResourceType, gate: Gate, *, checks_type: bool) -> Sorting:
+    def _sorting(self, resource_type: ResourceType, gate: Gate, *, checks_beginning: bool) -> Sorting:
         reader = line_reader(
             resource_type,
             keep_dropped=self._keep_dropped,
             now=self._latest.time(),
             may_be_compiled=self._may_be_compiled,
         )
-        return Sorting(resource_type, gate=gate, reader=reader, checks_type=checks_type)
+        return Sorting(resource_type, gate=gate, reader=reader, checks_beginning=checks_beginning)
 
     def _write_away(self, taken: _Taken) -> None:
         """Write lines and refusals that are enough for a part before the rest is read."""

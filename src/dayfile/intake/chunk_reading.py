@@ -59,7 +59,7 @@ def read_chunk(chunk: UnreadChunk) -> ReadChunk | None:
         now=chunk.now,
         may_be_compiled=chunk.may_be_compiled,
     )
-    sorting = Sorting(chunk.resource_type, gate=gate, reader=reader, checks_type=False)
+    sorting = Sorting(chunk.resource_type, gate=gate, reader=reader, checks_beginning=False)
     refusals: list[Refusal] = []
     for lines in chunk.lines:
         for _ in sorting.add(lines):

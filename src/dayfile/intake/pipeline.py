@@ -207,7 +207,7 @@ class Intake:
                 self._authorization.operators_gate(),
                 source=chunk.source,
                 keyed=keyed,
-                checks_type=chunk.is_first,
+                checks_beginning=chunk.is_first,
             )
         else:
             batch = self._reader.take_read(read, chunk.resource_type, source=chunk.source, keyed=keyed)

@@ -33,23 +33,19 @@ def parse_object(line: bytes) -> dict[str, Value]:
     try:
         text = line.decode()
     except UnicodeDecodeError as error:
-        raise InvalidRecord(None, f"must be UTF-8: byte {error.start + 1} of the line is not") from error
+        raise _no_object(f"must be UTF-8: byte {error.start + 1} of the line is not") from error
     try:
         value, end = _DECODER.raw_decode(text)
     except json.JSONDecodeError as error:
         if text and error.pos >= len(text):
-            raise InvalidRecord(
-                None, "must be a JSON object on one line: it is not over where the line ends"
-            ) from error
-        raise InvalidRecord(None, f"must be a JSON object: {error.msg} at character {error.pos + 1}") from error
+            raise _no_object("must be a JSON object on one line: it is not over where the line ends") from error
+        raise _no_object(f"must be a JSON object: {error.msg} at character {error.pos + 1}") from error
     except RecursionError as error:
         raise too_deep() from error
     if end != len(text):
-        raise InvalidRecord(
-            None, f"must be one JSON object: more follows it at character {end + 1}{_way_out(text[end:])}"
-        )
+        raise _no_object(f"must be one JSON object: more follows it at character {end + 1}{_way_out(text[end:])}")
     if not isinstance(value, dict):
-        raise InvalidRecord(None, f"must be a JSON object; got {shown(value)}")
+        raise _no_object(f"must be a JSON object; got {shown(value)}")
     return value
 
 
@@ -89,6 +85,10 @@ def too_deep() -> InvalidRecord:
     return InvalidRecord(None, "is nested too deeply: send flatter values")
 
 
+def _no_object(reason: str) -> InvalidRecord:
+    return InvalidRecord(None, reason, is_object=False)
+
+
 def _unique(pairs: list[tuple[str, Value]]) -> dict[str, Value]:
     members = dict(pairs)
     if len(members) != len(pairs):
@@ -102,7 +102,7 @@ def _twice(pairs: list[tuple[str, Value]]) -> InvalidRecord:
 
 
 def _refuse_constant(text: str) -> NoReturn:
-    raise InvalidRecord(None, f"must be a JSON object: {text} is not JSON, send null")
+    raise _no_object(f"must be a JSON object: {text} is not JSON, send null")
 
 
 _DECODER = json.JSONDecoder(
