@@ -84,6 +84,7 @@ class BoundedHttp(HttpToolsProtocol):
         self.is_authorized = False
         self._head_bytes = 0  # of the current message: everything except the body
         self._header_lines = 0
+        self._hosts = 0  # Host headers of the current request
         self._body_bytes = 0
         self._framing_bytes = 0  # that the framing of chunks may still use
         self._has_begun = False  # a message has begun in the data that is being parsed
@@ -190,7 +191,7 @@ class BoundedHttp(HttpToolsProtocol):
         self.expect_100_continue = False
         self._is_in_head = self._has_begun = True
         self._is_in_body = self.is_authorized = False
-        self._head_bytes = self._body_bytes = self._header_lines = 0
+        self._head_bytes = self._body_bytes = self._header_lines = self._hosts = 0
 
     def on_url(self, url: bytes) -> None:
         """Count a part of the URL and keep it."""
@@ -207,10 +208,13 @@ class BoundedHttp(HttpToolsProtocol):
             name = name.lower()
             if name == b"expect" and value.lower() == b"100-continue":
                 self.expect_100_continue = True
+            elif name == b"host":
+                self._hosts += 1
             self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Check the limits of the head, and start the app."""
+        """Check the head, and start the app."""
+        self._check_head()  # still in it: a refusal is no answer to the request before
         self._is_in_head = False
         self._is_in_body = True
         if self._is_refused or self._is_head_too_large:
@@ -220,19 +224,24 @@ class BoundedHttp(HttpToolsProtocol):
             self._request_line = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)
             self._is_upgrade = True
             return
-        if len(self.url) > self._limits.url_bytes:
-            self.refuse(HTTPStatus.REQUEST_URI_TOO_LONG, "The address is longer than any that this server has.")
-            return
-        if self._connection.is_in_reserve and self.url.partition(b"?")[0].decode("latin-1") not in _FOR_WATCHERS:
-            self.refuse(
-                HTTPStatus.SERVICE_UNAVAILABLE, "This server has as many connections as it can have: try again soon."
-            )
-            return
         self._begin()
         # A response before the end of the body is the connection's last: the rest may be long, and a client that waits
         # for "100 Continue" may never send it.
         self._is_kept = self.cycle.keep_alive and not self._connection.is_in_reserve
         self.cycle.keep_alive = False
+
+    def _check_head(self) -> None:
+        """Refuse a request whose head is complete, for what it says."""
+        if self._is_head_too_large:
+            return  # it is refused for that
+        if self._hosts != 1 and (self._hosts or self.parser.get_http_version() != "1.0"):
+            self.refuse(HTTPStatus.BAD_REQUEST, "A request has one Host header, not several; HTTP/1.0 needs none.")
+        elif len(self.url) > self._limits.url_bytes:
+            self.refuse(HTTPStatus.REQUEST_URI_TOO_LONG, "The address is longer than any that this server has.")
+        elif self._connection.is_in_reserve and self.url.partition(b"?")[0].decode("latin-1") not in _FOR_WATCHERS:
+            self.refuse(
+                HTTPStatus.SERVICE_UNAVAILABLE, "This server has as many connections as it can have: try again soon."
+            )
 
     def _begin(self) -> None:
         """Start the app, or queue the request behind the one that is being answered, as uvicorn does."""

@@ -58,6 +58,50 @@ def test_a_very_long_address_is_refused(size: int) -> None:
         assert get(client, b"/".ljust(size, b"x")) == (200 if size == 8192 else 414)
 
 
+@pytest.mark.parametrize(
+    ("version", "hosts", "status"),
+    [
+        (b"1.1", [], 400),
+        (b"1.1", [b"Host: x"], 200),
+        (b"1.1", [b"Host:"], 200),
+        (b"1.1", [b"Host: x", b"Host: x"], 400),
+        (b"1.1", [b"Host: x", b"A: b", b"hOST: y"], 400),
+        (b"1.0", [], 200),
+        (b"1.0", [b"Host: x"], 200),
+        (b"1.0", [b"Host: x", b"Host: y"], 400),
+    ],
+)
+def test_a_request_has_one_host(log: RecordedLog, version: bytes, hosts: list[bytes], status: int) -> None:
+    """Two parties that take different ones of two hosts disagree about whose answer it is. HTTP/1.0 needs none."""
+    for more in (b"", UPGRADE):
+        with server(PATIENT) as url, raw(url) as client:
+            client.send(b"\r\n".join([b"GET / HTTP/" + version, *hosts, more, b""]))
+            assert client.status() == status
+            if status == 400:
+                assert client.is_closed()
+                assert log.next("request.refused")["status"] == 400
+
+
+def test_a_host_among_trailers_is_none() -> None:
+    """It comes after the request was begun."""
+    with server(PATIENT) as url, raw(url) as client:
+        client.send(b"POST /read HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nHost: x\r\n\r\n")
+        assert client.status() == 200
+        assert get(client) == 200
+
+
+@pytest.mark.parametrize("head", [b"GET / HTTP/1.1\r\n\r\n", GET % b"/".ljust(8193, b"x")])
+def test_a_refusal_of_the_next_request_is_not_the_answer_to_this_one(head: bytes) -> None:
+    """Requests that are sent ahead are answered in their order, or not at all."""
+    app = App()
+    with server(PATIENT, app) as url, raw(url) as client:
+        client.send(GET % b"/wait")
+        assert app.working.acquire(timeout=30)
+        client.send(head)
+        assert client.status() == 0
+        app.go_on.set()
+
+
 def test_blank_lines_without_end_are_no_request() -> None:
     """They may come before a request, are part of none, and so once had no limit."""
     with server(PATIENT) as url, raw(url) as client:
