@@ -148,6 +148,9 @@ def test_a_target_with_something_in_it_is_left_as_it_is(tmp_path: Path, empty_se
         moved(world.settings, world.clock, database=other.settings.database)
     with pytest.raises(Conflict, match="which belongs to another instance"):
         moved(world.settings, world.clock, storage=f"{tmp_path}/other/objects")
+    (tmp_path / "pictures" / "photos").mkdir(parents=True)
+    with pytest.raises(Conflict, match="that storage has photos: name an empty place"):
+        moved(world.settings, world.clock, storage=f"{tmp_path}/pictures")
     with pytest.raises(Unusable, match="name one apart"):
         moved(world.settings, world.clock, storage=f"{tmp_path}/old/objects/inside")
     with pytest.raises(Unusable, match=r"already: leave --to-database out"):

@@ -65,9 +65,12 @@ def backup(ctx: typer.Context, to: ToArgument, *, with_key: WithKeyOption = Fals
     what no backup needs any more is deleted there. Nothing is deleted from the instance meanwhile. Exit code 1 if the
     backup is whole and something in it is damaged, as it was in the instance.
     """
+    from dayfile.objects.backup_target import BackupTarget
+
     screen = screen_of(ctx)
     with instance.opened(screen) as service:
         storage = _storage_at(to, service.settings, makes_folder=True)
+        BackupTarget(storage).check_place()
         way_out = f"The last whole backup in {to}, if there is one, can be restored. Run the command again to go on."
         try:
             with screen.when_stopped(f"Stopped. {way_out}"):

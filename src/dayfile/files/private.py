@@ -21,7 +21,9 @@ from dayfile.files import disk
 _FOLDER: Final = 0o700
 _FILE: Final = 0o600
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
-_OF_FILE_SYSTEMS: Final = "lost+found"
+OF_FILE_SYSTEMS: Final = "lost+found"
+"""The name of a folder that file systems make in their root."""
+
 _BESIDE_DATABASE: Final = ("", "-wal", "-shm", "-journal")
 
 
@@ -74,7 +76,7 @@ def close_folder(folder: Path, *, is_own: Callable[[str], bool]) -> Exposed | Cl
     if found.st_uid == os.geteuid():
         if found.st_mode & stat.S_ISVTX:
             return _left(folder, found, "it is a folder for everybody (its sticky bit is set)")
-        foreign = next((name for name in _names(folder) if not (is_own(name) or name == _OF_FILE_SYSTEMS)), None)
+        foreign = next((name for name in _names(folder) if not (is_own(name) or name == OF_FILE_SYSTEMS)), None)
         if foreign is not None:
             return _left(folder, found, f"there are other things in it, such as {foreign!r}")
     return _close(folder, found, _FOLDER)

@@ -21,6 +21,7 @@ from dayfile.files.backup_manifest import (
 from dayfile.files.hashed import Hashed
 from dayfile.files.storage import BLOCK_BYTES, Bytes, Storage, is_there
 from dayfile.objects import layout
+from dayfile.objects.foreign_file import find_foreign
 
 _OWNER: Final = f"{BACKUPS}of-"
 
@@ -34,6 +35,11 @@ class BackupTarget:
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
 
+    def check_place(self) -> None:
+        """Raise Conflict for a storage with something else than backups, before anything is written there."""
+        if next(iter(self.storage.scan(_OWNER)), None) is None:
+            self._check_empty()
+
     def take(self, instance: str) -> None:
         """Make the storage the place of an instance's backups; raises Conflict for one that is of something else.
 
@@ -46,10 +52,7 @@ class BackupTarget:
                 "so that none replaces the other"
             )
         if not owners:
-            for family in (*layout.FAMILIES, BACKUPS):
-                key = next(iter(self.storage.scan(family)), None)
-                if key is not None:
-                    raise Conflict(f"there is {key} in that place, which no backup of this instance has put there")
+            self._check_empty()
             self.storage.put(_OWNER + instance, [])
 
     def next_folder(self, mark: str) -> str:
@@ -124,6 +127,16 @@ class BackupTarget:
     def key_text(self, manifest: BackupManifest) -> str | None:
         """Return the key of the instance that a backup has with it; None if it has none. Raises Corrupt as `fetch`."""
         return None if manifest.key is None else b"".join(self._read(manifest.key)).decode()
+
+    def _check_empty(self) -> None:
+        families = (*layout.FAMILIES, BACKUPS)
+        keys = (next(iter(self.storage.scan(family)), None) for family in families)
+        found = next(filter(None, keys), None) or find_foreign(self.storage, families=families)
+        if found is not None:
+            raise Conflict(
+                f"there is {found} in that place, which no backup of this instance has put there: name an empty place, "
+                "such as a new folder in it, or a longer prefix"
+            )
 
     def _read(self, part: StoredPart) -> Iterator[bytes]:
         """Yield the bytes of a part; raises Corrupt, at their end, unless they are what the manifest says."""

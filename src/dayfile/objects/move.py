@@ -25,6 +25,7 @@ from dayfile.objects import layout
 from dayfile.objects.backup_target import OnStep
 from dayfile.objects.database_place import check_place, put_in_place
 from dayfile.objects.destination import Destination
+from dayfile.objects.foreign_file import find_foreign
 from dayfile.objects.moved_objects import Moved, MovedObjects
 from dayfile.store.database import Database
 from dayfile.store.database_copy import compare, copy_to_file, note_facts
@@ -226,6 +227,11 @@ class Move:
                     f"that storage has {key}, which belongs to another instance, or is what a former move has left: "
                     "name an empty place, such as another prefix or folder"
                 )
+        foreign = None if owners else find_foreign(target, families=(*layout.FAMILIES, layout.MOVES))
+        if foreign is not None:
+            raise Conflict(
+                f"that storage has {foreign}: name an empty place, such as a new folder in it, or a longer prefix"
+            )
 
     def _take(self, target: Storage) -> None:
         key = _OWNER + self._identity()
