@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +14,16 @@ from dayfile.cli.options import JsonOption, read_account, screen_of
 from dayfile.cli.terminal import Column
 from dayfile.errors import Invalid
 from dayfile.model.account import AccountSid
-from dayfile.model.credential import GRANTABLE, KeyKind, Permission, Scope, check_key, parse_key_sid, permissions_of
+from dayfile.model.credential import (
+    GRANTABLE,
+    GRANTABLE_SCOPES,
+    KeyKind,
+    Permission,
+    Scope,
+    check_key,
+    parse_key_sid,
+    permissions_of,
+)
 
 if TYPE_CHECKING:
     from dayfile.model.credential import ApiKey
@@ -21,15 +31,45 @@ if TYPE_CHECKING:
 app = Family(help="API keys, of an account or of the operator.")
 
 _OPERATOR = "operator"
-_SCOPES = ", ".join(scope.value for scope in Scope if scope is not Scope.ERASE)
-_PERMISSIONS = ", ".join(permission.value for permission in Permission if permission in GRANTABLE)
+_SCOPES = [scope.value for scope in Scope if scope in GRANTABLE_SCOPES]
+_PERMISSIONS = [permission.value for permission in Permission if permission in GRANTABLE]
+
+
+def _read_scope(text: str) -> Scope:
+    try:
+        return Scope(text)
+    except ValueError as error:
+        raise _not_one_of(_SCOPES, text) from error
+
+
+def _read_permission(text: str) -> Permission:
+    try:
+        return Permission(text)
+    except ValueError as error:
+        raise _not_one_of(_PERMISSIONS, text) from error
+
+
+def _not_one_of(offered: Sequence[str], text: str) -> typer.BadParameter:
+    """Return the error for a word that names nothing; one that cannot be given is `check_key`'s, which says why."""
+    return typer.BadParameter(f"{text!r} is not one of {', '.join(map(repr, offered))}.")
+
+
+def _complete_scope(incomplete: str) -> list[str]:
+    return [scope for scope in _SCOPES if scope.startswith(incomplete)]
+
+
+def _complete_permission(incomplete: str) -> list[str]:
+    return [permission for permission in _PERMISSIONS if permission.startswith(incomplete)]
+
 
 ScopesOption = Annotated[
     list[Scope] | None,
     typer.Option(
         "--scope",
         metavar="SCOPE",
-        help=f"What the operator's key may do: {_SCOPES}. Repeat the option for more.",
+        help=f"What the operator's key may do: {', '.join(_SCOPES)}. Repeat the option for more.",
+        parser=_read_scope,
+        autocompletion=_complete_scope,
         show_default="intake",
     ),
 ]
@@ -48,7 +88,9 @@ PermissionsOption = Annotated[
     typer.Option(
         "--permission",
         metavar="PERMISSION",
-        help=f"What a restricted key may do: {_PERMISSIONS}. Repeat the option for more.",
+        help=f"What a restricted key may do: {', '.join(_PERMISSIONS)}. Repeat the option for more.",
+        parser=_read_permission,
+        autocompletion=_complete_permission,
         show_default=False,
     ),
 ]

@@ -205,5 +205,15 @@ def test_an_argument_that_is_no_text_is_told_in_every_locale(tmp_path: Path) -> 
 
 def test_a_choice_that_there_is_not_is_told_without_the_words_of_a_library(run: Any) -> None:
     """They mean nothing to whoever reads them."""
-    shown = " ".join(run("keys", "create", "--operator", "--scope", "none").output.replace("│", "").split())
-    assert "Invalid value for '--scope': 'none' is not one of 'intake', 'erase', 'accounts'." in shown
+    for option, offered in {
+        ("--kind", "none"): "'operator', 'main', 'standard', 'restricted'",
+        ("--scope", "none"): "'intake', 'accounts'",  # and none that cannot be given
+        (
+            "--permission",
+            "none",
+        ): "'exports:read', 'downloads:read', 'jobs:write', 'configuration:write', 'records:write'",
+    }.items():
+        shown = " ".join(run("keys", "create", "--operator", *option).output.replace("│", "").split())
+        assert f"Invalid value for '{option[0]}': 'none' is not one of {offered}." in shown
+    shown = " ".join(run("keys", "create", "--operator", "--scope", "erase").output.replace("│", "").split())
+    assert "the scope 'erase' cannot be given yet" in shown
