@@ -6,8 +6,8 @@ Makes an instance with 1,000 accounts and a year of days (--quick: 100 accounts 
 with two processes and asks it from one more process, on 1, 8 and 64 connections that stay open. 50 accounts ask in
 turn. What is asked for most is asked for once more while a day is sealed. With --postgresql the state database is a
 PostgreSQL from a wheel instead of SQLite. Where there is an nginx, the large file is also downloaded from it.
-What is compared with `/healthz` is asked for by turns with it, since a machine may change its speed meanwhile: its
-share is the median of that many pairs.
+What is compared is asked for by turns, since a machine may change its speed meanwhile: a share is the median of nine
+pairs.
 
 The instance takes half a minute to make, on a busy machine two at most (--quick: some seconds); its first jobs are
 waited for. The whole run takes five to seven minutes with 3 seconds for each line, and one less for each second less.
@@ -24,7 +24,7 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -65,9 +65,20 @@ SAID: Final = {
 }
 NAMES: Final = tuple(SAID)
 NEW_JOBS: Final = (CREATE, CREATE_MONTH)
-SHARES: Final = {DAYS: 0.4, JOBS: 0.4, EXPORT: 0.4, JOB: 0.4, SMALL: 0.5}  # of the rate of HEALTH
+SHARES: Final = {
+    HEALTH: (BARE, 0.6),
+    DAYS: (HEALTH, 0.4),
+    JOBS: (HEALTH, 0.4),
+    EXPORT: (HEALTH, 0.4),
+    JOB: (HEALTH, 0.4),
+    SMALL: (HEALTH, 0.5),
+    LARGE: (NGINX, 0.7),
+}
+"""What is compared with what, and the share of its rate that is aimed at."""
+
 TURNS: Final = 9
 TURN_SECONDS: Final = 0.5
+LARGE_TURN_SECONDS: Final = 2.0
 LARGE_SECONDS: Final = 5.0  # at least, for files that take a second each
 WHILE_SEALING: Final = (HEALTH, DAYS, JOBS, EXPORT, JOB, DAY, SMALL)
 
@@ -141,56 +152,58 @@ def measure(
         f"{'':<36} {'connections':>11} {'answers/s':>10} {'MB/s':>7} {'p50 ms':>8} {'p99 ms':>8} {'CPU ms':>7}",
         flush=True,
     )
-    if BARE in names:
-        bare = [str(Path(__file__).with_name("answers_bare.py")), "--processes", str(PROCESSES)]
-        with started(bare, folder) as (url, pid):
-            ask_all(Questions(requests=requests, url=url, server=pid), (BARE,), results, seconds=seconds)
-    if NGINX in names and (program := shutil.which("nginx")):
-        with nginx(program, settings.data_dir.absolute() / "objects", folder) as (url, pid):
-            ask_all(Questions(requests=requests, url=url, server=pid), (NGINX,), results, seconds=seconds)
-    with started([*DAYFILE, "--processes", str(PROCESSES)], folder, settings=environment) as (url, pid):
-        questions = Questions(requests=requests, url=url, server=pid)
+    with contextlib.ExitStack() as stack:
+        servers: dict[str, tuple[str, int] | None] = {BARE: None, NGINX: None}
+        if BARE in names:
+            bare = [str(Path(__file__).with_name("answers_bare.py")), "--processes", str(PROCESSES)]
+            servers[BARE] = stack.enter_context(started(bare, folder))
+        if NGINX in names and (program := shutil.which("nginx")):
+            servers[NGINX] = stack.enter_context(nginx(program, settings.data_dir.absolute() / "objects", folder))
+        here = stack.enter_context(started([*DAYFILE, "--processes", str(PROCESSES)], folder, settings=environment))
+        asking = {
+            name: Questions(requests=requests, url=place[0], server=place[1])
+            for name in names
+            if (place := servers.get(name, here)) is not None
+        }
         wait_for_jobs(settings)
-        ask_all(questions, [name for name in names if name not in {BARE, NGINX, *NEW_JOBS}], results, seconds=seconds)
-        if HEALTH in names:
-            compare_by_turns(questions, [name for name in SHARES if name in names])
-        measure_sealing(
-            settings, questions, [name for name in names if name in WHILE_SEALING], results, seconds=seconds
-        )
+        ask_all(asking, [name for name in asking if name not in NEW_JOBS], results, seconds=seconds)
+        compare_by_turns(asking)
+        measure_sealing(settings, asking, results, seconds=seconds)
         # The last of all: lists of jobs would show the thousands that were made here.
-        ask_all(questions, [name for name in names if name in NEW_JOBS], results, seconds=seconds)
+        ask_all(asking, [name for name in asking if name in NEW_JOBS], results, seconds=seconds)
     return results
 
 
-def ask_all(questions: Questions, names: Sequence[str], results: Results, *, seconds: float) -> None:
+def ask_all(asking: Mapping[str, Questions], names: Sequence[str], results: Results, *, seconds: float) -> None:
     """Ask for each, on few connections and on many, and print it."""
     for name in names:
         for connections in CONNECTIONS if name not in {LARGE, NGINX} else CONNECTIONS[:2]:
             longest = max(seconds, LARGE_SECONDS) if name in {LARGE, NGINX} else seconds
-            results[name, connections] = show(name, connections, questions.ask(name, connections, longest))
+            results[name, connections] = show(name, connections, asking[name].ask(name, connections, longest))
 
 
-def compare_by_turns(questions: Questions, names: Sequence[str]) -> None:
-    """Print the share of the rate of `/healthz` that each reaches."""
-    for name in names:
-        shares = []
+def compare_by_turns(asking: Mapping[str, Questions]) -> None:
+    """Print the share of the rate of something else that each reaches."""
+    for name, (other, least) in SHARES.items():
+        if name not in asking or other not in asking:
+            continue
+        seconds, shares = LARGE_TURN_SECONDS if name == LARGE else TURN_SECONDS, []
         for _ in range(TURNS):
-            health, one = (questions.ask(each, USUAL, TURN_SECONDS) for each in (HEALTH, name))
-            shares.append(one.rate / health.rate)
-        said = f"of the rate of {SAID[HEALTH]}, {min(shares):.2f} to {max(shares):.2f} in {TURNS} turns: {SAID[name]}"
-        at_least(SHARES[name], statistics.median(shares), said)
+            beside, one = (asking[each].ask(each, USUAL, seconds) for each in (other, name))
+            shares.append(one.mb / beside.mb if name == LARGE else one.rate / beside.rate)
+        said = f"of the rate of {SAID[other]}, {min(shares):.2f} to {max(shares):.2f} in {TURNS} turns: {SAID[name]}"
+        at_least(least, statistics.median(shares), said)
 
 
-def measure_sealing(
-    settings: Settings, questions: Questions, names: Sequence[str], idle: Results, *, seconds: float
-) -> None:
+def measure_sealing(settings: Settings, asking: Mapping[str, Questions], idle: Results, *, seconds: float) -> None:
     """Ask while a process seals days of a million records, one after the other, and print what that changes."""
+    names = [name for name in asking if name in WHILE_SEALING]
     if not names:
         return
     print("while a day is sealed:", flush=True)
     with sealing(settings):
         for name in names:
-            busy = show(name, USUAL, questions.ask(name, USUAL, max(seconds, 5.0)))
+            busy = show(name, USUAL, asking[name].ask(name, USUAL, max(seconds, 5.0)))
             at_most(5, busy.p99_ms / idle[name, USUAL].p99_ms, "times the p99 of an idle instance")
 
 
@@ -202,20 +215,11 @@ def show(name: str, connections: int, one: Answered) -> Answered:
 
 
 def compare(results: Results) -> None:
-    """Print how the rates stand to one another, as far as they were measured."""
-
-    def ratio(one: str, other: str) -> float | None:
-        pair = [results.get((name, USUAL)) for name in (one, other)]
-        if pair[0] is None or pair[1] is None:
-            return None
-        return pair[0].mb / pair[1].mb if other == NGINX else pair[0].rate / pair[1].rate
-
-    for one, other, least in ((HEALTH, BARE, 0.6), (LARGE, NGINX, 0.7)):
-        if (found := ratio(one, other)) is not None:
-            at_least(least, found, f"of the rate of {SAID[other]}: {SAID[one]}")
-    for one in (DAY, CREATE, CREATE_MONTH):
-        if (found := ratio(one, HEALTH)) is not None:
-            print(f"          {found:.3g} of the rate of {SAID[HEALTH]}: {SAID[one]}")
+    """Print how much rarer dear answers are, as far as they were measured."""
+    for name in (DAY, *NEW_JOBS):
+        if (name, USUAL) in results and (HEALTH, USUAL) in results:
+            share = results[name, USUAL].rate / results[HEALTH, USUAL].rate
+            print(f"          {share:.3g} of the rate of {SAID[HEALTH]}: {SAID[name]}")
 
 
 def requests_of(settings: Settings, asked: Asked) -> dict[str, list[bytes]]:
