@@ -62,6 +62,11 @@ def parse_account_sid(text: str, *, name: str = "AccountSid") -> AccountSid:
     return AccountSid(sid)
 
 
+def is_account_sid(value: object) -> bool:
+    """Return True for the sid of an account in the form that is kept."""
+    return isinstance(value, str) and canonical_sid(value, prefix="AC") == value
+
+
 def sid_of_uuid(prefix: str, text: str) -> str | None:
     """Return the sid of a platform's UUID: the prefix and the UUID's 32 digits, without hyphens and in lower case.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from dayfile.model.account import AccountSid, packed_holds, unite_packed
+from dayfile.model.account import AccountSid, is_account_sid, packed_holds, unite_packed
 from dayfile.model.damage import Damage, DamageKind, DamageState
 from dayfile.model.day import DayRange
 from dayfile.model.export import SealedDay
@@ -39,7 +39,7 @@ class Inputs:
     def left_out(self, unsound: Unsound) -> frozenset[AccountSid]:
         """Return the accounts that this seal leaves out."""
         damaged = (one.former for one in unsound.files if not one.former.is_lost)
-        return frozenset(self.waiting_for_files).union(former.account for former in damaged)
+        return frozenset(self.waiting_for_files).union(former.account for former in damaged if former.account)
 
     def held_for(self, account: AccountSid, unsound: Unsound) -> str:
         """Return the key of the damaged file for which the lines of a left-out account are held."""
@@ -131,6 +131,10 @@ def read_inputs(tx: Transaction, claim: SealClaim) -> Inputs:
     taken = tx.segments.of_seal(claim.id)
     unreadable: list[UnreadableDay] = []
     current = tx.sealed_days.of_day(claim.resource_type, claim.day, on_unreadable=unreadable.append)
+    for nobody in [account for account in current if not is_account_sid(account)]:
+        sealed = current.pop(nobody)
+        reason = "its row names an account that cannot be one"
+        unreadable.append(UnreadableDay(id=sealed.id, account=nobody, key=sealed.key, reason=reason))
     damages = tx.damages.unsettled(claim.resource_type, DayRange(first=claim.day, last=claim.day))
     held = {segment.held_for for segment in tx.segments.held_for([one.id for one in damages])}
     files = [one for one in damages if one.kind is DamageKind.FILE and one.account is not None]
@@ -156,9 +160,9 @@ def _of_unreadable(row: UnreadableDay) -> UnsoundFile:
     """Return what keeps the account's lines from being sealed: nobody knows what they are to be added to."""
     key = row.key if isinstance(row.key, str) else f"sealed_day {row.id}"
     place = sealed_place(key)
-    sid = row.account if isinstance(row.account, str) else place[0] if place else ""
+    sid = row.account if is_account_sid(row.account) else place[0] if place else ""
     former = FormerFile(
-        account=AccountSid(sid),
+        account=AccountSid(str(sid)),
         key=None,
         place=None,
         size_bytes=0,

@@ -14,7 +14,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any, ClassVar, Final, TypeVar
 
-from sqlalchemy import BigInteger, Column, ColumnElement, Integer, LargeBinary, String, Table, Text, func
+from sqlalchemy import BigInteger, Boolean, Column, ColumnElement, Integer, LargeBinary, String, Table, Text, case, func
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -38,6 +38,12 @@ class _OfColumn:
     """A type that knows its column, so that an error can name it."""
 
     column: Column[Any] | None = None
+
+    def adapt(self, cls: type[Any], **given: Any) -> Any:
+        """Return the same type for a dialect; it is of the same column."""
+        adapted: Any = super().adapt(cls, **given)  # type: ignore[misc]  # of SQLAlchemy's type, beside which this one is
+        adapted.column = self.column
+        return adapted
 
     def refusal(self, expected: str) -> DamagedRow:
         """Return the error for a value, which is not repeated: it may be anything, a secret, too."""
@@ -115,29 +121,36 @@ class Checked(_OfColumn):
 
     kinds: ClassVar[frozenset[type]]
     expected: ClassVar[str]
-
-    def adapt(self, cls: type[Any], **given: Any) -> Any:
-        """Return the same type for a dialect; it is of the same column."""
-        adapted: Any = super().adapt(cls, **given)  # type: ignore[misc]  # of SQLAlchemy's type, beside which this one is
-        adapted.column = self.column
-        return adapted
+    is_limited: ClassVar[bool] = False
+    """True of numbers that are refused beyond MOST: what is counted on with them must not overflow for others."""
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
         if dialect.name == "postgresql":
             return None  # it has no such values
 
         def read(value: Any) -> Any:
-            if type(value) in kinds:
-                return value
-            raise self.refusal(self.expected)
+            if type(value) not in kinds:
+                raise self.refusal(self.expected)
+            if is_limited and value is not None and not -MOST <= value <= MOST:
+                raise self.beyond()
+            return value
 
-        kinds = self.kinds
+        kinds, is_limited = self.kinds, self.is_limited
         return read
+
+    def beyond(self) -> DamagedRow:
+        """Return the error for a number beyond MOST."""
+        return self.refusal("plausible number")
+
+
+class AnyNumber(BigInteger):
+    """A number of somebody else, who may count as far as the database can."""
 
 
 class _Number(Checked):
     kinds = frozenset({int, type(None)})
     expected = "whole number"
+    is_limited = True
 
 
 class _Words(Checked):
@@ -151,6 +164,29 @@ class _CheckedInteger(_Number, Integer):
 
 class _CheckedBigInteger(_Number, BigInteger):
     pass
+
+
+class _CheckedAnyNumber(_Number, AnyNumber):
+    is_limited = False
+
+
+class CheckedBoolean(_OfColumn, Boolean):
+    """A truth value, which SQLite has as 0 or 1."""
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], bool | None] | None:
+        if dialect.name == "postgresql":
+            return None  # it has no others
+
+        def read(value: Any) -> bool | None:
+            try:
+                return _TRUTHS[value]
+            except KeyError as error:
+                raise self.refusal("truth value") from error
+
+        return read
+
+
+_TRUTHS: Final[Mapping[Any, bool | None]] = {0: False, 1: True, None: None}
 
 
 class _CheckedString(_Words, String):
@@ -169,6 +205,8 @@ class _CheckedBytes(Checked, LargeBinary):
 _CHECKED: Final[Mapping[type, type[Any]]] = {
     Integer: _CheckedInteger,
     BigInteger: _CheckedBigInteger,
+    AnyNumber: _CheckedAnyNumber,
+    Boolean: CheckedBoolean,
     String: _CheckedString,
     Text: _CheckedText,
     LargeBinary: _CheckedBytes,
@@ -218,6 +256,11 @@ def known_type(table: Table) -> ColumnElement[bool]:
     their keys would be sorted out of all rows.
     """
     return func.coalesce(table.c.resource_type, "").in_(TYPE_BY_NAME)
+
+
+def sum_of(column: Column[int]) -> Any:
+    """Return the sum of a column; a row that was edited must not make it larger than SQLite can count."""
+    return func.sum(case((column.between(0, MOST), column), else_=0))
 
 
 def row_name(table: str, *key: object) -> str:

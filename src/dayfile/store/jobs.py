@@ -29,7 +29,7 @@ from dayfile.model.account import AccountSid
 from dayfile.model.day import Day, DayRange
 from dayfile.model.job import Job, JobDay, JobRequest, JobSid, Queue, Status, Stretch, is_claimable
 from dayfile.model.resource import ResourceType
-from dayfile.store.columns import read_type
+from dayfile.store.columns import read_type, sum_of
 from dayfile.store.counters import next_number
 from dayfile.store.dialect import in_batches, insert_columns, insert_missing
 from dayfile.store.prepared import Prepared
@@ -376,7 +376,7 @@ _DAYS: Final = (
 )
 _DAYS_OF_ONE: Final = Prepared(select(*SHOWN_DAY).where(job_day.c.job_sid == bindparam("sid")).order_by(job_day.c.day))
 _AHEAD: Final = Prepared(
-    select(func.count().label("jobs"), func.coalesce(func.sum(table.c.unfinished_days), 0).label("days")).where(
+    select(func.count().label("jobs"), func.coalesce(sum_of(table.c.unfinished_days), 0).label("days")).where(
         table.c.over_at.is_(None), table.c.submit_number < bindparam("first")
     )
 )

@@ -15,7 +15,7 @@ from sqlalchemy.types import TypeDecorator
 from dayfile.model.account import AccountSid
 from dayfile.model.job import FoundJob, Job, JobSid, ListedJob, Queue, Status, StatusGroup
 from dayfile.model.resource import ResourceType
-from dayfile.store.columns import read_day
+from dayfile.store.columns import read_day, sum_of
 from dayfile.store.jobs import DAYS_AS_TEXT, IS_SHOWN, STATUSES, JobPages, read_job
 from dayfile.store.prepared import Prepared
 from dayfile.store.tables.exports import job as table
@@ -98,7 +98,7 @@ _SPACE: Any = literal_column("' '")  # in the statement: a parameter would be fi
 _DETAILS: Final = type_coerce(func.coalesce(table.c.final_days, DAYS_AS_TEXT), _Details).label("details")
 _OLDER: Final = table.alias("older")
 _COUNTED: Final = (
-    as_type(func.count(), String) + _SPACE + as_type(func.coalesce(func.sum(_OLDER.c.unfinished_days), 0), String)
+    as_type(func.count(), String) + _SPACE + as_type(func.coalesce(sum_of(_OLDER.c.unfinished_days), 0), String)
 )
 _AHEAD: Final = (
     select(_COUNTED)

@@ -18,7 +18,7 @@ from dayfile.errors import LostClaim
 from dayfile.model.day import Day
 from dayfile.model.resource import ResourceType
 from dayfile.model.seal import SealClaim
-from dayfile.store.columns import known_type, read_type
+from dayfile.store.columns import known_type, read_type, sum_of
 from dayfile.store.dialect import in_batches, insert, insert_missing
 from dayfile.store.instance import Instance
 from dayfile.store.sound_rows import sound_rows
@@ -153,7 +153,7 @@ class Packs:
 
     def totals(self) -> PackTotals:
         """Return the number of packs and of their bytes."""
-        sizes = (func.coalesce(func.sum(column), 0) for column in (table.c.size_bytes, table.c.live_bytes))
+        sizes = (func.coalesce(sum_of(column), 0) for column in (table.c.size_bytes, table.c.live_bytes))
         query = select(func.count(), *sizes).where(table.c.state == LIVE)
         packs, size_bytes, live_bytes = self._connection.execute(query).one()
         return PackTotals(packs=packs, size_bytes=int(size_bytes), live_bytes=int(live_bytes))
@@ -221,7 +221,7 @@ class Packs:
             select(
                 sealed_day.c.pack_id,
                 func.count().label("files"),
-                func.sum(sealed_day.c.size_bytes).label("bytes"),
+                sum_of(sealed_day.c.size_bytes).label("bytes"),
             )
             .where(sealed_day.c.pack_id.is_not(None))
             .group_by(sealed_day.c.pack_id)

@@ -9,12 +9,9 @@ from typing import Any, Final
 
 import msgspec
 from sqlalchemy import (
-    Column,
-    ColumnElement,
     Connection,
     String,
     bindparam,
-    case,
     delete,
     func,
     insert,
@@ -31,7 +28,7 @@ from dayfile.model.damage import INLINE_SEGMENTS
 from dayfile.model.day import Day
 from dayfile.model.resource import TYPE_BY_NAME, ResourceType
 from dayfile.model.segment import NewSegment, Segment
-from dayfile.store.columns import EPOCH, MOST, known_type, read_day
+from dayfile.store.columns import EPOCH, known_type, read_day, sum_of
 from dayfile.store.dialect import give_ids_beyond, in_batches
 from dayfile.store.prepared import Prepared
 from dayfile.store.segment_rows import is_of_a_day, segments_of
@@ -135,8 +132,8 @@ class Segments:
             table.c.resource_type,
             _DAY,
             func.count().label("segments"),
-            _sum(table.c.records).label("records"),
-            _sum(table.c.stored_bytes).label("stored_bytes"),
+            sum_of(table.c.records).label("records"),
+            sum_of(table.c.stored_bytes).label("stored_bytes"),
             first.label("first_accepted_at"),
             func.max(table.c.accepted_at).label("last_accepted_at"),
         )
@@ -340,11 +337,6 @@ def _values(segment: NewSegment) -> dict[str, Any]:
         "accounts": segment.accounts,
         "checksum": segment.checksum,
     }
-
-
-def _sum(column: Column[int]) -> ColumnElement[int]:
-    """Return the sum of a column; a row that was edited must not make it larger than SQLite can count."""
-    return func.sum(case((column.between(0, MOST), column), else_=0))
 
 
 # Their days are read for the account alone that is asked about: a row that was edited must not stop all others.

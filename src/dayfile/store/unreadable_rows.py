@@ -38,6 +38,7 @@ from dayfile.store.columns import (
     LAST_MICROSECOND,
     MOST,
     Checked,
+    CheckedBoolean,
     DayText,
     Duration,
     Moment,
@@ -50,7 +51,7 @@ from dayfile.store.tables.accounts import account, api_key
 from dayfile.store.tables.exports import job_day
 from dayfile.store.tables.metadata import metadata
 from dayfile.store.tables.notices import lane, notice
-from dayfile.store.tables.sealing import damage, read_object
+from dayfile.store.tables.sealing import damage
 
 CHOICES: Final[Mapping[Column[Any], type[Enum]]] = {
     account.c.state: AccountState,
@@ -65,9 +66,6 @@ CHOICES: Final[Mapping[Column[Any], type[Enum]]] = {
     damage.c.state: DamageState,
 }
 """Columns whose words are a few, and read as such."""
-
-ANY_NUMBER: Final = frozenset({read_object.c.modified_ns})
-"""Columns whose numbers are those of somebody else."""
 
 _STORED_AS: Final = {int: "integer", str: "text", bytes: "blob", type(None): "null"}
 """The names that SQLite has for what Python reads as values of a type."""
@@ -130,7 +128,7 @@ class UnreadableRows:
                 yield "it is in no calendar", or_(raw < FIRST_MICROSECOND, raw > LAST_MICROSECOND)
             case DayText():
                 yield from (("it is no day of the calendar", _as_written(column) == one) for one in self._days(column))
-            case Checked() if int in column.type.kinds and column not in ANY_NUMBER:
+            case Checked() if column.type.is_limited:
                 raw = type_coerce(column, BigInteger)
                 yield "nothing is counted like that", or_(raw < 0, raw > MOST)
 
@@ -142,6 +140,9 @@ class UnreadableRows:
                 kinds, expected = frozenset({int, type(None)}), "whole number"
             case DayText():
                 kinds, expected = frozenset({str, type(None)}), "text"
+            case CheckedBoolean():
+                yield "it is no truth value", type_coerce(column, BigInteger).not_in([0, 1])
+                return
             case _:
                 return
         yield f"it is no {expected}", func.typeof(column).not_in([_STORED_AS[kind] for kind in kinds])

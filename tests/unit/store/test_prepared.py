@@ -12,11 +12,13 @@ import pytest
 from sqlalchemy import Column, MetaData, Table, bindparam, insert, literal, select, text, update
 from sqlalchemy.exc import DBAPIError
 
+from dayfile.errors import DamagedRow
 from dayfile.model.day import Day
-from dayfile.store.columns import Moment
+from dayfile.store.columns import MOST, Moment
 from dayfile.store.database import Database
 from dayfile.store.prepared import Prepared, PreparedForSome
 from dayfile.store.tables.exports import quota_day
+from dayfile.store.tables.sealing import read_object
 from tests.support.clock import NOON
 from tests.support.postgres import a_postgres_database
 from tests.support.state import a_database, a_sid
@@ -111,6 +113,32 @@ def test_what_a_statement_has_already_is_in_its_text(database: Database) -> None
         query: Any = select(literal(said).label("text"), literal(7).label("number")).where(of_today)
         with database.looked_into() as connection:
             assert Prepared(query).row(connection, day=TODAY) == (said, 7)
+
+
+@pytest.mark.parametrize("many", [1, 2, 3])
+@pytest.mark.parametrize("number", [2 * MOST, (1 << 63) - 1, -2 * MOST, -(1 << 63)])
+def test_a_number_that_nothing_comes_near_is_refused(tmp_path: Path, many: int, number: int) -> None:
+    """What is counted on with it would overflow, for everybody; one row that was like it before changes nothing."""
+    newest = Prepared(select(quota_day.c.requested).order_by(quota_day.c.day.desc()).limit(bindparam("limit")))
+    with closing(a_database(tmp_path)) as database, database.exclusively() as connection:
+        rows = [{"root_account": ACME, "day": TODAY - n, "requested": n} for n in range(3)]
+        connection.execute(insert(quota_day), rows)
+        assert [row.requested for row in newest.rows(connection, limit=3)] == [0, 1, 2]
+        assert newest.row(connection, limit=1) == (0,)
+        connection.execute(update(quota_day).where(quota_day.c.day == TODAY).values(requested=number))
+        with pytest.raises(DamagedRow, match="requested of the table quota_day that is no plausible number"):
+            newest.rows(connection, limit=many)
+        with pytest.raises(DamagedRow, match="requested of the table quota_day that is no plausible number"):
+            connection.execute(select(quota_day.c.requested)).all()
+
+
+def test_a_number_of_somebody_else_may_be_any(tmp_path: Path) -> None:
+    """A storage counts nanoseconds, and from when it likes."""
+    states = Prepared(select(read_object.c.modified_ns))
+    with closing(a_database(tmp_path)) as database, database.exclusively() as connection:
+        row = {"object_key": "sealed/x", "size_bytes": 5, "read_at": NOON}
+        connection.execute(insert(read_object), [row | {"modified_ns": (1 << 63) - 1}])
+        assert [states.row(connection) for _ in range(2)] == [((1 << 63) - 1,)] * 2
 
 
 def test_a_statement_that_fails_raises_as_any_other(database: Database) -> None:

@@ -31,11 +31,11 @@ from sqlalchemy.types import NullType
 
 from dayfile.errors import DamagedRow
 from dayfile.model.resource import RESOURCE_TYPES
-from dayfile.store.columns import DayText, Duration, Moment, read_day, read_type
+from dayfile.store.columns import AnyNumber, DayText, Duration, Moment, read_day, read_type
 from dayfile.store.database import Database
 from dayfile.store.schema import migrate
 from dayfile.store.tables.metadata import metadata
-from dayfile.store.unreadable_rows import ANY_NUMBER, CHOICES, UnreadableRows
+from dayfile.store.unreadable_rows import CHOICES, UnreadableRows
 from tests.support.any_rows import fill_tables
 
 TYPES: list[Column[Any]] = [table.c.resource_type for table in metadata.sorted_tables if "resource_type" in table.c]
@@ -107,9 +107,9 @@ def _impossible(column: Column[Any]) -> Iterator[Any]:
         yield cast(literal(b"\xff\xfe"), Text())  # not UTF-8
     if column.name == "resource_type" or isinstance(column.type, DayText) or column in CHOICES:
         yield "2026-11-3x"
-    if isinstance(column.type, Integer | Moment | Duration):
+    if isinstance(column.type, Integer | Boolean | Moment | Duration):
         yield "twelve"
-        if not isinstance(column.type, Boolean) and column not in ANY_NUMBER:
+        if not isinstance(column.type, AnyNumber):
             yield (1 << 63) - 1
 
 
@@ -117,7 +117,7 @@ COLUMNS = [
     column
     for table in metadata.sorted_tables
     for column in table.c
-    if not column.foreign_keys and column is not _rowid(table) and not isinstance(column.type, Boolean)
+    if not column.foreign_keys and column is not _rowid(table)
 ]
 
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-from dayfile.store.columns import ROW_ID, SID, TYPE_NAME, DayText, Moment, key_text
+from dayfile.store.columns import ROW_ID, SID, TYPE_NAME, AnyNumber, DayText, Moment, key_text
 from dayfile.store.tables.metadata import metadata
 
 _UNMARKED = "state = 'committed' AND mark IS NOT NULL AND marker_key IS NULL"
@@ -150,7 +150,7 @@ read_object = Table(
     # An object that was read to its end and found whole. With another size or time of modification it is another one.
     Column("object_key", key_text(1024), primary_key=True),
     Column("size_bytes", BigInteger, nullable=False),
-    Column("modified_ns", BigInteger, nullable=False),  # by the clock of the storage
+    Column("modified_ns", AnyNumber, nullable=False),  # by the clock of the storage
     Column("read_at", Moment, nullable=False, index=True),
 )
 
