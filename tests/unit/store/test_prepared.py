@@ -118,7 +118,7 @@ def test_what_a_statement_has_already_is_in_its_text(database: Database) -> None
 @pytest.mark.parametrize("many", [1, 2, 3])
 @pytest.mark.parametrize("number", [2 * MOST, (1 << 63) - 1, -2 * MOST, -(1 << 63)])
 def test_a_number_that_nothing_comes_near_is_refused(tmp_path: Path, many: int, number: int) -> None:
-    """What is counted on with it would overflow, for everybody; one row that was like it before changes nothing."""
+    """Calculations with it would overflow, for everybody; that its row was sound before changes nothing."""
     newest = Prepared(select(quota_day.c.requested).order_by(quota_day.c.day.desc()).limit(bindparam("limit")))
     with closing(a_database(tmp_path)) as database, database.exclusively() as connection:
         rows = [{"root_account": ACME, "day": TODAY - n, "requested": n} for n in range(3)]
