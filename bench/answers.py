@@ -4,10 +4,11 @@
 
 Makes an instance with 1,000 accounts and a year of days (--quick: 100 accounts and 31 days), starts the real server
 with two processes and asks it from one more process, on 1, 8 and 64 connections that stay open. 50 accounts ask in
-turn. What is asked for most is asked for once more while a day is sealed. With --postgresql the state database is a
-PostgreSQL from a wheel instead of SQLite. Where there is an nginx, the large file is also downloaded from it.
-What is compared is asked for by turns, since a machine may change its speed meanwhile: a share is the median of nine
-pairs.
+turn, so that the server remembers what it has made of their rows; days are also asked for by all accounts in turn,
+which are more than it remembers. What is asked for most is asked for once more while a day is sealed. With --postgresql
+the state database is a PostgreSQL from a wheel instead of SQLite. Where there is an nginx, the large file is also
+downloaded from it. What is compared is asked for by turns, since a machine may change its speed meanwhile: a share is
+the median of nine pairs.
 
 The instance takes half a minute to make, on a busy machine two at most (--quick: some seconds); its first jobs are
 waited for. The whole run takes five to seven minutes with 3 seconds for each line, and one less for each second less.
@@ -48,11 +49,13 @@ CONNECTIONS: Final = (1, 8, 64)
 USUAL: Final = 8
 LOOK_SECONDS: Final = 0.2
 HEALTH, BARE, DAYS, JOBS, DAY, EXPORT, JOB = "healthz", "bare", "days", "jobs", "day", "export", "job"
+DAYS_OF_ALL: Final = "days-of-all"
 SMALL, CREATE, CREATE_MONTH, LARGE, NGINX = "small", "create", "create-month", "large", "nginx"
 SAID: Final = {
     BARE: "a bare application",
     HEALTH: "GET /healthz",
     DAYS: "a list of ten days",
+    DAYS_OF_ALL: "the same, of all accounts in turn",
     JOBS: "a list of ten jobs",
     EXPORT: "an export",
     JOB: "a job",
@@ -68,6 +71,7 @@ NEW_JOBS: Final = (CREATE, CREATE_MONTH)
 SHARES: Final = {
     HEALTH: (BARE, 0.6),
     DAYS: (HEALTH, 0.4),
+    DAYS_OF_ALL: (HEALTH, 0.4),
     JOBS: (HEALTH, 0.4),
     EXPORT: (HEALTH, 0.4),
     JOB: (HEALTH, 0.4),
@@ -224,8 +228,7 @@ def compare(results: Results) -> None:
 
 def requests_of(settings: Settings, asked: Asked) -> dict[str, list[bytes]]:
     """The requests of all customers, by what they ask for."""
-    logins = [base64.b64encode(f"{sid}:{token}".encode()).decode() for sid, token in asked.logins]
-    headers = [f"Authorization: Basic {login}\r\n" for login in logins]
+    headers, of_others = ([basic(*login) for login in some] for some in (asked.logins, asked.others))
     forms = {
         name: f"StartDay={asked.last - (days - 1)}&EndDay={asked.last}&FriendlyName=bench".encode()
         for name, days in ((CREATE, 1), (CREATE_MONTH, 31))
@@ -246,6 +249,7 @@ def requests_of(settings: Settings, asked: Asked) -> dict[str, list[bytes]]:
         BARE: [get("/healthz")],
         HEALTH: [get("/healthz")],
         DAYS: [get(f"{exports}/Days?PageSize=10", one) for one in headers],
+        DAYS_OF_ALL: [get(f"{exports}/Days?PageSize=10", one) for one in headers + of_others],
         JOBS: [get(f"{exports}/Jobs?PageSize=10", one) for one in headers],
         EXPORT: [get(exports, one) for one in headers],
         JOB: [get(f"/v1/Exports/Jobs/{asked.job}", headers[0])],
@@ -255,6 +259,11 @@ def requests_of(settings: Settings, asked: Asked) -> dict[str, list[bytes]]:
         LARGE: [get(large)],
         NGINX: [get(f"/{found.sealed.key}")],
     }
+
+
+def basic(sid: str, token: str) -> str:
+    """The header of an account that asks."""
+    return f"Authorization: Basic {base64.b64encode(f'{sid}:{token}'.encode()).decode()}\r\n"
 
 
 def wait_for_jobs(settings: Settings) -> None:

@@ -42,9 +42,10 @@ TOGETHER: Final = 30  # days that one commit seals
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A customer, and the things that they ask for."""
+    """The customers, and the things that they ask for."""
 
     logins: Sequence[tuple[AccountSid, str]]
+    others: Sequence[tuple[AccountSid, str]]  # who have no jobs
     last: Day  # the newest day of all of them
     job: JobSid  # the first of the first account
 
@@ -65,9 +66,8 @@ def make(settings: Settings, *, accounts: int, days: int, large_mb: int) -> Aske
             for number in range(ASKING * JOBS):
                 request = _request(sids[number % ASKING], DayRange(first=last - 2, last=last))
                 tx.jobs.submit(JobSid(f"JS{number:032x}"), request, now=service.clock.now())
-        return Asked(
-            logins=[(sid, brought.new_tokens[sid]) for sid in sids[:ASKING]], last=last, job=JobSid(f"JS{0:032x}")
-        )
+        logins = [(sid, brought.new_tokens[sid]) for sid in sids]
+        return Asked(logins=logins[:ASKING], others=logins[ASKING:], last=last, job=JobSid(f"JS{0:032x}"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
