@@ -151,10 +151,11 @@ class PostgresPipeline:
 
     def close_from_anywhere(self) -> None:
         """Close it, in any thread, whether the loop still runs or not."""
-        if self._reading is None or self._reading.is_closed():
-            self._give_up_connection()
-        else:
-            self._reading.call_soon_threadsafe(self.close)
+        if self._reading is not None and self._reading.is_running():
+            with suppress(RuntimeError):  # the loop has just been closed
+                self._reading.call_soon_threadsafe(self.close)
+                return
+        self._give_up_connection()  # a loop that stands still would never do it
 
     def _give_up_connection(self) -> None:
         if self._is_open:

@@ -190,7 +190,7 @@ def test_the_audit_log_tells_where_it_was_done_from(run: Any, data_folder: Path)
 
 def test_rejections_are_listed_and_dropped_some_at_a_time(run: Any) -> None:
     """There may be millions: a table has the first hundred and says how to go on, JSON is written as it is read."""
-    run("intake", "Messages", "-", text="bad\n" * 1_105)
+    run("intake", "Messages", "-", text="{}\n" * 1_105)
     listed = run("rejections", "list")
     rows = listed.stdout.splitlines()[1:]
     assert len(rows) == 100
