@@ -78,7 +78,7 @@ SHARES: Final = {
     SMALL: (HEALTH, 0.5),
     LARGE: (NGINX, 0.7),
 }
-"""What is compared with what, and the share of its rate that is aimed at."""
+"""Pairs that are compared, by the name of the first: the second, and the share of its rate that is aimed at."""
 
 TURNS: Final = 9
 TURN_SECONDS: Final = 0.5
