@@ -162,13 +162,14 @@ class Uploads:
     def answered_for(self, keys: Collection[str], *, prefix_of: Callable[[str], str]) -> set[str]:
         """Return the given keys of objects that are being written or will be swept, which no live entry says.
 
-        An object is announced by its key, or with others by the prefix that its key has.
+        An object is announced by its key, or with others by the prefix that its key has. Raises DamagedRow for an entry
+        that cannot be read: what nothing answers for is deleted.
         """
         found: set[str] = set()
         for batch in in_batches(keys):
             prefixes = {*batch, *map(prefix_of, batch)}
             query = select(table.c.prefix, table.c.mark).where(table.c.prefix.in_(prefixes), table.c.state != LIVE)
-            entries = sound_rows(self._connection, query, lambda row: row)
+            entries = self._connection.execute(query).all()
             found.update(
                 key for key in batch for entry in entries if key.startswith(entry.prefix) and entry.mark in key
             )

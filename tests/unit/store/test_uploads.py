@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
-from dayfile.errors import LostClaim
+from dayfile.errors import DamagedRow, LostClaim
 from dayfile.store.database import Database
 from tests.support.clock import NOON
+from tests.support.state import a_database
 
 LATER = NOON + timedelta(hours=7)
 
@@ -64,3 +68,14 @@ def test_discarded_objects_rest_before_they_go(database: Database) -> None:
         tx.uploads.discard(["segments/a"], now=NOON, delete_after=LATER)
         assert tx.uploads.due(now=NOON, limit=10) == []
         assert [due.prefix for due in tx.uploads.due(now=LATER, limit=10)] == ["segments/a"]
+
+
+def test_an_entry_that_cannot_be_read_gives_up_no_object(tmp_path: Path) -> None:
+    """What no entry answers for is an orphan, and is deleted: perhaps a writer has just put it."""
+    with closing(a_database(tmp_path)) as database:
+        with database.transaction() as tx:
+            tx.uploads.begin("segments/a", now=NOON)
+        with database.exclusively() as connection:
+            connection.execute(text("UPDATE ledger SET mark = x'ff'"))
+        with pytest.raises(DamagedRow), database.snapshot() as tx:
+            tx.uploads.answered_for(["segments/a"], prefix_of=str)
