@@ -277,6 +277,21 @@ def _problems(folder: Path, edit: Edit) -> Iterator[str]:
             yield from _unserved(world)
 
 
+def test_a_file_that_leads_to_nobody_stops_its_day(beginning: Path, tmp_path: Path) -> None:
+    """Its owner is unknown: sealed without it, somebody's next file would lack records and call itself whole."""
+    folder = shutil.copytree(beginning, tmp_path / "edited")
+    with closing(sqlite3.connect(folder / "dayfile.sqlite")) as database, database:
+        database.execute(
+            "UPDATE sealed_day SET account = '?', file_key = '?' WHERE account = ? AND day = ?", (ACME, DAYS[0])
+        )
+    with closing(World(folder, process=2, pack_below=ALL_PACKED)) as world:
+        _live(world)
+    with closing(sqlite3.connect(folder / "dayfile.sqlite")) as database:
+        days = {day for (day,) in database.execute("SELECT day FROM sealed_day WHERE account = ?", (ACME,))}
+        assert days == {DAYS[1]}
+        assert database.execute("SELECT count(*) FROM segment WHERE day = ?", (DAYS[0],)).fetchone() > (0,)
+
+
 def test_rows_of_nearly_all_tables_are_edited(beginning: Path) -> None:
     """Else the test above would prove less than it says."""
     assert {one.name for one in metadata.sorted_tables} - {edit.table for edit in _edits(beginning)} <= {

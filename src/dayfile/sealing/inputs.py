@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from dayfile.errors import DamagedRow
 from dayfile.model.account import AccountSid, is_account_sid, packed_holds, unite_packed
 from dayfile.model.damage import Damage, DamageKind, DamageState
 from dayfile.model.day import DayRange
@@ -14,6 +15,7 @@ from dayfile.model.segment import Segment
 from dayfile.objects.layout import sealed_place
 from dayfile.sealing.examine import Unsound, UnsoundFile
 from dayfile.sealing.piece import FormerFile, Piece, SegmentInput
+from dayfile.store.columns import row_name
 from dayfile.store.sealed_days import UnreadableDay
 from dayfile.store.transaction import Transaction
 
@@ -39,7 +41,7 @@ class Inputs:
     def left_out(self, unsound: Unsound) -> frozenset[AccountSid]:
         """Return the accounts that this seal leaves out."""
         damaged = (one.former for one in unsound.files if not one.former.is_lost)
-        return frozenset(self.waiting_for_files).union(former.account for former in damaged if former.account)
+        return frozenset(self.waiting_for_files).union(former.account for former in damaged)
 
     def held_for(self, account: AccountSid, unsound: Unsound) -> str:
         """Return the key of the damaged file for which the lines of a left-out account are held."""
@@ -127,7 +129,10 @@ def sound_parts(segments: Iterable[Segment], unsound: Unsound) -> tuple[SegmentI
 
 
 def read_inputs(tx: Transaction, claim: SealClaim) -> Inputs:
-    """Return the state of a claimed day. Its inline segments are those that could not be compacted."""
+    """Return the state of a claimed day. Its inline segments are those that could not be compacted.
+
+    Raises DamagedRow for a row of a file that leads to no account.
+    """
     taken = tx.segments.of_seal(claim.id)
     unreadable: list[UnreadableDay] = []
     current = tx.sealed_days.of_day(claim.resource_type, claim.day, on_unreadable=unreadable.append)
@@ -157,10 +162,15 @@ def read_inputs(tx: Transaction, claim: SealClaim) -> Inputs:
 
 
 def _of_unreadable(row: UnreadableDay) -> UnsoundFile:
-    """Return what keeps the account's lines from being sealed: nobody knows what they are to be added to."""
+    """Return what keeps the account's lines from being sealed: nobody knows what they are to be added to.
+
+    Raises DamagedRow if it is not even known whose they are: then nobody's may be sealed.
+    """
     key = row.key if isinstance(row.key, str) else f"sealed_day {row.id}"
     place = sealed_place(key)
-    sid = row.account if is_account_sid(row.account) else place[0] if place else ""
+    sid = row.account if is_account_sid(row.account) else place[0] if place else None
+    if sid is None:
+        raise DamagedRow(f"{row_name('sealed_day', row.id)} in the state database leads to no account")
     former = FormerFile(
         account=AccountSid(str(sid)),
         key=None,
