@@ -71,7 +71,7 @@ def test_discarded_objects_rest_before_they_go(database: Database) -> None:
 
 
 def test_an_entry_that_cannot_be_read_gives_up_no_object(tmp_path: Path) -> None:
-    """What no entry answers for is an orphan, and is deleted: perhaps a writer has just put it."""
+    """An object for which no entry answers is an orphan, and is deleted: perhaps a writer has just put it."""
     with closing(a_database(tmp_path)) as database:
         with database.transaction() as tx:
             tx.uploads.begin("segments/a", now=NOON)
